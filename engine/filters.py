@@ -1,0 +1,165 @@
+"""Filters: one small typed form, from JSON or from the command line, for both engines.
+
+JSON: an object of field to condition; every field must fit.
+
+    {"brand": "Nike"}                      equals
+    {"brand": ["Nike", "Puma"]}            any of
+    {"price": {"gte": 20, "lt": 100}}      range: gt, gte, lt, lte
+    {"brand": {"not": "Nike"}}             none of these (a value or a list); missing fits too
+    {"colour": {"missing": true}}          the field is absent or empty (false: present)
+
+Command line: `brand=Nike`, `brand=Nike|Puma`, `brand!=Nike`, `price<100`, `price>=20`,
+`colour=` (missing), `colour!=` (present). A repeated field must fit every time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.errors import FilterError
+
+Value = str | float | bool
+Operator = Literal["any", "not", "gt", "gte", "lt", "lte", "missing"]
+OPERATORS: tuple[Operator, ...] = ("any", "not", "gt", "gte", "lt", "lte", "missing")
+_RANGES = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+_CLAUSE = re.compile(r"^\s*([^<>=!\s][^<>=!]*?)\s*(!=|<=|>=|=|<|>)(.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One demand on one field.
+
+    `values` are the alternatives for `any` and `not`, one number for a range, one bool for
+    `missing`.
+    """
+
+    field: str
+    operator: Operator
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that must all hold; the empty filter holds for everything."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions)
+
+    def check(self, kinds: Mapping[str, str]) -> Filter:
+        """This filter, if every field exists in `kinds` and takes its operator and values."""
+        for condition in self.conditions:
+            kind = kinds.get(condition.field)
+            if kind is None:
+                known = ", ".join(sorted(kinds)) or "none"
+                raise FilterError(f"no field named {condition.field!r} to filter on; there are: {known}")
+            _check_kind(condition, kind)
+        return self
+
+
+def parse_json(form: Mapping[str, Any]) -> Filter:
+    """The JSON form as a `Filter`; a `FilterError` names what is wrong."""
+    if not isinstance(form, Mapping):
+        raise FilterError('a filter is a JSON object such as {"brand": "Nike"}')
+    conditions: list[Condition] = []
+    for name, wanted in form.items():
+        if not isinstance(wanted, Mapping):
+            conditions.append(Condition(name, "any", _values(name, wanted)))
+            continue
+        if not wanted:
+            raise FilterError(f"the condition on {name!r} is empty; give a value or an operator")
+        conditions += [_from_json(name, operator, operand) for operator, operand in wanted.items()]
+    return Filter(tuple(conditions))
+
+
+def parse_clauses(clauses: Iterable[str]) -> Filter:
+    """The command line's form, one clause a string, as a `Filter`."""
+    return Filter(tuple(_from_clause(clause) for clause in clauses))
+
+
+def _from_json(name: str, operator: str, operand: Any) -> Condition:
+    if operator in ("any", "not"):
+        return Condition(name, "any" if operator == "any" else "not", _values(name, operand))
+    if operator == "missing":
+        if not isinstance(operand, bool):
+            raise FilterError(f"'missing' on {name!r} takes true or false, not {operand!r}")
+        return Condition(name, "missing", (operand,))
+    for known in ("gt", "gte", "lt", "lte"):
+        if operator == known:
+            if isinstance(operand, bool) or not isinstance(operand, int | float):
+                raise FilterError(f"{operator!r} on {name!r} takes a number, not {operand!r}")
+            return Condition(name, known, (_number(name, operand),))
+    raise FilterError(f"no operator {operator!r} (on {name!r}); there are: {', '.join(OPERATORS)}")
+
+
+def _from_clause(clause: str) -> Condition:
+    match = _CLAUSE.match(clause)
+    if match is None:
+        raise FilterError(
+            f"cannot read the filter {clause!r}; write field=value, field=a|b, field!=value, "
+            "field<number, field>=number, or field= for missing"
+        )
+    name, sign, text = match[1], match[2], match[3].strip()
+    if sign in _RANGES:
+        try:
+            number = float(text)
+        except ValueError:
+            raise FilterError(f"{clause!r}: {text!r} is not a number") from None
+        return _from_json(name, _RANGES[sign], number)
+    if not text:
+        return Condition(name, "missing", (sign == "=",))
+    values = tuple(part.strip() for part in text.split("|"))
+    return Condition(name, "any" if sign == "=" else "not", values)
+
+
+def _values(name: str, operand: Any) -> tuple[Value, ...]:
+    many = operand if isinstance(operand, list | tuple) else [operand]
+    if not many:
+        raise FilterError(f"the list of values for {name!r} is empty")
+    for value in many:
+        if not isinstance(value, str | int | float | bool):
+            raise FilterError(f"{name!r} is compared with text, numbers or true/false, not {value!r}")
+    return tuple(
+        value if isinstance(value, str | bool) else _number(name, value) for value in many
+    )
+
+
+def _number(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise FilterError(f"{name!r} is compared with {value}; give a finite number")
+    return float(value)
+
+
+def _check_kind(condition: Condition, kind: str) -> None:
+    name, operator = condition.field, condition.operator
+    if operator == "missing":
+        return
+    if operator in _RANGES.values():
+        if kind != "number":
+            raise FilterError(f"{name!r} holds {kind} values; {operator!r} needs a number field")
+        return
+    for value in condition.values:
+        coerce(name, value, kind)
+
+
+def coerce(name: str, value: Value, kind: str) -> Value:
+    """`value` as the type the field holds; the command line only knows text."""
+    if kind == "number":
+        try:
+            return float(value)
+        except ValueError:
+            raise FilterError(f"{name!r} is a number field; {value!r} is not a number") from None
+    if kind == "bool":
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in ("true", "false"):
+            return str(value).lower() == "true"
+        raise FilterError(f"{name!r} is true or false, not {value!r}")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else value

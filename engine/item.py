@@ -1,0 +1,128 @@
+"""A product as the shop knows it, checked once, at the border.
+
+Laws (tested in tests/engine/test_item.py):
+- equal content gives an equal `content_hash`, any change that matters to a vector or to the
+  payload gives another one;
+- `point_id` depends on `id` alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from engine.errors import ItemError
+
+Scalar = str | float | int | bool
+Attribute = Scalar | tuple[Scalar, ...]
+
+POINT_NAMESPACE = uuid.UUID("6f1d5a0e-52a1-5a3c-9d3e-7a1c0f6b2e11")
+MAX_ID_CHARS = 256
+MAX_TEXT_CHARS = 20_000
+MAX_ATTRIBUTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One product. `image` is bytes, a path or a URL; nothing else is required but `id`.
+
+    `price` and `popularity` are finite numbers; `updated_at` is an ISO 8601 string.
+    """
+
+    id: str
+    title: str = ""
+    description: str = ""
+    product_type: str = ""
+    brand: str = ""
+    price: float | None = None
+    currency: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    image: bytes | str | None = None
+    popularity: float | None = None
+    available: bool = True
+    updated_at: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id or self.id != self.id.strip():
+            raise ItemError("the item has no id; give every row a non-empty id without blanks around it")
+        if len(self.id) > MAX_ID_CHARS:
+            raise ItemError(f"the id has {len(self.id)} characters; at most {MAX_ID_CHARS} are allowed")
+        for name in ("title", "description", "product_type", "brand"):
+            length = len(getattr(self, name))
+            if length > MAX_TEXT_CHARS:
+                raise ItemError(
+                    f"{name} has {length:,} characters; shorten it to at most {MAX_TEXT_CHARS:,}"
+                )
+        for name in ("price", "popularity"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ItemError(f"{name} is {number}; leave it out or give a finite number")
+        if len(self.attributes) > MAX_ATTRIBUTES:
+            raise ItemError(
+                f"the item has {len(self.attributes)} attributes; at most {MAX_ATTRIBUTES} are allowed"
+            )
+        clash = next((name for name in self.attributes if name in PAYLOAD_FIELDS), None)
+        if clash is not None:
+            raise ItemError(f"attribute {clash!r} has the name of a built-in field; rename it")
+
+    @property
+    def point_id(self) -> str:
+        """The uuid5 under which a store keeps this item."""
+        return point_id(self.id)
+
+    @property
+    def text(self) -> str:
+        """What the text segment says of the item: the title, else the next best words."""
+        if self.title:
+            return self.title
+        return " ".join(part for part in (self.brand, self.product_type) if part) or self.description
+
+    @property
+    def lexical_text(self) -> str:
+        """The words that can be matched exactly: title, brand, type and attributes."""
+        words = [self.title, self.brand, self.product_type]
+        for value in self.attributes.values():
+            words += [str(part) for part in (value if isinstance(value, tuple) else (value,))]
+        return " ".join(word for word in words if word)
+
+    def content_hash(self, image: bytes | None = None) -> str:
+        """Hash of everything that reaches the vector or the payload.
+
+        `image` are the photo's bytes where they are known; else the reference stands for them.
+        """
+        digest = hashlib.sha256()
+        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "image"}
+        shown["attributes"] = dict(self.attributes)
+        digest.update(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode())
+        photo = image if image is not None else self.image
+        digest.update(photo if isinstance(photo, bytes) else str(photo).encode())
+        return digest.hexdigest()[:32]
+
+    def payload(self) -> dict[str, Any]:
+        """The fields to keep with the vector: filterable, shown with results; no photo bytes."""
+        out: dict[str, Any] = {"id": self.id, "available": self.available}
+        for name in ("title", "description", "product_type", "brand", "currency", "updated_at"):
+            if value := getattr(self, name):
+                out[name] = value
+        for name in ("price", "popularity"):
+            if (number := getattr(self, name)) is not None:
+                out[name] = float(number)
+        if isinstance(self.image, str):
+            out["image"] = self.image
+        for name, value in self.attributes.items():
+            out[name] = list(value) if isinstance(value, tuple) else value
+        return out
+
+
+PAYLOAD_FIELDS = frozenset(f.name for f in fields(Item)) | {"provenance"}
+"""Top-level payload names that attributes cannot take."""
+
+
+def point_id(item_id: str) -> str:
+    """The uuid5 of a shop's item id."""
+    return str(uuid.uuid5(POINT_NAMESPACE, item_id))

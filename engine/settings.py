@@ -1,0 +1,125 @@
+"""Every setting in one place, from `vlclip.toml` and `VLCLIP_*` variables, built once, passed down.
+
+Order, the later wins: defaults, the TOML file, environment variables (`VLCLIP_STORE`,
+`VLCLIP_HNSW__EF=128`), arguments of a command.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from engine.errors import SettingsError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hnsw(_Section):
+    """The search graph and the memory it takes."""
+
+    m: int = Field(16, ge=4, le=128, description="edges per node")
+    ef_construct: int = Field(128, ge=8, le=2000, description="candidates while building")
+    ef: int = Field(128, ge=1, le=10_000, description="candidates while searching")
+    quantization: Literal["int8", "binary", "none"] = Field(
+        "int8", description="what is kept in RAM beside the full vectors; always rescored"
+    )
+    oversampling: float = Field(2.0, ge=1, le=20, description="candidates rescored, times the limit")
+
+
+class Server(_Section):
+    """A Qdrant server or cluster; used when `store` is a URL."""
+
+    api_key: SecretStr | None = None
+    grpc: bool = Field(False, description="use gRPC for searches and writes")
+    grpc_port: int = 6334
+    collection: str = Field("vlclip", pattern=r"^[A-Za-z0-9_.-]{1,200}$", description="the alias asked")
+    shards: int = Field(1, ge=1)
+    replicas: int = Field(1, ge=1)
+    timeout_s: float = Field(30.0, gt=0)
+
+
+class Fetch(_Section):
+    """Limits on photos that come over HTTP, and on what they may decode to."""
+
+    timeout_s: float = Field(10.0, gt=0, description="for one photo, redirects included")
+    max_bytes: int = Field(20_000_000, ge=1)
+    max_pixels: int = Field(50_000_000, ge=1)
+    max_redirects: int = Field(3, ge=0, le=20)
+    concurrency: int = Field(16, ge=1, le=256)
+    allow_private: bool = Field(False, description="allow addresses of private networks")
+
+
+class Ingest(_Section):
+    """How the pipeline runs."""
+
+    batch: int = Field(256, ge=1, le=4096, description="items per batch")
+    queue: int = Field(4, ge=1, le=64, description="batches waiting between stages")
+    workers: int = Field(2, ge=1, le=64, description="threads that fetch and decode")
+
+
+class Search(_Section):
+    """How lists are made when a request does not say."""
+
+    image_weight: float = Field(1.0, ge=0)
+    text_weight: float = Field(1.0, ge=0)
+    lexical_weight: float = Field(0.3, ge=0, description="for text queries; 0 turns BM25 off")
+    pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
+    limit: int = Field(10, ge=1, le=1000)
+    max_limit: int = Field(200, ge=1, le=10_000)
+
+
+class Settings(BaseSettings):
+    """All of it. `load()` is the way to build one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VLCLIP_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    store: str = Field("./store", description="a folder, or the URL of a Qdrant server")
+    clip: str = Field("vlclip-small", description="shipped name, name/pretrained, hf-hub:, or folder")
+    text_encoder: str = Field("clip", description="'clip', or a sentence-transformers name or folder")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
+    hnsw: Hnsw = Hnsw()
+    server: Server = Server()
+    fetch: Fetch = Fetch()
+    ingest: Ingest = Ingest()
+    search: Search = Search()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over environment over TOML."""
+        toml = TomlConfigSettingsSource(settings_cls, os.environ.get("VLCLIP_CONFIG", "vlclip.toml"))
+        return init_settings, env_settings, toml
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Settings from file, environment and `overrides` (None means: not given)."""
+        config = os.environ.get("VLCLIP_CONFIG")
+        if config and not Path(config).is_file():
+            raise SettingsError(f"VLCLIP_CONFIG names {config!r}, which is not a file")
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise SettingsError(f"{where}: {first['msg']} (see docs/settings.md)") from None
+        except ValueError as error:
+            raise SettingsError(f"the settings file cannot be read: {error}") from None

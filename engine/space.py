@@ -1,0 +1,128 @@
+"""The fused space: one vector per item, all weights on the query.
+
+Laws (tested in tests/engine/test_space.py):
+- score(query, item) == sum of `parts` == Σ w_s · cos(query_s, item_s), exactly one dot product;
+- weight 1 on a segment and 0 on the others ranks as that segment alone;
+- a missing segment is zeros and contributes 0, it never disqualifies an item;
+- `split(item_vector(segments)) == segments`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import SpaceError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named stretch of the fused vector: `size` floats, unit length or all zeros."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FusedSpace:
+    """Unit segments side by side, compared by dot product."""
+
+    segments: tuple[Segment, ...]
+
+    def __post_init__(self) -> None:
+        names = [segment.name for segment in self.segments]
+        if not names or len(set(names)) != len(names):
+            raise SpaceError(f"segments need distinct names and at least one of them; got {names}")
+        if any(segment.size < 1 for segment in self.segments):
+            raise SpaceError("every segment needs a size of at least 1")
+
+    @property
+    def size(self) -> int:
+        """Length of a fused vector."""
+        return sum(segment.size for segment in self.segments)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Segment names in order."""
+        return tuple(segment.name for segment in self.segments)
+
+    def slices(self) -> dict[str, slice]:
+        """Where each segment lies in a fused vector."""
+        out, start = {}, 0
+        for segment in self.segments:
+            out[segment.name] = slice(start, start + segment.size)
+            start += segment.size
+        return out
+
+    def item_vectors(self, segments: Mapping[str, Floats], count: int) -> Floats:
+        """Fuse per-segment rows, `(count, size_s)` each, into `(count, size)` float32.
+
+        Rows are scaled to unit length; an absent segment or an all-zero row stays zeros.
+        """
+        self._check_names(segments)
+        fused = np.zeros((count, self.size), dtype=np.float32)
+        where = self.slices()
+        for name, rows in segments.items():
+            span = where[name]
+            expected = (count, span.stop - span.start)
+            if rows.shape != expected:
+                raise SpaceError(f"segment {name!r} has shape {rows.shape}, expected {expected}")
+            fused[:, span] = unit(rows)
+        return fused
+
+    def query_vector(self, parts: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
+        """Fuse query directions into one `(size,)` vector, each scaled to its weight.
+
+        `parts[name]` is `(size_s,)` of any length greater than zero; a segment without a part or
+        with weight 0 is zeros. Weights are finite, not negative and need not sum to 1.
+        """
+        self._check_names(parts)
+        checked = self.check_weights(weights)
+        fused = np.zeros(self.size, dtype=np.float32)
+        where = self.slices()
+        for name, direction in parts.items():
+            span = where[name]
+            if direction.shape != (span.stop - span.start,):
+                raise SpaceError(
+                    f"query segment {name!r} has shape {direction.shape}, "
+                    f"expected ({span.stop - span.start},)"
+                )
+            fused[span] = checked.get(name, 1.0) * unit(direction[None])[0]
+        return fused
+
+    def parts(self, query: Floats, items: Floats) -> dict[str, Floats]:
+        """Each segment's share of the scores of `items` `(n, size)`: name to `(n,)` float32."""
+        return {name: items[:, span] @ query[span] for name, span in self.slices().items()}
+
+    def split(self, vector: Floats) -> dict[str, Floats]:
+        """The segments of one fused vector; segments that are all zeros are left out."""
+        return {
+            name: vector[span] for name, span in self.slices().items() if np.any(vector[span] != 0)
+        }
+
+    def check_weights(self, weights: Mapping[str, float]) -> dict[str, float]:
+        """The same weights, or a `SpaceError` that says which one is wrong and why."""
+        self._check_names(weights)
+        for name, weight in weights.items():
+            if not np.isfinite(weight) or weight < 0:
+                raise SpaceError(f"weight {name}={weight} must be a number of at least 0")
+        return dict(weights)
+
+    def _check_names(self, names: Mapping[str, object]) -> None:
+        unknown = [name for name in names if name not in self.names]
+        if unknown:
+            raise SpaceError(
+                f"no segment named {unknown[0]!r} here; this space has {', '.join(self.names)}"
+            )
+
+
+def unit(rows: Floats) -> Floats:
+    """Rows `(n, d)` scaled to length 1; rows of zeros stay zeros."""
+    rows = np.asarray(rows, dtype=np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)

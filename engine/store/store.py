@@ -1,0 +1,166 @@
+"""What every vector store must do. Two engines stand behind it: `edge` and `server`.
+
+Laws (tests/contract/test_store.py runs them over every engine):
+- upserting twice equals upserting once; a later upsert of an id replaces vector and payload;
+- `search` with `exact=True` ranks by the dot product with the stored vectors;
+- filters hold for every hit, and no hit that fits is lost because of them;
+- `candidates` gives for each id the same two scores as scoring it alone would;
+- nothing is written when a batch holds an invalid vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from engine.filters import Filter
+from engine.space import Floats, FusedSpace
+
+FieldKind = Literal["keyword", "number", "bool"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What made the vectors of a collection; written once, when it is created.
+
+    `encoders` maps each segment to the name its encoder can be loaded by again.
+    """
+
+    fingerprint: str
+    space: FusedSpace
+    encoders: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One item to store: `vector` is `(size,)` float32 in the fused space, `lexical` its words."""
+
+    id: str
+    vector: Floats
+    lexical: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored item; `vector` is None unless it was asked for."""
+
+    id: str
+    payload: Mapping[str, Any]
+    vector: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result, best first; `score` is the dot product (or BM25 for a text query)."""
+
+    id: str
+    score: float
+    payload: Mapping[str, Any]
+    vector: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item found by either search, with both of its scores, each exact."""
+
+    id: str
+    dense: float
+    lexical: float
+    payload: Mapping[str, Any]
+    vector: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One search: by `vector` (fused, dot product) or by `text` (BM25), never both.
+
+    `ef` is the HNSW search width (None: the engine's choice), `exact` scans everything.
+    `fields` names the payload fields to bring along; None brings all of them.
+    """
+
+    vector: Floats | None = None
+    text: str | None = None
+    limit: int = 10
+    offset: int = 0
+    filter: Filter = field(default_factory=Filter)
+    exclude: tuple[str, ...] = ()
+    ef: int | None = None
+    exact: bool = False
+    fields: tuple[str, ...] | None = None
+    with_vector: bool = False
+
+
+class Store(Protocol):
+    """A collection of fused vectors with payloads; safe to use from several threads."""
+
+    @property
+    def info(self) -> StoreInfo:
+        """What made the vectors."""
+        ...
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Add or replace points; new payload fields get an index. All or none of a bad batch."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items by id; how many of them were there."""
+        ...
+
+    def retrieve(
+        self,
+        ids: Sequence[str],
+        *,
+        fields: tuple[str, ...] | None = None,
+        with_vector: bool = False,
+    ) -> dict[str, Record]:
+        """The stored items among `ids`; unknown ids are absent from the answer."""
+        ...
+
+    def scan(
+        self,
+        *,
+        filter: Filter | None = None,
+        fields: tuple[str, ...] | None = None,
+        with_vector: bool = False,
+        batch: int = 1000,
+    ) -> Iterator[list[Record]]:
+        """Every item once, in batches, in no particular order."""
+        ...
+
+    def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """One list of hits per query, best first, in one batched call."""
+        ...
+
+    def candidates(self, query: Query, text: str, pool: int) -> list[Candidate]:
+        """The `pool` best of `query.vector` and the `pool` best BM25 matches of `text`, united.
+
+        Both scores are exact for every one of them (0 where no word matches). One batched call;
+        in no particular order; `query.limit` and `query.offset` are not used.
+        """
+        ...
+
+    def count(self, filter: Filter | None = None) -> int:
+        """How many items fit the filter; exact."""
+        ...
+
+    def facet(self, name: str, *, limit: int = 20, filter: Filter | None = None) -> dict[str, int]:
+        """The commonest values of a keyword field with their counts, commonest first."""
+        ...
+
+    def fields(self) -> Mapping[str, FieldKind]:
+        """Payload fields that can be filtered on, with the kind of their values."""
+        ...
+
+    def optimize(self) -> None:
+        """Build or refresh the search index after a bulk load; returns when it is done."""
+        ...
+
+    def flush(self) -> None:
+        """Make everything written so far survive a power cut."""
+        ...
+
+    def close(self) -> None:
+        """Flush and let go of files and connections; safe to call twice."""
+        ...
