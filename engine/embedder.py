@@ -1,19 +1,30 @@
 """From photos and words to the fused space: which encoder fills which segment, for items and queries.
 
 - `image`: CLIP's image tower for items and photo queries, CLIP's text tower for text queries.
-- `text`: CLIP's text tower, or a sentence-transformers encoder, for items and text queries; a
-  photo asks it through CLIP's image tower only when both towers share one space.
+- `text`: CLIP's text tower by default, or a sentence-transformers encoder. A photo can ask the text
+  segment only in the first case, where both towers share one space.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from typing import Protocol
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
 from PIL import Image
 
-from engine.space import Floats
+from engine.clip import Clip, clip_fingerprint, load_clip, pick_device
+from engine.errors import EncoderError
+from engine.settings import Settings
+from engine.space import Floats, FusedSpace, Segment, unit
 from engine.store.store import StoreInfo
+
+SAME = "clip"
+"""The text encoder's name that stands for CLIP's own text tower."""
 
 
 class Embedder(Protocol):
@@ -35,3 +46,114 @@ class Embedder(Protocol):
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
         """Query directions per segment, unit length, for `FusedSpace.query_vector`."""
         ...
+
+
+class SegmentEmbedder:
+    """The `Embedder` of this project: an image segment and a text segment."""
+
+    def __init__(self, info: StoreInfo, clip: Clip, sentence: Any = None) -> None:
+        self.info = info
+        self.clip = clip
+        self._sentence = sentence
+
+    def prepare(self, photo: Image.Image) -> Floats:
+        """CLIP's preprocessing of one RGB photo: `(3, height, width)` float32."""
+        return self.clip.prepare(photo)
+
+    def embed_items(self, photos: Sequence[Floats | None], texts: Sequence[str]) -> Floats:
+        """Fused vectors `(n, size)`; a missing photo or text leaves its segment at zero."""
+        sizes = {segment.name: segment.size for segment in self.info.space.segments}
+        images = np.zeros((len(photos), sizes["image"]), dtype=np.float32)
+        words = np.zeros((len(texts), sizes["text"]), dtype=np.float32)
+        seen = [row for row, photo in enumerate(photos) if photo is not None]
+        said = [row for row, text in enumerate(texts) if text.strip()]
+        if seen:
+            images[seen] = self.clip.encode_prepared([p for p in photos if p is not None])
+        if said:
+            words[said] = self._encode_texts([texts[row] for row in said])
+        return self.info.space.item_vectors({"image": images, "text": words}, len(photos))
+
+    def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
+        """Query directions: words and photo ask the image segment together, words the text segment.
+
+        With a photo alone the text segment is asked through the image tower, if it is CLIP's.
+        """
+        parts: dict[str, Floats] = {}
+        asked: list[Floats] = []
+        if text.strip():
+            words = self.clip.encode_texts([text])[0]
+            asked.append(words)
+            parts["text"] = words if self._sentence is None else self._encode_texts([text])[0]
+        if photo is not None:
+            seen = self.clip.encode_images([photo])[0]
+            asked.append(seen)
+            if self._sentence is None and "text" not in parts:
+                parts["text"] = seen
+        if asked:
+            parts["image"] = unit(np.sum(asked, axis=0, keepdims=True))[0]
+        return parts
+
+    def _encode_texts(self, texts: Sequence[str]) -> Floats:
+        if self._sentence is None:
+            return self.clip.encode_texts(texts)
+        rows = self._sentence.encode(list(texts), convert_to_numpy=True, show_progress_bar=False)
+        return unit(rows)
+
+
+@lru_cache(maxsize=8)
+def describe(clip: str, text_encoder: str) -> StoreInfo:
+    """What a store made with these encoders says of itself; reads files, loads no model from a folder."""
+    mark, size = clip_fingerprint(clip)
+    if text_encoder == SAME:
+        text_mark, text_size = mark, size
+    else:
+        text_mark, text_size = _sentence_fingerprint(text_encoder)
+    space = FusedSpace((Segment("image", size), Segment("text", text_size)))
+    body = json.dumps([["image", mark, size], ["text", text_mark, text_size]])
+    fingerprint = hashlib.sha256(body.encode()).hexdigest()[:16]
+    return StoreInfo(fingerprint, space, {"image": clip, "text": text_encoder})
+
+
+def embedder_info(settings: Settings) -> StoreInfo:
+    """`describe` for these settings."""
+    return describe(settings.clip, settings.text_encoder)
+
+
+def load_embedder(settings: Settings) -> SegmentEmbedder:
+    """Load the models these settings name."""
+    info = embedder_info(settings)
+    clip = load_clip(settings.clip, settings.device)
+    sentence = None
+    if settings.text_encoder != SAME:
+        sentence = _load_sentence(settings.text_encoder, pick_device(settings.device))
+    return SegmentEmbedder(info, clip, sentence)
+
+
+def _load_sentence(name: str, device: str) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise EncoderError(
+            f"the text encoder {name!r} needs sentence-transformers: pip install 'vlclip[sentence]'"
+        ) from None
+    try:
+        return SentenceTransformer(name, device=device)
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"cannot load the text encoder {name!r}: {error}") from error
+
+
+def _sentence_fingerprint(name: str) -> tuple[str, int]:
+    model = _load_sentence(name, "cpu")
+    digest = hashlib.sha256()
+    folder = Path(name)
+    if folder.is_dir():
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and file.suffix in (".json", ".safetensors", ".bin", ".txt"):
+                digest.update(str(file.relative_to(folder)).encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    else:
+        for key, tensor in sorted(model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.cpu().float().numpy().tobytes())
+    size = model.get_sentence_embedding_dimension()
+    return digest.hexdigest()[:16], int(size or 0)
