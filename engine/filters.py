@@ -52,7 +52,7 @@ class Filter:
         return bool(self.conditions)
 
     def check(self, kinds: Mapping[str, str]) -> Filter:
-        """This filter, if every field exists in `kinds` and takes its operator and values."""
+        """The same filter, if every field exists in `kinds` and takes its operator and values."""
         for condition in self.conditions:
             kind = kinds.get(condition.field)
             if kind is None:
@@ -151,9 +151,12 @@ def coerce(name: str, value: Value, kind: str) -> Value:
     """`value` as the type the field holds; the command line only knows text."""
     if kind == "number":
         try:
-            return float(value)
+            number = math.nan if isinstance(value, bool) else float(value)
         except ValueError:
-            raise FilterError(f"{name!r} is a number field; {value!r} is not a number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise FilterError(f"{name!r} is a number field; {value!r} is not a number")
+        return number
     if kind == "bool":
         if isinstance(value, bool):
             return value
@@ -162,4 +165,6 @@ def coerce(name: str, value: Value, kind: str) -> Value:
         raise FilterError(f"{name!r} is true or false, not {value!r}")
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from engine.errors import FingerprintMismatch, SpaceError
 from engine.filters import Filter
 from engine.space import Floats, FusedSpace
-
-FieldKind = Literal["keyword", "number", "bool"]
+from engine.store.fields import FieldKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,12 @@ class Query:
     exact: bool = False
     fields: tuple[str, ...] | None = None
     with_vector: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.vector is None) == (self.text is None):
+            raise SpaceError("a search takes a vector or a text, exactly one of them")
+        if self.limit < 1 or self.offset < 0 or (self.ef is not None and self.ef < 1):
+            raise SpaceError("limit and ef start at 1, offset at 0")
 
 
 class Store(Protocol):
@@ -164,3 +170,19 @@ class Store(Protocol):
     def close(self) -> None:
         """Flush and let go of files and connections; safe to call twice."""
         ...
+
+
+def check_fingerprint(stored: StoreInfo, wanted: StoreInfo, where: str) -> None:
+    """Refuse with `FingerprintMismatch` to use the vectors of `where` with another encoder."""
+    if stored.fingerprint == wanted.fingerprint:
+        return
+    raise FingerprintMismatch(
+        f"the vectors in {where} were made by {_encoders(stored)}, now loaded is {_encoders(wanted)}; "
+        "load the first one again (setting `clip`), or embed the catalogue anew beside it and swap: "
+        "vlclip reindex"
+    )
+
+
+def _encoders(info: StoreInfo) -> str:
+    names = ", ".join(f"{segment}: {name}" for segment, name in info.encoders.items())
+    return f"{names or 'an unnamed encoder'} (fingerprint {info.fingerprint})"

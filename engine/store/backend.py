@@ -1,0 +1,128 @@
+"""What an engine has to do for a store: the few calls in which Qdrant Edge and Qdrant differ.
+
+Everything else (checks, field kinds, filters, which requests make a search) is written once, in
+`qdrant.py`, so the two engines cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from engine.store.conditions import Dialect
+from engine.store.fields import FieldKind
+from engine.store.lexical import Sparse
+from engine.store.store import StoreInfo
+
+Paths = Sequence[str] | None
+"""Payload fields to read, as paths; None reads all of them, () none."""
+DENSE = "fused"
+"""Name of the dense vector of a point."""
+WORDS = "words"
+"""Name of the sparse vector of a point."""
+FLUSH_EVERY = 5_000
+"""Points written between two flushes while loading; bounds what a restart has to replay."""
+
+
+class Row(NamedTuple):
+    """A point as it is written: uuid, fused vector, words and payload."""
+
+    id: str
+    vector: list[float]
+    words: Sparse
+    payload: dict[str, Any]
+
+
+class Found(NamedTuple):
+    """A point as it is read; `score` is 0 where nothing was scored, `vector` empty unless asked for."""
+
+    id: str
+    score: float
+    payload: dict[str, Any]
+    vector: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One ranked search: `near` a dense or a sparse vector, among `prefetch` if there are any.
+
+    `where` is the engine's own filter. `ef` None searches as the settings say; `exact` scans the full
+    vectors.
+    """
+
+    near: list[float] | Sparse
+    limit: int
+    offset: int = 0
+    where: Any | None = None
+    ef: int | None = None
+    exact: bool = False
+    prefetch: tuple[Request, ...] = ()
+    payload: Paths = ()
+    vector: bool = False
+
+
+class Backend(Protocol):
+    """One collection in one engine; raises `StoreError`s only."""
+
+    dialect: Dialect
+
+    def info(self) -> StoreInfo:
+        """What made the vectors, as written when the collection was created."""
+        ...
+
+    def kinds(self) -> dict[str, FieldKind]:
+        """Field kinds as they are recorded now; other processes may have added some."""
+        ...
+
+    def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
+        """Record and index new fields."""
+        ...
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Add or replace points; they survive a killed process once this returns."""
+        ...
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove points by uuid."""
+        ...
+
+    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[Found]:
+        """The points among `ids` that exist."""
+        ...
+
+    def page(
+        self,
+        after: Any | None,
+        limit: int,
+        where: Any | None,
+        payload: Paths,
+        *,
+        vector: bool,
+    ) -> tuple[list[Found], Any | None]:
+        """The next points and where to go on, None at the end."""
+        ...
+
+    def query(self, requests: Sequence[Request]) -> list[list[Found]]:
+        """All requests in one call."""
+        ...
+
+    def count(self, where: Any | None) -> int:
+        """How many points fit, exactly."""
+        ...
+
+    def facet(self, path: str, limit: int, where: Any | None) -> dict[str, int]:
+        """The commonest values of an indexed keyword field."""
+        ...
+
+    def optimize(self) -> None:
+        """Build the search graph over what has been written."""
+        ...
+
+    def flush(self) -> None:
+        """Everything written so far survives a power cut."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; safe to call twice."""
+        ...

@@ -1,0 +1,293 @@
+"""The embedded engine: Qdrant Edge, in this process, a folder on disk.
+
+What it needs that a server does by itself, all found by trying (0.9.0):
+- vectors are checked before they come here, because it stores NaN;
+- a full disk kills the process (its files are memory-mapped), so writes stop while there is room;
+- without `flush` the write-ahead log grows and is replayed at the next start;
+- new points are scanned one by one until `optimize` builds the graph.
+
+Laws (tests/engine/test_edge_store.py): what `write` returned from is there after kill -9; one process
+at a time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import qdrant_edge as edge
+
+from engine.errors import StoreDamaged, StoreError, StoreLocked
+from engine.settings import Hnsw
+from engine.store.backend import DENSE, FLUSH_EVERY, WORDS, Found, Paths, Request, Row
+from engine.store.conditions import Dialect
+from engine.store.fields import FieldKind, path
+from engine.store.folder import Collection, disk_errors, full
+from engine.store.lexical import Sparse
+from engine.store.store import StoreInfo
+
+WRITE_ROWS = 256
+"""Points in one entry of the write-ahead log."""
+RESERVE_BYTES = 64 * 2**20
+"""Room left on the disk; below it writes are refused instead of killing the process."""
+FULL_SCAN_KB = 10_000
+"""A filter that leaves fewer vectors than this is scanned, exactly, instead of walking the graph."""
+_KINDS = {
+    "keyword": edge.PayloadSchemaType.Keyword,
+    "number": edge.PayloadSchemaType.Float,
+    "bool": edge.PayloadSchemaType.Bool,
+}
+
+
+class EdgeBackend:
+    """One collection in one folder. `free` tells the bytes left on its disk; tests pass another.
+
+    Raises `StoreLocked` if another process has it open, `StoreDamaged` if it cannot be read.
+    """
+
+    dialect = Dialect(
+        filter=edge.Filter,
+        field=edge.FieldCondition,
+        match_value=edge.MatchValue,
+        match_any=edge.MatchAny,
+        range=edge.RangeFloat,
+        has_id=lambda ids: edge.HasIdCondition(set(ids)),
+    )
+
+    def __init__(
+        self, folder: Path, hnsw: Hnsw, free: Callable[[Path], int] = lambda p: shutil.disk_usage(p).free
+    ) -> None:
+        self._folder, self._hnsw, self._free = folder, hnsw, free
+        self._unflushed = 0
+        self._closing = threading.Lock()
+        self._closed = False
+        with disk_errors(folder):
+            self._collection = Collection.read(folder)
+        with _translated(folder, opening=True):
+            self._shard = edge.EdgeShard.load(str(folder), _config(self._collection.info, hnsw))
+        self._complete_indexes()
+
+    def info(self) -> StoreInfo:
+        """What made the vectors."""
+        return self._collection.info
+
+    def kinds(self) -> dict[str, FieldKind]:
+        """Field kinds on record."""
+        return dict(self._collection.kinds)
+
+    def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
+        """Record first, then index: a kill in between is mended when the folder is opened again."""
+        self._check_room(0)
+        collection = Collection(self._collection.info, {**self._collection.kinds, **kinds})
+        with disk_errors(self._folder):
+            collection.write(self._folder)
+        self._collection = collection
+        self._complete_indexes()
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Add or replace points; in the write-ahead log once this returns."""
+        for start in range(0, len(rows), WRITE_ROWS):
+            part = rows[start : start + WRITE_ROWS]
+            self._check_room(len(part))
+            with self._calls():
+                points = [
+                    edge.Point(
+                        row.id, {DENSE: row.vector, WORDS: edge.SparseVector(*row.words)}, row.payload
+                    )
+                    for row in part
+                ]
+                self._shard.update(edge.UpdateOperation.upsert_points(points))
+            self._unflushed += len(part)
+            if self._unflushed >= FLUSH_EVERY:
+                self.flush()
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove points by uuid; allowed on an almost full disk, to make room."""
+        with self._calls():
+            self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
+
+    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[Found]:
+        """The points among `ids` that exist."""
+        with self._calls():
+            records = self._shard.retrieve(list(ids), _payload(payload), [DENSE] if vector else False)
+            return [_found(record, 0.0) for record in records]
+
+    def page(
+        self,
+        after: Any | None,
+        limit: int,
+        where: Any | None,
+        payload: Paths,
+        *,
+        vector: bool,
+    ) -> tuple[list[Found], Any | None]:
+        """The next points in the order of their uuids."""
+        request = edge.ScrollRequest(
+            after, limit, where, _payload(payload), [DENSE] if vector else False
+        )
+        with self._calls():
+            records, after = self._shard.scroll(request)
+            return [_found(record, 0.0) for record in records], after
+
+    def query(self, requests: Sequence[Request]) -> list[list[Found]]:
+        """All requests in one call."""
+        with self._calls():
+            batch = edge.QueryBatchRequest([self._query(request) for request in requests])
+            answers = self._shard.query_batch(batch)
+            return [[_found(point, point.score) for point in points] for points in answers]
+
+    def count(self, where: Any | None) -> int:
+        """How many points fit, exactly."""
+        with self._calls():
+            return self._shard.count(edge.CountRequest(exact=True, filter=where))
+
+    def facet(self, path: str, limit: int, where: Any | None) -> dict[str, int]:
+        """The commonest values of an indexed keyword field."""
+        with self._calls():
+            answer = self._shard.facet(edge.FacetRequest(path, limit, exact=True, filter=where))
+            return {str(hit.value): hit.count for hit in answer.hits}
+
+    def optimize(self) -> None:
+        """Build the graph; needs about three times the vectors' size of room while it runs."""
+        self.flush()
+        with self._calls():
+            self._shard.optimize()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write everything to disk and shorten the write-ahead log."""
+        with self._calls():
+            self._shard.flush()
+        self._unflushed = 0
+
+    def close(self) -> None:
+        """Flush, close and give up the lock."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            with _translated(self._folder):
+                self._shard.flush()
+                self._shard.close()
+
+    def _complete_indexes(self) -> None:
+        """Index every recorded field that has no index yet."""
+        with self._calls():
+            indexed = self._shard.info().payload_schema
+            for name, kind in self._collection.kinds.items():
+                if path(name) not in indexed and name not in indexed:
+                    operation = edge.UpdateOperation.create_field_index(path(name), _KINDS[kind])
+                    self._shard.update(operation)
+
+    def _check_room(self, rows: int) -> None:
+        size = 4 * self._collection.info.space.size
+        with disk_errors(self._folder):
+            if self._free(self._folder) < RESERVE_BYTES + rows * 8 * (size + 1024):
+                raise full(self._folder)
+
+    @contextmanager
+    def _calls(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreError(f"the store {self._folder} is closed; open it again")
+        with _translated(self._folder):
+            yield
+
+    def _query(self, request: Request) -> edge.QueryRequest:
+        return edge.QueryRequest(
+            limit=request.limit,
+            offset=request.offset,
+            query=_near(request),
+            prefetches=[self._prefetch(inner) for inner in request.prefetch],
+            with_vector=[DENSE] if request.vector else False,
+            with_payload=_payload(request.payload),
+            filter=request.where,
+            params=self._params(request),
+        )
+
+    def _prefetch(self, request: Request) -> edge.Prefetch:
+        return edge.Prefetch(
+            limit=request.limit,
+            query=_near(request),
+            params=self._params(request),
+            filter=request.where,
+        )
+
+    def _params(self, request: Request) -> edge.SearchParams:
+        rescored = edge.QuantizationSearchParams(rescore=True, oversampling=self._hnsw.oversampling)
+        return edge.SearchParams(
+            hnsw_ef=request.ef or self._hnsw.ef, exact=request.exact, quantization=rescored
+        )
+
+
+def create_shard(folder: Path, info: StoreInfo, hnsw: Hnsw) -> None:
+    """Make an empty shard in the empty `folder`."""
+    with _translated(folder):
+        edge.EdgeShard.create(str(folder), _config(info, hnsw)).close()
+
+
+def _config(info: StoreInfo, hnsw: Hnsw) -> edge.EdgeConfig:
+    return edge.EdgeConfig(
+        vectors={DENSE: edge.EdgeVectorParams(size=info.space.size, distance=edge.Distance.Dot)},
+        sparse_vectors={WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        hnsw_config=edge.HnswIndexConfig(
+            m=hnsw.m, ef_construct=hnsw.ef_construct, full_scan_threshold=FULL_SCAN_KB
+        ),
+        quantization_config=_quantization(hnsw),
+        optimizers=edge.EdgeOptimizersConfig(default_segment_number=1),
+    )
+
+
+def _quantization(
+    hnsw: Hnsw,
+) -> edge.ScalarQuantizationConfig | edge.BinaryQuantizationConfig | None:
+    if hnsw.quantization == "int8":
+        return edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8, memory=edge.Memory.Pinned)
+    if hnsw.quantization == "binary":
+        return edge.BinaryQuantizationConfig(memory=edge.Memory.Pinned)
+    return None
+
+
+def _near(request: Request) -> edge.Query:
+    if isinstance(request.near, Sparse):
+        return edge.Query.Nearest(edge.SparseVector(*request.near), using=WORDS)
+    return edge.Query.Nearest(request.near, using=DENSE)
+
+
+def _payload(paths: Paths) -> bool | list[str]:
+    return True if paths is None else list(paths) or False
+
+
+def _found(point: edge.ScoredPoint | edge.Record, score: float) -> Found:
+    vector = point.vector
+    dense = vector[DENSE] if isinstance(vector, dict) else ()
+    return Found(str(point.id), score, point.payload or {}, dense)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _translated(folder: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn the engine's errors, told apart by their text alone, into `StoreError`s."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except BaseException as error:  # a Rust panic is a BaseException
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        text = str(error)
+        if "WouldBlock" in text:
+            raise StoreLocked(
+                f"the store {folder.parent} is open in another process; stop that one, or ask it "
+                "through its API instead of opening the folder"
+            ) from error
+        if any(sign in text for sign in ("os error 28", "No space left", "Not enough space")):
+            raise full(folder) from error
+        if opening:
+            raise StoreDamaged(
+                f"the store {folder.parent} cannot be opened ({text}); restore it from a copy, or "
+                "ingest into a new folder"
+            ) from error
+        raise StoreError(f"the store {folder.parent} refused: {text}") from error

@@ -1,0 +1,89 @@
+"""Payload fields that can be filtered on, and the kind of value each holds.
+
+Laws (tests/contract/test_store.py):
+- a field's kind is settled by the first batch that brings it and never changes in a collection:
+  `bool` if all its values are, `number` if all are, else `keyword`; lists count by their elements;
+- later values are stored as that kind where that loses nothing ("42" in a number field becomes
+  42.0, 42 in a keyword field becomes "42"); any other value is kept and shown as it came, no
+  equality or range finds it, and it is not missing;
+- names with `"` or a backslash cannot be written as a path in Qdrant: kept and shown, not filterable;
+- numbers that are not finite are left out: no engine can keep them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from engine.errors import FilterError
+from engine.filters import coerce
+
+FieldKind = Literal["keyword", "number", "bool"]
+
+NOT_FILTERABLE = frozenset({"description", "image", "provenance"})
+"""Long or nested fields, kept for showing only."""
+
+
+def path(name: str) -> str:
+    """A top-level field as a Qdrant path, whatever dots, blanks or brackets its name has."""
+    return f'"{name}"'
+
+
+def has_path(name: str) -> bool:
+    """Whether a field can be named in a path at all."""
+    return not any(sign in name for sign in '"\\')
+
+
+def new_kinds(
+    payloads: Iterable[Mapping[str, Any]], known: Mapping[str, FieldKind]
+) -> dict[str, FieldKind]:
+    """Fields of `payloads` that are not in `known` yet, with their kinds."""
+    seen: dict[str, set[FieldKind]] = {}
+    for payload in payloads:
+        for name, value in payload.items():
+            if name in known or name in NOT_FILTERABLE or not has_path(name):
+                continue
+            kinds = {kind for part in _parts(value) if (kind := _kind(part)) is not None}
+            if kinds:
+                seen.setdefault(name, set()).update(kinds)
+    return {name: kinds.pop() if len(kinds) == 1 else "keyword" for name, kinds in seen.items()}
+
+
+def fitted(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> dict[str, Any]:
+    """The payload to store: each value as the kind its field holds, if that loses nothing."""
+    out: dict[str, Any] = {}
+    for name, value in payload.items():
+        kind = kinds.get(name)
+        if isinstance(value, list | tuple):
+            out[name] = [_fit(part, kind) for part in value if not _not_finite(part)]
+        elif not _not_finite(value):
+            out[name] = _fit(value, kind)
+    return out
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _kind(value: Any) -> FieldKind | None:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return None if _not_finite(value) else "number"
+    return "keyword" if isinstance(value, str) else None
+
+
+def _fit(value: Any, kind: FieldKind | None) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        value = float(value)  # no engine keeps larger integers
+    if kind is None or _kind(value) in (kind, None):
+        return value
+    try:
+        return coerce("", value, kind)
+    except FilterError:
+        return value
+
+
+def _not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -1,0 +1,222 @@
+"""What lies in the folder of an embedded store.
+
+    store/vlclip-store.json             which collection is the current one; replaced atomically
+    store/collection-1a2b3c4d/          one collection per encoder fingerprint
+        vlclip-collection.json          what made the vectors, kinds of the payload fields
+        segments/  wal/  …              Qdrant Edge's own
+
+Laws (tests/engine/test_edge_store.py):
+- a collection appears whole or not at all: it is made under another name and renamed;
+- a process killed anywhere leaves a folder that opens, or that the next ingest completes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Any
+
+from engine.errors import StoreDamaged, StoreError, StoreFull, StoreNotFound
+from engine.space import FusedSpace, Segment
+from engine.store.fields import FieldKind
+from engine.store.store import StoreInfo
+
+FORMAT = 1
+STORE_FILE = "vlclip-store.json"
+COLLECTION_FILE = "vlclip-collection.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What `vlclip-collection.json` says."""
+
+    info: StoreInfo
+    kinds: Mapping[str, FieldKind]
+
+    def write(self, folder: Path) -> None:
+        """Replace the file in `folder`."""
+        form = {"format": FORMAT, **info_form(self.info), "fields": dict(self.kinds)}
+        _write_json(folder / COLLECTION_FILE, form)
+
+    @classmethod
+    def read(cls, folder: Path) -> Collection:
+        """What the file in `folder` says; `StoreDamaged` if it cannot be understood."""
+        form = _read_json(folder / COLLECTION_FILE)
+        try:
+            return cls(info_from(form), dict(form["fields"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(folder / COLLECTION_FILE, f"it lacks or garbles {error}") from None
+
+
+def info_form(info: StoreInfo) -> dict[str, Any]:
+    """A `StoreInfo` as JSON values."""
+    return {
+        "fingerprint": info.fingerprint,
+        "segments": [[segment.name, segment.size] for segment in info.space.segments],
+        "encoders": dict(info.encoders),
+    }
+
+
+def info_from(form: Mapping[str, Any]) -> StoreInfo:
+    """The `StoreInfo` that `info_form` wrote; raises KeyError, TypeError or ValueError."""
+    segments = tuple(Segment(str(name), int(size)) for name, size in form["segments"])
+    return StoreInfo(str(form["fingerprint"]), FusedSpace(segments), dict(form["encoders"]))
+
+
+def collection_folder(store: Path, fingerprint: str) -> Path:
+    """Where the collection of an encoder lies."""
+    return store / f"collection-{fingerprint[:8]}"
+
+
+def current(store: Path) -> Path | None:
+    """The folder of the current collection; None while there is none yet."""
+    if not (store / STORE_FILE).is_file():
+        return None
+    folder = store / str(_read_json(store / STORE_FILE).get("collection"))
+    if not folder.is_dir():
+        raise _damaged(store / STORE_FILE, f"it names {folder.name}, which is not there")
+    return folder
+
+
+def make_current(store: Path, folder: Path) -> None:
+    """Let `store` open `folder` from now on; one atomic step."""
+    _write_json(store / STORE_FILE, {"format": FORMAT, "collection": folder.name})
+
+
+def check_ours(store: Path) -> None:
+    """`StoreNotFound` or `StoreDamaged` unless `store` is a folder that holds a store."""
+    if not store.exists():
+        raise StoreNotFound(f"there is no store at {store}; {_ingest(store)}")
+    if not store.is_dir():
+        raise StoreDamaged(f"{store} is a file, not the folder of a store; name another with --store")
+    if not (store / STORE_FILE).is_file():
+        if _strangers(store):
+            raise StoreDamaged(
+                f"{store} holds other files and no {STORE_FILE}; name the store's own folder with "
+                f"--store, or an empty one to start a new store"
+            )
+        raise StoreNotFound(f"the store at {store} is empty; {_ingest(store)}")
+
+
+def create(store: Path, collection: Collection, build: Callable[[Path], None]) -> Path:
+    """The folder of a collection, made by `build` if it is not there yet; not yet the current one.
+
+    Leftovers of makings that were killed are swept away.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    if not (store / STORE_FILE).is_file() and (strangers := _strangers(store)):
+        raise StoreDamaged(
+            f"{store} is not empty and not a store (it holds {strangers[0]}); name a new or empty "
+            "folder with --store"
+        )
+    folder = collection_folder(store, collection.info.fingerprint)
+    if folder.is_dir():
+        return folder
+    _sweep(store)
+    making = store / f".making-{uuid.uuid4().hex[:8]}"
+    try:
+        making.mkdir()
+        build(making)
+        collection.write(making)
+        _sync(making)
+        try:
+            making.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster: use its collection
+                raise
+        _sync(store)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the operating system's errors into `StoreError`s."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (ENOSPC, EDQUOT):
+            raise full(folder) from error
+        raise StoreError(
+            f"{folder} cannot be used: {error.strerror or error}; check that it may be read and "
+            "written here"
+        ) from error
+
+
+def full(folder: Path) -> StoreFull:
+    """The error for a disk without room."""
+    return StoreFull(
+        f"the disk of {folder} is full; nothing is lost: make room there (or move the folder to a "
+        "larger disk) and run the same command again"
+    )
+
+
+def _sweep(store: Path) -> None:
+    """Remove what makings left that were killed long ago."""
+    for old in store.glob(".making-*"):
+        if time.time() - old.stat().st_mtime > 3600:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _ingest(store: Path) -> str:
+    return f"fill it first: vlclip ingest CATALOGUE --store {store}"
+
+
+def _strangers(store: Path) -> list[str]:
+    ours = ("collection-", STORE_FILE)
+    return sorted(
+        entry.name
+        for entry in store.iterdir()
+        if not entry.name.startswith((".", *ours)) and entry.name != "lost+found"
+    )
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        form = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise _damaged(file, "it is missing") from None
+    except ValueError as error:
+        raise _damaged(file, str(error)) from None
+    if not isinstance(form, dict) or form.get("format") != FORMAT:
+        raise _damaged(file, f"this version reads format {FORMAT} only")
+    return form
+
+
+def _damaged(file: Path, why: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"{file} cannot be read ({why}); restore the folder from a copy, or ingest into a new one"
+    )
+
+
+def _write_json(file: Path, form: dict[str, Any]) -> None:
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with draft.open("w", encoding="utf-8") as handle:
+            json.dump(form, handle, indent=1, ensure_ascii=False)
+            handle.flush()
+            os.fsync(handle.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync(file.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make names in `folder` survive a power cut."""
+    if os.name == "nt":  # directories cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
