@@ -18,103 +18,26 @@ from pathlib import Path
 from typing import Literal
 
 from engine.item import Item
-from ingestion.drawn_canvas import PATTERN_NAMES, RGB, Dice, Sketch, Surface
-from ingestion.drawn_scenes import cluttered, packshot
-from ingestion.drawn_shapes import SHAPES
+from ingestion.drawn.dice import Dice
+from ingestion.drawn.kinds import (
+    CLOTHES_BRANDS,
+    COLOURS,
+    HOME_BRANDS,
+    KINDS,
+    MARKUP,
+    MATERIAL_COST,
+    ON_DARK,
+    ON_PALE,
+    PALE,
+    WIDE_BRANDS,
+    Kind,
+)
+from ingestion.drawn.scene import cluttered, packshot
+from ingestion.drawn.sketch import RGB, Sketch
+from ingestion.drawn.surface import Surface
 
 Scene = Literal["packshot", "cluttered"]
 
-COLOURS: dict[str, RGB] = {
-    "black": (34, 33, 36),
-    "white": (240, 240, 237),
-    "grey": (138, 140, 143),
-    "red": (204, 36, 40),
-    "orange": (240, 126, 30),
-    "yellow": (246, 208, 52),
-    "green": (44, 138, 66),
-    "teal": (20, 142, 146),
-    "blue": (38, 92, 200),
-    "purple": (120, 56, 158),
-    "pink": (242, 140, 178),
-    "brown": (124, 76, 44),
-    "beige": (217, 196, 160),
-}
-PALE = ("white", "yellow", "pink", "beige")
-ON_PALE, ON_DARK = ("black", "blue", "green"), ("white", "white", "yellow")
-"""The pattern's second colour."""
-
-CLOTHES = ("cotton", "linen", "wool", "denim", "silk")
-CLOTHES_BRANDS = ("Northwind", "Velloma", "Tarnbeck", "Maribou", "Corvello", "Kestrelle")
-HOME_BRANDS = ("Fernhill", "Aldermoor", "Hartwick", "Lumora", "Oskarine")
-WIDE_BRANDS = ("Quillby", "Brightwater", "Pinehaven", "Solenne")
-BRANDS = (*CLOTHES_BRANDS, *HOME_BRANDS, *WIDE_BRANDS)
-CHEAP_TO_DEAR = (
-    *(
-        "Brightwater",
-        "Northwind",
-        "Fernhill",
-        "Pinehaven",
-        "Maribou",
-        "Aldermoor",
-        "Tarnbeck",
-        "Quillby",
-    ),
-    *("Lumora", "Kestrelle", "Hartwick", "Velloma", "Oskarine", "Corvello", "Solenne"),
-)
-MARKUP = {brand: 0.6 * 1.13**place for place, brand in enumerate(CHEAP_TO_DEAR)}
-"""What a brand's name does to a price: the cheapest 0.6 times, the dearest some 3.3 times."""
-
-
-WOMEN, HOME = ("women", "women", "kids"), ("home",)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What the shop knows of a product type; `price` is the usual one in EUR."""
-
-    title: str
-    price: float
-    materials: tuple[str, ...]
-    audiences: tuple[str, ...] = ("women", "women", "men", "men", "kids", "unisex")
-    patterns: tuple[str, ...] = PATTERN_NAMES
-
-
-KINDS: dict[str, Kind] = {
-    "t-shirt": Kind("T-Shirt", 18, ("cotton", "linen", "wool", "silk")),
-    "dress": Kind("Dress", 55, CLOTHES, WOMEN),
-    "trousers": Kind("Trousers", 45, CLOTHES),
-    "sneaker": Kind("Sneakers", 70, ("canvas", "leather", "suede"),
-                    patterns=("plain", "checked", "dotted", "floral")),
-    "boot": Kind("Boots", 95, ("leather", "suede"), patterns=("plain", "plain", "floral", "dotted")),
-    "handbag": Kind("Handbag", 85, ("leather", "canvas", "suede"), WOMEN),
-    "backpack": Kind("Backpack", 60, ("canvas", "leather", "nylon")),
-    "hat": Kind("Hat", 28, ("straw", "wool", "suede", "cotton")),
-    "watch": Kind("Watch", 120, ("leather", "metal", "nylon"), patterns=("plain", "plain", "striped")),
-    "sunglasses": Kind("Sunglasses", 40, ("plastic", "metal"), patterns=("plain",)),
-    "mug": Kind("Mug", 12, ("ceramic", "glass", "metal"), audiences=HOME),
-    "lamp": Kind("Table Lamp", 48, ("linen", "glass", "metal"), audiences=HOME),
-    "chair": Kind("Chair", 90, ("velvet", "wool", "leather", "wood"), audiences=HOME),
-    "sofa": Kind("Sofa", 480, ("velvet", "wool", "leather", "linen"), audiences=HOME),
-    "table": Kind("Table", 190, ("wood", "metal", "glass"), audiences=HOME, patterns=("plain",)),
-    "vase": Kind("Vase", 24, ("ceramic", "glass", "metal"), audiences=HOME),
-    "cushion": Kind("Cushion", 20, ("cotton", "linen", "velvet", "wool", "silk"), audiences=HOME),
-    "umbrella": Kind("Umbrella", 22, ("nylon", "cotton")),
-    "bottle": Kind("Water Bottle", 16, ("metal", "glass", "plastic"), audiences=HOME,
-                   patterns=("plain", "striped", "dotted", "zigzag")),
-    "clock": Kind("Wall Clock", 34, ("wood", "metal", "plastic"), audiences=HOME,
-                  patterns=("plain", "plain", "striped", "checked")),
-}  # fmt: skip
-"""The product types, as `Item.product_type` names them."""
-
-MATERIAL_COST = {
-    "silk": 1.6,
-    "leather": 1.5,
-    "wool": 1.25,
-    "suede": 1.35,
-    "velvet": 1.3,
-    "plastic": 0.7,
-    "nylon": 0.8,
-}
 POSSESSIVE = {"women": "Women's", "men": "Men's", "kids": "Kids'", "unisex": "Unisex"}
 SLOGANS = (
     "BEST PRICE!!!",
@@ -143,20 +66,18 @@ class DrawnProduct:
 
 def draw_product(seed: int, index: int, *, size: tuple[int, int] = (160, 200)) -> DrawnProduct:
     """The product with this number in the catalogue of this seed; `size` is width, height in pixels."""
+    # Three sets of dice: a new stroke in a shape must not change the titles and prices of the catalogue.
     dice, strokes, room = Dice(seed, index, 0), Dice(seed, index, 1), Dice(seed, index, 2)
     name = dice.pick(tuple(KINDS))
     kind = KINDS[name]
-    colour, pattern, material = (
-        dice.pick(tuple(COLOURS)),
-        _pattern(kind, dice),
-        dice.pick(kind.materials),
-    )
+    colour, pattern = dice.pick(tuple(COLOURS)), _pattern(kind, dice)
+    material = dice.pick(kind.materials)
     accent = COLOURS[dice.pick(ON_PALE if colour in PALE else ON_DARK)]
     audience = dice.pick(kind.audiences)
     brand = dice.pick((*(HOME_BRANDS if audience == "home" else CLOTHES_BRANDS), *WIDE_BRANDS))
 
     sketch = Sketch()
-    detail = SHAPES[name](sketch, strokes)
+    detail = kind.shape(sketch, strokes)
     surface = Surface(
         _tinted(COLOURS[colour], strokes),
         pattern,

@@ -8,23 +8,12 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from ingestion.drawn_canvas import (
-    OVERSAMPLING,
-    PATTERN_NAMES,
-    RGB,
-    Box,
-    Dice,
-    Placement,
-    Sketch,
-    Surface,
-    covering,
-    draw,
-    fit,
-    light,
-    rectangle,
-    shaded,
-)
-from ingestion.drawn_shapes import OAK, SHAPES, WALNUT
+from ingestion.drawn.canvas import draw
+from ingestion.drawn.dice import Dice
+from ingestion.drawn.kinds import KINDS
+from ingestion.drawn.light import light
+from ingestion.drawn.sketch import OAK, RGB, WALNUT, Box, Placement, Sketch, fit, rectangle
+from ingestion.drawn.surface import OVERSAMPLING, PATTERN_NAMES, Surface, covering, shaded
 
 WALLS: tuple[RGB, ...] = (
     (214, 205, 190),
@@ -144,13 +133,13 @@ def _clutter(photo: Image.Image, dice: Dice, frame: Box, kind: str) -> None:
         for x, y in dice.shuffled(centres)
         if not (frame[0] < x < frame[2] and frame[1] < y < frame[3])
     ]
-    others = [name for name in SHAPES if name != kind]
+    others = [name for name in KINDS if name != kind]
     for place, (x, y) in enumerate(free[: 4 + int(dice.between(0, 4))]):
         reach = width * dice.between(0.10, 0.17)
         spot = _frame(x, y, reach, reach)
         if place < 2:
             other = Sketch()
-            SHAPES[dice.pick(others)](other, dice)
+            KINDS[dice.pick(others)].shape(other, dice)
             plain = Surface(dice.pick(THINGS), dice.pick(PATTERN_NAMES), dice.pick(WALLS), 0.3)
             draw(other, plain, photo, spot, angle=dice.between(-15, 15))
         else:

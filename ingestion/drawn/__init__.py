@@ -1,0 +1,15 @@
+"""A catalogue the project draws itself: products with photos, titles and prices from numbers alone."""
+
+from ingestion.drawn.catalogue import DrawnProduct, draw_catalogue, draw_product, write_catalogue
+from ingestion.drawn.kinds import COLOURS, KINDS
+from ingestion.drawn.surface import PATTERN_NAMES
+
+__all__ = [
+    "COLOURS",
+    "KINDS",
+    "PATTERN_NAMES",
+    "DrawnProduct",
+    "draw_catalogue",
+    "draw_product",
+    "write_catalogue",
+]
