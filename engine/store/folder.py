@@ -172,7 +172,7 @@ def _ingest(store: Path) -> str:
 
 
 def _strangers(store: Path) -> list[str]:
-    ours = ("collection-", STORE_FILE)
+    ours = ("collection-", STORE_FILE, "ledger.")
     return sorted(
         entry.name
         for entry in store.iterdir()

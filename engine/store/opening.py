@@ -13,6 +13,11 @@ from engine.store.qdrant import QdrantStore
 from engine.store.store import Store, StoreInfo, check_fingerprint
 
 
+def is_url(target: str) -> bool:
+    """Whether `target` is a server's address; else it is a folder."""
+    return target.startswith(("http://", "https://"))
+
+
 def open_store(
     target: str, settings: Settings, create: StoreInfo | None = None, *, beside: bool = False
 ) -> Store:
