@@ -21,8 +21,8 @@ DENSE = "fused"
 """Name of the dense vector of a point."""
 WORDS = "words"
 """Name of the sparse vector of a point."""
-FLUSH_EVERY = 5_000
-"""Points written between two flushes while loading; bounds what a restart has to replay."""
+WRITE_ROWS = 256
+"""Points in one write to the engine."""
 
 
 class Row(NamedTuple):

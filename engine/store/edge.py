@@ -23,15 +23,15 @@ import qdrant_edge as edge
 
 from engine.errors import StoreDamaged, StoreError, StoreLocked
 from engine.settings import Hnsw
-from engine.store.backend import DENSE, FLUSH_EVERY, WORDS, Found, Paths, Request, Row
+from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Paths, Request, Row
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind, path
 from engine.store.folder import Collection, disk_errors, full
 from engine.store.lexical import Sparse
 from engine.store.store import StoreInfo
 
-WRITE_ROWS = 256
-"""Points in one entry of the write-ahead log."""
+FLUSH_EVERY = 5_000
+"""Points written between two flushes; bounds the write-ahead log that a restart has to replay."""
 RESERVE_BYTES = 64 * 2**20
 """Room left on the disk; below it writes are refused instead of killing the process."""
 FULL_SCAN_KB = 10_000

@@ -24,10 +24,9 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StoreDamaged, StoreError, StoreFull, StoreNotFound
-from engine.space import FusedSpace, Segment
+from engine.errors import StoreDamaged, StoreError, StoreFull
 from engine.store.fields import FieldKind
-from engine.store.store import StoreInfo
+from engine.store.store import StoreInfo, info_form, info_from
 
 FORMAT = 1
 STORE_FILE = "vlclip-store.json"
@@ -56,70 +55,40 @@ class Collection:
             raise _damaged(folder / COLLECTION_FILE, f"it lacks or garbles {error}") from None
 
 
-def info_form(info: StoreInfo) -> dict[str, Any]:
-    """A `StoreInfo` as JSON values."""
-    return {
-        "fingerprint": info.fingerprint,
-        "segments": [[segment.name, segment.size] for segment in info.space.segments],
-        "encoders": dict(info.encoders),
-    }
-
-
-def info_from(form: Mapping[str, Any]) -> StoreInfo:
-    """The `StoreInfo` that `info_form` wrote; raises KeyError, TypeError or ValueError."""
-    segments = tuple(Segment(str(name), int(size)) for name, size in form["segments"])
-    return StoreInfo(str(form["fingerprint"]), FusedSpace(segments), dict(form["encoders"]))
-
-
-def collection_folder(store: Path, fingerprint: str) -> Path:
-    """Where the collection of an encoder lies."""
-    return store / f"collection-{fingerprint[:8]}"
-
-
-def current(store: Path) -> Path | None:
-    """The folder of the current collection; None while there is none yet."""
+def current(store: Path) -> str | None:
+    """The name of the current collection; None while there is none yet."""
     if not (store / STORE_FILE).is_file():
         return None
-    folder = store / str(_read_json(store / STORE_FILE).get("collection"))
-    if not folder.is_dir():
-        raise _damaged(store / STORE_FILE, f"it names {folder.name}, which is not there")
-    return folder
+    name = str(_read_json(store / STORE_FILE).get("collection"))
+    if not (store / name).is_dir():
+        raise _damaged(store / STORE_FILE, f"it names {name}, which is not there")
+    return name
 
 
-def make_current(store: Path, folder: Path) -> None:
-    """Let `store` open `folder` from now on; one atomic step."""
-    _write_json(store / STORE_FILE, {"format": FORMAT, "collection": folder.name})
+def make_current(store: Path, name: str) -> None:
+    """Let `store` open the collection `name` from now on; one atomic step."""
+    _write_json(store / STORE_FILE, {"format": FORMAT, "collection": name})
 
 
 def check_ours(store: Path) -> None:
-    """`StoreNotFound` or `StoreDamaged` unless `store` is a folder that holds a store."""
-    if not store.exists():
-        raise StoreNotFound(f"there is no store at {store}; {_ingest(store)}")
+    """`StoreDamaged` if `store` is something else than the folder of a store or an empty one."""
+    if not store.exists() or (store / STORE_FILE).is_file():
+        return
     if not store.is_dir():
         raise StoreDamaged(f"{store} is a file, not the folder of a store; name another with --store")
-    if not (store / STORE_FILE).is_file():
-        if _strangers(store):
-            raise StoreDamaged(
-                f"{store} holds other files and no {STORE_FILE}; name the store's own folder with "
-                f"--store, or an empty one to start a new store"
-            )
-        raise StoreNotFound(f"the store at {store} is empty; {_ingest(store)}")
-
-
-def create(store: Path, collection: Collection, build: Callable[[Path], None]) -> Path:
-    """The folder of a collection, made by `build` if it is not there yet; not yet the current one.
-
-    Leftovers of makings that were killed are swept away.
-    """
-    store.mkdir(parents=True, exist_ok=True)
-    if not (store / STORE_FILE).is_file() and (strangers := _strangers(store)):
+    if strangers := _strangers(store):
         raise StoreDamaged(
-            f"{store} is not empty and not a store (it holds {strangers[0]}); name a new or empty "
-            "folder with --store"
+            f"{store} is not a store: it holds {strangers[0]} and no {STORE_FILE}; name the store's own "
+            "folder with --store, or an empty one to start a new store"
         )
-    folder = collection_folder(store, collection.info.fingerprint)
+
+
+def create(folder: Path, collection: Collection, build: Callable[[Path], None]) -> None:
+    """The folder of a collection, filled by `build`; nothing happens if it is there already."""
+    store = folder.parent
+    store.mkdir(parents=True, exist_ok=True)
     if folder.is_dir():
-        return folder
+        return
     _sweep(store)
     making = store / f".making-{uuid.uuid4().hex[:8]}"
     try:
@@ -130,12 +99,11 @@ def create(store: Path, collection: Collection, build: Callable[[Path], None]) -
         try:
             making.rename(folder)
         except OSError:
-            if not folder.is_dir():  # else another process was faster: use its collection
+            if not folder.is_dir():  # else another process was faster
                 raise
         _sync(store)
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    return folder
 
 
 @contextmanager
@@ -165,10 +133,6 @@ def _sweep(store: Path) -> None:
     for old in store.glob(".making-*"):
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)
-
-
-def _ingest(store: Path) -> str:
-    return f"fill it first: vlclip ingest CATALOGUE --store {store}"
 
 
 def _strangers(store: Path) -> list[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import closing
 from pathlib import Path
 
-from engine.errors import StoreNotFound
+from engine.errors import StoreError, StoreNotFound
 from engine.settings import Settings
-from engine.store import folder as folders
-from engine.store.edge import EdgeBackend, create_shard
 from engine.store.qdrant import QdrantStore
-from engine.store.store import Store, StoreInfo, check_fingerprint
+from engine.store.server import connect
+from engine.store.shelves import FolderShelf, ServerShelf, Shelf
+from engine.store.store import StoreInfo, check_fingerprint
 
 
 def is_url(target: str) -> bool:
@@ -20,51 +20,79 @@ def is_url(target: str) -> bool:
 
 def open_store(
     target: str, settings: Settings, create: StoreInfo | None = None, *, beside: bool = False
-) -> Store:
-    """The store at `target`, a folder or a URL.
+) -> QdrantStore:
+    """The store at `target`, a folder or a URL; `:memory:` is a fresh one that vanishes.
 
     With `create` it is made if it is not there, and refused with `FingerprintMismatch` if its vectors
     are another encoder's. With `beside` as well, the collection of that encoder is opened or made
     next to the current one, which stays current until `promote`.
     """
-    return _open_folder(Path(target), settings, create, beside=beside)
+    place = shelf(target, settings)
+    try:
+        return open_on(place, target, create, beside=beside)
+    except BaseException:
+        place.close()
+        raise
 
 
-def promote(
-    target: str,
-    settings: Settings,  # noqa: ARG001  # the server's half comes next
-    fingerprint: str,
-) -> str | None:
+def promote(target: str, settings: Settings, fingerprint: str) -> str | None:
     """Make the collection of `fingerprint` the current one; the fingerprint of the one before.
 
-    Calling it again with that fingerprint rolls back. Stores that are open stay on their collection.
+    Calling it again with that fingerprint rolls back. Stores that are open stay on the collection
+    they opened: an encoder and its vectors change together, when they are opened again.
     """
-    store = Path(target)
-    with folders.disk_errors(store):
-        folders.check_ours(store)
-        before = folders.current(store)
-        wanted = folders.collection_folder(store, fingerprint)
-        if not wanted.is_dir():
-            raise StoreNotFound(f"{store} has no collection for fingerprint {fingerprint}")
-        folders.make_current(store, wanted)
-        return folders.Collection.read(before).info.fingerprint if before else None
+    with closing(shelf(target, settings)) as place:
+        return promote_on(place, target, fingerprint)
 
 
-def _open_folder(
-    store: Path, settings: Settings, create: StoreInfo | None, *, beside: bool
+def drop(target: str, settings: Settings, fingerprint: str) -> None:
+    """Delete the collection of `fingerprint`, for good; the current one is refused."""
+    with closing(shelf(target, settings)) as place:
+        name = _existing(place, target, fingerprint)
+        if name == place.current():
+            raise StoreError(f"{name} is what {target} serves; make another one current first")
+        place.drop(name)
+
+
+def shelf(target: str, settings: Settings) -> Shelf:
+    """Where the collections of `target` stand."""
+    if is_url(target) or target == ":memory:":
+        return ServerShelf(connect(target, settings.server), settings.server, settings.hnsw)
+    return FolderShelf(Path(target), settings.hnsw)
+
+
+def open_on(
+    place: Shelf, target: str, create: StoreInfo | None = None, *, beside: bool = False
 ) -> QdrantStore:
-    with folders.disk_errors(store):
-        folder = folders.current(store)
-        if create is None:
-            folders.check_ours(store)
-        elif folder is None or beside:
-            make = partial(create_shard, info=create, hnsw=settings.hnsw)
-            made = folders.create(store, folders.Collection(create, {}), make)
-            if folder is None:
-                folders.make_current(store, made)
-            folder = made
-        if folder is None:
-            raise StoreNotFound(f"the store at {store} is empty; fill it first: vlclip ingest")
-        if create is not None:
-            check_fingerprint(folders.Collection.read(folder).info, create, str(store))
-    return QdrantStore(EdgeBackend(folder, settings.hnsw))
+    """`open_store` on a shelf that is there already."""
+    name = place.current()
+    if create is not None and (name is None or beside):
+        made = place.make(create)
+        if name is None:
+            place.make_current(made)
+        name = made
+    if name is None:
+        raise StoreNotFound(
+            f"there is no store at {target}; fill it first: vlclip ingest CATALOGUE --store {target}"
+        )
+    if create is not None:
+        found = place.info(name)
+        if found is not None:
+            check_fingerprint(found, create, target)
+    return QdrantStore(place.open(name))
+
+
+def promote_on(place: Shelf, target: str, fingerprint: str) -> str | None:
+    """`promote` on a shelf that is there already."""
+    name, before = _existing(place, target, fingerprint), place.current()
+    place.make_current(name)
+    info = place.info(before) if before is not None else None
+    return info.fingerprint if info else None
+
+
+def _existing(place: Shelf, target: str, fingerprint: str) -> str:
+    name = place.name(fingerprint)
+    info = place.info(name)
+    if info is None or info.fingerprint != fingerprint:
+        raise StoreNotFound(f"{target} has no collection for the encoder {fingerprint}")
+    return name

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from engine.errors import FingerprintMismatch, SpaceError
 from engine.filters import Filter
-from engine.space import Floats, FusedSpace
+from engine.space import Floats, FusedSpace, Segment
 from engine.store.fields import FieldKind
 
 
@@ -170,6 +170,21 @@ class Store(Protocol):
     def close(self) -> None:
         """Flush and let go of files and connections; safe to call twice."""
         ...
+
+
+def info_form(info: StoreInfo) -> dict[str, Any]:
+    """A `StoreInfo` as JSON values."""
+    return {
+        "fingerprint": info.fingerprint,
+        "segments": [[segment.name, segment.size] for segment in info.space.segments],
+        "encoders": dict(info.encoders),
+    }
+
+
+def info_from(form: Mapping[str, Any]) -> StoreInfo:
+    """The `StoreInfo` that `info_form` wrote; raises KeyError, TypeError or ValueError."""
+    segments = tuple(Segment(str(name), int(size)) for name, size in form["segments"])
+    return StoreInfo(str(form["fingerprint"]), FusedSpace(segments), dict(form["encoders"]))
 
 
 def check_fingerprint(stored: StoreInfo, wanted: StoreInfo, where: str) -> None:

@@ -1,0 +1,288 @@
+"""The served engine: a Qdrant server or cluster (1.16 or newer), through qdrant-client.
+
+What a store must remember lies in the collection's metadata, one key per payload field, because
+the server merges keys: two writers that add different fields do not undo each other.
+
+`QdrantClient(":memory:")` stands in for a server in tests. It searches exactly whatever it is told,
+and warns about search parameters and payload indexes; so it is sent neither.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qdrant_client import QdrantClient, models
+
+from engine.errors import StoreDamaged, StoreError
+from engine.settings import Hnsw, Server
+from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Paths, Request, Row
+from engine.store.conditions import Dialect
+from engine.store.fields import FieldKind, path
+from engine.store.lexical import Sparse
+from engine.store.server_errors import translated
+from engine.store.store import StoreInfo, info_form, info_from
+
+INFO_KEY = "vlclip"
+FIELD_KEY = "field:"
+POLL_S = 0.5
+_KINDS: dict[FieldKind, models.PayloadSchemaType] = {
+    "keyword": models.PayloadSchemaType.KEYWORD,
+    "number": models.PayloadSchemaType.FLOAT,
+    "bool": models.PayloadSchemaType.BOOL,
+}
+
+
+class ServerBackend:
+    """One collection on a server; `collection` is its own name, not an alias.
+
+    Raises `StoreNotFound` if it is not there, `StoreDamaged` if something else made it.
+    """
+
+    dialect = Dialect(
+        filter=models.Filter,
+        field=models.FieldCondition,
+        match_value=models.MatchValue,
+        match_any=models.MatchAny,
+        range=models.Range,
+        has_id=lambda ids: models.HasIdCondition(has_id=ids),
+    )
+
+    def __init__(self, client: QdrantClient, collection: str, hnsw: Hnsw) -> None:
+        self._client, self._name, self._hnsw = client, collection, hnsw
+        self._local = is_local(client)
+        self._info = stored_info(client, collection)
+
+    def info(self) -> StoreInfo:
+        """What made the vectors."""
+        return self._info
+
+    def kinds(self) -> dict[str, FieldKind]:
+        """Field kinds on record now."""
+        return {
+            key.removeprefix(FIELD_KEY): kind
+            for key, kind in _metadata(self._client, self._name).items()
+            if key.startswith(FIELD_KEY)
+        }
+
+    def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
+        """Index first, then record: whoever reads the record can filter at once."""
+        with translated():
+            if not self._local:
+                for name, kind in kinds.items():
+                    self._client.create_payload_index(self._name, path(name), _KINDS[kind], wait=True)
+            metadata = {FIELD_KEY + name: kind for name, kind in kinds.items()}
+            self._client.update_collection(self._name, metadata=metadata)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Add or replace points; applied on the server once this returns."""
+        for start in range(0, len(rows), WRITE_ROWS):
+            points = [
+                models.PointStruct(
+                    id=row.id,
+                    vector={DENSE: row.vector, WORDS: _sparse(row.words)},
+                    payload=row.payload,
+                )
+                for row in rows[start : start + WRITE_ROWS]
+            ]
+            with translated():
+                self._client.upsert(self._name, points, wait=True)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove points by uuid."""
+        with translated():
+            self._client.delete(self._name, models.PointIdsList(points=list(ids)), wait=True)
+
+    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[Found]:
+        """The points among `ids` that exist."""
+        with translated():
+            records = self._client.retrieve(
+                self._name, list(ids), with_payload=_payload(payload), with_vectors=_vectors(vector)
+            )
+        return [_found(record, 0.0) for record in records]
+
+    def page(
+        self, after: Any | None, limit: int, where: Any | None, payload: Paths, *, vector: bool
+    ) -> tuple[list[Found], Any | None]:
+        """The next points in the order of their uuids."""
+        with translated():
+            records, after = self._client.scroll(
+                self._name,
+                scroll_filter=where,
+                limit=limit,
+                offset=after,
+                with_payload=_payload(payload),
+                with_vectors=_vectors(vector),
+            )
+        return [_found(record, 0.0) for record in records], after
+
+    def query(self, requests: Sequence[Request]) -> list[list[Found]]:
+        """All requests in one call."""
+        with translated():
+            answers = self._client.query_batch_points(
+                self._name, [self._query(request) for request in requests]
+            )
+        return [[_found(point, point.score) for point in answer.points] for answer in answers]
+
+    def count(self, where: Any | None) -> int:
+        """How many points fit, exactly."""
+        with translated():
+            return self._client.count(self._name, count_filter=where, exact=True).count
+
+    def facet(self, path: str, limit: int, where: Any | None) -> dict[str, int]:
+        """The commonest values of an indexed keyword field."""
+        with translated():
+            answer = self._client.facet(self._name, path, facet_filter=where, limit=limit, exact=True)
+        return {str(hit.value): hit.count for hit in answer.hits}
+
+    def optimize(self) -> None:
+        """Wait until the server's own optimizers are done; wake them if they sleep."""
+        green = 0
+        while green < 2:  # twice: right after a write they may not have started yet
+            with translated():
+                state = self._client.get_collection(self._name)
+            green = green + 1 if state.status == models.CollectionStatus.GREEN else 0
+            if state.status == models.CollectionStatus.RED:
+                raise StoreError(f"the server cannot index {self._name}: {state.optimizer_status}")
+            if state.status == models.CollectionStatus.GREY:
+                with translated():
+                    self._client.update_collection(
+                        self._name, optimizers_config=models.OptimizersConfigDiff()
+                    )
+            if not self._local:
+                time.sleep(POLL_S)
+
+    def flush(self) -> None:
+        """Nothing to do: the server keeps its own write-ahead log."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _query(self, request: Request) -> models.QueryRequest:
+        return models.QueryRequest(
+            query=_near(request),
+            using=_using(request),
+            prefetch=[self._prefetch(inner) for inner in request.prefetch] or None,
+            filter=request.where,
+            params=self._params(request),
+            limit=request.limit,
+            offset=request.offset,
+            with_payload=_payload(request.payload),
+            with_vector=_vectors(request.vector),
+        )
+
+    def _prefetch(self, request: Request) -> models.Prefetch:
+        return models.Prefetch(
+            query=_near(request),
+            using=_using(request),
+            filter=request.where,
+            params=self._params(request),
+            limit=request.limit,
+        )
+
+    def _params(self, request: Request) -> models.SearchParams | None:
+        if self._local:
+            return None
+        return models.SearchParams(
+            hnsw_ef=request.ef or self._hnsw.ef,
+            exact=request.exact,
+            quantization=models.QuantizationSearchParams(
+                rescore=True, oversampling=self._hnsw.oversampling
+            ),
+        )
+
+
+def create_collection(
+    client: QdrantClient, name: str, info: StoreInfo, hnsw: Hnsw, server: Server
+) -> None:
+    """Make the collection; nothing happens if it is there already."""
+    quantization = {
+        "int8": models.ScalarQuantization(
+            scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+        ),
+        "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
+        "none": None,
+    }
+    dense = models.VectorParams(size=info.space.size, distance=models.Distance.DOT)
+    with translated():
+        if client.collection_exists(name):
+            return
+    try:
+        with translated():
+            client.create_collection(
+                name,
+                vectors_config={DENSE: dense},
+                sparse_vectors_config={WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                hnsw_config=models.HnswConfigDiff(m=hnsw.m, ef_construct=hnsw.ef_construct),
+                quantization_config=quantization[hnsw.quantization],
+                shard_number=server.shards,
+                replication_factor=server.replicas,
+                metadata={INFO_KEY: info_form(info)},
+            )
+    except StoreError:
+        if not client.collection_exists(name):  # else another process was faster
+            raise
+
+
+def connect(url: str, server: Server) -> QdrantClient:
+    """A client for `url` as the settings say; `:memory:` is a server of its own, in this process."""
+    if url == ":memory:":
+        return QdrantClient(":memory:")
+    key = server.api_key.get_secret_value() if server.api_key else None
+    with translated():
+        return QdrantClient(
+            url=url,
+            api_key=key,
+            prefer_grpc=server.grpc,
+            grpc_port=server.grpc_port,
+            timeout=max(1, round(server.timeout_s)),
+            check_compatibility=False,  # it asks in a thread of its own and warns instead of failing
+        )
+
+
+def is_local(client: QdrantClient) -> bool:
+    """Whether the client is qdrant-client's own stand-in for a server."""
+    return bool(client.init_options.get("location") == ":memory:")
+
+
+def stored_info(client: QdrantClient, name: str) -> StoreInfo:
+    """What made the vectors of a collection."""
+    try:
+        return info_from(_metadata(client, name)[INFO_KEY])
+    except (KeyError, TypeError, ValueError):
+        raise StoreDamaged(
+            f"the collection {name!r} was not made by vlclip, or by another version; choose another "
+            "name with the setting server.collection"
+        ) from None
+
+
+def _metadata(client: QdrantClient, name: str) -> dict[str, Any]:
+    with translated():
+        return dict(client.get_collection(name).config.metadata or {})
+
+
+def _sparse(words: Sparse) -> models.SparseVector:
+    return models.SparseVector(indices=words.indices, values=words.values)
+
+
+def _near(request: Request) -> Any:
+    return _sparse(request.near) if isinstance(request.near, Sparse) else request.near
+
+
+def _using(request: Request) -> str:
+    return WORDS if isinstance(request.near, Sparse) else DENSE
+
+
+def _payload(paths: Paths) -> bool | list[str]:
+    return True if paths is None else list(paths) or False
+
+
+def _vectors(wanted: bool) -> bool | list[str]:  # noqa: FBT001  # a switch in one place
+    return [DENSE] if wanted else False
+
+
+def _found(point: models.ScoredPoint | models.Record, score: float) -> Found:
+    dense = point.vector.get(DENSE, ()) if isinstance(point.vector, dict) else ()
+    return Found(str(point.id), score, point.payload or {}, dense)  # type: ignore[arg-type]
