@@ -121,9 +121,14 @@ def clip_fingerprint(name: str) -> tuple[str, int]:
     return digest.hexdigest()[:16], int(config["model_cfg"]["embed_dim"])
 
 
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/open_clip_config.json"))
+
+
 def model_folder(name: str) -> Path | None:
     """The folder a name stands for: a shipped model or a path; None for names open_clip resolves."""
-    if (SHIPPED / name / "open_clip_config.json").is_file():
+    if name in shipped_models():
         return SHIPPED / name
     folder = Path(name.removeprefix("local-dir:")).expanduser()
     if not folder.is_dir():
@@ -156,9 +161,9 @@ def _open_clip_name(name: str) -> tuple[str, str | None]:
         return name, None
     architecture, _, pretrained = name.partition("/")
     if architecture not in open_clip.list_models():
-        shipped = [path.name for path in SHIPPED.iterdir() if path.is_dir()] if SHIPPED.is_dir() else []
+        shipped = shipped_models()
         near = get_close_matches(architecture, [*open_clip.list_models(), *shipped], n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        hint = f"; did you mean {', '.join(near)}?" if near else "."
         raise EncoderError(
             f"no model named {name!r}{hint} Give a shipped name ({', '.join(shipped)}), a folder, "
             "hf-hub:owner/model, or architecture/pretrained such as ViT-B-32/laion2b_s34b_b79k"

@@ -22,7 +22,8 @@ from engine.store import folder as folders
 from engine.store.backend import Backend
 from engine.store.edge import EdgeBackend, create_shard
 from engine.store.folder import Collection
-from engine.store.server import ServerBackend, create_collection, stored_info, translated
+from engine.store.server import ServerBackend, create_collection, stored_info
+from engine.store.server_errors import translated
 from engine.store.store import StoreInfo
 
 

@@ -1,0 +1,42 @@
+# Each target makes the virtual environment it needs; `make demo` and `make test` work from a bare clone.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo serve test test-all lint format clean
+
+demo: .venv/runtime
+	$(BIN)/vlclip demo
+
+serve: .venv/runtime
+	$(BIN)/vlclip serve --store demo-out/store
+
+test: .venv/development
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: .venv/development
+	$(BIN)/python -m pytest
+
+lint: .venv/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/lint-imports
+
+format: .venv/development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/runtime: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(PIP) --editable .
+	touch $@
+
+.venv/development: .venv/runtime
+	$(PIP) --editable ".[train,sentence]" --group test --group lint
+	touch $@
+
+clean:
+	rm -rf .venv demo-out

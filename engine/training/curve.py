@@ -1,0 +1,28 @@
+"""The loss curve of a run as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import TrainingError
+
+
+def draw_curve(history: Sequence[dict[str, float]], path: Path) -> None:
+    """Loss per epoch, and HITS@5 where pairs were held back, to a PNG."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise TrainingError("the loss curve needs matplotlib: pip install 'vlclip[train]'") from None
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.add_subplot()
+    epochs = [row["epoch"] for row in history]
+    axis.plot(epochs, [row["loss"] for row in history], color="tab:blue", label="training loss")
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("loss", color="tab:blue")
+    if all("hits@5" in row for row in history):
+        right = axis.twinx()
+        right.plot(epochs, [row["hits@5"] for row in history], color="tab:orange")
+        right.set_ylabel("HITS@5, held-out titles to photos", color="tab:orange")
+        right.set_ylim(0)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,43 @@
+"""What can go wrong while ranking. Every message says what to do next.
+
+    VlclipError
+    └── RankingError
+        ├── UnknownItem     the anchor is not in the store
+        ├── EmptyQuery      nothing to search for: no words, no photo, or all weights 0
+        ├── BadPage         limit or offset out of range
+        └── EvaluationError the data cannot answer the question asked of it
+"""
+
+from __future__ import annotations
+
+from engine.errors import VlclipError
+
+
+class RankingError(VlclipError):
+    """Something in ranking."""
+
+    code = "ranking-error"
+
+
+class UnknownItem(RankingError):
+    """The anchor is not in the store."""
+
+    code = "unknown-item"
+
+
+class EmptyQuery(RankingError):
+    """Nothing to search for: no words, no photo, or all weights 0."""
+
+    code = "empty-query"
+
+
+class BadPage(RankingError):
+    """Limit or offset out of range."""
+
+    code = "bad-page"
+
+
+class EvaluationError(RankingError):
+    """The data cannot answer the question asked of it."""
+
+    code = "evaluation-error"

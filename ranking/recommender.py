@@ -1,0 +1,188 @@
+"""Vectors to lists: items like this one, items that fit these words or this photo.
+
+Laws (tested in tests/ranking/test_recommender.py):
+- a result's parts add up to its score;
+- weight 1 on one segment and 0 on the others ranks as that segment alone;
+- the anchor is never in its own list, nor is anything excluded;
+- page two continues page one; every result fits the filter;
+- an item without photo or without words still ranks by what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from engine.embedder import Embedder
+from engine.errors import SpaceError
+from engine.filters import Filter
+from engine.settings import Search
+from engine.space import Floats
+from engine.store.store import Query, Store
+from ranking.errors import BadPage, EmptyQuery, UnknownItem
+
+LEXICAL = "lexical"
+"""The score part, and the weight, of words that match (BM25), beside the segments' names."""
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One item of a list: `parts` add up to `score`; `item` are its stored fields."""
+
+    id: str
+    score: float
+    parts: Mapping[str, float]
+    item: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What part of the ranking to give, and from which items."""
+
+    limit: int | None = None
+    offset: int = 0
+    filter: Filter = EVERYTHING
+    exclude: Sequence[str] = ()
+
+
+FIRST = Page()
+
+
+class Recommender:
+    """Answers from one store. The encoder is loaded at the first search; `similar` needs none."""
+
+    def __init__(self, store: Store, load_embedder: Callable[[], Embedder], search: Search) -> None:
+        self._store = store
+        self._load_embedder = load_embedder
+        self._settings = search
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The query-side encoder, loaded once."""
+        return self._load_embedder()
+
+    def similar(
+        self, item_id: str, *, weights: Mapping[str, float] | None = None, page: Page = FIRST
+    ) -> list[Result]:
+        """Items like this one, best first, the item itself left out.
+
+        `weights` by segment name (`image`, `text`), each at least 0; those not named keep their
+        default. Errors: `UnknownItem`; `SpaceError`, `FilterError`, `BadPage` for bad arguments.
+        """
+        space = self._store.info.space
+        vector = self._query_weights(weights, lexical=False)
+        page = self._checked(page)
+        record = self._store.retrieve([item_id], fields=("id",), with_vector=True).get(item_id)
+        if record is None or record.vector is None:
+            raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
+        query = space.query_vector(space.split(record.vector), vector)
+        return self._dense(query, page, exclude=(item_id, *page.exclude))
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        photo: Image.Image | None = None,
+        weights: Mapping[str, float] | None = None,
+        page: Page = FIRST,
+    ) -> list[Result]:
+        """Items that fit the words, the photo (RGB) or both, best first.
+
+        `weights` by segment name and `lexical` for matching words. The lexical part is BM25 over
+        the best BM25 score any item reaches for these words within the filter, so it lies in
+        [0, weight]. Errors: `EmptyQuery`; `SpaceError`, `FilterError`, `BadPage`.
+        """
+        if not text.strip() and photo is None:
+            raise EmptyQuery("give words, a photo, or both to search for")
+        wanted = self._query_weights(weights, lexical=True)
+        lexical_weight = wanted.pop(LEXICAL)
+        page = self._checked(page)
+        space = self._store.info.space
+        query = space.query_vector(self.embedder.embed_query(text=text, photo=photo), wanted)
+        if not text.strip() or lexical_weight == 0:
+            return self._dense(query, page, exclude=tuple(page.exclude))
+        return self._with_words(query, text, lexical_weight, page)
+
+    def _dense(self, query: Floats, page: Page, exclude: tuple[str, ...]) -> list[Result]:
+        if not query.any():
+            raise EmptyQuery(
+                "nothing is left to compare: the weights are 0, or the item lacks what they ask for"
+            )
+        hits = self._store.search(
+            [
+                Query(
+                    vector=query,
+                    limit=self._limit(page),
+                    offset=page.offset,
+                    filter=page.filter,
+                    exclude=exclude,
+                    with_vector=True,
+                )
+            ]
+        )[0]
+        if not hits:
+            return []
+        parts = self._store.info.space.parts(query, np.stack([_vector(hit.vector) for hit in hits]))
+        return [
+            _result(hit.id, hit.payload, {name: float(part[row]) for name, part in parts.items()})
+            for row, hit in enumerate(hits)
+        ]
+
+    def _with_words(self, query: Floats, text: str, weight: float, page: Page) -> list[Result]:
+        limit, pool = self._limit(page), self._settings.pool
+        while pool < 2 * (page.offset + limit):
+            pool *= 2
+        found = self._store.candidates(
+            Query(vector=query, filter=page.filter, exclude=tuple(page.exclude)), text, pool
+        )
+        if not found:
+            return []
+        best = max(candidate.lexical for candidate in found) or 1.0
+        parts = self._store.info.space.parts(query, np.stack([one.vector for one in found]))
+        parts[LEXICAL] = np.array([weight * one.lexical / best for one in found], dtype=np.float32)
+        results = [
+            _result(one.id, one.payload, {name: float(part[row]) for name, part in parts.items()})
+            for row, one in enumerate(found)
+        ]
+        results.sort(key=lambda result: (-result.score, result.id))
+        return results[page.offset : page.offset + limit]
+
+    def _query_weights(self, weights: Mapping[str, float] | None, *, lexical: bool) -> dict[str, float]:
+        settings = self._settings
+        known = {"image": settings.image_weight, "text": settings.text_weight}
+        given = dict(weights or {})
+        lexical_weight = given.pop(LEXICAL, settings.lexical_weight) if lexical else 0.0
+        if not np.isfinite(lexical_weight) or lexical_weight < 0:
+            raise SpaceError(f"weight {LEXICAL}={lexical_weight} must be a number of at least 0")
+        defaults = {name: known.get(name, 1.0) for name in self._store.info.space.names}
+        merged = defaults | self._store.info.space.check_weights(given)
+        return merged | ({LEXICAL: lexical_weight} if lexical else {})
+
+    def _checked(self, page: Page) -> Page:
+        limit, most = self._limit(page), self._settings.max_limit
+        if not 1 <= limit <= most:
+            raise BadPage(f"limit is {limit}; it must lie between 1 and {most}")
+        if not 0 <= page.offset <= 10_000:
+            raise BadPage(f"offset is {page.offset}; it must lie between 0 and 10000")
+        page.filter.check(self._store.fields())
+        return page
+
+    def _limit(self, page: Page) -> int:
+        return self._settings.limit if page.limit is None else page.limit
+
+
+def _vector(vector: Floats | None) -> Floats:
+    assert vector is not None  # noqa: S101  # asked for by with_vector
+    return vector
+
+
+def _result(item_id: str, payload: Mapping[str, Any], parts: dict[str, float]) -> Result:
+    shown = {name: value for name, value in payload.items() if name != "provenance"}
+    return Result(item_id, sum(parts.values()), parts, shown)

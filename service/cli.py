@@ -1,0 +1,57 @@
+"""The command `vlclip`. Heavy libraries are imported by the command that needs them, at its start."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+from typer.core import TyperGroup
+
+COMMANDS = {
+    "demo": ("service.commands.demo", "demo"),
+    "ingest": ("service.commands.ingest", "ingest"),
+    "similar": ("service.commands.query", "similar"),
+    "search": ("service.commands.query", "search"),
+    "serve": ("service.commands.serve", "serve"),
+    "doctor": ("service.commands.doctor", "doctor"),
+    "train": ("service.commands.train", "train"),
+    "evaluate": ("service.commands.evaluate", "app"),
+}
+"""Command to the module and name that hold it."""
+
+
+def main() -> None:
+    """Entry point of the distribution."""
+    build(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="vlclip")
+
+
+def build(only: str | None = None) -> typer.Typer:
+    """The application with all commands, or, for a fast start, with the one that was asked for."""
+    app = typer.Typer(
+        cls=TyperGroup,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Visual recommendations for shops: ingest a catalogue, ask for similar items, search, judge.",
+    )
+    app.callback()(_options)
+    for name, (module, attribute) in COMMANDS.items():
+        if only in COMMANDS and name != only:
+            continue
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),  # noqa: FBT001, FBT003
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"vlclip {installed('vlclip')}")
+        raise typer.Exit

@@ -1,0 +1,88 @@
+"""`vlclip similar` and `vlclip search`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from ingestion.photos import read_photo
+from ranking.recommender import Page, Recommender
+from service.schemas import read_filter, read_weights
+from service.terminal import (
+    Clip,
+    Device,
+    Exclude,
+    Filters,
+    Json,
+    Limit,
+    Offset,
+    StoreOption,
+    TextEncoder,
+    Weights,
+    print_results,
+    says_what_went_wrong,
+)
+from service.wiring import Encoders
+
+
+@says_what_went_wrong
+def similar(
+    item: Annotated[str, typer.Argument(help="Id of the item to start from.")],
+    *,
+    store: StoreOption = None,
+    weights: Weights = None,
+    filter: Filters = None,
+    exclude: Exclude = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    json: Json = False,
+) -> None:
+    """Items like this one, each with the parts of its score."""
+    settings = Settings.load(store=store)
+    page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
+    opened = open_store(settings.store, settings)
+    try:
+        recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search)
+        began = time.perf_counter()
+        results = recommender.similar(item, weights=read_weights(weights), page=page)
+        took_ms = (time.perf_counter() - began) * 1000
+    finally:
+        opened.close()
+    print_results(results, json=json, extra={"item": item, "took_ms": took_ms})
+
+
+@says_what_went_wrong
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for.")] = "",
+    *,
+    photo: Annotated[Path | None, typer.Option(help="A photo to look for, alone or with words.")] = None,
+    store: StoreOption = None,
+    weights: Weights = None,
+    filter: Filters = None,
+    exclude: Exclude = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    clip: Clip = None,
+    text_encoder: TextEncoder = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Items that fit words, a photo, or both."""
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
+    opened = open_store(settings.store, settings)
+    try:
+        recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search)
+        decoded = None if photo is None else read_photo(photo, settings.fetch)
+        began = time.perf_counter()
+        results = recommender.search(text, photo=decoded, weights=read_weights(weights), page=page)
+        took_ms = (time.perf_counter() - began) * 1000
+    finally:
+        opened.close()
+    shown = {"text": text, "photo": str(photo) if photo else None, "took_ms": took_ms}
+    print_results(results, json=json, extra=shown)

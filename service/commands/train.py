@@ -1,0 +1,70 @@
+"""`vlclip train`: a catalogue and a recipe in, a model folder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.clip import model_folder, pick_device
+from engine.settings import Settings
+from engine.training import contrastive
+from engine.training.curve import draw_curve
+from engine.training.pairs import Pairs
+from engine.training.recipe import read_recipe
+from service.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+from service.training_set import read_pairs
+
+
+@says_what_went_wrong
+def train(
+    recipe: Annotated[Path, typer.Argument(help="JSON recipe; see docs/train.md.")],
+    catalogue: Annotated[list[str], typer.Argument(help="One or more catalogues, as for ingest.")],
+    *,
+    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run goes on there.")] = Path("runs/clip"),
+    output: Annotated[Path | None, typer.Option(help="Also write the finished model here.")] = None,
+    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Train or fine-tune a CLIP with the symmetric contrastive loss."""
+    plan = read_recipe(recipe)
+    settings = Settings.load(device=device)
+    pairs = read_pairs(catalogue, map or [], plan, settings)
+    err.print(f"{len(pairs):,} pairs of photo and text")
+    texts = [" ".join(item.values()) for item in pairs.fields]
+    contrastive.start(run, plan, texts, model_folder(plan.init) if plan.init else None)
+    job = contrastive.Run(run, plan, pick_device(settings.device))
+    figures = _watch(job, pairs)
+    draw_curve(job.history, run / "curve.png")
+    if output is not None:
+        contrastive.export(run, output)
+    if json:
+        print_json({"history": job.history, **figures})
+    else:
+        out.print(f"done; the model is in {output or run}, the loss curve in {run / 'curve.png'}")
+
+
+def _watch(job: contrastive.Run, pairs: Pairs) -> dict[str, float]:
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
+        TimeRemainingColumn(), console=err,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("training", total=None)
+
+        def report(figures: dict[str, float]) -> None:
+            if "epoch" in figures:
+                shown = "  ".join(
+                    f"{name} {figures[name]:.3f}" for name in ("loss", "hits@1", "hits@5", "mrr") if name in figures
+                )
+                bar.console.print(f"epoch {figures['epoch']:.0f}  {shown}  {figures['seconds']:.0f} s")
+            else:
+                bar.update(
+                    task, completed=figures["step"], total=figures["steps"], description=f"loss {figures['loss']:.3f}"
+                )
+
+        return contrastive.train(job, pairs, report)
+

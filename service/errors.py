@@ -1,0 +1,63 @@
+"""What can go wrong at the way in, and which HTTP status each error of the rooms below becomes.
+
+    VlclipError
+    └── ServiceError
+        ├── BadRequest    the request cannot be read
+        ├── TooLarge      the request is larger than allowed
+        ├── NotReady      the models are still being loaded
+        └── RefusedItem   an item of a write could not be embedded
+"""
+
+from __future__ import annotations
+
+from engine.errors import VlclipError
+
+
+class ServiceError(VlclipError):
+    """Something at the way in."""
+
+    code = "service-error"
+
+
+class BadRequest(ServiceError):
+    """The request cannot be read."""
+
+    code = "bad-request"
+
+
+class TooLarge(ServiceError):
+    """The request is larger than allowed."""
+
+    code = "too-large"
+
+
+class NotReady(ServiceError):
+    """The models are still being loaded."""
+
+    code = "not-ready"
+
+
+class RefusedItem(ServiceError):
+    """An item of a write could not be embedded."""
+
+    code = "refused-item"
+
+
+STATUS = {
+    "bad-request": 400,
+    "bad-query": 400,
+    "bad-filter": 400,
+    "bad-page": 400,
+    "empty-query": 400,
+    "bad-photo": 422,
+    "bad-item": 422,
+    "refused-item": 422,
+    "unknown-item": 404,
+    "too-large": 413,
+    "fingerprint-mismatch": 409,
+    "store-full": 507,
+    "store-locked": 503,
+    "store-unavailable": 503,
+    "not-ready": 503,
+}
+"""HTTP status by error code; anything else raised on purpose is 500."""

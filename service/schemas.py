@@ -1,0 +1,204 @@
+"""The shapes of requests and answers over HTTP; pydantic stays at this border."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import SpaceError
+from engine.filters import Filter, parse_clauses, parse_json
+from engine.item import Item
+from ranking.recommender import Page, Result
+from service.errors import BadRequest
+
+Scalar = str | bool | float
+Body = TypeVar("Body", bound=BaseModel)
+MAX_QUERY_CHARS = 2000
+Weights = Annotated[
+    dict[str, float],
+    Field(
+        description="Weight per score part (`image`, `text`, `lexical`), each at least 0.",
+        examples=[{"image": 1.0, "text": 0.5}],
+    ),
+]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchBody(_Shape):
+    """A search by words; a photo comes as multipart/form-data beside the same fields."""
+
+    text: str = Field("", max_length=MAX_QUERY_CHARS, examples=["red running shoes"])
+    weights: Weights = Field(default_factory=dict)
+    filter: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Field to condition: a value, a list (any of), a range, `not`, `missing`.",
+        examples=[{"price": {"lt": 100}, "brand": ["Nike", "Puma"]}],
+    )
+    exclude: list[str] = Field(default_factory=list, max_length=1000, description="Item ids to leave out.")
+    limit: int | None = Field(None, description="How many results; the server has a default and a maximum.")
+    offset: int = Field(0, description="How many of the best to skip.")
+
+    def page(self) -> Page:
+        """The part of the ranking this body asks for."""
+        return Page(
+            limit=self.limit, offset=self.offset, filter=parse_json(self.filter), exclude=tuple(self.exclude)
+        )
+
+
+class ItemBody(_Shape):
+    """A product. `image` is a URL; `image_base64` carries the photo itself."""
+
+    title: str = Field("", examples=["Nike Men Blue Running Shoes"])
+    description: str = ""
+    product_type: str = Field("", examples=["Sports Shoes"])
+    brand: str = Field("", examples=["Nike"])
+    price: float | None = Field(None, examples=[79.9])
+    currency: str = Field("", examples=["EUR"])
+    attributes: dict[str, Scalar | list[Scalar]] = Field(
+        default_factory=dict, examples=[{"base_colour": "Blue"}]
+    )
+    image: str | None = Field(None, description="URL of the photo.")
+    image_base64: str | None = Field(None, description="The photo's bytes in base64, instead of a URL.")
+    popularity: float | None = None
+    available: bool = True
+    updated_at: str = ""
+
+    def item(self, item_id: str) -> Item:
+        """The `Item` under this id; an `ItemError` says what breaks a rule."""
+        known = self.model_dump(exclude={"image", "image_base64", "attributes"})
+        photo: bytes | str | None = self.image
+        if self.image_base64 is not None:
+            try:
+                photo = base64.b64decode(self.image_base64, validate=True)
+            except binascii.Error as error:
+                raise BadRequest(f"image_base64 is not base64: {error}") from None
+        attributes = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.attributes.items()
+        }
+        return Item(id=item_id, attributes=attributes, image=photo, **known)
+
+
+class BatchItem(ItemBody):
+    """A product of a batch, with its id."""
+
+    id: str = Field(examples=["sku-1042"])
+
+
+class ResultShape(BaseModel):
+    """One item of a list; `parts` add up to `score`."""
+
+    id: str
+    score: float
+    parts: dict[str, float] = Field(examples=[{"image": 0.71, "text": 0.55}])
+    item: dict[str, Any]
+
+
+class ListShape(BaseModel):
+    """A list, best first."""
+
+    results: list[ResultShape]
+    took_ms: float
+    request_id: str
+
+
+class WrittenShape(BaseModel):
+    """What became of one written item."""
+
+    id: str
+    state: str = Field(examples=["embedded"], description="embedded, unchanged or failed")
+    stage: str | None = None
+    reason: str | None = None
+
+
+class BatchShape(BaseModel):
+    """What became of a batch."""
+
+    results: list[WrittenShape]
+    embedded: int
+    unchanged: int
+    failed: int
+
+
+class ItemShape(BaseModel):
+    """A stored item with what made its vector."""
+
+    id: str
+    item: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+class Problem(BaseModel):
+    """An error, after RFC 9457; `code` is stable."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+def result_shape(result: Result) -> dict[str, Any]:
+    """A result as JSON, the same over HTTP and on the command line."""
+    return {
+        "id": result.id,
+        "score": round(result.score, 6),
+        "parts": {name: round(part, 6) for name, part in result.parts.items()},
+        "item": dict(result.item),
+    }
+
+
+def read_weights(text: str | None) -> dict[str, float]:
+    """Weights from `image=1,text=0.5` or a JSON object."""
+    if not text:
+        return {}
+    try:
+        if text.lstrip().startswith("{"):
+            form = json.loads(text)
+        else:
+            form = dict(pair.split("=", 1) for pair in text.split(","))
+        return {str(name).strip(): float(value) for name, value in form.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise SpaceError(f"cannot read the weights {text!r}; write image=1,text=0.5") from None
+
+
+def read_filter(clauses: list[str] | None) -> Filter:
+    """A filter from clauses such as `price<50`, or from JSON objects; all must hold."""
+    conditions: list[Any] = []
+    for clause in clauses or []:
+        if clause.lstrip().startswith("{"):
+            conditions += parse_json(_json_object(clause)).conditions
+        else:
+            conditions += parse_clauses([clause]).conditions
+    return Filter(tuple(conditions))
+
+
+def read_body(shape: type[Body], form: Any) -> Body:
+    """`form` as `shape`; a `BadRequest` names the first field that is wrong."""
+    try:
+        if isinstance(form, bytes | str):
+            return shape.model_validate_json(form)
+        return shape.model_validate(form)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise BadRequest(f"{where}: {first['msg']}") from None
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        form = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"the filter is not JSON: {error}") from None
+    if not isinstance(form, dict):
+        raise BadRequest("the filter must be a JSON object")
+    return form

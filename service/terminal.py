@@ -1,0 +1,114 @@
+"""What a person or a script sees: tables on a terminal, one JSON object for machines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from engine.errors import VlclipError
+from ranking.recommender import Result
+from service.schemas import result_shape
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress goes to stderr.")]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help="A folder, or the URL of a Qdrant server.", show_default="./store")
+]
+Clip = Annotated[
+    str | None,
+    typer.Option(help="The CLIP to use: shipped name, folder, hf-hub:owner/model or architecture/pretrained."),
+]
+TextEncoder = Annotated[
+    str | None,
+    typer.Option(help="Encoder of the text segment: 'clip', or a sentence-transformers name or folder."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", help="brand=Nike, brand=Nike|Puma, brand!=Nike, price<50, colour= (missing)."),
+]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Item id to leave out; repeatable.")]
+Weights = Annotated[str | None, typer.Option(help="Weights of the score's parts: image=1,text=0.5")]
+Limit = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.", show_default="10")]
+Offset = Annotated[int, typer.Option(help="How many of the best to skip.")]
+
+
+def print_json(body: Mapping[str, Any]) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.buffer.write(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    sys.stdout.buffer.write(b"\n")
+    sys.stdout.flush()
+
+
+def says_what_went_wrong(command: Callable[P, R]) -> Callable[P, R]:
+    """End with status 1 and one clear sentence instead of a stack trace for expected errors."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except VlclipError as error:
+            if kwargs.get("json"):
+                print_json({"error": {"code": error.code, "message": str(error)}})
+            err.print(f"[bold red]error[/] ({error.code}): ", end="")
+            err.print(str(error), markup=False, highlight=False)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            err.print("stopped; everything stored so far is kept, run it again to go on")
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, Any]) -> None:
+    """A list as a table with one column per score part, or as JSON."""
+    if json:
+        print_json({"results": [result_shape(result) for result in results], **extra})
+        return
+    if not results:
+        out.print("nothing fits")
+        return
+    names = list(results[0].parts)
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "id", "title", "price"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("score", *names):
+        table.add_column(heading, justify="right")
+    for rank, result in enumerate(results, 1):
+        item = result.item
+        price = f"{item['price']:g} {item.get('currency', '')}" if "price" in item else ""
+        title = str(item.get("title") or item.get("product_type") or "")
+        numbers = [f"{result.score:.3f}", *(f"{result.parts[name]:.3f}" for name in names)]
+        table.add_row(str(rank), result.id, _plain(title), price.strip(), *numbers)
+    out.print(table)
+
+
+def print_figures(figures: Mapping[str, Any], *, json: bool) -> None:
+    """Named numbers, one a line, or as JSON."""
+    if json:
+        print_json(figures)
+        return
+    table = Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value))
+    out.print(table)
+
+
+def _plain(text: str) -> str:
+    """Text from a catalogue without terminal control characters or markup."""
+    shown = "".join(char if char.isprintable() else " " for char in text[:120])
+    return shown.replace("[", "\\[")

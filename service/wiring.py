@@ -1,0 +1,99 @@
+"""From settings to working parts: which store, which encoder, which pipeline.
+
+A store remembers the encoders that made its vectors, so questions need no model setting: the same
+encoders are loaded again by name, and refused if they are no longer the same (fingerprint).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.embedder import SegmentEmbedder, describe, load_embedder
+from engine.errors import VlclipError
+from engine.item import Item
+from engine.settings import Settings
+from engine.store.opening import is_url, open_store
+from engine.store.store import Store, StoreInfo, check_fingerprint
+from ingestion.ledger import Ledger
+from ingestion.pipeline import delete_items, ingest_items
+from ranking.recommender import Recommender
+from service.schemas import ItemBody, WrittenShape
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Beside the vectors of an embedded store; for a server in the working folder, by collection."""
+    if is_url(settings.store):
+        return Path(".vlclip") / f"{settings.server.collection}.ledger.sqlite"
+    return Path(settings.store) / "ledger.sqlite"
+
+
+class Encoders:
+    """The encoder of a store, loaded once, at the first question that needs it."""
+
+    def __init__(self, settings: Settings, info: StoreInfo) -> None:
+        chosen = settings.model_fields_set
+        self.settings = settings.model_copy(
+            update={
+                "clip": settings.clip if "clip" in chosen else info.encoders["image"],
+                "text_encoder": (
+                    settings.text_encoder if "text_encoder" in chosen else info.encoders["text"]
+                ),
+            }
+        )
+        self._info = info
+        self._loaded: SegmentEmbedder | None = None
+        self._loading = threading.Lock()
+
+    def check(self) -> None:
+        """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
+        found = describe(self.settings.clip, self.settings.text_encoder)
+        check_fingerprint(self._info, found, self.settings.store)
+
+    def load(self) -> SegmentEmbedder:
+        """The embedder, checked against the store."""
+        with self._loading:
+            if self._loaded is None:
+                self.check()
+                self._loaded = load_embedder(self.settings)
+            return self._loaded
+
+
+class Shop:
+    """Everything a running service needs, open until `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.version = version("vlclip")
+        self.store: Store = open_store(settings.store, settings)
+        self.encoders = Encoders(settings, self.store.info)
+        self.recommender = Recommender(self.store, self.encoders.load, settings.search)
+        self.ledger = Ledger(ledger_path(settings))
+        self._writing = threading.Lock()
+        self.is_ready = False
+        self.why_not_ready = "the models are being loaded; ask again in a moment"
+
+    def warm(self) -> None:
+        """Load the encoder and answer one question, so that the first user waits for neither."""
+        try:
+            self.recommender.search("warm up")
+        except VlclipError as error:
+            self.why_not_ready = str(error)
+        else:
+            self.is_ready = True
+
+    def put(self, bodies: Sequence[tuple[str, ItemBody]]) -> list[WrittenShape]:
+        """Write items through the pipeline's own stages; one outcome each, in order."""
+        raise NotImplementedError
+
+    def delete(self, item_id: str) -> bool:
+        """Remove one item; whether it was there."""
+        with self._writing:
+            return delete_items([item_id], self.store, self.ledger) == 1
+
+    def close(self) -> None:
+        """Flush and close the store and the ledger."""
+        self.ledger.close()
+        self.store.close()

@@ -1,0 +1,73 @@
+"""What an item refuses, and what its hash and payload carry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import ItemError
+from engine.item import Item, point_id
+
+SHOE = Item(
+    "a1", title="Red shoe", brand="Nordwind", product_type="Shoe", price=10.0, attributes={"sizes": ("41", "42")},
+    image="a1.jpg",
+)  # fmt: skip
+
+
+def test_equal_content_has_an_equal_hash_whatever_the_order_of_attributes():
+    one = replace(SHOE, attributes={"a": 1, "b": 2})
+    other = replace(SHOE, attributes={"b": 2, "a": 1})
+    assert one.content_hash() == other.content_hash()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"title": "Blue shoe"}, {"price": 11.0}, {"available": False}, {"attributes": {}}, {"image": "a2.jpg"}],
+)
+def test_any_change_gives_another_hash(change):
+    assert replace(SHOE, **change).content_hash() != SHOE.content_hash()
+
+
+def test_the_photo_counts_by_its_bytes_where_they_are_known():
+    assert SHOE.content_hash(b"one") == replace(SHOE, image="moved.jpg").content_hash(b"one")
+    assert SHOE.content_hash(b"one") != SHOE.content_hash(b"two")
+
+
+def test_the_point_id_depends_on_the_id_alone():
+    assert SHOE.point_id == replace(SHOE, title="x").point_id == point_id("a1") != point_id("a2")
+
+
+def test_the_payload_shows_fields_and_attributes_and_no_bytes():
+    payload = replace(SHOE, image=b"\xff\xd8").payload()
+    assert payload["sizes"] == ["41", "42"]
+    assert payload["brand"] == "Nordwind"
+    assert "image" not in payload
+    assert "description" not in payload
+
+
+def test_words_to_match_come_from_title_brand_type_and_attributes():
+    assert SHOE.lexical_text == "Red shoe Nordwind Shoe 41 42"
+
+
+def test_without_a_title_the_next_best_words_are_embedded():
+    assert replace(SHOE, title="").text == "Nordwind Shoe"
+    assert Item("x", description="only this").text == "only this"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"id": ""}, "no id"),
+        ({"id": " a"}, "no id"),
+        ({"id": "x" * 257}, "at most 256"),
+        ({"id": "a", "title": "x" * 10_000_000}, "10,000,000 characters"),
+        ({"id": "a", "price": float("nan")}, "finite"),
+        ({"id": "a", "popularity": float("inf")}, "finite"),
+        ({"id": "a", "attributes": {"title": "x"}}, "built-in"),
+        ({"id": "a", "attributes": {str(n): 1 for n in range(201)}}, "at most 200"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_a_reason(fields, says):
+    with pytest.raises(ItemError, match=says):
+        Item(**fields)
