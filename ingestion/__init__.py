@@ -1,0 +1,1 @@
+"""Catalogue to vectors: readers, photos, stages, the ledger, the pipeline."""

@@ -1,0 +1,217 @@
+"""Ingest: a whole catalogue into the store, or items one by one.
+
+Laws (tests/ingestion/test_pipeline.py):
+- ingesting twice equals ingesting once, and the second time nothing is embedded and no model loaded;
+- killed anywhere and run again equals never killed, point for point but for `embedded_at`;
+- read = embedded + unchanged + duplicates + failed;
+- in both ways in, the same stages give the same points.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.embedder import Embedder
+from engine.errors import VlclipError
+from engine.item import Item
+from engine.settings import Settings
+from engine.store.store import Store, StoreInfo, check_fingerprint
+from ingestion.catalogue import Catalogue, batched, open_catalogue
+from ingestion.entry import Batch, Entry
+from ingestion.fetch import Fetcher
+from ingestion.guesses import map_columns
+from ingestion.ledger import Ledger, Status
+from ingestion.mapping import ColumnMapping
+from ingestion.photos import PhotoSource
+from ingestion.prune import prune as prune_store
+from ingestion.report import IngestReport, ItemResult, Progress, Tally
+from ingestion.runner import Step, overlap
+from ingestion.stages import Claim, Compare, Digest, Embed, LazyEmbedder, Prepare, Save, claim_once
+
+FLUSH_S = 5.0
+API = "api"
+"""The source of items that did not come from a catalogue."""
+
+
+def ingest(  # noqa: PLR0917 - what is read, and the five parts every ingest needs
+    source: str | Path,
+    store: Store,
+    info: StoreInfo,
+    load: Callable[[], Embedder],
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    mapping: Sequence[str] = (),
+    prune: bool = False,
+    force_prune: bool = False,
+    retry_failed: bool = False,
+    progress: Progress = lambda _: None,
+) -> IngestReport:
+    """Bring the store up to date with the catalogue at `source`, a file or a folder of shards.
+
+    `load` is called once, when the first item needs embedding; `info` says beforehand what it will
+    load. `mapping` are `field=column` options. `prune` deletes what the catalogue no longer has,
+    `force_prune` even if that is most of the store. `retry_failed` takes up dead letters alone.
+
+    Errors: `CatalogueError` and `MappingError` before anything is written, `FingerprintMismatch` if
+    the store is another encoder's; store and encoder errors end the run, which can be run again.
+    """
+    check_fingerprint(store.info, info, "the store")
+    catalogue = open_catalogue(source)
+    columns = map_columns(catalogue, mapping)
+    total = ledger.count_dead_letters() if retry_failed else catalogue.total()
+    tally = Tally(total, columns.describe())
+    with _run(ledger, store, str(source), info, tally) as run:
+        progress(tally.report())
+        with _way(store, info, load, settings, catalogue.root, allow_files=True) as way:
+            batches = _read(catalogue, columns, ledger, run, settings, retry_failed=retry_failed)
+            steps = [
+                Step("prepare", way.before, settings.ingest.workers, settings.ingest.queue),
+                Step("embed", way.embed),
+            ]
+            save = Save(store, ledger, run, info.fingerprint)
+            flushed = time.monotonic()
+            with closing(overlap(batches, steps, cancel=way.cancel)) as ready:
+                for batch in ready:
+                    tally.count(save(batch))
+                    if time.monotonic() - flushed > FLUSH_S:
+                        store.flush()
+                        flushed = time.monotonic()
+                    progress(tally.report())
+        if not retry_failed:
+            ledger.forget_gone(run, catalogue.sources)
+        if prune or force_prune:
+            tally.deleted, tally.prune_refused = prune_store(
+                store, ledger, run, nameless=tally.nameless, force=force_prune
+            )
+        if tally.report().embedded or tally.deleted:
+            store.optimize()
+    report = tally.report()
+    progress(report)
+    return report
+
+
+def ingest_items(  # noqa: PLR0917
+    items: Sequence[Item],
+    store: Store,
+    info: StoreInfo,
+    load: Callable[[], Embedder],
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    source: str = API,
+    allow_files: bool = False,
+) -> list[ItemResult]:
+    """Put items into the store through the same stages; one result each, in order.
+
+    Photos are bytes or URLs; paths are read only with `allow_files`, from the working folder.
+    Results are durable when this returns.
+    """
+    check_fingerprint(store.info, info, "the store")
+    given = [Entry(source=source, row=n, id=item.id, item=item) for n, item in enumerate(items, start=1)]
+    save = Save(store, ledger, 0, info.fingerprint)
+    results: list[ItemResult] = []
+    with _way(store, info, load, settings, Path.cwd(), allow_files=allow_files) as way:
+        for batch in batched(claim_once(given), settings.ingest.batch):
+            results += [ItemResult.of(entry) for entry in save(way.embed(way.before(batch)))]
+    if any(result.status == "embedded" for result in results):
+        store.flush()
+    return results
+
+
+def delete_items(ids: Sequence[str], store: Store, ledger: Ledger) -> int:
+    """Remove items and their dead letters; how many were in the store."""
+    deleted = store.delete(ids)
+    ledger.forget(ids)
+    if deleted:
+        store.flush()
+    return deleted
+
+
+@contextmanager
+def _run(ledger: Ledger, store: Store, source: str, info: StoreInfo, tally: Tally) -> Iterator[int]:
+    """A run in the ledger; however it ends, what was written is flushed and the end is recorded."""
+    run = ledger.start(source, info.fingerprint)
+    try:
+        yield run
+        store.flush()
+    except BaseException as error:
+        status: Status = "failed" if isinstance(error, Exception) else "interrupted"
+        with suppress(VlclipError):  # the first error is the one to tell
+            store.flush()
+        with suppress(VlclipError):
+            ledger.finish(run, status, tally.counts())
+        raise
+    ledger.finish(run, "complete", tally.counts())
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The stages up to the vector, and how to end the fetches they may be waiting for."""
+
+    digest: Digest
+    compare: Compare
+    prepare: Prepare
+    embed: Embed
+    cancel: Callable[[], None]
+
+    def before(self, batch: Batch) -> Batch:
+        """Everything ahead of embedding, which several threads do side by side."""
+        return self.prepare(self.compare(self.digest(batch)))
+
+
+@contextmanager
+def _way(
+    store: Store,
+    info: StoreInfo,
+    load: Callable[[], Embedder],
+    settings: Settings,
+    root: Path,
+    *,
+    allow_files: bool,
+) -> Iterator[_Way]:
+    """The stages with the threads and connections they need."""
+    embedder = LazyEmbedder(info, load)
+    fetcher = Fetcher(settings.fetch)
+    fetching = ThreadPoolExecutor(settings.fetch.concurrency, thread_name_prefix="ingest-fetch")
+    photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes, allow_files)
+    prepare = Prepare(
+        source=photos,
+        embedder=embedder,
+        max_pixels=settings.fetch.max_pixels,
+        fetching=fetching,
+        decoding=threading.BoundedSemaphore(settings.ingest.workers),
+    )
+    try:
+        yield _Way(
+            Digest(photos), Compare(store, info.fingerprint), prepare, Embed(embedder), fetcher.close
+        )
+    finally:
+        fetcher.close()
+        fetching.shutdown(cancel_futures=True)
+
+
+def _read(
+    catalogue: Catalogue,
+    columns: ColumnMapping,
+    ledger: Ledger,
+    run: int,
+    settings: Settings,
+    *,
+    retry_failed: bool,
+) -> Iterator[Batch]:
+    """Batches of claimed entries; with `retry_failed` those alone that are dead letters."""
+    claim = Claim(ledger, run)
+    for batch in batched(catalogue.entries(columns), settings.ingest.batch):
+        claimed = claim(batch)
+        if retry_failed:
+            wanted = ledger.buried(claimed)
+            claimed = [entry for entry, is_wanted in zip(claimed, wanted, strict=True) if is_wanted]
+        if claimed:
+            yield claimed
