@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from engine.settings import Hnsw
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind
 from engine.store.lexical import Sparse
@@ -23,6 +24,8 @@ WORDS = "words"
 """Name of the sparse vector of a point."""
 WRITE_ROWS = 256
 """Points in one write to the engine."""
+QUANTILE = 0.9999
+"""Share of the vectors' values that int8 covers; the few beyond it are clipped (and rescored)."""
 
 
 class Row(NamedTuple):
@@ -62,6 +65,16 @@ class Request:
     vector: bool = False
 
 
+def width(request: Request, hnsw: Hnsw) -> tuple[int, float]:
+    """Candidates to walk (`ef`) and, times the limit, to rescore from the full vectors.
+
+    Every candidate the walk visited is rescored: it costs microseconds, and the quantized scores
+    alone, at the usual factor of 2, lose up to 1 % of the true top 10 when one segment is asked.
+    """
+    ef = request.ef or hnsw.ef
+    return ef, max(hnsw.oversampling, ef / request.limit)
+
+
 class Backend(Protocol):
     """One collection in one engine; raises `StoreError`s only."""
 
@@ -71,8 +84,8 @@ class Backend(Protocol):
         """What made the vectors, as written when the collection was created."""
         ...
 
-    def kinds(self) -> dict[str, FieldKind]:
-        """Field kinds as they are recorded now; other processes may have added some."""
+    def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:
+        """Field kinds on record; `fresh` looks again, as other processes may have added some."""
         ...
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:

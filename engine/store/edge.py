@@ -4,7 +4,9 @@ What it needs that a server does by itself, all found by trying (0.9.0):
 - vectors are checked before they come here, because it stores NaN;
 - a full disk kills the process (its files are memory-mapped), so writes stop while there is room;
 - without `flush` the write-ahead log grows and is replayed at the next start;
-- new points are scanned one by one until `optimize` builds the graph.
+- new points are scanned one by one until `optimize` builds the graph (10 MB of vectors or more);
+- every call holds Python's global lock: a search for its 0.5 ms, `optimize` for all its seconds or
+  minutes, so a process that answers requests should leave it to the one that ingests.
 
 Laws (tests/engine/test_edge_store.py): what `write` returned from is there after kill -9; one process
 at a time.
@@ -23,10 +25,10 @@ import qdrant_edge as edge
 
 from engine.errors import StoreDamaged, StoreError, StoreLocked
 from engine.settings import Hnsw
-from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Paths, Request, Row
+from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind, path
-from engine.store.folder import Collection, disk_errors, full
+from engine.store.folder import Collection, check_segments, disk_errors, full
 from engine.store.lexical import Sparse
 from engine.store.store import StoreInfo
 
@@ -67,17 +69,19 @@ class EdgeBackend:
         self._closed = False
         with disk_errors(folder):
             self._collection = Collection.read(folder)
+            check_segments(folder)  # without them the engine would start anew, empty
         with _translated(folder, opening=True):
             self._shard = edge.EdgeShard.load(str(folder), _config(self._collection.info, hnsw))
+        shutil.rmtree(folder / "temp_segments", ignore_errors=True)  # of an `optimize` that was killed
         self._complete_indexes()
 
     def info(self) -> StoreInfo:
         """What made the vectors."""
         return self._collection.info
 
-    def kinds(self) -> dict[str, FieldKind]:
+    def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:  # noqa: ARG002  # no one else
         """Field kinds on record."""
-        return dict(self._collection.kinds)
+        return self._collection.kinds
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
         """Record first, then index: a kill in between is mended when the folder is opened again."""
@@ -95,9 +99,7 @@ class EdgeBackend:
             self._check_room(len(part))
             with self._calls():
                 points = [
-                    edge.Point(
-                        row.id, {DENSE: row.vector, WORDS: edge.SparseVector(*row.words)}, row.payload
-                    )
+                    edge.Point(row.id, {DENSE: row.vector, WORDS: edge.SparseVector(*row.words)}, row.payload)
                     for row in part
                 ]
                 self._shard.update(edge.UpdateOperation.upsert_points(points))
@@ -126,9 +128,7 @@ class EdgeBackend:
         vector: bool,
     ) -> tuple[list[Found], Any | None]:
         """The next points in the order of their uuids."""
-        request = edge.ScrollRequest(
-            after, limit, where, _payload(payload), [DENSE] if vector else False
-        )
+        request = edge.ScrollRequest(after, limit, where, _payload(payload), [DENSE] if vector else False)
         with self._calls():
             records, after = self._shard.scroll(request)
             return [_found(record, 0.0) for record in records], after
@@ -212,15 +212,15 @@ class EdgeBackend:
         return edge.Prefetch(
             limit=request.limit,
             query=_near(request),
+            prefetches=[self._prefetch(inner) for inner in request.prefetch],
             params=self._params(request),
             filter=request.where,
         )
 
     def _params(self, request: Request) -> edge.SearchParams:
-        rescored = edge.QuantizationSearchParams(rescore=True, oversampling=self._hnsw.oversampling)
-        return edge.SearchParams(
-            hnsw_ef=request.ef or self._hnsw.ef, exact=request.exact, quantization=rescored
-        )
+        ef, oversampling = width(request, self._hnsw)
+        rescored = edge.QuantizationSearchParams(rescore=True, oversampling=oversampling)
+        return edge.SearchParams(hnsw_ef=ef, exact=request.exact, quantization=rescored)
 
 
 def create_shard(folder: Path, info: StoreInfo, hnsw: Hnsw) -> None:
@@ -245,7 +245,9 @@ def _quantization(
     hnsw: Hnsw,
 ) -> edge.ScalarQuantizationConfig | edge.BinaryQuantizationConfig | None:
     if hnsw.quantization == "int8":
-        return edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8, memory=edge.Memory.Pinned)
+        return edge.ScalarQuantizationConfig(
+            type=edge.ScalarType.Int8, quantile=QUANTILE, memory=edge.Memory.Pinned
+        )
     if hnsw.quantization == "binary":
         return edge.BinaryQuantizationConfig(memory=edge.Memory.Pinned)
     return None

@@ -21,6 +21,8 @@ from engine.filters import coerce
 
 FieldKind = Literal["keyword", "number", "bool"]
 
+LACKS = "_lacks"
+"""A field of the store's own: the segments a point has no vector for; never shown."""
 NOT_FILTERABLE = frozenset({"description", "image", "provenance"})
 """Long or nested fields, kept for showing only."""
 
@@ -35,9 +37,7 @@ def has_path(name: str) -> bool:
     return not any(sign in name for sign in '"\\')
 
 
-def new_kinds(
-    payloads: Iterable[Mapping[str, Any]], known: Mapping[str, FieldKind]
-) -> dict[str, FieldKind]:
+def new_kinds(payloads: Iterable[Mapping[str, Any]], known: Mapping[str, FieldKind]) -> dict[str, FieldKind]:
     """Fields of `payloads` that are not in `known` yet, with their kinds."""
     seen: dict[str, set[FieldKind]] = {}
     for payload in payloads:

@@ -106,6 +106,12 @@ def create(folder: Path, collection: Collection, build: Callable[[Path], None]) 
         shutil.rmtree(making, ignore_errors=True)
 
 
+def check_segments(folder: Path) -> None:
+    """`StoreDamaged` if the engine's files of a collection are gone."""
+    if not any((folder / "segments").glob("*")):
+        raise _damaged(folder / "segments", "it is missing or empty")
+
+
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turn the operating system's errors into `StoreError`s."""
@@ -115,8 +121,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         if error.errno in (ENOSPC, EDQUOT):
             raise full(folder) from error
         raise StoreError(
-            f"{folder} cannot be used: {error.strerror or error}; check that it may be read and "
-            "written here"
+            f"{folder} cannot be used: {error.strerror or error}; check that it may be read and written here"
         ) from error
 
 

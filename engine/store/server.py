@@ -17,7 +17,7 @@ from qdrant_client import QdrantClient, models
 
 from engine.errors import StoreDamaged, StoreError
 from engine.settings import Hnsw, Server
-from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Paths, Request, Row
+from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind, path
 from engine.store.lexical import Sparse
@@ -27,6 +27,8 @@ from engine.store.store import StoreInfo, info_form, info_from
 INFO_KEY = "vlclip"
 FIELD_KEY = "field:"
 POLL_S = 0.5
+KINDS_S = 30.0
+"""How long fields that another process added may go unnoticed, unless they are asked for by name."""
 _KINDS: dict[FieldKind, models.PayloadSchemaType] = {
     "keyword": models.PayloadSchemaType.KEYWORD,
     "number": models.PayloadSchemaType.FLOAT,
@@ -53,18 +55,23 @@ class ServerBackend:
         self._client, self._name, self._hnsw = client, collection, hnsw
         self._local = is_local(client)
         self._info = stored_info(client, collection)
+        self._kinds: Mapping[str, FieldKind] = {}
+        self._kinds_until = 0.0
 
     def info(self) -> StoreInfo:
         """What made the vectors."""
         return self._info
 
-    def kinds(self) -> dict[str, FieldKind]:
-        """Field kinds on record now."""
-        return {
-            key.removeprefix(FIELD_KEY): kind
-            for key, kind in _metadata(self._client, self._name).items()
-            if key.startswith(FIELD_KEY)
-        }
+    def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:
+        """Field kinds on record, at most `KINDS_S` old."""
+        if fresh or time.monotonic() > self._kinds_until:
+            self._kinds = {
+                key.removeprefix(FIELD_KEY): kind
+                for key, kind in _metadata(self._client, self._name).items()
+                if key.startswith(FIELD_KEY)
+            }
+            self._kinds_until = time.monotonic() + KINDS_S
+        return self._kinds
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
         """Index first, then record: whoever reads the record can filter at once."""
@@ -74,6 +81,7 @@ class ServerBackend:
                     self._client.create_payload_index(self._name, path(name), _KINDS[kind], wait=True)
             metadata = {FIELD_KEY + name: kind for name, kind in kinds.items()}
             self._client.update_collection(self._name, metadata=metadata)
+        self._kinds_until = 0.0
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add or replace points; applied on the server once this returns."""
@@ -175,6 +183,7 @@ class ServerBackend:
 
     def _prefetch(self, request: Request) -> models.Prefetch:
         return models.Prefetch(
+            prefetch=[self._prefetch(inner) for inner in request.prefetch] or None,
             query=_near(request),
             using=_using(request),
             filter=request.where,
@@ -185,23 +194,16 @@ class ServerBackend:
     def _params(self, request: Request) -> models.SearchParams | None:
         if self._local:
             return None
-        return models.SearchParams(
-            hnsw_ef=request.ef or self._hnsw.ef,
-            exact=request.exact,
-            quantization=models.QuantizationSearchParams(
-                rescore=True, oversampling=self._hnsw.oversampling
-            ),
-        )
+        ef, oversampling = width(request, self._hnsw)
+        rescored = models.QuantizationSearchParams(rescore=True, oversampling=oversampling)
+        return models.SearchParams(hnsw_ef=ef, exact=request.exact, quantization=rescored)
 
 
-def create_collection(
-    client: QdrantClient, name: str, info: StoreInfo, hnsw: Hnsw, server: Server
-) -> None:
+def create_collection(client: QdrantClient, name: str, info: StoreInfo, hnsw: Hnsw, server: Server) -> None:
     """Make the collection; nothing happens if it is there already."""
+    scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=QUANTILE, always_ram=True)
     quantization = {
-        "int8": models.ScalarQuantization(
-            scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
-        ),
+        "int8": models.ScalarQuantization(scalar=scalar),
         "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
         "none": None,
     }
