@@ -12,40 +12,33 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
+import torch
 from PIL import Image
 
 from engine.errors import EncoderError
+from engine.model_files import folder_fingerprint, model_folder, shipped_models
 from engine.space import Floats, unit
-
-SHIPPED = Path(__file__).parent / "models"
-FINGERPRINTED = (".safetensors", ".bin", ".pt", ".pth", ".json", ".txt", ".model")
-"""Files of a model folder that can change its vectors."""
+from engine.text_tower import encode_text
 
 
 class Clip:
     """A loaded CLIP. Build one with `load_clip`; safe to use from several threads."""
 
     def __init__(self, name: str, model: Any, preprocess: Any, tokenizer: Any, device: str) -> None:
-        import torch
-
-        from engine.text_tower import encode_text
-
         self.name = name
         self.device = device
         self.model = model.to(device).eval().requires_grad_(requires_grad=False)
         self.preprocess = preprocess
         self.tokenizer = tokenizer
-        self._torch = torch
-        self._encode_text = encode_text
         self._tokenizing = threading.Lock()
-        self.size = int(self.encode_texts(["a"]).shape[1])
+        self.size = int(self._encode_tokens(self._tokens(["a"])).shape[1])
 
     def prepare(self, photo: Image.Image) -> Floats:
         """open_clip's own preprocessing of one RGB photo: `(3, height, width)` float32."""
@@ -55,11 +48,9 @@ class Clip:
         """Unit image vectors `(n, size)` of photos that `prepare` made."""
         if not photos:
             return np.zeros((0, self.size), dtype=np.float32)
-        torch = self._torch
         with torch.inference_mode():
             batch = torch.from_numpy(np.stack(photos)).to(self.device)
-            batch = batch.contiguous(memory_format=torch.channels_last)
-            features = self.model.encode_image(batch)
+            features = self.model.encode_image(batch.contiguous(memory_format=torch.channels_last))
         return unit(features.float().cpu().numpy())
 
     def encode_images(self, photos: Sequence[Image.Image]) -> Floats:
@@ -68,20 +59,25 @@ class Clip:
 
     def encode_texts(self, texts: Sequence[str], *, batch: int = 64) -> Floats:
         """Unit text vectors `(n, size)`; texts of like length share a batch, order is kept."""
+        out = np.zeros((len(texts), self.size), dtype=np.float32)
         if not texts:
-            return np.zeros((0, getattr(self, "size", 0)), dtype=np.float32)
-        torch = self._torch
-        with self._tokenizing:  # tokenizers keep their padding state on the object
-            tokens = self.tokenizer(list(texts))
+            return out
+        tokens = self._tokens(texts)
         order = torch.argsort((tokens != 0).sum(dim=1)).tolist()
-        rows: list[Floats] = []
-        with torch.inference_mode():
-            for start in range(0, len(order), batch):
-                chunk = tokens[order[start : start + batch]].to(self.device)
-                rows.append(self._encode_text(self.model, chunk).float().cpu().numpy())
-        out = np.empty((len(order), rows[0].shape[1]), dtype=np.float32)
-        out[order] = np.concatenate(rows)
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            out[rows] = self._encode_tokens(tokens[rows])
         return out
+
+    def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
+        with self._tokenizing:  # tokenizers keep their padding state on the object
+            tokens: torch.Tensor = self.tokenizer(list(texts))
+        return tokens
+
+    def _encode_tokens(self, tokens: torch.Tensor) -> Floats:
+        with torch.inference_mode():
+            features: Floats = encode_text(self.model, tokens.to(self.device)).float().cpu().numpy()
+        return features
 
 
 def load_clip(name: str, device: str = "auto") -> Clip:
@@ -90,60 +86,44 @@ def load_clip(name: str, device: str = "auto") -> Clip:
     Errors: `EncoderError` for an unknown name (with the nearest), a folder that is no open_clip
     model, weights that cannot be downloaded.
     """
-    import open_clip
-
     known, pretrained = _open_clip_name(name)
-    quiet = logging.getLogger()
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)  # open_clip logs to the root logger
     try:
-        model, _, preprocess = open_clip.create_model_and_transforms(known, pretrained=pretrained)
-        tokenizer = open_clip.get_tokenizer(known)
+        with quiet_open_clip():
+            model, _, preprocess = open_clip.create_model_and_transforms(known, pretrained=pretrained)
+            tokenizer = open_clip.get_tokenizer(known)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise EncoderError(f"cannot load the model {name!r}: {error}") from error
-    finally:
-        quiet.setLevel(level)
     return Clip(name, model, preprocess, tokenizer, pick_device(device))
 
 
+@contextmanager
+def quiet_open_clip() -> Iterator[None]:
+    """Only errors from open_clip, which reports every step to the root logger."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+
+
 def clip_fingerprint(name: str) -> tuple[str, int]:
-    """Fingerprint and vector size of a model, without loading it where it is a folder."""
+    """Fingerprint and vector size of a model; a folder's is read from its files, without loading."""
     folder = model_folder(name)
-    if folder is None:
-        clip = load_clip(name, "cpu")
-        return _state_fingerprint(clip), clip.size
+    if folder is not None:
+        return folder_fingerprint(folder)
+    clip = load_clip(name, "cpu")
     digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in FINGERPRINTED and file.name not in ("recipe.json", "history.json"):
-            digest.update(file.name.encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
-    return digest.hexdigest()[:16], int(config["model_cfg"]["embed_dim"])
-
-
-def shipped_models() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/open_clip_config.json"))
-
-
-def model_folder(name: str) -> Path | None:
-    """The folder a name stands for: a shipped model or a path; None for names open_clip resolves."""
-    if name in shipped_models():
-        return SHIPPED / name
-    folder = Path(name.removeprefix("local-dir:")).expanduser()
-    if not folder.is_dir():
-        return None
-    if not (folder / "open_clip_config.json").is_file():
-        raise EncoderError(f"{folder} is a folder but holds no open_clip_config.json; is it a CLIP model?")
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
-        raise EncoderError(f"{folder} holds no weights (*.safetensors); the training run may not be exported")
-    return folder
+    for key, tensor in sorted(clip.model.state_dict().items()):
+        digest.update(f"{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().contiguous().float().numpy().tobytes())
+    digest.update(json.dumps(dict(clip.model.visual.preprocess_cfg), default=str).encode())
+    return digest.hexdigest()[:16], clip.size
 
 
 def pick_device(device: str) -> str:
     """`auto` becomes cuda where there is one, else cpu."""
-    import torch
-
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -152,8 +132,6 @@ def pick_device(device: str) -> str:
 
 
 def _open_clip_name(name: str) -> tuple[str, str | None]:
-    import open_clip
-
     folder = model_folder(name)
     if folder is not None:
         return f"local-dir:{folder}", None
@@ -161,11 +139,10 @@ def _open_clip_name(name: str) -> tuple[str, str | None]:
         return name, None
     architecture, _, pretrained = name.partition("/")
     if architecture not in open_clip.list_models():
-        shipped = shipped_models()
-        near = get_close_matches(architecture, [*open_clip.list_models(), *shipped], n=3)
+        near = get_close_matches(architecture, [*open_clip.list_models(), *shipped_models()], n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else "."
         raise EncoderError(
-            f"no model named {name!r}{hint} Give a shipped name ({', '.join(shipped)}), a folder, "
+            f"no model named {name!r}{hint} Give a shipped name ({', '.join(shipped_models())}), a folder, "
             "hf-hub:owner/model, or architecture/pretrained such as ViT-B-32/laion2b_s34b_b79k"
         )
     tags = open_clip.list_pretrained_tags_by_model(architecture)
@@ -174,13 +151,3 @@ def _open_clip_name(name: str) -> tuple[str, str | None]:
             f"{architecture} needs pretrained weights after a slash; known: {', '.join(tags) or 'none'}"
         )
     return architecture, pretrained
-
-
-def _state_fingerprint(clip: Clip) -> str:
-    digest = hashlib.sha256()
-    for key, tensor in sorted(clip.model.state_dict().items()):
-        digest.update(f"{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
-    config = getattr(clip.model.visual, "preprocess_cfg", {})
-    digest.update(json.dumps(asdict(config) if is_dataclass(config) else dict(config), default=str).encode())
-    return digest.hexdigest()[:16]

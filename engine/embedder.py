@@ -12,16 +12,19 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from engine.clip import Clip, clip_fingerprint, load_clip, pick_device
 from engine.errors import EncoderError
+from engine.model_files import folder_fingerprint, model_folder
 from engine.settings import Settings
 from engine.space import Floats, FusedSpace, Segment, unit
 from engine.store.store import StoreInfo
+
+if TYPE_CHECKING:
+    from engine.clip import Clip
 
 SAME = "clip"
 """The text encoder's name that stands for CLIP's own text tower."""
@@ -103,7 +106,7 @@ class SegmentEmbedder:
 @lru_cache(maxsize=8)
 def describe(clip: str, text_encoder: str) -> StoreInfo:
     """What a store made with these encoders says of itself; reads files, loads no model from a folder."""
-    mark, size = clip_fingerprint(clip)
+    mark, size = _clip_fingerprint(clip)
     if text_encoder == SAME:
         text_mark, text_size = mark, size
     else:
@@ -122,6 +125,8 @@ def embedder_info(settings: Settings) -> StoreInfo:
 def load_embedder(settings: Settings) -> SegmentEmbedder:
     """Load the models these settings name."""
     info = embedder_info(settings)
+    from engine.clip import load_clip, pick_device  # noqa: PLC0415 - loading torch takes seconds
+
     clip = load_clip(settings.clip, settings.device)
     sentence = None
     if settings.text_encoder != SAME:
@@ -129,9 +134,18 @@ def load_embedder(settings: Settings) -> SegmentEmbedder:
     return SegmentEmbedder(info, clip, sentence)
 
 
+def _clip_fingerprint(name: str) -> tuple[str, int]:
+    folder = model_folder(name)
+    if folder is not None:
+        return folder_fingerprint(folder)
+    from engine.clip import clip_fingerprint  # noqa: PLC0415 - loading torch takes seconds
+
+    return clip_fingerprint(name)
+
+
 def _load_sentence(name: str, device: str) -> Any:
     try:
-        from sentence_transformers import SentenceTransformer
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - an extra
     except ImportError:
         raise EncoderError(
             f"the text encoder {name!r} needs sentence-transformers: pip install 'vlclip[sentence]'"

@@ -124,9 +124,7 @@ def _values(name: str, operand: Any) -> tuple[Value, ...]:
     for value in many:
         if not isinstance(value, str | int | float | bool):
             raise FilterError(f"{name!r} is compared with text, numbers or true/false, not {value!r}")
-    return tuple(
-        value if isinstance(value, str | bool) else _number(name, value) for value in many
-    )
+    return tuple(value if isinstance(value, str | bool) else _number(name, value) for value in many)
 
 
 def _number(name: str, value: float) -> float:

@@ -55,9 +55,7 @@ class Item:
         for name in ("title", "description", "product_type", "brand"):
             length = len(getattr(self, name))
             if length > MAX_TEXT_CHARS:
-                raise ItemError(
-                    f"{name} has {length:,} characters; shorten it to at most {MAX_TEXT_CHARS:,}"
-                )
+                raise ItemError(f"{name} has {length:,} characters; shorten it to at most {MAX_TEXT_CHARS:,}")
         for name in ("price", "popularity"):
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):

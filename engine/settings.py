@@ -41,7 +41,7 @@ class Server(_Section):
     """A Qdrant server or cluster; used when `store` is a URL."""
 
     api_key: SecretStr | None = None
-    grpc: bool = Field(False, description="use gRPC for searches and writes")
+    grpc: bool = Field(default=False, description="use gRPC for searches and writes")
     grpc_port: int = 6334
     collection: str = Field("vlclip", pattern=r"^[A-Za-z0-9_.-]{1,200}$", description="the alias asked")
     shards: int = Field(1, ge=1)
@@ -57,7 +57,7 @@ class Fetch(_Section):
     max_pixels: int = Field(50_000_000, ge=1)
     max_redirects: int = Field(3, ge=0, le=20)
     concurrency: int = Field(16, ge=1, le=256)
-    allow_private: bool = Field(False, description="allow addresses of private networks")
+    allow_private: bool = Field(default=False, description="allow addresses of private networks")
 
 
 class Ingest(_Section):
@@ -102,8 +102,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments over environment over TOML."""
         toml = TomlConfigSettingsSource(settings_cls, os.environ.get("VLCLIP_CONFIG", "vlclip.toml"))

@@ -101,9 +101,7 @@ class FusedSpace:
 
     def split(self, vector: Floats) -> dict[str, Floats]:
         """The segments of one fused vector; segments that are all zeros are left out."""
-        return {
-            name: vector[span] for name, span in self.slices().items() if np.any(vector[span] != 0)
-        }
+        return {name: vector[span] for name, span in self.slices().items() if np.any(vector[span] != 0)}
 
     def check_weights(self, weights: Mapping[str, float]) -> dict[str, float]:
         """The same weights, or a `SpaceError` that says which one is wrong and why."""
@@ -116,13 +114,12 @@ class FusedSpace:
     def _check_names(self, names: Mapping[str, object]) -> None:
         unknown = [name for name in names if name not in self.names]
         if unknown:
-            raise SpaceError(
-                f"no segment named {unknown[0]!r} here; this space has {', '.join(self.names)}"
-            )
+            raise SpaceError(f"no segment named {unknown[0]!r} here; this space has {', '.join(self.names)}")
 
 
 def unit(rows: Floats) -> Floats:
     """Rows `(n, d)` scaled to length 1; rows of zeros stay zeros."""
     rows = np.asarray(rows, dtype=np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    scaled: Floats = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return scaled

@@ -58,5 +58,5 @@ def _pool_type(tower: Any) -> str:
 def _end_positions(tower: Any, tokens: Tensor) -> Tensor:
     if _pool_type(tower) == "argmax":
         return tokens.argmax(dim=-1)
-    end = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
-    return (tokens == end).int().argmax(dim=-1)
+    end = int(getattr(tower, "text_eos_id", getattr(tower, "eos_id", 0)))
+    return torch.eq(tokens, end).int().argmax(dim=-1)

@@ -1,0 +1,1 @@
+"""Vectors to lists: recommendations, and how good they are."""

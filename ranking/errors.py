@@ -1,11 +1,11 @@
 """What can go wrong while ranking. Every message says what to do next.
 
-    VlclipError
-    └── RankingError
-        ├── UnknownItem     the anchor is not in the store
-        ├── EmptyQuery      nothing to search for: no words, no photo, or all weights 0
-        ├── BadPage         limit or offset out of range
-        └── EvaluationError the data cannot answer the question asked of it
+VlclipError
+└── RankingError
+    ├── UnknownItem     the anchor is not in the store
+    ├── EmptyQuery      nothing to search for: no words, no photo, or all weights 0
+    ├── BadPage         limit or offset out of range
+    └── EvaluationError the data cannot answer the question asked of it
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from engine.errors import VlclipError
+from ingestion.photos import decode
 from ranking.errors import UnknownItem
 from ranking.recommender import Page, Result
 from service.errors import STATUS, BadRequest, NotReady, RefusedItem, TooLarge
@@ -53,7 +55,9 @@ MULTIPART = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": SearchBody.model_json_schema(ref_template="#/components/schemas/{model}")},
+            "application/json": {
+                "schema": SearchBody.model_json_schema(ref_template="#/components/schemas/{model}")
+            },
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -97,6 +101,8 @@ def create_app(shop: Shop) -> FastAPI:
 
 
 def _add_lists(app: FastAPI, shop: Shop) -> None:
+    max_pixels = shop.settings.fetch.max_pixels
+
     @app.get("/v1/items/{item_id:path}/similar", response_model=ListShape, tags=["lists"])
     async def similar(
         request: Request,
@@ -129,10 +135,8 @@ def _add_lists(app: FastAPI, shop: Shop) -> None:
         asked = await _read_search(request)
 
         def run() -> list[Result]:
-            photo = None if asked.photo is None else decode(asked.photo, shop.settings.fetch)
-            return shop.recommender.search(
-                asked.text, photo=photo, weights=asked.weights, page=asked.page
-            )
+            photo = None if asked.photo is None else decode(asked.photo, max_pixels=max_pixels)
+            return shop.recommender.search(asked.text, photo=photo, weights=asked.weights, page=asked.page)
 
         return _list(request, await run_in_threadpool(run), began)
 
@@ -144,17 +148,20 @@ def _add_items(app: FastAPI, shop: Shop) -> None:
         if len(items) > MAX_BATCH:
             raise TooLarge(f"{len(items)} items in one batch; send at most {MAX_BATCH}")
         written = await run_in_threadpool(shop.put, [(body.id, body) for body in items])
+        counts = Counter(one.status for one in written)
         return BatchShape(
             results=written,
-            **{s: sum(one.state == s for one in written) for s in ("embedded", "unchanged", "failed")},
+            embedded=counts["embedded"],
+            unchanged=counts["unchanged"],
+            failed=counts["failed"],
         )
 
     @app.put("/v1/items/{item_id:path}", response_model=WrittenShape, tags=["items"])
     async def put_item(item_id: str, body: ItemBody) -> WrittenShape:
         """Add or replace one item; it answers once the item can be found."""
         written = (await run_in_threadpool(shop.put, [(item_id, body)]))[0]
-        if written.state == "failed":
-            raise RefusedItem(f"{written.stage}: {written.reason}")
+        if written.status == "failed":
+            raise RefusedItem(written.reason)
         return written
 
     @app.get("/v1/items/{item_id:path}", response_model=ItemShape, tags=["items"])
@@ -191,9 +198,7 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
 
 def _add_errors(app: FastAPI) -> None:
     @app.middleware("http")
-    async def identify(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def identify(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         request.state.request_id = uuid.uuid4().hex
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
@@ -222,9 +227,7 @@ def _add_errors(app: FastAPI) -> None:
         return _problem(request, error.status_code, code, str(error.detail), error.headers)
 
 
-def _problem(
-    request: Request, status: int, code: str, detail: str, headers: Any = None
-) -> JSONResponse:
+def _problem(request: Request, status: int, code: str, detail: str, headers: Any = None) -> JSONResponse:
     body = Problem(
         title=code.replace("-", " "), status=status, detail=detail, code=code,
         request_id=request.state.request_id,
@@ -276,7 +279,5 @@ async def _read_search(request: Request) -> _Asked:
     exclude = fields.pop("exclude", [])
     single = {name: values[-1] for name, values in fields.items()}
     body = read_body(SearchBody, single | {"weights": weights, "exclude": exclude})
-    page = Page(
-        limit=body.limit, offset=body.offset, filter=read_filter(clauses), exclude=tuple(exclude)
-    )
+    page = Page(limit=body.limit, offset=body.offset, filter=read_filter(clauses), exclude=tuple(exclude))
     return _Asked(body.text, photo, weights, page)

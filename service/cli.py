@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import version as installed
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +15,7 @@ COMMANDS = {
     "similar": ("service.commands.query", "similar"),
     "search": ("service.commands.query", "search"),
     "serve": ("service.commands.serve", "serve"),
+    "draw": ("service.commands.draw", "draw"),
     "doctor": ("service.commands.doctor", "doctor"),
     "train": ("service.commands.train", "train"),
     "evaluate": ("service.commands.evaluate", "app"),
@@ -51,7 +53,5 @@ def _options(
     version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),  # noqa: FBT001, FBT003
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
-
         typer.echo(f"vlclip {installed('vlclip')}")
         raise typer.Exit

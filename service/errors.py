@@ -1,11 +1,11 @@
 """What can go wrong at the way in, and which HTTP status each error of the rooms below becomes.
 
-    VlclipError
-    └── ServiceError
-        ├── BadRequest    the request cannot be read
-        ├── TooLarge      the request is larger than allowed
-        ├── NotReady      the models are still being loaded
-        └── RefusedItem   an item of a write could not be embedded
+VlclipError
+└── ServiceError
+    ├── BadRequest    the request cannot be read
+    ├── TooLarge      the request is larger than allowed
+    ├── NotReady      the models are still being loaded
+    └── RefusedItem   an item of a write could not be embedded
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,7 +49,10 @@ class SearchBody(_Shape):
     def page(self) -> Page:
         """The part of the ranking this body asks for."""
         return Page(
-            limit=self.limit, offset=self.offset, filter=parse_json(self.filter), exclude=tuple(self.exclude)
+            limit=self.limit,
+            offset=self.offset,
+            filter=parse_json(self.filter),
+            exclude=tuple(self.exclude),
         )
 
 
@@ -73,7 +76,7 @@ class ItemBody(_Shape):
 
     def item(self, item_id: str) -> Item:
         """The `Item` under this id; an `ItemError` says what breaks a rule."""
-        known = self.model_dump(exclude={"image", "image_base64", "attributes"})
+        known = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
         photo: bytes | str | None = self.image
         if self.image_base64 is not None:
             try:
@@ -114,9 +117,8 @@ class WrittenShape(BaseModel):
     """What became of one written item."""
 
     id: str
-    state: str = Field(examples=["embedded"], description="embedded, unchanged or failed")
-    stage: str | None = None
-    reason: str | None = None
+    status: Literal["embedded", "unchanged", "duplicate", "failed"]
+    reason: str = Field("", description="Why it failed.")
 
 
 class BatchShape(BaseModel):

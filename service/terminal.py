@@ -24,11 +24,14 @@ err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress goes to stderr.")]
 StoreOption = Annotated[
-    str | None, typer.Option("--store", help="A folder, or the URL of a Qdrant server.", show_default="./store")
+    str | None,
+    typer.Option("--store", help="A folder, or the URL of a Qdrant server.", show_default="./store"),
 ]
 Clip = Annotated[
     str | None,
-    typer.Option(help="The CLIP to use: shipped name, folder, hf-hub:owner/model or architecture/pretrained."),
+    typer.Option(
+        help="The CLIP to use: shipped name, folder, hf-hub:owner/model or architecture/pretrained."
+    ),
 ]
 TextEncoder = Annotated[
     str | None,
@@ -104,7 +107,14 @@ def print_figures(figures: Mapping[str, Any], *, json: bool) -> None:
     table.add_column()
     table.add_column(justify="right")
     for name, value in figures.items():
-        table.add_row(name, f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value))
+        table.add_row(
+            name,
+            f"{value:,.4g}"
+            if isinstance(value, float)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else str(value),
+        )
     out.print(table)
 
 

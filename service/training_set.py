@@ -1,4 +1,4 @@
-"""Catalogues as photo–text pairs for training."""
+"""Catalogues as photo-text pairs for training."""
 
 from __future__ import annotations
 
@@ -20,16 +20,13 @@ from ingestion.entry import Entry
 from ingestion.errors import PhotoError
 from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
-from ingestion.mapping import parse_map
 from ingestion.photos import PhotoSource, decode
 from service.terminal import err
 
 TEXT_FIELDS = ("title", "description", "product_type", "brand")
 
 
-def read_pairs(
-    sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, settings: Settings
-) -> Pairs:
+def read_pairs(sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, settings: Settings) -> Pairs:
     """Every item of the catalogues that has a photo and words; how many had not goes to stderr."""
     _, frame = framing(recipe)
     ids: list[str] = []
@@ -40,13 +37,7 @@ def read_pairs(
     with closing(fetcher), ThreadPoolExecutor(settings.ingest.workers) as threads:
         for source in sources:
             catalogue = open_catalogue(source)
-            columns = map_columns(
-                catalogue.columns,
-                parse_map(mapping),
-                [row.values for row in catalogue.sample],
-                catalogue.root,
-                typed=catalogue.typed,
-            )
+            columns = map_columns(catalogue, mapping)
             photo_source = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
             for batch in batched(catalogue.entries(columns), settings.ingest.batch):
                 jobs = [threads.submit(_frame, entry, photo_source, frame, settings) for entry in batch]
@@ -73,9 +64,7 @@ def item_words(item: Item) -> dict[str, str]:
     return words
 
 
-def _frame(
-    entry: Entry, source: PhotoSource, frame: Frame, settings: Settings
-) -> NDArray[np.uint8] | None:
+def _frame(entry: Entry, source: PhotoSource, frame: Frame, settings: Settings) -> NDArray[np.uint8] | None:
     item = entry.item
     if item is None or item.image is None or not item.title.strip():
         return None

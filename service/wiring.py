@@ -86,7 +86,24 @@ class Shop:
 
     def put(self, bodies: Sequence[tuple[str, ItemBody]]) -> list[WrittenShape]:
         """Write items through the pipeline's own stages; one outcome each, in order."""
-        raise NotImplementedError
+        results: dict[int, WrittenShape] = {}
+        items: list[Item] = []
+        for place, (item_id, body) in enumerate(bodies):
+            try:
+                items.append(body.item(item_id))
+            except VlclipError as error:
+                results[place] = WrittenShape(id=item_id, status="failed", reason=str(error))
+        with self._writing:
+            done = iter(
+                ingest_items(
+                    items, self.store, self.store.info, self.encoders.load, self.ledger, self.settings
+                )
+            )
+        for place in range(len(bodies)):
+            if place not in results:
+                one = next(done)
+                results[place] = WrittenShape(id=one.id, status=one.status, reason=one.reason)
+        return [results[place] for place in range(len(bodies))]
 
     def delete(self, item_id: str) -> bool:
         """Remove one item; whether it was there."""

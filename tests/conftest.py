@@ -41,7 +41,9 @@ def make_tiny_clip(folder: Path, seed: int) -> Path:
     config = {
         "model_cfg": {
             "embed_dim": 32,
-            "vision_cfg": {"image_size": [40, 30], "layers": 2, "width": 32, "head_width": 16, "patch_size": 10},
+            "vision_cfg": {
+                "image_size": [40, 30], "layers": 2, "width": 32, "head_width": 16, "patch_size": 10,
+            },
             "text_cfg": {
                 "context_length": 77, "vocab_size": size, "hf_tokenizer_name": "here",
                 "pool_type": "eos", "eos_id": 2, "width": 32, "heads": 2, "layers": 2,

@@ -1,4 +1,4 @@
-"""Train or fine-tune a CLIP on photo–text pairs. Reads top to bottom.
+"""Train or fine-tune a CLIP on photo-text pairs. Reads top to bottom.
 
 A run is a folder: `recipe.json`, `checkpoint.pt` (written whole each epoch, so a killed run goes on
 where it was), `history.json`, and the model itself in open_clip's own files, loadable by folder.
@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from engine.clip import quiet_open_clip
 from engine.errors import TrainingError
 from engine.space import Floats
 from engine.text_tower import encode_text
@@ -105,7 +106,7 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
             loss = contrastive_loss(
                 images.float(), words.float(), model.logit_scale.exp(), shared_labels(labels).to(device)
             )
-            (loss / recipe.accumulate).backward()
+            (loss / recipe.accumulate).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.item())
             if (micro + 1) % recipe.accumulate:
                 continue
@@ -132,7 +133,11 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
 
 @torch.no_grad()
 def validate(
-    model: nn.Module, tokenizer: Any, normalise: Callable[[Tensor], Tensor], held: Pairs, device: torch.device
+    model: nn.Module,
+    tokenizer: Any,
+    normalise: Callable[[Tensor], Tensor],
+    held: Pairs,
+    device: torch.device,
 ) -> dict[str, float]:
     """Titles finding their own photos among the held-out ones."""
     model.eval()
@@ -177,9 +182,10 @@ def _load(run: Run) -> tuple[Any, Any, Callable[[Tensor], Tensor]]:
     if recipe.init is not None and not (run.folder / "open_clip_config.json").exists():
         architecture, _, pretrained = recipe.init.partition("/")
         name = recipe.init if ":" in recipe.init else architecture
-        model = open_clip.create_model(name, pretrained=pretrained or None)
     else:
-        model = open_clip.create_model(name)
+        pretrained = ""
+    with quiet_open_clip():
+        model = open_clip.create_model(name, pretrained=pretrained or None)
     mean, std = model.visual.preprocess_cfg["mean"], model.visual.preprocess_cfg["std"]
     shift = torch.tensor(mean).view(1, 3, 1, 1).to(run.device)
     spread = torch.tensor(std).view(1, 3, 1, 1).to(run.device)

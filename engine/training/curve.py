@@ -11,7 +11,7 @@ from engine.errors import TrainingError
 def draw_curve(history: Sequence[dict[str, float]], path: Path) -> None:
     """Loss per epoch, and HITS@5 where pairs were held back, to a PNG."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError:
         raise TrainingError("the loss curve needs matplotlib: pip install 'vlclip[train]'") from None
     figure = Figure(figsize=(7, 4), layout="constrained")

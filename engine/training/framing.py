@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from engine.clip import model_folder
 from engine.errors import TrainingError
+from engine.model_files import model_folder
 from engine.training.recipe import Recipe
 
 Frame = Callable[[Image.Image], NDArray[np.uint8]]

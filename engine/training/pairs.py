@@ -1,4 +1,4 @@
-"""Photo–text pairs in memory, ready to be drawn as batches.
+"""Photo-text pairs in memory, ready to be drawn as batches.
 
 Photos are kept as uint8 at the model's input size (a memory map when a path is given), texts as the
 item's fields, from which a batch's texts are written by one template.

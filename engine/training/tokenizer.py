@@ -32,7 +32,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, folder: Path) -> int:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}", special_tokens=[(START, 1), (END, 2)]
     )
-    wrapped = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, pad_token=PAD, bos_token=START, eos_token=END
     )
     wrapped.save_pretrained(folder)

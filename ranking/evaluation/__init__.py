@@ -1,0 +1,1 @@
+"""Judging lists and vectors offline."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.embedder import Embedder
 from engine.space import Floats
@@ -49,7 +50,11 @@ def evaluate_titles(store: Store, embedder: Embedder, titles: Mapping[str, str])
 
 
 def same_share(
-    records: Sequence[Record], store: Store, fields: Sequence[str], weights: Mapping[str, float], k: int = 5
+    records: Sequence[Record],
+    store: Store,
+    fields: Sequence[str],
+    weights: Mapping[str, float],
+    k: int = 5,
 ) -> dict[str, float]:
     """Share of each item's `k` most similar others that agree with it, field by field.
 
@@ -63,9 +68,7 @@ def same_share(
     scale = np.concatenate(
         [np.full(segment.size, weights.get(segment.name, 1.0)) for segment in space.segments]
     ).astype(np.float32)
-    nearest = np.concatenate(
-        [_nearest(vectors, scale, start, k) for start in range(0, len(records), 512)]
-    )
+    nearest = np.concatenate([_nearest(vectors, scale, start, k) for start in range(0, len(records), 512)])
     shares: dict[str, float] = {}
     for name in fields:
         values = np.array([str(record.payload.get(name, "")) for record in records])
@@ -78,7 +81,7 @@ def same_share(
     return shares
 
 
-def _nearest(vectors: Floats, scale: Floats, start: int, k: int) -> np.ndarray:  # type: ignore[type-arg]
+def _nearest(vectors: Floats, scale: Floats, start: int, k: int) -> NDArray[np.int64]:
     scores = (vectors[start : start + 512] * scale) @ vectors.T
     rows = np.arange(len(scores))
     scores[rows, start + rows] = -np.inf

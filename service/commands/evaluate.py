@@ -11,7 +11,6 @@ from engine.store.opening import open_store
 from engine.training.pairs import is_validation
 from ingestion.catalogue import open_catalogue
 from ingestion.guesses import map_columns
-from ingestion.mapping import parse_map
 from ranking.evaluation.retrieval import evaluate_titles, same_share
 from service.schemas import read_filter, read_weights
 from service.terminal import (
@@ -37,7 +36,8 @@ def retrieval(
     *,
     store: StoreOption = None,
     split: Annotated[
-        Literal["all", "validation"], typer.Option(help="validation: the tenth of the ids training keeps back.")
+        Literal["all", "validation"],
+        typer.Option(help="validation: the tenth of the ids training keeps back."),
     ] = "all",
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
     device: Device = None,
@@ -46,10 +46,7 @@ def retrieval(
     """Do titles find their own photos? HITS@k and MRR among the catalogue's items, exact scoring."""
     settings = Settings.load(store=store, device=device)
     catalogue = open_catalogue(source)
-    rows = [row.values for row in catalogue.sample]
-    columns = map_columns(
-        catalogue.columns, parse_map(map or []), rows, catalogue.root, typed=catalogue.typed
-    )
+    columns = map_columns(catalogue, map or [])
     titles = {
         entry.id: entry.item.title
         for entry in catalogue.entries(columns)

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from PIL import Image
 
-from engine.settings import Settings
+from engine.settings import Fetch, Settings
 from engine.store.opening import open_store
-from ingestion.photos import read_photo
+from ingestion.errors import PhotoError
+from ingestion.photos import decode
 from ranking.recommender import Page, Recommender
 from service.schemas import read_filter, read_weights
 from service.terminal import (
@@ -78,7 +80,7 @@ def search(
     opened = open_store(settings.store, settings)
     try:
         recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search)
-        decoded = None if photo is None else read_photo(photo, settings.fetch)
+        decoded = None if photo is None else _read(photo, settings.fetch)
         began = time.perf_counter()
         results = recommender.search(text, photo=decoded, weights=read_weights(weights), page=page)
         took_ms = (time.perf_counter() - began) * 1000
@@ -86,3 +88,10 @@ def search(
         opened.close()
     shown = {"text": text, "photo": str(photo) if photo else None, "took_ms": took_ms}
     print_results(results, json=json, extra=shown)
+
+
+def _read(photo: Path, limits: Fetch) -> Image.Image:
+    try:
+        return decode(photo.read_bytes(), max_pixels=limits.max_pixels)
+    except OSError as error:
+        raise PhotoError(f"the photo {photo} cannot be read: {error.strerror}") from None

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.clip import model_folder, pick_device
+from engine.clip import pick_device
+from engine.model_files import model_folder
 from engine.settings import Settings
 from engine.training import contrastive
 from engine.training.curve import draw_curve
@@ -23,7 +24,9 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="JSON recipe; see docs/train.md.")],
     catalogue: Annotated[list[str], typer.Argument(help="One or more catalogues, as for ingest.")],
     *,
-    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run goes on there.")] = Path("runs/clip"),
+    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run goes on there.")] = Path(
+        "runs/clip"
+    ),
     output: Annotated[Path | None, typer.Option(help="Also write the finished model here.")] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
     device: Device = None,
@@ -58,13 +61,17 @@ def _watch(job: contrastive.Run, pairs: Pairs) -> dict[str, float]:
         def report(figures: dict[str, float]) -> None:
             if "epoch" in figures:
                 shown = "  ".join(
-                    f"{name} {figures[name]:.3f}" for name in ("loss", "hits@1", "hits@5", "mrr") if name in figures
+                    f"{name} {figures[name]:.3f}"
+                    for name in ("loss", "hits@1", "hits@5", "mrr")
+                    if name in figures
                 )
                 bar.console.print(f"epoch {figures['epoch']:.0f}  {shown}  {figures['seconds']:.0f} s")
             else:
                 bar.update(
-                    task, completed=figures["step"], total=figures["steps"], description=f"loss {figures['loss']:.3f}"
+                    task,
+                    completed=figures["step"],
+                    total=figures["steps"],
+                    description=f"loss {figures['loss']:.3f}",
                 )
 
         return contrastive.train(job, pairs, report)
-

@@ -14,6 +14,7 @@ from engine.clip import clip_fingerprint, load_clip
 from engine.embedder import describe, load_embedder
 from engine.errors import EncoderError
 from engine.settings import Settings
+from engine.text_tower import encode_text, is_trimmable
 from tests.conftest import make_tiny_clip
 
 TEXTS = ["red shoe", "", "a very long title " * 30, "blue dress with white dots", "обувь ✓"]
@@ -39,8 +40,6 @@ def test_a_text_is_encoded_the_same_alone_and_in_any_batch(clip):
 @pytest.mark.parametrize("pool_type", ["argmax", "eos"])
 @pytest.mark.parametrize("custom", [False, True])
 def test_trimming_is_exact_for_both_poolings_and_both_model_classes(pool_type, custom):
-    from engine.text_tower import encode_text, is_trimmable
-
     torch.manual_seed(1)
     kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
     vision = {"image_size": 20, "layers": 1, "width": 16, "head_width": 8, "patch_size": 10}
@@ -57,11 +56,16 @@ def test_trimming_is_exact_for_both_poolings_and_both_model_classes(pool_type, c
 
 
 def test_towers_that_are_not_causal_are_left_alone():
-    from engine.text_tower import encode_text, is_trimmable
-
     torch.manual_seed(1)
     vision = {"image_size": 20, "layers": 1, "width": 16, "head_width": 8, "patch_size": 10}
-    text = {"vocab_size": 50, "width": 16, "heads": 2, "layers": 1, "no_causal_mask": True, "pool_type": "last"}
+    text = {
+        "vocab_size": 50,
+        "width": 16,
+        "heads": 2,
+        "layers": 1,
+        "no_causal_mask": True,
+        "pool_type": "last",
+    }
     model = open_clip.CustomTextCLIP(16, vision, text).eval()
     tokens = torch.randint(1, 49, (2, 77))
     assert not is_trimmable(model)

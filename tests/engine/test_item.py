@@ -10,8 +10,8 @@ from engine.errors import ItemError
 from engine.item import Item, point_id
 
 SHOE = Item(
-    "a1", title="Red shoe", brand="Nordwind", product_type="Shoe", price=10.0, attributes={"sizes": ("41", "42")},
-    image="a1.jpg",
+    "a1", title="Red shoe", brand="Nordwind", product_type="Shoe", price=10.0,
+    attributes={"sizes": ("41", "42")}, image="a1.jpg",
 )  # fmt: skip
 
 

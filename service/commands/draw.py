@@ -1,0 +1,27 @@
+"""`vlclip draw`: write a catalogue of drawn products, for trying things and for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingestion.drawn import write_catalogue
+from service.terminal import Json, out, print_json, says_what_went_wrong
+
+
+@says_what_went_wrong
+def draw(
+    folder: Annotated[Path, typer.Argument(help="Where to write photos/, catalogue.jsonl and truth.jsonl.")],
+    *,
+    count: Annotated[int, typer.Option(help="How many products.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="Another seed draws other products.")] = 7,
+    json: Json = False,
+) -> None:
+    """Draw a catalogue: photos, titles clean and messy, prices; the same on every machine."""
+    catalogue = write_catalogue(folder, count, seed)
+    if json:
+        print_json({"catalogue": str(catalogue), "count": count, "seed": seed})
+    else:
+        out.print(f"{count:,} products in {catalogue}")

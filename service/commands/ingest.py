@@ -1,0 +1,128 @@
+"""`vlclip ingest`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engine.embedder import embedder_info, load_embedder
+from engine.settings import Settings
+from engine.store.opening import open_store
+from ingestion.ledger import Ledger
+from ingestion.pipeline import ingest as run_ingest
+from ingestion.report import IngestReport
+from service.terminal import (
+    Clip,
+    Device,
+    Json,
+    StoreOption,
+    TextEncoder,
+    err,
+    out,
+    print_json,
+    says_what_went_wrong,
+)
+from service.wiring import ledger_path
+
+SHOWN_FAILURES = 5
+
+
+@says_what_went_wrong
+def ingest(
+    source: Annotated[str, typer.Argument(help="A JSONL, CSV, Parquet or JSON file, or a folder of shards.")],
+    *,
+    store: StoreOption = None,
+    map: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
+    ] = None,
+    prune: Annotated[bool, typer.Option(help="Delete what the catalogue no longer has.")] = False,
+    force_prune: Annotated[bool, typer.Option(help="Prune even if that is most of the store.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Take up only the items that failed before.")] = False,
+    clip: Clip = None,
+    text_encoder: TextEncoder = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Bring a store up to date with a catalogue; what has not changed is left alone."""
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    info = embedder_info(settings)
+    opened = open_store(settings.store, settings, info)
+    ledger = Ledger(ledger_path(settings))
+    try:
+        with _bar() as bar:
+            report = run_ingest(
+                source, opened, info, lambda: load_embedder(settings), ledger, settings,
+                mapping=map or [], prune=prune, force_prune=force_prune, retry_failed=retry_failed,
+                progress=_shown_on(bar),
+            )  # fmt: skip
+        failures = ledger.dead_letters(SHOWN_FAILURES)
+        waiting = ledger.count_dead_letters()
+    finally:
+        ledger.close()
+        opened.close()
+    if json:
+        print_json(report_json(report) | {"store": settings.store, "dead_letters": waiting})
+        return
+    out.print(
+        f"{report.read:,} read, {report.embedded:,} embedded, {report.unchanged:,} unchanged, "
+        f"{report.failed:,} failed, {report.deleted:,} deleted in {report.seconds:.1f} s "
+        f"({report.items_per_second:,.0f} items/s) -> {settings.store}"
+    )
+    for warning, count in report.warnings.items():
+        out.print(f"[yellow]note[/] {count:,} x {warning}")
+    if report.prune_refused:
+        out.print(f"[yellow]not pruned[/] {report.prune_refused}")
+    if waiting:
+        table = Table(
+            title=f"{waiting:,} items wait in the dead letters (retry with --retry-failed)", box=None
+        )
+        for heading in ("item", "row", "stage", "reason"):
+            table.add_column(heading, overflow="fold")
+        for letter in failures:
+            table.add_row(letter.item_id or "-", str(letter.row), letter.stage, letter.reason[:300])
+        out.print(table)
+
+
+def report_json(report: IngestReport) -> dict[str, Any]:
+    """The report under the names that scripts rely on."""
+    return {
+        "read": report.read,
+        "embedded": report.embedded,
+        "unchanged": report.unchanged,
+        "duplicates": report.duplicates,
+        "failed": report.failed,
+        "deleted": report.deleted,
+        "seconds": round(report.seconds, 3),
+        "items_per_second": round(report.items_per_second, 1),
+        "warnings": dict(report.warnings),
+        "prune_refused": report.prune_refused,
+        "mapping": list(report.mapping),
+    }
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("ingest"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
+        TimeRemainingColumn(), console=err,
+    )  # fmt: skip
+
+
+def _shown_on(bar: Progress) -> Callable[[IngestReport], None]:
+    task = bar.add_task("", total=None)
+    told = False
+
+    def show(report: IngestReport) -> None:
+        nonlocal told
+        if not told:
+            for line in report.mapping:
+                bar.console.print(line, markup=False, highlight=False)
+            told = True
+        words = f"{report.items_per_second:,.0f} items/s, {report.failed:,} failed"
+        bar.update(task, completed=report.read, total=report.total, description=words)
+
+    return show

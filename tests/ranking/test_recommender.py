@@ -1,0 +1,170 @@
+"""The laws of lists, on a real embedded store with planted vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.errors import FilterError, SpaceError
+from engine.filters import parse_json
+from engine.settings import Search, Settings
+from engine.space import FusedSpace, Segment, unit
+from engine.store.opening import open_store
+from engine.store.store import Point, Store, StoreInfo
+from ranking.errors import BadPage, EmptyQuery, UnknownItem
+from ranking.recommender import Page, Recommender
+
+SPACE = FusedSpace((Segment("image", 16), Segment("text", 8)))
+INFO = StoreInfo("fp", SPACE, {"image": "planted", "text": "planted"})
+COUNT = 300
+COLOURS = ("red", "green", "blue")
+
+
+class PlantedEmbedder:
+    """Query directions drawn from the text itself: the same words give the same direction."""
+
+    info = INFO
+
+    def embed_query(self, *, text="", photo=None):
+        rng = np.random.default_rng(sum(map(ord, text)) + (0 if photo is None else 7))
+        parts = {"image": rng.normal(size=16).astype(np.float32)}
+        if text:
+            parts["text"] = rng.normal(size=8).astype(np.float32)
+        return {name: unit(part[None])[0] for name, part in parts.items()}
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    images, texts = rng.normal(size=(COUNT, 16)), rng.normal(size=(COUNT, 8))
+    images[5], texts[6] = 0, 0  # an item without a photo, one without words
+    return SPACE.item_vectors({"image": images.astype(np.float32), "text": texts.astype(np.float32)}, COUNT)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Iterator[Store]:
+    settings = Settings.load()
+    opened = open_store(str(tmp_path_factory.mktemp("store")), settings, INFO)
+    points = [
+        Point(
+            f"i{n}", vectors[n], f"{COLOURS[n % 3]} item number{n}",
+            {"colour": COLOURS[n % 3], "price": float(n), "title": f"t{n}",
+             "provenance": {"fingerprint": "fp"}},
+        )
+        for n in range(COUNT)
+    ]  # fmt: skip
+    opened.upsert(points)
+    opened.optimize()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def shop(store: Store) -> Recommender:
+    return Recommender(store, PlantedEmbedder, Search(lexical_weight=0.5))
+
+
+@pytest.mark.parametrize("weights", [None, {"image": 0.2}, {"image": 2.0, "text": 0.0}])
+def test_parts_add_up_to_the_score_and_lists_are_sorted(shop, weights):
+    for results in (shop.similar("i1", weights=weights), shop.search("red number7", weights=weights)):
+        scores = [result.score for result in results]
+        assert scores == sorted(scores, reverse=True)
+        for result in results:
+            assert sum(result.parts.values()) == pytest.approx(result.score, abs=1e-6)
+
+
+def test_similar_ranks_by_the_exact_blend(shop, vectors):
+    query = SPACE.query_vector(SPACE.split(vectors[1]), {"image": 1.0, "text": 0.3})
+    exact = [f"i{n}" for n in np.argsort(-(vectors @ query)) if n != 1][:10]
+    assert [r.id for r in shop.similar("i1", weights={"text": 0.3})] == exact
+
+
+def test_one_segment_alone_ranks_as_that_segment(shop, vectors):
+    found = shop.similar("i1", weights={"image": 1.0, "text": 0.0})
+    exact = [f"i{n}" for n in np.argsort(-(vectors[:, :16] @ vectors[1, :16])) if n != 1][:10]
+    assert [r.id for r in found] == exact
+    assert all(r.parts["text"] == 0 for r in found)
+
+
+def test_the_anchor_and_the_excluded_never_appear(shop):
+    plain = shop.similar("i1", page=Page(limit=5))
+    left_out = [plain[0].id, plain[3].id]
+    rest = shop.similar("i1", page=Page(limit=100, exclude=left_out))
+    assert not {"i1", *left_out} & {r.id for r in rest}
+    assert rest[0].id == plain[1].id
+    searched = shop.search("red", page=Page(limit=100, exclude=left_out))
+    assert not set(left_out) & {r.id for r in searched}
+
+
+@pytest.mark.parametrize("ask", ["similar", "search"])
+def test_pages_continue_each_other(shop, ask):
+    def page(offset, limit):
+        where = Page(limit=limit, offset=offset)
+        return [
+            r.id
+            for r in (shop.similar("i1", page=where) if ask == "similar" else shop.search("red", page=where))
+        ]
+
+    assert page(0, 10) + page(10, 10) + page(20, 10) == page(0, 30)
+
+
+def test_every_result_fits_the_filter_and_none_is_lost(shop, vectors):
+    fits = parse_json({"colour": ["red", "blue"], "price": {"lt": 100}})
+    query = SPACE.query_vector(SPACE.split(vectors[2]), {})
+    allowed = [n for n in range(100) if n % 3 != 1 and n != 2]
+    exact = [f"i{n}" for n in sorted(allowed, key=lambda n: -(vectors[n] @ query))][:10]
+    assert [r.id for r in shop.similar("i2", page=Page(filter=fits))] == exact
+
+
+def test_an_item_without_a_photo_or_without_words_still_ranks(shop):
+    found = {r.id: r for r in shop.similar("i1", page=Page(limit=200))} | {
+        r.id: r for r in shop.similar("i1", page=Page(limit=200, offset=150))
+    }
+    assert found["i5"].parts["image"] == 0
+    assert found["i6"].parts["text"] == 0
+    assert [r.parts["image"] for r in shop.similar("i5")] == [0] * 10
+
+
+def test_words_that_match_are_worth_their_weight_and_the_best_match_all_of_it(shop):
+    found = shop.search("number7", weights={"lexical": 100.0})
+    assert found[0].id == "i7"
+    assert found[0].parts["lexical"] == pytest.approx(100.0)
+    without = shop.search("number7", weights={"lexical": 0.0})
+    assert "lexical" not in without[0].parts
+
+
+def test_words_rank_exactly_over_the_whole_catalogue(shop, vectors):
+    weights = {"image": 1.0, "text": 1.0, "lexical": 0.5}
+    query = SPACE.query_vector(PlantedEmbedder().embed_query(text="number7"), {"image": 1.0, "text": 1.0})
+    scores = vectors @ query
+    scores[7] += 0.5  # the only item with that word
+    exact = [f"i{n}" for n in np.argsort(-scores)][:20]
+    assert [r.id for r in shop.search("number7", weights=weights, page=Page(limit=20))] == exact
+
+
+def test_provenance_is_not_part_of_a_list(shop):
+    assert "provenance" not in shop.similar("i1")[0].item
+    assert shop.similar("i1")[0].item["title"].startswith("t")
+
+
+def test_what_cannot_be_answered_says_why(shop):
+    with pytest.raises(UnknownItem, match="'nobody'"):
+        shop.similar("nobody")
+    with pytest.raises(EmptyQuery, match="words, a photo"):
+        shop.search("  ")
+    with pytest.raises(EmptyQuery, match="weights are 0"):
+        shop.similar("i1", weights={"image": 0, "text": 0})
+    with pytest.raises(EmptyQuery, match="lacks"):
+        shop.similar("i5", weights={"image": 1, "text": 0})
+    with pytest.raises(SpaceError, match="'sound'"):
+        shop.similar("i1", weights={"sound": 1})
+    with pytest.raises(SpaceError, match="lexical=-1"):
+        shop.search("red", weights={"lexical": -1})
+    with pytest.raises(FilterError, match="'size'"):
+        shop.similar("i1", page=Page(filter=parse_json({"size": 3})))
+    with pytest.raises(BadPage, match="limit is 0"):
+        shop.similar("i1", page=Page(limit=0))
+    with pytest.raises(BadPage, match="offset is -1"):
+        shop.similar("i1", page=Page(offset=-1))

@@ -1,0 +1,49 @@
+"""A small shop: drawn products, ingested by the real pipeline with a tiny random CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.embedder import embedder_info, load_embedder
+from engine.settings import Settings
+from engine.store.opening import open_store
+from ingestion.drawn import write_catalogue
+from ingestion.ledger import Ledger
+from ingestion.pipeline import ingest
+from service.wiring import Shop, ledger_path
+
+COUNT = 60
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_catalogue(tmp_path_factory.mktemp("drawn"), COUNT, 7)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path, catalogue: Path) -> Path:
+    """A store folder holding the catalogue, closed."""
+    folder = tmp_path_factory.mktemp("shop") / "store"
+    settings = Settings.load(store=str(folder), clip=str(tiny_clip), device="cpu")
+    info = embedder_info(settings)
+    store, ledger = open_store(settings.store, settings, info), Ledger(ledger_path(settings))
+    report = ingest(catalogue, store, info, lambda: load_embedder(settings), ledger, settings)
+    ledger.close()
+    store.close()
+    assert (report.read, report.embedded, report.failed) == (COUNT, COUNT, 0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shop(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A running shop on a copy of that store."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("running") / "store"
+    shutil.copytree(filled, folder)
+    running = Shop(Settings.load(store=str(folder), device="cpu"))
+    yield running
+    running.close()
