@@ -28,9 +28,9 @@ class _Section(BaseModel):
 class Hnsw(_Section):
     """The search graph and the memory it takes."""
 
-    m: int = Field(16, ge=4, le=128, description="edges per node")
-    ef_construct: int = Field(128, ge=8, le=2000, description="candidates while building")
-    ef: int = Field(128, ge=1, le=10_000, description="candidates while searching")
+    m: int = Field(24, ge=4, le=128, description="edges per node")
+    ef_construct: int = Field(200, ge=8, le=2000, description="candidates while building")
+    ef: int = Field(192, ge=1, le=10_000, description="candidates while searching")
     quantization: Literal["int8", "binary", "none"] = Field(
         "int8", description="what is kept in RAM beside the full vectors; always rescored"
     )
