@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import version as installed
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -49,9 +50,17 @@ def build(only: str | None = None) -> typer.Typer:
     return app
 
 
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),  # noqa: FBT001, FBT003
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    if asked:
         typer.echo(f"vlclip {installed('vlclip')}")
         raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Options of `vlclip` itself."""
+    del version  # its callback has answered

@@ -1,0 +1,192 @@
+"""The command line as a person and as a script sees it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from service.cli import COMMANDS, build
+from service.wiring import Shop
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def store(filled, tmp_path) -> Path:
+    return Path(shutil.copytree(filled, tmp_path / "store"))
+
+
+def run(*words: object, status: int = 0):
+    result = runner.invoke(build(), [str(word) for word in words])
+    assert result.exit_code == status, result.output + str(result.exception)
+    return result
+
+
+def body(*words: object, status: int = 0) -> dict:
+    return json.loads(run(*words, "--json", status=status).stdout)
+
+
+def test_ingest_reports_what_it_did_and_again_does_nothing(catalogue, tiny_clip, tmp_path):
+    words = ("ingest", catalogue, "--store", tmp_path / "s", "--clip", tiny_clip)
+    first = body(*words)
+    keys = {"read", "embedded", "unchanged", "failed", "deleted", "seconds", "items_per_second"}
+    assert keys <= set(first)
+    assert (first["read"], first["embedded"], first["failed"]) == (60, 60, 0)
+    again = body(*words)
+    assert (again["read"], again["embedded"], again["unchanged"]) == (60, 0, 60)
+
+
+def test_ingest_shows_the_mapping_and_the_dead_letters(tiny_clip, tmp_path):
+    source = tmp_path / "shop.csv"
+    with source.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["sku", "Name", "price"])
+        rows.writerows([["a", "Red shoe", "10"], ["b", "Blue hat", "ten"], ["", "Nobody", "3"]])
+    result = run("ingest", source, "--store", tmp_path / "s", "--clip", tiny_clip)
+    assert "3 read, 1 embedded" in result.stdout
+    assert "ten" in result.stdout
+    assert "no id" in result.stdout
+    assert "sku" in result.stderr
+    source.write_text("sku,Name,price\na,Red shoe,10\nb,Blue hat,10\nc,Green cap,3\n")
+    fixed = body("ingest", source, "--store", tmp_path / "s", "--clip", tiny_clip, "--retry-failed")
+    assert fixed["embedded"] == 2  # the row without an id is known by its place
+    assert "b" in {
+        r["id"] for r in body("similar", "a", "--store", tmp_path / "s", "--weights", "text=1")["results"]
+    }
+
+
+def test_a_mapping_that_names_no_column_is_refused_before_anything_is_written(catalogue, tiny_clip, tmp_path):
+    result = body(
+        "ingest", catalogue, "--store", tmp_path / "s", "--clip", tiny_clip, "--map", "title=Naem", status=1
+    )
+    assert result["error"]["code"] == "bad-mapping"
+
+
+def test_prune_deletes_what_left_the_catalogue(catalogue, store, tiny_clip, tmp_path):
+    lines = catalogue.read_text().splitlines()
+    smaller = catalogue.with_name("smaller.jsonl")
+    smaller.write_text("\n".join(lines[:50]))
+    report = body("ingest", smaller, "--store", store, "--clip", tiny_clip, "--prune")
+    assert (report["deleted"], report["unchanged"]) == (10, 50)
+
+
+def test_similar_and_search_answer_with_parts(store):
+    for found in (
+        body("similar", "drawn-00003", "--store", store),
+        body("search", "red dress", "--store", store),
+    ):
+        assert len(found["results"]) == 10
+        for result in found["results"]:
+            assert {"id", "score", "parts", "item"} <= set(result)
+            assert {"image", "text"} <= set(result["parts"])
+            assert sum(result["parts"].values()) == pytest.approx(result["score"], abs=1e-5)
+
+
+def test_search_takes_a_photo_filters_and_weights(store, catalogue):
+    photo = next((catalogue.parent / "photos").glob("*.jpg"))
+    found = body(
+        "search",
+        "--photo",
+        photo,
+        "--store",
+        store,
+        "--filter",
+        "price<60",
+        "-n",
+        3,
+        "--weights",
+        "image=1,text=0",
+    )
+    assert found["results"][0]["id"] == photo.stem or found["results"][0]["parts"]["image"] < 1
+    assert len(found["results"]) == 3
+    assert all(r["item"]["price"] < 60 for r in found["results"])
+
+
+def test_a_person_sees_a_table(store):
+    shown = run("similar", "drawn-00003", "--store", store, "-n", 2).stdout
+    assert "score" in shown
+    assert "image" in shown
+
+
+def test_evaluate_says_how_titles_find_their_photos(store, catalogue):
+    figures = body("evaluate", "retrieval", catalogue, "--store", store)
+    assert figures["n"] == 60
+    assert {"hits@1", "hits@5", "hits@10", "mrr", "hits@1_dup", "hits@5_dup", "mrr_dup"} <= set(figures)
+    assert 0 <= figures["hits@1"] <= figures["hits@5"] <= figures["hits@10"] <= 1
+    shares = body("evaluate", "similar", "--store", store, "--field", "product_type", "--field", "colour")
+    assert 0 <= shares["product_type"] <= 1
+    assert 0 < shares["colour_chance"] < 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("similar", "nobody"), "unknown-item", "nobody"),
+        (("similar", "drawn-00001", "--filter", "siez<3"), "bad-filter", "siez"),
+        (("similar", "drawn-00001", "--weights", "imag=1"), "bad-query", "imag"),
+        (("similar", "drawn-00001", "--limit", "0"), "bad-page", "limit is 0"),
+        (("search",), "empty-query", "words, a photo"),
+        (("search", "--photo", "/no/such.jpg"), "bad-photo", "No such file"),
+        (("evaluate", "retrieval", "/no/such.csv"), "bad-catalogue", "nothing at"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_status_one(store, words, code, says):
+    result = runner.invoke(build(), [*words, "--store", str(store), "--json"])
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == code
+    assert says in error["message"]
+    assert "Traceback" not in result.output
+
+
+def test_a_store_that_is_not_there_says_how_to_make_one(tmp_path):
+    error = body("similar", "a", "--store", tmp_path / "none", status=1)["error"]
+    assert error["code"] == "store-not-found"
+    assert "vlclip ingest" in error["message"]
+
+
+def test_a_store_of_another_encoder_is_refused_with_both_named(store, tmp_path):
+    from tests.conftest import make_tiny_clip
+
+    other = make_tiny_clip(tmp_path / "other", seed=5)
+    error = body("search", "shoe", "--store", store, "--clip", other, status=1)["error"]
+    assert error["code"] == "fingerprint-mismatch"
+    assert str(other) in error["message"]
+
+
+def test_a_store_in_use_is_refused_with_what_to_do(shop: Shop):
+    error = body("similar", "drawn-00001", "--store", shop.settings.store, status=1)["error"]
+    assert error["code"] == "store-locked"
+
+
+def test_a_wrong_setting_is_named(monkeypatch, store):
+    monkeypatch.setenv("VLCLIP_HNSW__EF", "-3")
+    error = body("similar", "drawn-00001", "--store", store, status=1)["error"]
+    assert error["code"] == "bad-setting"
+    assert "hnsw.ef" in error["message"]
+
+
+def test_doctor_finds_a_sound_store_and_a_missing_one(store, tiny_clip, tmp_path):
+    sound = body("doctor", "--store", store, "--clip", tiny_clip)
+    assert sound["ok"]
+    assert any("60 items" in finding["says"] for finding in sound["findings"])
+    missing = body("doctor", "--store", tmp_path / "none", "--clip", tiny_clip)
+    assert any(finding["state"] == "note" for finding in missing["findings"])
+    broken = body("doctor", "--store", store, "--clip", "ViT-B-33/x", status=1)
+    assert not broken["ok"]
+
+
+def test_draw_writes_a_catalogue(tmp_path):
+    made = body("draw", tmp_path / "d", "--count", 5)
+    assert len(Path(made["catalogue"]).read_text().splitlines()) == 5
+
+
+def test_every_command_explains_itself():
+    for name in COMMANDS:
+        assert "Usage" in run(name, "--help").stdout
+    assert run("--version").stdout.startswith("vlclip ")
