@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo serve test test-all lint format clean
+.PHONY: demo serve test test-all lint format docs clean
 
 demo: .venv/runtime
 	$(BIN)/vlclip demo
@@ -37,6 +37,9 @@ format: .venv/development
 .venv/development: .venv/runtime
 	$(PIP) --editable ".[train,sentence]" --group test --group lint
 	touch $@
+
+docs: .venv/development
+	$(BIN)/python -m service.reference
 
 clean:
 	rm -rf .venv demo-out

@@ -40,23 +40,23 @@ class Hnsw(_Section):
 class Server(_Section):
     """A Qdrant server or cluster; used when `store` is a URL."""
 
-    api_key: SecretStr | None = None
+    api_key: SecretStr | None = Field(None, description="sent with every request")
     grpc: bool = Field(default=False, description="use gRPC for searches and writes")
-    grpc_port: int = 6334
+    grpc_port: int = Field(6334, ge=1, le=65535)
     collection: str = Field("vlclip", pattern=r"^[A-Za-z0-9_.-]{1,200}$", description="the alias asked")
-    shards: int = Field(1, ge=1)
-    replicas: int = Field(1, ge=1)
-    timeout_s: float = Field(30.0, gt=0)
+    shards: int = Field(1, ge=1, description="of a new collection")
+    replicas: int = Field(1, ge=1, description="of each shard of a new collection")
+    timeout_s: float = Field(30.0, gt=0, description="for one request")
 
 
 class Fetch(_Section):
     """Limits on photos that come over HTTP, and on what they may decode to."""
 
     timeout_s: float = Field(10.0, gt=0, description="for one photo, redirects included")
-    max_bytes: int = Field(20_000_000, ge=1)
-    max_pixels: int = Field(50_000_000, ge=1)
-    max_redirects: int = Field(3, ge=0, le=20)
-    concurrency: int = Field(16, ge=1, le=256)
+    max_bytes: int = Field(20_000_000, ge=1, description="of one photo as it is sent")
+    max_pixels: int = Field(50_000_000, ge=1, description="of one photo as it is decoded")
+    max_redirects: int = Field(3, ge=0, le=20, description="followed for one photo, each checked")
+    concurrency: int = Field(16, ge=1, le=256, description="connections at a time")
     allow_private: bool = Field(default=False, description="allow addresses of private networks")
 
 
@@ -71,12 +71,12 @@ class Ingest(_Section):
 class Search(_Section):
     """How lists are made when a request does not say."""
 
-    image_weight: float = Field(1.0, ge=0)
-    text_weight: float = Field(1.0, ge=0)
+    image_weight: float = Field(1.0, ge=0, description="of the image segment")
+    text_weight: float = Field(1.0, ge=0, description="of the text segment")
     lexical_weight: float = Field(0.3, ge=0, description="for text queries; 0 turns BM25 off")
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
-    limit: int = Field(10, ge=1, le=1000)
-    max_limit: int = Field(200, ge=1, le=10_000)
+    limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
+    max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
 
 
 class Settings(BaseSettings):

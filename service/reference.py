@@ -1,0 +1,90 @@
+"""The reference pages of the docs, written from the code: every command, every setting.
+
+`make docs` writes them; a test fails when they no longer say what the code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from engine.settings import Settings
+from service.cli import build
+
+HEAD = "<!-- written by `make docs`; edit the code's help texts instead -->\n"
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options, as Markdown."""
+    root: Any = typer.main.get_command(build())
+    lines = [HEAD, "# Commands\n", "Each takes `--json` where it has something to say to a script: one JSON"]
+    lines += ["object on stdout, progress and logs on stderr, status 0 only when it did what it says.\n"]
+    for name, command in root.commands.items():
+        for path, leaf in _leaves(f"vlclip {name}", command):
+            lines += [f"## `{path}`\n", f"{leaf.help}\n", "| | | default |", "|---|---|---|"]
+            lines += [_row(param) for param in leaf.params if param.name != "help"]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def settings_page() -> str:
+    """Every setting with its variable, default and meaning, as Markdown."""
+    lines = [HEAD, "# Settings\n"]
+    lines += [
+        "Defaults, then `vlclip.toml` in the working folder (or the file `VLCLIP_CONFIG` names), then",
+        "environment variables, then a command's own options; the later wins. A section such as",
+        "`[hnsw]` in TOML is `VLCLIP_HNSW__EF` in the environment.\n",
+        "| setting | variable | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += list(_settings(Settings, "", "VLCLIP_"))
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Write both pages into `docs/`."""
+    docs = Path(__file__).parents[1] / "docs"
+    (docs / "commands.md").write_text(commands_page(), encoding="utf-8")
+    (docs / "settings.md").write_text(settings_page(), encoding="utf-8")
+
+
+def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            yield from _leaves(f"{path} {name}", child)
+    else:
+        yield path, command
+
+
+def _row(param: Any) -> str:
+    if param.param_type_name == "argument":
+        name = param.name.upper()
+    else:
+        name = ", ".join(f"`{flag}`" for flag in [*param.opts, *param.secondary_opts])
+    default = param.show_default if isinstance(param.show_default, str) else param.default
+    shown = "" if default in (None, False, "", ()) or param.required or callable(default) else f"`{default}`"
+    return f"| {name} | {_cell(getattr(param, 'help', '') or '')} | {shown} |"
+
+
+def _settings(model: type[BaseModel], path: str, variable: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _settings(field.annotation, f"{path}{name}.", f"{variable}{name.upper()}__")
+            continue
+        default = "" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
+        meaning = _cell(field.description or "")
+        yield f"| `{path}{name}` | `{variable}{name.upper()}` | {default} | {meaning} |"
+
+
+def _cell(text: str) -> str:
+    return click.unstyle(" ".join(text.split())).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
