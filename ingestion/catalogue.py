@@ -121,9 +121,7 @@ def batched(entries: Iterable[Entry], size: int, max_bytes: int = MAX_BATCH_BYTE
 
 
 def _shard_files(folder: Path) -> list[Path]:
-    files = sorted(
-        file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in FORMATS
-    )
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in FORMATS)
     if not files:
         raise CatalogueError(f"{folder} holds no catalogue; {_endings()}")
     kinds = sorted({file.suffix.lower() for file in files})
@@ -145,9 +143,7 @@ def _endings() -> str:
 
 def _light(row: Row) -> Row:
     """The row without its photos' bytes, which would make the sample heavy."""
-    values = {
-        name: value[:16] if isinstance(value, bytes) else value for name, value in row.values.items()
-    }
+    values = {name: value[:16] if isinstance(value, bytes) else value for name, value in row.values.items()}
     return Row(row.number, values, row.problem)
 
 

@@ -83,9 +83,9 @@ class Jsonl:
                     yield _json_row(number, line)
 
     def total(self) -> int | None:
-        """The number of line ends."""
+        """The number of lines that are not blank."""
         with _opened(self.path) as file:
-            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+            return sum(line is None or not line.isspace() for _, line in _lines(file))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,14 +74,9 @@ def guess(
             taken.add(column)
     if "id" not in fields:
         raise MappingError(
-            f"no column looks like an item id; name it with --map id=COLUMN; "
-            f"there are: {_listed(columns)}"
+            f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
         )
-    if (
-        "image" not in fields
-        and "image" not in given
-        and (beside := _beside(fields["id"], sample, root))
-    ):
+    if "image" not in fields and "image" not in given and (beside := _beside(fields["id"], sample, root)):
         fields["image"] = beside
     rest = [column for column in columns if column not in taken]
     nested = next((column for column in rest if _holds_objects(column, sample)), "")

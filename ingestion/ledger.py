@@ -159,7 +159,14 @@ class Ledger:
         """Keep failed entries as dead letters."""
         now = _now()
         rows = [
-            (_key(entry), entry.id, entry.source, entry.row, failure.step, failure.reason, now, run)
+            (
+                *map(_whole, (_key(entry), entry.id, entry.source)),
+                entry.row,
+                failure.step,
+                failure.reason,
+                now,
+                run,
+            )
             for entry in entries
             if (failure := entry.failure) is not None
         ]
@@ -280,6 +287,11 @@ def _key(entry: Entry) -> str:
     """Dead letters are kept by item; rows without an id, and second rows of one id, by row."""
     of_row = entry.failure is not None and entry.failure.of_row
     return _row_key(entry) if of_row or not entry.id else _id_key(entry.id)
+
+
+def _whole(text: str) -> str:
+    """Text that SQLite takes: half characters, which make an item fail, become question marks."""
+    return text.encode(errors="replace").decode()
 
 
 def _id_key(item_id: str) -> str:

@@ -182,9 +182,7 @@ def parse_map(options: Iterable[str]) -> dict[str, str]:
     for option in options:
         name, sign, column = option.partition("=")
         if not sign or not name.strip():
-            raise MappingError(
-                f"cannot read the mapping {option!r}; write field=column, as in title=Name"
-            )
+            raise MappingError(f"cannot read the mapping {option!r}; write field=column, as in title=Name")
         given[name.strip()] = column.strip()
     return given
 

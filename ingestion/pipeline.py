@@ -39,7 +39,7 @@ API = "api"
 """The source of items that did not come from a catalogue."""
 
 
-def ingest(  # noqa: PLR0917 - what is read, and the five parts every ingest needs
+def ingest(
     source: str | Path,
     store: Store,
     info: StoreInfo,
@@ -97,7 +97,7 @@ def ingest(  # noqa: PLR0917 - what is read, and the five parts every ingest nee
     return report
 
 
-def ingest_items(  # noqa: PLR0917
+def ingest_items(
     items: Sequence[Item],
     store: Store,
     info: StoreInfo,
@@ -189,9 +189,7 @@ def _way(
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
     )
     try:
-        yield _Way(
-            Digest(photos), Compare(store, info.fingerprint), prepare, Embed(embedder), fetcher.close
-        )
+        yield _Way(Digest(photos), Compare(store, info.fingerprint), prepare, Embed(embedder), fetcher.close)
     finally:
         fetcher.close()
         fetching.shutdown(cancel_futures=True)

@@ -16,9 +16,7 @@ from typing import Any
 from engine.errors import ItemError
 
 _SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
-_PRICE = re.compile(
-    r"^(?P<before>[^\d\s.,+-]*)\s*(?P<number>[+-]?[\d.,'\s]*\d)\s*(?P<after>[^\d\s.,]*)$"
-)
+_PRICE = re.compile(r"^(?P<before>[^\d\s.,+-]*)\s*(?P<number>[+-]?[\d.,'\s]*\d)\s*(?P<after>[^\d\s.,]*)$")
 _CODE = re.compile(r"^[A-Z]{3}$")
 
 

@@ -134,9 +134,7 @@ class Prepare:
     def __call__(self, batch: Batch) -> Batch:
         """Every pending entry that has a photo, with the photo prepared."""
         remote = [i for i, entry in enumerate(batch) if entry.pending and is_url(_image(entry))]
-        arrived = dict(
-            zip(remote, self.fetching.map(self._one, [batch[i] for i in remote]), strict=True)
-        )
+        arrived = dict(zip(remote, self.fetching.map(self._one, [batch[i] for i in remote]), strict=True))
         return [arrived.get(i) or self._one(entry) for i, entry in enumerate(batch)]
 
     def _one(self, entry: Entry) -> Entry:
@@ -186,8 +184,7 @@ class Save:
         """Points first, then the ledger: a crash between them costs a stale dead letter at most."""
         self.store.upsert([self._point(entry) for entry in batch if entry.pending])
         done = [
-            replace(entry, outcome="embedded", vector=None) if entry.pending else entry
-            for entry in batch
+            replace(entry, outcome="embedded", vector=None) if entry.pending else entry for entry in batch
         ]
         self.ledger.bury(self.run, done)
         self.ledger.resolve(entry for entry in done if entry.outcome in ("embedded", "unchanged"))

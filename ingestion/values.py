@@ -110,9 +110,7 @@ def number(name: str, value: Any) -> float | None:
     try:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ItemError(
-            f"{name} {str(value)[:40]!r} is not a number; correct it or leave it empty"
-        ) from None
+        raise ItemError(f"{name} {str(value)[:40]!r} is not a number; correct it or leave it empty") from None
     if math.isinf(found):
         raise ItemError(f"{name} is infinite; correct it or leave it empty")
     return None if math.isnan(found) else found

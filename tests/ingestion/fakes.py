@@ -59,14 +59,19 @@ def direction(content: bytes) -> Floats:
     return np.frombuffer(hashlib.sha256(content).digest()[:4], dtype=np.uint8).astype(np.float32) + 1
 
 
+OPEN: list[Shop] = []
+"""Shops to close after a test."""
+
+
 @dataclass
 class Shop:
-    """A store folder with its ledger and a fake encoder; `ingest` opens and closes them."""
+    """A store folder with its ledger and a fake encoder, opened at first use and until `close`."""
 
     folder: Path
     settings: Settings = field(default_factory=lambda: Settings.load(ingest={"batch": 4}))
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
     loads: int = 0
+    _parts: tuple[Store, Ledger] | None = None
 
     def load(self) -> Embedder:
         self.loads += 1
@@ -74,13 +79,17 @@ class Shop:
 
     @contextmanager
     def open(self) -> Iterator[tuple[Store, Ledger]]:
-        store = open_store(str(self.folder), self.settings, INFO)
-        ledger = Ledger(self.folder / FILE)
-        try:
-            yield store, ledger
-        finally:
-            ledger.close()
-            store.close()
+        if self._parts is None:
+            store = open_store(str(self.folder), self.settings, INFO)
+            self._parts = store, Ledger(self.folder / FILE)
+            OPEN.append(self)
+        yield self._parts
+
+    def close(self) -> None:
+        if self._parts is not None:
+            for part in self._parts:
+                part.close()
+            self._parts = None
 
     def ingest(self, source: Path, **options: object) -> IngestReport:
         with self.open() as (store, ledger):
@@ -103,7 +112,12 @@ class Shop:
             return {letter.item_id or str(letter.row): letter.reason for letter in ledger.dead_letters()}
 
 
-def photo_bytes(colour: str = "red", size: tuple[int, int] = (40, 30), format: str = "JPEG", **options) -> bytes:
+def photo_bytes(
+    colour: str | tuple[int, int, int] = "red",
+    size: tuple[int, int] = (40, 30),
+    format: str = "JPEG",
+    **options,
+) -> bytes:
     out = BytesIO()
     Image.new("RGB", size, colour).save(out, format, **options)
     return out.getvalue()
