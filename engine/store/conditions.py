@@ -18,11 +18,11 @@ from engine.store.fields import FieldKind, path
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The filter classes of one engine; all but the last two take the same arguments in both."""
+    """The filter classes of one engine; where their arguments differ, these are functions."""
 
     filter: Callable[..., Any]
     field: Callable[..., Any]
-    match_value: Callable[..., Any]
+    match_bool: Callable[[bool], Any]
     match_any: Callable[..., Any]
     range: Callable[..., Any]
     has_id: Callable[[list[str]], Any]
@@ -68,7 +68,7 @@ def _any(dialect: Dialect, condition: Condition, kind: FieldKind) -> Any:
     if kind == "keyword":
         return dialect.field(key=key, match=dialect.match_any(any=values))
     if kind == "bool":
-        each = [dialect.field(key=key, match=dialect.match_value(value=v)) for v in values]
+        each = [dialect.field(key=key, match=dialect.match_bool(bool(v))) for v in values]
     else:
         each = [dialect.field(key=key, range=dialect.range(gte=v, lte=v)) for v in values]
     return dialect.filter(should=each) if len(each) > 1 else each[0]

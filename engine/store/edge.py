@@ -5,6 +5,7 @@ What it needs that a server does by itself, all found by trying (0.9.0):
 - a full disk kills the process (its files are memory-mapped), so writes stop while there is room;
 - without `flush` the write-ahead log grows and is replayed at the next start;
 - new points are scanned one by one until `optimize` builds the graph (10 MB of vectors or more);
+- word scores count deleted items among all until the folder is opened again;
 - every call holds Python's global lock: a search for its 0.5 ms, `optimize` for all its seconds or
   minutes, so a process that answers requests should leave it to the one that ingests.
 
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import qdrant_edge as edge
 
 from engine.errors import StoreDamaged, StoreError, StoreLocked
@@ -45,6 +47,11 @@ _KINDS = {
 }
 
 
+def _match_bool(value: bool) -> edge.MatchValue:  # noqa: FBT001  # the dialect's signature
+    """Python's True would be read as the integer 1 and match nothing; NumPy's is read as a bool."""
+    return edge.MatchValue(np.bool_(value))  # type: ignore[arg-type]
+
+
 class EdgeBackend:
     """One collection in one folder. `free` tells the bytes left on its disk; tests pass another.
 
@@ -54,7 +61,7 @@ class EdgeBackend:
     dialect = Dialect(
         filter=edge.Filter,
         field=edge.FieldCondition,
-        match_value=edge.MatchValue,
+        match_bool=_match_bool,
         match_any=edge.MatchAny,
         range=edge.RangeFloat,
         has_id=lambda ids: edge.HasIdCondition(set(ids)),
@@ -98,10 +105,7 @@ class EdgeBackend:
             part = rows[start : start + WRITE_ROWS]
             self._check_room(len(part))
             with self._calls():
-                points = [
-                    edge.Point(row.id, {DENSE: row.vector, WORDS: edge.SparseVector(*row.words)}, row.payload)
-                    for row in part
-                ]
+                points = [edge.Point(row.id, _vectors(row), row.payload) for row in part]
                 self._shard.update(edge.UpdateOperation.upsert_points(points))
             self._unflushed += len(part)
             if self._unflushed >= FLUSH_EVERY:
@@ -251,6 +255,12 @@ def _quantization(
     if hnsw.quantization == "binary":
         return edge.BinaryQuantizationConfig(memory=edge.Memory.Pinned)
     return None
+
+
+def _vectors(row: Row) -> dict[str, Any]:
+    """No words, no vector of words: one of zeros would count among the documents of the IDF."""
+    words = {WORDS: edge.SparseVector(*row.words)} if row.words else {}
+    return {DENSE: row.vector, **words}
 
 
 def _near(request: Request) -> edge.Query:

@@ -45,7 +45,7 @@ class ServerBackend:
     dialect = Dialect(
         filter=models.Filter,
         field=models.FieldCondition,
-        match_value=models.MatchValue,
+        match_bool=lambda value: models.MatchValue(value=value),
         match_any=models.MatchAny,
         range=models.Range,
         has_id=lambda ids: models.HasIdCondition(has_id=ids),
@@ -87,11 +87,7 @@ class ServerBackend:
         """Add or replace points; applied on the server once this returns."""
         for start in range(0, len(rows), WRITE_ROWS):
             points = [
-                models.PointStruct(
-                    id=row.id,
-                    vector={DENSE: row.vector, WORDS: _sparse(row.words)},
-                    payload=row.payload,
-                )
+                models.PointStruct(id=row.id, vector=_point_vectors(row), payload=row.payload)
                 for row in rows[start : start + WRITE_ROWS]
             ]
             with translated():
@@ -263,6 +259,12 @@ def stored_info(client: QdrantClient, name: str) -> StoreInfo:
 def _metadata(client: QdrantClient, name: str) -> dict[str, Any]:
     with translated():
         return dict(client.get_collection(name).config.metadata or {})
+
+
+def _point_vectors(row: Row) -> dict[str, Any]:
+    """No words, no vector of words: one of zeros would count among the documents of the IDF."""
+    words = {WORDS: _sparse(row.words)} if row.words else {}
+    return {DENSE: row.vector, **words}
 
 
 def _sparse(words: Sparse) -> models.SparseVector:

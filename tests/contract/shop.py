@@ -1,0 +1,90 @@
+"""A small made-up shop for store tests, and what is true of it worked out without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.filters import Condition, Filter
+from engine.space import FusedSpace, Segment
+from engine.store.store import Point, Store, StoreInfo
+
+SPACE = FusedSpace((Segment("image", 5), Segment("text", 3)))
+INFO = StoreInfo("0123456789abcdef", SPACE, {"image": "tiny", "text": "tiny"})
+OTHER = StoreInfo("fedcba9876543210", SPACE, {"image": "other", "text": "other"})
+WORDS = ("red", "blue", "shoe", "boot", "bag", "leather", "nike", "x200", "café")
+KINDS = {"id": "keyword", "brand": "keyword", "price": "number", "available": "bool", "tags": "keyword"}
+
+
+def shop(count: int, seed: int = 0) -> list[Point]:
+    """Items with gaps: no photo, no text, no words, no brand, no price, no tags or empty ones."""
+    rng = np.random.default_rng(seed)
+    image = rng.standard_normal((count, 5)).astype(np.float32)
+    text = rng.standard_normal((count, 3)).astype(np.float32)
+    image[rng.random(count) < 0.15] = 0
+    text[rng.random(count) < 0.15] = 0
+    vectors = SPACE.item_vectors({"image": image, "text": text}, count)
+    return [Point(f"sku {row}", vectors[row], _words(rng), _payload(rng, row)) for row in range(count)]
+
+
+def _words(rng: np.random.Generator) -> str:
+    return " ".join(rng.choice(WORDS, rng.integers(0, 6)))
+
+
+def _payload(rng: np.random.Generator, row: int) -> dict[str, Any]:
+    payload: dict[str, Any] = {"id": f"sku {row}", "available": bool(rng.random() < 0.5)}
+    if rng.random() < 0.8:
+        payload["brand"] = str(rng.choice(["Nike", "Puma", "Größe 1"]))
+    if rng.random() < 0.8:
+        payload["price"] = float(rng.integers(1, 8)) / 2
+    if rng.random() < 0.8:
+        payload["tags"] = [str(tag) for tag in rng.choice(["new", "sale", "eco"], rng.integers(0, 3))]
+    return payload
+
+
+def direction(seed: int) -> np.ndarray:
+    """Some query."""
+    return np.random.default_rng(seed).standard_normal(SPACE.size).astype(np.float32)
+
+
+def fits(payload: Mapping[str, Any], filter: Filter) -> bool:
+    """Whether an item passes a filter, read off its definition."""
+    return all(_holds(payload.get(c.field), c) for c in filter.conditions)
+
+
+def _holds(value: Any, condition: Condition) -> bool:
+    has = value if isinstance(value, list) else [] if value is None else [value]
+    wanted = condition.values
+    match condition.operator:
+        case "any":
+            return any(part in wanted for part in has)
+        case "not":
+            return not any(part in wanted for part in has)
+        case "missing":
+            return (not has) == wanted[0]
+        case "gt":
+            return any(part > wanted[0] for part in has)
+        case "gte":
+            return any(part >= wanted[0] for part in has)
+        case "lt":
+            return any(part < wanted[0] for part in has)
+        case "lte":
+            return any(part <= wanted[0] for part in has)
+
+
+def best(points: Sequence[Point], query: np.ndarray, limit: int) -> dict[str, float]:
+    """The `limit` best by dot product, with their scores."""
+    scores = {point.id: float(point.vector @ query) for point in points}
+    return dict(sorted(scores.items(), key=lambda pair: -pair[1])[:limit])
+
+
+def contents(store: Store) -> dict[str, tuple[dict[str, Any], list[float]]]:
+    """Everything in a store."""
+    return {
+        record.id: (dict(record.payload), [round(float(x), 5) for x in record.vector])
+        for batch in store.scan(with_vector=True, batch=16)
+        for record in batch
+        if record.vector is not None
+    }

@@ -1,0 +1,544 @@
+"""The laws of `engine/store/store.py`, for every engine; and that the engines agree.
+
+`server` runs on qdrant-client's stand-in, and on a real server where QDRANT_URL names one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.errors import (
+    FilterError,
+    FingerprintMismatch,
+    InvalidVector,
+    SpaceError,
+    StoreError,
+    StoreNotFound,
+)
+from engine.filters import Condition, Filter, parse_json
+from engine.settings import Hnsw, Server
+from engine.store.opening import open_on, promote_on
+from engine.store.qdrant import QdrantStore
+from engine.store.server import connect
+from engine.store.shelves import FolderShelf, ServerShelf, Shelf
+from engine.store.store import Point, Query
+from tests.contract.shop import INFO, KINDS, OTHER, SPACE, best, contents, direction, fits, shop
+
+ENGINES = ["edge", "memory"]
+if "QDRANT_URL" in os.environ:
+    ENGINES.append(pytest.param("server", marks=pytest.mark.server))
+NEVER = "no such item"
+
+
+def make_shelf(engine: str, folder: Path) -> Shelf:
+    if engine == "edge":
+        return FolderShelf(folder / "store", Hnsw())
+    server = Server(collection=f"test-{uuid.uuid4().hex[:8]}")
+    url = os.environ["QDRANT_URL"] if engine == "server" else ":memory:"
+    return ServerShelf(connect(url, server), server, Hnsw())
+
+
+def clear(shelf: Shelf) -> None:
+    if isinstance(shelf, ServerShelf):
+        for info in (INFO, OTHER):
+            shelf.drop(shelf.name(info.fingerprint))
+        shelf.close()
+
+
+@pytest.fixture(params=ENGINES)
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
+    place = make_shelf(request.param, tmp_path)
+    yield place
+    if request.param == "server":
+        clear(place)
+
+
+@pytest.fixture
+def store(shelf: Shelf) -> Iterator[QdrantStore]:
+    opened = open_on(shelf, "here", INFO)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantStore]:
+    """A store of 80 items that no test changes."""
+    place = make_shelf(request.param, tmp_path_factory.mktemp("filled"))
+    opened = open_on(place, "here", INFO)
+    opened.upsert(SHOP)
+    opened.optimize()
+    yield opened
+    if request.param == "server":
+        clear(place)
+    opened.close()
+
+
+SHOP = shop(80)
+BY_ID = {point.id: point for point in SHOP}
+ANY_CONDITION = st.one_of(
+    st.builds(
+        Condition,
+        st.just("brand"),
+        st.sampled_from(["any", "not"]),
+        st.lists(st.sampled_from(["Nike", "Puma", "Größe 1", "nobody"]), min_size=1, max_size=2).map(tuple),
+    ),
+    st.builds(
+        Condition,
+        st.just("tags"),
+        st.sampled_from(["any", "not"]),
+        st.lists(st.sampled_from(["new", "sale", "eco"]), min_size=1, max_size=2).map(tuple),
+    ),
+    st.builds(
+        Condition,
+        st.just("price"),
+        st.sampled_from(["any", "not"]),
+        st.lists(st.sampled_from([0.5, 1.0, 2.5, 3.5, 99.0]), min_size=1, max_size=2).map(tuple),
+    ),
+    st.builds(
+        Condition,
+        st.just("price"),
+        st.sampled_from(["gt", "gte", "lt", "lte"]),
+        st.sampled_from([0.5, 1.0, 2.5, 3.5]).map(lambda number: (number,)),
+    ),
+    st.builds(
+        Condition,
+        st.just("available"),
+        st.sampled_from(["any", "not"]),
+        st.lists(st.booleans(), min_size=1, max_size=2).map(tuple),
+    ),
+    st.builds(
+        Condition,
+        st.sampled_from(sorted(KINDS)),
+        st.just("missing"),
+        st.booleans().map(lambda flag: (flag,)),
+    ),
+)
+ANY_FILTER = st.lists(ANY_CONDITION, max_size=3).map(lambda conditions: Filter(tuple(conditions)))
+FEW = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+# writing
+
+
+def test_upserting_twice_equals_upserting_once(store: QdrantStore):
+    store.upsert(SHOP[:20])
+    once = contents(store)
+    store.upsert(SHOP[:20])
+    assert contents(store) == once
+    assert store.count() == 20
+
+
+def test_what_goes_in_comes_out(filled: QdrantStore):
+    assert {item_id: payload for item_id, (payload, _) in contents(filled).items()} == {
+        point.id: point.payload for point in SHOP
+    }
+    for record in filled.retrieve(list(BY_ID), with_vector=True).values():
+        np.testing.assert_allclose(record.vector, BY_ID[record.id].vector, atol=1e-6)
+
+
+def test_a_later_upsert_replaces_vector_payload_and_words(store: QdrantStore):
+    store.upsert([Point("a", direction(1), "red shoe", {"brand": "Nike", "price": 1.0})])
+    store.upsert([Point("a", direction(2), "blue bag", {"brand": "Puma"})])
+    (record,) = store.retrieve(["a"], with_vector=True).values()
+    assert record.payload == {"id": "a", "brand": "Puma"}
+    np.testing.assert_allclose(record.vector, direction(2), atol=1e-6)
+    red, blue = store.search([Query(text="red"), Query(text="blue")])
+    assert (len(red), len(blue)) == (0, 1)
+
+
+def test_of_one_id_twice_in_a_batch_the_last_counts(store: QdrantStore):
+    store.upsert([Point("a", direction(1), "", {"n": 1}), Point("a", direction(2), "", {"n": 2})])
+    assert store.retrieve(["a"])["a"].payload["n"] == 2
+    assert store.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("vector", "says"),
+    [
+        (np.full(SPACE.size, np.nan, np.float32), "NaN"),
+        (np.full(SPACE.size, np.inf, np.float32), "infinity"),
+        (np.zeros(SPACE.size + 1, np.float32), r"\(9,\)"),
+    ],
+)
+def test_nothing_of_a_batch_with_a_bad_vector_is_written(store: QdrantStore, vector: np.ndarray, says: str):
+    with pytest.raises(InvalidVector, match=says) as raised:
+        store.upsert([*SHOP[:3], Point("bad one", vector, "", {"new field": 1})])
+    assert "'bad one'" in str(raised.value)
+    assert store.count() == 0
+    assert "new field" not in store.fields()
+
+
+def test_delete_says_how_many_were_there(store: QdrantStore):
+    store.upsert(SHOP[:5])
+    assert store.delete(["sku 1", "sku 3", "sku 3", NEVER]) == 2
+    assert store.delete(["sku 1"]) == 0
+    assert store.delete([]) == 0
+    assert set(contents(store)) == {"sku 0", "sku 2", "sku 4"}
+
+
+def test_nothing_in_nothing_out(store: QdrantStore):
+    store.upsert([])
+    assert store.count() == 0
+    assert store.retrieve([]) == {}
+    assert list(store.scan()) == []
+    assert store.search([]) == []
+    assert store.search([Query(vector=direction(1)), Query(text="red")]) == [[], []]
+    assert store.candidates(Query(vector=direction(1)), "red", 5) == []
+
+
+# reading
+
+
+def test_scan_meets_every_item_once_whatever_the_batch(filled: QdrantStore):
+    for batch in (1, 7, 80, 1000):
+        ids = [record.id for records in filled.scan(batch=batch, fields=()) for record in records]
+        assert sorted(ids) == sorted(BY_ID)
+
+
+def test_unknown_ids_are_absent(filled: QdrantStore):
+    assert set(filled.retrieve(["sku 1", NEVER])) == {"sku 1"}
+
+
+def test_only_the_fields_asked_for_come_along(filled: QdrantStore):
+    some = next(point for point in SHOP if "brand" in point.payload)
+    record = filled.retrieve([some.id], fields=("brand", NEVER))[some.id]
+    assert record.payload == {"brand": some.payload["brand"]}
+    assert record.vector is None
+    (hits,) = filled.search([Query(vector=some.vector, fields=("id",), with_vector=True)])
+    assert all(hit.payload == {"id": hit.id} and hit.vector is not None for hit in hits)
+
+
+@FEW
+@given(wanted=ANY_FILTER)
+def test_filters_keep_exactly_the_items_that_fit(filled: QdrantStore, wanted: Filter):
+    expected = {point.id for point in SHOP if fits(point.payload, wanted)}
+    assert filled.count(wanted) == len(expected)
+    assert {record.id for batch in filled.scan(filter=wanted) for record in batch} == expected
+    (hits,) = filled.search([Query(vector=direction(3), filter=wanted, limit=100)])
+    assert {hit.id for hit in hits} == expected
+
+
+def test_equality_on_a_list_matches_any_of_its_values(filled: QdrantStore):
+    assert filled.count(parse_json({"tags": "new"})) == sum("new" in p.payload.get("tags", []) for p in SHOP)
+
+
+def test_an_unknown_field_is_refused_by_name(filled: QdrantStore):
+    with pytest.raises(FilterError, match=r"no field named 'colour'.*brand"):
+        filled.search([Query(text="red", filter=parse_json({"colour": "red"}))])
+    with pytest.raises(FilterError, match="'price' is a number field"):
+        filled.count(parse_json({"price": "cheap"}))
+
+
+def test_facets_count_values_commonest_first(filled: QdrantStore):
+    brands = [point.payload["brand"] for point in SHOP if "brand" in point.payload]
+    facet = filled.facet("brand")
+    assert facet == {brand: brands.count(brand) for brand in set(brands)}
+    assert list(facet.values()) == sorted(facet.values(), reverse=True)
+    only = parse_json({"price": {"gte": 2}})
+    assert sum(filled.facet("brand", filter=only).values()) == filled.count(
+        parse_json({"price": {"gte": 2}, "brand": {"missing": False}})
+    )
+    assert len(filled.facet("id", limit=3)) == 3
+    with pytest.raises(FilterError, match=r"'price' is no keyword field.*brand"):
+        filled.facet("price")
+
+
+# searching
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_search_ranks_by_the_dot_product(filled: QdrantStore, seed: int):
+    query = direction(seed)
+    (hits,) = filled.search([Query(vector=query, limit=15, exact=True)])
+    assert [hit.id for hit in hits] == list(best(SHOP, query, 15))
+    np.testing.assert_allclose([hit.score for hit in hits], list(best(SHOP, query, 15).values()), atol=1e-5)
+
+
+def test_items_without_a_photo_or_a_text_compete_on_what_they_have(filled: QdrantStore):
+    for point in SHOP:
+        query = Query(vector=point.vector, limit=1)
+        if point.vector.any():
+            assert filled.search([query])[0][0].id == point.id
+
+
+def test_a_point_of_zeros_without_words_is_stored_and_scores_0(store: QdrantStore):
+    store.upsert([Point("empty", np.zeros(SPACE.size, np.float32), "", {}), SHOP[1]])
+    ((first, second),) = store.search([Query(vector=SHOP[1].vector)])
+    assert (first.id, second.id, second.score) == (SHOP[1].id, "empty", 0)
+    assert store.retrieve(["empty"])["empty"].payload == {"id": "empty"}
+
+
+def test_a_batch_of_queries_equals_each_alone(filled: QdrantStore):
+    queries = [
+        Query(vector=direction(1)),
+        Query(text="red shoe", limit=4),
+        Query(text="?!"),
+        Query(vector=direction(2), offset=3, limit=5, filter=parse_json({"brand": "Nike"})),
+    ]
+    together = filled.search(queries)
+    alone = [filled.search([query])[0] for query in queries]
+    assert [[hit.id for hit in hits] for hits in together] == [[hit.id for hit in hits] for hits in alone]
+    assert together[2] == []
+
+
+def test_offset_goes_on_where_limit_stopped(filled: QdrantStore):
+    first, second, both = filled.search(
+        [
+            Query(vector=direction(5), limit=10),
+            Query(vector=direction(5), limit=10, offset=10),
+            Query(vector=direction(5), limit=20),
+        ]
+    )
+    assert [hit.id for hit in first + second] == [hit.id for hit in both]
+
+
+def test_excluded_items_take_up_no_places(filled: QdrantStore):
+    query = direction(6)
+    out = tuple(best(SHOP, query, 10))
+    (hits,) = filled.search([Query(vector=query, limit=5, exclude=(*out, NEVER))])
+    assert [hit.id for hit in hits] == list(best(SHOP, query, 15))[10:]
+
+
+def test_words_find_items_by_stem_case_and_accent(store: QdrantStore):
+    store.upsert(
+        [
+            Point("a", direction(1), "Nike RUNNING shoes x200", {}),
+            Point("b", direction(2), "Café chair", {}),
+        ]
+    )
+    texts = ("run shoe", "X200", "cafe", "table")
+    found = store.search([Query(text=text) for text in texts])
+    assert [[hit.id for hit in hits] for hits in found] == [["a"], ["a"], ["b"], []]
+
+
+def test_a_query_is_a_vector_or_a_text():
+    with pytest.raises(SpaceError, match="exactly one"):
+        Query()
+    with pytest.raises(SpaceError, match="exactly one"):
+        Query(vector=direction(1), text="red")
+    with pytest.raises(SpaceError, match="limit"):
+        Query(text="red", limit=0)
+
+
+def test_a_query_of_the_wrong_size_is_refused(filled: QdrantStore):
+    with pytest.raises(InvalidVector, match=r"query has shape \(3,\)"):
+        filled.search([Query(vector=np.zeros(3, np.float32))])
+
+
+@FEW
+@given(wanted=ANY_FILTER, seed=st.integers(0, 50), text=st.sampled_from(["red", "blue nike x200", "", "?"]))
+def test_candidates_have_the_scores_that_each_has_alone(
+    filled: QdrantStore, wanted: Filter, seed: int, text: str
+):
+    query = Query(vector=direction(seed), filter=wanted, exclude=("sku 7",), exact=True)
+    found = {item.id: item for item in filled.candidates(query, text, pool=6)}
+    fitting = [p for p in SHOP if p.id != "sku 7" and fits(p.payload, wanted)]
+    (words,) = filled.search([Query(text=text, limit=100)])
+    alone = {hit.id: hit.score for hit in words}
+    assert set(found) <= {point.id for point in fitting}
+    assert set(best(fitting, direction(seed), 6)) <= set(found)
+    for item in found.values():
+        assert item.dense == pytest.approx(float(BY_ID[item.id].vector @ direction(seed)), abs=1e-5)
+        assert item.lexical == pytest.approx(alone.get(item.id, 0.0), abs=1e-5)
+        assert item.payload == BY_ID[item.id].payload
+        np.testing.assert_allclose(item.vector, BY_ID[item.id].vector, atol=1e-6)
+    matching = sorted((alone[p.id] for p in fitting if p.id in alone), reverse=True)[:6]
+    chosen = sorted((item.lexical for item in found.values()), reverse=True)[: len(matching)]
+    assert chosen == pytest.approx(matching, abs=1e-5)
+
+
+# fields
+
+
+def test_the_first_batch_settles_the_kind_of_a_field(store: QdrantStore):
+    store.upsert(
+        [
+            Point("a", direction(1), "", {"size": 42, "new": True, "sole": "rubber", "mixed": 1}),
+            Point("b", direction(2), "", {"size": 43.5, "mixed": "one", "image": "a.jpg", "none": None}),
+        ]
+    )
+    kinds = {"id": "keyword", "size": "number", "new": "bool", "sole": "keyword", "mixed": "keyword"}
+    assert store.fields() == kinds
+    store.upsert(
+        [
+            Point("c", direction(3), "", {"size": "44", "new": "true", "sole": 7, "mixed": 2}),
+            Point("d", direction(4), "", {"size": "large", "new": "perhaps", "sole": [True, 1.5]}),
+        ]
+    )
+    assert store.fields() == kinds
+    assert store.count(parse_json({"size": {"gte": 43}})) == 2
+    assert store.count(parse_json({"new": True})) == 2
+    assert store.count(parse_json({"sole": ["7", "1.5"]})) == 2
+    assert store.count(parse_json({"mixed": [1, 2]})) == 2
+    # what is no number is shown as it came, found by no comparison, and not missing
+    assert store.retrieve(["d"])["d"].payload["size"] == "large"
+    assert store.count(parse_json({"size": {"missing": True}})) == 0
+    assert store.count(parse_json({"size": {"not": 42}})) == 3
+
+
+@pytest.mark.parametrize("name", ["heel height", "a.b", "a[0]", "Größe", "a/b", "", "with-dash", "tags[]"])
+def test_any_name_without_quotes_can_be_filtered_on(store: QdrantStore, name: str):
+    store.upsert([Point("a", direction(1), "", {name: "high"}), Point("b", direction(2), "", {})])
+    assert store.count(parse_json({name: "high"})) == 1
+    assert store.facet(name) == {"high": 1}
+    assert store.retrieve(["a"], fields=(name,))["a"].payload == {name: "high"}
+
+
+@pytest.mark.parametrize("name", ['7" screen', "back\\slash"])
+def test_a_name_that_is_no_path_is_kept_and_shown(store: QdrantStore, name: str):
+    store.upsert([Point("a", direction(1), "", {name: "yes", "brand": "Nike"})])
+    assert store.retrieve(["a"], fields=(name,))["a"].payload == {name: "yes"}
+    with pytest.raises(FilterError, match="no field named"):
+        store.count(parse_json({name: "yes"}))
+
+
+def test_odd_values_are_kept_and_stop_nothing(store: QdrantStore):
+    payload = {"nested": {"a": [1, {"b": None}]}, "big": 10**30, "nan": float("nan"), "list": [1.0, np.inf]}
+    store.upsert([Point("a", direction(1), "", payload)])
+    assert store.retrieve(["a"])["a"].payload == {
+        "id": "a",
+        "nested": {"a": [1, {"b": None}]},
+        "big": 1e30,
+        "list": [1.0],
+    }
+    assert store.count(parse_json({"big": {"gt": 1e29}})) == 1
+
+
+# opening, closing, another encoder
+
+
+def test_a_store_that_was_never_filled_is_not_found(shelf: Shelf):
+    with pytest.raises(StoreNotFound, match="vlclip ingest"):
+        open_on(shelf, "here")
+
+
+def test_reopened_it_knows_its_encoder_and_fields(shelf: Shelf):
+    first = open_on(shelf, "here", INFO)
+    first.upsert(SHOP[:10])
+    before, kinds = contents(first), first.fields()
+    if isinstance(shelf, FolderShelf):
+        first.close()
+    again = open_on(shelf, "here")
+    assert (again.info, again.fields(), contents(again)) == (INFO, kinds, before)
+    again.close()
+
+
+def test_another_encoder_is_refused_with_both_names(shelf: Shelf):
+    opened = open_on(shelf, "here", INFO)
+    with pytest.raises(FingerprintMismatch) as raised:
+        open_on(shelf, "here", OTHER)
+    for part in ("tiny", INFO.fingerprint, "other", OTHER.fingerprint, "vlclip reindex"):
+        assert part in str(raised.value)
+    opened.close()
+
+
+def test_a_new_encoder_is_filled_beside_swapped_and_rolled_back(shelf: Shelf):
+    old = open_on(shelf, "here", INFO)
+    old.upsert(SHOP[:3])
+    new = open_on(shelf, "here", OTHER, beside=True)
+    new.upsert(SHOP[:5])
+
+    def served() -> tuple[str, int]:
+        if isinstance(shelf, FolderShelf):
+            old.close()
+            new.close()
+        store = open_on(shelf, "here")
+        answer = (store.info.fingerprint, store.count())
+        if isinstance(shelf, FolderShelf):
+            store.close()
+        return answer
+
+    assert served() == (INFO.fingerprint, 3)
+    assert promote_on(shelf, "here", OTHER.fingerprint) == INFO.fingerprint
+    assert served() == (OTHER.fingerprint, 5)
+    assert promote_on(shelf, "here", INFO.fingerprint) == OTHER.fingerprint
+    assert served() == (INFO.fingerprint, 3)
+    with pytest.raises(StoreNotFound, match="no collection for the encoder"):
+        promote_on(shelf, "here", "another")
+
+
+def test_closing_twice_is_safe_and_a_closed_store_says_so(store: QdrantStore):
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.count()
+
+
+def test_threads_may_write_and_search_at_once(tmp_path: Path):
+    """Not for `memory`: qdrant-client's stand-in is not made for threads."""
+    store = open_on(make_shelf("edge", tmp_path), "here", INFO)
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for point in SHOP[number::4]:
+                store.upsert([Point(point.id, point.vector, point.lexical, {f"field {number}": 1})])
+                store.search([Query(vector=point.vector)])
+        except BaseException as error:  # noqa: BLE001  # told to the test's own thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.count() == len(SHOP)
+    assert set(store.fields()) == {"id", *(f"field {number}" for number in range(4))}
+    store.close()
+
+
+# the engines agree
+
+
+def answers(store: QdrantStore, query: np.ndarray, wanted: Filter) -> dict[str, dict[str, float]]:
+    everything = Query(vector=query, limit=100, filter=wanted, exclude=("sku 3",), exact=True)
+    dense, words = store.search([everything, Query(text="red nike shoe", limit=100, filter=wanted)])
+    both = store.candidates(everything, "blue bag", pool=100)
+    return {
+        "dense": {hit.id: hit.score for hit in dense},
+        "words": {hit.id: hit.score for hit in words},
+        "candidates, dense": {item.id: item.dense for item in both},
+        "candidates, words": {item.id: item.lexical for item in both},
+        "count": {"": store.count(wanted)},
+        "facet": dict(store.facet("tags", filter=wanted)),
+    }
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[QdrantStore, QdrantStore]]:
+    shelves = [make_shelf(engine, tmp_path_factory.mktemp("pair")) for engine in ("edge", "memory")]
+    for place in shelves:
+        store = open_on(place, "here", INFO)
+        store.upsert(SHOP)
+        store.upsert(shop(30, seed=1)[20:])
+        store.delete(["sku 11", "sku 12"])
+        if isinstance(place, FolderShelf):
+            store.close()  # opened again, the embedded engine has forgotten the deleted items' words
+    edge, memory = (open_on(place, "here") for place in shelves)
+    yield edge, memory
+    edge.close()
+    memory.close()
+
+
+@FEW
+@given(wanted=ANY_FILTER, seed=st.integers(0, 1000))
+def test_both_engines_give_the_same_ids_and_scores(
+    pair: tuple[QdrantStore, QdrantStore], wanted: Filter, seed: int
+):
+    edge, memory = (answers(store, direction(seed), wanted) for store in pair)
+    for name, scores in edge.items():
+        assert scores == pytest.approx(memory[name], abs=1e-4), name
