@@ -158,7 +158,7 @@ def test_rows_that_cannot_be_read_are_failures_with_their_line_and_the_rest_is_r
 
 def test_a_csv_row_that_is_no_csv_or_no_utf8_is_a_failure(tmp_path):
     file = tmp_path / "a.csv"
-    file.write_bytes(b'id,title\n1,ok\n2,caf\xe9\n3,"a"b\n4,ok\n5,one,more\n6,"never closed\n7,swallowed\n')
+    file.write_bytes(b'id,title\n1,ok\n2,gr\xfcn\n3,"a"b\n4,ok\n5,one,more\n6,"never closed\n7,swallowed\n')
     found = entries(file)
     assert set(good(found)) == {"1", "4"}
     reasons = bad(found)

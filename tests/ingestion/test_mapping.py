@@ -55,8 +55,8 @@ def test_templates_are_filled_from_columns():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("titel=Name", r"no field 'titel'; did you mean 'title'\?"),
-        ("title=Nmae", r"no column 'Nmae'; did you mean 'Name'\?"),
+        ("titl=Name", r"no field 'titl'; did you mean 'title'\?"),
+        ("title=Names", r"no column 'Names'; did you mean 'Name'\?"),
         ("image=x/{Ident}.jpg", r"no column 'Ident'"),
         ("title", "write field=column"),
         ("attributes=Name", "no field 'attributes'"),
