@@ -169,5 +169,5 @@ def _sentence_fingerprint(name: str) -> tuple[str, int]:
         for key, tensor in sorted(model.state_dict().items()):
             digest.update(key.encode())
             digest.update(tensor.cpu().float().numpy().tobytes())
-    size = model.get_sentence_embedding_dimension()
+    size = model.get_embedding_dimension()
     return digest.hexdigest()[:16], int(size or 0)

@@ -8,8 +8,7 @@ from pathlib import Path
 from engine.errors import StoreError, StoreNotFound
 from engine.settings import Settings
 from engine.store.qdrant import QdrantStore
-from engine.store.server import connect
-from engine.store.shelves import FolderShelf, ServerShelf, Shelf
+from engine.store.shelves import FolderShelf, Shelf
 from engine.store.store import StoreInfo, check_fingerprint
 
 
@@ -57,6 +56,10 @@ def drop(target: str, settings: Settings, fingerprint: str) -> None:
 def shelf(target: str, settings: Settings) -> Shelf:
     """Where the collections of `target` stand."""
     if is_url(target) or target == ":memory:":
+        # here, because qdrant-client takes a second to import and a folder needs none of it
+        from engine.store.server import connect  # noqa: PLC0415
+        from engine.store.server_shelf import ServerShelf  # noqa: PLC0415
+
         return ServerShelf(connect(target, settings.server), settings.server, settings.hnsw)
     return FolderShelf(Path(target), settings.hnsw)
 

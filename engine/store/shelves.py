@@ -12,18 +12,13 @@ from __future__ import annotations
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from qdrant_client import QdrantClient, models
-
-from engine.errors import StoreDamaged, StoreError
-from engine.settings import Hnsw, Server
+from engine.settings import Hnsw
 from engine.store import folder as folders
 from engine.store.backend import Backend
 from engine.store.edge import EdgeBackend, create_shard
 from engine.store.folder import Collection
-from engine.store.server import ServerBackend, create_collection, stored_info
-from engine.store.server_errors import translated
 from engine.store.store import StoreInfo
 
 
@@ -110,64 +105,3 @@ class FolderShelf:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class ServerShelf:
-    """Collections on a server; the alias `server.collection` names the current one."""
-
-    def __init__(self, client: QdrantClient, server: Server, hnsw: Hnsw) -> None:
-        self._client, self._server, self._hnsw = client, server, hnsw
-
-    def name(self, fingerprint: str) -> str:
-        """The collection's name."""
-        return f"{self._server.collection}-{fingerprint[:8]}"
-
-    def current(self) -> str | None:
-        """The collection behind the alias."""
-        alias = self._server.collection
-        with translated():
-            aliases = self._client.get_aliases().aliases
-            found = {entry.alias_name: entry.collection_name for entry in aliases}.get(alias)
-            if found is None and self._client.collection_exists(alias):
-                raise StoreDamaged(
-                    f"the server has a collection named {alias!r} where an alias of that name is "
-                    "needed; choose another with the setting server.collection"
-                )
-        return found
-
-    def info(self, name: str) -> StoreInfo | None:
-        """What the collection's metadata says."""
-        with translated():
-            exists = self._client.collection_exists(name)
-        return stored_info(self._client, name) if exists else None
-
-    def make(self, info: StoreInfo) -> str:
-        """Create the collection with its metadata in one call."""
-        name = self.name(info.fingerprint)
-        create_collection(self._client, name, info, self._hnsw, self._server)
-        return name
-
-    def make_current(self, name: str) -> None:
-        """Drop and create the alias in one request, which the server applies as one."""
-        alias = self._server.collection
-        named = models.CreateAlias(collection_name=name, alias_name=alias)
-        change: list[Any] = [models.CreateAliasOperation(create_alias=named)]
-        if self.current() is not None:
-            gone = models.DeleteAlias(alias_name=alias)
-            change.insert(0, models.DeleteAliasOperation(delete_alias=gone))
-        with translated():
-            self._client.update_collection_aliases(change)
-
-    def drop(self, name: str) -> None:
-        """Delete the collection."""
-        with translated():
-            if not self._client.delete_collection(name):
-                raise StoreError(f"the server did not delete the collection {name}")
-
-    def open(self, name: str) -> ServerBackend:
-        """Read the collection's metadata."""
-        return ServerBackend(self._client, name, self._hnsw)
-
-    def close(self) -> None:
-        """Close the connection; an opened collection uses the same one."""
-        self._client.close()

@@ -1,0 +1,47 @@
+"""The docs say what the code does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from service.cli import build
+from service.reference import commands_page, settings_page
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize(("page", "written"), [("commands.md", commands_page), ("settings.md", settings_page)])
+def test_the_reference_is_what_the_code_says(page, written):
+    assert (ROOT / "docs" / page).read_text() == written(), "run `make docs`"
+
+
+def snippets() -> list[str]:
+    found = {}
+    for page in PAGES:
+        for line in page.read_text().splitlines():
+            if line.startswith("    vlclip "):
+                found[line.split("  #")[0].strip()] = page.name
+    return list(found)
+
+
+@pytest.mark.parametrize("line", snippets())
+def test_commands_in_the_docs_exist_with_their_options(line):
+    words = shlex.split(line)[1:]
+    command = typer.main.get_command(build())
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {flag for param in command.params for flag in [*param.opts, *param.secondary_opts]}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
