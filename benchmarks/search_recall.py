@@ -1,10 +1,12 @@
 """How many of the true top k a search finds, and how fast.
 
-    python benchmarks/search_recall.py --store FOLDER --queries 1000 --k 10
+    python benchmarks/search_recall.py --store FOLDER --catalogue SOURCE --queries 1000 --k 10
     python benchmarks/search_recall.py --synthetic 40000          # no store needed
 
 The truth is a dot product with every stored vector, in NumPy. A hit counts if its true score is
-within 1e-6 of the k-th best: items of equal score are equally right. Latencies are one query at a
+within 1e-6 of the k-th best: items of equal score are equally right. With the catalogue that the store
+was made from, its titles are asked as text searches and its photos, mirrored and cut to nine tenths,
+as photo searches. Latencies are one query at a
 time, through `Store.search`; NumPy's is one thread.
 """
 
@@ -18,20 +20,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: the reference is one thread
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from engine.filters import Condition, Filter
 from engine.settings import Settings
 from engine.space import Floats, FusedSpace, Segment
 from engine.store.opening import open_store
 from engine.store.store import Point, Query, Record, Store, StoreInfo
+from ingestion.catalogue import open_catalogue
+from ingestion.guesses import map_columns
+from ingestion.photos import decode
+from service.wiring import Encoders
 
 TIE = 1e-6
 FILTER_FIELDS = ("product_type", "brand")
+CUT = 0.05
 Embed = Callable[[Sequence[Record]], Mapping[str, Floats]]
 
 
@@ -65,12 +74,39 @@ class Measured:
 
 
 def no_embedder(records: Sequence[Record]) -> Mapping[str, Floats]:
-    """Query vectors `(n, size)` per kind ("text search", "photo search") made from `records`.
-
-    This one knows none; pass `main` another to measure queries that go through an encoder.
-    """
+    """No queries that go through an encoder."""
     del records
     return {}
+
+
+def catalogue_embedder(source: str, store: Store, settings: Settings) -> Embed:
+    """Text and photo searches made of the titles and photos of `source`, by the store's own encoder."""
+    embedder = Encoders(settings, store.info).load()
+    weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
+    catalogue = open_catalogue(source)
+    columns = map_columns(catalogue)
+
+    def fused(**asked: Any) -> Floats:
+        return store.info.space.query_vector(embedder.embed_query(**asked), weights)
+
+    def embed(records: Sequence[Record]) -> Mapping[str, Floats]:
+        wanted = {record.id for record in records}
+        items = [e.item for e in catalogue.entries(columns) if e.item is not None and e.id in wanted]
+        photos = [item.image for item in items if isinstance(item.image, bytes)]
+        return {
+            "text search": np.stack([fused(text=item.title) for item in items if item.title]),
+            "photo search": np.stack([fused(photo=_taken_again(photo)) for photo in photos]),
+        }
+
+    return embed
+
+
+def _taken_again(photo: bytes) -> Image.Image:
+    decoded = ImageOps.mirror(decode(photo, max_pixels=50_000_000))
+    width, height = decoded.size
+    return decoded.crop(
+        (int(width * CUT), int(height * CUT), int(width * (1 - CUT)), int(height * (1 - CUT)))
+    )
 
 
 def read(store: Store) -> Corpus:
@@ -187,18 +223,20 @@ def synthetic(count: int, rng: np.random.Generator) -> tuple[StoreInfo, Iterator
     return StoreInfo("5ca1ab1e", space, {"image": "synthetic", "text": "synthetic"}), batches()
 
 
-def main(arguments: Sequence[str] | None = None, embed: Embed = no_embedder) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--store", help="folder or URL of an existing store")
     where.add_argument("--synthetic", type=int, metavar="N", help="build a store of N made-up items")
+    parser.add_argument("--catalogue", help="what the store was made from, for text and photo searches")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     asked = parser.parse_args(arguments)
     settings, rng = Settings.load(), np.random.default_rng(asked.seed)
+    embed = no_embedder
     with tempfile.TemporaryDirectory() as folder:
         if asked.synthetic:
             info, batches = synthetic(asked.synthetic, rng)
@@ -208,6 +246,8 @@ def main(arguments: Sequence[str] | None = None, embed: Embed = no_embedder) -> 
             store.optimize()
         else:
             store = open_store(asked.store, settings)
+            if asked.catalogue:
+                embed = catalogue_embedder(asked.catalogue, store, settings)
         corpus = read(store)
         lines = [
             measure(store, corpus, kind, queries, asked.k)

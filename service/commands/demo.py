@@ -50,8 +50,8 @@ def demo(
         report = ingest(catalogue, store, info, lambda: embedder, ledger, settings, prune=True)
         if not json:
             out.print(
-                f"{report.read:,} drawn products: {report.embedded:,} embedded, "
-                f"{report.unchanged:,} unchanged, {report.failed:,} failed, {report.items_per_second:,.0f} items/s\n"
+                f"{report.read:,} drawn products: {report.embedded:,} embedded, {report.unchanged:,} "
+                f"unchanged, {report.failed:,} failed, {report.items_per_second:,.0f} items/s\n"
             )
         recommender = Recommender(store, lambda: embedder, settings.search)
         photos = {product.item.id: product for product in products}

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize(("page", "written"), [("commands.md", commands_page), ("settings.md", settings_page)])
+@pytest.mark.parametrize(
+    ("page", "written"), [("commands.md", commands_page), ("settings.md", settings_page)]
+)
 def test_the_reference_is_what_the_code_says(page, written):
     assert (ROOT / "docs" / page).read_text() == written(), "run `make docs`"
 
