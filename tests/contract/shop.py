@@ -44,6 +44,11 @@ def _payload(rng: np.random.Generator, row: int) -> dict[str, Any]:
     return payload
 
 
+def point(row: int) -> Point:
+    """One item of an endless shop; `row` says all of it."""
+    return Point(f"row {row}", direction(row), f"thing {row}", {"id": f"row {row}", "number": row})
+
+
 def direction(seed: int) -> np.ndarray:
     """Some query."""
     return np.random.default_rng(seed).standard_normal(SPACE.size).astype(np.float32)
@@ -88,3 +93,6 @@ def contents(store: Store) -> dict[str, tuple[dict[str, Any], list[float]]]:
         for record in batch
         if record.vector is not None
     }
+
+
+SHOP = shop(80)

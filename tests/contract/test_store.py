@@ -29,9 +29,10 @@ from engine.settings import Hnsw, Server
 from engine.store.opening import open_on, promote_on
 from engine.store.qdrant import QdrantStore
 from engine.store.server import connect
-from engine.store.shelves import FolderShelf, ServerShelf, Shelf
+from engine.store.server_shelf import ServerShelf
+from engine.store.shelves import FolderShelf, Shelf
 from engine.store.store import Point, Query
-from tests.contract.shop import INFO, KINDS, OTHER, SPACE, best, contents, direction, fits, shop
+from tests.contract.shop import INFO, KINDS, OTHER, SHOP, SPACE, best, contents, direction, fits, shop
 
 ENGINES = ["edge", "memory"]
 if "QDRANT_URL" in os.environ:
@@ -82,7 +83,6 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     opened.close()
 
 
-SHOP = shop(80)
 BY_ID = {point.id: point for point in SHOP}
 ANY_CONDITION = st.one_of(
     st.builds(
