@@ -84,8 +84,7 @@ def open_catalogue(path: str | Path) -> Catalogue:
         raise CatalogueError(f"{where} holds no rows; there is nothing to ingest")
     if all(row.problem for row in sample):
         raise CatalogueError(
-            f"{where} cannot be read as {where.suffix or shards[0].path.suffix}: "
-            f"row {sample[0].number}: {sample[0].problem}"
+            f"{where} cannot be read as {shards[0].path.suffix}: row {sample[0].number}: {sample[0].problem}"
         )
     return Catalogue(shards, _columns(shards, sample), sample, shards[0].path.parent)
 
@@ -94,16 +93,14 @@ def read_entry(source: str, row: Row, mapping: ColumnMapping) -> Entry:
     """One row as an entry: its item, or why there is none."""
     if row.problem:
         return Entry(source=source, row=row.number).failed("read", row.problem)
-    known = mapping.item_id(row.values)
-    entry = Entry(source=source, row=row.number, id=known)
-    if not known:
-        where = mapping.fields["id"].template
-        return entry.failed("read", f"the row has no id; fill its {where!r}")
     try:
         item, warnings = mapping.item(row.values)
     except ItemError as error:
-        return entry.failed("read", str(error))
-    return Entry(source=source, row=row.number, id=known, item=item, warnings=warnings)
+        known = mapping.item_id(row.values)
+        where = mapping.fields["id"].template
+        reason = str(error) if known else f"the row has no id; fill its {where!r}"
+        return Entry(source=source, row=row.number, id=known).failed("read", reason)
+    return Entry.of(item, source, row.number, warnings)
 
 
 def batched(entries: Iterable[Entry], size: int, max_bytes: int = MAX_BATCH_BYTES) -> Iterator[Batch]:

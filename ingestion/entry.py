@@ -51,6 +51,18 @@ class Entry:
     failure: Failure | None = None
     outcome: Outcome | None = None
 
+    @classmethod
+    def of(cls, item: Item, source: str, row: int, warnings: tuple[str, ...] = ()) -> Entry:
+        """An item with the hash of its content, in which a photo file or URL counts by its name."""
+        try:
+            content_hash = item.content_hash()
+        except UnicodeEncodeError:
+            entry = cls(source=source, row=row, id=item.id)
+            return entry.failed("read", "the text holds half a character (a lone surrogate); correct it")
+        return cls(
+            source=source, row=row, id=item.id, item=item, warnings=warnings, content_hash=content_hash
+        )
+
     @property
     def pending(self) -> bool:
         """Whether a later stage still has work to do on it."""

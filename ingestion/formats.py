@@ -97,7 +97,9 @@ class Csv:
 
     def columns(self) -> list[str]:
         """The header."""
-        header = next(self._records(self._delimiter()), (0, [], ""))[1]
+        _, header, problem = next(self._records(self._delimiter()), (0, [], ""))
+        if problem:
+            raise CatalogueError(f"the header of {self.path} cannot be used: {problem}")
         names = [name.strip() for name in header]
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
@@ -152,7 +154,11 @@ class Csv:
                 except csv.Error as error:
                     yield first, [], f"the row is not CSV: {error}"
                     continue
-                yield first, cells, "the row is not UTF-8 text" if lines.damaged else ""
+                yield (
+                    first,
+                    cells,
+                    "the row is not UTF-8 text; save the file as UTF-8" if lines.damaged else "",
+                )
 
 
 @dataclass(slots=True)

@@ -22,12 +22,11 @@ from engine.errors import VlclipError
 from engine.item import Item
 from engine.settings import Settings
 from engine.store.store import Store, StoreInfo, check_fingerprint
-from ingestion.catalogue import Catalogue, batched, open_catalogue
+from ingestion.catalogue import batched, open_catalogue
 from ingestion.entry import Batch, Entry
 from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
 from ingestion.ledger import Ledger, Status
-from ingestion.mapping import ColumnMapping
 from ingestion.photos import PhotoSource
 from ingestion.prune import prune as prune_store
 from ingestion.report import IngestReport, ItemResult, Progress, Tally
@@ -70,7 +69,9 @@ def ingest(
     with _run(ledger, store, str(source), info, tally) as run:
         progress(tally.report())
         with _way(store, info, load, settings, catalogue.root, allow_files=True) as way:
-            batches = _read(catalogue, columns, ledger, run, settings, retry_failed=retry_failed)
+            batches = _read(
+                catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=retry_failed
+            )
             steps = [
                 Step("prepare", way.before, settings.ingest.workers, settings.ingest.queue),
                 Step("embed", way.embed),
@@ -114,7 +115,7 @@ def ingest_items(
     Results are durable when this returns.
     """
     check_fingerprint(store.info, info, "the store")
-    given = [Entry(source=source, row=n, id=item.id, item=item) for n, item in enumerate(items, start=1)]
+    given = [Entry.of(item, source, n) for n, item in enumerate(items, start=1)]
     save = Save(store, ledger, 0, info.fingerprint)
     results: list[ItemResult] = []
     with _way(store, info, load, settings, Path.cwd(), allow_files=allow_files) as way:
@@ -196,20 +197,14 @@ def _way(
 
 
 def _read(
-    catalogue: Catalogue,
-    columns: ColumnMapping,
-    ledger: Ledger,
-    run: int,
-    settings: Settings,
-    *,
-    retry_failed: bool,
+    entries: Iterator[Entry], claim: Claim, tally: Tally, settings: Settings, *, retry: bool
 ) -> Iterator[Batch]:
-    """Batches of claimed entries; with `retry_failed` those alone that are dead letters."""
-    claim = Claim(ledger, run)
-    for batch in batched(catalogue.entries(columns), settings.ingest.batch):
+    """Batches of claimed entries; with `retry` those alone that are dead letters."""
+    for batch in batched(entries, settings.ingest.batch):
+        tally.nameless += sum(not entry.id for entry in batch)
         claimed = claim(batch)
-        if retry_failed:
-            wanted = ledger.buried(claimed)
+        if retry:
+            wanted = claim.ledger.buried(claimed)
             claimed = [entry for entry, is_wanted in zip(claimed, wanted, strict=True) if is_wanted]
         if claimed:
             yield claimed

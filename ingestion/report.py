@@ -60,7 +60,10 @@ class ItemResult:
 
 
 class Tally:
-    """Counts entries as they come out; `report()` is the state so far."""
+    """Counts entries as they come out; `report()` is the state so far.
+
+    `nameless` is for the reader to count: rows without an id, also those a retry passes over.
+    """
 
     def __init__(self, total: int | None, mapping: Iterable[str]) -> None:
         self.deleted = 0
@@ -77,7 +80,6 @@ class Tally:
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
             self._warnings.update(entry.warnings)
-            self.nameless += not entry.id
 
     def counts(self) -> dict[str, int]:
         """The counts a ledger keeps."""

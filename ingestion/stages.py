@@ -48,28 +48,27 @@ class Claim:
 
     def __call__(self, batch: Batch) -> Batch:
         """Every entry with an id is claimed, failed ones too: their item is still in the catalogue."""
-        hashed = [_hashed(entry) for entry in batch]
-        asked = [entry for entry in hashed if entry.id]
+        asked = [entry for entry in batch if entry.id]
         claims = iter(self.ledger.claim(self.run, [(entry.id, _told_by(entry)) for entry in asked]))
-        return [_claimed(entry, next(claims)) if entry.id else entry for entry in hashed]
+        return [_claimed(entry, next(claims)) if entry.id else entry for entry in batch]
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The content hash: fields and the photo's bytes, or its URL, which is not fetched for this."""
+    """The bytes of photos in files enter the content hash; a URL is not fetched for this."""
 
     source: PhotoSource
 
     def __call__(self, batch: Batch) -> Batch:
-        """Every pending entry with its hash."""
+        """Every pending entry with its final hash."""
         return [self._one(entry) for entry in batch]
 
     def _one(self, entry: Entry) -> Entry:
         image = _image(entry)
         if not entry.pending or not isinstance(image, str) or is_url(image):
-            return entry if entry.content_hash else _hashed(entry)
+            return entry
         try:
-            return _hashed(entry, self.source.read(image))
+            return replace(entry, content_hash=_item(entry).content_hash(self.source.read(image)))
         except PhotoError as error:
             return entry.failed("photo", str(error))
 
@@ -206,9 +205,8 @@ class Save:
 
 def claim_once(batch: Batch) -> Batch:
     """`Claim` for items that come together, not in a run: the rule holds among them alone."""
-    hashed = [_hashed(entry) for entry in batch]
-    claims = judge({}, [(entry.id, _told_by(entry)) for entry in hashed])
-    return [_claimed(entry, claim) for entry, claim in zip(hashed, claims, strict=True)]
+    claims = judge({}, [(entry.id, _told_by(entry)) for entry in batch])
+    return [_claimed(entry, claim) for entry, claim in zip(batch, claims, strict=True)]
 
 
 def _claimed(entry: Entry, claim: str) -> Entry:
@@ -218,16 +216,6 @@ def _claimed(entry: Entry, claim: str) -> Entry:
         reason = f"duplicate id: an earlier row has the id {entry.id!r} and says something else"
         return entry.failed("read", reason, of_row=True)
     return entry
-
-
-def _hashed(entry: Entry, photo: bytes | None = None) -> Entry:
-    """The entry with its content hash; without `photo`, a file counts by its path."""
-    if not entry.pending:
-        return entry
-    try:
-        return replace(entry, content_hash=_item(entry).content_hash(photo))
-    except UnicodeEncodeError:
-        return entry.failed("read", "the text holds half a character (a lone surrogate); correct it")
 
 
 def _told_by(entry: Entry) -> str:

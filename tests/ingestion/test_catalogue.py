@@ -107,6 +107,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
         ("a.json", b'"text"', "not a JSON array of objects"),
         ("a.jsonl", b"plain text\n", "cannot be read as .jsonl: row 1: the line is not JSON"),
         ("a.csv", "id,title\n".encode("utf-16"), "UTF-16"),
+        ("a.csv", b"id,Gr\xf6sse\n1,7\n", "header .* save the file as UTF-8"),
         ("a.csv", b"id,title,title\n1,a,b\n", "two columns named 'title'"),
     ],
 )
@@ -162,7 +163,7 @@ def test_a_csv_row_that_is_no_csv_or_no_utf8_is_a_failure(tmp_path):
     found = entries(file)
     assert set(good(found)) == {"1", "4"}
     reasons = bad(found)
-    assert reasons[3] == "the row is not UTF-8 text"
+    assert reasons[3] == "the row is not UTF-8 text; save the file as UTF-8"
     assert "not CSV" in reasons[4]
     assert "3 fields" in reasons[6]
     assert "not CSV" in reasons[7]
@@ -209,6 +210,16 @@ def test_a_json_array_too_large_to_read_whole_says_what_to_write_instead(tmp_pat
     monkeypatch.setattr("ingestion.formats.MAX_JSON", 10)
     with pytest.raises(CatalogueError, match="one object a line"):
         open_catalogue(write(tmp_path, "json"))
+
+
+def test_a_parquet_file_damaged_in_the_middle_ends_the_reading(tmp_path):
+    file = write(tmp_path, "parquet", [{"id": str(n), "title": f"{n * 7919}" * 20} for n in range(3000)])
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    file.write_bytes(content)
+    with pytest.raises(CatalogueError, match="that can be read"):
+        entries(file)
 
 
 def test_photos_in_parquet_are_bytes_and_so_are_those_of_hugging_face(tmp_path):
