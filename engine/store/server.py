@@ -51,8 +51,9 @@ class ServerBackend:
         has_id=lambda ids: models.HasIdCondition(has_id=ids),
     )
 
-    def __init__(self, client: QdrantClient, collection: str, hnsw: Hnsw) -> None:
+    def __init__(self, client: QdrantClient, collection: str, hnsw: Hnsw, poll_s: float = POLL_S) -> None:
         self._client, self._name, self._hnsw = client, collection, hnsw
+        self._poll_s = poll_s
         self._local = is_local(client)
         self._info = stored_info(client, collection)
         self._kinds: Mapping[str, FieldKind] = {}
@@ -155,7 +156,7 @@ class ServerBackend:
                         self._name, optimizers_config=models.OptimizersConfigDiff()
                     )
             if not self._local:
-                time.sleep(POLL_S)
+                time.sleep(self._poll_s)
 
     def flush(self) -> None:
         """Nothing to do: the server keeps its own write-ahead log."""

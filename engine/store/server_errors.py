@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 import grpc  # type: ignore[import-untyped]  # it ships no types
 from qdrant_client.common.client_exceptions import QdrantException
@@ -34,7 +35,7 @@ def translated() -> Iterator[None]:
         code = error.code() if isinstance(error, grpc.Call) else None
         text = error.details() if isinstance(error, grpc.Call) else str(error)
         raise _answer(_HTTP_STATUS.get(code, 400), text or "") from error
-    except (ApiException, QdrantException) as error:  # no connection, no answer in time, not Qdrant
+    except (ApiException, QdrantException, JSONDecodeError) as error:  # no answer, or not of a Qdrant
         raise _unavailable(str(error)) from error
     except (ValueError, RuntimeError) as error:  # the stand-in's errors, and the client's own checks
         if "not found" in str(error):
