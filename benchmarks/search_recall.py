@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     asked = parser.parse_args(arguments)
     settings, rng = Settings.load(), np.random.default_rng(asked.seed)
-    embed = no_embedder
+    embed: Embed = no_embedder
     with tempfile.TemporaryDirectory() as folder:
         if asked.synthetic:
             info, batches = synthetic(asked.synthetic, rng)

@@ -31,11 +31,16 @@ class Sparse(NamedTuple):
 
 def document(text: str) -> Sparse:
     """The words of an item; empty for a text without words."""
-    vector = _BM25.embed_document(text)
+    vector = _BM25.embed_document(_utf8(text))
     return Sparse(vector.indices, vector.values)
 
 
 def query(text: str) -> Sparse:
     """The words of a search, each with weight 1; empty for a text without words."""
-    vector = _BM25.embed_query(text)
+    vector = _BM25.embed_query(_utf8(text))
     return Sparse(vector.indices, vector.values)
+
+
+def _utf8(text: str) -> str:
+    """Without half characters, which a command line or broken JSON may bring and Rust refuses."""
+    return text.encode("utf-8", "replace").decode()

@@ -319,9 +319,9 @@ def test_words_find_items_by_stem_case_and_accent(store: QdrantStore):
             Point("b", direction(2), "Café chair", {}),
         ]
     )
-    texts = ("run shoe", "X200", "cafe", "table")
+    texts = ("run shoe", "X200", "cafe", "table", "nike \ud83d")
     found = store.search([Query(text=text) for text in texts])
-    assert [[hit.id for hit in hits] for hits in found] == [["a"], ["a"], ["b"], []]
+    assert [[hit.id for hit in hits] for hits in found] == [["a"], ["a"], ["b"], [], ["a"]]
 
 
 def test_a_query_is_a_vector_or_a_text():
