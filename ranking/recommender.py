@@ -78,7 +78,7 @@ class Recommender:
         """
         space = self._store.info.space
         vector = self._query_weights(weights, lexical=False)
-        page = self._checked(page)
+        self._check(page)
         record = self._store.retrieve([item_id], fields=("id",), with_vector=True).get(item_id)
         if record is None or record.vector is None:
             raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
@@ -103,7 +103,7 @@ class Recommender:
             raise EmptyQuery("give words, a photo, or both to search for")
         wanted = self._query_weights(weights, lexical=True)
         lexical_weight = wanted.pop(LEXICAL)
-        page = self._checked(page)
+        self._check(page)
         space = self._store.info.space
         query = space.query_vector(self.embedder.embed_query(text=text, photo=photo), wanted)
         if not text.strip() or lexical_weight == 0:
@@ -165,14 +165,12 @@ class Recommender:
         merged = defaults | self._store.info.space.check_weights(given)
         return merged | ({LEXICAL: lexical_weight} if lexical else {})
 
-    def _checked(self, page: Page) -> Page:
+    def _check(self, page: Page) -> None:
         limit, most = self._limit(page), self._settings.max_limit
         if not 1 <= limit <= most:
             raise BadPage(f"limit is {limit}; it must lie between 1 and {most}")
         if not 0 <= page.offset <= 10_000:
             raise BadPage(f"offset is {page.offset}; it must lie between 0 and 10000")
-        page.filter.check(self._store.fields())
-        return page
 
     def _limit(self, page: Page) -> int:
         return self._settings.limit if page.limit is None else page.limit

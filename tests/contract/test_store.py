@@ -28,8 +28,7 @@ from engine.filters import Condition, Filter, parse_json
 from engine.settings import Hnsw, Server
 from engine.store.opening import open_on, promote_on
 from engine.store.qdrant import QdrantStore
-from engine.store.server import connect
-from engine.store.server_shelf import ServerShelf
+from engine.store.server_shelf import ServerShelf, connect
 from engine.store.shelves import FolderShelf, Shelf
 from engine.store.store import Point, Query
 from tests.contract.shop import INFO, KINDS, OTHER, SHOP, SPACE, best, contents, direction, fits, shop

@@ -111,6 +111,11 @@ def test_a_typo_in_a_models_name_says_what_there_is(name, says):
         load_clip(name)
 
 
+def test_weights_that_cannot_be_downloaded_are_a_clear_error():
+    with pytest.raises(EncoderError, match="hf-hub:nobody/nothing"):
+        load_clip("hf-hub:nobody/nothing")
+
+
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(EncoderError, match="open_clip_config"):
         load_clip(str(tmp_path))
