@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
-from engine.errors import StoreDamaged, StoreError, StoreLocked
+from engine.errors import StoreError
 from engine.settings import Hnsw
 from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
 from engine.store.conditions import Dialect
+from engine.store.edge_errors import translated
 from engine.store.fields import FieldKind, path
 from engine.store.folder import Collection, check_segments, disk_errors, full
 from engine.store.lexical import Sparse
@@ -77,7 +78,7 @@ class EdgeBackend:
         with disk_errors(folder):
             self._collection = Collection.read(folder)
             check_segments(folder)  # without them the engine would start anew, empty
-        with _translated(folder, opening=True):
+        with translated(folder, opening=True):
             self._shard = edge.EdgeShard.load(str(folder), _config(self._collection.info, hnsw))
         shutil.rmtree(folder / "temp_segments", ignore_errors=True)  # of an `optimize` that was killed
         self._complete_indexes()
@@ -174,7 +175,7 @@ class EdgeBackend:
             if self._closed:
                 return
             self._closed = True
-            with _translated(self._folder):
+            with translated(self._folder):
                 self._shard.flush()
                 self._shard.close()
 
@@ -197,7 +198,7 @@ class EdgeBackend:
     def _calls(self) -> Iterator[None]:
         if self._closed:
             raise StoreError(f"the store {self._folder} is closed; open it again")
-        with _translated(self._folder):
+        with translated(self._folder):
             yield
 
     def _query(self, request: Request) -> edge.QueryRequest:
@@ -229,7 +230,7 @@ class EdgeBackend:
 
 def create_shard(folder: Path, info: StoreInfo, hnsw: Hnsw) -> None:
     """Make an empty shard in the empty `folder`."""
-    with _translated(folder):
+    with translated(folder):
         edge.EdgeShard.create(str(folder), _config(info, hnsw)).close()
 
 
@@ -277,29 +278,3 @@ def _found(point: edge.ScoredPoint | edge.Record, score: float) -> Found:
     vector = point.vector
     dense = vector[DENSE] if isinstance(vector, dict) else ()
     return Found(str(point.id), score, point.payload or {}, dense)  # type: ignore[arg-type]
-
-
-@contextmanager
-def _translated(folder: Path, *, opening: bool = False) -> Iterator[None]:
-    """Turn the engine's errors, told apart by their text alone, into `StoreError`s."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except BaseException as error:  # a Rust panic is a BaseException
-        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-            raise
-        text = str(error)
-        if "WouldBlock" in text:
-            raise StoreLocked(
-                f"the store {folder.parent} is open in another process; stop that one, or ask it "
-                "through its API instead of opening the folder"
-            ) from error
-        if any(sign in text for sign in ("os error 28", "No space left", "Not enough space")):
-            raise full(folder) from error
-        if opening:
-            raise StoreDamaged(
-                f"the store {folder.parent} cannot be opened ({text}); restore it from a copy, or "
-                "ingest into a new folder"
-            ) from error
-        raise StoreError(f"the store {folder.parent} refused: {text}") from error

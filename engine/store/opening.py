@@ -57,8 +57,7 @@ def shelf(target: str, settings: Settings) -> Shelf:
     """Where the collections of `target` stand."""
     if is_url(target) or target == ":memory:":
         # here, because qdrant-client takes a second to import and a folder needs none of it
-        from engine.store.server import connect  # noqa: PLC0415
-        from engine.store.server_shelf import ServerShelf  # noqa: PLC0415
+        from engine.store.server_shelf import ServerShelf, connect  # noqa: PLC0415
 
         return ServerShelf(connect(target, settings.server), settings.server, settings.hnsw)
     return FolderShelf(Path(target), settings.hnsw)

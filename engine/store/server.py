@@ -16,13 +16,13 @@ from typing import Any
 from qdrant_client import QdrantClient, models
 
 from engine.errors import StoreDamaged, StoreError
-from engine.settings import Hnsw, Server
-from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
+from engine.settings import Hnsw
+from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind, path
 from engine.store.lexical import Sparse
 from engine.store.server_errors import translated
-from engine.store.store import StoreInfo, info_form, info_from
+from engine.store.store import StoreInfo, info_from
 
 INFO_KEY = "vlclip"
 FIELD_KEY = "field:"
@@ -194,51 +194,6 @@ class ServerBackend:
         ef, oversampling = width(request, self._hnsw)
         rescored = models.QuantizationSearchParams(rescore=True, oversampling=oversampling)
         return models.SearchParams(hnsw_ef=ef, exact=request.exact, quantization=rescored)
-
-
-def create_collection(client: QdrantClient, name: str, info: StoreInfo, hnsw: Hnsw, server: Server) -> None:
-    """Make the collection; nothing happens if it is there already."""
-    scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=QUANTILE, always_ram=True)
-    quantization = {
-        "int8": models.ScalarQuantization(scalar=scalar),
-        "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
-        "none": None,
-    }
-    dense = models.VectorParams(size=info.space.size, distance=models.Distance.DOT)
-    with translated():
-        if client.collection_exists(name):
-            return
-    try:
-        with translated():
-            client.create_collection(
-                name,
-                vectors_config={DENSE: dense},
-                sparse_vectors_config={WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                hnsw_config=models.HnswConfigDiff(m=hnsw.m, ef_construct=hnsw.ef_construct),
-                quantization_config=quantization[hnsw.quantization],
-                shard_number=server.shards,
-                replication_factor=server.replicas,
-                metadata={INFO_KEY: info_form(info)},
-            )
-    except StoreError:
-        if not client.collection_exists(name):  # else another process was faster
-            raise
-
-
-def connect(url: str, server: Server) -> QdrantClient:
-    """A client for `url` as the settings say; `:memory:` is a server of its own, in this process."""
-    if url == ":memory:":
-        return QdrantClient(":memory:")
-    key = server.api_key.get_secret_value() if server.api_key else None
-    with translated():
-        return QdrantClient(
-            url=url,
-            api_key=key,
-            prefer_grpc=server.grpc,
-            grpc_port=server.grpc_port,
-            timeout=max(1, round(server.timeout_s)),
-            check_compatibility=False,  # it asks in a thread of its own and warns instead of failing
-        )
 
 
 def is_local(client: QdrantClient) -> bool:

@@ -8,9 +8,10 @@ from qdrant_client import QdrantClient, models
 
 from engine.errors import StoreDamaged, StoreError
 from engine.settings import Hnsw, Server
-from engine.store.server import ServerBackend, create_collection, stored_info
+from engine.store.backend import DENSE, QUANTILE, WORDS
+from engine.store.server import INFO_KEY, ServerBackend, stored_info
 from engine.store.server_errors import translated
-from engine.store.store import StoreInfo
+from engine.store.store import StoreInfo, info_form
 
 
 class ServerShelf:
@@ -72,3 +73,48 @@ class ServerShelf:
     def close(self) -> None:
         """Close the connection; an opened collection uses the same one."""
         self._client.close()
+
+
+def create_collection(client: QdrantClient, name: str, info: StoreInfo, hnsw: Hnsw, server: Server) -> None:
+    """Make the collection; nothing happens if it is there already."""
+    scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=QUANTILE, always_ram=True)
+    quantization = {
+        "int8": models.ScalarQuantization(scalar=scalar),
+        "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
+        "none": None,
+    }
+    dense = models.VectorParams(size=info.space.size, distance=models.Distance.DOT)
+    with translated():
+        if client.collection_exists(name):
+            return
+    try:
+        with translated():
+            client.create_collection(
+                name,
+                vectors_config={DENSE: dense},
+                sparse_vectors_config={WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                hnsw_config=models.HnswConfigDiff(m=hnsw.m, ef_construct=hnsw.ef_construct),
+                quantization_config=quantization[hnsw.quantization],
+                shard_number=server.shards,
+                replication_factor=server.replicas,
+                metadata={INFO_KEY: info_form(info)},
+            )
+    except StoreError:
+        if not client.collection_exists(name):  # else another process was faster
+            raise
+
+
+def connect(url: str, server: Server) -> QdrantClient:
+    """A client for `url` as the settings say; `:memory:` is a server of its own, in this process."""
+    if url == ":memory:":
+        return QdrantClient(":memory:")
+    key = server.api_key.get_secret_value() if server.api_key else None
+    with translated():
+        return QdrantClient(
+            url=url,
+            api_key=key,
+            prefer_grpc=server.grpc,
+            grpc_port=server.grpc_port,
+            timeout=max(1, round(server.timeout_s)),
+            check_compatibility=False,  # it asks in a thread of its own and warns instead of failing
+        )

@@ -5,6 +5,7 @@ Laws (tests/contract/test_store.py runs them over every engine):
 - `search` with `exact=True` ranks by the dot product with the stored vectors;
 - filters hold for every hit, and no hit that fits is lost because of them;
 - `candidates` gives for each id the same two scores as scoring it alone would;
+- an item without a photo or a text is found by what it has;
 - nothing is written when a batch holds an invalid vector.
 """
 
