@@ -17,6 +17,8 @@ COMMANDS = {
     "search": ("service.commands.query", "search"),
     "serve": ("service.commands.serve", "serve"),
     "draw": ("service.commands.draw", "draw"),
+    "reindex": ("service.commands.reindex", "reindex"),
+    "promote": ("service.commands.reindex", "promote_command"),
     "doctor": ("service.commands.doctor", "doctor"),
     "train": ("service.commands.train", "train"),
     "evaluate": ("service.commands.evaluate", "app"),

@@ -7,7 +7,9 @@ Laws (tests/contract/test_store.py):
   42.0, 42 in a keyword field becomes "42"); any other value is kept and shown as it came, no
   equality or range finds it, and it is not missing;
 - names with `"` or a backslash cannot be written as a path in Qdrant: kept and shown, not filterable;
-- numbers that are not finite are left out: no engine can keep them.
+- numbers that are not finite are left out: no engine can keep them;
+- at most `MAX_FIELDS` fields have an index, first come, first served: later ones are kept and shown,
+  not filterable. Catalogues with thousands of attribute names would pay for each with memory.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ FieldKind = Literal["keyword", "number", "bool"]
 
 LACKS = "_lacks"
 """A field of the store's own: the segments a point has no vector for; never shown."""
+MAX_FIELDS = 256
 NOT_FILTERABLE = frozenset({"description", "image", "provenance"})
 """Long or nested fields, kept for showing only."""
 
@@ -38,7 +41,7 @@ def has_path(name: str) -> bool:
 
 
 def new_kinds(payloads: Iterable[Mapping[str, Any]], known: Mapping[str, FieldKind]) -> dict[str, FieldKind]:
-    """Fields of `payloads` that are not in `known` yet, with their kinds."""
+    """Fields of `payloads` that are not in `known` yet, with their kinds, as far as there is room."""
     seen: dict[str, set[FieldKind]] = {}
     for payload in payloads:
         for name, value in payload.items():
@@ -47,7 +50,9 @@ def new_kinds(payloads: Iterable[Mapping[str, Any]], known: Mapping[str, FieldKi
             kinds = {kind for part in _parts(value) if (kind := _kind(part)) is not None}
             if kinds:
                 seen.setdefault(name, set()).update(kinds)
-    return {name: kinds.pop() if len(kinds) == 1 else "keyword" for name, kinds in seen.items()}
+    room = max(0, MAX_FIELDS - len(known))
+    fresh = [name for name in seen if name != LACKS][:room] + [name for name in seen if name == LACKS]
+    return {name: seen[name].pop() if len(seen[name]) == 1 else "keyword" for name in fresh}
 
 
 def fitted(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> dict[str, Any]:

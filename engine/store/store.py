@@ -195,7 +195,7 @@ def check_fingerprint(stored: StoreInfo, wanted: StoreInfo, where: str) -> None:
     raise FingerprintMismatch(
         f"the vectors in {where} were made by {_encoders(stored)}, now loaded is {_encoders(wanted)}; "
         "load the first one again (setting `clip`), or embed the catalogue anew beside it and swap: "
-        "vlclip reindex"
+        "vlclip reindex SOURCE --clip NEW"
     )
 
 

@@ -54,11 +54,11 @@ def ingest(
     opened = open_store(settings.store, settings, info)
     ledger = Ledger(ledger_path(settings))
     try:
-        with _bar() as bar:
+        with progress_bar() as bar:
             report = run_ingest(
                 source, opened, info, lambda: load_embedder(settings), ledger, settings,
                 mapping=map or [], prune=prune, force_prune=force_prune, retry_failed=retry_failed,
-                progress=_shown_on(bar),
+                progress=shown_on(bar),
             )  # fmt: skip
         failures = ledger.dead_letters(SHOWN_FAILURES)
         waiting = ledger.count_dead_letters()
@@ -67,7 +67,7 @@ def ingest(
         opened.close()
     if json:
         print_json(report_json(report) | {"store": settings.store, "dead_letters": waiting})
-        return
+        raise typer.Exit(1 if report.prune_refused else 0)
     out.print(
         f"{report.read:,} read, {report.embedded:,} embedded, {report.unchanged:,} unchanged, "
         f"{report.failed:,} failed, {report.deleted:,} deleted in {report.seconds:.1f} s "
@@ -86,6 +86,8 @@ def ingest(
         for letter in failures:
             table.add_row(letter.item_id or "-", str(letter.row), letter.stage, letter.reason[:300])
         out.print(table)
+    if report.prune_refused:
+        raise typer.Exit(1)
 
 
 def report_json(report: IngestReport) -> dict[str, Any]:
@@ -105,14 +107,16 @@ def report_json(report: IngestReport) -> dict[str, Any]:
     }
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """The bar of an ingest, on stderr."""
     return Progress(
         TextColumn("ingest"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
         TimeRemainingColumn(), console=err,
     )  # fmt: skip
 
 
-def _shown_on(bar: Progress) -> Callable[[IngestReport], None]:
+def shown_on(bar: Progress) -> Callable[[IngestReport], None]:
+    """A progress callback that shows the mapping once and then the state on `bar`."""
     task = bar.add_task("", total=None)
     told = False
 

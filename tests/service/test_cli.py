@@ -190,3 +190,37 @@ def test_every_command_explains_itself():
     for name in COMMANDS:
         assert "Usage" in run(name, "--help").stdout
     assert run("--version").stdout.startswith("vlclip ")
+
+
+def test_another_encoder_is_filled_beside_swapped_and_rolled_back(store, catalogue, tmp_path):
+    from tests.conftest import make_tiny_clip
+
+    other = make_tiny_clip(tmp_path / "other", seed=5)
+    done = body("reindex", catalogue, "--store", store, "--clip", other)
+    assert done["swapped"]
+    assert done["embedded"] == 60
+    assert body("search", "shoe", "--store", store, "--clip", other)["results"]
+    back = body("promote", done["before"], "--store", store)
+    assert back["before"] == done["fingerprint"]
+    error = body("search", "shoe", "--store", store, "--clip", other, status=1)["error"]
+    assert error["code"] == "fingerprint-mismatch"
+    assert body("search", "shoe", "--store", store)["results"]
+
+
+def test_a_smaller_collection_does_not_take_the_place_of_a_larger_one(store, catalogue, tmp_path):
+    from tests.conftest import make_tiny_clip
+
+    half = catalogue.with_name("half.jsonl")
+    half.write_text("\n".join(catalogue.read_text().splitlines()[:30]))
+    other = make_tiny_clip(tmp_path / "other", seed=5)
+    done = body("reindex", half, "--store", store, "--clip", other, status=1)
+    assert not done["swapped"]
+    assert len(body("similar", "drawn-00040", "--store", store)["results"]) == 10
+
+
+def test_a_refused_prune_is_no_success(store, catalogue, tiny_clip):
+    few = catalogue.with_name("few.jsonl")
+    few.write_text("\n".join(catalogue.read_text().splitlines()[:5]))
+    refused = body("ingest", few, "--store", store, "--clip", tiny_clip, "--prune", status=1)
+    assert refused["deleted"] == 0
+    assert refused["prune_refused"]

@@ -1,0 +1,97 @@
+"""`vlclip reindex` and `vlclip promote`: another encoder, filled beside the current one, then swapped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.embedder import embedder_info, load_embedder
+from engine.settings import Settings
+from engine.store.opening import open_store, promote
+from ingestion.ledger import Ledger
+from ingestion.pipeline import ingest
+from service.commands.ingest import progress_bar, report_json, shown_on
+from service.terminal import (
+    Clip,
+    Device,
+    Json,
+    StoreOption,
+    TextEncoder,
+    err,
+    out,
+    print_json,
+    says_what_went_wrong,
+)
+from service.wiring import ledger_path
+
+ENOUGH = 0.99
+"""Share of the current collection's items that the new one must hold to take its place."""
+
+
+@says_what_went_wrong
+def reindex(
+    source: Annotated[str, typer.Argument(help="The catalogue, as for ingest.")],
+    *,
+    store: StoreOption = None,
+    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    clip: Clip = None,
+    text_encoder: TextEncoder = None,
+    device: Device = None,
+    force: Annotated[bool, typer.Option(help="Swap even if the new collection holds fewer items.")] = False,
+    json: Json = False,
+) -> None:
+    """Embed a catalogue with another encoder beside the current vectors, then make it the current one.
+
+    Questions are answered from the old vectors until the swap; processes that have the store open
+    stay with them until they open it again.
+    """
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    current = open_store(settings.store, settings)
+    before, held = current.info.fingerprint, current.count()
+    current.close()
+    info = embedder_info(settings)
+    beside = open_store(settings.store, settings, info, beside=True)
+    ledger = Ledger(ledger_path(settings))
+    try:
+        with progress_bar() as bar:
+            report = ingest(
+                source, beside, info, lambda: load_embedder(settings), ledger, settings,
+                mapping=map or [], progress=shown_on(bar),
+            )  # fmt: skip
+        holds = beside.count()
+    finally:
+        ledger.close()
+        beside.close()
+    swapped = force or holds >= ENOUGH * held
+    if swapped:
+        promote(settings.store, settings, info.fingerprint)
+    body = report_json(report) | {
+        "before": before, "fingerprint": info.fingerprint, "items": holds, "swapped": swapped,
+    }  # fmt: skip
+    if json:
+        print_json(body)
+    elif swapped:
+        out.print(f"{holds:,} items, now served from {info.fingerprint}; back again: vlclip promote {before}")
+    if not swapped:
+        err.print(
+            f"not swapped: the new collection holds {holds:,} items, the current one {held:,}; see the dead "
+            "letters (vlclip doctor), run it again, or swap all the same with --force"
+        )
+        raise typer.Exit(1)
+
+
+@says_what_went_wrong
+def promote_command(
+    fingerprint: Annotated[str, typer.Argument(help="Fingerprint of a collection of this store.")],
+    *,
+    store: StoreOption = None,
+    json: Json = False,
+) -> None:
+    """Make another collection of a store the current one, such as the one before a reindex."""
+    settings = Settings.load(store=store)
+    before = promote(settings.store, settings, fingerprint)
+    if json:
+        print_json({"before": before, "fingerprint": fingerprint})
+    else:
+        out.print(f"now served from {fingerprint}; before it was {before}")
