@@ -19,12 +19,17 @@ KINDS = {"id": "keyword", "brand": "keyword", "price": "number", "available": "b
 
 
 def shop(count: int, seed: int = 0) -> list[Point]:
-    """Items with gaps: no photo, no text, no words, no brand, no price, no tags or empty ones."""
+    """Items with gaps: no photo, no text, no words, no brand, no price, no tags or empty ones.
+
+    At most one has neither photo nor text: two would always tie, and engines may order ties as they like.
+    """
     rng = np.random.default_rng(seed)
     image = rng.standard_normal((count, 5)).astype(np.float32)
     text = rng.standard_normal((count, 3)).astype(np.float32)
     image[rng.random(count) < 0.15] = 0
-    text[rng.random(count) < 0.15] = 0
+    lost = np.flatnonzero(rng.random(count) < 0.15)
+    bare = [row for row in lost if not image[row].any()]
+    text[np.setdiff1d(lost, bare[1:])] = 0
     vectors = SPACE.item_vectors({"image": image, "text": text}, count)
     return [Point(f"sku {row}", vectors[row], _words(rng), _payload(rng, row)) for row in range(count)]
 
