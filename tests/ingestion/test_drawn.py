@@ -92,9 +92,7 @@ def test_a_plain_product_has_the_colour_it_says(catalogue):
         ):
             x0, y0, x1, y1 = product.box
             height, width = y1 - y0, x1 - x0
-            middle = pixels(product)[
-                y0 + height // 3 : y1 - height // 4, x0 + width // 3 : x1 - width // 3
-            ]
+            middle = pixels(product)[y0 + height // 3 : y1 - height // 4, x0 + width // 3 : x1 - width // 3]
             mean = middle.reshape(-1, 3).mean(0)
             distances = {name: float(np.abs(mean - colour).sum()) for name, colour in COLOURS.items()}
             assert distances[said["colour"]] < 110, (product.item.id, said, mean)
@@ -167,8 +165,7 @@ def test_the_written_catalogue_reads_back(tmp_path, catalogue):
     path = write_catalogue(tmp_path / "shop", 12, SEED)
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     truths = [
-        json.loads(line)
-        for line in path.with_name("truth.jsonl").read_text(encoding="utf-8").splitlines()
+        json.loads(line) for line in path.with_name("truth.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     for row, truth, product in zip(rows, truths, catalogue[:12], strict=True):
         item = product.item
