@@ -120,9 +120,7 @@ def draw_catalogue(
         yield draw_product(seed, index, size=size)
 
 
-def write_catalogue(
-    folder: Path, count: int, seed: int = 7, *, size: tuple[int, int] = (160, 200)
-) -> Path:
+def write_catalogue(folder: Path, count: int, seed: int = 7, *, size: tuple[int, int] = (160, 200)) -> Path:
     """Write the catalogue as a shop would hand it over; the path of its `catalogue.jsonl`.
 
     Beside it: `photos/<id>.jpg`, and `truth.jsonl` with each product's box, scene and clean title.

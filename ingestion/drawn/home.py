@@ -133,9 +133,7 @@ def vase(s: Sketch, d: Dice) -> str:
     s.fill(oval(0, 0, lip, 0.035))
     s.fill(oval(0, 0.004, lip * 0.82, 0.024), "ink")
     s.line([(-foot, 0.985), (foot, 0.985)], 0.02)
-    return (
-        f"with a {'narrow' if neck < 0.11 else 'wide'} neck and a {'low' if low > 0.6 else 'high'} belly"
-    )
+    return f"with a {'narrow' if neck < 0.11 else 'wide'} neck and a {'low' if low > 0.6 else 'high'} belly"
 
 
 def cushion(s: Sketch, d: Dice) -> str:

@@ -129,9 +129,7 @@ def _clutter(photo: Image.Image, dice: Dice, frame: Box, kind: str) -> None:
         for column in range(3)
     ]
     free = [
-        (x, y)
-        for x, y in dice.shuffled(centres)
-        if not (frame[0] < x < frame[2] and frame[1] < y < frame[3])
+        (x, y) for x, y in dice.shuffled(centres) if not (frame[0] < x < frame[2] and frame[1] < y < frame[3])
     ]
     others = [name for name in KINDS if name != kind]
     for place, (x, y) in enumerate(free[: 4 + int(dice.between(0, 4))]):
@@ -178,9 +176,7 @@ def _plant(pen: ImageDraw.ImageDraw, dice: Dice, spot: Box) -> None:
     for leaf in range(7):
         turn = math.radians(195 + 25 * leaf)
         tip = (x + reach * math.cos(turn), (y0 + y1) / 2 + reach * math.sin(turn))
-        pen.line(
-            [(x, y1 - reach * 0.6), tip], shaded(green, 0.8 + 0.06 * leaf), max(6, round(reach * 0.22))
-        )
+        pen.line([(x, y1 - reach * 0.6), tip], shaded(green, 0.8 + 0.06 * leaf), max(6, round(reach * 0.22)))
     pot = dice.pick([(186, 104, 70), (226, 220, 210), (90, 96, 104)])
     pen.polygon([(x - reach * 0.5, y1 - reach * 0.7), (x + reach * 0.5, y1 - reach * 0.7),
                  (x + reach * 0.35, y1), (x - reach * 0.35, y1)], pot)  # fmt: skip

@@ -49,9 +49,7 @@ class Sketch:
         """A filled outline; `shade` under 1 darkens."""
         self.strokes.append(Stroke(tuple(points), fill, shade))
 
-    def line(
-        self, points: Iterable[Point], width: float, fill: Fill = "ink", *, shade: float = 1.0
-    ) -> None:
+    def line(self, points: Iterable[Point], width: float, fill: Fill = "ink", *, shade: float = 1.0) -> None:
         """A line through the points."""
         self.strokes.append(Stroke(tuple(points), fill, shade, width))
 
@@ -96,14 +94,10 @@ def dial(s: Sketch, d: Dice, radius: float, colour: RGB) -> None:
     for hour in range(12):
         turn = math.radians(30 * hour)
         x, y = math.cos(turn), math.sin(turn)
-        s.line(
-            [(x * radius * 0.78, y * radius * 0.78), (x * radius * 0.9, y * radius * 0.9)], 0.018, colour
-        )
+        s.line([(x * radius * 0.78, y * radius * 0.78), (x * radius * 0.9, y * radius * 0.9)], 0.018, colour)
     for reach, width in ((0.5, 0.035), (0.72, 0.022)):
         turn = d.between(0, 2 * math.pi)
-        s.line(
-            [(0, 0), (math.cos(turn) * radius * reach, math.sin(turn) * radius * reach)], width, colour
-        )
+        s.line([(0, 0), (math.cos(turn) * radius * reach, math.sin(turn) * radius * reach)], width, colour)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,7 @@ def lightened(colour: RGB, amount: int) -> RGB:
     return red, green, blue
 
 
-def covering(
-    surface: Surface, size: tuple[int, int], frame: Box, place: Placement
-) -> Image.Image | None:
+def covering(surface: Surface, size: tuple[int, int], frame: Box, place: Placement) -> Image.Image | None:
     """The pattern over the frame, turned with the product; None where the surface is plain."""
     if surface.pattern == "plain":
         return None

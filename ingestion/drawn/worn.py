@@ -70,9 +70,7 @@ def trousers(s: Sketch, d: Dice) -> str:
     leg = d.between(0.2, 0.26) if short or wide else d.between(0.1, 0.14)
     hip = d.between(0.2, 0.23)
     s.fill(
-        mirrored(
-            (0.165, 0), (0.175, 0.07), (hip, 0.25), (leg + 0.06, length), (0.035, length), (0.008, 0.34)
-        )
+        mirrored((0.165, 0), (0.175, 0.07), (hip, 0.25), (leg + 0.06, length), (0.035, length), (0.008, 0.34))
     )
     s.line([(0, 0.07), (0, 0.33)], 0.01)
     s.line(curve((0, 0.22), (0.045, 0.2), (0.05, 0.07)), 0.007)
@@ -110,9 +108,7 @@ def sneaker(s: Sketch, d: Dice) -> str:
     s.fill(rectangle(0, 0.41, 1, 0.41 + sole, corner=0.04), (226, 224, 220))
     s.line([(0.02, 0.41 + sole * 0.55), (0.98, 0.41 + sole * 0.55)], 0.012, STEEL)
     s.line([(0.02, 0.41 + sole), (0.98, 0.41 + sole)], 0.02, DARK)
-    return (
-        f"with a {'high' if high else 'low'} top and a {'thick' if sole > 0.1 else 'flat'} rubber sole"
-    )
+    return f"with a {'high' if high else 'low'} top and a {'thick' if sole > 0.1 else 'flat'} rubber sole"
 
 
 def boot(s: Sketch, d: Dice) -> str:
@@ -154,9 +150,7 @@ def handbag(s: Sketch, d: Dice) -> str:
     s.fill(body)
     if flap:
         depth = height * d.between(0.42, 0.58)
-        s.fill(
-            mirrored((width * 0.88, -0.01), (width * 0.9, depth * 0.65), (0.0, depth + 0.04)), shade=0.82
-        )
+        s.fill(mirrored((width * 0.88, -0.01), (width * 0.9, depth * 0.65), (0.0, depth + 0.04)), shade=0.82)
         s.fill(rectangle(-0.045, depth - 0.06, 0.045, depth + 0.05, corner=0.015), GOLD)
     else:
         s.line([(-width * 0.8, 0.05), (width * 0.8, 0.05)], 0.02)
@@ -262,9 +256,7 @@ def sunglasses(s: Sketch, d: Dice) -> str:
         else:
             outer = _lens(x, side, width + frame, height + frame)
             inner = _lens(x, side, width, height)
-        s.line(
-            [(side * 0.44, 0.06), (side * 0.56, 0.04), (side * 0.57, 0.17)], frame, "surface", shade=0.8
-        )
+        s.line([(side * 0.44, 0.06), (side * 0.56, 0.04), (side * 0.57, 0.17)], frame, "surface", shade=0.8)
         s.fill(outer)
         s.fill(inner, tint)
         s.line([(x - 0.08, 0.26), (x + 0.02, 0.1)], 0.022, (150, 150, 154))
