@@ -1,6 +1,12 @@
 """A catalogue the project draws itself: products with photos, titles and prices from numbers alone."""
 
-from ingestion.drawn.catalogue import DrawnProduct, draw_catalogue, draw_product, write_catalogue
+from ingestion.drawn.catalogue import (
+    DrawnProduct,
+    draw_catalogue,
+    draw_product,
+    write_catalogue,
+    write_products,
+)
 from ingestion.drawn.kinds import COLOURS, KINDS
 from ingestion.drawn.surface import PATTERN_NAMES
 
@@ -12,4 +18,5 @@ __all__ = [
     "draw_catalogue",
     "draw_product",
     "write_catalogue",
+    "write_products",
 ]

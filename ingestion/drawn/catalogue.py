@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -121,7 +121,12 @@ def draw_catalogue(
 
 
 def write_catalogue(folder: Path, count: int, seed: int = 7, *, size: tuple[int, int] = (160, 200)) -> Path:
-    """Write the catalogue as a shop would hand it over; the path of its `catalogue.jsonl`.
+    """Draw a catalogue and write it as a shop would hand it over; the path of its `catalogue.jsonl`."""
+    return write_products(folder, draw_catalogue(count, seed=seed, size=size))
+
+
+def write_products(folder: Path, products: Iterable[DrawnProduct]) -> Path:
+    """Write products that are already drawn; the path of their `catalogue.jsonl`.
 
     Beside it: `photos/<id>.jpg`, and `truth.jsonl` with each product's box, scene and clean title.
     """
@@ -131,7 +136,7 @@ def write_catalogue(folder: Path, count: int, seed: int = 7, *, size: tuple[int,
         path.open("w", encoding="utf-8") as rows,
         (folder / "truth.jsonl").open("w", encoding="utf-8") as truths,
     ):
-        for product in draw_catalogue(count, seed=seed, size=size):
+        for product in products:
             item, image = product.item, f"photos/{product.item.id}.jpg"
             if isinstance(item.image, bytes):
                 (folder / image).write_bytes(item.image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +15,8 @@ from PIL import Image
 
 from engine.embedder import embedder_info, load_embedder
 from engine.settings import Settings
-from engine.store.opening import open_store
-from ingestion.drawn import DrawnProduct, draw_catalogue, write_catalogue
+from engine.store.opening import open_store, promote
+from ingestion.drawn import DrawnProduct, draw_catalogue, write_products
 from ingestion.ledger import Ledger
 from ingestion.pipeline import ingest
 from ranking.recommender import Page, Recommender, Result
@@ -41,12 +42,13 @@ def demo(
     began = time.monotonic()
     settings = Settings.load(store=str(folder / "store"))
     products = list(draw_catalogue(count, seed=SEED))
-    catalogue = write_catalogue(folder / "catalogue", count, SEED)
+    catalogue = write_products(folder / "catalogue", products)
     info = embedder_info(settings)
     embedder = load_embedder(settings)
-    store = open_store(settings.store, settings, info)
-    ledger = Ledger(ledger_path(settings))
-    try:
+    with (
+        closing(open_store(settings.store, settings, info, beside=True)) as store,
+        closing(Ledger(ledger_path(settings))) as ledger,
+    ):
         report = ingest(catalogue, store, info, lambda: embedder, ledger, settings, prune=True)
         if not json:
             out.print(
@@ -58,9 +60,7 @@ def demo(
         sections = [
             _ask(query, recommender, photos, quiet=json) for query in demo_queries(products, seed=SEED)
         ]
-    finally:
-        ledger.close()
-        store.close()
+    promote(settings.store, settings, info.fingerprint)
     page = folder / "demo.html"
     facts = {
         "products": f"{count:,}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated, Literal
 
 import typer
@@ -52,11 +53,8 @@ def retrieval(
         for entry in catalogue.entries(columns)
         if entry.item is not None and (split == "all" or is_validation(entry.id, VALIDATION_SHARE))
     }
-    opened = open_store(settings.store, settings)
-    try:
+    with closing(open_store(settings.store, settings)) as opened:
         figures = evaluate_titles(opened, Encoders(settings, opened.info).load(), titles)
-    finally:
-        opened.close()
     print_figures({"split": split, **figures}, json=json)
 
 
@@ -77,8 +75,7 @@ def similar(
     """Are similar items alike? Share of each item's nearest others with the same field values."""
     settings = Settings.load(store=store)
     chosen = read_filter(filter)
-    opened = open_store(settings.store, settings)
-    try:
+    with closing(open_store(settings.store, settings)) as opened:
         chosen.check(opened.fields())
         records = [
             record
@@ -87,6 +84,4 @@ def similar(
             if split == "all" or is_validation(record.id, VALIDATION_SHARE)
         ]
         shares = same_share(records, opened, field, opened.info.space.check_weights(read_weights(weights)), k)
-    finally:
-        opened.close()
     print_figures({"n": len(records), "k": k, "split": split, **shares}, json=json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -51,9 +52,10 @@ def ingest(
     """Bring a store up to date with a catalogue; what has not changed is left alone."""
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     info = embedder_info(settings)
-    opened = open_store(settings.store, settings, info)
-    ledger = Ledger(ledger_path(settings))
-    try:
+    with (
+        closing(open_store(settings.store, settings, info)) as opened,
+        closing(Ledger(ledger_path(settings))) as ledger,
+    ):
         with progress_bar() as bar:
             report = run_ingest(
                 source, opened, info, lambda: load_embedder(settings), ledger, settings,
@@ -62,9 +64,6 @@ def ingest(
             )  # fmt: skip
         failures = ledger.dead_letters(SHOWN_FAILURES)
         waiting = ledger.count_dead_letters()
-    finally:
-        ledger.close()
-        opened.close()
     if json:
         print_json(report_json(report) | {"store": settings.store, "dead_letters": waiting})
         raise typer.Exit(1 if report.prune_refused else 0)

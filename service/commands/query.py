@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -47,14 +49,10 @@ def similar(
     """Items like this one, each with the parts of its score."""
     settings = Settings.load(store=store)
     page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
-    opened = open_store(settings.store, settings)
-    try:
-        recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search)
+    with _recommender(settings) as recommender:
         began = time.perf_counter()
         results = recommender.similar(item, weights=read_weights(weights), page=page)
         took_ms = (time.perf_counter() - began) * 1000
-    finally:
-        opened.close()
     print_results(results, json=json, extra={"item": item, "took_ms": took_ms})
 
 
@@ -77,17 +75,19 @@ def search(
     """Items that fit words, a photo, or both."""
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
-    opened = open_store(settings.store, settings)
-    try:
-        recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search)
+    with _recommender(settings) as recommender:
         decoded = None if photo is None else _read(photo, settings.fetch)
         began = time.perf_counter()
         results = recommender.search(text, photo=decoded, weights=read_weights(weights), page=page)
         took_ms = (time.perf_counter() - began) * 1000
-    finally:
-        opened.close()
     shown = {"text": text, "photo": str(photo) if photo else None, "took_ms": took_ms}
     print_results(results, json=json, extra=shown)
+
+
+@contextmanager
+def _recommender(settings: Settings) -> Iterator[Recommender]:
+    with closing(open_store(settings.store, settings)) as store:
+        yield Recommender(store, Encoders(settings, store.info).load, settings.search)
 
 
 def _read(photo: Path, limits: Fetch) -> Image.Image:

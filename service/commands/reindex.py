@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -47,22 +48,19 @@ def reindex(
     stay with them until they open it again.
     """
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
-    current = open_store(settings.store, settings)
-    before, held = current.info.fingerprint, current.count()
-    current.close()
+    with closing(open_store(settings.store, settings)) as current:
+        before, held = current.info.fingerprint, current.count()
     info = embedder_info(settings)
-    beside = open_store(settings.store, settings, info, beside=True)
-    ledger = Ledger(ledger_path(settings))
-    try:
+    with (
+        closing(open_store(settings.store, settings, info, beside=True)) as beside,
+        closing(Ledger(ledger_path(settings))) as ledger,
+    ):
         with progress_bar() as bar:
             report = ingest(
                 source, beside, info, lambda: load_embedder(settings), ledger, settings,
                 mapping=map or [], progress=shown_on(bar),
             )  # fmt: skip
         holds = beside.count()
-    finally:
-        ledger.close()
-        beside.close()
     swapped = force or holds >= ENOUGH * held
     if swapped:
         promote(settings.store, settings, info.fingerprint)
