@@ -73,7 +73,7 @@ class Search(_Section):
 
     image_weight: float = Field(1.0, ge=0, description="of the image segment")
     text_weight: float = Field(1.0, ge=0, description="of the text segment")
-    lexical_weight: float = Field(0.5, ge=0, description="for text queries; 0 turns BM25 off")
+    lexical_weight: float = Field(1.0, ge=0, description="for text queries; 0 turns BM25 off")
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
     max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
