@@ -15,15 +15,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from engine.errors import EncoderError
-from engine.model_files import folder_fingerprint, model_folder, shipped_models
+from engine.model_files import CONFIG, WEIGHTS, folder_fingerprint, model_folder, shipped_models
 from engine.space import Floats, unit
 from engine.text_tower import encode_text
 
@@ -106,6 +108,20 @@ def quiet_open_clip() -> Iterator[None]:
         yield
     finally:
         root.setLevel(level)
+
+
+def save_clip(clip: Clip, folder: Path) -> None:
+    """Write a loaded model as a folder that `load_clip` and open_clip load again."""
+    name, _ = _open_clip_name(clip.name)
+    config = {
+        "model_cfg": open_clip.get_model_config(name),
+        "preprocess_cfg": dict(clip.model.visual.preprocess_cfg),
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in clip.model.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    if hasattr(clip.tokenizer, "save_pretrained"):
+        clip.tokenizer.save_pretrained(folder)
 
 
 def clip_fingerprint(name: str) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from engine.errors import EncoderError
 
 SHIPPED = Path(__file__).parent / "models"
 CONFIG = "open_clip_config.json"
+WEIGHTS = "open_clip_model.safetensors"
 FINGERPRINTED = (".safetensors", ".bin", ".pt", ".pth", ".json", ".txt", ".model")
 """Files of a model folder that can change its vectors."""
 NOTES = ("recipe.json", "history.json")

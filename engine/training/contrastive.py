@@ -22,8 +22,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.clip import quiet_open_clip
+from engine.clip import load_clip, quiet_open_clip, save_clip
 from engine.errors import TrainingError
+from engine.model_files import CONFIG, FINGERPRINTED, NOTES, WEIGHTS, model_folder
 from engine.space import Floats
 from engine.text_tower import encode_text
 from engine.training.loss import contrastive_loss, shared_labels
@@ -33,7 +34,6 @@ from engine.training.retrieval import text_to_image
 from engine.training.tokenizer import train_tokenizer
 
 MAX_LOGIT_SCALE = math.log(100)
-WEIGHTS = "open_clip_model.safetensors"
 
 Report = Callable[[dict[str, float]], None]
 
@@ -48,8 +48,8 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def start(folder: Path, recipe: Recipe, texts: list[str], source: Path | None = None) -> None:
-    """Lay out a run: architecture, vocabulary and recipe. `source` is the folder of `recipe.init`."""
+def start(folder: Path, recipe: Recipe, texts: list[str]) -> None:
+    """Lay out a run: the model to start from, a vocabulary learned from `texts`, and the recipe."""
     folder.mkdir(parents=True, exist_ok=True)
     written = folder / "recipe.json"
     if written.exists():
@@ -64,11 +64,13 @@ def start(folder: Path, recipe: Recipe, texts: list[str], source: Path | None = 
                 "vocab_size": size, "hf_tokenizer_name": "here", "pool_type": "eos", "eos_id": 2,
             }  # fmt: skip
         config = {"model_cfg": model, "preprocess_cfg": recipe.preprocess}
-        (folder / "open_clip_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
-    elif source is not None:
+        (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    elif (source := model_folder(str(recipe.init))) is not None:
         for file in source.iterdir():
-            if file.suffix in (".json", ".safetensors", ".txt", ".model"):
+            if file.suffix in FINGERPRINTED and file.name not in NOTES:
                 shutil.copy(file, folder / file.name)
+    else:
+        save_clip(load_clip(str(recipe.init), "cpu"), folder)
     written.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
 
 
@@ -79,13 +81,16 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
     """
     recipe, device = run.recipe, torch.device(run.device)
     training, validation = split(pairs, recipe.validation_share)
-    if len(training) < recipe.batch:
-        raise TrainingError(f"{len(training)} training pairs are fewer than one batch of {recipe.batch}")
+    per_step = recipe.batch * recipe.accumulate
+    if len(training) < per_step:
+        raise TrainingError(
+            f"{len(training)} training pairs are fewer than the {per_step} of one step; lower `batch`"
+        )
     torch.manual_seed(recipe.seed)
     model, tokenizer, normalise = _load(run)
     model.to(device=device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.lr, betas=recipe.betas)
-    steps_per_epoch = len(training) // (recipe.batch * recipe.accumulate)
+    steps_per_epoch = len(training) // per_step
     total = steps_per_epoch * recipe.epochs
     step = _resume(run, model, optimizer)
 
@@ -170,22 +175,15 @@ def export(run_folder: Path, target: Path, *, half: bool = True) -> None:
         for name, tensor in checkpoint["model"].items()
     }
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, target / WEIGHTS)
-    names = ("open_clip_config.json", "tokenizer.json", "tokenizer_config.json", "recipe.json")
-    for name in (*names, "history.json"):
-        if (run_folder / name).exists():
-            shutil.copy(run_folder / name, target / name)
+    for file in run_folder.iterdir():
+        if file.suffix in (".json", ".txt", ".model"):
+            shutil.copy(file, target / file.name)
 
 
 def _load(run: Run) -> tuple[Any, Any, Callable[[Tensor], Tensor]]:
     name = f"local-dir:{run.folder}"
-    recipe = run.recipe
-    if recipe.init is not None and not (run.folder / "open_clip_config.json").exists():
-        architecture, _, pretrained = recipe.init.partition("/")
-        name = recipe.init if ":" in recipe.init else architecture
-    else:
-        pretrained = ""
     with quiet_open_clip():
-        model = open_clip.create_model(name, pretrained=pretrained or None)
+        model = open_clip.create_model(name)
     mean, std = model.visual.preprocess_cfg["mean"], model.visual.preprocess_cfg["std"]
     shift = torch.tensor(mean).view(1, 3, 1, 1).to(run.device)
     spread = torch.tensor(std).view(1, 3, 1, 1).to(run.device)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import open_clip
 from numpy.typing import NDArray
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
+from engine.clip import load_clip
 from engine.errors import TrainingError
-from engine.model_files import model_folder
+from engine.model_files import CONFIG, model_folder
 from engine.training.recipe import Recipe
 
 Frame = Callable[[Image.Image], NDArray[np.uint8]]
@@ -26,7 +26,7 @@ def framing(recipe: Recipe) -> tuple[tuple[int, int], Frame]:
     """
     model, preprocess = _configs(recipe)
     try:
-        size = preprocess.get("size", model["vision_cfg"]["image_size"])
+        size = preprocess["size"] if "size" in preprocess else model["vision_cfg"]["image_size"]
         height, width = (size, size) if isinstance(size, int) else size
         shape = {name: value for name, value in preprocess.items() if name not in ("mean", "std")}
         plain = PreprocessCfg(**{**shape, "size": (height, width), "mean": (0.0,) * 3, "std": (1.0,) * 3})
@@ -47,11 +47,6 @@ def _configs(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
     name = str(recipe.init)
     folder = model_folder(name)
     if folder is None:
-        model = open_clip.get_model_config(name.partition("/")[0])
-        preprocess = open_clip.get_pretrained_cfg(*name.partition("/")[::2]) or {}
-        if model is None:
-            raise TrainingError(f"no model named {name!r} to start from; give a known name or a folder")
-        known = PreprocessCfg.__dataclass_fields__
-        return model, {key: value for key, value in preprocess.items() if key in known}
-    config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
+        return {}, dict(load_clip(name, "cpu").model.visual.preprocess_cfg)
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     return config["model_cfg"], config.get("preprocess_cfg", {})

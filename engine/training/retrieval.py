@@ -36,4 +36,4 @@ def text_to_image(texts: Floats, images: Floats, titles: Sequence[str]) -> dict[
         aware.append(((scores >= best[:, None]) & ~same).sum(axis=1) + 1)
     figures = retrieval_figures(np.concatenate(plain))
     figures |= {f"{k}_dup": v for k, v in retrieval_figures(np.concatenate(aware)).items()}
-    return {"n": float(len(texts)), **figures}
+    return {"n": len(texts), **figures}

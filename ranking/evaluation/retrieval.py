@@ -46,7 +46,7 @@ def evaluate_titles(store: Store, embedder: Embedder, titles: Mapping[str, str])
     texts = [titles[item_id] for item_id in ids]
     queries = np.stack([embedder.embed_query(text=text)["image"] for text in texts])
     figures = text_to_image(queries, np.stack(photos), texts)
-    return {**figures, "missing": float(missing), "without_photo": float(without)}
+    return {**figures, "missing": missing, "without_photo": without}
 
 
 def same_share(

@@ -9,7 +9,6 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.clip import pick_device
-from engine.model_files import model_folder
 from engine.settings import Settings
 from engine.training import contrastive
 from engine.training.curve import draw_curve
@@ -38,7 +37,7 @@ def train(
     pairs = read_pairs(catalogue, map or [], plan, settings)
     err.print(f"{len(pairs):,} pairs of photo and text")
     texts = [" ".join(item.values()) for item in pairs.fields]
-    contrastive.start(run, plan, texts, model_folder(plan.init) if plan.init else None)
+    contrastive.start(run, plan, texts)
     job = contrastive.Run(run, plan, pick_device(settings.device))
     figures = _watch(job, pairs)
     draw_curve(job.history, run / "curve.png")

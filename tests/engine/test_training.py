@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from engine.clip import load_clip
-from engine.errors import TrainingError
+from engine.clip import load_clip, save_clip
+from engine.errors import EncoderError, TrainingError
 from engine.training.contrastive import Run, export, learning_rate, start, train
 from engine.training.curve import draw_curve
 from engine.training.framing import framing
@@ -211,7 +211,7 @@ def test_fine_tuning_starts_from_a_folder(tmp_path, tiny_clip):
     assert (height, width) == (40, 30)
     photos = np.stack([frame(Image.fromarray(photo)) for photo in pairs().photos])
     made = Pairs(pairs().ids, photos, pairs().fields)
-    start(tmp_path / "run", plan, [], tiny_clip)
+    start(tmp_path / "run", plan, [])
     before = load_clip(str(tiny_clip), "cpu")
     run = Run(tmp_path / "run", plan)
     train(run, made)
@@ -230,7 +230,7 @@ def test_a_run_of_another_recipe_is_not_continued(tmp_path):
 def test_too_few_pairs_are_refused(tmp_path):
     plan = recipe(batch=500)
     start(tmp_path, plan, ["red thing"])
-    with pytest.raises(TrainingError, match="fewer than one batch"):
+    with pytest.raises(TrainingError, match="fewer than the 500 of one step"):
         train(Run(tmp_path, plan), pairs())
 
 
@@ -256,3 +256,19 @@ def test_a_recipe_survives_the_way_through_json(tmp_path):
     path.write_text(recipe().model_dump_json())
     assert read_recipe(path) == recipe()
     assert json.loads(path.read_text())["batch"] == 16
+
+
+def test_a_loaded_model_saved_as_a_folder_is_the_same_model(tmp_path, tiny_clip):
+    clip = load_clip(str(tiny_clip), "cpu")
+    save_clip(clip, tmp_path)
+    again = load_clip(str(tmp_path), "cpu")
+    photo = Image.new("RGB", (30, 40), "red")
+    np.testing.assert_array_equal(again.encode_images([photo]), clip.encode_images([photo]))
+    np.testing.assert_array_equal(again.encode_texts(["red hat"]), clip.encode_texts(["red hat"]))
+
+
+def test_a_name_that_cannot_be_had_is_refused_before_training(tmp_path):
+    with pytest.raises(EncoderError, match="did you mean ViT-B-32"):
+        start(tmp_path / "run", Recipe(init="ViT-B-33/openai"), [])
+    with pytest.raises(EncoderError, match="no-such"):
+        framing(Recipe(init="hf-hub:nobody/no-such"))
