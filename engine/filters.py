@@ -18,6 +18,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from engine.errors import FilterError
@@ -25,6 +26,8 @@ from engine.errors import FilterError
 Value = str | float | bool
 Operator = Literal["any", "not", "gt", "gte", "lt", "lte", "missing"]
 OPERATORS: tuple[Operator, ...] = ("any", "not", "gt", "gte", "lt", "lte", "missing")
+MANY = 20
+"""Names listed in full; of more only the nearest are shown."""
 _RANGES = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _CLAUSE = re.compile(r"^\s*([^<>=!\s][^<>=!]*?)\s*(!=|<=|>=|=|<|>)(.*)$", re.DOTALL)
 
@@ -56,10 +59,21 @@ class Filter:
         for condition in self.conditions:
             kind = kinds.get(condition.field)
             if kind is None:
-                known = ", ".join(sorted(kinds)) or "none"
-                raise FilterError(f"no field named {condition.field!r} to filter on; there are: {known}")
+                raise FilterError(
+                    f"no field named {condition.field!r} to filter on; there are: "
+                    f"{listed(condition.field, kinds)}"
+                )
             _check_kind(condition, kind)
         return self
+
+
+def listed(asked: str, names: Iterable[str]) -> str:
+    """All names if they are few, else those nearest to what was asked for."""
+    known = sorted(names)
+    if len(known) <= MANY:
+        return ", ".join(known) or "none"
+    near = get_close_matches(asked, known, n=5) or known[:5]
+    return f"{', '.join(near)} and {len(known) - len(near)} more"
 
 
 def parse_json(form: Mapping[str, Any]) -> Filter:

@@ -14,6 +14,7 @@ import typer
 
 from engine.clip import load_clip, pick_device
 from engine.errors import StoreNotFound, VlclipError
+from engine.filters import listed
 from engine.settings import Settings
 from engine.store.opening import open_store
 from ingestion.ledger import Ledger
@@ -89,8 +90,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
             "store",
             f"{settings.store} holds {opened.count():,} items, fingerprint {info.fingerprint}",
         )
-        fields = ", ".join(sorted(opened.fields())) or "none"
-        yield Finding("ok", "fields to filter on", fields)
+        yield Finding("ok", "fields to filter on", listed("", opened.fields()))
         Encoders(settings, info).check()
         yield Finding("ok", "encoder", "it is the one that made the store's vectors")
     finally:

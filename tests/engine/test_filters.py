@@ -129,3 +129,9 @@ def test_every_field_becomes_one_condition(form: dict[str, object]):
     wanted = parse_json(form)
     assert [condition.field for condition in wanted.conditions] == list(form)
     assert all(condition.operator == "any" for condition in wanted.conditions)
+
+
+def test_of_many_fields_only_the_nearest_are_shown():
+    kinds = {f"attribute_{n}": "keyword" for n in range(100)} | {"colour": "keyword"}
+    with pytest.raises(FilterError, match=r"'color'.*: colour and 100 more"):
+        parse_json({"color": "red"}).check(kinds)
