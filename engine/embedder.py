@@ -143,6 +143,7 @@ def _clip_fingerprint(name: str) -> tuple[str, int]:
     return clip_fingerprint(name)
 
 
+@lru_cache(maxsize=1)  # describing a store and embedding for it need the same model
 def _load_sentence(name: str, device: str) -> Any:
     try:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - an extra

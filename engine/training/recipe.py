@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.errors import TrainingError
 
+VALIDATION_SHARE = 0.1
+"""Share of the items kept back unless a recipe says otherwise; what `--split validation` means."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +54,7 @@ class Recipe(_Part):
     weight_decay: float = Field(0.1, ge=0)
     betas: tuple[float, float] = (0.9, 0.98)
     clip_norm: float = Field(1.0, gt=0)
-    validation_share: float = Field(0.1, ge=0, lt=0.9)
+    validation_share: float = Field(VALIDATION_SHARE, ge=0, lt=0.9)
     seed: int = 0
 
     @model_validator(mode="after")

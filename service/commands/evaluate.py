@@ -10,6 +10,7 @@ import typer
 from engine.settings import Settings
 from engine.store.opening import open_store
 from engine.training.pairs import is_validation
+from engine.training.recipe import VALIDATION_SHARE
 from ingestion.catalogue import open_catalogue
 from ingestion.guesses import map_columns
 from ranking.evaluation.retrieval import evaluate_titles, same_share
@@ -24,8 +25,6 @@ from service.terminal import (
     says_what_went_wrong,
 )
 from service.wiring import Encoders
-
-VALIDATION_SHARE = 0.1
 
 app = typer.Typer(no_args_is_help=True, help="Judge a store offline.")
 
@@ -74,12 +73,10 @@ def similar(
 ) -> None:
     """Are similar items alike? Share of each item's nearest others with the same field values."""
     settings = Settings.load(store=store)
-    chosen = read_filter(filter)
     with closing(open_store(settings.store, settings)) as opened:
-        chosen.check(opened.fields())
         records = [
             record
-            for batch in opened.scan(filter=chosen, fields=("id", *field), with_vector=True)
+            for batch in opened.scan(filter=read_filter(filter), fields=("id", *field), with_vector=True)
             for record in batch
             if split == "all" or is_validation(record.id, VALIDATION_SHARE)
         ]
