@@ -110,16 +110,20 @@ def quiet_open_clip() -> Iterator[None]:
         root.setLevel(level)
 
 
-def save_clip(clip: Clip, folder: Path) -> None:
-    """Write a loaded model as a folder that `load_clip` and open_clip load again."""
+def save_clip(clip: Clip, folder: Path, *, weights: bool = True) -> None:
+    """Write a loaded model as a folder that `load_clip` and open_clip load again.
+
+    Without `weights` it is the architecture and the tokenizer only.
+    """
     name, _ = _open_clip_name(clip.name)
     config = {
         "model_cfg": open_clip.get_model_config(name),
         "preprocess_cfg": dict(clip.model.visual.preprocess_cfg),
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
-    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in clip.model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
+    if weights:
+        state = {key: tensor.detach().cpu().contiguous() for key, tensor in clip.model.state_dict().items()}
+        save_file(state, folder / WEIGHTS)
     if hasattr(clip.tokenizer, "save_pretrained"):
         clip.tokenizer.save_pretrained(folder)
 

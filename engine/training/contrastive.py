@@ -1,139 +1,104 @@
 """Train or fine-tune a CLIP on photo-text pairs. Reads top to bottom.
 
-A run is a folder: `recipe.json`, `checkpoint.pt` (written whole each epoch, so a killed run goes on
-where it was), `history.json`, and the model itself in open_clip's own files, loadable by folder.
+Several processes (torchrun) train as one would: the same order, the same texts and the same changes to
+photos are drawn everywhere, each encodes its share of the batch, and all take the same step.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.clip import load_clip, quiet_open_clip, save_clip
+from engine.clip import quiet_open_clip
 from engine.errors import TrainingError
-from engine.model_files import CONFIG, FINGERPRINTED, NOTES, WEIGHTS, model_folder
 from engine.space import Floats
 from engine.text_tower import encode_text
+from engine.training.batches import batches
+from engine.training.gradients import backward
 from engine.training.loss import contrastive_loss, shared_labels
 from engine.training.pairs import Pairs, augment_photos, batch_texts, split, write_text
 from engine.training.recipe import Recipe
 from engine.training.retrieval import text_to_image
-from engine.training.tokenizer import train_tokenizer
+from engine.training.run import Run, resume, save
 
 MAX_LOGIT_SCALE = math.log(100)
 
 Report = Callable[[dict[str, float]], None]
 
 
-@dataclass(slots=True)
-class Run:
-    """One training run in `folder`; `train` starts or resumes it."""
-
-    folder: Path
-    recipe: Recipe
-    device: str = "cpu"
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
-def start(folder: Path, recipe: Recipe, texts: list[str]) -> None:
-    """Lay out a run: the model to start from, a vocabulary learned from `texts`, and the recipe."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = folder / "recipe.json"
-    if written.exists():
-        if Recipe.model_validate_json(written.read_text(encoding="utf-8")) != recipe:
-            raise TrainingError(f"{folder} holds a run of another recipe; give another folder")
-        return
-    if recipe.model is not None:
-        model = json.loads(json.dumps(recipe.model))
-        if recipe.vocab_size is not None:
-            size = train_tokenizer(texts, recipe.vocab_size, folder)
-            model["text_cfg"] |= {
-                "vocab_size": size, "hf_tokenizer_name": "here", "pool_type": "eos", "eos_id": 2,
-            }  # fmt: skip
-        config = {"model_cfg": model, "preprocess_cfg": recipe.preprocess}
-        (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
-    elif (source := model_folder(str(recipe.init))) is not None:
-        for file in source.iterdir():
-            if file.suffix in FINGERPRINTED and file.name not in NOTES:
-                shutil.copy(file, folder / file.name)
-    else:
-        save_clip(load_clip(str(recipe.init), "cpu"), folder)
-    written.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
-
-
 def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, float]:
     """Train until `recipe.epochs` are done; the figures of the last epoch.
 
-    `report` hears of progress about every ten steps and of the held-out figures every epoch.
+    `report` hears of progress about every ten steps and of the held-out figures every epoch; of
+    several processes only the first one's is called.
     """
-    recipe, device = run.recipe, torch.device(run.device)
+    recipe, device, group = run.recipe, torch.device(run.device), run.processes
     training, validation = split(pairs, recipe.validation_share)
-    per_step = recipe.batch * recipe.accumulate
-    if len(training) < per_step:
-        raise TrainingError(
-            f"{len(training)} training pairs are fewer than the {per_step} of one step; lower `batch`"
-        )
+    _check(recipe, training, group.count)
     torch.manual_seed(recipe.seed)
     model, tokenizer, normalise = _load(run)
     model.to(device=device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.lr, betas=recipe.betas)
-    steps_per_epoch = len(training) // per_step
+    steps_per_epoch = len(training) // recipe.batch
     total = steps_per_epoch * recipe.epochs
-    step = _resume(run, model, optimizer)
+    step = resume(run, model, optimizer)
+    mine = group.share(recipe.batch)
+    types = training.trait("product_type")
+
+    def encode(photos: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        with _autocast(device):
+            images = nn.functional.normalize(model.encode_image(photos), dim=-1)
+            return images.float(), encode_text(model, tokens).float()
+
+    def loss(targets: Tensor, images: Tensor, words: Tensor) -> Tensor:
+        everyones = group.gather(torch.cat([images, words], dim=1)).chunk(2, dim=1)
+        return contrastive_loss(images, words, model.logit_scale.exp(), targets, everyones)
 
     for epoch in range(step // steps_per_epoch, recipe.epochs):
         rng = np.random.default_rng([recipe.seed, epoch])
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        order = rng.permutation(len(training))
         model.train()
         began, losses = time.monotonic(), []
-        for micro in range(steps_per_epoch * recipe.accumulate):
-            rows = order[micro * recipe.batch : (micro + 1) * recipe.batch]
-            photos = _photos(training, rows, device)
-            photos = normalise(augment_photos(photos, recipe.augment, generator))
+        for rows in batches(types, recipe.batch, recipe.hard, rng):
             texts, labels = batch_texts([training.fields[i] for i in rows], recipe, rng)
-            with _autocast(device):
-                images = nn.functional.normalize(model.encode_image(photos), dim=-1)
-                words = encode_text(model, tokenizer(texts).to(device))
-            loss = contrastive_loss(
-                images.float(), words.float(), model.logit_scale.exp(), shared_labels(labels).to(device)
-            )
-            (loss / recipe.accumulate).backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.item())
-            if (micro + 1) % recipe.accumulate:
-                continue
+            tokens = tokenizer(texts[mine]).to(device)
+            photos = _photos(training, rows[mine], device)
+            photos = normalise(augment_photos(photos, recipe.augment, generator, mine, len(rows)))
+            alike = [labels, *(training.trait(name, rows) for name in recipe.same)]
+            targets = shared_labels(*alike, rows=mine).to(device)
+            value = backward(encode, (photos, tokens), partial(loss, targets), recipe.cache_chunk)
+            group.average([value, *(p.grad for p in model.parameters() if p.grad is not None)])
+            losses.append(value.item())
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, total, recipe)
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = learning_rate(step, total, recipe)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             with torch.no_grad():
                 model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
             step += 1
-            if step % 10 == 0:
+            if step % 10 == 0 and group.is_first:
                 report({"step": step, "steps": total, "loss": float(np.mean(losses[-50:]))})
         figures: dict[str, float] = {
             "epoch": epoch + 1, "loss": float(np.mean(losses)), "seconds": time.monotonic() - began,
         }  # fmt: skip
-        if len(validation):
-            figures |= validate(model, tokenizer, normalise, validation, device)
-        run.history.append(figures)
-        _save(run, model, optimizer, step)
-        report(figures)
-    return run.history[-1]
+        group.average(_statistics(model))
+        if group.is_first:
+            if len(validation):
+                figures |= validate(model, tokenizer, normalise, validation, device)
+            run.history.append(figures)
+            save(run, model, optimizer, step)
+            report(figures)
+    return group.from_first(lambda: run.history[-1])
 
 
 @torch.no_grad()
@@ -166,24 +131,30 @@ def learning_rate(step: int, total: int, recipe: Recipe) -> float:
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def export(run_folder: Path, target: Path, *, half: bool = True) -> None:
-    """Copy a run's model to `target` in open_clip's files; `half` stores weights as float16."""
-    checkpoint = torch.load(run_folder / "checkpoint.pt", map_location="cpu", weights_only=False)
-    target.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: tensor.half() if half and tensor.is_floating_point() else tensor
-        for name, tensor in checkpoint["model"].items()
-    }
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, target / WEIGHTS)
-    for file in run_folder.iterdir():
-        if file.suffix in (".json", ".txt", ".model"):
-            shutil.copy(file, target / file.name)
+def _check(recipe: Recipe, training: Pairs, processes: int) -> None:
+    if len(training) < recipe.batch:
+        raise TrainingError(
+            f"{len(training)} training pairs are fewer than the {recipe.batch} of one batch; lower `batch`"
+        )
+    if recipe.batch % processes:
+        raise TrainingError(f"{processes} processes cannot share a batch of {recipe.batch} evenly")
+    if recipe.hard and not any(training.trait("product_type")):
+        raise TrainingError("`hard` batches need product types; name their column: --map product_type=...")
+    for name in recipe.same:
+        if name != "image" and not any(name in item for item in training.fields):
+            known = ", ".join(sorted({field for item in training.fields for field in item}))
+            raise TrainingError(f"`same` names {name!r}, which no item has; there are {known}, image")
+
+
+def _statistics(model: nn.Module) -> list[Tensor]:
+    """What BatchNorm has counted; every process has seen other photos."""
+    return [t for name, t in model.named_buffers() if name.endswith(("running_mean", "running_var"))]
 
 
 def _load(run: Run) -> tuple[Any, Any, Callable[[Tensor], Tensor]]:
     name = f"local-dir:{run.folder}"
     with quiet_open_clip():
-        model = open_clip.create_model(name)
+        model = open_clip.create_model(name, pretrained_text=run.recipe.init is None)
     mean, std = model.visual.preprocess_cfg["mean"], model.visual.preprocess_cfg["std"]
     shift = torch.tensor(mean).view(1, 3, 1, 1).to(run.device)
     spread = torch.tensor(std).view(1, 3, 1, 1).to(run.device)
@@ -206,30 +177,6 @@ def _photos(pairs: Pairs, rows: Any, device: torch.device) -> Tensor:
 
 def _autocast(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
-
-
-def _save(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    state = {
-        "model": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "history": run.history,
-    }
-    part = run.folder / "checkpoint.part"
-    torch.save(state, part)
-    part.replace(run.folder / "checkpoint.pt")
-    (run.folder / "history.json").write_text(json.dumps(run.history, indent=1), encoding="utf-8")
-
-
-def _resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    path = run.folder / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location=run.device, weights_only=False)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    run.history[:] = state["history"]
-    return int(state["step"])
 
 
 def _stack(rows: list[Any]) -> Floats:

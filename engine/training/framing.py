@@ -13,8 +13,9 @@ from PIL import Image
 
 from engine.clip import load_clip
 from engine.errors import TrainingError
-from engine.model_files import CONFIG, model_folder
+from engine.model_files import CONFIG
 from engine.training.recipe import Recipe
+from engine.training.run import source_folder
 
 Frame = Callable[[Image.Image], NDArray[np.uint8]]
 
@@ -45,7 +46,7 @@ def _configs(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
     if recipe.model is not None:
         return recipe.model, recipe.preprocess
     name = str(recipe.init)
-    folder = model_folder(name)
+    folder = source_folder(name)
     if folder is None:
         return {}, dict(load_clip(name, "cpu").model.visual.preprocess_cfg)
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))

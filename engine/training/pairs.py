@@ -1,13 +1,13 @@
 """Photo-text pairs in memory, ready to be drawn as batches.
 
-Photos are kept as uint8 at the model's input size (a memory map when a path is given), texts as the
-item's fields, from which a batch's texts are written by one template.
+Photos are kept as uint8 at the model's input size, texts as the item's fields, from which a batch's
+texts are written by one template.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
@@ -22,11 +22,15 @@ from engine.training.recipe import Augment, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """`photos` `(n, height, width, 3)` uint8; `fields[i]` the words of item i by field name."""
+    """`photos` `(n, height, width, 3)` uint8; `fields[i]` the words of item i by field name.
+
+    `hashes[i]` is the perceptual hash of photo i; there are none where nobody asked for them.
+    """
 
     ids: Sequence[str]
     photos: NDArray[np.uint8]
     fields: Sequence[Mapping[str, str]]
+    hashes: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -34,7 +38,15 @@ class Pairs:
     def subset(self, rows: NDArray[np.int64]) -> Pairs:
         """The pairs at these rows; photos are not copied when `rows` are all of them."""
         photos = self.photos if len(rows) == len(self) else self.photos[rows]
-        return Pairs([self.ids[i] for i in rows], photos, [self.fields[i] for i in rows])
+        hashes = [self.hashes[i] for i in rows] if self.hashes else ()
+        return Pairs([self.ids[i] for i in rows], photos, [self.fields[i] for i in rows], hashes)
+
+    def trait(self, name: str, rows: Iterable[int] | None = None) -> list[str]:
+        """What these rows (all of them by default) have in a field, "" for nothing; `image` is the hash."""
+        rows = range(len(self)) if rows is None else rows
+        if name == "image":
+            return [self.hashes[i] if self.hashes else "" for i in rows]
+        return [self.fields[i].get(name, "") for i in rows]
 
 
 def is_validation(item_id: str, share: float) -> bool:
@@ -77,13 +89,19 @@ def _drop_words(text: str, share: float, rng: np.random.Generator) -> str:
     return " ".join(kept or words)
 
 
-def augment_photos(photos: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-    """Photos `(n, 3, h, w)` in [0, 1], moved, turned, mirrored, relit and partly erased."""
+def augment_photos(
+    photos: Tensor, augment: Augment, generator: torch.Generator, share: slice | None = None, of: int = 0
+) -> Tensor:
+    """Photos `(n, 3, h, w)` in [0, 1], moved, turned, mirrored, relit and partly erased.
+
+    Photos that are a `share` of a batch `of` so many change as they would in the whole batch.
+    """
     n, _, height, width = photos.shape
     device = photos.device
 
     def draw(low: float, high: float) -> Tensor:
-        return (torch.rand(n, generator=generator) * (high - low) + low).to(device)
+        drawn = torch.rand(of, generator=generator)[share] if share else torch.rand(n, generator=generator)
+        return (drawn * (high - low) + low).to(device)
 
     angle = torch.deg2rad(draw(-augment.rotate, augment.rotate))
     scale = 1 / draw(1 - augment.zoom, 1 + augment.zoom / 2)

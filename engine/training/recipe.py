@@ -48,7 +48,11 @@ class Recipe(_Part):
     augment: Augment = Augment()
     epochs: int = Field(10, ge=1)
     batch: int = Field(256, ge=2)
-    accumulate: int = Field(1, ge=1, description="batches whose gradients are added to one step")
+    same: tuple[str, ...] = Field(
+        ("title", "image"), description="fields in which items of one product agree; `image`: looks the same"
+    )
+    hard: float = Field(0.0, ge=0, le=1, description="share of a batch drawn by product type")
+    cache_chunk: int | None = Field(None, ge=1, description="encode a batch in chunks of so many")
     lr: float = Field(1e-3, gt=0)
     warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.1, ge=0)

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.clip import pick_device
 from engine.settings import Settings
 from engine.training import contrastive
 from engine.training.curve import draw_curve
 from engine.training.pairs import Pairs
-from engine.training.recipe import read_recipe
+from engine.training.processes import joined
+from engine.training.recipe import Recipe, read_recipe
+from engine.training.run import Run, export, start
 from service.terminal import Device, Json, err, out, print_json, says_what_went_wrong
 from service.training_set import read_pairs
 
@@ -31,25 +32,31 @@ def train(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Train or fine-tune a CLIP with the symmetric contrastive loss."""
+    """Train or fine-tune a CLIP with the symmetric contrastive loss; torchrun makes it several processes."""
     plan = read_recipe(recipe)
     settings = Settings.load(device=device)
-    pairs = read_pairs(catalogue, map or [], plan, settings)
-    err.print(f"{len(pairs):,} pairs of photo and text")
-    texts = [" ".join(item.values()) for item in pairs.fields]
-    contrastive.start(run, plan, texts)
-    job = contrastive.Run(run, plan, pick_device(settings.device))
-    figures = _watch(job, pairs)
+    with joined(settings.device) as (processes, place):
+        pairs = processes.from_first(lambda: _lay_out(run, plan, catalogue, map or [], settings))
+        job = Run(run, plan, place, processes=processes)
+        figures = _watch(job, pairs) if processes.is_first else contrastive.train(job, pairs)
+        if not processes.is_first:
+            return
     draw_curve(job.history, run / "curve.png")
-    if output is not None:
-        contrastive.export(run, output)
+    export(run, output or run)
     if json:
         print_json({"history": job.history, **figures})
     else:
         out.print(f"done; the model is in {output or run}, the loss curve in {run / 'curve.png'}")
 
 
-def _watch(job: contrastive.Run, pairs: Pairs) -> dict[str, float]:
+def _lay_out(run: Path, plan: Recipe, catalogue: list[str], map: list[str], settings: Settings) -> Pairs:
+    pairs = read_pairs(catalogue, map, plan, settings)
+    err.print(f"{len(pairs):,} pairs of photo and text")
+    start(run, plan, [" ".join(item.values()) for item in pairs.fields])
+    return pairs
+
+
+def _watch(job: Run, pairs: Pairs) -> dict[str, float]:
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
         TimeRemainingColumn(), console=err,

@@ -1,0 +1,153 @@
+"""A training run is a folder that a stopped run goes on from.
+
+    recipe.json               what shapes the run
+    open_clip_config.json     the architecture, in open_clip's own words, and the tokenizer's files
+    checkpoint.pt             weights, optimizer, step and history; written whole or not at all
+    history.json              figures per epoch
+
+It becomes a model that loads by folder when it is exported.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from engine.clip import load_clip, save_clip
+from engine.errors import TrainingError
+from engine.model_files import CONFIG, NOTES, WEIGHTS, model_folder
+from engine.training.processes import Processes
+from engine.training.recipe import Recipe, read_recipe
+from engine.training.tokenizer import train_tokenizer
+
+CHECKPOINT = "checkpoint.pt"
+DESCRIBING = (".json", ".txt", ".model")
+"""Files that say what a model is, beside its weights."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One training run in `folder`, of one process or of several that share it."""
+
+    folder: Path
+    recipe: Recipe
+    device: str = "cpu"
+    history: list[dict[str, float]] = field(default_factory=list)
+    processes: Processes = field(default_factory=Processes)
+
+
+def start(folder: Path, recipe: Recipe, texts: list[str]) -> None:
+    """Lay out a run: the model to start from, a vocabulary learned from `texts`, and the recipe.
+
+    Errors: `TrainingError` if the folder holds a run of another recipe, `EncoderError` if `init` is
+    no model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / "recipe.json"
+    if written.exists():
+        if read_recipe(written) != recipe:
+            raise TrainingError(f"{folder} holds a run of another recipe; give another folder")
+        return
+    if recipe.model is not None:
+        _lay_out_new(folder, recipe, texts)
+    else:
+        _lay_out_known(folder, str(recipe.init))
+    written.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+
+
+def source_folder(name: str) -> Path | None:
+    """The folder `init` names, a model's or an earlier run's; None for names open_clip resolves."""
+    run = Path(name.removeprefix("local-dir:")).expanduser()
+    return run if (run / CHECKPOINT).is_file() else model_folder(name)
+
+
+def save(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Keep the state of a run, replacing the last one."""
+    _write(
+        run.folder,
+        {
+            "model": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "history": run.history,
+        },
+    )
+    (run.folder / "history.json").write_text(json.dumps(run.history, indent=1), encoding="utf-8")
+
+
+def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Load what `save` kept, or the weights to start from; the number of steps done."""
+    if not (run.folder / CHECKPOINT).exists():
+        return 0
+    state = _read(run.folder, run.device)
+    model.load_state_dict(state["model"])
+    if state["optimizer"] is not None:
+        optimizer.load_state_dict(state["optimizer"])
+    run.history[:] = state["history"]
+    return int(state["step"])
+
+
+def export(run_folder: Path, target: Path, *, half: bool = True) -> None:
+    """Write a run's model to `target` in open_clip's files; `half` stores weights as float16."""
+    state = _read(run_folder)["model"]
+    target.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in state.items()
+    }
+    save_file(weights, target / WEIGHTS)
+    if target.resolve() != run_folder.resolve():
+        _copy_description(run_folder, target, notes=True)
+
+
+def _lay_out_new(folder: Path, recipe: Recipe, texts: list[str]) -> None:
+    model = json.loads(json.dumps(recipe.model))
+    if recipe.vocab_size is not None:
+        size = train_tokenizer(texts, recipe.vocab_size, folder)
+        model["text_cfg"] |= {
+            "vocab_size": size, "hf_tokenizer_name": "here", "pool_type": "eos", "eos_id": 2,
+        }  # fmt: skip
+    config = {"model_cfg": model, "preprocess_cfg": recipe.preprocess}
+    (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+
+
+def _lay_out_known(folder: Path, init: str) -> None:
+    source = source_folder(init)
+    if source is not None and (source / CHECKPOINT).is_file():  # newer than weights that lie beside it
+        weights = _read(source)["model"]
+    else:
+        clip = load_clip(init, "cpu")
+        weights = clip.model.state_dict()
+    if source is not None:
+        _copy_description(source, folder)
+    else:
+        save_clip(clip, folder, weights=False)
+    _write(folder, {"model": weights, "optimizer": None, "step": 0, "history": []})
+
+
+def _copy_description(source: Path, target: Path, *, notes: bool = False) -> None:
+    for file in source.iterdir():
+        if file.suffix in DESCRIBING and (notes or file.name not in NOTES):
+            shutil.copy(file, target / file.name)
+
+
+def _write(folder: Path, state: dict[str, Any]) -> None:
+    part = folder / "checkpoint.part"
+    torch.save(state, part)
+    part.replace(folder / CHECKPOINT)
+
+
+def _read(folder: Path, device: str = "cpu") -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{folder / CHECKPOINT} is not a checkpoint of a run: {error}") from None
+    return state

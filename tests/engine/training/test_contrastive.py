@@ -1,0 +1,81 @@
+"""Training learns, goes on where it stopped, and refuses what cannot work."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from engine.clip import load_clip
+from engine.errors import TrainingError
+from engine.training.contrastive import learning_rate, train
+from engine.training.curve import draw_curve
+from engine.training.run import Run, export, start
+from tests.engine.training.colours import COLOURS, figures, pairs, recipe, trained
+
+
+def test_the_rate_warms_up_and_falls_to_nothing():
+    plan = recipe(warmup_steps=10, lr=1.0)
+    rates = [learning_rate(step, 100, plan) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == pytest.approx(1.0)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("changes", [{}, {"hard": 0.5, "cache_chunk": 8}])
+def test_training_learns_colours_and_leaves_a_model_that_loads(tmp_path, changes):
+    run = trained(tmp_path / "run", recipe(epochs=12, **changes))
+    assert run.history[-1]["loss"] < 0.8 * run.history[0]["loss"]
+    assert run.history[-1]["mrr_dup"] > 0.8
+    export(tmp_path / "run", tmp_path / "model")
+    clip = load_clip(str(tmp_path / "model"), "cpu")
+    photos = [Image.new("RGB", (12, 16), colour) for colour in COLOURS.values()]
+    words = clip.encode_texts([f"{name} thing" for name in COLOURS])
+    assert (words @ clip.encode_images(photos).T).argmax(axis=1).tolist() == [0, 1, 2, 3]
+    draw_curve(run.history, tmp_path / "curve.png")
+    with Image.open(tmp_path / "curve.png") as curve:
+        assert curve.width > 300
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path):
+    class Stopped(Exception):
+        pass
+
+    plan = recipe(epochs=3, hard=0.5)
+    whole = trained(tmp_path / "whole", plan)
+    made = pairs()
+    start(tmp_path / "cut", plan, [item["title"] for item in made.fields])
+
+    def stop(progress):
+        if progress.get("epoch") == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(Run(tmp_path / "cut", plan), made, stop)
+    resumed = Run(tmp_path / "cut", plan)
+    train(resumed, made)
+    for one, other in zip(figures(resumed), figures(whole), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"batch": 500}, "fewer than the 500 of one batch"),
+        ({"same": ("parent_sku",)}, "'parent_sku', which no item has; there are colour, product_type"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(tmp_path, changes, says):
+    plan = recipe(**changes)
+    start(tmp_path, plan, ["red thing"])
+    with pytest.raises(TrainingError, match=says):
+        train(Run(tmp_path, plan), pairs())
+
+
+def test_hard_batches_need_product_types(tmp_path):
+    plan, made = recipe(hard=0.5), pairs()
+    for item in made.fields:
+        del item["product_type"]
+    start(tmp_path, plan, ["red thing"])
+    with pytest.raises(TrainingError, match="product_type="):
+        train(Run(tmp_path, plan), made)
