@@ -91,7 +91,9 @@ def load_clip(name: str, device: str = "auto") -> Clip:
     known, pretrained = _open_clip_name(name)
     try:
         with quiet_open_clip():
-            model, _, preprocess = open_clip.create_model_and_transforms(known, pretrained=pretrained)
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                known, pretrained=pretrained, require_pretrained=True
+            )
             tokenizer = open_clip.get_tokenizer(known)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise EncoderError(f"cannot load the model {name!r}: {error}") from error

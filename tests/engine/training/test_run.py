@@ -115,6 +115,12 @@ def test_fine_tuning_starts_from_a_name(tmp_path, known, name):
     assert not is_same(started(tmp_path / "run", tmp_path / "tuned"), first)
 
 
+def test_a_name_without_weights_is_refused_not_drawn_at_random(tmp_path, known):
+    next((tmp_path / "cache").glob("*/*/*/*.safetensors")).unlink()
+    with pytest.raises(EncoderError, match="nobody/tiny"):
+        start(tmp_path / "run", tuning("hf-hub:nobody/tiny"), [])
+
+
 def test_a_run_of_another_recipe_is_not_continued(tmp_path):
     start(tmp_path, recipe(), ["red thing"])
     with pytest.raises(TrainingError, match="another recipe"):
