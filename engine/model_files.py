@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import EncoderError
@@ -11,8 +12,8 @@ from engine.errors import EncoderError
 SHIPPED = Path(__file__).parent / "models"
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
-FINGERPRINTED = (".safetensors", ".bin", ".pt", ".pth", ".json", ".txt", ".model")
-"""Files of a model folder that can change its vectors."""
+FINGERPRINTED = (".safetensors", ".bin", ".pt", ".pth", ".json", ".txt", ".model", ".py")
+"""Files of a model folder that can change what it computes."""
 NOTES = ("recipe.json", "history.json")
 """Files that only tell how the model came to be."""
 
@@ -38,13 +39,19 @@ def model_folder(name: str) -> Path | None:
 
 def folder_fingerprint(folder: Path) -> tuple[str, int]:
     """Fingerprint and vector size of the model in a folder; the folder's own place does not count."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in FINGERPRINTED and file.name not in NOTES:
-            digest.update(file.name.encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return digest.hexdigest()[:16], int(config["model_cfg"]["embed_dim"])
+        return files_hash(folder.iterdir()), int(config["model_cfg"]["embed_dim"])
     except (ValueError, KeyError, TypeError):
         raise EncoderError(f"{folder / CONFIG} is not an open_clip configuration") from None
+
+
+def files_hash(files: Iterable[Path]) -> str:
+    """16 characters from the names and contents of those files that can change what a model computes."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        if file.suffix in FINGERPRINTED and file.name not in NOTES:
+            digest.update(file.name.encode())
+            with file.open("rb") as opened:  # weights may be larger than memory
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]

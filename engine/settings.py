@@ -68,6 +68,23 @@ class Ingest(_Section):
     workers: int = Field(2, ge=1, le=64, description="threads that fetch and decode")
 
 
+class Grounding(_Section):
+    """Finding the product in its photo; what is cut out is embedded."""
+
+    model: str = Field(
+        "off",
+        min_length=1,
+        description="off, a shipped name, a Hugging Face name, a folder, or original:FOLDER",
+    )
+    threshold: float = Field(0.35, ge=0, le=1, description="score a box has to be over")
+    padding: float = Field(0.05, ge=0, le=1, description="added on each side, as a share of the box's side")
+    min_area: float = Field(0.01, ge=0, le=1, description="share of the photo a box has to cover")
+    short_side: int | None = Field(
+        None, ge=32, le=4096, description="pixels photos are resized to; unset: as the model was made"
+    )
+    batch: int = Field(8, ge=1, le=256, description="photos of one size looked at together")
+
+
 class Search(_Section):
     """How lists are made when a request does not say."""
 
@@ -93,6 +110,7 @@ class Settings(BaseSettings):
     hnsw: Hnsw = Hnsw()
     server: Server = Server()
     fetch: Fetch = Fetch()
+    grounding: Grounding = Grounding()
     ingest: Ingest = Ingest()
     search: Search = Search()
 

@@ -1,0 +1,131 @@
+"""How fast photos are grounded, beside the bare model, and what batching brings.
+
+    python benchmarks/grounding.py
+    python benchmarks/grounding.py --model FOLDER --catalogue fashion --photos 64 --batches 1 8
+
+For every batch size, on the same photos, taking turns:
+- locate: photos and product types in, boxes out, resizing and tokenizing included;
+- bare: the model's own forward pass on the same batches, prepared before the clock starts.
+
+Figures are medians over `--repeat` rounds. Without a catalogue the photos are drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the models' libraries are loaded
+
+import torch
+from PIL import Image
+
+from engine.grounding.dino import DinoGrounder
+from engine.grounding.loading import load_grounder
+from engine.grounding.rule import prompt
+from engine.grounding.transformers import TransformersNetwork
+from engine.settings import Settings
+from ingestion.catalogue import open_catalogue
+from ingestion.drawn.catalogue import draw_product
+from ingestion.guesses import map_columns
+from ingestion.photos import PhotoSource, decode
+
+
+def drawn(count: int) -> tuple[list[Image.Image], list[str]]:
+    """Photos of the drawn catalogue and their types."""
+    items = [draw_product(7, index).item for index in range(count)]
+    photos = [decode(item.image, max_pixels=Settings.load().fetch.max_pixels) for item in items]
+    return photos, [item.product_type for item in items]
+
+
+def from_catalogue(path: Path, count: int) -> tuple[list[Image.Image], list[str]]:
+    """The first photos of a catalogue and their types."""
+    catalogue, fetch = open_catalogue(path), Settings.load().fetch
+    source = PhotoSource(lambda _: b"", catalogue.root, fetch.max_bytes)
+    entries = catalogue.entries(map_columns(catalogue))
+    items = islice(
+        (one.item for one in entries if one.item and one.item.image and one.item.product_type), count
+    )
+    pairs = [
+        (decode(source.read(item.image), max_pixels=fetch.max_pixels), item.product_type) for item in items
+    ]
+    return [photo for photo, _ in pairs], [product_type for _, product_type in pairs]
+
+
+def bare(grounder: DinoGrounder, photos: list[Image.Image], types: list[str]) -> Callable[[], object]:
+    """The model's forward pass over prepared batches."""
+    network = grounder.network
+    ready = [
+        (pixels, [prompt(types[row]) for row in rows])
+        for rows, pixels, _ in grounder.batches(photos, range(len(photos)))
+    ]
+    if not isinstance(network, TransformersNetwork):  # groundingdino's model tokenizes by itself
+        return lambda: [network.model(pixels, captions=prompts) for pixels, prompts in ready]
+    inputs = [(pixels.to(network.device), network.tokens(prompts)) for pixels, prompts in ready]
+    return lambda: [network.model(pixel_values=pixels, **words) for pixels, words in inputs]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long one run takes."""
+    began = time.perf_counter()
+    with torch.inference_mode():
+        work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--model", default="vlclip-grounder", help="as in the settings, grounding.model")
+    parser.add_argument("--catalogue", type=Path, help="a file or a folder of shards, with product types")
+    parser.add_argument("--photos", type=int, default=64, help="how many")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32], help="batch sizes")
+    parser.add_argument("--short-side", type=int, help="as in the settings")
+    parser.add_argument("--repeat", type=int, default=5, help="rounds; the median counts")
+    parser.add_argument("--device", default="auto", help="as in the settings")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    arguments = parser.parse_args()
+    photos, types = (
+        from_catalogue(arguments.catalogue, arguments.photos)
+        if arguments.catalogue
+        else drawn(arguments.photos)
+    )
+    grounding = {"model": arguments.model, "short_side": arguments.short_side}
+    grounder = load_grounder(Settings.load(device=arguments.device, grounding=grounding))
+    if not isinstance(grounder, DinoGrounder):
+        raise SystemExit("give a --model; there is nothing to measure when grounding is off")
+    if not arguments.json:
+        sizes = len({tuple(grounder.prepare(photo).shape) for photo in photos})
+        print(f"{platform.machine()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
+        print(f"{grounder.name}, {len(photos)} photos, sizes after the resize: {sizes}")
+        print(f"{'batch':>5} {'locate/s':>9} {'bare/s':>9} {'locate : bare':>14}")
+    for batch in arguments.batches:
+        grounder.batch = batch
+        works = {"locate": lambda: grounder.locate(photos, types), "bare": bare(grounder, photos, types)}
+        for work in works.values():
+            seconds(work)  # the first run allocates
+        rounds = [{name: seconds(work) for name, work in works.items()} for _ in range(arguments.repeat)]
+        rate = {name: len(photos) / statistics.median(one[name] for one in rounds) for name in works}
+        share = statistics.median(one["bare"] / one["locate"] for one in rounds)
+        if arguments.json:
+            print(
+                json.dumps(
+                    {"batch": batch, "share": round(share, 3)} | {k: round(v, 2) for k, v in rate.items()}
+                )
+            )
+        else:
+            print(f"{batch:>5} {rate['locate']:>9.2f} {rate['bare']:>9.2f} {share:>14.2f}")
+
+
+if __name__ == "__main__":
+    main()

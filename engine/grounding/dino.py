@@ -1,0 +1,152 @@
+"""Grounding DINO (arXiv 2303.05499) in batches, whichever library runs it.
+
+Photos of one size after the resize share a batch, so none is padded and no mask is needed: with padding,
+convolutions and windows see other borders and boxes move with whatever else is in the batch.
+
+A box's score is the sigmoid of its best logit over the tokens of the phrase. [CLS], [SEP] and the final
+period are left out: the model is not trained to say anything there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.grounding.grounder import Detection
+from engine.grounding.rule import prompt
+
+SPECIAL = {"[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
+"""Tokens that end a phrase, by their ids in BERT's vocabulary; transformers' model has the ids built in."""
+MAX_TOKENS = 256
+"""The longest prompt both libraries read."""
+MAX_THINNESS = 50
+"""Long side to short side of a photo that is looked at; a resize would leave nothing of a thinner one."""
+MAX_SHOWN_THINNESS = 4
+"""Thinner photos get a margin: below some number of patches there are fewer than the model's queries."""
+
+Pixels = torch.Tensor
+Floats = NDArray[np.float64]
+
+
+class Network(Protocol):
+    """The model itself, safe to call from several threads."""
+
+    def __call__(self, pixels: Pixels, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """For photos `(n, 3, h, w)` and a prompt each: logits `(n, queries)`, boxes `(n, queries, 4)`.
+
+        A logit is the best over the phrase's tokens, -inf where it has none. A box is cx, cy, w, h as
+        shares of the photo.
+        """
+        ...
+
+
+class DinoGrounder:
+    """The `Grounder` of both backends."""
+
+    def __init__(self, name: str, network: Network, processor: Any, *, batch: int = 8) -> None:
+        self.name = name
+        self.network = network
+        self._processor = processor
+        self.batch = batch
+
+    def locate(self, photos: Sequence[Image.Image], product_types: Sequence[str]) -> list[Detection | None]:
+        """The best box of each RGB photo for its product type, however low its score."""
+        if len(photos) != len(product_types):
+            raise ValueError(f"{len(photos)} photos but {len(product_types)} product types; give one each")
+        prompts = [prompt(product_type) for product_type in product_types]
+        found: list[Detection | None] = [None] * len(photos)
+        asked = [row for row, photo in enumerate(photos) if prompts[row] and _thinness(photo) <= MAX_THINNESS]
+        for rows, pixels, shown in self.batches(photos, asked):
+            logits, boxes = self.network(pixels, [prompts[row] for row in rows])
+            for row, scores, where in zip(rows, _array(logits), _array(boxes), strict=True):
+                width, height = photos[row].size
+                found[row] = best(scores, where / np.tile(shown, 2), (width, height))
+        return found
+
+    def prepare(self, photo: Image.Image) -> Pixels:
+        """The model's own resize and normalisation of one RGB photo: `(3, height, width)` float32."""
+        pixels: Pixels = self._processor(images=photo, do_pad=False, return_tensors="pt")["pixel_values"][0]
+        return pixels
+
+    def batches(
+        self, photos: Sequence[Image.Image], rows: Sequence[int]
+    ) -> Iterator[tuple[list[int], Pixels, tuple[float, float]]]:
+        """Rows that share a batch, their pixels, and the shares of its width and height the photo fills.
+
+        Photos are prepared as they are needed, so memory holds one batch, whatever the number of photos.
+        """
+        together: list[int] = []
+        held: list[Pixels] = []
+        for row in sorted(rows, key=lambda row: photos[row].width / photos[row].height):
+            pixels = self.prepare(photos[row])
+            if held and (len(held) == self.batch or held[0].shape != pixels.shape):
+                yield together, *_with_margin(torch.stack(held))
+                together, held = [], []
+            together.append(row)
+            held.append(pixels)
+        if held:
+            yield together, *_with_margin(torch.stack(held))
+
+
+def best(logits: Floats, boxes: Floats, size: tuple[int, int]) -> Detection | None:
+    """The box of the highest logit among those that show anything of a photo of `size` (width, height).
+
+    `logits` `(queries,)`; `boxes` `(queries, 4)`: cx, cy, w, h as shares of the photo.
+    """
+    middles, halves = boxes[:, :2], boxes[:, 2:] / 2
+    corners = np.concatenate([middles - halves, middles + halves], axis=1) * np.tile(size, 2)
+    inside = np.clip(corners, 0, np.tile(size, 2))
+    sound = (
+        np.isfinite(corners).all(axis=1) & np.isfinite(logits) & (inside[:, :2] < inside[:, 2:]).all(axis=1)
+    )
+    if not sound.any():
+        return None
+    row = int(np.argmax(np.where(sound, logits, -np.inf)))
+    x0, y0, x1, y1 = inside[row].tolist()
+    return Detection((x0, y0, x1, y1), (1 + math.tanh(logits[row] / 2)) / 2)  # sigmoid, never too large
+
+
+def phrase_logits(logits: torch.Tensor, token_ids: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+    """The best logit `(n, queries)` over the tokens of the phrase; -inf where it has none.
+
+    `logits` `(n, queries, tokens or more)`; `token_ids`, `attended` `(n, tokens)`.
+    """
+    special = torch.tensor(list(SPECIAL.values()), device=token_ids.device)
+    phrase = attended.bool() & ~torch.isin(token_ids, special)
+    told = logits[..., : phrase.shape[1]].masked_fill(~phrase[:, None], float("-inf"))
+    return told.amax(dim=-1)
+
+
+def with_short_side(size: dict[str, int], short_side: int | None) -> dict[str, int]:
+    """A processor's `size` scaled so that its short side is `short_side` pixels; None leaves it."""
+    if short_side is None:
+        return size
+    known = {key: value for key, value in size.items() if value}
+    factor = short_side / min(known.values())
+    return {key: round(value * factor) for key, value in known.items()}
+
+
+def _thinness(photo: Image.Image) -> float:
+    return max(photo.size) / min(photo.size) if min(photo.size) else math.inf
+
+
+def _with_margin(pixels: Pixels) -> tuple[Pixels, tuple[float, float]]:
+    """Photos no thinner than the model can look at, and the shares of width and height they fill.
+
+    The margin is right and below, and grey: zero is the mean colour after normalisation.
+    """
+    height, width = pixels.shape[-2:]
+    least = math.ceil(max(height, width) / MAX_SHOWN_THINNESS)
+    right, below = max(0, least - width), max(0, least - height)
+    padded = torch.nn.functional.pad(pixels, (0, right, 0, below))
+    return padded, (width / (width + right), height / (height + below))
+
+
+def _array(tensor: torch.Tensor) -> Floats:
+    return tensor.double().cpu().numpy()
