@@ -24,6 +24,7 @@ from engine.space import Floats
 from engine.text_tower import encode_text
 from engine.training.batches import batches
 from engine.training.gradients import backward
+from engine.training.likeness import Likeness
 from engine.training.loss import contrastive_loss, shared_labels
 from engine.training.pairs import Pairs, augment_photos, batch_texts, split, write_text
 from engine.training.recipe import Recipe
@@ -52,7 +53,8 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
     total = steps_per_epoch * recipe.epochs
     step = resume(run, model, optimizer)
     mine = group.share(recipe.batch)
-    types = training.trait("product_type")
+    likeness = Likeness(training, recipe.same)
+    types = [item.get("product_type", "") for item in training.fields]
 
     def encode(photos: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         with _autocast(device):
@@ -73,8 +75,7 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
             tokens = tokenizer(texts[mine]).to(device)
             photos = _photos(training, rows[mine], device)
             photos = normalise(augment_photos(photos, recipe.augment, generator, mine, len(rows)))
-            alike = [labels, *(training.trait(name, rows) for name in recipe.same)]
-            targets = shared_labels(*alike, rows=mine).to(device)
+            targets = shared_labels(likeness.among(rows, labels)[mine]).to(device)
             value = backward(encode, (photos, tokens), partial(loss, targets), recipe.cache_chunk)
             group.average([value, *(p.grad for p in model.parameters() if p.grad is not None)])
             losses.append(value.item())
@@ -138,12 +139,8 @@ def _check(recipe: Recipe, training: Pairs, processes: int) -> None:
         )
     if recipe.batch % processes:
         raise TrainingError(f"{processes} processes cannot share a batch of {recipe.batch} evenly")
-    if recipe.hard and not any(training.trait("product_type")):
+    if recipe.hard and not any(item.get("product_type") for item in training.fields):
         raise TrainingError("`hard` batches need product types; name their column: --map product_type=...")
-    for name in recipe.same:
-        if name != "image" and not any(name in item for item in training.fields):
-            known = ", ".join(sorted({field for item in training.fields for field in item}))
-            raise TrainingError(f"`same` names {name!r}, which no item has; there are {known}, image")
 
 
 def _statistics(model: nn.Module) -> list[Tensor]:

@@ -9,23 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 
-def shared_labels(*traits: Sequence[str], rows: slice = slice(None)) -> Tensor:
-    """Targets `(len(rows), n)` float32, each row summing to 1 (e-CLIP, 2207.00208).
+def shared_labels(alike: Tensor) -> Tensor:
+    """Targets `(m, n)` float32 from which of n items each of m is like: rows of equal shares, summing to 1.
 
-    A trait is one string per item: what its text says, its photo's hash, its catalogue entry. Items
-    alike in any trait share the mass equally; an empty string is alike to nothing. It is a relation of
-    pairs, not of groups: a title that half a shop bears does not make one product of all its photos.
+    As in e-CLIP (2207.00208), but by pairs, not by groups: an item like two others does not make
+    those two alike.
     """
-    alike = torch.eye(len(traits[0]), dtype=torch.bool)[rows]
-    for trait in traits:
-        numbers = {value: number for number, value in enumerate(dict.fromkeys(trait))}
-        group = torch.tensor([numbers[value] if value else -1 - i for i, value in enumerate(trait)])
-        alike |= group[rows, None] == group[None, :]
     return alike / alike.sum(dim=1, keepdim=True)
 
 

@@ -7,7 +7,7 @@ texts are written by one template.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
@@ -40,13 +40,6 @@ class Pairs:
         photos = self.photos if len(rows) == len(self) else self.photos[rows]
         hashes = [self.hashes[i] for i in rows] if self.hashes else ()
         return Pairs([self.ids[i] for i in rows], photos, [self.fields[i] for i in rows], hashes)
-
-    def trait(self, name: str, rows: Iterable[int] | None = None) -> list[str]:
-        """What these rows (all of them by default) have in a field, "" for nothing; `image` is the hash."""
-        rows = range(len(self)) if rows is None else rows
-        if name == "image":
-            return [self.hashes[i] if self.hashes else "" for i in rows]
-        return [self.fields[i].get(name, "") for i in rows]
 
 
 def is_validation(item_id: str, share: float) -> bool:

@@ -45,11 +45,13 @@ class Recipe(_Part):
     preprocess: dict[str, Any] = Field(default_factory=dict, description="open_clip preprocess_cfg")
     vocab_size: int | None = Field(None, description="train a vocabulary of this size on the texts")
     texts: tuple[TextTemplate, ...] = (TextTemplate(template="{title}", share=1.0),)
+    ground: bool = Field(default=False, description="crop photos by the settings' grounder")
+    refine: bool = Field(default=False, description="refine texts by the settings' refiner, as `{refined}`")
     augment: Augment = Augment()
     epochs: int = Field(10, ge=1)
     batch: int = Field(256, ge=2)
     same: tuple[str, ...] = Field(
-        ("title", "image"), description="fields in which items of one product agree; `image`: looks the same"
+        ("title", "image"), description="fields in which items of one product agree; `image`: by look"
     )
     hard: float = Field(0.0, ge=0, le=1, description="share of a batch drawn by product type")
     cache_chunk: int | None = Field(None, ge=1, description="encode a batch in chunks of so many")
@@ -62,11 +64,13 @@ class Recipe(_Part):
     seed: int = 0
 
     @model_validator(mode="after")
-    def _one_start(self) -> Recipe:
+    def _fits_together(self) -> Recipe:
         if (self.model is None) == (self.init is None):
             raise ValueError("give either `model` (from scratch) or `init` (fine-tune), not both")
         if self.vocab_size is not None and self.model is None:
             raise ValueError("`vocab_size` makes a new vocabulary; it needs `model`, not `init`")
+        if self.refine and not any("{refined}" in text.template for text in self.texts):
+            raise ValueError("`refine` makes texts that no template of `texts` uses; use `{refined}` in one")
         return self
 
 

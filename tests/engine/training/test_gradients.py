@@ -34,7 +34,8 @@ class Towers(nn.Module):
         return images, texts
 
     def loss(self, images, texts):
-        targets = shared_labels(["a", "b", "c", "a", "d", "e", "f", "f", "g", "h"]).double()
+        said = torch.tensor([0, 1, 2, 0, 3, 4, 5, 5, 6, 7])
+        targets = shared_labels(said[:, None] == said[None, :]).double()
         return contrastive_loss(images, texts, self.scale.exp(), targets)
 
 

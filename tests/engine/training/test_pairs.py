@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.training.pairs import Pairs, augment_photos, batch_texts, is_validation, split, write_text
+from engine.training.pairs import augment_photos, batch_texts, is_validation, split, write_text
 from engine.training.recipe import Augment, TextTemplate
 from tests.engine.training.colours import STILL, pairs, recipe
 
@@ -21,15 +21,6 @@ def test_the_held_out_items_depend_on_their_ids_alone():
     assert set(held.ids) == {f"p{n}" for n in range(200) if is_validation(f"p{n}", 0.2)}
     assert 20 <= len(held) <= 60
     assert len(split(made, 0)[1]) == 0
-
-
-def test_traits_are_fields_and_the_hash_of_the_photo():
-    words = [{"title": "hat", "sku": "7"}, {"title": "cap"}, {"title": "hat", "sku": "8"}]
-    made = Pairs(["a", "b", "c"], np.zeros((3, 1, 1, 3), np.uint8), words, ["f0", "", "f1"])
-    assert made.trait("sku") == ["7", "", "8"]
-    assert made.trait("image", [2, 0]) == ["f1", "f0"]
-    assert made.subset(np.array([2, 1])).trait("image") == ["f1", ""]
-    assert pairs(3).trait("image") == ["", "", ""]
 
 
 def test_templates_leave_out_what_an_item_does_not_have():
