@@ -1,22 +1,30 @@
-"""Catalogues as photo-text pairs for training."""
+"""Catalogues as photo-text pairs for training: photos cropped to the product, texts refined, if asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from engine.errors import TrainingError
+from engine.grounding.grounder import Grounder
+from engine.grounding.loading import load_grounder
+from engine.grounding.rule import choose, cut, rule_from
 from engine.item import Item
+from engine.refinement.refined import Refiner
+from engine.refinement.refiner import load_refiner
 from engine.settings import Settings
-from engine.training.framing import Frame, framing
+from engine.training.framing import framing
 from engine.training.pairs import Pairs
 from engine.training.recipe import Recipe
 from ingestion.catalogue import batched, open_catalogue
-from ingestion.entry import Entry
+from ingestion.entry import Batch, Entry
 from ingestion.errors import PhotoError
 from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
@@ -24,36 +32,54 @@ from ingestion.photos import PhotoSource, decode
 from service.terminal import err
 
 TEXT_FIELDS = ("title", "description", "product_type", "brand")
+HELD = 64
+"""Photos that are in memory decoded at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An item with a title and its photo: the file's bytes, and decoded."""
+
+    item: Item
+    data: bytes
+    photo: Image.Image
 
 
 def read_pairs(sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, settings: Settings) -> Pairs:
-    """Every item of the catalogues that has a photo and words; how many had not goes to stderr."""
+    """Every item of the catalogues that has a photo and words; how many had not goes to stderr.
+
+    Errors: `TrainingError` where nothing is left, or the recipe asks for a grounder or a refiner and
+    the settings name none.
+    """
     _, frame = framing(recipe)
     ids: list[str] = []
     photos: list[NDArray[np.uint8]] = []
+    hashes: list[str] = []
     words: list[dict[str, str]] = []
-    left_out = 0
-    fetcher = Fetcher(settings.fetch)
-    with closing(fetcher), ThreadPoolExecutor(settings.ingest.workers) as threads:
-        for source in sources:
-            catalogue = open_catalogue(source)
-            columns = map_columns(catalogue, mapping)
-            photo_source = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
-            for batch in batched(catalogue.entries(columns), settings.ingest.batch):
-                jobs = [threads.submit(_frame, entry, photo_source, frame, settings) for entry in batch]
-                for entry, job in zip(batch, jobs, strict=True):
-                    photo = job.result()
-                    if photo is None or entry.item is None:
-                        left_out += 1
-                        continue
-                    ids.append(entry.id)
-                    photos.append(photo)
-                    words.append(item_words(entry.item))
-    if left_out:
-        err.print(f"{left_out:,} rows without a usable photo or text are left out")
+    rows = cropped = 0
+    with ExitStack() as open_:
+        grounder, refiner, hash_ = _grounder(recipe, settings), _refiner(recipe, settings), _hash(recipe)
+        if refiner is not None:
+            open_.enter_context(closing(refiner))
+        fetcher = open_.enter_context(closing(Fetcher(settings.fetch)))
+        threads = open_.enter_context(ThreadPoolExecutor(settings.ingest.workers))
+        for batch, source in _batches(sources, mapping, fetcher, settings):
+            found = threads.map(partial(_shown, source=source, settings=settings), batch)
+            shown = [item for item in found if item is not None]
+            seen = _crops(shown, grounder, settings)
+            rows += len(batch)
+            cropped += sum(crop is not item.photo for crop, item in zip(seen, shown, strict=True))
+            ids += [item.item.id for item in shown]
+            words += _words(shown, refiner)
+            photos += threads.map(frame, seen)
+            hashes += threads.map(hash_, seen) if hash_ is not None else ()
+    if rows > len(ids):
+        err.print(f"{rows - len(ids):,} rows without a usable photo or text are left out")
     if not photos:
         raise TrainingError("no row has both a photo and a title; check --map with `vlclip ingest`")
-    return Pairs(ids, np.stack(photos), words)
+    if grounder is not None:
+        err.print(f"{cropped:,} of {len(ids):,} photos are cropped by {grounder.name}")
+    return Pairs(ids, np.stack(photos), words, hashes)
 
 
 def item_words(item: Item) -> dict[str, str]:
@@ -64,12 +90,70 @@ def item_words(item: Item) -> dict[str, str]:
     return words
 
 
-def _frame(entry: Entry, source: PhotoSource, frame: Frame, settings: Settings) -> NDArray[np.uint8] | None:
+def _batches(
+    sources: Sequence[str], mapping: Sequence[str], fetcher: Fetcher, settings: Settings
+) -> Iterator[tuple[Batch, PhotoSource]]:
+    for source in sources:
+        catalogue = open_catalogue(source)
+        columns = map_columns(catalogue, mapping)
+        photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
+        for batch in batched(catalogue.entries(columns), HELD):
+            yield batch, photos
+
+
+def _shown(entry: Entry, source: PhotoSource, settings: Settings) -> Shown | None:
     item = entry.item
     if item is None or item.image is None or not item.title.strip():
         return None
     try:
-        photo = decode(source.read(item.image), max_pixels=settings.fetch.max_pixels)
+        data = source.read(item.image)
+        return Shown(item, data, decode(data, max_pixels=settings.fetch.max_pixels))
     except PhotoError:
         return None
-    return frame(photo)
+
+
+def _crops(shown: Sequence[Shown], grounder: Grounder | None, settings: Settings) -> list[Image.Image]:
+    """The products in their photos; a photo stays whole where none is found."""
+    photos = [item.photo for item in shown]
+    if grounder is None or not shown:
+        return photos
+    boxes = grounder.locate(photos, [item.item.product_type for item in shown])
+    rule = rule_from(settings.grounding)
+    return [cut(photo, choose(box, photo.size, rule)) for photo, box in zip(photos, boxes, strict=True)]
+
+
+def _words(shown: Sequence[Shown], refiner: Refiner | None) -> list[dict[str, str]]:
+    words = [item_words(item.item) for item in shown]
+    if refiner is not None and shown:
+        texts = refiner.refine([item.item for item in shown], [item.data for item in shown])
+        for item, text in zip(words, texts, strict=True):
+            item["refined"] = text.text
+    return words
+
+
+def _hash(recipe: Recipe) -> Callable[[Image.Image], str] | None:
+    if "image" not in recipe.same:
+        return None
+    from engine.duplicates import photo_hash  # noqa: PLC0415 - its libraries take a second to load
+
+    return photo_hash
+
+
+def _grounder(recipe: Recipe, settings: Settings) -> Grounder | None:
+    if not recipe.ground:
+        return None
+    grounder = load_grounder(settings)
+    if grounder is None:
+        raise TrainingError(
+            "the recipe asks for grounded crops; name a grounder: VLCLIP_GROUNDING__MODEL=..."
+        )
+    return grounder
+
+
+def _refiner(recipe: Recipe, settings: Settings) -> Refiner | None:
+    if not recipe.refine:
+        return None
+    refiner = load_refiner(settings.refinement)
+    if refiner is None:
+        raise TrainingError("the recipe asks for refined texts; say by whom: VLCLIP_REFINEMENT__MODE=fields")
+    return refiner
