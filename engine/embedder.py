@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import EncoderError
 from engine.model_files import folder_fingerprint, model_folder
+from engine.refinement.agreement import keep_better
 from engine.settings import Settings
 from engine.space import Floats, FusedSpace, Segment, unit
 from engine.store.store import StoreInfo
@@ -46,6 +48,12 @@ class Embedder(Protocol):
         """Fused vectors `(n, size)` of prepared photos and texts; None or "" leaves zeros."""
         ...
 
+    def embed_refined(
+        self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Fused vectors of photos and the better one of two texts; `(n,)` where the refined one stayed."""
+        ...
+
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
         """Query directions per segment, unit length, for `FusedSpace.query_vector`."""
         ...
@@ -65,16 +73,29 @@ class SegmentEmbedder:
 
     def embed_items(self, photos: Sequence[Floats | None], texts: Sequence[str]) -> Floats:
         """Fused vectors `(n, size)`; a missing photo or text leaves its segment at zero."""
-        sizes = {segment.name: segment.size for segment in self.info.space.segments}
-        images = np.zeros((len(photos), sizes["image"]), dtype=np.float32)
-        words = np.zeros((len(texts), sizes["text"]), dtype=np.float32)
-        seen = [row for row, photo in enumerate(photos) if photo is not None]
-        said = [row for row, text in enumerate(texts) if text.strip()]
-        if seen:
-            images[seen] = self.clip.encode_prepared([p for p in photos if p is not None])
-        if said:
-            words[said] = self._encode_texts([texts[row] for row in said])
-        return self.info.space.item_vectors({"image": images, "text": words}, len(photos))
+        segments = {"image": self._images(photos), "text": self._words(texts)}
+        return self.info.space.item_vectors(segments, len(photos))
+
+    def embed_refined(
+        self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Fused vectors of photos and, of two texts, the refined one unless the photo fits it less well.
+
+        That is asked of CLIP, whatever encoder fills the text segment. `(n,)` says where the refined
+        text stayed; equal texts do.
+        """
+        images = self._images(photos)
+        differ = [row for row, (one, other) in enumerate(zip(raw, refined, strict=True)) if one != other]
+        kept = np.ones(len(photos), dtype=bool)
+        if differ:
+            old, new = (
+                _encoded([texts[row] for row in differ], self.clip.size, self.clip.encode_texts)
+                for texts in (raw, refined)
+            )
+            kept[differ] = keep_better(images[differ], old, new)
+        texts = [better if stays else own for own, better, stays in zip(raw, refined, kept, strict=True)]
+        segments = {"image": images, "text": self._words(texts)}
+        return self.info.space.item_vectors(segments, len(photos)), kept
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
         """Query directions: words and photo ask the image segment together, words the text segment.
@@ -96,11 +117,33 @@ class SegmentEmbedder:
             parts["image"] = unit(np.sum(asked, axis=0, keepdims=True))[0]
         return parts
 
+    def _images(self, photos: Sequence[Floats | None]) -> Floats:
+        rows = np.zeros((len(photos), self._size("image")), dtype=np.float32)
+        seen = [row for row, photo in enumerate(photos) if photo is not None]
+        if seen:
+            rows[seen] = self.clip.encode_prepared([p for p in photos if p is not None])
+        return rows
+
+    def _words(self, texts: Sequence[str]) -> Floats:
+        return _encoded(texts, self._size("text"), self._encode_texts)
+
+    def _size(self, name: str) -> int:
+        return next(segment.size for segment in self.info.space.segments if segment.name == name)
+
     def _encode_texts(self, texts: Sequence[str]) -> Floats:
         if self._sentence is None:
             return self.clip.encode_texts(texts)
         rows = self._sentence.encode(list(texts), convert_to_numpy=True, show_progress_bar=False)
         return unit(rows)
+
+
+def _encoded(texts: Sequence[str], size: int, encode: Callable[[Sequence[str]], Floats]) -> Floats:
+    """Vectors of texts, zeros where there is none."""
+    rows = np.zeros((len(texts), size), dtype=np.float32)
+    said = [row for row, text in enumerate(texts) if text.strip()]
+    if said:
+        rows[said] = encode([texts[row] for row in said])
+    return rows
 
 
 @lru_cache(maxsize=8)

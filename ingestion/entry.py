@@ -10,11 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from engine.grounding.grounder import Detection
+from engine.grounding.rule import Crop
 from engine.item import Item
+from engine.refinement.refined import Refined
 from engine.space import Floats
 
 Step = Literal["read", "photo", "embed"]
 """Where an item can fail: reading its row, getting its photo, making its vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the grounder saw and the rule made of it; no crop means that the whole photo is embedded.
+
+    `size` is the width and height of the photo as it was decoded, which boxes are in pixels of.
+    """
+
+    detection: Detection | None
+    crop: Crop | None
+    size: tuple[int, int]
+
 
 Outcome = Literal["duplicate", "unchanged", "embedded"]
 
@@ -36,8 +52,10 @@ class Entry:
     """One row: where it came from, its item once read, and what the stages added.
 
     `row` is the line of a CSV or JSONL file, the position from 1 in Parquet and JSON arrays.
-    `id` is known even when the rest of the row is not usable. `photo` is `(3, height, width)`,
-    `vector` is `(size,)` float32. `warnings` are sentences without values, to be counted.
+    `id` is known even when the rest of the row is not usable. `found` is None where nothing was
+    looked for. `data` are the photo's bytes, for a refiner that sees. `photo` is `(3, height, width)`,
+    `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where it shows nothing.
+    `warnings` are sentences without values, to be counted.
     """
 
     source: str
@@ -46,7 +64,11 @@ class Entry:
     item: Item | None = None
     warnings: tuple[str, ...] = ()
     content_hash: str = ""
+    found: Found | None = None
+    data: bytes | None = None
+    refined: Refined | None = None
     photo: Floats | None = None
+    photo_hash: str = ""
     vector: Floats | None = None
     failure: Failure | None = None
     outcome: Outcome | None = None
@@ -76,7 +98,7 @@ class Entry:
 
     def failed(self, step: Step, reason: str, *, of_row: bool = False) -> Entry:
         """The same row with a failure and without the arrays it no longer needs."""
-        return replace(self, failure=Failure(step, reason, of_row), photo=None, vector=None)
+        return replace(self, failure=Failure(step, reason, of_row), photo=None, vector=None, data=None)
 
 
 Batch = list[Entry]

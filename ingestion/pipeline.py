@@ -28,10 +28,11 @@ from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
 from ingestion.ledger import Ledger, Status
 from ingestion.photos import PhotoSource
+from ingestion.preparation import Preparation
 from ingestion.prune import prune as prune_store
 from ingestion.report import IngestReport, ItemResult, Progress, Tally
 from ingestion.runner import Step, overlap
-from ingestion.stages import Claim, Compare, Digest, Embed, LazyEmbedder, Prepare, Save, claim_once
+from ingestion.stages import Claim, Compare, Digest, Embed, LazyEmbedder, Prepare, Refine, Save, claim_once
 
 FLUSH_S = 5.0
 API = "api"
@@ -50,6 +51,7 @@ def ingest(
     prune: bool = False,
     force_prune: bool = False,
     retry_failed: bool = False,
+    preparation: Preparation | None = None,
     progress: Progress = lambda _: None,
 ) -> IngestReport:
     """Bring the store up to date with the catalogue at `source`, a file or a folder of shards.
@@ -57,6 +59,7 @@ def ingest(
     `load` is called once, when the first item needs embedding; `info` says beforehand what it will
     load. `mapping` are `field=column` options. `prune` deletes what the catalogue no longer has,
     `force_prune` even if that is most of the store. `retry_failed` takes up dead letters alone.
+    `preparation` is what the settings ask for unless it is given; it is closed with the run.
 
     Errors: `CatalogueError` and `MappingError` before anything is written, `FingerprintMismatch` if
     the store is another encoder's; store and encoder errors end the run, which can be run again.
@@ -66,9 +69,9 @@ def ingest(
     columns = map_columns(catalogue, mapping)
     total = ledger.count_dead_letters() if retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())
-    with _run(ledger, store, str(source), info, tally) as run:
+    with _run(ledger, store, str(source), info, tally) as run, _prepared(preparation, settings) as prepared:
         progress(tally.report())
-        with _way(store, info, load, settings, catalogue.root, allow_files=True) as way:
+        with _way(store, info, load, settings, prepared, catalogue.root, allow_files=True) as way:
             batches = _read(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=retry_failed
             )
@@ -76,7 +79,7 @@ def ingest(
                 Step("prepare", way.before, settings.ingest.workers, settings.ingest.queue),
                 Step("embed", way.embed),
             ]
-            save = Save(store, ledger, run, info.fingerprint)
+            save = Save(store, ledger, run, info.fingerprint, prepared)
             flushed = time.monotonic()
             with closing(overlap(batches, steps, cancel=way.cancel)) as ready:
                 for batch in ready:
@@ -108,6 +111,7 @@ def ingest_items(
     *,
     source: str = API,
     allow_files: bool = False,
+    preparation: Preparation | None = None,
 ) -> list[ItemResult]:
     """Put items into the store through the same stages; one result each, in order.
 
@@ -116,9 +120,12 @@ def ingest_items(
     """
     check_fingerprint(store.info, info, "the store")
     given = [Entry.of(item, source, n) for n, item in enumerate(items, start=1)]
-    save = Save(store, ledger, 0, info.fingerprint)
     results: list[ItemResult] = []
-    with _way(store, info, load, settings, Path.cwd(), allow_files=allow_files) as way:
+    with (
+        _prepared(preparation, settings) as prepared,
+        _way(store, info, load, settings, prepared, Path.cwd(), allow_files=allow_files) as way,
+    ):
+        save = Save(store, ledger, 0, info.fingerprint, prepared)
         for batch in batched(claim_once(given), settings.ingest.batch):
             results += [ItemResult.of(entry) for entry in save(way.embed(way.before(batch)))]
     if any(result.status == "embedded" for result in results):
@@ -152,19 +159,30 @@ def _run(ledger: Ledger, store: Store, source: str, info: StoreInfo, tally: Tall
     ledger.finish(run, "complete", tally.counts())
 
 
+@contextmanager
+def _prepared(given: Preparation | None, settings: Settings) -> Iterator[Preparation]:
+    """The preparation that was given, which its owner closes, or the settings' own."""
+    if given is not None:
+        yield given
+        return
+    with closing(Preparation.of(settings)) as own:
+        yield own
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """The stages up to the vector, and how to end the fetches they may be waiting for."""
+    """The stages up to the vector, and how to end the answers they may be waiting for."""
 
     digest: Digest
     compare: Compare
     prepare: Prepare
+    refine: Refine
     embed: Embed
     cancel: Callable[[], None]
 
     def before(self, batch: Batch) -> Batch:
         """Everything ahead of embedding, which several threads do side by side."""
-        return self.prepare(self.compare(self.digest(batch)))
+        return self.refine(self.prepare(self.compare(self.digest(batch))))
 
 
 @contextmanager
@@ -173,6 +191,7 @@ def _way(
     info: StoreInfo,
     load: Callable[[], Embedder],
     settings: Settings,
+    preparation: Preparation,
     root: Path,
     *,
     allow_files: bool,
@@ -185,12 +204,19 @@ def _way(
     prepare = Prepare(
         source=photos,
         embedder=embedder,
+        preparation=preparation,
         max_pixels=settings.fetch.max_pixels,
         fetching=fetching,
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
     )
+    compare = Compare(store, info.fingerprint, preparation)
+
+    def cancel() -> None:
+        fetcher.close()
+        preparation.close()
+
     try:
-        yield _Way(Digest(photos), Compare(store, info.fingerprint), prepare, Embed(embedder), fetcher.close)
+        yield _Way(Digest(photos), compare, prepare, Refine(preparation), Embed(embedder), cancel)
     finally:
         fetcher.close()
         fetching.shutdown(cancel_futures=True)

@@ -1,6 +1,6 @@
 """What happens to a batch on its way into the store: plain callables, batch in, batch out.
 
-    Claim → Digest → Compare → Prepare → Embed → Save
+    Claim → Digest → Compare → Prepare → Refine → Embed → Save
 
 Laws (tests/ingestion/test_stages.py):
 - a stage answers with as many entries as it was given, in their order;
@@ -12,23 +12,32 @@ Laws (tests/ingestion/test_stages.py):
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
+from engine.duplicates import photo_hash
 from engine.embedder import Embedder
 from engine.errors import FingerprintMismatch
+from engine.grounding.rule import choose, cut
 from engine.item import Item
+from engine.refinement.agreement import settle
+from engine.refinement.refined import Refined
 from engine.space import Floats
 from engine.store.store import Point, Store, StoreInfo
-from ingestion.entry import Batch, Entry
+from ingestion.entry import Batch, Entry, Found
 from ingestion.errors import PhotoError
 from ingestion.ledger import Ledger, judge
 from ingestion.photos import PhotoSource, decode, is_url
+from ingestion.preparation import Preparation
+
+TOGETHER = 16
+"""Decoded photos a grounder is shown at once: enough for its batches, little enough for memory."""
 
 
 class Stage(Protocol):
@@ -75,22 +84,30 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Entries whose content the store holds already, embedded by the same encoder, are unchanged."""
+    """Entries whose content the store holds already, made into a vector in the same way, are unchanged."""
 
     store: Store
     fingerprint: str
+    preparation: Preparation
 
     def __call__(self, batch: Batch) -> Batch:
         """One look-up for the batch."""
         pending = [entry.id for entry in batch if entry.pending]
         stored = self.store.retrieve(pending, fields=("provenance",)) if pending else {}
-        known = {item_id: _made_from(record.payload) for item_id, record in stored.items()}
         return [
             replace(entry, outcome="unchanged", item=None)
-            if entry.pending and known.get(entry.id) == (entry.content_hash, self.fingerprint)
+            if entry.pending and entry.id in stored and self._is_of(stored[entry.id].payload, entry)
             else entry
             for entry in batch
         ]
+
+    def _is_of(self, payload: Mapping[str, Any], entry: Entry) -> bool:
+        made = payload.get("provenance") or {}
+        return (
+            made.get("content_hash") == entry.content_hash
+            and made.get("fingerprint") == self.fingerprint
+            and self.preparation.made(made)
+        )
 
 
 @dataclass(slots=True)
@@ -118,37 +135,94 @@ class LazyEmbedder:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Photos fetched, decoded and made ready for the encoder.
+    """Photos fetched, decoded, cropped to the product and made ready for the encoder.
 
-    URLs are fetched side by side in `fetching`; `decoding` bounds how many decoded photos there are
-    at once.
+    URLs are fetched side by side in `fetching`; `decoding` bounds how many batches hold decoded photos
+    at once. A grounder looks at `TOGETHER` of them at a time.
     """
 
     source: PhotoSource
     embedder: LazyEmbedder
+    preparation: Preparation
     max_pixels: int
     fetching: Executor
     decoding: threading.Semaphore
 
     def __call__(self, batch: Batch) -> Batch:
         """Every pending entry that has a photo, with the photo prepared."""
-        remote = [i for i, entry in enumerate(batch) if entry.pending and is_url(_image(entry))]
-        arrived = dict(zip(remote, self.fetching.map(self._one, [batch[i] for i in remote]), strict=True))
-        return [arrived.get(i) or self._one(entry) for i, entry in enumerate(batch)]
-
-    def _one(self, entry: Entry) -> Entry:
-        image = _image(entry)
-        if not entry.pending or not image:
-            return entry
-        try:
-            data = self.source.read(image)
+        done = list(batch)
+        rows = [i for i, entry in enumerate(batch) if entry.pending and _image(entry)]
+        arriving = self.fetching.map(self._read, [batch[i] for i in rows if is_url(_image(batch[i]))])
+        step = TOGETHER if self.preparation.grounder else 1
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            read = [next(arriving) if is_url(_image(batch[i])) else self._read(batch[i]) for i in part]
             with self.decoding:
-                photo = self.embedder.get().prepare(decode(data, max_pixels=self.max_pixels))
+                for i, entry in zip(part, self._looked_at(read), strict=True):
+                    done[i] = entry
+        return done
+
+    def _read(self, entry: Entry) -> Entry:
+        try:
+            return replace(entry, data=self.source.read(_image(entry)))
         except PhotoError as error:
             return entry.failed("photo", str(error))
-        if isinstance(image, bytes) and entry.item:  # its hash is taken; let go of the bytes
-            entry = replace(entry, item=replace(entry.item, image=None))
-        return replace(entry, photo=photo)
+
+    def _looked_at(self, entries: Batch) -> Batch:
+        """The entries with their photos cropped and prepared; decoded photos end here."""
+        decoded = [self._decoded(entry) for entry in entries]
+        located = self._located([entry for entry, _ in decoded], [photo for _, photo in decoded])
+        return [self._ready(entry, photo) for entry, (_, photo) in zip(located, decoded, strict=True)]
+
+    def _decoded(self, entry: Entry) -> tuple[Entry, Image.Image | None]:
+        if entry.data is None:
+            return entry, None
+        try:
+            return entry, decode(entry.data, max_pixels=self.max_pixels)
+        except PhotoError as error:
+            return entry.failed("photo", str(error)), None
+
+    def _located(self, entries: Batch, photos: Sequence[Image.Image | None]) -> Batch:
+        """The entries with what the grounder found in their photos."""
+        grounder = self.preparation.get_grounder() if any(photos) else None
+        if grounder is None:
+            return entries
+        seen = [row for row, photo in enumerate(photos) if photo is not None]
+        shown = [photo for photo in photos if photo is not None]
+        boxes = grounder.locate(shown, [_item(entries[row]).product_type for row in seen])
+        located = list(entries)
+        for row, photo, box in zip(seen, shown, boxes, strict=True):
+            crop = choose(box, photo.size, self.preparation.rule)
+            located[row] = replace(entries[row], found=Found(box, crop, photo.size))
+        return located
+
+    def _ready(self, entry: Entry, photo: Image.Image | None) -> Entry:
+        if photo is None or entry.item is None:
+            return entry
+        prepared = self.embedder.get().prepare(cut(photo, entry.found.crop if entry.found else None))
+        # its hash is taken; let go of the bytes
+        item = replace(entry.item, image=None) if isinstance(entry.item.image, bytes) else entry.item
+        data = entry.data if self.preparation.sees else None
+        return replace(entry, item=item, photo=prepared, photo_hash=photo_hash(photo), data=data)
+
+
+@dataclass(frozen=True, slots=True)
+class Refine:
+    """Texts made clean; which of them stay is settled when the photo's vector is known."""
+
+    preparation: Preparation
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Every pending entry with its refined text. `BudgetSpent` and `RefinementError` end the run."""
+        refiner = self.preparation.refiner
+        rows = [i for i, entry in enumerate(batch) if entry.pending]
+        if refiner is None or not rows:
+            return batch
+        texts = refiner.refine([_item(batch[i]) for i in rows], [batch[i].data for i in rows])
+        done = list(batch)
+        for i, text in zip(rows, texts, strict=True):
+            done[i] = replace(batch[i], refined=text, data=None)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +237,17 @@ class Embed:
         pending = [entry for entry in checked if entry.pending]
         if not pending:
             return checked
-        texts = [_item(entry).text for entry in pending]
-        vectors = self.embedder.get().embed_items([entry.photo for entry in pending], texts)
-        rows = iter(vectors)
-        return [_embedded(entry, next(rows)) if entry.pending else entry for entry in checked]
+        photos, items = [entry.photo for entry in pending], [_item(entry) for entry in pending]
+        raw, refined = [item.text for item in items], [entry.refined for entry in pending]
+        if None in refined:
+            vectors = self.embedder.get().embed_items(photos, raw)
+        else:
+            texts = [text for text in refined if text is not None]
+            vectors, kept = self.embedder.get().embed_refined(photos, raw, [text.text for text in texts])
+            settled = settle(items, texts, kept.tolist())
+            pending = [replace(entry, refined=text) for entry, text in zip(pending, settled, strict=True)]
+        done = iter([_embedded(entry, row) for entry, row in zip(pending, vectors, strict=True)])
+        return [next(done) if entry.pending else entry for entry in checked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +258,7 @@ class Save:
     ledger: Ledger
     run: int
     fingerprint: str
+    preparation: Preparation
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self, batch: Batch) -> Batch:
@@ -196,8 +278,12 @@ class Save:
         provenance = {
             "fingerprint": self.fingerprint,
             "content_hash": entry.content_hash,
-            "text": item.text,
+            "text": entry.refined.text if entry.refined is not None else item.text,
             "embedded_at": self.now().isoformat(timespec="seconds"),
+            **({"photo_hash": entry.photo_hash} if entry.photo_hash else {}),
+            **self.preparation.made_by,
+            **_seen(entry.found),
+            **_said(entry.refined),
         }
         payload = {**item.payload(), "provenance": provenance}
         return Point(entry.id, entry.vector, item.lexical_text, payload)
@@ -223,9 +309,23 @@ def _told_by(entry: Entry) -> str:
     return entry.content_hash or f"failed: {entry.failure and entry.failure.reason}"
 
 
-def _made_from(payload: Mapping[str, Any]) -> tuple[Any, Any]:
-    provenance = payload.get("provenance") or {}
-    return provenance.get("content_hash"), provenance.get("fingerprint")
+def _seen(found: Found | None) -> dict[str, Any]:
+    """Provenance of the crop: what was cut out, and what the grounder saw even if it was not trusted."""
+    if found is None or found.detection is None:
+        return {}
+    box = [round(edge, 2) for edge in found.detection.box]
+    seen: dict[str, Any] = {
+        "photo_size": list(found.size), "detected": box, "detected_score": round(found.detection.score, 4),
+    }  # fmt: skip
+    return seen | ({"crop": list(found.crop.box)} if found.crop is not None else {})
+
+
+def _said(refined: Refined | None) -> dict[str, Any]:
+    """Provenance of the text: who wrote it, in which version, and why not who should have."""
+    if refined is None:
+        return {}
+    said: dict[str, Any] = {"refiner": refined.version, "text_by": refined.by}
+    return said | ({"text_note": refined.fallback} if refined.fallback else {})
 
 
 def _embeddable(entry: Entry) -> Entry:

@@ -17,10 +17,12 @@ COMMANDS = {
     "search": ("service.commands.query", "search"),
     "serve": ("service.commands.serve", "serve"),
     "draw": ("service.commands.draw", "draw"),
+    "compose": ("service.commands.compose", "compose"),
     "reindex": ("service.commands.reindex", "reindex"),
     "promote": ("service.commands.reindex", "promote_command"),
     "doctor": ("service.commands.doctor", "doctor"),
     "train": ("service.commands.train", "train"),
+    "train-grounder": ("service.commands.train_grounder", "train_grounder"),
     "evaluate": ("service.commands.evaluate", "app"),
 }
 """Command to the module and name that hold it."""

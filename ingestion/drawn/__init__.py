@@ -4,6 +4,7 @@ from ingestion.drawn.catalogue import (
     DrawnProduct,
     draw_catalogue,
     draw_product,
+    messy_title,
     write_catalogue,
     write_products,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "DrawnProduct",
     "draw_catalogue",
     "draw_product",
+    "messy_title",
     "write_catalogue",
     "write_products",
 ]

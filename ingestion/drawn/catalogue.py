@@ -177,8 +177,8 @@ def messy_title(clean: str, type_words: str, dice: Dice) -> str:
         elif mess == 3:
             words = [*words, *words[-3:], words[0]]
         elif mess == 4:
-            left_out = set(type_words.upper().split())
-            words = [word for word in words if word.upper() not in left_out]
+            left_out = {word.removesuffix("S") for word in type_words.upper().split()}
+            words = [word for word in words if word.upper().removesuffix("S") not in left_out]
         else:
             code = f"{dice.pick('ABKMXZ')}{dice.pick('CDLRTV')}-{1000 + int(dice.between(0, 9000))}"
             words.insert(

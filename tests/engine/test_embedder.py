@@ -50,3 +50,27 @@ def test_another_text_encoder_is_another_fingerprint(tiny_clip, sentence):
 def test_a_text_encoder_that_is_not_there_is_refused(tiny_clip):
     with pytest.raises(EncoderError, match="no-such-encoder"):
         describe(str(tiny_clip), "/no-such-encoder")
+
+
+@pytest.fixture(scope="module")
+def embedder(tiny_clip):
+    return load_embedder(Settings.load(clip=str(tiny_clip), device="cpu"))
+
+
+def test_of_two_texts_the_one_that_fits_the_photo_is_embedded(embedder):
+    photo = embedder.prepare(Image.new("RGB", (60, 80), (200, 30, 30)))
+    texts = ["red shirt", "blue sofa"]
+    alone = embedder.embed_items([photo, photo], texts)
+    seen, said = (alone[:, part] for part in embedder.info.space.slices().values())
+    fits = int(np.argmax((seen * said).sum(axis=1)))
+    vectors, kept = embedder.embed_refined([photo, photo], [texts[fits]] * 2, [texts[1 - fits], texts[fits]])
+    assert kept.tolist() == [False, True]
+    np.testing.assert_allclose(vectors, alone[[fits, fits]], atol=1e-6)
+    _, kept = embedder.embed_refined([photo], [texts[1 - fits]], [texts[fits]])
+    assert kept.tolist() == [True]
+
+
+def test_without_a_photo_or_a_raw_text_the_refined_one_stays(embedder):
+    photo = embedder.prepare(Image.new("RGB", (60, 80), "white"))
+    _, kept = embedder.embed_refined([None, photo], ["red shirt", ""], ["blue sofa", "blue sofa"])
+    assert kept.tolist() == [True, True]

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from engine.embedder import Embedder
@@ -48,6 +49,14 @@ class FakeEmbedder:
         images = np.stack([direction(b"" if photo is None else photo.tobytes()) for photo in photos])
         words = np.stack([direction(text.encode()) for text in texts])
         return self.info.space.item_vectors({"image": images, "text": words}, len(texts))
+
+    def embed_refined(
+        self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """A text the photo does not agree with says so itself."""
+        kept = np.array(["disagrees" not in text for text in refined])
+        texts = [new if stays else old for old, new, stays in zip(raw, refined, kept, strict=True)]
+        return self.embed_items(photos, texts), kept
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
         raise NotImplementedError

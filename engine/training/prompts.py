@@ -1,0 +1,82 @@
+"""Phrases as Grounding DINO reads them: a small vocabulary of word pieces, and where each phrase stands.
+
+Grounding DINO's code knows four tokens by their number: [CLS], [SEP], "." and "?" end a phrase and
+bound what its words attend to. A vocabulary of our own has to put them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import WordPiece
+from tokenizers.trainers import WordPieceTrainer
+from torch import Tensor
+from transformers import BertTokenizer
+
+SPECIAL = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
+"""Where Grounding DINO's code expects these tokens; the words go around them."""
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789&'-/"
+PIECES_PER_PHRASE = 8
+
+
+class Prompts:
+    """Photos and phrases to what the model takes, the way transformers' processor does at inference."""
+
+    def __init__(self, tokenizer: BertTokenizer, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.tokenizer = tokenizer
+        self._mean = torch.tensor(mean).view(1, 3, 1, 1)
+        self._std = torch.tensor(std).view(1, 3, 1, 1)
+        self._known: dict[str, list[int]] = {}
+
+    def normalise(self, photos: Tensor) -> Tensor:
+        """Photos `(n, 3, h, w)` in [0, 1]."""
+        return (photos - self._mean.to(photos.device)) / self._std.to(photos.device)
+
+    def tokens(self, prompts: Sequence[Sequence[str]]) -> tuple[dict[str, Tensor], list[list[slice]]]:
+        """`input_ids` and `attention_mask` of prompts, and where each of their phrases stands."""
+        rows, spans = [], []
+        for phrases in prompts:
+            row, places = [SPECIAL["[CLS]"]], []
+            for phrase in phrases:
+                pieces = self._pieces(phrase)
+                places.append(slice(len(row), len(row) + len(pieces)))
+                row += [*pieces, SPECIAL["."]]
+            rows.append([*row, SPECIAL["[SEP]"]])
+            spans.append(places)
+        longest = max(len(row) for row in rows)
+        ids = torch.zeros(len(rows), longest, dtype=torch.long)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = torch.tensor(row)
+        mask = torch.zeros_like(ids)
+        for number, row in enumerate(rows):
+            mask[number, : len(row)] = 1
+        return {"input_ids": ids, "attention_mask": mask}, spans
+
+    def _pieces(self, phrase: str) -> list[int]:
+        if phrase not in self._known:
+            ids = self.tokenizer(phrase, add_special_tokens=False)["input_ids"]
+            self._known[phrase] = list(ids)[:PIECES_PER_PHRASE] or [SPECIAL["[UNK]"]]
+        return self._known[phrase]
+
+
+def learn_vocabulary(phrases: Iterable[str], size: int) -> dict[str, int]:
+    """Word pieces of the phrases, with the special tokens at the ids Grounding DINO's code expects."""
+    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))  # noqa: S106 - not a password
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = WordPieceTrainer(
+        vocab_size=size - len(SPECIAL), show_progress=False, special_tokens=[],
+        initial_alphabet=list(LETTERS), min_frequency=1,
+    )  # fmt: skip
+    tokenizer.train_from_iterator(phrases, trainer)
+    learned = tokenizer.get_vocab()
+    pieces = [piece for piece in sorted(learned, key=learned.__getitem__) if piece not in SPECIAL]
+    taken = set(SPECIAL.values())
+    free = (number for number in range(size * 2) if number not in taken)
+    vocabulary = dict(SPECIAL) | {piece: next(free) for piece in pieces}
+    top = max(vocabulary.values())
+    used = set(vocabulary.values())
+    vocabulary |= {f"[unused{number}]": number for number in range(top) if number not in used}
+    return dict(sorted(vocabulary.items(), key=lambda pair: pair[1]))

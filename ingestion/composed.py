@@ -1,0 +1,199 @@
+"""A harder copy of a catalogue, with the truth beside it: what grounding and refinement are judged on.
+
+- `clutter`: each product is cut from its packshot and set among three others, of other types, on a
+  busy background of 224 by 224 pixels; its longer side takes 60 to 120 of them.
+- `spoil`: each title is spoiled as a careless seller would: slogans, repeated words, capitals, size
+  codes of nothing, the type left out.
+
+Laws (tested in tests/ingestion/test_composed.py):
+- ids stay as they are, so the items a training run keeps back stay kept back;
+- an item's scene and title depend on the seed, its id and the pool alone;
+- products of the kept-back items are never set into scenes of the others, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from engine.item import Item
+from engine.settings import Settings
+from engine.training.composites import Pixels, backdrop, compose, cut_out
+from engine.training.pairs import is_validation
+from engine.training.recipe import VALIDATION_SHARE
+from ingestion.catalogue import open_catalogue
+from ingestion.drawn import messy_title
+from ingestion.drawn.dice import Dice
+from ingestion.errors import CatalogueError, PhotoError
+from ingestion.fetch import Fetcher
+from ingestion.guesses import map_columns
+from ingestion.photos import PhotoSource, decode
+
+Split = Literal["all", "training", "validation"]
+
+SIDE = 224
+LONGER_SIDE = (60, 120)
+OTHERS = 3
+POOL = 2000
+"""Cut-outs kept in memory to set around the others."""
+TRIES = 200
+"""Draws from the pool for one scene; a shop of few types has scenes of fewer products."""
+SHARD = 2000
+"""Rows of one Parquet file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What was written: `written` items into the folder at `catalogue`, `left_out` had no packshot."""
+
+    catalogue: Path
+    truth: Path
+    written: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    item: Item
+    photo: bytes
+    product: Pixels | None
+
+
+def compose_catalogue(
+    source: str | Path,
+    folder: Path,
+    settings: Settings,
+    *,
+    mapping: Sequence[str] = (),
+    split: Split = "all",
+    limit: int | None = None,
+    clutter: bool = True,
+    spoil: bool = False,
+    seed: int = 7,
+) -> Composed:
+    """Write the harder copy of `source` to `folder`: `catalogue/*.parquet` and `truth.jsonl`.
+
+    A line of the truth has an item's `id`, `box` (x0, y0, x1, y1 in pixels; only with `clutter`),
+    `scene` and `clean_title`. Errors: `CatalogueError` where no item has a usable photo.
+    """
+    where = folder / "catalogue"
+    where.mkdir(parents=True, exist_ok=True)
+    for old in where.glob("*.parquet"):
+        old.unlink()
+    pool = _pool(source, settings, mapping, split) if clutter else []
+    written = left_out = 0
+    rows: list[dict[str, Any]] = []
+    with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
+        for cut in _cuts(source, settings, mapping, split, needed=clutter):
+            if cut is None or (clutter and cut.product is None):
+                left_out += 1
+                continue
+            rows.append(_row(cut, pool, truth, seed, spoil=spoil))
+            written += 1
+            if len(rows) == SHARD:
+                _write(rows, where, written)
+                rows = []
+            if written == limit:
+                break
+    if rows:
+        _write(rows, where, written)
+    if not written:
+        raise CatalogueError(f"no item of {source} has a photo on a plain background and a title")
+    return Composed(where, folder / "truth.jsonl", written, left_out)
+
+
+def _row(cut: _Cut, pool: Sequence[_Cut], truth: TextIO, seed: int, *, spoil: bool) -> dict[str, Any]:
+    item, photo = cut.item, cut.photo
+    number = int.from_bytes(hashlib.sha256(item.id.encode()).digest()[:6])
+    known: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
+    if pool and cut.product is not None:
+        scene, box = _scene(cut.product, item, pool, np.random.default_rng([seed, number]))
+        photo, known["box"], known["scene"] = scene, box, "cluttered"
+    if spoil:
+        item = replace(item, title=messy_title(item.title, item.product_type, Dice(seed, number)))
+    truth.write(json.dumps(known, ensure_ascii=False) + "\n")
+    shown = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
+    return {**shown, "image": photo}
+
+
+def _scene(
+    product: Pixels, item: Item, pool: Sequence[_Cut], rng: np.random.Generator
+) -> tuple[bytes, list[float]]:
+    around = [product]
+    taken = {item.product_type}
+    for _ in range(TRIES):
+        other = pool[int(rng.integers(len(pool)))]
+        if other.product is None or other.item.product_type in taken:
+            continue
+        taken.add(other.item.product_type)
+        around.append(other.product)
+        if len(around) > OTHERS:
+            break
+    texture = [cut.product[..., :3] for cut in pool[:200] if cut.product is not None]
+    scene = compose(around, backdrop(SIDE, rng, texture), rng.uniform(*LONGER_SIDE, len(around)), rng)
+    photo = BytesIO()
+    Image.fromarray(scene.photo).save(photo, "JPEG", quality=90)
+    return photo.getvalue(), [float(edge) for edge in scene.boxes[0]]
+
+
+def _pool(source: str | Path, settings: Settings, mapping: Sequence[str], split: Split) -> list[_Cut]:
+    """Cut-outs from all over the catalogue: a reservoir sample, the same for the same catalogue."""
+    rng = np.random.default_rng(0)
+    pool: list[_Cut] = []
+    usable = (cut for cut in _cuts(source, settings, mapping, split, needed=False) if cut is not None)
+    for seen, cut in enumerate(usable):
+        place = seen if seen < POOL else int(rng.integers(seen + 1))
+        if place < POOL:
+            pool[place : place + 1] = [cut]
+    found = [_with_product(cut, settings.fetch.max_pixels) for cut in pool]
+    return [cut for cut in found if cut.product is not None]
+
+
+def _with_product(cut: _Cut, max_pixels: int) -> _Cut:
+    try:
+        return replace(cut, product=cut_out(np.asarray(decode(cut.photo, max_pixels=max_pixels))))
+    except PhotoError:
+        return cut
+
+
+def _cuts(
+    source: str | Path, settings: Settings, mapping: Sequence[str], split: Split, *, needed: bool
+) -> Iterator[_Cut | None]:
+    """Items of the split with their photos, cut out where `needed`; None where there is no photo."""
+    catalogue = open_catalogue(source)
+    columns = map_columns(catalogue, mapping)
+    with closing(Fetcher(settings.fetch)) as fetcher:
+        photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
+        for entry in catalogue.entries(columns):
+            item = entry.item
+            if item is None or (split != "all" and (split == "validation") != _held(item.id)):
+                continue
+            if not item.image or not item.title.strip():
+                yield None
+                continue
+            try:
+                data = photos.read(item.image)
+                pixels = np.asarray(decode(data, max_pixels=settings.fetch.max_pixels)) if needed else None
+            except PhotoError:
+                yield None
+                continue
+            yield _Cut(item, data, None if pixels is None else cut_out(pixels))
+
+
+def _held(item_id: str) -> bool:
+    return is_validation(item_id, VALIDATION_SHARE)
+
+
+def _write(rows: list[dict[str, Any]], folder: Path, written: int) -> None:
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    frame.write_parquet(folder / f"items-{(written - 1) // SHARD:04d}.parquet")

@@ -1,0 +1,47 @@
+"""`vlclip compose`: a harder copy of a catalogue, with the truth beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.settings import Settings
+from ingestion.composed import Split, compose_catalogue
+from service.terminal import Json, err, out, print_json, says_what_went_wrong
+
+
+@says_what_went_wrong
+def compose(
+    source: Annotated[str, typer.Argument(help="The catalogue to make harder, with photos on plain ground.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write catalogue/ and truth.jsonl.")],
+    *,
+    clutter: Annotated[
+        bool, typer.Option(help="Set each product among three others on a busy background.")
+    ] = True,
+    spoil: Annotated[
+        bool, typer.Option(help="Spoil titles: slogans, repetition, codes, the type left out.")
+    ] = False,
+    split: Annotated[
+        Split, typer.Option(help="Only the ids that training keeps back, or only the others.")
+    ] = "all",
+    limit: Annotated[int | None, typer.Option(help="How many items to write.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes other scenes.", min=0)] = 7,
+    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a harder copy of a catalogue: cluttered photos with known boxes, spoiled titles."""
+    done = compose_catalogue(
+        source, folder, Settings.load(),
+        mapping=map or [], split=split, limit=limit, clutter=clutter, spoil=spoil, seed=seed,
+    )  # fmt: skip
+    if json:
+        print_json({
+            "catalogue": str(done.catalogue), "truth": str(done.truth),
+            "written": done.written, "left_out": done.left_out,
+        })  # fmt: skip
+        return
+    if done.left_out:
+        err.print(f"{done.left_out:,} items without a photo on a plain background, or a title, are left out")
+    out.print(f"{done.written:,} products in {done.catalogue}, what is true of them in {done.truth}")

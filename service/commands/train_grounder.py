@@ -1,0 +1,63 @@
+"""`vlclip train-grounder`: packshots and a recipe in, a small Grounding DINO out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.clip import pick_device
+from engine.settings import Settings
+from engine.training import grounding
+from engine.training.grounding_recipe import read_grounding_recipe
+from service.grounding_set import read_material
+from service.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+
+
+@says_what_went_wrong
+def train_grounder(
+    recipe: Annotated[Path, typer.Argument(help="JSON recipe; see docs/train.md.")],
+    catalogue: Annotated[list[str], typer.Argument(help="Catalogues with packshots, or drawn ones.")],
+    *,
+    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run goes on there.")] = Path(
+        "runs/grounder"
+    ),
+    output: Annotated[Path | None, typer.Option(help="Also write the finished model here.")] = None,
+    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Train a small Grounding DINO on scenes composed of a catalogue's own packshots."""
+    plan = read_grounding_recipe(recipe)
+    settings = Settings.load(device=device)
+    material, held = read_material(catalogue, map or [], settings)
+    err.print(
+        f"{len(material.products):,} products cut out, {len(material.scenes):,} scenes with boxes, "
+        f"{len(held):,} scenes kept back"
+    )
+    grounding.start_grounder(run, plan, material.phrases)
+    job = grounding.GroundingRun(run, plan, pick_device(settings.device))
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
+        TimeRemainingColumn(), console=err,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("training", total=plan.steps)
+
+        def report(figures: dict[str, float]) -> None:
+            if "saved" in figures:
+                told = [name for name in ("loss", "iou", "right") if name in figures]
+                shown = "  ".join(f"{name} {figures[name]:.3f}" for name in told)
+                bar.console.print(f"step {figures['step']:.0f}  {shown}")
+            else:
+                bar.update(task, completed=figures["step"], description=f"loss {figures['loss']:.2f}")
+
+        figures = grounding.train_grounder(job, material, held, report)
+    if output is not None:
+        grounding.export_grounder(run, output)
+    if json:
+        print_json({"history": job.history, **figures})
+    else:
+        out.print(f"done; the run is in {run}" + (f", the model in {output}" if output else ""))

@@ -1,0 +1,112 @@
+"""Catalogues as material for a grounder: packshots cut out, scenes with their boxes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.errors import TrainingError
+from engine.item import Item
+from engine.settings import Settings
+from engine.training.composites import cut_out
+from engine.training.grounding import LONG_SIDE, SHORT_SIDE, Material
+from engine.training.pairs import is_validation
+from engine.training.recipe import VALIDATION_SHARE
+from engine.training.scenes import Labelled, Product, Prompted, held_out, names_of
+from ingestion.catalogue import open_catalogue
+from ingestion.errors import PhotoError
+from ingestion.fetch import Fetcher
+from ingestion.guesses import map_columns
+from ingestion.photos import PhotoSource, decode
+from service.terminal import err
+
+TRUTH = "truth.jsonl"
+FAMILY = "sub_category"
+"""Attribute that names a wider kind than the product type, where a catalogue has one."""
+TEXTURES = 2000
+HELD = 400
+
+
+def read_material(
+    sources: Sequence[str], mapping: Sequence[str], settings: Settings
+) -> tuple[Material, list[Prompted]]:
+    """What there is to learn from, and scenes of the products that are kept back.
+
+    A catalogue with a `truth.jsonl` beside it, as `vlclip draw` and `vlclip compose` write, gives
+    whole scenes with their boxes; any other gives its packshots, cut from their plain background.
+    Errors: `TrainingError` where fewer than two product types are left.
+    """
+    products: list[Product] = []
+    kept_back: list[Product] = []
+    scenes: list[Labelled] = []
+    left_out = 0
+    for source in sources:
+        boxes = _truth(Path(source))
+        for item, photo in _photos(source, mapping, settings):
+            names = names_of(item.product_type, str(item.attributes.get(FAMILY, "")))
+            held = is_validation(item.id, VALIDATION_SHARE)
+            cut = None if item.id in boxes else cut_out(np.asarray(photo))
+            if item.id in boxes and not held:
+                scenes.append(_scene(photo, boxes[item.id], names))
+            elif cut is not None:
+                (kept_back if held else products).append(Product(cut, names))
+            elif item.id not in boxes:
+                left_out += 1
+    if left_out:
+        err.print(f"{left_out:,} photos without a product on a plain background are left out")
+    if len({product.names[0] for product in products}) < 2:
+        raise TrainingError(
+            "scenes need packshots of at least two product types; check that --map names the product_type"
+        )
+    material = Material(products, _textures(products), scenes)
+    types = {product.names[0] for product in kept_back}
+    held_scenes = held_out(kept_back, _textures(kept_back), HELD) if len(types) > 1 else []
+    return material, held_scenes
+
+
+def _photos(source: str, mapping: Sequence[str], settings: Settings) -> Iterator[tuple[Item, Image.Image]]:
+    """Every item that has a product type and a photo that can be had."""
+    catalogue = open_catalogue(source)
+    columns = map_columns(catalogue, mapping)
+    with closing(Fetcher(settings.fetch)) as fetcher:
+        photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
+        for entry in catalogue.entries(columns):
+            item = entry.item
+            if item is None or not item.image or not item.product_type.strip():
+                continue
+            try:
+                yield item, decode(photos.read(item.image), max_pixels=settings.fetch.max_pixels)
+            except PhotoError:
+                continue
+
+
+def _truth(source: Path) -> dict[str, tuple[float, ...]]:
+    """Boxes by id from the `truth.jsonl` beside a catalogue; empty where there is none."""
+    beside = [source / TRUTH, source.parent / TRUTH]
+    path = next((path for path in beside if path.is_file()), None)
+    if path is None:
+        return {}
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {row["id"]: tuple(float(edge) for edge in row["box"]) for row in rows if "box" in row}
+    except (ValueError, KeyError, TypeError):
+        raise TrainingError(f"{path} does not hold one JSON object with `id` and `box` a line") from None
+
+
+def _scene(photo: Image.Image, box: tuple[float, ...], names: tuple[str, ...]) -> Labelled:
+    """The photo at the size of training."""
+    scale = min(SHORT_SIDE / min(photo.size), LONG_SIDE / max(photo.size))
+    size = (max(32, round(photo.width * scale)), max(32, round(photo.height * scale)))
+    pixels = np.asarray(photo.resize(size, Image.Resampling.BILINEAR))
+    factors = np.array([size[0] / photo.width, size[1] / photo.height] * 2, dtype=np.float32)
+    return Labelled(pixels, np.array([box], dtype=np.float32) * factors, (names,))
+
+
+def _textures(products: Sequence[Product]) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    large = (one.cut[..., :3] for one in products[:TEXTURES] if min(one.cut.shape[:2]) >= 30)
+    return list(large)
