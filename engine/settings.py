@@ -94,6 +94,8 @@ class Search(_Section):
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
     max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
+    collapse: bool = Field(default=False, description="show one of results with near-duplicate photos")
+    collapse_distance: int = Field(8, ge=0, le=17, description="photos this close are near-duplicates")
 
 
 class Settings(BaseSettings):
