@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.embedder import Embedder
 from engine.space import Floats
 from engine.store.store import Record, Store
 from engine.training.retrieval import text_to_image
 from ranking.errors import EvaluationError
+from ranking.evaluation.neighbours import agreeing_share, chance_share, nearest_others
 
 CHUNK = 1000
 
@@ -68,24 +68,15 @@ def same_share(
     scale = np.concatenate(
         [np.full(segment.size, weights.get(segment.name, 1.0)) for segment in space.segments]
     ).astype(np.float32)
-    nearest = np.concatenate([_nearest(vectors, scale, start, k) for start in range(0, len(records), 512)])
+    nearest = nearest_others(vectors, k, scale)
     shares: dict[str, float] = {}
     for name in fields:
-        values = np.array([str(record.payload.get(name, "")) for record in records])
-        known = values != ""
-        if not known.any():
+        values = [str(record.payload.get(name, "")) for record in records]
+        if not any(values):
             raise EvaluationError(f"no item has a value for {name!r}")
-        shares[name] = float((values[nearest] == values[:, None])[known].mean())
-        _, counts = np.unique(values[known], return_counts=True)
-        shares[f"{name}_chance"] = float(((counts / known.sum()) ** 2).sum())
+        shares[name] = float(np.nanmean(agreeing_share(nearest, values)))
+        shares[f"{name}_chance"] = chance_share(values)
     return shares
-
-
-def _nearest(vectors: Floats, scale: Floats, start: int, k: int) -> NDArray[np.int64]:
-    scores = (vectors[start : start + 512] * scale) @ vectors.T
-    rows = np.arange(len(scores))
-    scores[rows, start + rows] = -np.inf
-    return np.argpartition(-scores, k, axis=1)[:, :k]
 
 
 def _need(vector: Floats | None) -> Floats:
