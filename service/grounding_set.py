@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from engine.errors import TrainingError
+from engine.grounding.grounder import Box
 from engine.item import Item
 from engine.settings import Settings
 from engine.training.composites import cut_out
@@ -24,8 +23,8 @@ from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
 from ingestion.photos import PhotoSource, decode
 from service.terminal import err
+from service.truth import read_truth, truth_beside
 
-TRUTH = "truth.jsonl"
 FAMILY = "sub_category"
 """Attribute that names a wider kind than the product type, where a catalogue has one."""
 TEXTURES = 2000
@@ -46,7 +45,7 @@ def read_material(
     scenes: list[Labelled] = []
     left_out = 0
     for source in sources:
-        boxes = _truth(Path(source))
+        boxes = _boxes(source)
         for item, photo in _photos(source, mapping, settings):
             names = names_of(item.product_type, str(item.attributes.get(FAMILY, "")))
             held = is_validation(item.id, VALIDATION_SHARE)
@@ -85,17 +84,11 @@ def _photos(source: str, mapping: Sequence[str], settings: Settings) -> Iterator
                 continue
 
 
-def _truth(source: Path) -> dict[str, tuple[float, ...]]:
-    """Boxes by id from the `truth.jsonl` beside a catalogue; empty where there is none."""
-    beside = [source / TRUTH, source.parent / TRUTH]
-    path = next((path for path in beside if path.is_file()), None)
-    if path is None:
-        return {}
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return {row["id"]: tuple(float(edge) for edge in row["box"]) for row in rows if "box" in row}
-    except (ValueError, KeyError, TypeError):
-        raise TrainingError(f"{path} does not hold one JSON object with `id` and `box` a line") from None
+def _boxes(source: str) -> dict[str, Box]:
+    """True boxes by id where the catalogue has a truth beside it; else none."""
+    path = truth_beside(source)
+    truth = {} if path is None else read_truth(path)
+    return {item_id: known.box for item_id, known in truth.items() if known.box is not None}
 
 
 def _scene(photo: Image.Image, box: tuple[float, ...], names: tuple[str, ...]) -> Labelled:

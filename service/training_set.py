@@ -64,7 +64,7 @@ def read_pairs(sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, s
         fetcher = open_.enter_context(closing(Fetcher(settings.fetch)))
         threads = open_.enter_context(ThreadPoolExecutor(settings.ingest.workers))
         for batch, source in _batches(sources, mapping, fetcher, settings):
-            found = threads.map(partial(_shown, source=source, settings=settings), batch)
+            found = threads.map(partial(shown_item, source=source, settings=settings), batch)
             shown = [item for item in found if item is not None]
             seen = _crops(shown, grounder, settings)
             rows += len(batch)
@@ -101,7 +101,8 @@ def _batches(
             yield batch, photos
 
 
-def _shown(entry: Entry, source: PhotoSource, settings: Settings) -> Shown | None:
+def shown_item(entry: Entry, source: PhotoSource, settings: Settings) -> Shown | None:
+    """The entry with its photo read and decoded; None where it has no title or no usable photo."""
     item = entry.item
     if item is None or item.image is None or not item.title.strip():
         return None
