@@ -8,6 +8,8 @@
         ├── FilterError         a filter names a field or operator that does not exist
         ├── EncoderError        a model cannot be found, loaded or run
         ├── TrainingError       a training configuration or checkpoint cannot be used
+        ├── RefinementError     texts cannot be refined with these settings
+        │   └── BudgetSpent         the token budget of this run is used up; run again to go on
         └── StoreError          the vector store
             ├── StoreNotFound       nothing has been ingested there yet
             ├── StoreLocked         another process holds the embedded store
@@ -69,6 +71,18 @@ class TrainingError(EngineError):
     """A training configuration or checkpoint cannot be used."""
 
     code = "training-error"
+
+
+class RefinementError(EngineError):
+    """Texts cannot be refined with these settings."""
+
+    code = "refinement-error"
+
+
+class BudgetSpent(RefinementError):
+    """The token budget of this run is used up; what is finished is cached, run again to go on."""
+
+    code = "budget-spent"
 
 
 class StoreError(EngineError):

@@ -98,6 +98,28 @@ class Search(_Section):
     collapse_distance: int = Field(8, ge=0, le=17, description="photos this close are near-duplicates")
 
 
+class Refinement(_Section):
+    """What the text segment says: the item's own words, a text from its fields, or a model's."""
+
+    mode: Literal["off", "fields", "llm"] = Field("off", description="who writes the texts that are embedded")
+    base_url: str = Field("", description="of an OpenAI-compatible endpoint: http://localhost:8000/v1")
+    api_key: SecretStr | None = Field(None, description="sent to the endpoint")
+    model: str = Field("", description="the endpoint's name for the model")
+    sees: bool = Field(default=False, description="the model takes photos; they are then sent to it")
+    rounds: int = Field(5, ge=1, le=5, description="most verdicts on one item's text")
+    temperature: float | None = Field(0.0, ge=0, le=2, description="of the sampling")
+    max_tokens: int = Field(300, ge=16, le=32_768, description="of one answer, a model's thoughts included")
+    concurrency: int = Field(4, ge=1, le=256, description="items asked about at a time")
+    requests_per_minute: int = Field(0, ge=0, description="most requests sent; 0 for no limit")
+    tokens_per_minute: int = Field(0, ge=0, description="most tokens used; 0 for no limit")
+    max_tokens_total: int = Field(
+        0, ge=0, description="of one run, which then stops and can be run again to go on; 0 for no limit"
+    )
+    timeout_s: float = Field(60.0, gt=0, description="for one whole answer, however it arrives")
+    attempts: int = Field(4, ge=1, le=10, description="for one answer, with growing waits between")
+    cache: str = Field("refined.sqlite", description="file of finished texts; empty for none")
+
+
 class Settings(BaseSettings):
     """All of it. `load()` is the way to build one."""
 
@@ -115,6 +137,7 @@ class Settings(BaseSettings):
     grounding: Grounding = Grounding()
     ingest: Ingest = Ingest()
     search: Search = Search()
+    refinement: Refinement = Refinement()
 
     @classmethod
     def settings_customise_sources(

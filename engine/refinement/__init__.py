@@ -1,0 +1,25 @@
+"""What the text segment says of an item: its fields in good order, or a language model's line, checked.
+
+How the parts meet: `load_refiner(settings.refinement)` gives a `Refiner` or None; its `refine(items,
+photos)` gives texts with what they cost; `keep_better` asks the photos, by CLIP, whether each is better
+than the item's own; `settle` puts the item's own text back where it is not; a `RefinementReport` counts.
+"""
+
+from engine.refinement.agreement import keep_better, settle
+from engine.refinement.checks import check_text
+from engine.refinement.fields import FieldRefiner
+from engine.refinement.refined import Refined, Refiner
+from engine.refinement.refiner import AgentRefiner, load_refiner
+from engine.refinement.report import RefinementReport
+
+__all__ = [
+    "AgentRefiner",
+    "FieldRefiner",
+    "Refined",
+    "RefinementReport",
+    "Refiner",
+    "check_text",
+    "keep_better",
+    "load_refiner",
+    "settle",
+]

@@ -1,0 +1,46 @@
+"""A refined text is kept only if it agrees with the photo at least as well as the raw text does.
+
+Laws (tests/engine/refinement/test_agreement.py):
+- a text equal to the raw one is kept; so is every text of an item without a photo or without a raw text;
+- what is not kept has the item's own text, and the version of the refiner that was overruled, so that
+  the next run does not ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.item import Item
+from engine.refinement.refined import Refined
+from engine.space import Floats
+
+ROUNDING = 1e-6
+"""Encoding the same text in another batch may differ by so much."""
+
+
+def keep_better(photos: Floats, raw: Floats, refined: Floats) -> NDArray[np.bool_]:
+    """`(n,)`: whether each refined text stays.
+
+    All are CLIP vectors `(n, d)` of unit length, or zeros where there is no photo or text.
+    """
+    agreement_raw, agreement_refined = (photos * raw).sum(axis=1), (photos * refined).sum(axis=1)
+    uncompared = ~photos.any(axis=1) | ~raw.any(axis=1)
+    kept: NDArray[np.bool_] = uncompared | (agreement_refined >= agreement_raw - ROUNDING)
+    return kept
+
+
+def settle(items: Sequence[Item], refined: Sequence[Refined], kept: Sequence[bool]) -> list[Refined]:
+    """The refined texts, with the item's own where one was not kept."""
+    return [
+        text if stays or text.by == "raw" else _overruled(item, text)
+        for item, text, stays in zip(items, refined, kept, strict=True)
+    ]
+
+
+def _overruled(item: Item, text: Refined) -> Refined:
+    reason = text.fallback or "agreement: the photo fits the item's own text better"
+    return replace(text, text=item.text, by="raw", fallback=reason, kept=False)

@@ -1,0 +1,85 @@
+"""What the agent made of an item, kept on disk, so that a run that stopped goes on where it was.
+
+The key holds everything the outcome depends on: what was sent of the item, the photo's digest, prompts,
+model and sampling. Refusals are kept too (asking again would cost the same and end the same); failures
+of the endpoint are not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import RefinementError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A text that passed every check, or why there is none; and what it cost."""
+
+    text: str
+    refusal: str
+    rounds: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS outcomes (
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, refusal TEXT NOT NULL, rounds INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class Cache:
+    """A SQLite file (WAL); safe to use from several threads and processes. None keeps it in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with self._errors():
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._sql = sqlite3.connect(
+                path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
+            )
+            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _SCHEMA):
+                self._sql.execute(statement)
+
+    def get(self, key: str) -> Outcome | None:
+        """The outcome under a key."""
+        with self._lock, self._errors():
+            row = self._sql.execute(
+                "SELECT text, refusal, rounds, prompt_tokens, completion_tokens FROM outcomes WHERE key = ?",
+                (key,),
+            ).fetchone()
+        return None if row is None else Outcome(*row)
+
+    def put(self, key: str, outcome: Outcome) -> None:
+        """Keep an outcome; the first of two under one key stays."""
+        row = (key, outcome.text, outcome.refusal, outcome.rounds)
+        with self._lock, self._errors():
+            self._sql.execute(
+                "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)",
+                (*row, outcome.prompt_tokens, outcome.completion_tokens),
+            )
+
+    def close(self) -> None:
+        """Let go of the file; safe to call twice."""
+        with self._lock:
+            self._sql.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise RefinementError(
+                f"the cache {self._path} of refined texts cannot be used ({error}); free its disk or name "
+                "another file with refinement.cache; a damaged one may be deleted"
+            ) from error

@@ -1,0 +1,82 @@
+"""What an item's fields say, under the names the rules use."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+
+from engine.item import Attribute, Item
+from engine.refinement.untrusted import plain, without_instructions
+from engine.refinement.words import vocabulary
+
+MOST_PARTS = 3
+MOST_WORDS = 4
+READ_CHARS = 200
+"""Of a value; a longer one is no fact but a text."""
+UNSAID_PATTERNS = ("plain", "solid")
+"""No shop writes them into a title."""
+
+
+_PATH = re.compile(r"\s*[>|]\s*|\s+\/\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Each is a word or a few, or "" where the fields say nothing usable."""
+
+    product_type: str = ""
+    brand: str = ""
+    colour: str = ""
+    material: str = ""
+    audience: str = ""
+    pattern: str = ""
+
+
+def facts(item: Item) -> Facts:
+    """The facts of an item: type (the last of a path), brand, and attributes by their usual names."""
+    pattern = _attribute(item, "pattern")
+    return Facts(
+        product_type=_usable(_PATH.split(item.product_type.rstrip(" >|/"))[-1][:READ_CHARS]),
+        brand=_usable(item.brand[:READ_CHARS]),
+        colour=_attribute(item, "colour"),
+        material=_attribute(item, "material"),
+        audience=_attribute(item, "audience", named=True),
+        pattern="" if pattern.casefold() in UNSAID_PATTERNS else pattern,
+    )
+
+
+def told(item: Item, *, description: bool = True) -> str:
+    """All the words of an item that can back a claim, instructions left out."""
+    parts = [item.title, item.product_type, item.brand, item.description if description else ""]
+    for name, value in item.attributes.items():
+        parts += [name.replace("_", " "), *map(str, value if isinstance(value, tuple) else (value,))]
+    return " \n".join(without_instructions(plain(part)) for part in parts if part)
+
+
+def _attribute(item: Item, fact: str, *, named: bool = False) -> str:
+    """The first attribute with a usable value; with `named`, a value with a word known for the fact."""
+    names = vocabulary().attributes[fact]
+    for name, value in item.attributes.items():
+        if re.sub(r"[\W_\d]", "", name.casefold()) not in names:
+            continue
+        words = _value(value)
+        if words and (not named or vocabulary().named(fact, words)):
+            return words
+    return ""
+
+
+def _value(value: Attribute) -> str:
+    """An attribute in words: at most three of its parts; numbers and truth values say nothing here."""
+    raw = value if isinstance(value, tuple) else (value,)
+    said = [text[:READ_CHARS] for text in raw if isinstance(text, str)]
+    said = [text for text in said if text.strip().casefold() not in vocabulary().nothing]
+    parts = [part for text in said for part in re.split(r"[,;/|]", text)]
+    words = [_usable(re.sub(r"\d+(?:\.\d+)? ?%", "", part)) for part in parts]
+    return " ".join(dict.fromkeys(filter(None, words))) if len(words) <= MOST_PARTS else ""
+
+
+def _usable(text: str) -> str:
+    words = without_instructions(plain(html.unescape(text))).strip(" .,-_")
+    known = words.casefold() not in vocabulary().nothing and any(map(str.isalpha, words))
+    return words if known and len(words.split()) <= MOST_WORDS else ""

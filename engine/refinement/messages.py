@@ -1,0 +1,82 @@
+"""What a role is told about an item: its prompt, the data as data, and the photo for models that see.
+
+Sent of an item: type, title, description, brand and attributes, each cut to a length. Never its id,
+price, popularity, availability or the photo's address.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image, ImageOps
+
+from engine.item import Item
+from engine.refinement.prompt import Prompt
+from engine.refinement.untrusted import data_block, plain, without_instructions
+
+Message = dict[str, Any]
+
+TITLE_CHARS, DESCRIPTION_CHARS, VALUE_CHARS = 300, 1500, 100
+MOST_ATTRIBUTES = 20
+PHOTO_SIDE = 512
+PHOTO_PIXELS = 50_000_000
+
+
+def product_data(item: Item) -> dict[str, object]:
+    """The item's fields as they are sent: cleaned of what cannot be seen and of instructions."""
+    fields = {
+        "product_type": _cut(item.product_type, VALUE_CHARS),
+        "brand": _cut(item.brand, VALUE_CHARS),
+        "title": _cut(item.title, TITLE_CHARS),
+        "description": _cut(item.description, DESCRIPTION_CHARS),
+    }
+    told: dict[str, object] = {name: text for name, text in fields.items() if text}
+    attributes = {
+        _cut(name, VALUE_CHARS): _cut(", ".join(map(str, value)), VALUE_CHARS)
+        if isinstance(value, tuple)
+        else _cut(str(value), VALUE_CHARS)
+        for name, value in list(item.attributes.items())[:MOST_ATTRIBUTES]
+    }
+    return told | ({"attributes": attributes} if attributes else {})
+
+
+def messages(
+    prompt: Prompt, blocks: Mapping[str, Mapping[str, object] | str], photo: str | None
+) -> list[Message]:
+    """The chat of one request: the role's prompt, then the blocks in order, then the photo."""
+    text = "\n\n".join(data_block(name, data) for name, data in blocks.items())
+    content: str | list[Message] = text
+    if photo is not None:
+        content = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": photo}}]
+    return [{"role": "system", "content": prompt.text}, {"role": "user", "content": content}]
+
+
+def photo_url(photo: bytes | None) -> str | None:
+    """The photo as a `data:` URL: a JPEG of at most 512 pixels a side, without its metadata.
+
+    None where there is no photo or none that can be read; the model is then told of none.
+    """
+    if photo is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(photo)) as opened:
+                if opened.width * opened.height > PHOTO_PIXELS:
+                    return None
+                opened.draft("RGB", (PHOTO_SIDE, PHOTO_SIDE))
+                shown = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None
+    shown.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+    small = io.BytesIO()
+    shown.save(small, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode()
+
+
+def _cut(text: str, chars: int) -> str:
+    return without_instructions(plain(text[: 4 * chars]))[:chars]

@@ -1,0 +1,192 @@
+"""Refiners as settings name them, and the one that asks a language model.
+
+Laws (tests/engine/refinement/test_refiner.py):
+- every item gets a text, or `refine` raises: an endpoint that fails costs quality, never an item;
+- a run that stopped at its budget and goes on gives the texts of one that never stopped;
+- what the endpoint was asked once is not asked again while the cache has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from engine.errors import BudgetSpent, RefinementError, SettingsError
+from engine.item import Item
+from engine.refinement.agent import Agent, Cost, TextRefused
+from engine.refinement.cache import Cache, Outcome
+from engine.refinement.endpoint import Endpoint
+from engine.refinement.fields import FieldRefiner
+from engine.refinement.messages import photo_url, product_data
+from engine.refinement.prompt import prompts
+from engine.refinement.refined import Refined, Refiner
+from engine.refinement.reply import EndpointFailure
+from engine.settings import Refinement
+
+CHECKS = 1
+"""Counted up by hand with any change of checks, messages or agent that changes texts."""
+
+T = TypeVar("T")
+
+
+def load_refiner(settings: Refinement) -> Refiner | None:
+    """The refiner these settings name; None where refinement is off.
+
+    Errors: `SettingsError` where mode is llm and no endpoint or model is named, `RefinementError`
+    where the packages for it are missing or the cache cannot be used.
+    """
+    if settings.mode == "off":
+        return None
+    return FieldRefiner() if settings.mode == "fields" else AgentRefiner(settings)
+
+
+class AgentRefiner:
+    """The agent over one endpoint, with the field refiner for items it fails on.
+
+    An item whose text failed the checks has its fields' text under this refiner's version: that is
+    settled. One for which the endpoint failed has it under the field refiner's version, so that the
+    next run, which finds another version than its own, asks again.
+    """
+
+    def __init__(self, settings: Refinement) -> None:
+        for name in ("base_url", "model"):
+            if not getattr(settings, name):
+                raise SettingsError(f"refinement.mode is llm but refinement.{name} is empty; name it")
+        self._settings = settings
+        self._endpoint = Endpoint(settings)
+        self._agent = Agent(self._endpoint.ask, prompts(), settings.rounds)
+        self._fields = FieldRefiner()
+        self._cache = Cache(Path(settings.cache)) if settings.cache else None
+        self._sampling = self._sampling_key()
+        self._one_batch = threading.Lock()
+        self._closed = threading.Event()
+        self._batch: tuple[asyncio.AbstractEventLoop, asyncio.Task[list[Refined]]] | None = None
+        self.tokens_spent = 0
+
+    @property
+    def version(self) -> str:
+        """Of prompts, model, sampling, checks, and the field refiner behind them."""
+        return f"llm-{hashlib.sha256(f'{self._sampling}{self._fields.version}'.encode()).hexdigest()[:10]}"
+
+    def refine(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:
+        """One text per item, in order; `concurrency` items are asked about at a time.
+
+        Errors: `BudgetSpent` once `max_tokens_total` is used up and an item is left that the cache does
+        not know. Items begun by then are finished and cached; the budget may be passed by their cost.
+        `RefinementError` where the endpoint refuses the key or the model, or after `close`.
+        """
+        with self._one_batch:
+            return _run(self._batch_of(items, photos))
+
+    def close(self) -> None:
+        """Close the cache; a `refine` under way in another thread ends with a `RefinementError`."""
+        self._closed.set()
+        if (batch := self._batch) is not None:
+            loop, task = batch
+            with suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+        with self._one_batch:
+            if self._cache is not None:
+                self._cache.close()
+
+    async def _batch_of(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:
+        task = asyncio.ensure_future(self._refine_all(items, photos))
+        self._batch = asyncio.get_running_loop(), task
+        if self._closed.is_set():
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._closed.is_set():
+                raise RefinementError("refining was stopped; run again to go on") from None
+            raise
+        finally:
+            self._batch = None
+
+    async def _refine_all(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:
+        places = asyncio.Semaphore(self._settings.concurrency)
+        stops: list[RefinementError] = []
+
+        async def one(item: Item, photo: bytes | None) -> Refined | None:
+            async with places:
+                if stops:
+                    return None
+                try:
+                    return await self._refined(item, photo if self._settings.sees else None)
+                except RefinementError as error:  # items under way finish first: what they cost is not lost
+                    stops.append(error)
+                    return None
+
+        async with self._endpoint.connected():
+            done = await asyncio.gather(*(one(*pair) for pair in zip(items, photos, strict=True)))
+        if stops:
+            raise stops[0]
+        return [text for text in done if text is not None]
+
+    async def _refined(self, item: Item, photo: bytes | None) -> Refined:
+        key = self._key(item, photo)
+        known = self._cache.get(key) if self._cache is not None else None
+        if known is not None:
+            return self._text(item, known, cached=True)
+        self._check_budget()
+        cost = Cost()
+        try:
+            text, refusal = await self._agent.write(item, photo_url(photo), cost), ""
+        except TextRefused as refused:
+            text, refusal = "", str(refused)
+        except EndpointFailure as failure:
+            return self._by_fields(item, self._fields.version, cost, f"endpoint: {failure}")
+        finally:
+            self.tokens_spent += cost.tokens
+        outcome = Outcome(text, refusal, cost.rounds, cost.prompt_tokens, cost.completion_tokens)
+        if self._cache is not None:
+            self._cache.put(key, outcome)
+        return self._text(item, outcome)
+
+    def _check_budget(self) -> None:
+        most = self._settings.max_tokens_total
+        if most and self.tokens_spent >= most:
+            raise BudgetSpent(
+                f"the budget of {most:,} tokens for one run is spent; run again to go on where it stopped, "
+                "or raise refinement.max_tokens_total"
+            )
+
+    def _text(self, item: Item, outcome: Outcome, *, cached: bool = False) -> Refined:
+        cost = Cost(outcome.rounds, outcome.prompt_tokens, outcome.completion_tokens)
+        if outcome.refusal:
+            return self._by_fields(item, self.version, cost, f"checks: {outcome.refusal}", cached=cached)
+        return Refined(outcome.text, "llm", self.version, *cost.spent, cached=cached)
+
+    def _by_fields(
+        self, item: Item, version: str, cost: Cost, reason: str, *, cached: bool = False
+    ) -> Refined:
+        plain = self._fields.text_of(item)
+        return Refined(plain.text, plain.by, version, *cost.spent, fallback=reason, cached=cached)
+
+    def _key(self, item: Item, photo: bytes | None) -> str:
+        """Of everything an outcome depends on."""
+        digest = hashlib.sha256(photo).hexdigest() if photo is not None else ""
+        sent = json.dumps([self._sampling, product_data(item), digest], sort_keys=True)
+        return hashlib.sha256(sent.encode(errors="replace")).hexdigest()
+
+    def _sampling_key(self) -> str:
+        settings = self._settings
+        asked = [settings.model, settings.sees, settings.rounds, settings.temperature, settings.max_tokens]
+        return json.dumps([CHECKS, *asked, *(prompt.digest for prompt in prompts().values())])
+
+
+def _run(work: Coroutine[None, None, T]) -> T:
+    """The result of a coroutine, also for a caller whose thread runs an event loop, as notebooks do."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

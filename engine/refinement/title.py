@@ -1,0 +1,145 @@
+"""A seller's title without what is not about the product.
+
+Laws (tests/engine/refinement/test_title.py):
+- cleaning a clean title changes nothing; cleaning twice equals once;
+- no word comes out that did not go in, but for its case.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection, Sequence
+
+from engine.refinement.untrusted import plain
+from engine.refinement.words import fold, folded, vocabulary
+
+MARKUP = re.compile(r"<[^<>]{0,200}>")
+LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@]{1,64}@[^\s@]{1,255}\.\w+", re.IGNORECASE)
+SYMBOLS = re.compile(r"[^\w\s'&/.,:;%()+\"°#-]+|#(?!\w)")
+SHOUTED_NEW = re.compile(r"[*~!>#=]{2,}\s*new\s*[*~!<#=]+|\bnew\s*!+", re.IGNORECASE)
+LABELLED = re.compile(
+    r"(?:\b(?:sku|art(?:icle|ikel)?|item|model|ref|style|code|id|asin|ean|upc)\b[ .]*"
+    r"(?:no|nr|number|code)?[ .]*[:#-]+ *|\bart\.?[ -]?nr\.? *)(\S*\d\S*)",
+    re.IGNORECASE,
+)
+LETTERS = ("xxs", "xs", "s", "m", "l", "xl", "xxl", "xxxl", "xxxxl")
+SIZE = re.compile(
+    r"\b(?:sz|size|sizes|grö(?:ß|ss)e|gr\.|taille|talla|taglia|maat)[ .:#-]*"
+    r"(?:(?:eu|uk|us|it|fr)[ .-]?)?(?:\d{1,3}(?:[.,]5)?|\d?x{0,4}[sml])\b"
+    r"|\b(?:eu|it|fr)[ -]?\d{2}(?:[.,]5)?\b|\b(?:uk|us)[ -]\d{1,2}(?:[.,]5)?\b"
+    r"|\bx{0,4}[sml]-\d{2}\b"
+    r"|(?P<range>\b(?:xx?s|[sml]|x{1,4}l)(?:\s*[/,|]\s*(?:xx?s|[sml]|x{1,4}l))+\b)"
+    r"|(?<!\d )(?<![\w/-])(?:xx?s|x{1,4}l)(?![\w/-])"
+    r"|(?<![^\s])\((?:x{0,4}[sml]|\d{2}(?:[.,]5)?)\)",
+    re.IGNORECASE,
+)
+CODE = re.compile(
+    r"[A-Z]{1,4}-\d{3,}/(?:xx?s|[sml]|x{1,4}l|\d{2})|\d{8,}|(?=(?:.*\d){8})(?=.*[A-Z])[A-Z0-9][A-Z0-9/.-]+",
+    re.IGNORECASE,
+)
+"""Digits with a size behind a slash, or eight digits and more; a shorter code can be a model's name."""
+DANGLING = frozenset(("for", "with", "and", "by", "in", "of", "from", "the", "or"))
+EDGES = " \t,.;:|/\\-_*~!?=<>+&"
+MOST_PASSES = 4
+"""What goes may leave behind what goes next; nearly always one pass does all."""
+STUFFED = 0.3
+"""With a greater share of repeated words a title is stuffed, not merely fond of a word."""
+
+
+def clean_title(title: str, keep: Collection[str] = ()) -> str:
+    """The title without slogans, symbols, size and stock codes, repetition and shouting.
+
+    `keep` are words of the item's other fields: a size or code among them stays, and they lend their
+    case to a title that is all capitals.
+    """
+    known = {fold(word): word for word in keep}
+    for _ in range(MOST_PASSES):
+        cleaner = _cleaned(title, known)
+        if cleaner == title:
+            break
+        title = cleaner
+    return title
+
+
+def _cleaned(title: str, known: dict[str, str]) -> str:
+    slogans = vocabulary().slogans
+    text = plain(LINK.sub(" ", MARKUP.sub(" ", html.unescape(title))))
+    text = slogans.sub(" ", SHOUTED_NEW.sub(" ", text))
+    text = slogans.sub(" ", SYMBOLS.sub(" ", text))
+    text = LABELLED.sub(lambda match: match[0] if fold(match[1]) in known else " ", text)
+    text = " ".join(word for word in text.split() if not _is_code(word, known))
+    text = SIZE.sub(lambda match: " " if _is_size(match, known) else match[0], text)
+    text = re.sub(r"\(\s*\)|(?<=\()\s+|\s+(?=\))", "", text)
+    return _ended(_once(_unshouted(text.split(), known)))
+
+
+def _is_size(match: re.Match[str], known: Collection[str]) -> bool:
+    """Whether a match is a size no field knows; L/S is a sleeve and M/M a plug, S/M/L are sizes."""
+    letters = re.findall(r"\w+", match["range"] or "")
+    places = [LETTERS.index(letter.casefold()) for letter in letters]
+    if places != sorted(set(places)):
+        return False
+    said = [word for word in folded(match[0]) if word not in ("size", "sz")]
+    return not all(word in known for word in said)
+
+
+def _is_code(word: str, known: Collection[str]) -> bool:
+    bare = word.strip(EDGES + "()")
+    return bool(CODE.fullmatch(bare)) and fold(bare) not in known
+
+
+def _unshouted(words: list[str], known: dict[str, str]) -> list[str]:
+    """Words in title case where most of them are capitals; a word of another field takes its case."""
+    letters = [word for word in words if len(word) > 3 and _alphabetic(word)]
+    if sum(word.isupper() for word in letters) <= 0.6 * len(letters):
+        return words
+    return [_calm(word, known) if word.isupper() and _alphabetic(word) else word for word in words]
+
+
+def _alphabetic(word: str) -> bool:
+    return re.fullmatch(r"[^\W\d_]+(?:['-][^\W\d_]+)*'?[,;]?", word) is not None
+
+
+def _calm(word: str, known: dict[str, str]) -> str:
+    spelled = known.get(fold(word))
+    if spelled is not None and spelled.casefold() == word.casefold() and not spelled.islower():
+        return spelled
+    families = vocabulary().families.values()
+    acronym = len(word) < 4 and not any(fold(word) in family for family in families)
+    return word if acronym else "-".join(part.capitalize() for part in word.split("-"))
+
+
+def _once(words: list[str]) -> list[str]:
+    """The words without repetition.
+
+    A word that comes twice is no mess (Jungle Book ... in the Jungle) unless it does so at once, or ends
+    the title as it began. A title is stuffed where almost a third of it, or three words in a row, came
+    before: then each word stays where it came first.
+    """
+    marks = [fold(word.strip(EDGES + "()\"'")) for word in words]
+    again = [len(mark) > 2 and mark.isalpha() and mark in marks[:place] for place, mark in enumerate(marks)]
+    stuffed = sum(again) > max(1, STUFFED * len(words)) or _runs(marks)
+    return [
+        word
+        for place, word in enumerate(words)
+        if not (again[place] and (stuffed or marks[place] == marks[place - 1] or _echo(marks, place)))
+    ]
+
+
+def _echo(marks: Sequence[str], place: int) -> bool:
+    return place == len(marks) - 1 and marks[place] == marks[0]
+
+
+def _runs(marks: Sequence[str]) -> bool:
+    """Whether three words in a row come twice."""
+    runs = list(zip(marks, marks[1:], marks[2:], strict=False))
+    return len(set(runs)) < len(runs)
+
+
+def _ended(words: list[str]) -> str:
+    """The words without bare punctuation and without a last word that waits for another."""
+    words = [word for word in words if any(map(str.isalnum, word)) or word in ("&", "+", "-", "/")]
+    while words and (words[-1].casefold() in DANGLING or not any(map(str.isalnum, words[-1]))):
+        words.pop()
+    return " ".join(words).strip(EDGES)

@@ -1,0 +1,72 @@
+"""Product text is written by strangers: what is done to it before a language model reads it.
+
+It is handed over as data, in JSON between two tags, and with what looks like an instruction left out.
+Neither is a proof against a model that obeys its data, so every answer is checked (`checks`).
+
+Laws (tests/engine/refinement/test_untrusted.py):
+- the closing tag stands once in a block, at its end, whatever the data are;
+- what `json.loads` reads between the tags is what was put in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+
+_MARKS = re.compile(r"<\|?/?\w{1,20}\|?>|\[/?INST\]|<<?/?SYS>>?", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|$")
+_INSTRUCTION = re.compile(
+    r"""
+      \b(?:ignore|disregard|forget|override|bypass|skip)\s+(?:\w+\s+){0,4}
+        (?:instructions?|prompts?|rules?|directions?|guidelines?|commands?|system\s+message)\b
+    | \b(?:ignor(?:iere|ez|a)|vergiss|oubliez|olvida|dimentica)\s+(?:\w+\s+){0,4}
+        (?:anweisungen|regeln|instructions?|consignes|instrucciones|istruzioni)\b
+    | \b(?:you\s+are|you're|act\s+as|pretend\s+(?:to\s+be|that|you))\s+(?:now\s+)?(?:an?\s+|the\s+)?
+        (?:\w+\s+)?(?:ai|assistant|language\s+model|chatbot|gpt|evaluator|summarizer|refiner|judge)\b
+    | (?:^|[.!?\n>\])}])\s*(?:new\s+|system\s+|important\s+)?
+        (?:system|assistant|developer|instructions?)\s*(?:prompt|message|note)?\s*:
+    | \b(?:say|state|claim|mention|write|pretend|insist|tell\s+\w+)\s+that\b
+    | \b(?:respond|reply|answer|output|print)\s+(?:only\s+|just\s+|simply\s+|exactly\s+)*
+        (?:with\b|with:|stop\b|yes\b|json\b|the\s+(?:word|following|text)\b|[:"'<])
+    | \b(?:verdict|critique)\b["']?\s*(?:is|=|:|to)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+_QUOTES_AND_DASHES = {ord(mark): "'" for mark in "\u2018\u2019\u02bc\u00b4"} | {
+    ord(mark): "-" for mark in "\u2010\u2011\u2012\u2013\u2014"
+}
+
+
+def plain(text: str) -> str:
+    """The text in one form per character, its lines kept, without what cannot be seen.
+
+    That is: controls, zero widths, marks of direction; trade-mark signs go too.
+    """
+    text = unicodedata.normalize("NFKC", re.sub("[®©™]", "", text)).translate(_QUOTES_AND_DASHES)
+    shown = "".join(
+        mark if unicodedata.category(mark)[0] != "C" or mark == "\n" else " " if mark.isspace() else ""
+        for mark in text.replace("\r", "\n")
+    )
+    return "\n".join(" ".join(line.split()) for line in shown.splitlines() if line.strip())
+
+
+def without_instructions(text: str) -> str:
+    """The text in one line, without chat markers and without what follows in a sentence that commands."""
+    found = _INSTRUCTION.search(text)
+    while found is not None:
+        end = _SENTENCE_END.search(text, found.end())
+        text = f"{text[: found.start()]}\n{text[end.end() if end else len(text) :]}"
+        found = _INSTRUCTION.search(text, found.start())
+    return " ".join(_MARKS.sub(" ", text).split())
+
+
+def data_block(name: str, data: Mapping[str, object] | str) -> str:
+    """The data as JSON between `<name>` and `</name>`, no tag of any kind inside."""
+    body = json.dumps(data, ensure_ascii=False)
+    for mark in "<>&`":
+        body = body.replace(mark, f"\\u{ord(mark):04x}")
+    return f"<{name}>\n{body}\n</{name}>"

@@ -1,0 +1,50 @@
+"""Outcomes on disk."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from engine.errors import RefinementError
+from engine.refinement.cache import Cache, Outcome
+
+ONE = Outcome("a line", "", 2, 100, 10)
+
+
+def test_an_outcome_outlives_the_process_that_made_it(tmp_path):
+    path = tmp_path / "deep" / "c.sqlite"
+    first = Cache(path)
+    first.put("k", ONE)
+    first.put("k", Outcome("another", "", 0, 0, 0))
+    first.close()
+    first.close()
+    again = Cache(path)
+    assert again.get("k") == ONE
+    assert again.get("other") is None
+    again.close()
+
+
+def test_two_may_write_one_file(tmp_path):
+    caches = [Cache(tmp_path / "c.sqlite") for _ in range(2)]
+
+    def fill(cache: Cache, mark: str) -> None:
+        for number in range(50):
+            cache.put(f"{mark}{number}", ONE)
+
+    threads = [
+        threading.Thread(target=fill, args=(cache, mark)) for cache, mark in zip(caches, "ab", strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert caches[0].get("b49") == caches[1].get("a49") == ONE
+    for cache in caches:
+        cache.close()
+
+
+def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path):
+    (tmp_path / "c.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(RefinementError, match="damaged one may be deleted"):
+        Cache(tmp_path / "c.sqlite")
