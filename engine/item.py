@@ -3,7 +3,8 @@
 Laws (tested in tests/engine/test_item.py):
 - equal content gives an equal `content_hash`, any change that matters to a vector or to the
   payload gives another one;
-- `point_id` depends on `id` alone.
+- `point_id` depends on `id` alone;
+- an item is its payload's, but for a photo that came as bytes.
 """
 
 from __future__ import annotations
@@ -115,6 +116,17 @@ class Item:
         for name, value in self.attributes.items():
             out[name] = list(value) if isinstance(value, tuple) else value
         return out
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Item:
+        """The item whose `payload` this is; a photo that came as bytes is not in it."""
+        own = {f.name: payload[f.name] for f in fields(cls) if f.name in payload}
+        attributes = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in payload.items()
+            if name not in PAYLOAD_FIELDS
+        }
+        return cls(**own, attributes=attributes)
 
 
 PAYLOAD_FIELDS = frozenset(f.name for f in fields(Item)) | {"provenance"}

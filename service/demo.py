@@ -3,7 +3,8 @@
 Laws (tested in tests/service/test_demo_page.py):
 - the page is one file: pictures are inside it, nothing is fetched and nothing runs;
 - whatever a title says, it is shown as text;
-- every part of every score is on the page;
+- every part of every score is on the page, every crop is drawn on its photo, and a refined text stands
+  beside the shop's own;
 - equal catalogues give equal questions, and each question has something to find.
 """
 
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -35,6 +37,41 @@ _SIGNATURES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """What was embedded of a product.
+
+    `box` is the crop: left, top, width and height in percent of the photo, None for the whole photo;
+    `refined` is the text, "" where the title stayed.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    refined: str = ""
+
+    @classmethod
+    def of(cls, provenance: Mapping[str, Any], title: str) -> Looked:
+        """From what a point says of how it was made."""
+        text = str(provenance.get("text", title))
+        refined = "" if text == title else text
+        if not provenance.get("crop"):
+            return cls(None, refined)
+        (x0, y0, x1, y1), (width, height) = provenance["crop"], provenance["photo_size"]
+        box = (100 * x0 / width, 100 * y0 / height, 100 * (x1 - x0) / width, 100 * (y1 - y0) / height)
+        return cls(box, refined)
+
+
+WHOLE = Looked()
+
+
+@dataclass(frozen=True, slots=True)
+class DemoItem:
+    """One product as it came and as it was embedded."""
+
+    title: str
+    photo: bytes
+    looked: Looked
+
+
+@dataclass(frozen=True, slots=True)
 class DemoResult:
     """One product in a list; `parts` say how much of `score` each segment gave, and sum to it."""
 
@@ -44,6 +81,7 @@ class DemoResult:
     photo: bytes
     score: float
     parts: Mapping[str, float]
+    looked: Looked = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +112,17 @@ class DemoQuery:
 
 
 def render_demo(
-    sections: Sequence[DemoSection], *, title: str, facts: Mapping[str, str], created: str
+    sections: Sequence[DemoSection],
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    created: str,
+    items: Sequence[DemoItem] = (),
 ) -> str:
-    """The page as HTML, whole in one file; `facts` are shown at its head, `created` at its foot."""
+    """The page as HTML, whole in one file; `facts` are shown at its head, `created` at its foot.
+
+    `items` are shown first: how products came, and what was embedded of them.
+    """
     pages = Environment(
         loader=FileSystemLoader(PAGES),
         autoescape=True,
@@ -87,7 +133,12 @@ def render_demo(
     pages.filters["data_uri"] = data_uri
     pages.filters["longest_bar"] = longest_bar
     return pages.get_template("demo.html.j2").render(
-        sections=sections, title=title, facts=facts, created=created, parts=part_names(sections)
+        sections=sections,
+        title=title,
+        facts=facts,
+        created=created,
+        parts=part_names(sections),
+        items=items,
     )
 
 
@@ -106,6 +157,17 @@ def part_names(sections: Sequence[DemoSection]) -> list[str]:
     """Every score part on the page, in the order of first appearance."""
     named = (name for section in sections for result in section.results for name in result.parts)
     return list(dict.fromkeys(named))
+
+
+def telling(products: Sequence[DrawnProduct], count: int = 8) -> list[DrawnProduct]:
+    """Products that have something to find or to clean: cluttered photos with messy titles first."""
+    shown = [product for product in products if product.item.available]
+
+    def plainness(product: DrawnProduct) -> tuple[bool, bool, str]:
+        clean = product.item.title == product.clean_title
+        return product.scene != "cluttered" or clean, product.scene != "cluttered", product.item.id
+
+    return sorted(shown, key=plainness)[:count]
 
 
 def demo_queries(products: Sequence[DrawnProduct], *, seed: int = 7) -> list[DemoQuery]:

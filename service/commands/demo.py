@@ -8,22 +8,33 @@ from contextlib import closing
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from PIL import Image
 
 from engine.embedder import embedder_info, load_embedder
-from engine.settings import Settings
+from engine.grounding.folders import shipped_grounders
+from engine.settings import Grounding, Refinement, Settings
 from engine.store.opening import open_store, promote
 from ingestion.drawn import DrawnProduct, draw_catalogue, write_products
 from ingestion.ledger import Ledger
 from ingestion.pipeline import ingest
 from ranking.recommender import Page, Recommender, Result
-from service.demo import DemoQuery, DemoResult, DemoSection, demo_queries, render_demo
+from service.demo import (
+    DemoItem,
+    DemoQuery,
+    DemoResult,
+    DemoSection,
+    Looked,
+    demo_queries,
+    render_demo,
+    telling,
+)
 from service.terminal import Json, out, print_json, print_results, says_what_went_wrong
 from service.wiring import ledger_path
 
+GROUNDER = "vlclip-grounder"
 SEED = 7
 SHOWN = 12
 PRINTED = 3
@@ -40,7 +51,7 @@ def demo(
 ) -> None:
     """A catalogue of drawn products, ingested and answering; no network, ends by itself."""
     began = time.monotonic()
-    settings = Settings.load(store=str(folder / "store"))
+    settings = _prepared(Settings.load(store=str(folder / "store")))
     products = list(draw_catalogue(count, seed=SEED))
     catalogue = write_products(folder / "catalogue", products)
     info = embedder_info(settings)
@@ -56,9 +67,14 @@ def demo(
                 f"unchanged, {report.failed:,} failed, {report.items_per_second:,.0f} items/s\n"
             )
         recommender = Recommender(store, lambda: embedder, settings.search)
-        photos = {product.item.id: product for product in products}
+        drawn = {product.item.id: product for product in products}
+        looked = {
+            record.id: Looked.of(record.payload["provenance"], drawn[record.id].item.title)
+            for page in store.scan(fields=("provenance",))
+            for record in page
+        }
         sections = [
-            _ask(query, recommender, photos, quiet=json) for query in demo_queries(products, seed=SEED)
+            _ask(query, recommender, drawn, looked, quiet=json) for query in demo_queries(products, seed=SEED)
         ]
     promote(settings.store, settings, info.fingerprint)
     page = folder / "demo.html"
@@ -66,11 +82,24 @@ def demo(
         "products": f"{count:,}",
         "model": settings.clip,
         "fingerprint": info.fingerprint,
+        "grounder": settings.grounding.model,
+        "refiner": settings.refinement.mode,
         "embedded": f"{report.embedded:,} at {report.items_per_second:,.0f} items/s",
     }
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page.write_text(
-        render_demo(sections, title="vlclip demo", facts=facts, created=created), encoding="utf-8"
+        render_demo(
+            sections,
+            title="vlclip demo",
+            facts=facts,
+            created=created,
+            items=[
+                DemoItem(one.item.title, _photo(one), looked[one.item.id])
+                for one in telling(products)
+                if one.item.id in looked
+            ],
+        ),
+        encoding="utf-8",
     )
     if json:
         print_json({
@@ -82,16 +111,30 @@ def demo(
     out.print("next: make serve, then open http://127.0.0.1:8000/docs")
 
 
+def _prepared(settings: Settings) -> Settings:
+    """The settings with the shipped grounder and the field refiner, unless they name others."""
+    changes: dict[str, Any] = {}
+    if "grounding" not in settings.model_fields_set and GROUNDER in shipped_grounders():
+        changes["grounding"] = Grounding(model=GROUNDER)
+    if "refinement" not in settings.model_fields_set:
+        changes["refinement"] = Refinement(mode="fields")
+    return settings.model_copy(update=changes)
+
+
 def _ask(
-    query: DemoQuery, recommender: Recommender, products: Mapping[str, DrawnProduct], *, quiet: bool
+    query: DemoQuery,
+    recommender: Recommender,
+    products: Mapping[str, DrawnProduct],
+    looked: Mapping[str, Looked],
+    *,
+    quiet: bool,
 ) -> DemoSection:
     page = Page(limit=SHOWN, filter=query.filter)
     weights = query.weights or None
     shown = query.photo
     if query.anchor:
         results = recommender.similar(query.anchor, weights=weights, page=page)
-        image = products[query.anchor].item.image
-        shown = image if isinstance(image, bytes) else None
+        shown = _photo(products[query.anchor])
     else:
         photo = None if query.photo is None else Image.open(BytesIO(query.photo)).convert("RGB")
         results = recommender.search(query.text, photo=photo, weights=weights, page=page)
@@ -104,7 +147,7 @@ def _ask(
         query.explanation,
         _chip(query),
         shown,
-        [_result(one, products) for one in results],
+        [_result(one, products[one.id], looked[one.id]) for one in results],
     )
 
 
@@ -116,8 +159,12 @@ def _chip(query: DemoQuery) -> str:
     return ", ".join(f"{name} {weight:g}" for name, weight in query.weights.items())
 
 
-def _result(result: Result, products: Mapping[str, DrawnProduct]) -> DemoResult:
-    item = products[result.id].item
-    photo = item.image if isinstance(item.image, bytes) else b""
+def _result(result: Result, product: DrawnProduct, looked: Looked) -> DemoResult:
+    item = product.item
     price = "" if item.price is None else f"{item.price:.2f} {item.currency}"
-    return DemoResult(result.id, item.title, price.strip(), photo, result.score, result.parts)
+    photo = _photo(product)
+    return DemoResult(result.id, item.title, price.strip(), photo, result.score, result.parts, looked)
+
+
+def _photo(product: DrawnProduct) -> bytes:
+    return product.item.image if isinstance(product.item.image, bytes) else b""

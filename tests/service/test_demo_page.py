@@ -10,7 +10,16 @@ import pytest
 from PIL import Image
 
 from ingestion.drawn import draw_catalogue
-from service.demo import DemoResult, DemoSection, data_uri, demo_queries, render_demo
+from service.demo import (
+    DemoItem,
+    DemoResult,
+    DemoSection,
+    Looked,
+    data_uri,
+    demo_queries,
+    render_demo,
+    telling,
+)
 
 HOSTILE = '<script>alert(\'x\')</script> " onerror="alert(1)" {{ 7*7 }} </title><img src=//evil.example>'
 
@@ -56,6 +65,34 @@ def test_a_hostile_text_is_shown_as_text_wherever_it_stands():
     assert [image["src"][:5] for image in tags.named("img")] == ["data:"]
     assert not any(name.startswith("on") for _, attributes in tags.found for name in attributes)
     assert "".join(tags.text).count(HOSTILE) == 12
+
+
+def test_a_hostile_title_or_text_is_shown_as_text_among_the_items():
+    looked = Looked(None, HOSTILE)
+    html = page(
+        replace(SECTION, results=[replace(RESULT, looked=looked)]), items=[DemoItem(HOSTILE, b"", looked)]
+    )
+    tags = Tags(html)
+    assert not tags.named("script")
+    assert "".join(tags.text).count(HOSTILE) == 3
+
+
+def test_the_crop_is_drawn_where_it_was_cut():
+    said = {"crop": [40, 50, 120, 150], "photo_size": [160, 200], "text": "Red dress"}
+    looked = Looked.of(said, "Red dress")
+    assert looked == Looked((25.0, 25.0, 50.0, 50.0), "")
+    (box,) = Tags(page(items=[DemoItem("Red dress", photo(), looked)])).named("b")
+    assert box["style"] == "left: 25.0%; top: 25.0%; width: 50.0%; height: 50.0%"
+
+
+def test_a_photo_embedded_whole_has_no_box_and_a_refined_text_stands_beside_the_title():
+    said = {"detected": [1, 2, 3, 4], "photo_size": [160, 200], "text": "Acme red dress"}
+    looked = Looked.of(said, "RED DRESS !!!")
+    assert looked == Looked(None, "Acme red dress")
+    html = page(items=[DemoItem("RED DRESS !!!", photo(), looked)])
+    assert not Tags(html).named("b")
+    assert "RED DRESS !!!" in html
+    assert "Acme red dress" in html
 
 
 def test_every_part_of_a_score_is_shown_with_its_number_and_a_bar():
@@ -166,3 +203,9 @@ def test_a_tiny_catalogue_still_gets_every_question(count):
 
 def test_no_products_no_questions():
     assert demo_queries([]) == []
+
+
+def test_what_tells_most_is_shown_first(products):
+    first = telling(products, 3)
+    assert all(one.scene == "cluttered" and one.item.title != one.clean_title for one in first)
+    assert all(one.item.available for one in telling(products, 50))

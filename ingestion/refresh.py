@@ -1,0 +1,88 @@
+"""Points brought up to the current grounder, rule and refiner from what the store holds: no catalogue.
+
+Laws (tests/ingestion/test_refresh.py):
+- refreshing equals ingesting the same catalogue again with the new grounder and refiner;
+- a second time nothing is done; what cannot be done is said, item by item, and stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.embedder import Embedder
+from engine.errors import ItemError
+from engine.item import Item
+from engine.settings import Settings
+from engine.store.store import Record, Store, StoreInfo
+from ingestion.ledger import Ledger
+from ingestion.pipeline import ingest_items
+from ingestion.preparation import Preparation
+from ingestion.report import ItemResult
+
+SOURCE = "refresh"
+"""What dead letters of a refresh name as their source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What became of `items` points: `without_photo` were embedded from bytes that are not kept.
+
+    `failed` are results with their reasons; those items keep their vectors.
+    """
+
+    items: int
+    refreshed: int
+    without_photo: int
+    failed: tuple[ItemResult, ...]
+
+
+def refresh(
+    store: Store,
+    info: StoreInfo,
+    load: Callable[[], Embedder],
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    root: Path,
+    preparation: Preparation,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Refreshed:
+    """Crop and refine again every point that another grounder, rule or refiner prepared.
+
+    Photos are read from where the points say they are: URLs, or paths from `root`. `progress` hears of
+    points looked at. Errors are those of `ingest_items`.
+    """
+    span = info.space.slices()["image"]
+    stale = [
+        record.id
+        for page in store.scan(fields=("provenance",))
+        for record in page
+        if not preparation.made(record.payload.get("provenance") or {})
+    ]
+    total, refreshed, without_photo = store.count(), 0, 0
+    failed: list[ItemResult] = []
+    for start in range(0, len(stale), settings.ingest.batch):
+        part = stale[start : start + settings.ingest.batch]
+        items: list[Item] = []
+        for record in store.retrieve(part, with_vector=True).values():
+            if _has_photo(record, span) and not record.payload.get("image"):
+                without_photo += 1
+                continue
+            try:
+                items.append(Item.from_payload(record.payload))
+            except ItemError as error:
+                failed.append(ItemResult(record.id, "failed", str(error)))
+        results = ingest_items(
+            items, store, info, load, ledger, settings,
+            source=SOURCE, allow_files=True, root=root, preparation=preparation,
+        )  # fmt: skip
+        refreshed += sum(result.status == "embedded" for result in results)
+        failed += [result for result in results if result.status == "failed"]
+        progress(total - len(stale) + start + len(part))
+    return Refreshed(total, refreshed, without_photo, tuple(failed))
+
+
+def _has_photo(record: Record, span: slice) -> bool:
+    return record.vector is not None and bool(record.vector[span].any())

@@ -1,0 +1,81 @@
+"""`vlclip refresh`: crops and texts made anew for the points of a store, without its catalogue."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from ingestion.ledger import Ledger
+from ingestion.preparation import Preparation
+from ingestion.refresh import refresh as refresh_points
+from service.commands.ingest import progress_bar
+from service.terminal import (
+    Device,
+    Grounder,
+    Json,
+    Refine,
+    StoreOption,
+    chosen,
+    err,
+    out,
+    print_json,
+    says_what_went_wrong,
+)
+from service.wiring import Encoders, ledger_path
+
+SHOWN_FAILURES = 5
+
+
+@says_what_went_wrong
+def refresh(
+    *,
+    store: StoreOption = None,
+    root: Annotated[
+        Path, typer.Option(help="Where relative photo paths start: the catalogue's folder.")
+    ] = Path(),
+    grounder: Grounder = None,
+    refine: Refine = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Crop and refine again what another grounder or refiner prepared; needs no catalogue.
+
+    Photos are read from the paths and URLs the points hold. Those that came as bytes inside a catalogue
+    are not kept: ingest that catalogue again.
+    """
+    settings = Settings.load(store=store, device=device, **chosen(grounder, refine))
+    with (
+        closing(open_store(settings.store, settings)) as opened,
+        closing(Ledger(ledger_path(settings))) as ledger,
+        closing(Preparation.of(settings)) as preparation,
+        progress_bar() as bar,
+    ):
+        task = bar.add_task("", total=opened.count())
+        done = refresh_points(
+            opened, opened.info, Encoders(settings, opened.info).load, ledger, settings,
+            root=root, preparation=preparation,
+            progress=lambda count: bar.update(task, completed=count),
+        )  # fmt: skip
+        if done.refreshed:
+            opened.optimize()
+    if json:
+        print_json({
+            "items": done.items, "refreshed": done.refreshed, "without_photo": done.without_photo,
+            "failed": len(done.failed), "grounder": preparation.grounder,
+        })  # fmt: skip
+    else:
+        out.print(f"{done.items:,} items, {done.refreshed:,} refreshed, {len(done.failed):,} failed")
+    if done.without_photo:
+        err.print(
+            f"{done.without_photo:,} items have photos that came as bytes, which are not kept; "
+            "ingest their catalogue again"
+        )
+    for failure in done.failed[:SHOWN_FAILURES]:
+        err.print(f"{failure.id}: {failure.reason}", markup=False)
+    if done.failed or done.without_photo:
+        raise typer.Exit(1)
