@@ -23,6 +23,7 @@ from engine.item import Item
 from engine.settings import Settings
 from engine.store.store import Store, StoreInfo, check_fingerprint
 from ingestion.catalogue import batched, open_catalogue
+from ingestion.duplicates import find_duplicates
 from ingestion.entry import Batch, Entry
 from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
@@ -94,8 +95,11 @@ def ingest(
             tally.deleted, tally.prune_refused = prune_store(
                 store, ledger, run, nameless=tally.nameless, force=force_prune
             )
-        if tally.report().embedded or tally.deleted:
+        changed = bool(tally.report().embedded or tally.deleted)
+        if changed:
             store.optimize()
+    if changed:  # everything is in the store by now: nothing is lost if this is interrupted
+        tally.photo_duplicates = find_duplicates(store, settings.search.collapse_distance)
     report = tally.report()
     progress(report)
     return report

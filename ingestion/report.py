@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ingestion.duplicates import PhotoDuplicates
 from ingestion.entry import Entry
 
 
@@ -16,9 +17,10 @@ class IngestReport:
     """Counts of a run: read = embedded + unchanged + duplicates + failed.
 
     `total` is the number of rows expected, for progress; None where it is not known. `duplicates`
-    are rows that repeat an earlier one word for word. `warnings` maps a sentence to the number of
-    items it holds for. `prune_refused` says why nothing was pruned though it was asked for, else "".
-    `mapping` are the lines of `ColumnMapping.describe()`.
+    are rows that repeat an earlier one word for word. `photo_duplicates` are the items of the whole
+    store whose photos are alike, looked for at the end of a run that changed something. `warnings` maps
+    a sentence to the number of items it holds for. `prune_refused` says why nothing was pruned though it
+    was asked for, else "". `mapping` are the lines of `ColumnMapping.describe()`.
     """
 
     read: int = 0
@@ -32,6 +34,7 @@ class IngestReport:
     warnings: Mapping[str, int] = field(default_factory=dict)
     prune_refused: str = ""
     mapping: tuple[str, ...] = ()
+    photo_duplicates: PhotoDuplicates | None = None
 
     @property
     def items_per_second(self) -> float:
@@ -69,6 +72,7 @@ class Tally:
         self.deleted = 0
         self.prune_refused = ""
         self.nameless = 0
+        self.photo_duplicates: PhotoDuplicates | None = None
         self._total = total
         self._mapping = tuple(mapping)
         self._outcomes: Counter[str] = Counter()
@@ -102,4 +106,5 @@ class Tally:
             warnings=dict(self._warnings),
             prune_refused=self.prune_refused,
             mapping=self._mapping,
+            photo_duplicates=self.photo_duplicates,
         )
