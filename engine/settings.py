@@ -102,6 +102,9 @@ class Refinement(_Section):
     """What the text segment says: the item's own words, a text from its fields, or a model's."""
 
     mode: Literal["off", "fields", "llm"] = Field("off", description="who writes the texts that are embedded")
+    agreement: Literal["llm", "all"] = Field(
+        "llm", description="whose texts have to fit the photo at least as well as the item's own"
+    )
     base_url: str = Field("", description="of an OpenAI-compatible endpoint: http://localhost:8000/v1")
     api_key: SecretStr | None = Field(None, description="sent to the endpoint")
     model: str = Field("", description="the endpoint's name for the model")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.grounding.folders import grounder_name
 from engine.grounding.grounder import Grounder
 from engine.grounding.loading import load_grounder
 from engine.grounding.rule import Rule, rule_from
-from engine.refinement.refined import Refiner
+from engine.refinement.refined import Refined, Refiner
 from engine.refinement.refiner import load_refiner
 from engine.settings import Grounding, Settings
 
@@ -24,13 +24,16 @@ from engine.settings import Grounding, Settings
 class Preparation:
     """A grounder with its rule and a refiner, either of which may be absent.
 
-    `grounder` is the name of what `load` will give, "" for none. `sees` says whether the refiner looks
-    at photos.
+    `grounder` is the name of what `load` will give, "" for none. `agreement` says whose texts the photo
+    judges: a language model's can say what is not there, a text from the item's own fields cannot, and
+    overruling those cost more than it saved (docs/refine.md). `sees` says whether the refiner looks at
+    photos.
     """
 
     grounder: str = ""
     rule: Rule = field(default_factory=lambda: rule_from(Grounding()))
     refiner: Refiner | None = None
+    agreement: Literal["llm", "all"] = "llm"
     sees: bool = False
     load: Callable[[], Grounder | None] = lambda: None
     _loaded: Grounder | None = None
@@ -43,6 +46,7 @@ class Preparation:
             grounder_name(settings.grounding) or "",
             rule_from(settings.grounding),
             load_refiner(settings.refinement),
+            settings.refinement.agreement,
             sees=settings.refinement.mode == "llm" and settings.refinement.sees,
             load=lambda: load_grounder(settings),
         )
@@ -56,15 +60,21 @@ class Preparation:
                 self._loaded = self.load()
             return self._loaded
 
+    def judged(self, text: Refined) -> bool:
+        """Whether the photo decides between this text and the item's own."""
+        return self.agreement == "all" or text.by == "llm"
+
     @property
     def made_by(self) -> dict[str, str]:
         """What a point's provenance says it was prepared by; a point that says otherwise is made anew."""
         by = {"grounder": self.grounder, "rule": self.rule.id} if self.grounder else {}
-        return by | ({"refiner": self.refiner.version} if self.refiner is not None else {})
+        if self.refiner is not None:
+            by |= {"refiner": self.refiner.version, "agreement": self.agreement}
+        return by
 
     def made(self, provenance: dict[str, Any]) -> bool:
         """Whether a point of this provenance was prepared as this would prepare it."""
-        keys = ("grounder", "rule", "refiner")
+        keys = ("grounder", "rule", "refiner", "agreement")
         return {key: provenance[key] for key in keys if provenance.get(key)} == self.made_by
 
     def close(self) -> None:

@@ -227,9 +227,10 @@ class Refine:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """Prepared photos and texts to fused vectors."""
+    """Prepared photos and texts to fused vectors; a text the photo judges has to fit it."""
 
     embedder: LazyEmbedder
+    preparation: Preparation
 
     def __call__(self, batch: Batch) -> Batch:
         """Every pending entry with its vector; the model is asked once."""
@@ -238,13 +239,17 @@ class Embed:
         if not pending:
             return checked
         photos, items = [entry.photo for entry in pending], [_item(entry) for entry in pending]
-        raw, refined = [item.text for item in items], [entry.refined for entry in pending]
-        if None in refined:
-            vectors = self.embedder.get().embed_items(photos, raw)
+        refined = [entry.refined for entry in pending if entry.refined is not None]
+        if not refined:
+            vectors = self.embedder.get().embed_items(photos, [item.text for item in items])
         else:
-            texts = [text for text in refined if text is not None]
-            vectors, kept = self.embedder.get().embed_refined(photos, raw, [text.text for text in texts])
-            settled = settle(items, texts, kept.tolist())
+            texts = [text.text for text in refined]
+            own = [  # two equal texts leave the photo nothing to judge
+                item.text if self.preparation.judged(text) else text.text
+                for item, text in zip(items, refined, strict=True)
+            ]
+            vectors, kept = self.embedder.get().embed_refined(photos, own, texts)
+            settled = settle(items, refined, kept.tolist())
             pending = [replace(entry, refined=text) for entry, text in zip(pending, settled, strict=True)]
         done = iter([_embedded(entry, row) for entry, row in zip(pending, vectors, strict=True)])
         return [next(done) if entry.pending else entry for entry in checked]

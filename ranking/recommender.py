@@ -5,25 +5,30 @@ Laws (tested in tests/ranking/test_recommender.py):
 - weight 1 on one segment and 0 on the others ranks as that segment alone;
 - the anchor is never in its own list, nor is anything excluded;
 - page two continues page one; every result fits the filter;
+- collapsed, no two results are near-duplicates, none is one of the anchor, and the page is as full as
+  the store allows;
 - an item without photo or without words still ranks by what it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from engine.duplicates import stored_hash
 from engine.embedder import Embedder
 from engine.errors import SpaceError
 from engine.filters import Filter
 from engine.settings import Search
 from engine.space import Floats
-from engine.store.store import Query, Store
+from engine.store.store import Hit, Query, Record, Store
+from ranking.collapse import collapse
 from ranking.errors import BadPage, EmptyQuery, UnknownItem
 
 LEXICAL = "lexical"
@@ -34,22 +39,30 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One item of a list: `parts` add up to `score`; `item` are its stored fields."""
+    """One item of a list: `parts` add up to `score`; `item` are its stored fields.
+
+    `duplicates` are the ids of items with a near-duplicate photo that this one stands for.
+    """
 
     id: str
     score: float
     parts: Mapping[str, float]
     item: Mapping[str, Any]
+    duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What part of the ranking to give, and from which items."""
+    """What part of the ranking to give, and from which items.
+
+    With `collapse` only the best of items with near-duplicate photos is in the ranking.
+    """
 
     limit: int | None = None
     offset: int = 0
     filter: Filter = EVERYTHING
     exclude: Sequence[str] = ()
+    collapse: bool | None = None
 
 
 FIRST = Page()
@@ -71,7 +84,7 @@ class Recommender:
     def similar(
         self, item_id: str, *, weights: Mapping[str, float] | None = None, page: Page = FIRST
     ) -> list[Result]:
-        """Items like this one, best first, the item itself left out.
+        """Items like this one, best first, the item itself left out, collapsed also its duplicates.
 
         `weights` by segment name (`image`, `text`), each at least 0; those not named keep their
         default. Errors: `UnknownItem`; `SpaceError`, `FilterError`, `BadPage` for bad arguments.
@@ -79,11 +92,11 @@ class Recommender:
         space = self._store.info.space
         vector = self._query_weights(weights, lexical=False)
         self._check(page)
-        record = self._store.retrieve([item_id], fields=("id",), with_vector=True).get(item_id)
+        record = self._store.retrieve([item_id], fields=("provenance",), with_vector=True).get(item_id)
         if record is None or record.vector is None:
             raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
         query = space.query_vector(space.split(record.vector), vector)
-        return self._dense(query, page, exclude=(item_id, *page.exclude))
+        return self._dense(query, page, (item_id, *page.exclude), anchor=stored_hash(record.payload))
 
     def search(
         self,
@@ -107,43 +120,85 @@ class Recommender:
         space = self._store.info.space
         query = space.query_vector(self.embedder.embed_query(text=text, photo=photo), wanted)
         if not text.strip() or lexical_weight == 0:
-            return self._dense(query, page, exclude=tuple(page.exclude))
+            return self._dense(query, page, tuple(page.exclude))
         return self._with_words(query, text, lexical_weight, page)
 
-    def _dense(self, query: Floats, page: Page, exclude: tuple[str, ...]) -> list[Result]:
+    def _dense(
+        self, query: Floats, page: Page, exclude: tuple[str, ...], *, anchor: str = ""
+    ) -> list[Result]:
         if not query.any():
             raise EmptyQuery(
                 "nothing is left to compare: the weights are 0, or the item lacks what they ask for"
             )
-        hits = self._store.search(
-            [
-                Query(
-                    vector=query,
-                    limit=self._limit(page),
-                    offset=page.offset,
-                    filter=page.filter,
-                    exclude=exclude,
-                    with_vector=True,
-                )
-            ]
-        )[0]
-        if not hits:
+        asked = Query(
+            vector=query, limit=self._limit(page), offset=page.offset, filter=page.filter, exclude=exclude
+        )
+        if not self._collapses(page):
+            return self._scored(query, self._store.search([replace(asked, with_vector=True)])[0])
+        shown = self._distinct(asked, anchor)
+        found = self._store.retrieve(list(shown), with_vector=True)
+        results = self._scored(query, [found[item_id] for item_id in shown if item_id in found])
+        return [replace(result, duplicates=tuple(shown[result.id])) for result in results]
+
+    def _scored(self, query: Floats, found: Sequence[Hit | Record]) -> list[Result]:
+        if not found:
             return []
-        parts = self._store.info.space.parts(query, np.stack([_vector(hit.vector) for hit in hits]))
+        parts = self._store.info.space.parts(query, np.stack([_vector(one.vector) for one in found]))
         return [
-            _result(hit.id, hit.payload, {name: float(part[row]) for name, part in parts.items()})
-            for row, hit in enumerate(hits)
+            _result(one.id, one.payload, {name: float(part[row]) for name, part in parts.items()})
+            for row, one in enumerate(found)
         ]
 
+    def _distinct(self, asked: Query, anchor: str) -> dict[str, list[str]]:
+        """The ids of the page, collapsed, each with those folded into it.
+
+        The ranking is read from its top, ever deeper, until the page is full or the ranking ends.
+        """
+        end = asked.offset + asked.limit
+        depth = 2 * end
+        while True:
+            wanted = replace(asked, limit=depth, offset=0, fields=("provenance",))
+            hits = self._store.search([wanted])[0]
+            is_all = len(hits) < depth
+            # copies tie, and an engine gives ties in any order: the same one has to stand for all of
+            # them, and of those that tie with the last hit some may not be there
+            settled = [hit for hit in hits if is_all or hit.score > hits[-1].score]
+            settled.sort(key=lambda hit: (-hit.score, hit.id))
+            hashes = {hit.id: stored_hash(hit.payload) for hit in settled}
+            shown = collapse(hashes, self._settings.collapse_distance, anchor)
+            if len(shown) >= end or is_all:
+                return dict(islice(shown.items(), asked.offset, end))
+            depth *= 2
+
     def _with_words(self, query: Floats, text: str, weight: float, page: Page) -> list[Result]:
-        limit, pool = self._limit(page), self._settings.pool
-        while pool < 2 * (page.offset + limit):
+        end, pool = page.offset + self._limit(page), self._settings.pool
+        while pool < 2 * end:
             pool *= 2
+        while True:
+            hashes, results = self._blended(query, text, weight, page, pool)
+            if not self._collapses(page):
+                return results[page.offset : end]
+            is_all = len(results) < pool
+            ranked = {result.id: result for result in (results if is_all else results[: pool // 2])}
+            shown = collapse(
+                {item_id: hashes[item_id] for item_id in ranked}, self._settings.collapse_distance
+            )
+            if len(shown) >= end or is_all:
+                return [
+                    replace(ranked[item_id], duplicates=tuple(others))
+                    for item_id, others in islice(shown.items(), page.offset, end)
+                ]
+            pool *= 2
+
+    def _blended(
+        self, query: Floats, text: str, weight: float, page: Page, pool: int
+    ) -> tuple[dict[str, str], list[Result]]:
+        """The photo hashes by id, and the candidates of both searches, best first."""
         found = self._store.candidates(
             Query(vector=query, filter=page.filter, exclude=tuple(page.exclude)), text, pool
         )
         if not found:
-            return []
+            return {}, []
         best = max(candidate.lexical for candidate in found) or 1.0
         parts = self._store.info.space.parts(query, np.stack([one.vector for one in found]))
         parts[LEXICAL] = np.array([weight * one.lexical / best for one in found], dtype=np.float32)
@@ -152,7 +207,7 @@ class Recommender:
             for row, one in enumerate(found)
         ]
         results.sort(key=lambda result: (-result.score, result.id))
-        return results[page.offset : page.offset + limit]
+        return {one.id: stored_hash(one.payload) for one in found}, results
 
     def _query_weights(self, weights: Mapping[str, float] | None, *, lexical: bool) -> dict[str, float]:
         settings = self._settings
@@ -171,6 +226,9 @@ class Recommender:
             raise BadPage(f"limit is {limit}; it must lie between 1 and {most}")
         if not 0 <= page.offset <= 10_000:
             raise BadPage(f"offset is {page.offset}; it must lie between 0 and 10000")
+
+    def _collapses(self, page: Page) -> bool:
+        return self._settings.collapse if page.collapse is None else page.collapse
 
     def _limit(self, page: Page) -> int:
         return self._settings.limit if page.limit is None else page.limit

@@ -19,6 +19,7 @@ from engine.store.opening import is_url, open_store
 from engine.store.store import Store, StoreInfo, check_fingerprint
 from ingestion.ledger import Ledger
 from ingestion.pipeline import delete_items, ingest_items
+from ingestion.preparation import Preparation
 from ranking.recommender import Recommender
 from service.schemas import ItemBody, WrittenShape
 
@@ -71,6 +72,7 @@ class Shop:
         self.encoders = Encoders(settings, self.store.info)
         self.recommender = Recommender(self.store, self.encoders.load, settings.search)
         self.ledger = Ledger(ledger_path(settings))
+        self.preparation = Preparation.of(settings)
         self._writing = threading.Lock()
         self.is_ready = False
         self.why_not_ready = "the models are being loaded; ask again in a moment"
@@ -94,11 +96,16 @@ class Shop:
             except VlclipError as error:
                 results[place] = WrittenShape(id=item_id, status="failed", reason=str(error))
         with self._writing:
-            done = iter(
-                ingest_items(
-                    items, self.store, self.store.info, self.encoders.load, self.ledger, self.settings
-                )
+            written = ingest_items(
+                items,
+                self.store,
+                self.store.info,
+                self.encoders.load,
+                self.ledger,
+                self.settings,
+                preparation=self.preparation,
             )
+        done = iter(written)
         for place in range(len(bodies)):
             if place not in results:
                 one = next(done)
@@ -111,6 +118,7 @@ class Shop:
             return delete_items([item_id], self.store, self.ledger) == 1
 
     def close(self) -> None:
-        """Flush and close the store and the ledger."""
+        """Flush and close the store, the ledger and the refiner."""
+        self.preparation.close()
         self.ledger.close()
         self.store.close()

@@ -39,7 +39,9 @@ from engine.training.scenes import CANVASES, Labelled, Product, Prompted, ask, c
 Report = Callable[[dict[str, float]], None]
 
 START_SCALE = 0.1
-"""Of the last normalisations: dot products of 128 features start near one instead of near ten."""
+"""Of the text's last normalisation: dot products of 128 features start near one instead of near ten."""
+NAMED = ("model.backbone.", "model.input_proj_vision.", "model.text_backbone.", "model.text_projection.")
+"""What is taught names first, and changes slowly afterwards."""
 SHORT_SIDE, LONG_SIDE = 128, 160
 """Pixels a photo is brought to, as in training."""
 
@@ -198,8 +200,7 @@ def new_model(folder: Path, recipe: GroundingRecipe) -> tuple[Any, Prompts]:
         raise TrainingError(f"the recipe's model is not a Grounding DINO configuration: {error}") from None
     with torch.no_grad():
         nn.init.eye_(model.model.enc_output.weight)  # the selection starts with what the encoder says
-        model.model.enc_output_norm.weight.mul_(START_SCALE)
-        model.model.decoder.layer_norm.weight.mul_(START_SCALE)
+        model.model.encoder.layers[-1].text_enhancer_layer.layer_norm_after.weight.mul_(START_SCALE)
     if recipe.backbone is not None:
         _take_backbone(model, recipe.backbone)
     for parameter in model.parameters():
@@ -260,7 +261,7 @@ def _teach_names(run: GroundingRun, model: Any, prompts: Prompts, material: Mate
     """The first part of a run, kept in `named.pt` so that it is not done twice."""
     recipe, path = run.recipe, run.folder / "named.pt"
     if path.exists():
-        model.load_state_dict(torch.load(path, map_location=run.device, weights_only=True))
+        model.load_state_dict(torch.load(path, map_location=run.device, weights_only=True), strict=False)
         return
 
     def draw(step: int) -> tuple[Tensor, list[Labelled]]:
@@ -279,7 +280,7 @@ def _teach_names(run: GroundingRun, model: Any, prompts: Prompts, material: Mate
     learn_names(
         model, draw, prompts, material.types, steps=recipe.naming_steps, lr=recipe.naming_lr, report=told
     )
-    torch.save(model.state_dict(), path)
+    torch.save({name: part for name, part in model.state_dict().items() if name.startswith(NAMED)}, path)
 
 
 def _answers(model: Any, prompts: Prompts, held: Sequence[Prompted]) -> tuple[Tensor, Tensor]:
@@ -338,14 +339,14 @@ def _take_backbone(model: Any, clip: str) -> None:
 def _groups(model: nn.Module, recipe: GroundingRecipe) -> list[dict[str, Any]]:
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        groups.setdefault((".backbone." in name, parameter.ndim >= 2), []).append(parameter)
+        groups.setdefault((name.startswith(NAMED), parameter.ndim >= 2), []).append(parameter)
     return [
         {
             "params": parameters,
-            "most": recipe.backbone_lr if is_backbone else recipe.lr,
+            "most": recipe.named_lr if is_named else recipe.lr,
             "weight_decay": recipe.weight_decay if decays else 0.0,
         }
-        for (is_backbone, decays), parameters in groups.items()
+        for (is_named, decays), parameters in groups.items()
     ]
 
 

@@ -26,7 +26,7 @@ class GroundingRecipe(BaseModel):
     steps: int = Field(4000, ge=1)
     batch: int = Field(32, ge=1)
     lr: float = Field(5e-4, gt=0)
-    backbone_lr: float = Field(2e-4, gt=0)
+    named_lr: float = Field(1e-4, gt=0, description="of the backbone and the text side")
     warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.01, ge=0)
     clip_norm: float = Field(1.0, gt=0)

@@ -16,9 +16,12 @@ from service.commands.ingest import progress_bar, report_json, shown_on
 from service.terminal import (
     Clip,
     Device,
+    Grounder,
     Json,
+    Refine,
     StoreOption,
     TextEncoder,
+    chosen,
     err,
     out,
     print_json,
@@ -38,6 +41,8 @@ def reindex(
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
+    grounder: Grounder = None,
+    refine: Refine = None,
     device: Device = None,
     force: Annotated[bool, typer.Option(help="Swap even if the new collection holds fewer items.")] = False,
     json: Json = False,
@@ -47,7 +52,9 @@ def reindex(
     Questions are answered from the old vectors until the swap; processes that have the store open
     stay with them until they open it again.
     """
-    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    settings = Settings.load(
+        store=store, clip=clip, text_encoder=text_encoder, device=device, **chosen(grounder, refine)
+    )
     with closing(open_store(settings.store, settings)) as current:
         before, held = current.info.fingerprint, current.count()
     info = embedder_info(settings)

@@ -54,7 +54,8 @@ class FakeEmbedder:
         self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """A text the photo does not agree with says so itself."""
-        kept = np.array(["disagrees" not in text for text in refined])
+        pairs = list(zip(raw, refined, strict=True))
+        kept = np.array([own == better or "disagrees" not in better for own, better in pairs])
         texts = [new if stays else old for old, new, stays in zip(raw, refined, kept, strict=True)]
         return self.embed_items(photos, texts), kept
 

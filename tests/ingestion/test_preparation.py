@@ -87,7 +87,8 @@ def provenance(shop):
 
 def test_the_crop_is_embedded_and_the_point_says_what_was_cut_out_by_whom(shop, catalogue):
     made, _ = preparation(FakeGrounder())
-    shop.ingest(catalogue, preparation=made)
+    report = shop.ingest(catalogue, preparation=made)
+    assert (report.cropped, report.looked_for, report.refinement) == (9, 9, {})
     for payload, vector in shop.points().values():
         said = payload["provenance"]
         assert said["grounder"] == "fake:left@1"
@@ -117,7 +118,8 @@ def test_what_is_embedded_is_what_lies_inside_the_crop(tmp_path, shop):
 
 
 def test_a_box_that_is_not_trusted_is_kept_as_data_and_the_whole_photo_is_embedded(shop, tmp_path, catalogue):
-    shop.ingest(catalogue, preparation=preparation(FakeGrounder(score=0.4))[0])
+    report = shop.ingest(catalogue, preparation=preparation(FakeGrounder(score=0.4))[0])
+    assert (report.cropped, report.looked_for) == (0, 9)
     plain = Shop(tmp_path / "plain")
     plain.ingest(catalogue)
     for item_id, (payload, vector) in shop.points().items():
@@ -175,10 +177,23 @@ def test_the_refined_text_is_embedded_unless_the_photo_disagrees(shop, tmp_path,
     said = provenance(shop)["p3"]
     assert (said["text"], said["text_by"], said["refiner"]) == ("clean thing 3", "fields", "fake-1")
     other = Shop(tmp_path / "other")
-    other.ingest(catalogue, preparation=preparation(None, FakeRefiner(words="disagrees"))[0])
+    disagreeing = preparation(None, FakeRefiner(words="disagrees"), agreement="all")[0]
+    report = other.ingest(catalogue, preparation=disagreeing)
     said = provenance(other)["p3"]
     assert (said["text"], said["text_by"]) == ("thing 3", "raw")
     assert "agreement" in said["text_note"]
+    assert report.refinement["kept_share"] == 0
+    assert report.refinement["refused"] == 9
+
+
+@pytest.mark.parametrize(("by", "text"), [("llm", "thing 3"), ("fields", "disagrees thing 3")])
+def test_the_photo_judges_a_models_text_and_not_the_items_own_fields(shop, catalogue, by, text):
+    class By(FakeRefiner):
+        def refine(self, items, photos):
+            return [Refined(f"disagrees {item.title}", by, self.version) for item in items]
+
+    shop.ingest(catalogue, preparation=preparation(None, By())[0])
+    assert provenance(shop)["p3"]["text"] == text
 
 
 @pytest.mark.parametrize("sees", [True, False])
@@ -232,5 +247,5 @@ def test_settings_name_the_preparation_without_loading_anything():
     off = Preparation.of(Settings.load())
     assert (off.grounder, off.refiner, off.made_by) == ("", None, {})
     on = Preparation.of(Settings.load(refinement={"mode": "fields"}))
-    assert set(on.made_by) == {"refiner"}
+    assert set(on.made_by) == {"refiner", "agreement"}
     on.close()
