@@ -25,7 +25,7 @@ class GroundingRecipe(BaseModel):
     drawn_share: float = Field(0.1, ge=0, lt=1, description="batches of whole scenes instead of composites")
     steps: int = Field(4000, ge=1)
     batch: int = Field(32, ge=1)
-    lr: float = Field(5e-4, gt=0)
+    lr: float = Field(4e-4, gt=0)
     named_lr: float = Field(1e-4, gt=0, description="of the backbone and the text side")
     warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.01, ge=0)
