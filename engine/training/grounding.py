@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from engine.errors import TrainingError
+from engine.grounding.transformers import quiet_transformers
 from engine.model_files import WEIGHTS, model_folder
 from engine.training.composites import Pixels
 from engine.training.grounding_loss import Targets, box_iou, corners, grounding_loss
@@ -215,7 +216,8 @@ def export_grounder(run_folder: Path, target: Path, *, half: bool = True) -> Non
     model, prompts = new_model(run_folder, recipe.model_copy(update={"backbone": None}))
     model.load_state_dict(checkpoint["model"])
     target.mkdir(parents=True, exist_ok=True)
-    (model.half() if half else model).save_pretrained(target)
+    with quiet_transformers():
+        (model.half() if half else model).save_pretrained(target)
     images = GroundingDinoImageProcessor(
         size={"shortest_edge": SHORT_SIDE, "longest_edge": LONG_SIDE}, image_mean=list(recipe.mean),
         image_std=list(recipe.std), do_pad=True,
