@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
@@ -68,6 +68,7 @@ MULTIPART = {
                         "filter": {"type": "string", "description": "price<50 or JSON"},
                         "limit": {"type": "integer"},
                         "offset": {"type": "integer"},
+                        "collapse": {"type": "boolean"},
                     },
                 }
             },
@@ -116,10 +117,16 @@ def _add_lists(app: FastAPI, shop: Shop) -> None:
             list[str] | None, Query(description="clauses, or JSON objects", examples=[["price<50"]])
         ] = None,
         exclude: Annotated[list[str] | None, Query(description="item ids to leave out")] = None,
+        collapse: Annotated[
+            bool | None, Query(description="show one of results with near-duplicate photos")
+        ] = None,
     ) -> Response:
         """Items like this one, best first, each with the parts of its score."""
         began = time.perf_counter()
-        page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
+        page = Page(
+            limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()),
+            collapse=collapse,
+        )  # fmt: skip
         chosen = read_weights(weights)
         results = await run_in_threadpool(
             lambda: shop.recommender.similar(item_id, weights=chosen, page=page)
@@ -279,5 +286,5 @@ async def _read_search(request: Request) -> _Asked:
     exclude = fields.pop("exclude", [])
     single = {name: values[-1] for name, values in fields.items()}
     body = read_body(SearchBody, single | {"weights": weights, "exclude": exclude})
-    page = Page(limit=body.limit, offset=body.offset, filter=read_filter(clauses), exclude=tuple(exclude))
+    page = replace(body.page(), filter=read_filter(clauses))
     return _Asked(body.text, photo, weights, page)

@@ -15,6 +15,7 @@ COMMANDS = {
     "ingest": ("service.commands.ingest", "ingest"),
     "similar": ("service.commands.query", "similar"),
     "search": ("service.commands.query", "search"),
+    "duplicates": ("service.commands.duplicates", "duplicates"),
     "serve": ("service.commands.serve", "serve"),
     "draw": ("service.commands.draw", "draw"),
     "compose": ("service.commands.compose", "compose"),

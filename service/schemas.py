@@ -45,6 +45,9 @@ class SearchBody(_Shape):
     exclude: list[str] = Field(default_factory=list, max_length=1000, description="Item ids to leave out.")
     limit: int | None = Field(None, description="How many results; the server has a default and a maximum.")
     offset: int = Field(0, description="How many of the best to skip.")
+    collapse: bool | None = Field(
+        None, description="Show one of results with near-duplicate photos; the server has a default."
+    )
 
     def page(self) -> Page:
         """The part of the ranking this body asks for."""
@@ -53,6 +56,7 @@ class SearchBody(_Shape):
             offset=self.offset,
             filter=parse_json(self.filter),
             exclude=tuple(self.exclude),
+            collapse=self.collapse,
         )
 
 
@@ -97,12 +101,16 @@ class BatchItem(ItemBody):
 
 
 class ResultShape(BaseModel):
-    """One item of a list; `parts` add up to `score`."""
+    """One item of a list; `parts` add up to `score`.
+
+    `duplicates` are the ids of the items this one stands for, where near-duplicates are collapsed.
+    """
 
     id: str
     score: float
     parts: dict[str, float] = Field(examples=[{"image": 0.71, "text": 0.55}])
     item: dict[str, Any]
+    duplicates: list[str]
 
 
 class ListShape(BaseModel):
@@ -156,6 +164,7 @@ def result_shape(result: Result) -> dict[str, Any]:
         "score": round(result.score, 6),
         "parts": {name: round(part, 6) for name, part in result.parts.items()},
         "item": dict(result.item),
+        "duplicates": list(result.duplicates),
     }
 
 

@@ -46,6 +46,14 @@ Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Item id to
 Weights = Annotated[str | None, typer.Option(help="Weights of the score's parts: image=1,text=0.5")]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.", show_default="10")]
 Offset = Annotated[int, typer.Option(help="How many of the best to skip.")]
+Collapse = Annotated[
+    bool | None,
+    typer.Option(
+        "--collapse/--no-collapse",
+        help="Show one of results with near-duplicate photos.",
+        show_default="search.collapse",
+    ),
+]
 
 
 def print_json(body: Mapping[str, Any]) -> None:
@@ -84,17 +92,21 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
         out.print("nothing fits")
         return
     names = list(results[0].parts)
+    folded = any(result.duplicates for result in results)
     table = Table(box=None, header_style="bold")
     for heading in ("", "id", "title", "price"):
         table.add_column(heading, overflow="fold")
     for heading in ("score", *names):
         table.add_column(heading, justify="right")
+    if folded:
+        table.add_column("copies", justify="right")
     for rank, result in enumerate(results, 1):
         item = result.item
         price = f"{item['price']:g} {item.get('currency', '')}" if "price" in item else ""
         title = str(item.get("title") or item.get("product_type") or "")
         numbers = [f"{result.score:.3f}", *(f"{result.parts[name]:.3f}" for name in names)]
-        table.add_row(str(rank), result.id, _plain(title), price.strip(), *numbers)
+        copies = [str(len(result.duplicates) or "")] if folded else []
+        table.add_row(str(rank), result.id, plain(title), price.strip(), *numbers, *copies)
     out.print(table)
 
 
@@ -117,7 +129,7 @@ def _figure(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text from a catalogue without terminal control characters or markup."""
     shown = "".join(char if char.isprintable() else " " for char in text[:120])
     return shown.replace("[", "\\[")

@@ -16,6 +16,7 @@ from engine.store.opening import open_store
 from ingestion.ledger import Ledger
 from ingestion.pipeline import ingest as run_ingest
 from ingestion.report import IngestReport
+from service.commands.duplicates import LARGEST, duplicates_json, print_clusters, told
 from service.terminal import (
     Clip,
     Device,
@@ -72,6 +73,9 @@ def ingest(
         f"{report.failed:,} failed, {report.deleted:,} deleted in {report.seconds:.1f} s "
         f"({report.items_per_second:,.0f} items/s) -> {settings.store}"
     )
+    if (found := report.photo_duplicates) is not None and found.clusters:
+        out.print(f"{told(found)}; vlclip duplicates lists them")
+        print_clusters(found.clusters[:LARGEST], {})
     for warning, count in report.warnings.items():
         out.print(f"[yellow]note[/] {count:,} x {warning}")
     if report.prune_refused:
@@ -103,6 +107,7 @@ def report_json(report: IngestReport) -> dict[str, Any]:
         "warnings": dict(report.warnings),
         "prune_refused": report.prune_refused,
         "mapping": list(report.mapping),
+        "duplicate_clusters": duplicates_json(report.photo_duplicates),
     }
 
 

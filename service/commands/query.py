@@ -19,6 +19,7 @@ from ranking.recommender import Page, Recommender
 from service.schemas import read_filter, read_weights
 from service.terminal import (
     Clip,
+    Collapse,
     Device,
     Exclude,
     Filters,
@@ -44,11 +45,18 @@ def similar(
     exclude: Exclude = None,
     limit: Limit = None,
     offset: Offset = 0,
+    collapse: Collapse = None,
     json: Json = False,
 ) -> None:
     """Items like this one, each with the parts of its score."""
     settings = Settings.load(store=store)
-    page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
+    page = Page(
+        limit=limit,
+        offset=offset,
+        filter=read_filter(filter),
+        exclude=tuple(exclude or ()),
+        collapse=collapse,
+    )
     with _recommender(settings) as recommender:
         began = time.perf_counter()
         results = recommender.similar(item, weights=read_weights(weights), page=page)
@@ -67,6 +75,7 @@ def search(
     exclude: Exclude = None,
     limit: Limit = None,
     offset: Offset = 0,
+    collapse: Collapse = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     device: Device = None,
@@ -74,7 +83,13 @@ def search(
 ) -> None:
     """Items that fit words, a photo, or both."""
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
-    page = Page(limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()))
+    page = Page(
+        limit=limit,
+        offset=offset,
+        filter=read_filter(filter),
+        exclude=tuple(exclude or ()),
+        collapse=collapse,
+    )
     with _recommender(settings) as recommender:
         decoded = None if photo is None else _read(photo, settings.fetch)
         began = time.perf_counter()

@@ -104,6 +104,50 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
     problem(client.delete("/v1/items/new/1"), 404, "unknown-item")
 
 
+@pytest.fixture
+def sizes(client):
+    """One photo in three sizes, with the words of each."""
+    out = BytesIO()
+    drawn = Image.new("RGB", (60, 80), "white")
+    drawn.paste("navy", (20, 15, 45, 70))
+    drawn.paste("orange", (24, 20, 33, 40))
+    drawn.save(out, "PNG")
+    image = base64.b64encode(out.getvalue()).decode()
+    ids = [f"poncho-{size}" for size in "sml"]
+    items = [{"id": i, "title": f"Poncho {i[-1]}", "image_base64": image} for i in ids]
+    assert client.post("/v1/items:batch", json=items).json()["embedded"] == 3
+    yield ids
+    for item_id in ids:
+        client.delete(f"/v1/items/{item_id}")
+
+
+def test_of_one_photo_in_three_sizes_a_collapsed_list_shows_the_best(client, sizes):
+    asked = {"text": "poncho l", "limit": 5}
+    plain = client.post("/v1/search", json=asked).json()["results"]
+    assert {r["id"] for r in plain[:3]} == set(sizes)
+    assert all(r["duplicates"] == [] for r in plain)
+    first, *others = client.post("/v1/search", json=asked | {"collapse": True}).json()["results"]
+    assert first["id"] == plain[0]["id"]
+    assert [first["id"], *first["duplicates"]] == [r["id"] for r in plain[:3]]
+    assert len(others) == 4
+    assert not set(sizes) & {r["id"] for r in others}
+    files = {"photo": ("a.jpg", photo(), "image/jpeg")}
+    as_form = client.post("/v1/search", files=files, data={"text": "poncho l", "collapse": "true"}).json()
+    assert len(set(sizes) & {r["id"] for r in as_form["results"]}) == 1
+
+
+def test_what_shows_the_anchors_own_photo_is_left_out_of_a_collapsed_list(client, sizes):
+    def similar(**params):
+        found = client.get("/v1/items/poncho-m/similar", params={"limit": 8} | params).json()["results"]
+        return [r["id"] for r in found]
+
+    assert set(similar()[:2]) == {"poncho-s", "poncho-l"}
+    collapsed = similar(collapse=True)
+    assert len(collapsed) == 8
+    assert not set(sizes) & set(collapsed)
+    assert similar(collapse=True, limit=4) + similar(collapse=True, limit=4, offset=4) == collapsed
+
+
 def test_a_batch_keeps_the_good_and_says_what_was_wrong_with_the_rest(client):
     items = [
         {"id": "b1", "title": "fine"},
@@ -132,6 +176,7 @@ def test_a_batch_keeps_the_good_and_says_what_was_wrong_with_the_rest(client):
         ("/v1/items/drawn-00001/similar", {"limit": "x"}, 400, "bad-request", "limit"),
         ("/v1/items/drawn-00001/similar", {"filter": "siez<3"}, 400, "bad-filter", "siez"),
         ("/v1/items/drawn-00001/similar", {"filter": '{"price": {"below": 3}}'}, 400, "bad-filter", "below"),
+        ("/v1/items/drawn-00001/similar", {"collapse": "maybe"}, 400, "bad-request", "collapse"),
         ("/v1/items/drawn-00001/similar", {"weights": "image=x"}, 400, "bad-query", "image=x"),
         ("/v1/items/drawn-00001/similar", {"weights": "sound=1"}, 400, "bad-query", "sound"),
         ("/v2/nothing", {}, 404, "not-found", ""),

@@ -60,6 +60,58 @@ def test_ingest_shows_the_mapping_and_the_dead_letters(tiny_clip, tmp_path):
     }
 
 
+@pytest.fixture
+def copies(catalogue, tiny_clip, tmp_path) -> tuple[Path, Path]:
+    """A catalogue in which one photo stands for three items and another for two, and its store."""
+    lines = [json.loads(line) for line in catalogue.read_text().splitlines()[:12]]
+    for line in lines:
+        line["image"] = str(catalogue.parent / line["image"])
+    for place, of in ((4, 0), (7, 0), (9, 2)):
+        lines[place]["image"] = lines[of]["image"]
+    source = tmp_path / "copies.jsonl"
+    source.write_text("\n".join(map(json.dumps, lines)))
+    return source, tmp_path / "copies"
+
+
+def test_ingest_says_which_photos_are_alike_and_duplicates_lists_them(copies, tiny_clip):
+    source, store = copies
+    ids = [json.loads(line)["id"] for line in source.read_text().splitlines()]
+    three, two = [ids[0], ids[4], ids[7]], [ids[2], ids[9]]
+    shown = run("ingest", source, "--store", store, "--clip", tiny_clip).stdout
+    assert "5 of 12 photos are near-duplicates of another, in 2 clusters" in " ".join(shown.split())
+    assert ids[4] in shown
+    listed = body("duplicates", "--store", store)
+    assert (listed["items"], listed["clusters"], listed["photos"]) == (5, 2, 12)
+    assert listed["groups"] == [three, two]
+    exact = body("duplicates", "--store", store, "--distance", 0)
+    assert exact["groups"] == listed["groups"]
+    table = run("duplicates", "--store", store, "-n", 1).stdout
+    assert ids[7] in table
+    assert ids[9] not in table
+    again = body("ingest", source, "--store", store, "--clip", tiny_clip)
+    assert again["duplicate_clusters"] is None
+    source.write_text(source.read_text().replace('"title": "', '"title": "New '))
+    report = body("ingest", source, "--store", store, "--clip", tiny_clip)["duplicate_clusters"]
+    assert report == {
+        "distance": 8, "photos": 12, "items": 5, "clusters": 2,
+        "largest": [{"size": 3, "ids": three}, {"size": 2, "ids": two}],
+    }  # fmt: skip
+    plain = body("similar", ids[1], "--store", store, "-n", 11)["results"]
+    folded = body("similar", ids[1], "--store", store, "-n", 11, "--collapse")["results"]
+    assert (len(plain), len(folded)) == (11, 8)
+    assert sorted(len(result["duplicates"]) for result in folded)[-2:] == [1, 2]
+    assert "copies" in run("search", "thing", "--store", store, "--collapse").stdout
+
+
+def test_a_store_without_photos_says_so_instead_of_finding_none(tiny_clip, tmp_path):
+    source = tmp_path / "words.csv"
+    source.write_text("id,title\na,Red shoe\nb,Blue hat\n")
+    assert (
+        "near-duplicates" not in run("ingest", source, "--store", tmp_path / "s", "--clip", tiny_clip).stdout
+    )
+    assert "none of the 2 items has a photo" in run("duplicates", "--store", tmp_path / "s").stdout
+
+
 def test_a_mapping_that_names_no_column_is_refused_before_anything_is_written(catalogue, tiny_clip, tmp_path):
     result = body(
         "ingest", catalogue, "--store", tmp_path / "s", "--clip", tiny_clip, "--map", "title=Naem", status=1
