@@ -25,6 +25,7 @@ COMMANDS = {
     "train": ("service.commands.train", "train"),
     "train-grounder": ("service.commands.train_grounder", "train_grounder"),
     "evaluate": ("service.commands.evaluate", "app"),
+    "ablate": ("service.commands.ablate", "ablate"),
 }
 """Command to the module and name that hold it."""
 

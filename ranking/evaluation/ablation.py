@@ -113,14 +113,14 @@ def ablate(
     titles: Sequence[str],
     alike: Mapping[str, Sequence[str]],
     slices: Mapping[str, Sequence[str]] | None = None,
-    told: Callable[[Setup], None] = lambda _: None,
+    told: Callable[[int], None] = lambda _: None,
 ) -> Ablation:
     """The table of n items, with a row for every photo, text and model there is.
 
     `titles` say which items are one product to the duplicates-aware figure (`hits@5_dup`). `alike`
     holds per field what the `K` nearest others should agree in (`<field>@5`), "" for unknown. `slices`
     holds per name each item's value, "" for none; a slice that all items are in is not repeated.
-    `told` hears of each setup when it is done. Errors: `EvaluationError` with `K` items or fewer.
+    `told` hears how many rows are done. Errors: `EvaluationError` with `K` items or fewer.
     """
     if len(titles) <= K:
         raise EvaluationError(
@@ -130,7 +130,7 @@ def ablate(
     measured: dict[Setup, dict[str, Values]] = {}
     for setup in setups:
         measured[setup] = per_item(models[setup.model], setup, titles, alike)
-        told(setup)
+        told(len(measured))
     rows, samples = _rows(setups, measured)
     kept, too_small = [], []
     for name, values in (slices or {}).items():

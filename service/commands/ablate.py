@@ -1,0 +1,99 @@
+"""`vlclip ablate`: what the crop, the refined text and a tuned model are worth on a catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.settings import Settings
+from ranking.evaluation.ablation_picture import check_picture, draw_ablation
+from service.ablation import Asked, run_ablation
+from service.ablation_tables import print_report, shape
+from service.terminal import Device, Grounder, Json, err, out, print_json, says_what_went_wrong
+
+
+@says_what_went_wrong
+def ablate(
+    source: Annotated[str, typer.Argument(help="The catalogue to judge on, as for ingest.")],
+    *,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="What is true of its items.", show_default="truth.jsonl beside the catalogue"),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The CLIP that everything is compared with.", show_default="clip")
+    ] = None,
+    tuned: Annotated[
+        str | None, typer.Option(help="Another CLIP, such as one fine-tuned from it; adds its rows.")
+    ] = None,
+    grounder: Grounder = None,
+    refine: Annotated[
+        Literal["off", "fields", "llm"] | None,
+        typer.Option(help="Who refines texts.", show_default="refinement.mode, or fields where that is off"),
+    ] = None,
+    split: Annotated[
+        Literal["all", "validation"],
+        typer.Option(help="validation: the tenth of the ids training keeps back."),
+    ] = "all",
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", help="Only the first so many items.", min=1)
+    ] = None,
+    slice: Annotated[
+        list[str] | None, typer.Option("--slice", help="Field to show rows by; repeatable.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attribute",
+            help="Field to tell from photos by prompts; repeatable.",
+            show_default="colour, usage and product type",
+        ),
+    ] = None,
+    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw HITS@5 by row: a .png, .svg or .pdf.")
+    ] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Judge each step: full photo, crop, true box x raw text, refined x base model, tuned."""
+    if picture is not None:
+        check_picture(picture)
+    asked = Asked(
+        source, truth, tuned, split, limit, tuple(slice or ()), tuple(attribute or ()), tuple(map or ())
+    )
+    settings = ablation_settings(base, grounder, refine, device)
+    if settings.grounding.model == "off":
+        err.print("no grounder is named, so there are no rows for crops; name one with --grounder")
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=err,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("models", total=None)
+        report = run_ablation(
+            asked,
+            settings,
+            lambda what, done, of: bar.update(task, description=what, completed=done, total=of),
+        )
+    if picture is not None:
+        draw_ablation(report.ablation, picture, title="/".join(Path(source).parts[-2:]))
+    if json:
+        print_json(shape(report))
+    else:
+        print_report(report, out)
+
+
+def ablation_settings(
+    base: str | None, grounder: str | None, refine: str | None, device: str | None
+) -> Settings:
+    """The settings with what was asked for; texts are refined from the fields where nobody says how."""
+    mode = refine or Settings.load().refinement.mode
+    return Settings.load(
+        clip=base,
+        device=device,
+        grounding=None if grounder is None else {"model": grounder},
+        refinement={"mode": "fields" if refine is None and mode == "off" else mode},
+    )
