@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from engine.grounding.folders import rule_from
 from engine.grounding.grounder import Box, Grounder
 from engine.grounding.loading import load_grounder
 from engine.settings import Settings
@@ -134,7 +135,7 @@ def main() -> None:
     grounder = load_grounder(settings)
     if grounder is None:
         parser.error("--model names no grounder")
-    threshold = settings.grounding.threshold
+    threshold = rule_from(settings.grounding).threshold
     sets = {
         "composites": composites(options.catalogue, options.count),
         "drawn, cluttered": drawn(options.count, "cluttered"),

@@ -14,8 +14,8 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 FINGERPRINTED = (".safetensors", ".bin", ".pt", ".pth", ".json", ".txt", ".model", ".py")
 """Files of a model folder that can change what it computes."""
-NOTES = ("recipe.json", "history.json")
-"""Files that only tell how the model came to be."""
+NOTES = ("recipe.json", "history.json", "rule.json")
+"""Files that only tell how the model came to be, or when to believe it."""
 
 
 def shipped_models() -> list[str]:

@@ -76,7 +76,9 @@ class Grounding(_Section):
         min_length=1,
         description="off, a shipped name, a Hugging Face name, a folder, or original:FOLDER",
     )
-    threshold: float = Field(0.35, ge=0, le=1, description="score a box has to be over")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="score a box has to be over; unset: the model's own, or 0.35"
+    )
     padding: float = Field(0.05, ge=0, le=1, description="added on each side, as a share of the box's side")
     min_area: float = Field(0.01, ge=0, le=1, description="share of the photo a box has to cover")
     short_side: int | None = Field(

@@ -115,11 +115,13 @@ def ingest_items(
     *,
     source: str = API,
     allow_files: bool = False,
+    root: Path | None = None,
     preparation: Preparation | None = None,
 ) -> list[ItemResult]:
     """Put items into the store through the same stages; one result each, in order.
 
-    Photos are bytes or URLs; paths are read only with `allow_files`, from the working folder.
+    Photos are bytes or URLs; paths are read only with `allow_files`, from `root`, else the
+    working folder.
     Results are durable when this returns.
     """
     check_fingerprint(store.info, info, "the store")
@@ -127,7 +129,7 @@ def ingest_items(
     results: list[ItemResult] = []
     with (
         _prepared(preparation, settings) as prepared,
-        _way(store, info, load, settings, prepared, Path.cwd(), allow_files=allow_files) as way,
+        _way(store, info, load, settings, prepared, root or Path.cwd(), allow_files=allow_files) as way,
     ):
         save = Save(store, ledger, 0, info.fingerprint, prepared)
         for batch in batched(claim_once(given), settings.ingest.batch):
@@ -213,14 +215,14 @@ def _way(
         fetching=fetching,
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
     )
-    compare = Compare(store, info.fingerprint, preparation)
+    compare, refine = Compare(store, info.fingerprint, preparation), Refine(preparation)
 
     def cancel() -> None:
         fetcher.close()
         preparation.close()
 
     try:
-        yield _Way(Digest(photos), compare, prepare, Refine(preparation), Embed(embedder), cancel)
+        yield _Way(Digest(photos), compare, prepare, refine, Embed(embedder, preparation), cancel)
     finally:
         fetcher.close()
         fetching.shutdown(cancel_futures=True)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.grounding.folders import grounder_name
+from engine.grounding.folders import grounder_name, rule_from
 from engine.grounding.grounder import Grounder
 from engine.grounding.loading import load_grounder
-from engine.grounding.rule import Rule, rule_from
+from engine.grounding.rule import Rule
 from engine.refinement.refined import Refined, Refiner
 from engine.refinement.refiner import load_refiner
 from engine.settings import Grounding, Settings

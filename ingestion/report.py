@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from engine.refinement.report import RefinementReport
 from ingestion.duplicates import PhotoDuplicates
 from ingestion.entry import Entry
 
@@ -19,7 +20,9 @@ class IngestReport:
     `total` is the number of rows expected, for progress; None where it is not known. `duplicates`
     are rows that repeat an earlier one word for word. `photo_duplicates` are the items of the whole
     store whose photos are alike, looked for at the end of a run that changed something. `warnings` maps
-    a sentence to the number of items it holds for. `prune_refused` says why nothing was pruned though it
+    a sentence to the number of items it holds for. `cropped` of `looked_for` photos had a product the
+    grounder was sure of; `refinement` is `RefinementReport.as_dict()`, empty where nothing was refined.
+    `prune_refused` says why nothing was pruned though it
     was asked for, else "". `mapping` are the lines of `ColumnMapping.describe()`.
     """
 
@@ -32,6 +35,9 @@ class IngestReport:
     seconds: float = 0.0
     total: int | None = None
     warnings: Mapping[str, int] = field(default_factory=dict)
+    cropped: int = 0
+    looked_for: int = 0
+    refinement: Mapping[str, Any] = field(default_factory=dict)
     prune_refused: str = ""
     mapping: tuple[str, ...] = ()
     photo_duplicates: PhotoDuplicates | None = None
@@ -77,6 +83,8 @@ class Tally:
         self._mapping = tuple(mapping)
         self._outcomes: Counter[str] = Counter()
         self._warnings: Counter[str] = Counter()
+        self._found: Counter[bool] = Counter()
+        self._refinement = RefinementReport()
         self._start = time.monotonic()
 
     def count(self, entries: Iterable[Entry]) -> None:
@@ -84,6 +92,10 @@ class Tally:
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
             self._warnings.update(entry.warnings)
+            if entry.outcome == "embedded" and entry.found is not None:
+                self._found[entry.found.crop is not None] += 1
+            if entry.outcome == "embedded" and entry.refined is not None:
+                self._refinement.add([entry.refined])
 
     def counts(self) -> dict[str, int]:
         """The counts a ledger keeps."""
@@ -104,6 +116,9 @@ class Tally:
             seconds=time.monotonic() - self._start,
             total=self._total,
             warnings=dict(self._warnings),
+            cropped=self._found[True],
+            looked_for=self._found.total(),
+            refinement=self._refinement.as_dict() if self._refinement.items else {},
             prune_refused=self.prune_refused,
             mapping=self._mapping,
             photo_duplicates=self.photo_duplicates,

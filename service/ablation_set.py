@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.clip import Clip
+from engine.grounding.folders import rule_from
 from engine.grounding.grounder import Detection, Grounder
-from engine.grounding.rule import Rule, choose, cut, rule_from
+from engine.grounding.rule import Rule, choose, cut
 from engine.item import Item
 from engine.refinement.refined import Refiner
 from engine.settings import Settings

@@ -21,6 +21,7 @@ COMMANDS = {
     "compose": ("service.commands.compose", "compose"),
     "reindex": ("service.commands.reindex", "reindex"),
     "promote": ("service.commands.reindex", "promote_command"),
+    "refresh": ("service.commands.refresh", "refresh"),
     "doctor": ("service.commands.doctor", "doctor"),
     "train": ("service.commands.train", "train"),
     "train-grounder": ("service.commands.train_grounder", "train_grounder"),

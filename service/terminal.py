@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import orjson
 import typer
@@ -36,6 +36,23 @@ Clip = Annotated[
 TextEncoder = Annotated[
     str | None,
     typer.Option(help="Encoder of the text segment: 'clip', or a sentence-transformers name or folder."),
+]
+Grounder = Annotated[
+    str | None,
+    typer.Option(
+        "--grounder",
+        help="Finds the product in its photo: off, vlclip-grounder, a Hugging Face name, a folder, or "
+        "original:FOLDER.",
+        show_default="grounding.model",
+    ),
+]
+Refine = Annotated[
+    Literal["off", "fields", "llm"] | None,
+    typer.Option(
+        "--refine",
+        help="Who cleans the texts: off, fields (the item's own), llm (the endpoint of the settings).",
+        show_default="refinement.mode",
+    ),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Filters = Annotated[
@@ -133,3 +150,9 @@ def plain(text: str) -> str:
     """Text from a catalogue without terminal control characters or markup."""
     shown = "".join(char if char.isprintable() else " " for char in text[:120])
     return shown.replace("[", "\\[")
+
+
+def chosen(grounder: str | None, refine: str | None) -> dict[str, Any]:
+    """What `--grounder` and `--refine` change of the settings, as `Settings.load` takes it."""
+    given = {"grounding": {"model": grounder}, "refinement": {"mode": refine}}
+    return {name: section for name, section in given.items() if None not in section.values()}

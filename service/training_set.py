@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import TrainingError
+from engine.grounding.folders import rule_from
 from engine.grounding.grounder import Grounder
 from engine.grounding.loading import load_grounder
-from engine.grounding.rule import choose, cut, rule_from
+from engine.grounding.rule import choose, cut
 from engine.item import Item
 from engine.refinement.refined import Refiner
 from engine.refinement.refiner import load_refiner

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import EncoderError
+from engine.grounding.rule import Rule
 from engine.model_files import SHIPPED, files_hash
 from engine.settings import Grounding
 
@@ -23,6 +24,10 @@ OFF = "off"
 ORIGINAL = "original:"
 MODEL_TYPES = ("grounding-dino", "mm-grounding-dino")
 HUB_NAMES = ("IDEA-Research/grounding-dino-tiny", "IDEA-Research/grounding-dino-base")
+THRESHOLD = 0.35
+"""Of scores, where neither the settings nor the model name one: that of Grounding DINO's own demo."""
+OWN_RULE = "rule.json"
+"""Beside a model's weights: `{"threshold": 0.2}`, for scores that are not on the scale of others'."""
 WANTED = ["*.json", "*.txt", "*.safetensors"]
 """What is fetched from the hub: no pickles, no code."""
 
@@ -73,6 +78,15 @@ def grounder_name(settings: Grounding) -> str | None:
     return None if found is None else name_of(found, settings.short_side)
 
 
+def rule_from(settings: Grounding) -> Rule:
+    """The rule these settings ask for, from the files alone."""
+    threshold = settings.threshold
+    if threshold is None:
+        found = find_grounder(settings.model)
+        threshold = THRESHOLD if found is None else _own_threshold(found.path)
+    return Rule(threshold, settings.padding, settings.min_area)
+
+
 def name_of(found: GrounderFolder, short_side: int | None) -> str:
     """Backend, name, a hash of the files and the size photos are seen at, if it is not the model's own."""
     seen_at = "" if short_side is None else f":{short_side}px"
@@ -108,6 +122,16 @@ def _check(folder: Path) -> None:
         raise EncoderError(f"{folder} holds another model; its model_type must be {' or '.join(MODEL_TYPES)}")
     if not any(folder.glob("*.safetensors")):
         raise EncoderError(f"{folder} holds no weights (*.safetensors); save the model there again")
+
+
+def _own_threshold(folder: Path) -> float:
+    path = folder / OWN_RULE
+    if not path.is_file():
+        return THRESHOLD
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["threshold"])
+    except (ValueError, KeyError, TypeError):
+        raise EncoderError(f'{path} is not {{"threshold": NUMBER}}; mend it or delete it') from None
 
 
 def _model_type(folder: Path) -> str | None:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from PIL import Image
 
 from engine.grounding.grounder import Detection
-from engine.settings import Grounding
 
 MAX_PROMPT = 200
 """Characters of a product type that are asked; detectors read 256 tokens at most."""
@@ -48,11 +47,6 @@ class Crop:
 
     box: tuple[int, int, int, int]
     score: float
-
-
-def rule_from(settings: Grounding) -> Rule:
-    """The rule these settings ask for."""
-    return Rule(settings.threshold, settings.padding, settings.min_area)
 
 
 def prompt(product_type: str) -> str:

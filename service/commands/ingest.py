@@ -20,9 +20,12 @@ from service.commands.duplicates import LARGEST, duplicates_json, print_clusters
 from service.terminal import (
     Clip,
     Device,
+    Grounder,
     Json,
+    Refine,
     StoreOption,
     TextEncoder,
+    chosen,
     err,
     out,
     print_json,
@@ -47,11 +50,15 @@ def ingest(
     retry_failed: Annotated[bool, typer.Option(help="Take up only the items that failed before.")] = False,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
+    grounder: Grounder = None,
+    refine: Refine = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
     """Bring a store up to date with a catalogue; what has not changed is left alone."""
-    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    settings = Settings.load(
+        store=store, clip=clip, text_encoder=text_encoder, device=device, **chosen(grounder, refine)
+    )
     info = embedder_info(settings)
     with (
         closing(open_store(settings.store, settings, info)) as opened,
@@ -76,6 +83,7 @@ def ingest(
     if (found := report.photo_duplicates) is not None and found.clusters:
         out.print(f"{told(found)}; vlclip duplicates lists them")
         print_clusters(found.clusters[:LARGEST], {})
+    _tell_preparation(report)
     for warning, count in report.warnings.items():
         out.print(f"[yellow]note[/] {count:,} x {warning}")
     if report.prune_refused:
@@ -93,6 +101,20 @@ def ingest(
         raise typer.Exit(1)
 
 
+def _tell_preparation(report: IngestReport) -> None:
+    if report.looked_for:
+        out.print(f"{report.cropped:,} of {report.looked_for:,} photos cropped to the product")
+    if report.refinement:
+        told = report.refinement
+        by = ", ".join(f"{count:,} by {name}" for name, count in told["by"].items())
+        out.print(
+            f"texts: {by}; {told['kept_share']:.1%} of the refined ones kept, "
+            f"{told['rounds_per_item']:g} rounds and {told['tokens_per_item']:,.0f} tokens an item"
+        )
+        for reason, count in told["fallbacks"].items():
+            out.print(f"[yellow]note[/] {count:,} x not the model's text: {reason}")
+
+
 def report_json(report: IngestReport) -> dict[str, Any]:
     """The report under the names that scripts rely on."""
     return {
@@ -105,6 +127,9 @@ def report_json(report: IngestReport) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "items_per_second": round(report.items_per_second, 1),
         "warnings": dict(report.warnings),
+        "cropped": report.cropped,
+        "looked_for": report.looked_for,
+        "refinement": dict(report.refinement),
         "prune_refused": report.prune_refused,
         "mapping": list(report.mapping),
         "duplicate_clusters": duplicates_json(report.photo_duplicates),

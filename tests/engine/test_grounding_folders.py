@@ -15,7 +15,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 
 from engine.errors import EncoderError
 from engine.grounding import folders
-from engine.grounding.folders import WANTED, find_grounder, grounder_name, shipped_grounders
+from engine.grounding.folders import WANTED, find_grounder, grounder_name, rule_from, shipped_grounders
 from engine.grounding.loading import load_grounder
 from engine.settings import Grounding, Settings
 
@@ -154,3 +154,22 @@ def test_a_model_the_hub_does_not_have_is_said_so(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", absent)
     with pytest.raises(EncoderError, match=r"has no model 'owner/model' for you.*HF_TOKEN"):
         find_grounder("owner/model")
+
+
+def test_a_model_can_bring_its_own_threshold_and_a_setting_overrules_it(tmp_path):
+    folder = model_folder(tmp_path / "mine")
+    before = name(folder)
+    assert rule_from(Grounding(model=str(folder))).threshold == 0.35
+    (folder / "rule.json").write_text('{"threshold": 0.2}')
+    assert rule_from(Grounding(model=str(folder))).threshold == 0.2
+    assert rule_from(Grounding(model=str(folder), threshold=0.5)).threshold == 0.5
+    assert name(folder) == before
+    assert rule_from(Grounding()).threshold == 0.35
+
+
+@pytest.mark.parametrize("text", ["0.2", '{"treshold": 0.2}', '{"threshold": "high"}', "{"])
+def test_a_threshold_that_cannot_be_read_says_so(tmp_path, text):
+    folder = model_folder(tmp_path / "mine")
+    (folder / "rule.json").write_text(text)
+    with pytest.raises(EncoderError, match="mend it"):
+        rule_from(Grounding(model=str(folder)))

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine.grounding.folders import rule_from
 from engine.grounding.grounder import Detection
-from engine.grounding.rule import MAX_PROMPT, Crop, Rule, choose, cut, prompt, rule_from
+from engine.grounding.rule import MAX_PROMPT, Crop, Rule, choose, cut, prompt
 from engine.settings import Grounding
 
 ALWAYS = Rule(threshold=-1, padding=0, min_area=0)

@@ -9,8 +9,9 @@ import pytest
 
 from engine.duplicates import photo_hash
 from engine.errors import TrainingError
+from engine.grounding.folders import rule_from
 from engine.grounding.loading import load_grounder
-from engine.grounding.rule import choose, cut, rule_from
+from engine.grounding.rule import choose, cut
 from engine.refinement.fields import FieldRefiner
 from engine.settings import Settings
 from engine.training.framing import framing

@@ -11,7 +11,7 @@ from engine.errors import TrainingError
 from engine.training import grounding
 from engine.training.grounding_loss import Targets, box_iou, corners, grounding_loss
 from engine.training.grounding_recipe import GroundingRecipe, read_grounding_recipe
-from engine.training.prompts import SPECIAL, Prompts, learn_vocabulary
+from engine.training.prompts import SPECIAL, learn_vocabulary
 from engine.training.scenes import ask, held_out
 from tests.engine.training.test_composites import product
 
