@@ -15,6 +15,7 @@ from engine.grounding.folders import grounder_name, rule_from
 from engine.grounding.grounder import Grounder
 from engine.grounding.loading import load_grounder
 from engine.grounding.rule import Rule
+from engine.refinement.agreement import judged
 from engine.refinement.refined import Refined, Refiner
 from engine.refinement.refiner import load_refiner
 from engine.settings import Grounding, Settings
@@ -25,9 +26,7 @@ class Preparation:
     """A grounder with its rule and a refiner, either of which may be absent.
 
     `grounder` is the name of what `load` will give, "" for none. `agreement` says whose texts the photo
-    judges: a language model's can say what is not there, a text from the item's own fields cannot, and
-    overruling those cost more than it saved (docs/refine.md). `sees` says whether the refiner looks at
-    photos.
+    judges, `sees` whether the refiner looks at photos.
     """
 
     grounder: str = ""
@@ -62,7 +61,7 @@ class Preparation:
 
     def judged(self, text: Refined) -> bool:
         """Whether the photo decides between this text and the item's own."""
-        return self.agreement == "all" or text.by == "llm"
+        return judged(text, self.agreement)
 
     @property
     def made_by(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ from engine.grounding.folders import rule_from
 from engine.grounding.grounder import Detection, Grounder
 from engine.grounding.rule import Rule, choose, cut
 from engine.item import Item
+from engine.refinement.agreement import judged
 from engine.refinement.refined import Refiner
 from engine.settings import Settings
 from engine.space import Floats
@@ -113,6 +114,7 @@ def read_set(
     done = AblationSet()
     vectors: dict[Model, dict[Photo, list[Floats]]] = {model: {} for model in parts.clips}
     texts: dict[Text, list[str]] = {}
+    by_photo: list[bool] = []
     boxes_known = any(known.box is not None for known in truth.values())
     rule, expected = rule_from(settings.grounding), _expected(catalogue, limit, validation=validation)
     with ExitStack() as open_:
@@ -131,8 +133,12 @@ def read_set(
             for model, clip in parts.clips.items():
                 for name, rows in _encode(clip, photos, threads):
                     vectors[model].setdefault(name, []).append(rows)
-            for text, words in _texts(shown, parts.refiner):
-                texts.setdefault(text, []).extend(words)
+            items = [one.item for one in shown]
+            texts.setdefault("raw", []).extend(item.text for item in items)
+            if parts.refiner is not None:
+                refined = parts.refiner.refine(items, [one.data for one in shown])
+                texts.setdefault("refined", []).extend(one.text for one in refined)
+                by_photo += [judged(one, settings.refinement.agreement) for one in refined]
             told("photos", len(done.items), expected)
             if limit and len(done.items) >= limit:
                 break
@@ -142,7 +148,9 @@ def read_set(
         raise EvaluationError("the truth knows none of these items; give the one of this catalogue (--truth)")
     for model, clip in parts.clips.items():
         shown_as = {photo: np.concatenate(rows) for photo, rows in vectors[model].items()}
-        done.models[model] = Encoded(shown_as, _encode_texts(clip, texts))
+        done.models[model] = Encoded(
+            shown_as, _encode_texts(clip, texts), np.array(by_photo, dtype=bool) if any(by_photo) else None
+        )
     return done
 
 
@@ -189,13 +197,6 @@ def _encode(
                 list(threads.map(clip.prepare, (shown[row] for row in rows)))
             )
         yield name, vectors
-
-
-def _texts(shown: Sequence[Shown], refiner: Refiner | None) -> Iterator[tuple[Text, list[str]]]:
-    items = [one.item for one in shown]
-    yield "raw", [item.text for item in items]
-    if refiner is not None:
-        yield "refined", [one.text for one in refiner.refine(items, [one.data for one in shown])]
 
 
 def _encode_texts(clip: Clip, texts: Mapping[Text, Sequence[str]]) -> dict[Text, Floats]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,15 @@ def keep_better(photos: Floats, raw: Floats, refined: Floats) -> NDArray[np.bool
     uncompared = ~photos.any(axis=1) | ~raw.any(axis=1)
     kept: NDArray[np.bool_] = uncompared | (agreement_refined >= agreement_raw - ROUNDING)
     return kept
+
+
+def judged(text: Refined, agreement: Literal["llm", "all"]) -> bool:
+    """Whether the photo decides between a refined text and the item's own, by `refinement.agreement`.
+
+    A language model's text can say what is not there. One from the item's own fields cannot, and letting
+    the photo overrule those cost more than it saved (docs/refine.md).
+    """
+    return agreement == "all" or text.by == "llm"
 
 
 def settle(items: Sequence[Item], refined: Sequence[Refined], kept: Sequence[bool]) -> list[Refined]:

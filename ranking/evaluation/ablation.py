@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.refinement.agreement import keep_better
 from engine.space import Floats
@@ -45,10 +46,14 @@ JUDGED = f"hits@{CUTS[1]}"
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What one model makes of n items: unit rows `(n, d)` by photo shown and by text."""
+    """What one model makes of n items: unit rows `(n, d)` by photo shown and by text.
+
+    `judged` `(n,)` says whose refined text the photo would overrule at ingestion; None for nobody's.
+    """
 
     photos: Mapping[Photo, Floats]
     texts: Mapping[Text, Floats]
+    judged: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +159,19 @@ def per_item(
     found["mrr"] = 1 / ranks.own
     found[f"{JUDGED}_dup"] = (ranks.alike <= CUTS[1]).astype(np.float64)
     if alike:
-        raw = encoded.texts["raw"]
-        stored = np.where(keep_better(photos, raw, texts)[:, None], texts, raw)
+        stored = _stored(encoded, photos, texts)
         nearest = nearest_others(np.concatenate([photos, stored], axis=1), K)
         found |= {f"{name}@{K}": agreeing_share(nearest, values) for name, values in alike.items()}
     return found
+
+
+def _stored(encoded: Encoded, photos: Floats, texts: Floats) -> Floats:
+    """The texts ingestion would keep."""
+    if encoded.judged is None:
+        return texts
+    raw = encoded.texts["raw"]
+    kept = keep_better(photos, raw, texts) | ~encoded.judged
+    return np.where(kept[:, None], texts, raw)
 
 
 def _setups(models: Mapping[Model, Encoded]) -> Iterator[Setup]:

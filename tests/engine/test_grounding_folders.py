@@ -167,7 +167,7 @@ def test_a_model_can_bring_its_own_threshold_and_a_setting_overrules_it(tmp_path
     assert rule_from(Grounding()).threshold == 0.35
 
 
-@pytest.mark.parametrize("text", ["0.2", '{"treshold": 0.2}', '{"threshold": "high"}', "{"])
+@pytest.mark.parametrize("text", ["0.2", '{"limit": 0.2}', '{"threshold": "high"}', "{"])
 def test_a_threshold_that_cannot_be_read_says_so(tmp_path, text):
     folder = model_folder(tmp_path / "mine")
     (folder / "rule.json").write_text(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -163,13 +165,17 @@ def test_the_stored_text_is_the_one_that_fits_the_photo_and_the_asking_one_is_no
     # the refined texts of half the items are those of other items: queries suffer, what is stored does not
     worse = products.copy()
     worse[::2] = np.roll(products, 2, axis=0)[::2]
-    items = Encoded({"full": products}, {"raw": products, "refined": worse})
+    items = Encoded({"full": products}, {"raw": products, "refined": worse}, np.ones(N, dtype=bool))
     kinds = [str(number % 7) for number in range(N)]
     raw = per_item(items, Setup("full", "raw", "base"), TITLES, {"kind": kinds})
     refined = per_item(items, Setup("full", "refined", "base"), TITLES, {"kind": kinds})
     assert raw["hits@1"].mean() == 1
     assert refined["hits@1"][::2].mean() < 0.1
     np.testing.assert_array_equal(raw["kind@5"], refined["kind@5"])
+    unjudged = per_item(
+        replace(items, judged=None), Setup("full", "refined", "base"), TITLES, {"kind": kinds}
+    )
+    assert (unjudged["kind@5"] != refined["kind@5"]).any()
 
 
 def test_too_few_items_are_refused():
