@@ -14,12 +14,12 @@ Laws (tests/engine/test_duplicates.py):
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
@@ -33,6 +33,10 @@ _MARGIN = 16
 _HASHED = 48
 """Side of the frame: four pixels for each of the twelve frequencies, as pHash has it."""
 _FREQUENCIES = 12
+_COSINES = np.cos(np.pi * np.arange(_FREQUENCIES)[:, None] * (2 * np.arange(_HASHED) + 1) / (2 * _HASHED))
+"""The lowest frequencies of the discrete cosine transform, `(12, 48)`."""
+_POWERS = np.stack([(np.arange(_SIDE) + 0.5) ** n for n in range(3)])
+"""Of the places along an axis, 0 to 2: they turn mass into its total, its centre and its spread."""
 _REACH = 2.2
 """Half the frame in standard deviations of the product's mass: a filled square reaches 1.7."""
 _LEAST = 0.25
@@ -68,9 +72,12 @@ def photo_hash(photo: Image.Image) -> str:
     frame = _frame(photo)
     if frame is None:
         return ""
-    structure = imagehash.phash(frame, _FREQUENCIES, _HASHED // _FREQUENCIES)
+    # imagehash.phash in a third of its time: of the transform only the lowest frequencies are computed
+    grey = np.asarray(frame.convert("L"), dtype=np.float64)
+    lowest = (_COSINES @ grey @ _COSINES.T).ravel()
+    structure = np.packbits(lowest > _median(lowest))
     colours = frame.resize((3, 3), Image.Resampling.BOX)
-    return (np.packbits(structure.hash).tobytes() + colours.tobytes()).hex()
+    return (structure.tobytes() + colours.tobytes()).hex()
 
 
 def stored_hash(payload: Mapping[str, Any]) -> str:
@@ -145,26 +152,31 @@ def _frame(photo: Image.Image) -> Image.Image | None:
     small = photo.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     pixels = np.asarray(small)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    background = tuple(np.median(border, axis=0).astype(int).tolist())
+    background = tuple(_median(border).astype(int).tolist())
     apart = ImageChops.difference(small, Image.new("RGB", small.size, background))
     mass = np.maximum(np.asarray(apart) @ np.ones(3, np.float32) - _NOISE, 0)
-    if mass.mean() < _BLANK:
+    moments = _POWERS @ mass @ _POWERS.T
+    if moments[0, 0] < _BLANK * mass.size:
         return None
-    left, right = _extent(mass.sum(0))
-    top, bottom = _extent(mass.sum(1))
+    (left, right), (top, bottom) = _extent(*moments[0].tolist()), _extent(*moments[:, 0].tolist())
     canvas = Image.new("RGB", (_SIDE + 2 * _MARGIN,) * 2, background)
     canvas.paste(small, (_MARGIN, _MARGIN))
     return canvas.resize((_HASHED, _HASHED), Image.Resampling.BICUBIC, (left, top, right, bottom))
 
 
-def _extent(mass: NDArray[np.float32]) -> tuple[float, float]:
-    """Where the frame begins and ends on one axis of the canvas, from the mass `(64,)` along it."""
-    share = mass / mass.sum()
-    along = np.arange(_SIDE) + 0.5
-    middle = share @ along
-    half = max(_REACH * np.sqrt(share @ (along - middle) ** 2), _LEAST * _SIDE / 2)
+def _median(rows: NDArray[Any]) -> Any:
+    """The median along the first axis, of an even number of rows; NumPy's takes three times as long."""
+    middle = len(rows) // 2
+    low, high = np.partition(rows, (middle - 1, middle), axis=0)[middle - 1 : middle + 1]
+    return low / 2 + high / 2
+
+
+def _extent(total: float, first: float, second: float) -> tuple[float, float]:
+    """Where the frame begins and ends on one axis of the canvas, from the moments of the mass along it."""
+    middle = first / total
+    half = max(_REACH * math.sqrt(max(second / total - middle**2, 0)), _LEAST * _SIDE / 2)
     end = _SIDE + 2 * _MARGIN
-    return float(max(_MARGIN + middle - half, 0)), float(min(_MARGIN + middle + half, end))
+    return max(_MARGIN + middle - half, 0), min(_MARGIN + middle + half, end)
 
 
 def _read(hashes: Sequence[str]) -> _Codes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from io import BytesIO
 
+import imagehash
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -188,6 +189,14 @@ def test_any_size_has_a_hash(size):
     found = photo_hash(Image.fromarray(noise))
     assert len(found) == 90
     assert found == photo_hash(Image.fromarray(noise))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_structure_is_the_phash_of_the_frame(seed):
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 9, 3)).astype(np.uint8)
+    photo = Image.fromarray(noise).resize((90, 120), Image.Resampling.BICUBIC)
+    expected = imagehash.phash(duplicates._frame(photo), 12)
+    assert photo_hash(photo)[:36] == str(expected)
 
 
 def test_what_is_no_hash_is_near_nothing():
