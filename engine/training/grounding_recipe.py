@@ -17,7 +17,7 @@ class GroundingRecipe(BaseModel):
 
     model: dict[str, Any] = Field(description="transformers' GroundingDinoConfig")
     backbone: str | None = Field(None, description="CLIP whose image tower's weights the backbone takes")
-    vocab_size: int = Field(1600, ge=1100, description="word pieces, special tokens included")
+    vocab_size: int = Field(1600, ge=1100, description="most pieces: words, letters, special tokens")
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     naming_steps: int = Field(0, ge=0, description="batches that teach names before boxes")

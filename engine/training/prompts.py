@@ -1,4 +1,4 @@
-"""Phrases as Grounding DINO reads them: a small vocabulary of word pieces, and where each phrase stands.
+"""Phrases as Grounding DINO reads them: a small vocabulary of its own, and where each phrase stands.
 
 Grounding DINO's code knows four tokens by their number: [CLS], [SEP], "." and "?" end a phrase and
 bound what its words attend to. A vocabulary of our own has to put them there.
@@ -6,19 +6,19 @@ bound what its words attend to. A vocabulary of our own has to put them there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 import torch
-from tokenizers import Tokenizer, normalizers, pre_tokenizers
-from tokenizers.models import WordPiece
-from tokenizers.trainers import WordPieceTrainer
+from tokenizers import normalizers, pre_tokenizers
 from torch import Tensor
 from transformers import BertTokenizer
 
 SPECIAL = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
 """Where Grounding DINO's code expects these tokens; the words go around them."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789&'-/"
-PIECES_PER_PHRASE = 8
+PIECES_PER_PHRASE = 24
 
 
 class Prompts:
@@ -62,21 +62,23 @@ class Prompts:
 
 
 def learn_vocabulary(phrases: Iterable[str], size: int) -> dict[str, int]:
-    """Word pieces of the phrases, with the special tokens at the ids Grounding DINO's code expects."""
-    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))  # noqa: S106 - not a password
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = WordPieceTrainer(
-        vocab_size=size - len(SPECIAL), show_progress=False, special_tokens=[],
-        initial_alphabet=list(LETTERS), min_frequency=1,
-    )  # fmt: skip
-    tokenizer.train_from_iterator(phrases, trainer)
-    learned = tokenizer.get_vocab()
-    pieces = [piece for piece in sorted(learned, key=learned.__getitem__) if piece not in SPECIAL]
+    """The words of the phrases, the commonest first, and letters to spell all others with.
+
+    At most `size` pieces; the special tokens stand where Grounding DINO's code expects them. The same
+    phrases give the same numbers, which tokenizers' own trainers do not promise.
+    """
+    clean, cut = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    words = Counter(
+        word for phrase in phrases for word, _ in cut.pre_tokenize_str(clean.normalize_str(phrase))
+    )
+    letters = sorted({*LETTERS, *(letter for word in words for letter in word)})
+    common = sorted(words, key=lambda word: (-words[word], word))
+    pieces = dict.fromkeys([*letters, *(f"##{letter}" for letter in letters), *common])
+    wanted = [piece for piece in pieces if piece not in SPECIAL][: size - len(SPECIAL)]
     taken = set(SPECIAL.values())
-    free = (number for number in range(size * 2) if number not in taken)
-    vocabulary = dict(SPECIAL) | {piece: next(free) for piece in pieces}
-    top = max(vocabulary.values())
+    free = (number for number in count() if number not in taken)
+    vocabulary = SPECIAL | {piece: next(free) for piece in wanted}
     used = set(vocabulary.values())
-    vocabulary |= {f"[unused{number}]": number for number in range(top) if number not in used}
+    gaps = (number for number in range(max(used)) if number not in used)
+    vocabulary |= {f"[unused{number}]": number for number in gaps}
     return dict(sorted(vocabulary.items(), key=lambda pair: pair[1]))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import AutoProcessor, GroundingDinoForObjectDetection
+from transformers import AutoProcessor, BertTokenizer, GroundingDinoForObjectDetection
 
 from engine.errors import TrainingError
 from engine.training import grounding
@@ -149,6 +149,16 @@ def test_the_vocabulary_puts_the_special_tokens_where_the_model_expects_them():
     vocabulary = learn_vocabulary(["casual shoes", "t-shirts", "sarees"] * 3, 1200)
     assert {token: vocabulary[token] for token in SPECIAL} == SPECIAL
     assert sorted(vocabulary.values()) == list(range(max(vocabulary.values()) + 1))
+
+
+def test_the_same_phrases_give_the_same_vocabulary_and_other_words_are_spelt():
+    phrases = ["casual shoes", "shoes", "Ünder shirts"]
+    vocabulary = learn_vocabulary(phrases, 1600)
+    assert list(vocabulary.items()) == list(learn_vocabulary(phrases, 1600).items())
+    tokenizer = BertTokenizer(vocab=vocabulary)
+    assert tokenizer.tokenize("casual Shoes") == ["casual", "shoes"]
+    assert tokenizer.tokenize("hat") == ["h", "##a", "##t"]
+    assert len(learn_vocabulary(phrases, len(SPECIAL) + 90)) >= 90
 
 
 def test_our_tokens_are_those_of_the_processor_a_user_loads(tmp_path, material):
