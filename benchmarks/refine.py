@@ -6,6 +6,9 @@ Over the catalogue's validation products (a tenth, by a hash of the id; none was
 titles as careless sellers write them: slogans, capitals, repetition, stock codes, the type left out
 (`ingestion.drawn.catalogue.messy_title`, two or three at once, seeded by the row). The photo does not
 decide here: it would choose the text that finds it.
+
+Then the other way round: the clean titles ask, and what is asked are the spoiled items, stored with their
+raw text, their refined one, or the one of both that fits the photo better (`refinement.agreement`).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import numpy as np
 from engine.clip import Clip, load_clip
 from engine.item import Item
 from engine.refinement import FieldRefiner
+from engine.refinement.agreement import keep_better
 from engine.settings import Fetch
 from engine.space import Floats
 from engine.training.pairs import is_validation
@@ -61,7 +65,25 @@ def main() -> None:
             found = text_to_image(clip.encode_texts(texts), photos, titles)
             figures[f"{name}, {kind}"] = {key: round(found[key], 4) for key in ("hits@1", "hits@5", "mrr")}
         figures[f"{name}, refined"]["us_per_item"] = round(took * 1e6)
+    stored = stored_texts(spoiled, refiner, clip, photos)
+    asking = clip.encode_texts(titles)
+    for name, texts in stored.items():
+        for segments, query, items_ in (
+            ("text", asking, texts),
+            ("image + text", np.hstack([asking, asking]), np.hstack([photos, texts])),
+        ):
+            found = text_to_image(query, items_, titles)
+            figures[f"clean titles ask {segments}: {name}"] = {"hits@5": round(found["hits@5"], 4)}
     print(json.dumps({"items": len(items), "version": refiner.version, **figures}, indent=1))
+
+
+def stored_texts(items: list[Item], refiner: FieldRefiner, clip: Clip, photos: Floats) -> dict[str, Floats]:
+    """Text vectors of the items as each way to store them has it."""
+    raw = clip.encode_texts([item.text for item in items])
+    refined = clip.encode_texts([text.text for text in refiner.refine(items, [None] * len(items))])
+    kept = keep_better(photos, raw, refined)
+    better = f"the better ({kept.mean():.1%} refined)"
+    return {"raw": raw, "refined": refined, better: np.where(kept[:, None], refined, raw)}
 
 
 def read(source: str, most: int, clip: Clip, fetcher: Fetcher) -> tuple[list[Item], Floats]:
