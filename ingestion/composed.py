@@ -46,6 +46,8 @@ LONGER_SIDE = (60, 120)
 OTHERS = 3
 POOL = 2000
 """Cut-outs kept in memory to set around the others."""
+TEXTURES = 200
+"""How many of them are blown up to backgrounds."""
 TRIES = 200
 """Draws from the pool for one scene; a shop of few types has scenes of fewer products."""
 SHARD = 2000
@@ -91,6 +93,7 @@ def compose_catalogue(
     for old in where.glob("*.parquet"):
         old.unlink()
     pool = _pool(source, settings, mapping, split) if clutter else []
+    textures = [cut.product[..., :3] for cut in pool[:TEXTURES] if cut.product is not None]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
     with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
@@ -98,7 +101,7 @@ def compose_catalogue(
             if cut is None or (clutter and cut.product is None):
                 left_out += 1
                 continue
-            rows.append(_row(cut, pool, truth, seed, spoil=spoil))
+            rows.append(_row(cut, pool, textures, truth, seed, spoil=spoil))
             written += 1
             if len(rows) == SHARD:
                 _write(rows, where, written)
@@ -112,12 +115,20 @@ def compose_catalogue(
     return Composed(where, folder / "truth.jsonl", written, left_out)
 
 
-def _row(cut: _Cut, pool: Sequence[_Cut], truth: TextIO, seed: int, *, spoil: bool) -> dict[str, Any]:
+def _row(
+    cut: _Cut,
+    pool: Sequence[_Cut],
+    textures: Sequence[Pixels],
+    truth: TextIO,
+    seed: int,
+    *,
+    spoil: bool,
+) -> dict[str, Any]:
     item, photo = cut.item, cut.photo
     number = int.from_bytes(hashlib.sha256(item.id.encode()).digest()[:6])
     known: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
     if pool and cut.product is not None:
-        scene, box = _scene(cut.product, item, pool, np.random.default_rng([seed, number]))
+        scene, box = _scene(cut.product, item, pool, textures, np.random.default_rng([seed, number]))
         photo, known["box"], known["scene"] = scene, box, "cluttered"
     if spoil:
         item = replace(item, title=messy_title(item.title, item.product_type, Dice(seed, number)))
@@ -127,7 +138,11 @@ def _row(cut: _Cut, pool: Sequence[_Cut], truth: TextIO, seed: int, *, spoil: bo
 
 
 def _scene(
-    product: Pixels, item: Item, pool: Sequence[_Cut], rng: np.random.Generator
+    product: Pixels,
+    item: Item,
+    pool: Sequence[_Cut],
+    textures: Sequence[Pixels],
+    rng: np.random.Generator,
 ) -> tuple[bytes, list[float]]:
     around = [product]
     taken = {item.product_type}
@@ -139,8 +154,7 @@ def _scene(
         around.append(other.product)
         if len(around) > OTHERS:
             break
-    texture = [cut.product[..., :3] for cut in pool[:200] if cut.product is not None]
-    scene = compose(around, backdrop(SIDE, rng, texture), rng.uniform(*LONGER_SIDE, len(around)), rng)
+    scene = compose(around, backdrop(SIDE, rng, textures), rng.uniform(*LONGER_SIDE, len(around)), rng)
     photo = BytesIO()
     Image.fromarray(scene.photo).save(photo, "JPEG", quality=90)
     return photo.getvalue(), [float(edge) for edge in scene.boxes[0]]

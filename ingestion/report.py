@@ -22,8 +22,8 @@ class IngestReport:
     store whose photos are alike, looked for at the end of a run that changed something. `warnings` maps
     a sentence to the number of items it holds for. `cropped` of `looked_for` photos had a product the
     grounder was sure of; `refinement` is `RefinementReport.as_dict()`, empty where nothing was refined.
-    `prune_refused` says why nothing was pruned though it
-    was asked for, else "". `mapping` are the lines of `ColumnMapping.describe()`.
+    `prune_refused` says why nothing was pruned though it was asked for, else "". `mapping` are the lines
+    of `ColumnMapping.describe()`.
     """
 
     read: int = 0

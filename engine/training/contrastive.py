@@ -29,7 +29,7 @@ from engine.training.loss import contrastive_loss, shared_labels
 from engine.training.pairs import Pairs, augment_photos, batch_texts, split, write_text
 from engine.training.recipe import Recipe
 from engine.training.retrieval import text_to_image
-from engine.training.run import Run, resume, save
+from engine.training.run import Run, pace, resume, save
 
 MAX_LOGIT_SCALE = math.log(100)
 
@@ -126,10 +126,7 @@ def validate(
 
 def learning_rate(step: int, total: int, recipe: Recipe) -> float:
     """Linear warm-up, then a cosine to zero."""
-    if step < recipe.warmup_steps:
-        return recipe.lr * (step + 1) / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(1, total - recipe.warmup_steps)
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return recipe.lr * pace(step, total, recipe.warmup_steps)
 
 
 def _check(recipe: Recipe, training: Pairs, processes: int) -> None:

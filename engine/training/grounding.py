@@ -7,7 +7,6 @@ was), `history.json`. `export` writes the model in transformers' own files, load
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from engine.training.grounding_loss import Targets, box_iou, corners, grounding_
 from engine.training.grounding_recipe import GroundingRecipe
 from engine.training.naming import learn_names
 from engine.training.prompts import Prompts, learn_vocabulary
+from engine.training.run import pace, resume, save
 from engine.training.scenes import CANVASES, Labelled, Product, Prompted, ask, composite
 
 Report = Callable[[dict[str, float]], None]
@@ -108,7 +108,7 @@ def train_grounder(
     model, prompts = new_model(run.folder, recipe)
     model.to(device)
     optimizer = torch.optim.AdamW(_groups(model, recipe), betas=(0.9, 0.98))
-    step = _resume(run, model, optimizer)
+    step = resume(run, model, optimizer)
     phrases = material.phrases
     if step == 0 and recipe.naming_steps:
         _teach_names(run, model, prompts, material, report)
@@ -126,7 +126,7 @@ def train_grounder(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         for group in optimizer.param_groups:
-            group["lr"] = group["most"] * _pace(step, recipe)
+            group["lr"] = group["most"] * pace(step, recipe.steps, recipe.warmup_steps)
         optimizer.step()
         losses.append(loss.item())
         step += 1
@@ -139,7 +139,7 @@ def train_grounder(
             if held:
                 figures |= box_figures(*_answers(model.eval(), prompts, held))
             run.history.append(figures)
-            _save(run, model, optimizer, step)
+            save(run, model, optimizer, step)
             report({"saved": 1.0, **figures})
             losses, began = [], time.monotonic()
     return run.history[-1]
@@ -350,35 +350,3 @@ def _groups(model: nn.Module, recipe: GroundingRecipe) -> list[dict[str, Any]]:
         }
         for (is_named, decays), parameters in groups.items()
     ]
-
-
-def _pace(step: int, recipe: GroundingRecipe) -> float:
-    """Share of the learning rate: linear warm-up, then a cosine to zero."""
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def _save(run: GroundingRun, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    state = {
-        "model": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "history": run.history,
-    }
-    part = run.folder / "checkpoint.part"
-    torch.save(state, part)
-    part.replace(run.folder / "checkpoint.pt")
-    (run.folder / "history.json").write_text(json.dumps(run.history, indent=1), encoding="utf-8")
-
-
-def _resume(run: GroundingRun, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    path = run.folder / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location=run.device, weights_only=False)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    run.history[:] = state["history"]
-    return int(state["step"])

@@ -11,11 +11,12 @@ It becomes a model that loads by folder when it is exported.
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import save_file
@@ -69,7 +70,23 @@ def source_folder(name: str) -> Path | None:
     return run if (run / CHECKPOINT).is_file() else model_folder(name)
 
 
-def save(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+class Kept(Protocol):
+    """What every run has, whatever it trains."""
+
+    folder: Path
+    device: str
+    history: list[dict[str, float]]
+
+
+def pace(step: int, total: int, warmup: int) -> float:
+    """Share of the learning rate at a step: linear warm-up, then a cosine to zero."""
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, total - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def save(run: Kept, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
     """Keep the state of a run, replacing the last one."""
     _write(
         run.folder,
@@ -83,7 +100,7 @@ def save(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, step: int
     (run.folder / "history.json").write_text(json.dumps(run.history, indent=1), encoding="utf-8")
 
 
-def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def resume(run: Kept, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Load what `save` kept, or the weights to start from; the number of steps done."""
     if not (run.folder / CHECKPOINT).exists():
         return 0
