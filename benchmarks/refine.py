@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -25,16 +24,15 @@ from engine.clip import Clip, load_clip
 from engine.item import Item
 from engine.refinement import FieldRefiner
 from engine.refinement.agreement import keep_better
-from engine.settings import Fetch
+from engine.settings import Settings
 from engine.space import Floats
 from engine.training.pairs import is_validation
 from engine.training.retrieval import text_to_image
 from ingestion.catalogue import open_catalogue
 from ingestion.drawn.catalogue import messy_title
 from ingestion.drawn.dice import Dice
-from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
-from ingestion.photos import PhotoSource, decode
+from ingestion.shown import shown_batches
 
 
 def main() -> None:
@@ -47,8 +45,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     clip = load_clip(args.clip, "cpu")
-    with closing(Fetcher(Fetch())) as fetcher:
-        items, photos = read(args.catalogue, args.items, clip, fetcher)
+    items, photos = read(args.catalogue, args.items, clip)
     titles = [item.title for item in items]
     spoiled = [
         replace(item, title=messy_title(item.title, item.product_type, Dice(args.seed, row, 0)))
@@ -86,26 +83,18 @@ def stored_texts(items: list[Item], refiner: FieldRefiner, clip: Clip, photos: F
     return {"raw": raw, "refined": refined, better: np.where(kept[:, None], refined, raw)}
 
 
-def read(source: str, most: int, clip: Clip, fetcher: Fetcher) -> tuple[list[Item], Floats]:
+def read(source: str, most: int, clip: Clip) -> tuple[list[Item], Floats]:
     """Validation products with a title and a photo, and their photos' vectors."""
     catalogue = open_catalogue(source)
-    photo_source = PhotoSource(fetcher.fetch, catalogue.root, Fetch().max_bytes)
     items: list[Item] = []
     vectors: list[Floats] = []
-    shots = []
-    for entry in catalogue.entries(map_columns(catalogue, [])):
-        item = entry.item
-        if item is None or item.image is None or not item.title or not is_validation(item.id, 0.1):
-            continue
-        shots.append(decode(photo_source.read(item.image), max_pixels=Fetch().max_pixels))
-        items.append(item)
-        if len(shots) == 64 or len(items) == most:
-            vectors.append(clip.encode_images(shots))
-            shots = []
-        if len(items) == most:
+    columns = map_columns(catalogue, [])
+    for batch in shown_batches(catalogue, columns, Settings(), wanted=lambda item: is_validation(item.id)):
+        shown = [one for one in batch if one is not None][: most - len(items)]
+        if not shown:
             break
-    if shots:
-        vectors.append(clip.encode_images(shots))
+        items += [one.item for one in shown]
+        vectors.append(clip.encode_images([one.photo for one in shown]))
     return items, np.concatenate(vectors)
 
 

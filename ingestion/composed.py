@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -30,14 +29,12 @@ from engine.item import Item
 from engine.settings import Settings
 from engine.training.composites import Pixels, backdrop, compose, cut_out
 from engine.training.pairs import is_validation
-from engine.training.recipe import VALIDATION_SHARE
 from ingestion.catalogue import open_catalogue
 from ingestion.drawn import messy_title
 from ingestion.drawn.dice import Dice
-from ingestion.errors import CatalogueError, PhotoError
-from ingestion.fetch import Fetcher
+from ingestion.errors import CatalogueError
 from ingestion.guesses import map_columns
-from ingestion.photos import PhotoSource, decode
+from ingestion.shown import Shown, shown_batches
 
 Split = Literal["all", "training", "validation"]
 
@@ -46,6 +43,8 @@ LONGER_SIDE = (60, 120)
 OTHERS = 3
 POOL = 2000
 """Cut-outs kept in memory to set around the others."""
+POOL_SIDE = 2 * LONGER_SIDE[1]
+"""Pixels of the longer side of a photo they are cut from."""
 TEXTURES = 200
 """How many of them are blown up to backgrounds."""
 TRIES = 200
@@ -65,10 +64,11 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    item: Item
-    photo: bytes
-    product: Pixels | None
+class _Other:
+    """A product to set around others; `product` is `(height, width, 4)`."""
+
+    product_type: str
+    product: Pixels
 
 
 def compose_catalogue(
@@ -93,15 +93,16 @@ def compose_catalogue(
     for old in where.glob("*.parquet"):
         old.unlink()
     pool = _pool(source, settings, mapping, split) if clutter else []
-    textures = [cut.product[..., :3] for cut in pool[:TEXTURES] if cut.product is not None]
+    textures = [other.product[..., :3] for other in pool[:TEXTURES]]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
     with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
-        for cut in _cuts(source, settings, mapping, split, needed=clutter):
-            if cut is None or (clutter and cut.product is None):
+        for one in _shown(source, settings, mapping, split):
+            product = cut_out(np.asarray(one.photo)) if one is not None and clutter else None
+            if one is None or (clutter and product is None):
                 left_out += 1
                 continue
-            rows.append(_row(cut, pool, textures, truth, seed, spoil=spoil))
+            rows.append(_row(one, product, pool, textures, truth, seed, spoil=spoil))
             written += 1
             if len(rows) == SHARD:
                 _write(rows, where, written)
@@ -116,31 +117,32 @@ def compose_catalogue(
 
 
 def _row(
-    cut: _Cut,
-    pool: Sequence[_Cut],
+    shown: Shown,
+    product: Pixels | None,
+    pool: Sequence[_Other],
     textures: Sequence[Pixels],
     truth: TextIO,
     seed: int,
     *,
     spoil: bool,
 ) -> dict[str, Any]:
-    item, photo = cut.item, cut.photo
+    item, photo = shown.item, shown.data
     number = int.from_bytes(hashlib.sha256(item.id.encode()).digest()[:6])
     known: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
-    if pool and cut.product is not None:
-        scene, box = _scene(cut.product, item, pool, textures, np.random.default_rng([seed, number]))
+    if product is not None:
+        scene, box = _scene(product, item, pool, textures, np.random.default_rng([seed, number]))
         photo, known["box"], known["scene"] = scene, box, "cluttered"
     if spoil:
         item = replace(item, title=messy_title(item.title, item.product_type, Dice(seed, number)))
     truth.write(json.dumps(known, ensure_ascii=False) + "\n")
-    shown = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
-    return {**shown, "image": photo}
+    said = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
+    return {**said, "image": photo}
 
 
 def _scene(
     product: Pixels,
     item: Item,
-    pool: Sequence[_Cut],
+    pool: Sequence[_Other],
     textures: Sequence[Pixels],
     rng: np.random.Generator,
 ) -> tuple[bytes, list[float]]:
@@ -148,9 +150,9 @@ def _scene(
     taken = {item.product_type}
     for _ in range(TRIES):
         other = pool[int(rng.integers(len(pool)))]
-        if other.product is None or other.item.product_type in taken:
+        if other.product_type in taken:
             continue
-        taken.add(other.item.product_type)
+        taken.add(other.product_type)
         around.append(other.product)
         if len(around) > OTHERS:
             break
@@ -160,52 +162,36 @@ def _scene(
     return photo.getvalue(), [float(edge) for edge in scene.boxes[0]]
 
 
-def _pool(source: str | Path, settings: Settings, mapping: Sequence[str], split: Split) -> list[_Cut]:
+def _pool(source: str | Path, settings: Settings, mapping: Sequence[str], split: Split) -> list[_Other]:
     """Cut-outs from all over the catalogue: a reservoir sample, the same for the same catalogue."""
     rng = np.random.default_rng(0)
-    pool: list[_Cut] = []
-    usable = (cut for cut in _cuts(source, settings, mapping, split, needed=False) if cut is not None)
-    for seen, cut in enumerate(usable):
+    pool: list[_Other | None] = []
+    usable = (one for one in _shown(source, settings, mapping, split) if one is not None)
+    for seen, one in enumerate(usable):
         place = seen if seen < POOL else int(rng.integers(seen + 1))
         if place < POOL:
-            pool[place : place + 1] = [cut]
-    found = [_with_product(cut, settings.fetch.max_pixels) for cut in pool]
-    return [cut for cut in found if cut.product is not None]
+            pool[place : place + 1] = [_other(one)]
+    return [other for other in pool if other is not None]
 
 
-def _with_product(cut: _Cut, max_pixels: int) -> _Cut:
-    try:
-        return replace(cut, product=cut_out(np.asarray(decode(cut.photo, max_pixels=max_pixels))))
-    except PhotoError:
-        return cut
+def _other(shown: Shown) -> _Other | None:
+    shown.photo.thumbnail((POOL_SIDE, POOL_SIDE))
+    product = cut_out(np.asarray(shown.photo))
+    return None if product is None else _Other(shown.item.product_type, product)
 
 
-def _cuts(
-    source: str | Path, settings: Settings, mapping: Sequence[str], split: Split, *, needed: bool
-) -> Iterator[_Cut | None]:
-    """Items of the split with their photos, cut out where `needed`; None where there is no photo."""
+def _shown(
+    source: str | Path, settings: Settings, mapping: Sequence[str], split: Split
+) -> Iterator[Shown | None]:
+    """Items of the split with their photos; None where there is no photo or no title."""
+
+    def wanted(item: Item) -> bool:
+        return split == "all" or (split == "validation") == is_validation(item.id)
+
     catalogue = open_catalogue(source)
     columns = map_columns(catalogue, mapping)
-    with closing(Fetcher(settings.fetch)) as fetcher:
-        photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
-        for entry in catalogue.entries(columns):
-            item = entry.item
-            if item is None or (split != "all" and (split == "validation") != _held(item.id)):
-                continue
-            if not item.image or not item.title.strip():
-                yield None
-                continue
-            try:
-                data = photos.read(item.image)
-                pixels = np.asarray(decode(data, max_pixels=settings.fetch.max_pixels)) if needed else None
-            except PhotoError:
-                yield None
-                continue
-            yield _Cut(item, data, None if pixels is None else cut_out(pixels))
-
-
-def _held(item_id: str) -> bool:
-    return is_validation(item_id, VALIDATION_SHARE)
+    for batch in shown_batches(catalogue, columns, settings, wanted=wanted):
+        yield from batch
 
 
 def _write(rows: list[dict[str, Any]], folder: Path, written: int) -> None:

@@ -12,8 +12,9 @@ Laws (tests/ingestion/test_stages.py):
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -38,6 +39,8 @@ from ingestion.preparation import Preparation
 
 TOGETHER = 16
 """Decoded photos a grounder is shown at once: enough for its batches, little enough for memory."""
+AHEAD = 32
+"""Fetched photos that wait to be decoded: at `fetch.max_bytes` each, what a batch of URLs may hold."""
 
 
 class Stage(Protocol):
@@ -137,8 +140,9 @@ class LazyEmbedder:
 class Prepare:
     """Photos fetched, decoded, cropped to the product and made ready for the encoder.
 
-    URLs are fetched side by side in `fetching`; `decoding` bounds how many batches hold decoded photos
-    at once. A grounder looks at `TOGETHER` of them at a time.
+    URLs are fetched side by side in `fetching`, at most `AHEAD` of a batch before they are decoded;
+    `decoding` bounds how many batches hold decoded photos at once. A grounder looks at `TOGETHER` of them
+    at a time.
     """
 
     source: PhotoSource
@@ -152,7 +156,7 @@ class Prepare:
         """Every pending entry that has a photo, with the photo prepared."""
         done = list(batch)
         rows = [i for i, entry in enumerate(batch) if entry.pending and _image(entry)]
-        arriving = self.fetching.map(self._read, [batch[i] for i in rows if is_url(_image(batch[i]))])
+        arriving = self._fetched([batch[i] for i in rows if is_url(_image(batch[i]))])
         step = TOGETHER if self.preparation.grounder else 1
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -161,6 +165,15 @@ class Prepare:
                 for i, entry in zip(part, self._looked_at(read), strict=True):
                     done[i] = entry
         return done
+
+    def _fetched(self, entries: Batch) -> Iterator[Entry]:
+        waiting: deque[Future[Entry]] = deque()
+        for entry in entries:
+            waiting.append(self.fetching.submit(self._read, entry))
+            if len(waiting) == AHEAD:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
 
     def _read(self, entry: Entry) -> Entry:
         try:

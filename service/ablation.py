@@ -15,7 +15,6 @@ from engine.grounding.loading import load_grounder
 from engine.refinement.refiner import load_refiner
 from engine.settings import Settings
 from engine.training.pairs import is_validation
-from engine.training.recipe import VALIDATION_SHARE
 from ingestion.catalogue import Catalogue, open_catalogue
 from ingestion.guesses import map_columns
 from ingestion.mapping import ColumnMapping
@@ -156,7 +155,7 @@ def _notes(asked: Asked, judged: AblationSet) -> list[str]:
     boxed = sum(known.box is not None for known in judged.truth)
     if 0 < boxed < n:
         notes.append(f"{n - boxed:,} of {n:,} items have no true box; their whole photo stands in for it")
-    seen = sum(not is_validation(item.id, VALIDATION_SHARE) for item in judged.items)
+    seen = sum(not is_validation(item.id) for item in judged.items)
     if asked.tuned and seen:
         notes.append(
             f"{seen:,} of {n:,} items are not among those that training keeps back; if the tuned model has "

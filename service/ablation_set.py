@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +26,13 @@ from engine.settings import Settings
 from engine.space import Floats
 from engine.training.pairs import is_validation
 from engine.training.recipe import VALIDATION_SHARE
-from ingestion.catalogue import Catalogue, batched
-from ingestion.fetch import Fetcher
+from ingestion.catalogue import Catalogue
 from ingestion.mapping import ColumnMapping
-from ingestion.photos import PhotoSource
+from ingestion.shown import Shown, shown_batches
 from ranking.errors import EvaluationError
 from ranking.evaluation.ablation import Encoded, Model, Photo, Text
 from ranking.evaluation.boxes import Boxes
 from ranking.evaluation.wearer import shows_wearer
-from service.training_set import HELD, Shown, shown_item
 from service.truth import Truth
 
 LOOKED_AT = 160
@@ -117,18 +113,13 @@ def read_set(
     by_photo: list[bool] = []
     boxes_known = any(known.box is not None for known in truth.values())
     rule, expected = rule_from(settings.grounding), _expected(catalogue, limit, validation=validation)
-    with ExitStack() as open_:
-        fetcher = open_.enter_context(closing(Fetcher(settings.fetch)))
-        threads = open_.enter_context(ThreadPoolExecutor(settings.ingest.workers))
-        source = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
-        entries = (
-            entry
-            for entry in catalogue.entries(columns)
-            if entry.item is not None and (not validation or is_validation(entry.id, VALIDATION_SHARE))
-        )
-        for batch in batched(entries, HELD):
-            usable = threads.map(partial(shown_item, source=source, settings=settings), batch)
-            shown = [one for one in usable if one is not None][: limit and limit - len(done.items)]
+
+    def wanted(item: Item) -> bool:
+        return not validation or is_validation(item.id)
+
+    with ThreadPoolExecutor(settings.ingest.workers) as threads:
+        for batch in shown_batches(catalogue, columns, settings, wanted=wanted):
+            shown = [one for one in batch if one is not None][: limit and limit - len(done.items)]
             photos = _look(done, shown, truth, parts.grounder, rule, boxes_known=boxes_known)
             for model, clip in parts.clips.items():
                 for name, rows in _encode(clip, photos, threads):

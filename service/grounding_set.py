@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 
 import numpy as np
 from PIL import Image
 
 from engine.errors import TrainingError
 from engine.grounding.grounder import Box
-from engine.item import Item
 from engine.settings import Settings
 from engine.training.composites import cut_out
 from engine.training.grounding import LONG_SIDE, SHORT_SIDE, Material
 from engine.training.pairs import is_validation
-from engine.training.recipe import VALIDATION_SHARE
 from engine.training.scenes import Labelled, Product, Prompted, held_out, names_of
 from ingestion.catalogue import open_catalogue
-from ingestion.errors import PhotoError
-from ingestion.fetch import Fetcher
 from ingestion.guesses import map_columns
-from ingestion.photos import PhotoSource, decode
+from ingestion.shown import Shown, shown_batches
 from service.terminal import err
 from service.truth import read_truth, truth_beside
 
@@ -46,9 +41,10 @@ def read_material(
     left_out = 0
     for source in sources:
         boxes = _boxes(source)
-        for item, photo in _photos(source, mapping, settings):
+        for one in _shown(source, mapping, settings):
+            item, photo = one.item, one.photo
             names = names_of(item.product_type, str(item.attributes.get(FAMILY, "")))
-            held = is_validation(item.id, VALIDATION_SHARE)
+            held = is_validation(item.id)
             cut = None if item.id in boxes else cut_out(np.asarray(photo))
             if item.id in boxes and not held:
                 scenes.append(_scene(photo, boxes[item.id], names))
@@ -68,20 +64,14 @@ def read_material(
     return material, held_scenes
 
 
-def _photos(source: str, mapping: Sequence[str], settings: Settings) -> Iterator[tuple[Item, Image.Image]]:
+def _shown(source: str, mapping: Sequence[str], settings: Settings) -> Iterator[Shown]:
     """Every item that has a product type and a photo that can be had."""
     catalogue = open_catalogue(source)
     columns = map_columns(catalogue, mapping)
-    with closing(Fetcher(settings.fetch)) as fetcher:
-        photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
-        for entry in catalogue.entries(columns):
-            item = entry.item
-            if item is None or not item.image or not item.product_type.strip():
-                continue
-            try:
-                yield item, decode(photos.read(item.image), max_pixels=settings.fetch.max_pixels)
-            except PhotoError:
-                continue
+    for batch in shown_batches(
+        catalogue, columns, settings, usable=lambda item: bool(item.product_type.strip())
+    ):
+        yield from (one for one in batch if one is not None)
 
 
 def _boxes(source: str) -> dict[str, Box]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,26 +22,12 @@ from engine.settings import Settings
 from engine.training.framing import framing
 from engine.training.pairs import Pairs
 from engine.training.recipe import Recipe
-from ingestion.catalogue import batched, open_catalogue
-from ingestion.entry import Batch, Entry
-from ingestion.errors import PhotoError
-from ingestion.fetch import Fetcher
+from ingestion.catalogue import open_catalogue
 from ingestion.guesses import map_columns
-from ingestion.photos import PhotoSource, decode
+from ingestion.shown import Shown, shown_batches
 from service.terminal import err
 
 TEXT_FIELDS = ("title", "description", "product_type", "brand")
-HELD = 64
-"""Photos that are in memory decoded at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An item with a title and its photo: the file's bytes, and decoded."""
-
-    item: Item
-    data: bytes
-    photo: Image.Image
 
 
 def read_pairs(sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, settings: Settings) -> Pairs:
@@ -62,11 +46,9 @@ def read_pairs(sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, s
         grounder, refiner, hash_ = _grounder(recipe, settings), _refiner(recipe, settings), _hash(recipe)
         if refiner is not None:
             open_.enter_context(closing(refiner))
-        fetcher = open_.enter_context(closing(Fetcher(settings.fetch)))
         threads = open_.enter_context(ThreadPoolExecutor(settings.ingest.workers))
-        for batch, source in _batches(sources, mapping, fetcher, settings):
-            found = threads.map(partial(shown_item, source=source, settings=settings), batch)
-            shown = [item for item in found if item is not None]
+        for batch in _batches(sources, mapping, settings):
+            shown = [item for item in batch if item is not None]
             seen = _crops(shown, grounder, settings)
             rows += len(batch)
             cropped += sum(crop is not item.photo for crop, item in zip(seen, shown, strict=True))
@@ -92,26 +74,11 @@ def item_words(item: Item) -> dict[str, str]:
 
 
 def _batches(
-    sources: Sequence[str], mapping: Sequence[str], fetcher: Fetcher, settings: Settings
-) -> Iterator[tuple[Batch, PhotoSource]]:
+    sources: Sequence[str], mapping: Sequence[str], settings: Settings
+) -> Iterator[list[Shown | None]]:
     for source in sources:
         catalogue = open_catalogue(source)
-        columns = map_columns(catalogue, mapping)
-        photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
-        for batch in batched(catalogue.entries(columns), HELD):
-            yield batch, photos
-
-
-def shown_item(entry: Entry, source: PhotoSource, settings: Settings) -> Shown | None:
-    """The entry with its photo read and decoded; None where it has no title or no usable photo."""
-    item = entry.item
-    if item is None or item.image is None or not item.title.strip():
-        return None
-    try:
-        data = source.read(item.image)
-        return Shown(item, data, decode(data, max_pixels=settings.fetch.max_pixels))
-    except PhotoError:
-        return None
+        yield from shown_batches(catalogue, map_columns(catalogue, mapping), settings)
 
 
 def _crops(shown: Sequence[Shown], grounder: Grounder | None, settings: Settings) -> list[Image.Image]:

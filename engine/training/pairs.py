@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from engine.training.recipe import Augment, Recipe
+from engine.training.recipe import VALIDATION_SHARE, Augment, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Pairs:
         return Pairs([self.ids[i] for i in rows], photos, [self.fields[i] for i in rows], hashes)
 
 
-def is_validation(item_id: str, share: float) -> bool:
+def is_validation(item_id: str, share: float = VALIDATION_SHARE) -> bool:
     """Whether an item is kept back, by a hash of its id: the same items in every run."""
     bucket = int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:4]) / 2**32
     return bucket < share

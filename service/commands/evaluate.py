@@ -10,7 +10,6 @@ import typer
 from engine.settings import Settings
 from engine.store.opening import open_store
 from engine.training.pairs import is_validation
-from engine.training.recipe import VALIDATION_SHARE
 from ingestion.catalogue import open_catalogue
 from ingestion.guesses import map_columns
 from ranking.evaluation.retrieval import evaluate_titles, same_share
@@ -50,7 +49,7 @@ def retrieval(
     titles = {
         entry.id: entry.item.title
         for entry in catalogue.entries(columns)
-        if entry.item is not None and (split == "all" or is_validation(entry.id, VALIDATION_SHARE))
+        if entry.item is not None and (split == "all" or is_validation(entry.id))
     }
     with closing(open_store(settings.store, settings)) as opened:
         figures = evaluate_titles(opened, Encoders(settings, opened.info).load(), titles)
@@ -78,7 +77,7 @@ def similar(
             record
             for batch in opened.scan(filter=read_filter(filter), fields=("id", *field), with_vector=True)
             for record in batch
-            if split == "all" or is_validation(record.id, VALIDATION_SHARE)
+            if split == "all" or is_validation(record.id)
         ]
         shares = same_share(records, opened, field, opened.info.space.check_weights(read_weights(weights)), k)
     print_figures({"n": len(records), "k": k, "split": split, **shares}, json=json)

@@ -82,7 +82,7 @@ def test_spoiled_titles_are_told_from_clean_ones_and_photos_may_stay_as_they_are
 
 @pytest.mark.parametrize("split", ["training", "validation"])
 def test_a_split_holds_its_own_items_alone(catalogue, tmp_path, split):
-    wanted = {f"p{n}" for n in range(24) if is_validation(f"p{n}", 0.1) == (split == "validation")}
+    wanted = {f"p{n}" for n in range(24) if is_validation(f"p{n}") == (split == "validation")}
     _, items, _ = made(catalogue, tmp_path / "out", split=split, clutter=False)
     assert set(items) == wanted
 

@@ -89,7 +89,7 @@ def test_the_eshop_catalogue_needs_no_flag_at_all(data, tmp_path):
 @pytest.mark.data
 def test_titles_find_photos_they_were_never_trained_with(data, tmp_path):
     rows = pl.read_parquet(data / "fashion" / "items-0.parquet")
-    held = rows.filter(pl.Series([is_validation(item, 0.1) for item in rows["product_id"]])).head(400)
+    held = rows.filter(pl.Series([is_validation(item) for item in rows["product_id"]])).head(400)
     held.write_parquet(tmp_path / "held.parquet")
     report = body("ingest", tmp_path / "held.parquet", "--store", tmp_path / "s")
     assert report["embedded"] == 400

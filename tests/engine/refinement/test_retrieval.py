@@ -24,7 +24,7 @@ def test_by_the_shipped_model_over_products_it_was_not_trained_on(data: Path):
     from engine.training.retrieval import text_to_image
 
     rows = pl.read_parquet(data / "fashion" / "items-0.parquet").to_dicts()
-    rows = [row for row in rows if is_validation(row["product_id"], 0.1)]
+    rows = [row for row in rows if is_validation(row["product_id"])]
     clip = load_clip("vlclip-small", "cpu")
     shots = [Image.open(io.BytesIO(row["image"])).convert("RGB") for row in rows]
     photos = np.concatenate(
