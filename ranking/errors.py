@@ -5,6 +5,9 @@ VlclipError
     ├── UnknownItem     the anchor is not in the store
     ├── EmptyQuery      nothing to search for: no words, no photo, or all weights 0
     ├── BadPage         limit or offset out of range
+    ├── BadEvent        an event that breaks a rule
+    ├── BadArm          an arm or experiment that cannot be read
+    ├── HistoryError    the store of events cannot be read or written
     └── EvaluationError the data cannot answer the question asked of it
 """
 
@@ -35,6 +38,24 @@ class BadPage(RankingError):
     """Limit or offset out of range."""
 
     code = "bad-page"
+
+
+class BadEvent(RankingError):
+    """An event that breaks a rule."""
+
+    code = "bad-event"
+
+
+class BadArm(RankingError):
+    """An arm or experiment that cannot be read."""
+
+    code = "bad-arm"
+
+
+class HistoryError(RankingError):
+    """The store of events cannot be read or written."""
+
+    code = "history-error"
 
 
 class EvaluationError(RankingError):

@@ -1,0 +1,1 @@
+"""Which ranking is shown to whom, and what was shown."""

@@ -1,0 +1,1 @@
+"""What people did, kept for as long as it is of use."""

@@ -1,0 +1,60 @@
+"""What every store of events must do. SQLite and Redis stand behind it.
+
+Laws (tests/contract/test_history.py runs them over both):
+- an event is kept once, however often and in whatever batches its id is sent;
+- `recent` gives a unit's newest events first, of equal times the one sent last first, none later than asked;
+- events of items nobody knows are kept like any other;
+- a forgotten unit has no events, not even after the process starts again; others keep theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from ranking.events import Event, Kind
+
+
+class History(Protocol):
+    """Events by unit; safe to use from several threads."""
+
+    def add(self, events: Sequence[Event]) -> int:
+        """Keep the events, all or none; how many of their ids were new."""
+        ...
+
+    def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
+        """The `limit` newest events of a unit, newest first; with `before` those earlier than that time."""
+        ...
+
+    def popular(
+        self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
+    ) -> dict[str, float]:
+        """The items people did most with: the sum of their events' weights by kind, largest first.
+
+        Of equal sums the smaller id comes first; items whose sum is not over 0 are left out.
+        """
+        ...
+
+    def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
+        """Every unit with its events, oldest first; units in no particular order."""
+        ...
+
+    def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
+        """The events that came of these lists, by request id, oldest first."""
+        ...
+
+    def forget(self, unit: str) -> int:
+        """Remove every event of a unit, for good; how many there were."""
+        ...
+
+    def expire(self, before: float) -> int:
+        """Remove the events earlier than this time; how many there were."""
+        ...
+
+    def count(self) -> int:
+        """How many events are kept."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; safe to call twice."""
+        ...
