@@ -3,13 +3,14 @@
 - `image`: CLIP's image tower for items and photo queries, CLIP's text tower for text queries.
 - `text`: CLIP's text tower by default, or a sentence-transformers encoder. A photo can ask the text
   segment only in the first case, where both towers share one space.
+- any further segment is looked up by the item's id (`engine.lookup`); words and photos do not ask it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import EncoderError
+from engine.lookup import Lookup, with_lookup
 from engine.model_files import folder_fingerprint, model_folder
 from engine.refinement.agreement import keep_better
 from engine.settings import Settings
@@ -28,6 +30,9 @@ from engine.store.store import StoreInfo
 if TYPE_CHECKING:
     from engine.clip import Clip
 
+Lookups = Mapping[str, Lookup]
+"""Lookups by the name of the segment they fill."""
+NO_LOOKUPS: Lookups = {}
 SAME = "clip"
 """The text encoder's name that stands for CLIP's own text tower."""
 
@@ -44,12 +49,21 @@ class Embedder(Protocol):
         """Resize and normalise one RGB photo: `(3, height, width)` float32, cheap to queue."""
         ...
 
-    def embed_items(self, photos: Sequence[Floats | None], texts: Sequence[str]) -> Floats:
-        """Fused vectors `(n, size)` of prepared photos and texts; None or "" leaves zeros."""
+    def embed_items(
+        self, photos: Sequence[Floats | None], texts: Sequence[str], ids: Sequence[str] = ()
+    ) -> Floats:
+        """Fused vectors `(n, size)` of prepared photos and texts; None or "" leaves zeros.
+
+        `ids` are the items', for what is looked up by them; without ids that stays zeros.
+        """
         ...
 
     def embed_refined(
-        self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
+        self,
+        photos: Sequence[Floats | None],
+        raw: Sequence[str],
+        refined: Sequence[str],
+        ids: Sequence[str] = (),
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Fused vectors of photos and the better one of two texts; `(n,)` where the refined one stayed."""
         ...
@@ -60,24 +74,33 @@ class Embedder(Protocol):
 
 
 class SegmentEmbedder:
-    """The `Embedder` of this project: an image segment and a text segment."""
+    """The `Embedder` of this project: an image segment, a text segment, and those looked up by id."""
 
-    def __init__(self, info: StoreInfo, clip: Clip, sentence: Any = None) -> None:
+    def __init__(
+        self, info: StoreInfo, clip: Clip, sentence: Any = None, lookups: Lookups = NO_LOOKUPS
+    ) -> None:
         self.info = info
         self.clip = clip
         self._sentence = sentence
+        self._lookups = lookups
 
     def prepare(self, photo: Image.Image) -> Floats:
         """CLIP's preprocessing of one RGB photo: `(3, height, width)` float32."""
         return self.clip.prepare(photo)
 
-    def embed_items(self, photos: Sequence[Floats | None], texts: Sequence[str]) -> Floats:
+    def embed_items(
+        self, photos: Sequence[Floats | None], texts: Sequence[str], ids: Sequence[str] = ()
+    ) -> Floats:
         """Fused vectors `(n, size)`; a missing photo or text leaves its segment at zero."""
-        segments = {"image": self._images(photos), "text": self._words(texts)}
+        segments = {"image": self._images(photos), "text": self._words(texts), **self._looked_up(ids)}
         return self.info.space.item_vectors(segments, len(photos))
 
     def embed_refined(
-        self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
+        self,
+        photos: Sequence[Floats | None],
+        raw: Sequence[str],
+        refined: Sequence[str],
+        ids: Sequence[str] = (),
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Fused vectors of photos and, of two texts, the refined one unless the photo fits it less well.
 
@@ -94,7 +117,7 @@ class SegmentEmbedder:
             )
             kept[differ] = keep_better(images[differ], old, new)
         texts = [better if stays else own for own, better, stays in zip(raw, refined, kept, strict=True)]
-        segments = {"image": images, "text": self._words(texts)}
+        segments = {"image": images, "text": self._words(texts), **self._looked_up(ids)}
         return self.info.space.item_vectors(segments, len(photos)), kept
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
@@ -126,6 +149,9 @@ class SegmentEmbedder:
 
     def _words(self, texts: Sequence[str]) -> Floats:
         return _encoded(texts, self._size("text"), self._encode_texts)
+
+    def _looked_up(self, ids: Sequence[str]) -> dict[str, Floats]:
+        return {name: lookup.rows(ids) for name, lookup in self._lookups.items()} if ids else {}
 
     def _size(self, name: str) -> int:
         return next(segment.size for segment in self.info.space.segments if segment.name == name)
@@ -160,21 +186,24 @@ def describe(clip: str, text_encoder: str) -> StoreInfo:
     return StoreInfo(fingerprint, space, {"image": clip, "text": text_encoder})
 
 
-def embedder_info(settings: Settings) -> StoreInfo:
-    """`describe` for these settings."""
-    return describe(settings.clip, settings.text_encoder)
+def embedder_info(settings: Settings, lookups: Lookups = NO_LOOKUPS) -> StoreInfo:
+    """`describe` for these settings, and a segment for every lookup."""
+    info = describe(settings.clip, settings.text_encoder)
+    for segment, lookup in lookups.items():
+        info = with_lookup(info, segment, lookup)
+    return info
 
 
-def load_embedder(settings: Settings) -> SegmentEmbedder:
+def load_embedder(settings: Settings, lookups: Lookups = NO_LOOKUPS) -> SegmentEmbedder:
     """Load the models these settings name."""
-    info = embedder_info(settings)
+    info = embedder_info(settings, lookups)
     from engine.clip import load_clip, pick_device  # noqa: PLC0415 - loading torch takes seconds
 
     clip = load_clip(settings.clip, settings.device)
     sentence = None
     if settings.text_encoder != SAME:
         sentence = _load_sentence(settings.text_encoder, pick_device(settings.device))
-    return SegmentEmbedder(info, clip, sentence)
+    return SegmentEmbedder(info, clip, sentence, lookups)
 
 
 def _clip_fingerprint(name: str) -> tuple[str, int]:

@@ -254,14 +254,16 @@ class Embed:
         photos, items = [entry.photo for entry in pending], [_item(entry) for entry in pending]
         refined = [entry.refined for entry in pending if entry.refined is not None]
         if not refined:
-            vectors = self.embedder.get().embed_items(photos, [item.text for item in items])
+            vectors = self.embedder.get().embed_items(
+                photos, [item.text for item in items], [item.id for item in items]
+            )
         else:
             texts = [text.text for text in refined]
             own = [  # two equal texts leave the photo nothing to judge
                 item.text if self.preparation.judged(text) else text.text
                 for item, text in zip(items, refined, strict=True)
             ]
-            vectors, kept = self.embedder.get().embed_refined(photos, own, texts)
+            vectors, kept = self.embedder.get().embed_refined(photos, own, texts, [item.id for item in items])
             settled = settle(items, refined, kept.tolist())
             pending = [replace(entry, refined=text) for entry, text in zip(pending, settled, strict=True)]
         done = iter([_embedded(entry, row) for entry, row in zip(pending, vectors, strict=True)])

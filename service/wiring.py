@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from engine.embedder import SegmentEmbedder, describe, load_embedder
+from engine.embedder import SegmentEmbedder, embedder_info, load_embedder
 from engine.errors import VlclipError
 from engine.item import Item
+from engine.lookup import Lookup, load_lookups
 from engine.settings import Settings
-from engine.store.opening import is_url, open_store
+from engine.store.opening import home, open_store, shelf
 from engine.store.store import Store, StoreInfo, check_fingerprint
 from ingestion.ledger import Ledger
 from ingestion.pipeline import delete_items, ingest_items
@@ -26,9 +28,20 @@ from service.schemas import ItemBody, WrittenShape
 
 def ledger_path(settings: Settings) -> Path:
     """Beside the vectors of an embedded store; for a server in the working folder, by collection."""
-    if is_url(settings.store):
-        return Path(".vlclip") / f"{settings.server.collection}.ledger.sqlite"
-    return Path(settings.store) / "ledger.sqlite"
+    return home(settings) / "ledger.sqlite"
+
+
+def lookup_folder(settings: Settings) -> Path:
+    """Where the vectors that segments are looked up in lie, a folder each."""
+    return home(settings) / "lookups"
+
+
+def current_lookups(settings: Settings) -> dict[str, Lookup]:
+    """What fills the looked-up segments of the store as it is now: a further ingest fills them as well."""
+    with closing(shelf(settings.store, settings)) as place:
+        name = place.current()
+        info = place.info(name) if name is not None else None
+    return load_lookups(info, lookup_folder(settings)) if info is not None else {}
 
 
 class Encoders:
@@ -45,12 +58,13 @@ class Encoders:
             }
         )
         self._info = info
+        self._lookups = load_lookups(info, lookup_folder(settings))
         self._loaded: SegmentEmbedder | None = None
         self._loading = threading.Lock()
 
     def check(self) -> None:
         """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
-        found = describe(self.settings.clip, self.settings.text_encoder)
+        found = embedder_info(self.settings, self._lookups)
         check_fingerprint(self._info, found, self.settings.store)
 
     def load(self) -> SegmentEmbedder:
@@ -58,7 +72,7 @@ class Encoders:
         with self._loading:
             if self._loaded is None:
                 self.check()
-                self._loaded = load_embedder(self.settings)
+                self._loaded = load_embedder(self.settings, self._lookups)
             return self._loaded
 
 

@@ -17,6 +17,13 @@ def is_url(target: str) -> bool:
     return target.startswith(("http://", "https://"))
 
 
+def home(settings: Settings) -> Path:
+    """Where what belongs to a store but is not in it lies: its folder, or for a server one of its own."""
+    if is_url(settings.store):
+        return Path(".vlclip") / settings.server.collection
+    return Path(settings.store)
+
+
 def open_store(
     target: str, settings: Settings, create: StoreInfo | None = None, *, beside: bool = False
 ) -> QdrantStore:

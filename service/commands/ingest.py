@@ -31,7 +31,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import ledger_path
+from service.wiring import current_lookups, ledger_path
 
 SHOWN_FAILURES = 5
 
@@ -59,14 +59,15 @@ def ingest(
     settings = Settings.load(
         store=store, clip=clip, text_encoder=text_encoder, device=device, **chosen(grounder, refine)
     )
-    info = embedder_info(settings)
+    lookups = current_lookups(settings)
+    info = embedder_info(settings, lookups)
     with (
         closing(open_store(settings.store, settings, info)) as opened,
         closing(Ledger(ledger_path(settings))) as ledger,
     ):
         with progress_bar() as bar:
             report = run_ingest(
-                source, opened, info, lambda: load_embedder(settings), ledger, settings,
+                source, opened, info, lambda: load_embedder(settings, lookups), ledger, settings,
                 mapping=map or [], prune=prune, force_prune=force_prune, retry_failed=retry_failed,
                 progress=shown_on(bar),
             )  # fmt: skip

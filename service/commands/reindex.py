@@ -27,7 +27,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import ledger_path
+from service.wiring import current_lookups, ledger_path
 
 ENOUGH = 0.99
 """Share of the current collection's items that the new one must hold to take its place."""
@@ -57,14 +57,15 @@ def reindex(
     )
     with closing(open_store(settings.store, settings)) as current:
         before, held = current.info.fingerprint, current.count()
-    info = embedder_info(settings)
+    lookups = current_lookups(settings)
+    info = embedder_info(settings, lookups)
     with (
         closing(open_store(settings.store, settings, info, beside=True)) as beside,
         closing(Ledger(ledger_path(settings))) as ledger,
     ):
         with progress_bar() as bar:
             report = ingest(
-                source, beside, info, lambda: load_embedder(settings), ledger, settings,
+                source, beside, info, lambda: load_embedder(settings, lookups), ledger, settings,
                 mapping=map or [], progress=shown_on(bar),
             )  # fmt: skip
         holds = beside.count()

@@ -43,7 +43,9 @@ class FakeEmbedder:
         assert photo.mode == "RGB"
         return np.asarray(photo.resize((8, 8)), dtype=np.float32).transpose(2, 0, 1)
 
-    def embed_items(self, photos: Sequence[Floats | None], texts: Sequence[str]) -> Floats:
+    def embed_items(
+        self, photos: Sequence[Floats | None], texts: Sequence[str], ids: Sequence[str] = ()
+    ) -> Floats:
         self.before()
         self.embedded += len(texts)
         images = np.stack([direction(b"" if photo is None else photo.tobytes()) for photo in photos])
@@ -51,7 +53,11 @@ class FakeEmbedder:
         return self.info.space.item_vectors({"image": images, "text": words}, len(texts))
 
     def embed_refined(
-        self, photos: Sequence[Floats | None], raw: Sequence[str], refined: Sequence[str]
+        self,
+        photos: Sequence[Floats | None],
+        raw: Sequence[str],
+        refined: Sequence[str],
+        ids: Sequence[str] = (),
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """A text the photo does not agree with says so itself."""
         pairs = list(zip(raw, refined, strict=True))

@@ -241,8 +241,8 @@ def test_a_model_that_breaks_ends_the_run_and_keeps_what_was_stored(shop, catalo
 def test_a_vector_that_is_nan_fails_its_item_alone(shop, catalogue):
     plain = shop.embedder.embed_items
 
-    def spoil(photos, texts):
-        vectors = plain(photos, texts)
+    def spoil(photos, texts, ids):
+        vectors = plain(photos, texts, ids)
         vectors[[text == "Thing 3" for text in texts]] = float("nan")
         return vectors
 
