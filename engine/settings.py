@@ -92,6 +92,8 @@ class Search(_Section):
 
     image_weight: float = Field(1.0, ge=0, description="of the image segment")
     text_weight: float = Field(1.0, ge=0, description="of the text segment")
+    behaviour_weight: float = Field(1.0, ge=0, description="of the behaviour segment, where there is one")
+    history_weight: float = Field(0.3, ge=0, description="of the shopper's profile beside a question")
     lexical_weight: float = Field(1.0, ge=0, description="for text queries; 0 turns BM25 off")
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
@@ -125,6 +127,39 @@ class Refinement(_Section):
     cache: str = Field("refined.sqlite", description="file of finished texts; empty for none")
 
 
+class Api(_Section):
+    """What callers of the HTTP API may do and take."""
+
+    keys: str = Field("", description="file of API keys; unset: keys.json beside the store")
+    requests_per_minute: int = Field(
+        0, ge=0, description="of one key that has no limit of its own, or of one address; 0 for no limit"
+    )
+    max_body_bytes: int = Field(32_000_000, ge=1, description="of a request with products or photos")
+    timeout_s: float = Field(30.0, gt=0, description="for one answer")
+    write_timeout_s: float = Field(300.0, gt=0, description="for the answer to a write of products")
+    cors_origins: tuple[str, ...] = Field(
+        (), description="whose pages may ask from a browser: https://shop.example; * for all"
+    )
+
+
+class Exposures(_Section):
+    """The log of what was shown to whom."""
+
+    log: bool = Field(default=True, description="keep every list that is served")
+    path: str = Field("", description="file of the log; unset: exposures.sqlite beside the store")
+    queue: int = Field(10_000, ge=1, description="lists waiting to be written; more are not logged")
+
+
+class History(_Section):
+    """What people did: where events are kept, and for how long."""
+
+    url: str = Field("", description="a file, or redis://host:6379/0; unset: history.sqlite beside the store")
+    prefix: str = Field("vlclip:", min_length=1, description="of every key on a Redis or Valkey server")
+    retention_days: float = Field(
+        365.0, ge=0, allow_inf_nan=False, description="age at which an event is removed; 0 for never"
+    )
+
+
 class Settings(BaseSettings):
     """All of it. `load()` is the way to build one."""
 
@@ -143,6 +178,10 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     search: Search = Search()
     refinement: Refinement = Refinement()
+    history: History = History()
+    exposures: Exposures = Exposures()
+    experiment: str = Field("", description="TOML file of the experiment that runs; empty for none")
+    api: Api = Api()
 
     @classmethod
     def settings_customise_sources(

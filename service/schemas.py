@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import SpaceError
 from engine.filters import Filter, parse_clauses, parse_json
 from engine.item import Item
-from ranking.recommender import Page, Result
+from ranking.answer import Page, Result
 from service.errors import BadRequest
 
 Scalar = str | bool | float

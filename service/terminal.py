@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.errors import VlclipError
-from ranking.recommender import Result
+from ranking.answer import Result
 from service.schemas import result_shape
 
 P = ParamSpec("P")

@@ -20,7 +20,8 @@ from engine.store.opening import open_store, promote
 from ingestion.drawn import DrawnProduct, draw_catalogue, write_products
 from ingestion.ledger import Ledger
 from ingestion.pipeline import ingest
-from ranking.recommender import Page, Recommender, Result
+from ranking.answer import Page, Result
+from ranking.recommender import Recommender
 from service.demo import (
     DemoItem,
     DemoQuery,

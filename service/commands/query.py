@@ -15,7 +15,8 @@ from engine.settings import Fetch, Settings
 from engine.store.opening import open_store
 from ingestion.errors import PhotoError
 from ingestion.photos import decode
-from ranking.recommender import Page, Recommender
+from ranking.answer import Page
+from ranking.recommender import Recommender
 from service.schemas import read_filter, read_weights
 from service.terminal import (
     Clip,

@@ -16,8 +16,9 @@ from engine.settings import Search, Settings
 from engine.space import FusedSpace, Segment, unit
 from engine.store.opening import open_store
 from engine.store.store import Point, Store, StoreInfo
+from ranking.answer import Page
 from ranking.collapse import collapse
-from ranking.recommender import Page, Recommender
+from ranking.recommender import Recommender
 
 NEAR = 8
 SPACE = FusedSpace((Segment("image", 16), Segment("text", 8)))

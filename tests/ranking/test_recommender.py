@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from engine.errors import FilterError, SpaceError
 from engine.filters import parse_json
-from engine.settings import Search, Settings
-from engine.space import FusedSpace, Segment, unit
-from engine.store.opening import open_store
-from engine.store.store import Point, Store, StoreInfo
+from engine.settings import Search
+from engine.store.store import Store
+from ranking.answer import Page
 from ranking.errors import BadPage, EmptyQuery, UnknownItem
-from ranking.recommender import Page, Recommender
-
-SPACE = FusedSpace((Segment("image", 16), Segment("text", 8)))
-INFO = StoreInfo("fp", SPACE, {"image": "planted", "text": "planted"})
-COUNT = 300
-COLOURS = ("red", "green", "blue")
-
-
-class PlantedEmbedder:
-    """Query directions drawn from the text itself: the same words give the same direction."""
-
-    info = INFO
-
-    def embed_query(self, *, text="", photo=None):
-        rng = np.random.default_rng(sum(map(ord, text)) + (0 if photo is None else 7))
-        parts = {"image": rng.normal(size=16).astype(np.float32)}
-        if text:
-            parts["text"] = rng.normal(size=8).astype(np.float32)
-        return {name: unit(part[None])[0] for name, part in parts.items()}
-
-
-@pytest.fixture(scope="module")
-def vectors() -> np.ndarray:
-    rng = np.random.default_rng(3)
-    images, texts = rng.normal(size=(COUNT, 16)), rng.normal(size=(COUNT, 8))
-    images[5], texts[6] = 0, 0  # an item without a photo, one without words
-    return SPACE.item_vectors({"image": images.astype(np.float32), "text": texts.astype(np.float32)}, COUNT)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray) -> Iterator[Store]:
-    settings = Settings.load()
-    opened = open_store(str(tmp_path_factory.mktemp("store")), settings, INFO)
-    points = [
-        Point(
-            f"i{n}", vectors[n], f"{COLOURS[n % 3]} item number{n}",
-            {"colour": COLOURS[n % 3], "price": float(n), "title": f"t{n}",
-             "provenance": {"fingerprint": "fp"}},
-        )
-        for n in range(COUNT)
-    ]  # fmt: skip
-    opened.upsert(points)
-    opened.optimize()
-    yield opened
-    opened.close()
+from ranking.recommender import Recommender
+from tests.ranking.planted import SPACE, PlantedEmbedder
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,167 @@
+"""The ranking of a store for one question, read from its top, ever deeper.
+
+Laws (tests/ranking/test_candidates.py):
+- a pool is the beginning of the ranking of everything: a deeper one continues it;
+- of items that score the same the smaller id comes first;
+- asked in several directions, an item has the best of its scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.filters import Filter
+from engine.space import Floats
+from engine.store.store import Hit, Query, Store
+from ranking.answer import LEXICAL
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The best items: `scores` `(n,)` never rise, `payloads` hold the fields that were asked for.
+
+    `vectors` `(n, size)` are there if they were asked for. `terms` are the parts of the scores that do not
+    come from a vector, by name. No item outside scores over `floor`; without one the pool is everything.
+    """
+
+    ids: Sequence[str]
+    scores: Scores
+    payloads: Sequence[Mapping[str, Any]]
+    floor: float | None
+    vectors: Floats | None = None
+    terms: Mapping[str, Scores] = field(default_factory=dict)
+
+    def rows(self, rows: Sequence[int] | NDArray[np.intp]) -> Pool:
+        """The pool of these rows, in this order."""
+        return replace(
+            self,
+            ids=[self.ids[row] for row in rows],
+            scores=self.scores[rows],
+            payloads=[self.payloads[row] for row in rows],
+            vectors=None if self.vectors is None else self.vectors[rows],
+            terms={name: term[rows] for name, term in self.terms.items()},
+        )
+
+
+class Candidates(Protocol):
+    """Whatever can say which items score best."""
+
+    def pool(self, depth: int) -> Pool:
+        """About the `depth` best; more than are there gives all of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """By the dot product with a fused vector, or with the best of several `directions`."""
+
+    store: Store
+    directions: Sequence[Floats]
+    filter: Filter
+    exclude: Sequence[str]
+    fields: tuple[str, ...]
+    with_vector: bool
+
+    def pool(self, depth: int) -> Pool:
+        """One search for each direction, in one call."""
+        asked = [
+            Query(
+                vector=direction, limit=depth, filter=self.filter, exclude=tuple(self.exclude),
+                fields=self.fields, with_vector=self.with_vector,
+            )
+            for direction in self.directions
+        ]  # fmt: skip
+        lists = self.store.search(asked)
+        # what a list cut off may hold is at most as good as its last; copies tie with it, in any order
+        floor = max((hits[-1].score for hits in lists if len(hits) == depth), default=None)
+        best: dict[str, Hit] = {}
+        for hits in lists:
+            for hit in hits:
+                if (floor is None or hit.score > floor) and (
+                    hit.id not in best or hit.score > best[hit.id].score
+                ):
+                    best[hit.id] = hit
+        found = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))
+        return Pool(
+            [hit.id for hit in found],
+            np.array([hit.score for hit in found], dtype=np.float64),
+            [hit.payload for hit in found],
+            floor,
+            stacked([hit.vector for hit in found]) if self.with_vector else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """By the dot product and, beside it, BM25 of `text` over the best BM25 score of any item, times `weight`.
+
+    Both are exact for every candidate. The candidates are the best of either search; the lower half of
+    them is not given, so that what ranks between is there.
+    """
+
+    store: Store
+    direction: Floats
+    text: str
+    weight: float
+    filter: Filter
+    exclude: Sequence[str]
+    fields: tuple[str, ...]
+    least: int = 1
+
+    def pool(self, depth: int) -> Pool:
+        """Both searches in one call, each twice as deep as `depth` or `least`."""
+        depth = max(depth, self.least)
+        query = Query(
+            vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), fields=self.fields
+        )
+        found = self.store.candidates(query, self.text, 2 * depth)
+        best = max((one.lexical for one in found), default=0.0) or 1.0
+        lexical = np.array([self.weight * one.lexical / best for one in found], dtype=np.float64)
+        scores = np.array([one.dense for one in found], dtype=np.float64) + lexical
+        order = sorted(range(len(found)), key=lambda row: (-scores[row], found[row].id))
+        is_all = len(found) < 2 * depth
+        floor = None if is_all else float(scores[order[depth]])
+        shown = order if is_all else order[:depth]
+        return Pool(
+            [found[row].id for row in shown],
+            scores[shown],
+            [found[row].payload for row in shown],
+            floor,
+            stacked([found[row].vector for row in shown]),
+            {LEXICAL: lexical[shown]},
+        )
+
+
+def join(first: Pool, rest: Pool) -> Pool:
+    """One pool above another; the upper one is all there is of its kind. Terms one lacks are 0 there."""
+    names = dict.fromkeys([*first.terms, *rest.terms])
+    return Pool(
+        [*first.ids, *rest.ids],
+        np.concatenate([first.scores, rest.scores]),
+        [*first.payloads, *rest.payloads],
+        rest.floor,
+        _both(first.vectors, rest.vectors),
+        {name: np.concatenate([_term(first, name), _term(rest, name)]) for name in names},
+    )
+
+
+def _term(pool: Pool, name: str) -> Scores:
+    return pool.terms[name] if name in pool.terms else np.zeros(len(pool.ids))
+
+
+def _both(first: Floats | None, rest: Floats | None) -> Floats | None:
+    if first is None or rest is None or not len(first):
+        return rest
+    return np.concatenate([first, rest]) if len(rest) else first
+
+
+def stacked(vectors: Sequence[Floats | None]) -> Floats:
+    """`(n, size)` of vectors that were asked for."""
+    return np.array([vector for vector in vectors if vector is not None], dtype=np.float32)

@@ -1,0 +1,202 @@
+"""A question to the fused space, answered as a list with the parts of every score.
+
+Laws: those of the recommender (tests/ranking/test_recommender.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from engine.filters import Condition, Filter, parse_clauses
+from engine.settings import Search
+from engine.space import Floats
+from engine.store.store import Hit, Query, Record, Store
+from ranking.answer import HISTORY, LEXICAL, POPULAR, Answer, Page, Result, Strategy, Taste
+from ranking.arrangement import Arrangement, Arranging, Placed
+from ranking.boosts import boost_terms
+from ranking.candidates import Candidates, Matching, Nearest
+from ranking.errors import EmptyQuery
+from ranking.experiments.arm import Arm
+from ranking.exploration import stable_rng
+from ranking.popularity import MostPopular
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What is asked of the fused space: the question, and the shopper's profile beside it, `(size,)` each."""
+
+    question: Floats
+    profile: Floats
+
+    @property
+    def query(self) -> Floats:
+        """Both in one search."""
+        return self.question + self.profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a list is asked for. `key` names it, so that chance falls alike on each of its pages.
+
+    `anchor` is the hash of a photo whose duplicates are left out; `text` are words to match; `shares` are
+    the popular items, where these come first.
+    """
+
+    key: str
+    directions: Sequence[Direction]
+    weights: Mapping[str, float]
+    page: Page
+    arm: Arm
+    shopper: str
+    exclude: tuple[str, ...]
+    anchor: str = ""
+    text: str = ""
+    strategy: Strategy = "content"
+    tastes: tuple[Taste, ...] = ()
+    shares: Mapping[str, float] | None = None
+
+    @property
+    def lexical(self) -> float:
+        """The weight of matching words."""
+        return self.weights[LEXICAL] if self.text else 0.0
+
+    @property
+    def filter(self) -> Filter:
+        """What the request wants and the arm allows."""
+        rules = self.arm.rules
+        wanted = parse_clauses(rules.include).conditions
+        unwanted = [opposite(one) for one in parse_clauses(rules.exclude).conditions]
+        return Filter((*self.page.filter.conditions, *wanted, *unwanted))
+
+
+class Lists:
+    """Answers questions from one store."""
+
+    def __init__(self, store: Store, search: Search) -> None:
+        self._store, self._settings = store, search
+
+    def answer(self, question: Question, now: float) -> Answer:
+        """The list; `now` is in seconds since 1970. `EmptyQuery` where there is nothing to compare."""
+        if not any(one.query.any() for one in question.directions) and not question.lexical:
+            raise EmptyQuery(
+                "nothing is left to compare: the weights are 0, or the item lacks what they ask for"
+            )
+        arranging = self._arranging(question, now)
+        limit = self._settings.limit if question.page.limit is None else question.page.limit
+        end = question.page.offset + limit
+        explored: tuple[tuple[str, float], ...] = ()
+        is_plain = arranging.is_plain and not (question.lexical or question.shares or question.arm.rules.pins)
+        if is_plain and len(question.directions) == 1:
+            results = self._plain(question, limit)
+        else:
+            pins = self._pins(question, arranging)
+            candidates = self._candidates(question, arranging, [pin.id for pin in pins])
+            rest = arranging.arrange(candidates, end - len(pins)) if end > len(pins) else Arrangement(())
+            placed = [*pins, *rest.placed][question.page.offset : end]
+            results, explored = self._results(question, placed), rest.explored
+        return Answer(
+            tuple(results), question.arm, question.strategy, question.weights, question.tastes, explored
+        )
+
+    def _arranging(self, question: Question, now: float) -> Arranging:
+        page, arm = question.page, question.arm
+        if page.diversity is not None:
+            arm = arm.model_copy(
+                update={"diversity": arm.diversity.model_copy(update={"amount": page.diversity})}
+            )
+        collapses = self._settings.collapse if page.collapse is None else page.collapse
+        day = datetime.fromtimestamp(now, UTC).date().isoformat()
+        return Arranging(
+            arm=arm,
+            window=self._settings.pool,
+            now=now,
+            collapse_distance=self._settings.collapse_distance if collapses else None,
+            anchor=question.anchor,
+            draw=lambda: stable_rng(question.key, question.shopper, arm.id, day),
+        )
+
+    def _plain(self, question: Question, limit: int) -> list[Result]:
+        """The ranking itself: one search."""
+        asked = Query(
+            vector=question.directions[0].query, limit=limit, offset=question.page.offset,
+            filter=question.filter, exclude=question.exclude, with_vector=True,
+        )  # fmt: skip
+        hits = self._store.search([asked])[0]
+        return self._scored(question, hits, [Placed(hit.id, hit.score) for hit in hits])
+
+    def _candidates(self, question: Question, arranging: Arranging, pins: Sequence[str]) -> Candidates:
+        asked, exclude = question.filter, (*question.exclude, *pins)
+        if question.lexical:
+            return Matching(
+                store=self._store, direction=question.directions[0].query, text=question.text,
+                weight=question.lexical, filter=asked, exclude=exclude, fields=arranging.fields,
+                least=self._settings.pool // 2,
+            )  # fmt: skip
+        nearest = Nearest(
+            store=self._store, directions=[one.query for one in question.directions], filter=asked,
+            exclude=exclude, fields=arranging.fields, with_vector=arranging.arm.diversity.amount > 0,
+        )  # fmt: skip
+        return MostPopular(shares=question.shares, nearest=nearest) if question.shares else nearest
+
+    def _pins(self, question: Question, arranging: Arranging) -> list[Placed]:
+        """The arm's pins that the filter lets through, in their order."""
+        pins = question.arm.rules.pins
+        if not pins:
+            return []
+        among = Filter((*question.filter.conditions, Condition("id", "any", pins)))
+        asked = Query(
+            vector=question.directions[0].query, limit=len(pins), filter=among, exclude=question.exclude,
+            exact=True, fields=arranging.fields,
+        )  # fmt: skip
+        hits = {hit.id: hit for hit in self._store.search([asked])[0]}
+        shown = [hits[pin] for pin in dict.fromkeys(pins) if pin in hits]
+        terms = boost_terms(arranging.arm.rules.boosts, [hit.payload for hit in shown], arranging.now)
+        return [
+            Placed(hit.id, hit.score, {name: float(term[row]) for name, term in terms.items()})
+            for row, hit in enumerate(shown)
+        ]
+
+    def _results(self, question: Question, placed: Sequence[Placed]) -> list[Result]:
+        found = self._store.retrieve([one.id for one in placed], with_vector=True) if placed else {}
+        there = [one for one in placed if one.id in found]  # one may have been deleted since
+        return self._scored(question, [found[one.id] for one in there], there)
+
+    def _scored(
+        self, question: Question, found: Sequence[Hit | Record], placed: Sequence[Placed]
+    ) -> list[Result]:
+        """The results with the parts of their scores: the segments', the history's, and what was added."""
+        if not found:
+            return []
+        vectors = np.stack([_vector(one.vector) for one in found])
+        best = np.argmax([vectors @ one.query for one in question.directions], axis=0)
+        by_direction = [self._store.info.space.parts(one.question, vectors) for one in question.directions]
+        results = []
+        for row, (one, place) in enumerate(zip(found, placed, strict=True)):
+            parts = {name: float(part[row]) for name, part in by_direction[best[row]].items()}
+            profile = question.directions[best[row]].profile
+            if profile.any():
+                parts[HISTORY] = float(vectors[row] @ profile)
+            if place.terms.get(POPULAR):
+                parts = {}
+            parts |= {name: term for name, term in place.terms.items() if name != POPULAR or term}
+            shown = {name: value for name, value in one.payload.items() if name != "provenance"}
+            results.append(
+                Result(one.id, sum(parts.values()), parts, shown, place.duplicates, place.propensity)
+            )
+        return results
+
+
+def opposite(condition: Condition) -> Condition:
+    """The condition that holds where this one, which is not a range, does not."""
+    if condition.operator == "missing":
+        return replace(condition, values=(not condition.values[0],))
+    return replace(condition, operator="not" if condition.operator == "any" else "any")
+
+
+def _vector(vector: Floats | None) -> Floats:
+    assert vector is not None  # noqa: S101  # asked for by with_vector
+    return vector

@@ -1,0 +1,126 @@
+"""From the best candidates to the list that is shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from engine.filters import Filter
+from engine.space import unit
+from ranking.arrangement import Arranging
+from ranking.boosts import boost_terms
+from ranking.candidates import Nearest
+from ranking.experiments.arm import arm_of
+from ranking.exploration import propensities
+from tests.ranking.planted import COUNT, planted_points
+
+QUERY = unit(np.random.default_rng(11).normal(size=(1, 24)).astype(np.float32))[0]
+NOW = 1_700_000_000.0
+WINDOW = 40
+
+
+def arrange(store, end, **knobs):
+    arm = arm_of(knobs, "test")
+    arranging = Arranging(arm=arm, window=WINDOW, now=NOW, draw=lambda: np.random.default_rng(5))
+    asked = Nearest(
+        store=store, directions=[QUERY], filter=Filter(), exclude=(), fields=arranging.fields,
+        with_vector=arm.diversity.amount > 0,
+    )  # fmt: skip
+    return arranging.arrange(asked, end)
+
+
+def ids(arrangement):
+    return [one.id for one in arrangement.placed]
+
+
+def test_without_knobs_the_list_is_the_ranking(store, vectors):
+    scores = vectors @ QUERY
+    found = arrange(store, 20)
+    assert ids(found) == [f"i{n}" for n in np.argsort(-scores)[:20]]
+    assert found.explored == ()
+    assert all(one.propensity == 1 and not one.terms for one in found.placed)
+
+
+BOOSTS = [
+    {"field": "popularity", "weight": 0.4, "half": 4},
+    {"field": "available", "weight": -0.3, "shape": "flag"},
+]
+
+
+@pytest.mark.parametrize("end", [1, 10, 50, COUNT + 5])
+def test_boosted_the_list_is_what_boosting_everything_would_give(store, vectors, end):
+    payloads = [point.payload for point in planted_points(vectors)]
+    arm = arm_of({"rules": {"boosts": BOOSTS}}, "test")
+    terms = boost_terms(arm.rules.boosts, payloads, NOW)
+    scores = vectors @ QUERY + sum(terms.values())
+    order = sorted(range(COUNT), key=lambda n: (-scores[n], f"i{n}"))[:end]
+    found = arrange(store, end, rules={"boosts": BOOSTS})
+    assert ids(found) == [f"i{n}" for n in order]
+    for one, n in zip(found.placed, order, strict=True):
+        assert one.terms == {name: pytest.approx(term[n]) for name, term in terms.items()}
+        assert one.score == pytest.approx(scores[n], abs=1e-5)
+
+
+def test_caps_hold_over_the_whole_list_and_leave_out_no_more_than_they_must(store, vectors):
+    found = arrange(store, COUNT, diversity={"at_most": {"colour": 7}})
+    colours = Counter(int(item_id[1:]) % 3 for item_id in ids(found))
+    assert colours == {0: 7, 1: 7, 2: 7}
+    kept, met = [], Counter()
+    for n in np.argsort(-(vectors @ QUERY)):
+        met[n % 3] += 1
+        if met[n % 3] <= 7:
+            kept.append(f"i{n}")
+    assert ids(found) == kept
+
+
+def test_diversity_moves_the_window_and_says_what_it_took_away(store, vectors):
+    plain, varied = arrange(store, 60), arrange(store, 60, diversity={"amount": 0.7})
+    assert set(ids(varied)[:WINDOW]) == set(ids(plain)[:WINDOW])
+    assert ids(varied)[WINDOW:] == ids(plain)[WINDOW:]
+    assert ids(varied)[:WINDOW] != ids(plain)[:WINDOW]
+    assert ids(varied)[0] == ids(plain)[0]
+    for one in varied.placed:
+        assert one.score - one.terms["diversity"] == pytest.approx(vectors[int(one.id[1:])] @ QUERY, abs=1e-5)
+
+
+def test_chance_deals_with_the_best_and_says_how_probable_each_place_was(store):
+    plain = arrange(store, 60)
+    found = arrange(store, 60, exploration={"temperature": 0.1, "depth": 30})
+    assert [item_id for item_id, _ in found.explored] == ids(plain)[:30]
+    assert sorted(ids(found)[:30]) == sorted(ids(plain)[:30])
+    assert ids(found)[30:] == ids(plain)[30:]
+    scores = np.array([score for _, score in found.explored])
+    order = np.array([ids(plain).index(item_id) for item_id in ids(found)[:30]])
+    expected = propensities(scores, order, 0.1)
+    np.testing.assert_allclose([one.propensity for one in found.placed[:30]], expected)
+    assert all(one.propensity == 1 for one in found.placed[30:])
+
+
+ARMS = [
+    {},
+    {"rules": {"boosts": BOOSTS}},
+    {"diversity": {"amount": 0.5}},
+    {"diversity": {"amount": 0.3, "at_most": {"colour": 20}}},
+    {"exploration": {"temperature": 0.2}},
+    {
+        "rules": {"boosts": BOOSTS}, "diversity": {"amount": 0.4, "at_most": {"colour": 25}},
+        "exploration": {"temperature": 0.2, "depth": 35},
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("knobs", ARMS)
+def test_a_longer_list_begins_with_the_shorter_one(store, knobs):
+    longest = arrange(store, 70, **knobs)
+    for end in (1, 7, 30, 45):
+        assert arrange(store, end, **knobs).placed == longest.placed[:end]
+
+
+@pytest.mark.parametrize("knobs", ARMS)
+def test_nothing_is_shown_twice_and_without_caps_nothing_is_lost(store, knobs):
+    found = ids(arrange(store, COUNT, **knobs))
+    assert len(set(found)) == len(found)
+    if "at_most" not in knobs.get("diversity", {}):
+        assert len(found) == COUNT

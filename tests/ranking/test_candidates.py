@@ -1,0 +1,89 @@
+"""The ranking of a store, read from its top."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.filters import Filter, parse_json
+from engine.space import unit
+from ranking.candidates import Matching, Nearest, join
+from tests.ranking.planted import COUNT, SPACE, PlantedEmbedder
+
+
+def nearest(store, *directions, filter=None, exclude=(), with_vector=True):
+    return Nearest(
+        store=store, directions=directions, filter=filter or Filter(), exclude=exclude, fields=("colour",),
+        with_vector=with_vector,
+    )  # fmt: skip
+
+
+def matching(store, text="number7", weight=0.5):
+    query = SPACE.query_vector(PlantedEmbedder().embed_query(text=text), {})
+    return Matching(
+        store=store, direction=query, text=text, weight=weight, filter=Filter(), exclude=(), fields=()
+    )
+
+
+def direction(seed):
+    return unit(np.random.default_rng(seed).normal(size=(1, 24)).astype(np.float32))[0]
+
+
+def ranked(scores):
+    return [f"i{n}" for n in sorted(range(COUNT), key=lambda n: (-scores[n], f"i{n}"))]
+
+
+@pytest.mark.parametrize("directions", [1, 2, 3])
+def test_a_pool_is_the_beginning_of_the_ranking_by_the_best_direction(store, vectors, directions):
+    asked = [direction(seed) for seed in range(directions)]
+    truth = np.max([vectors @ one for one in asked], axis=0)
+    for depth in (2, 5, 40, 2 * COUNT):
+        pool = nearest(store, *asked).pool(depth)
+        assert pool.ids == ranked(truth)[: len(pool.ids)]
+        assert len(pool.ids) >= min(depth - 1, COUNT)
+        np.testing.assert_allclose(pool.scores, np.sort(truth)[::-1][: len(pool.ids)], atol=1e-5)
+        np.testing.assert_array_equal(pool.vectors, vectors[[int(item_id[1:]) for item_id in pool.ids]])
+        assert (pool.floor is None) == (depth > COUNT)
+        outside = truth[[int(item_id[1:]) for item_id in ranked(truth)[len(pool.ids) :]]]
+        assert pool.floor is None or outside.max() <= pool.floor + 1e-5
+
+
+def test_what_does_not_fit_or_is_excluded_is_no_candidate(store, vectors):
+    red = parse_json({"colour": "red"})
+    pool = nearest(store, direction(0), filter=red, exclude=("i0", "i3"), with_vector=False).pool(200)
+    assert pool.floor is None
+    assert set(pool.ids) == {f"i{n}" for n in range(6, COUNT, 3)}
+    assert {payload["colour"] for payload in pool.payloads} == {"red"}
+    assert pool.vectors is None
+
+
+def test_words_are_worth_their_weight_over_the_best_match(store, vectors):
+    asked = matching(store)
+    pool = asked.pool(COUNT)
+    scores = vectors @ asked.direction
+    scores[7] += 0.5  # the only item with that word
+    assert pool.ids == ranked(scores)
+    assert pool.floor is None
+    assert pool.terms["lexical"][pool.ids.index("i7")] == pytest.approx(0.5)
+    assert np.count_nonzero(pool.terms["lexical"]) == 1
+    few = asked.pool(20)
+    assert few.ids == pool.ids[:20]
+    assert few.floor == pytest.approx(pool.scores[20])
+
+
+def test_one_pool_above_another_keeps_both_orders_and_fills_missing_terms(store):
+    first, rest = matching(store).pool(3), nearest(store, direction(1)).pool(6)
+    both = join(first, rest)
+    assert both.ids == [*first.ids, *rest.ids]
+    assert both.floor == rest.floor
+    assert both.terms["lexical"].tolist() == [*first.terms["lexical"], *[0] * len(rest.ids)]
+    np.testing.assert_array_equal(both.vectors, np.concatenate([first.vectors, rest.vectors]))
+
+
+def test_rows_are_picked_from_everything_a_pool_holds(store):
+    pool = matching(store).pool(10)
+    few = pool.rows([4, 2])
+    assert few.ids == [pool.ids[4], pool.ids[2]]
+    assert few.scores.tolist() == [pool.scores[4], pool.scores[2]]
+    assert few.terms["lexical"].tolist() == [pool.terms["lexical"][4], pool.terms["lexical"][2]]
+    np.testing.assert_array_equal(few.vectors, pool.vectors[[4, 2]])
