@@ -13,7 +13,7 @@ LEXICAL = "lexical"
 """The score part, and the weight, of words that match (BM25), beside the segments' names."""
 HISTORY = "history"
 """The score part, and the weight, of the shopper's profile beside a question."""
-POPULAR = "popularity"
+POPULAR = "popular"
 """The score part of what others did, where nothing is known of the shopper."""
 
 EVERYTHING = Filter()

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.duplicates import stored_hash
 from ranking.boosts import boost_terms, most_boost
-from ranking.candidates import Candidates, Pool
+from ranking.candidates import Candidates, Pool, Scores
 from ranking.collapse import collapse
 from ranking.diversity import diversify
 from ranking.experiments.arm import Arm
@@ -94,12 +95,17 @@ class Arranging:
                 return self._placed(ranked.rows(kept), duplicates, end)
             depth *= 2
 
+    def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Scores]:
+        """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
+        terms = boost_terms(self.arm.rules.boosts, payloads, self.now)
+        return {f"boost.{name}": term for name, term in terms.items()}
+
     def _boosted(self, pool: Pool) -> Pool:
         """The items that no other one can come before, with boosts, best first."""
         boosts = self.arm.rules.boosts
         if not boosts or not pool.ids:
             return pool
-        terms = boost_terms(boosts, pool.payloads, self.now)
+        terms = self.boosts(pool.payloads)
         scores = pool.scores + np.sum(list(terms.values()), axis=0)
         sure = -np.inf if pool.floor is None else pool.floor + most_boost(boosts) + ROUNDING
         order = [row for row in range(len(scores)) if scores[row] > sure]

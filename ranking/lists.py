@@ -17,7 +17,6 @@ from engine.space import Floats
 from engine.store.store import Hit, Query, Record, Store
 from ranking.answer import HISTORY, LEXICAL, POPULAR, Answer, Page, Result, Strategy, Taste
 from ranking.arrangement import Arrangement, Arranging, Placed
-from ranking.boosts import boost_terms
 from ranking.candidates import Candidates, Matching, Nearest
 from ranking.errors import EmptyQuery
 from ranking.experiments.arm import Arm
@@ -154,7 +153,7 @@ class Lists:
         )  # fmt: skip
         hits = {hit.id: hit for hit in self._store.search([asked])[0]}
         shown = [hits[pin] for pin in dict.fromkeys(pins) if pin in hits]
-        terms = boost_terms(arranging.arm.rules.boosts, [hit.payload for hit in shown], arranging.now)
+        terms = arranging.boosts([hit.payload for hit in shown])
         return [
             Placed(hit.id, hit.score, {name: float(term[row]) for name, term in terms.items()})
             for row, hit in enumerate(shown)

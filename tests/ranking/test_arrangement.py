@@ -59,7 +59,7 @@ def test_boosted_the_list_is_what_boosting_everything_would_give(store, vectors,
     found = arrange(store, end, rules={"boosts": BOOSTS})
     assert ids(found) == [f"i{n}" for n in order]
     for one, n in zip(found.placed, order, strict=True):
-        assert one.terms == {name: pytest.approx(term[n]) for name, term in terms.items()}
+        assert one.terms == {f"boost.{name}": pytest.approx(term[n]) for name, term in terms.items()}
         assert one.score == pytest.approx(scores[n], abs=1e-5)
 
 
