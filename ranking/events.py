@@ -8,6 +8,7 @@ Laws (tests/ranking/test_events.py):
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -17,6 +18,8 @@ Kind = Literal["view", "click", "cart", "purchase", "dislike"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MAX_ID = 512
 """Characters of an id, a user, a session, an item or a request."""
+_NO_TEXT = re.compile("[\x00-\x1f\ud800-\udfff]")
+"""Control characters, and halves of characters, which no store can write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Event:
     def __post_init__(self) -> None:
         for name in ("id", "item", "user", "session", "request_id"):
             text = getattr(self, name)
-            if len(text) > MAX_ID or any(ord(sign) < 32 for sign in text):
+            if len(text) > MAX_ID or _NO_TEXT.search(text):
                 raise BadEvent(f"{name} has over {MAX_ID} characters or control characters in it; mend it")
         if not self.id or not self.item:
             raise BadEvent("an event needs an id and an item")

@@ -1,14 +1,16 @@
 """What every store of events must do. SQLite and Redis stand behind it.
 
 Laws (tests/contract/test_history.py runs them over both):
-- an event is kept once, however often and in whatever batches its id is sent;
+- an event is kept once, however often and in whatever batches its id is sent; the first one stays;
 - `recent` gives a unit's newest events first, of equal times the one sent last first, none later than asked;
 - events of items nobody knows are kept like any other;
-- a forgotten unit has no events, not even after the process starts again; others keep theirs.
+- a forgotten unit has no events, not even after the process starts again; others keep theirs;
+- events older than the store's retention are not kept, neither when they come nor when they become so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -16,10 +18,13 @@ from ranking.events import Event, Kind
 
 
 class History(Protocol):
-    """Events by unit; safe to use from several threads."""
+    """Events by unit; safe to use from several threads. What cannot be done is a `HistoryError`."""
 
     def add(self, events: Sequence[Event]) -> int:
-        """Keep the events, all or none; how many of their ids were new."""
+        """Keep the events, all or none; how many of their ids were new.
+
+        Those older than the retention are left out and not counted.
+        """
         ...
 
     def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
@@ -31,16 +36,20 @@ class History(Protocol):
     ) -> dict[str, float]:
         """The items people did most with: the sum of their events' weights by kind, largest first.
 
-        Of equal sums the smaller id comes first; items whose sum is not over 0 are left out.
+        Events from `since` on and before `before` count. Of equal sums the smaller id comes first; items
+        whose sum is not over 0 are left out.
         """
         ...
 
     def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
-        """Every unit with its events, oldest first; units in no particular order."""
+        """Every unit with its events, oldest first; units in no particular order.
+
+        It is read in parts: what is added or removed meanwhile may be in it or not.
+        """
         ...
 
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
-        """The events that came of these lists, by request id, oldest first."""
+        """The events that came of these lists, by request id, oldest first; no list without any."""
         ...
 
     def forget(self, unit: str) -> int:
@@ -58,3 +67,8 @@ class History(Protocol):
     def close(self) -> None:
         """Let go of files and connections; safe to call twice."""
         ...
+
+
+def horizon(retention_days: float, now: float) -> float:
+    """The time before which nothing is kept, in seconds since 1970; 0 days keep everything."""
+    return now - retention_days * 86_400 if retention_days else -math.inf

@@ -1,0 +1,36 @@
+"""Open the history that the settings name: a SQLite file, or a Redis or Valkey server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.settings import Settings
+from engine.store.opening import home
+from ranking.errors import HistoryError
+from ranking.history.history import History
+from ranking.history.sqlite import SqliteHistory
+
+FILE = "history.sqlite"
+"""Its name beside the vectors."""
+
+
+def open_history(settings: Settings) -> History:
+    """The history of this shop; it is made if it is not there. `HistoryError` if it cannot be used."""
+    chosen = settings.history
+    if "://" not in chosen.url:
+        return SqliteHistory(history_path(settings), retention_days=chosen.retention_days)
+    try:
+        from ranking.history.redis import RedisHistory  # noqa: PLC0415 - an extra that a file needs not
+    except ImportError:
+        raise HistoryError(
+            'history.url names a server, and its client is missing; pip install "vlclip[redis]"'
+        ) from None
+    return RedisHistory(chosen.url, chosen.prefix, retention_days=chosen.retention_days)
+
+
+def history_path(settings: Settings) -> Path | None:
+    """The file of the history: `history.url`, or beside the vectors; None for one in memory."""
+    url = settings.history.url
+    if (url or settings.store) == ":memory:":
+        return None
+    return Path(url) if url else home(settings) / FILE

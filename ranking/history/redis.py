@@ -1,0 +1,300 @@
+"""Events in Redis or Valkey: the store for many processes and machines.
+
+    PREFIX event:ID       one event as JSON, gone when the retention says so
+    PREFIX unit:UNIT      sorted set by time: the order of arrival (13 hex digits) and the id
+    PREFIX request:ID     the same, of the events that came of one list
+    PREFIX units          sorted set: every unit by the time of its latest event
+    PREFIX seq            how many events were ever added
+
+Writing is done by scripts on the server, so a batch is added as a whole and an id once, whoever else
+writes. The scripts make the names of keys themselves: on a cluster, put braces around the prefix
+(`{vlclip}:`), which keeps all of them on one node.
+
+Laws: those of `ranking/history/history.py`; and, in tests/ranking/history/test_redis.py:
+- with a retention every key but `units` and `seq` has an end;
+- a server that is away, full or refuses is a `HistoryError` without the password in it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import orjson
+from redis import Redis, exceptions
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from ranking.errors import HistoryError
+from ranking.events import Event, Kind
+from ranking.history.history import horizon
+
+BATCH = 500
+"""Units, or events, asked for in one go."""
+_SEQ = 13
+_T = TypeVar("_T")
+
+_ADD = """
+local prefix, keep, oldest = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local new, touched = 0, {}
+for i = 4, #ARGV, 5 do
+    local id, time, unit, request, body = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+    local key = prefix .. 'event:' .. id
+    if redis.call('EXISTS', key) == 0 then
+        redis.call('SET', key, body)
+        if keep > 0 then redis.call('PEXPIREAT', key, string.format('%.0f', time * 1000 + keep)) end
+        local member = string.format('%013x', redis.call('INCR', prefix .. 'seq')) .. id
+        redis.call('ZADD', prefix .. 'unit:' .. unit, time, member)
+        redis.call('ZADD', prefix .. 'units', 'GT', time, unit)
+        touched[prefix .. 'unit:' .. unit] = true
+        if request ~= '' then
+            redis.call('ZADD', prefix .. 'request:' .. request, time, member)
+            touched[prefix .. 'request:' .. request] = true
+        end
+        new = new + 1
+    end
+end
+if keep > 0 then
+    for key in pairs(touched) do
+        redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. oldest)
+        local latest = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
+        if latest then redis.call('PEXPIREAT', key, string.format('%.0f', latest * 1000 + keep)) end
+    end
+    redis.call('ZREMRANGEBYSCORE', prefix .. 'units', '-inf', '(' .. oldest)
+end
+return new
+"""
+_REMOVE = """
+local prefix, unit, last = ARGV[1], ARGV[2], ARGV[3]
+local removed = 0
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'unit:' .. unit, '-inf', last)) do
+    local body = redis.call('GETDEL', prefix .. 'event:' .. string.sub(member, 14))
+    if body then
+        redis.call('ZREM', prefix .. 'request:' .. cjson.decode(body)[6], member)
+        removed = removed + 1
+    end
+end
+redis.call('ZREMRANGEBYSCORE', prefix .. 'unit:' .. unit, '-inf', last)
+if redis.call('EXISTS', prefix .. 'unit:' .. unit) == 0 then
+    redis.call('ZREM', prefix .. 'units', unit)
+end
+return removed
+"""
+
+
+class RedisHistory:
+    """Safe to use from several threads and processes. Redis 6.2 or later, or Valkey.
+
+    `url` is `redis://`, `rediss://` (TLS) or `unix://`. `retention_days` 0 keeps events for ever.
+    A request that takes over `timeout_s` is tried once more.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        prefix: str = "vlclip:",
+        *,
+        retention_days: float = 0,
+        timeout_s: float = 2.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._shown = re.sub(r"//[^/]*@", "//", url).split("?")[0]
+        self._prefix, self._retention_days, self._clock = prefix, retention_days, clock
+        try:
+            self._redis: Any = Redis.from_url(  # its types know no difference from the asynchronous client
+                url,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 1),
+                decode_responses=False,
+            )
+        except ValueError:
+            raise HistoryError(
+                f"history.url is {self._shown!r}; name redis://host:6379/0, rediss://, unix:// or a file"
+            ) from None
+        self._add, self._remove = self._redis.register_script(_ADD), self._redis.register_script(_REMOVE)
+        try:
+            with self._errors():
+                self._redis.ping()
+        except BaseException:
+            self.close()
+            raise
+
+    def add(self, events: Sequence[Event]) -> int:
+        """Keep the events, all or none, in one script; how many of their ids were new.
+
+        The server does nothing else meanwhile, so send thousands in several batches.
+        """
+        oldest = horizon(self._retention_days, self._clock())
+        fields = [
+            field
+            for event in events
+            if event.time >= oldest
+            for field in (event.id, repr(float(event.time)), event.unit, event.request_id, _body(event))
+        ]
+        if not fields:
+            return 0
+        keep_ms = round(self._retention_days * 86_400_000)
+        with self._errors():
+            return int(self._add(args=[self._prefix, keep_ms, repr(oldest), *fields]))
+
+    def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
+        """The `limit` newest events of a unit, newest first; with `before` those earlier than that time."""
+        with self._errors():
+            members = self._redis.zrange(
+                f"{self._prefix}unit:{unit}",
+                _end(before),
+                "-inf",
+                desc=True,
+                byscore=True,
+                offset=0,
+                num=max(limit, 0),
+            )
+            return self._events(members)
+
+    def popular(
+        self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
+    ) -> dict[str, float]:
+        """The items with the largest sums of weights by kind. Fetches every event in that time."""
+        counts: Counter[tuple[str, str]] = Counter()
+        with self._errors():
+            units = self._redis.zrange(f"{self._prefix}units", repr(float(since)), "+inf", byscore=True)
+            for part in _parts(units):
+                for members in self._members("unit:", part, repr(float(since)), _end(before)):
+                    for body in self._bodies(members):
+                        if body is not None:
+                            kind, item, *_ = orjson.loads(body)
+                            counts[item, kind] += 1
+        sums = {
+            item: sum((float(weight) * counts[item, kind] for kind, weight in kinds.items()), 0.0)
+            for item in {item for item, _ in counts}
+        }
+        ranked = sorted((-total, item) for item, total in sums.items() if total > 0)
+        return {item: -total for total, item in ranked[: max(limit, 0)]}
+
+    def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
+        """Every unit with its events, oldest first; the names of all units are in memory."""
+        with self._errors():
+            units = self._redis.zrange(f"{self._prefix}units", 0, -1)
+        for part in _parts(units):
+            with self._errors():
+                found = [
+                    self._events(members) for members in self._members("unit:", part, "-inf", _end(before))
+                ]
+            yield from ((unit.decode(), events) for unit, events in zip(part, found, strict=True) if events)
+
+    def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
+        """The events that came of these lists, by request id, oldest first."""
+        found: dict[str, list[Event]] = {}
+        with self._errors():
+            for part in _parts(request_ids):
+                lists = self._members("request:", [one.encode() for one in part], "-inf", "+inf")
+                found |= {one: self._events(members) for one, members in zip(part, lists, strict=True)}
+        return {one: events for one, events in found.items() if events}
+
+    def forget(self, unit: str) -> int:
+        """Remove every event of a unit; how many there were."""
+        with self._errors():
+            return int(self._remove(args=[self._prefix, unit, "+inf"]))
+
+    def expire(self, before: float) -> int:
+        """Remove the events earlier than this time; how many there were. Asks every unit."""
+        removed = 0
+        with self._errors():
+            for part in _parts(self._redis.zrange(f"{self._prefix}units", 0, -1)):
+                pipe = self._redis.pipeline(transaction=False)
+                for unit in part:
+                    self._remove(args=[self._prefix, unit, _end(before)], client=pipe)
+                removed += sum(pipe.execute())
+        return removed
+
+    def count(self) -> int:
+        """How many events are kept. Asks every unit."""
+        oldest = repr(horizon(self._retention_days, self._clock()))
+        total = 0
+        with self._errors():
+            for part in _parts(self._redis.zrange(f"{self._prefix}units", 0, -1)):
+                pipe = self._redis.pipeline(transaction=False)
+                for unit in part:
+                    pipe.zcount(self._prefix.encode() + b"unit:" + unit, oldest, "+inf")
+                total += sum(pipe.execute())
+        return total
+
+    def close(self) -> None:
+        """Let go of the connections; safe to call twice."""
+        self._redis.close()
+
+    def _members(self, kind: str, names: Sequence[bytes], first: str, last: str) -> list[list[bytes]]:
+        """For each unit or list the members of its sorted set in that time, oldest first."""
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.zrange(f"{self._prefix}{kind}".encode() + name, first, last, byscore=True)
+        return list(pipe.execute())
+
+    def _bodies(self, members: Sequence[bytes]) -> Iterator[bytes | None]:
+        start = f"{self._prefix}event:".encode()
+        for part in _parts(members):
+            yield from self._redis.mget([start + member[_SEQ:] for member in part])
+
+    def _events(self, members: Sequence[bytes]) -> list[Event]:
+        """Those that are still there: an event ends before the set that names it is tidied."""
+        found = zip(members, self._bodies(members), strict=True)
+        return [_event(member[_SEQ:].decode(), body) for member, body in found if body is not None]
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except exceptions.AuthenticationError as error:
+            raise HistoryError(
+                f"{self._shown} refuses the name or password ({error}); mend history.url"
+            ) from None
+        except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+            raise HistoryError(
+                f"the history {self._shown} does not answer ({error}); start it, or mend history.url"
+            ) from error
+        except exceptions.OutOfMemoryError as error:
+            raise HistoryError(
+                f"the history {self._shown} has no memory left ({error}); raise its maxmemory, or keep less "
+                "with history.retention_days"
+            ) from error
+        except exceptions.RedisError as error:
+            raise HistoryError(
+                f"the history {self._shown} refuses ({error}); it takes Redis 6.2 or later, or Valkey, a "
+                "primary, and keys under history.prefix that are its own"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise HistoryError(f"{error.object!r} is not text; send ids in UTF-8") from None
+
+
+def _end(before: float | None) -> str:
+    return "+inf" if before is None else f"({float(before)!r}"
+
+
+def _parts(names: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(names), BATCH):
+        yield names[start : start + BATCH]
+
+
+def _body(event: Event) -> bytes:
+    value = None if event.value is None else float(event.value)
+    rest = [event.user, event.session, event.request_id, value]
+    return orjson.dumps([event.kind, event.item, float(event.time), *rest])
+
+
+def _event(id: str, body: bytes) -> Event:
+    kind, item, moment, user, session, request_id, value = orjson.loads(body)
+    return Event(
+        id=id,
+        kind=kind,
+        item=item,
+        time=moment,
+        user=user,
+        session=session,
+        request_id=request_id,
+        value=value,
+    )

@@ -1,0 +1,296 @@
+"""Events in a SQLite file: the store for one machine.
+
+One connection writes, behind a lock; as many read as there are threads that ask at a time, and with a
+write-ahead log they wait for no writer. Other processes may use the same file.
+
+Laws: those of `ranking/history/history.py`; and, in tests/ranking/history/test_sqlite.py:
+- reading goes on while a write is under way;
+- of a forgotten unit nothing is left in the file;
+- a file that is damaged, newer, or something else is refused and left as it was.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ranking.errors import HistoryError
+from ranking.events import Event, Kind
+from ranking.history.history import horizon
+
+VERSION = 1
+"""Of the tables, in the file's `user_version`."""
+SWEEP_S = 3600
+"""Between two looks for events that the retention no longer covers."""
+BATCH = 5000
+"""Events read, or deleted, in one go."""
+_MARKS = 500
+
+_COLUMNS = "id, unit, time, kind, item, session, request_id, value"
+_SCHEMA = (
+    # `seq` is the order of arrival; the unit's second half is the user or else the session
+    """CREATE TABLE IF NOT EXISTS events (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, time REAL NOT NULL,
+        kind TEXT NOT NULL, item TEXT NOT NULL, session TEXT NOT NULL, request_id TEXT NOT NULL, value REAL
+    )""",
+    "CREATE INDEX IF NOT EXISTS events_unit ON events (unit, time)",
+    "CREATE INDEX IF NOT EXISTS events_request ON events (request_id) WHERE request_id <> ''",
+    # holds all that `popular` reads
+    "CREATE INDEX IF NOT EXISTS events_time ON events (time, kind, item)",
+    f"PRAGMA user_version = {VERSION}",
+)
+_FOUND = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+_ADD = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - only names
+_RECENT = f"SELECT {_COLUMNS} FROM events WHERE unit = ? AND time < ? ORDER BY time DESC, seq DESC LIMIT ?"  # noqa: S608
+_PART = (
+    f"SELECT {_COLUMNS}, seq FROM events WHERE (unit, time, seq) > (?, ?, ?) AND time < ? "  # noqa: S608
+    "ORDER BY unit, time, seq LIMIT ?"
+)
+_EXPIRE = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? LIMIT ?)"
+_ADVICE = {
+    "SQLITE_FULL": "the disk has no room; free some, or keep less with history.retention_days",
+    "SQLITE_BUSY": "another process has been writing to it for too long; wait, or end that process",
+    "SQLITE_READONLY": "it may not be written; let this user write it and its folder",
+    "SQLITE_CANTOPEN": "let this user write its folder, or name another file in history.url",
+    "SQLITE_NOTADB": "it is no SQLite database; name another file in history.url",
+    "SQLITE_CORRUPT": "it is damaged; put a backup in its place or move it away, and a new one is begun",
+}
+
+
+class SqliteHistory:
+    """Safe to use from several threads and processes. `path` None keeps it in memory.
+
+    `retention_days` 0 keeps events for ever. `HistoryError` where the file cannot be used.
+    """
+
+    def __init__(
+        self, path: Path | None, *, retention_days: float = 0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path, self._retention_days, self._clock = path, retention_days, clock
+        self._lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._sweep_at = -math.inf
+        self._closed = False
+        with self._errors():
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._sql = self._connect()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def add(self, events: Sequence[Event]) -> int:
+        """Keep the events, all or none, in one transaction; how many of their ids were new."""
+        now = self._clock()
+        oldest = horizon(self._retention_days, now)
+        if oldest > -math.inf and now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_S
+            self.expire(oldest)
+        rows = [_row(event) for event in events if event.time >= oldest]
+        if not rows:
+            return 0
+        with self._transaction() as sql:
+            return sql.executemany(_ADD, rows).rowcount
+
+    def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
+        """The `limit` newest events of a unit, newest first; with `before` those earlier than that time."""
+        with self._reading() as sql:
+            rows = sql.execute(_RECENT, (unit, _end(before), max(limit, 0))).fetchall()
+        return [_event(*row) for row in rows]
+
+    def popular(
+        self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
+    ) -> dict[str, float]:
+        """The items with the largest sums of weights by kind. Reads the index of the events in that time."""
+        total = " + ".join(["0.0", *["? * sum(kind = ?)"] * len(kinds)])
+        query = (
+            f"SELECT item, {total} AS total FROM events WHERE time >= ? AND time < ? "  # noqa: S608 - only marks
+            f"AND kind IN ({','.join('?' * len(kinds))}) "
+            "GROUP BY item HAVING total > 0 ORDER BY total DESC, item LIMIT ?"
+        )
+        weights = [part for kind, weight in kinds.items() for part in (float(weight), kind)]
+        with self._reading() as sql:
+            rows = sql.execute(query, (*weights, since, _end(before), *kinds, max(limit, 0))).fetchall()
+        return dict(rows)
+
+    def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
+        """Every unit with its events, oldest first, in flat memory."""
+        for unit, rows in groupby(self._rows(_end(before)), key=lambda row: str(row[1])):
+            yield unit, [_event(*row[:-1]) for row in rows]
+
+    def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
+        """The events that came of these lists, by request id, oldest first."""
+        found: dict[str, list[Event]] = {}
+        for start in range(0, len(request_ids), _MARKS):
+            part = request_ids[start : start + _MARKS]
+            query = (
+                f"SELECT {_COLUMNS} FROM events WHERE request_id IN ({','.join('?' * len(part))}) "  # noqa: S608 - only marks
+                "AND request_id <> '' ORDER BY time, seq"
+            )
+            with self._reading() as sql:
+                rows = sql.execute(query, part).fetchall()
+            for event in (_event(*row) for row in rows):
+                found.setdefault(event.request_id, []).append(event)
+        return {one: found[one] for one in request_ids if one in found}
+
+    def forget(self, unit: str) -> int:
+        """Remove every event of a unit, from the write-ahead log too; how many there were."""
+        with self._transaction() as sql:
+            removed = sql.execute("DELETE FROM events WHERE unit = ?", (unit,)).rowcount
+        with self._lock, self._errors():
+            self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return removed
+
+    def expire(self, before: float) -> int:
+        """Remove the events earlier than this time, in parts, so that others can write; how many."""
+        total = 0
+        while True:
+            with self._transaction() as sql:
+                removed = sql.execute(_EXPIRE, (before, BATCH)).rowcount
+            total += removed
+            if removed < BATCH:
+                return total
+
+    def count(self) -> int:
+        """How many events are kept."""
+        with self._reading() as sql:
+            return int(sql.execute("SELECT count(*) FROM events").fetchone()[0])
+
+    def close(self) -> None:
+        """Let go of the file; safe to call twice."""
+        with self._lock:
+            self._closed = True
+            self._drain()
+            self._sql.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
+        )
+
+    def _prepare(self) -> None:
+        """Refuse what is not ours before anything is written to it; then make the tables."""
+        with self._errors():
+            version, tables = self._sql.execute(_FOUND).fetchone()
+            if version > VERSION:
+                raise HistoryError(
+                    f"the history {self._path} was written by a newer vlclip (schema {version}, this one "
+                    f"knows {VERSION}); update vlclip, or name another file in history.url"
+                )
+            if version == 0 and tables:
+                raise HistoryError(
+                    f"{self._path} is a database of something else; name another file in history.url"
+                )
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+                self._sql.execute(f"PRAGMA {pragma}")
+        if version < VERSION:
+            with self._transaction() as sql:
+                for statement in _SCHEMA:
+                    sql.execute(statement)
+
+    def _rows(self, end: float) -> Iterator[tuple[Any, ...]]:
+        unit, moment, seq = "", -math.inf, 0
+        while True:
+            with self._reading() as sql:
+                rows = sql.execute(_PART, (unit, moment, seq, end, BATCH)).fetchall()
+            yield from rows
+            if len(rows) < BATCH:
+                return
+            _, unit, moment, *_, seq = rows[-1]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own; in memory there is one for all."""
+        if self._path is None:
+            with self._lock, self._errors():
+                yield self._sql
+            return
+        with self._errors():
+            try:
+                sql = self._idle.pop()
+            except IndexError:
+                sql = self._connect()
+            try:
+                yield sql
+            finally:
+                self._idle.append(sql)
+                if self._closed:
+                    self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                self._idle.pop().close()
+            except IndexError:
+                return
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors():
+            self._sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._sql
+                self._sql.execute("COMMIT")
+            except BaseException:
+                if self._sql.in_transaction:  # a full disk has ended it already
+                    self._sql.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        if self._closed:
+            raise HistoryError(f"the history {self._path} is closed; open it again")
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "")
+            advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), "check its disk")
+            raise HistoryError(f"the history {self._path} cannot be used ({error}): {advice}") from error
+        except OSError as error:
+            raise HistoryError(
+                f"the history {self._path} cannot be made ({error}); name another file in history.url"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise HistoryError(f"{error.object!r} is not text; send ids in UTF-8") from None
+
+
+def _end(before: float | None) -> float:
+    return math.inf if before is None else before
+
+
+def _row(event: Event) -> tuple[Any, ...]:
+    value = None if event.value is None else float(event.value)
+    rest = (event.kind, event.item, event.session, event.request_id, value)
+    return (event.id, event.unit, float(event.time), *rest)
+
+
+def _event(
+    id: str,
+    unit: str,
+    moment: float,
+    kind: Kind,
+    item: str,
+    session: str,
+    request_id: str,
+    value: float | None,
+) -> Event:
+    user = unit.removeprefix("user:") if unit.startswith("user:") else ""
+    return Event(
+        id=id,
+        kind=kind,
+        item=item,
+        time=moment,
+        user=user,
+        session=session,
+        request_id=request_id,
+        value=value,
+    )
