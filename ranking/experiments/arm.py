@@ -14,13 +14,18 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from engine.errors import FilterError
+from engine.filters import parse_clauses
 from ranking.errors import BadArm
 from ranking.events import Kind
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+RANGES = ("lt", "lte", "gt", "gte")
 
 
 class _Section(BaseModel):
@@ -33,6 +38,9 @@ class Profile(_Section):
     half_life: float = Field(5.0, gt=0, description="events after which one counts half")
     interests: int = Field(3, ge=1, le=10, description="most directions a history is divided into")
     events: int = Field(100, ge=1, le=1000, description="newest events that are looked at")
+    apart: float = Field(
+        0.8, ge=-1, le=1, description="interests whose directions have at least this cosine are one"
+    )
     kinds: dict[Kind, Number] = Field(
         default={"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0},
         description="what an event counts; below 0 pushes away",
@@ -59,7 +67,28 @@ class Rules(_Section):
     boosts: tuple[Boost, ...] = ()
     include: tuple[str, ...] = Field((), description="filter clauses that all must hold: available=true")
     exclude: tuple[str, ...] = Field((), description="filter clauses none of which may hold: brand=Acme")
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _readable(cls, clauses: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            parse_clauses(clauses)
+        except FilterError as error:
+            raise ValueError(str(error)) from None
+        return clauses
+
+    @field_validator("exclude")
+    @classmethod
+    def _has_opposite(cls, clauses: tuple[str, ...]) -> tuple[str, ...]:
+        ranges = [one.field for one in parse_clauses(clauses).conditions if one.operator in RANGES]
+        if ranges:
+            raise ValueError(f"a range of {ranges[0]!r} is not excluded; include the other range")
+        return clauses
+
     pins: tuple[str, ...] = Field((), description="ids that come first, where the filter lets them")
+    hide_history: bool = Field(
+        default=True, description="in recommendations leave out the items they are made from"
+    )
     hide_bought: bool = Field(default=False, description="leave out what this shopper bought")
     hide_seen: int = Field(0, ge=0, description="leave out what was seen so many times; 0 for never")
 
