@@ -44,12 +44,10 @@ def tasks(n: int, rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], 
         {"popularity": float(row), "updated_at": f"2026-03-{1 + row % 28:02}T12:00:00Z", "available": True}
         for row in range(n)
     ]
-    brands = [f"brand {row % 20}" for row in range(n)]
     orders = np.array([sample(scores, 0.1, rng, SHOWN)[0] for _ in range(ORDERS)])
     now = 1.775e9
     yield "three boosts", lambda: boost_terms(BOOSTS, payloads, now)
     yield f"diversity, {SHOWN} shown", lambda: diversify(scores, vectors, 0.3, SHOWN)
-    yield f"the same, 2 a brand, {SHOWN} shown", lambda: diversify(scores, vectors, 0.3, SHOWN, [(brands, 2)])
     yield f"a drawn order of {SHOWN}", lambda: sample(scores, 0.1, rng, SHOWN)
     yield f"propensities of {ORDERS} orders of {SHOWN}", lambda: propensities(scores, orders, 0.1)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.duplicates import stored_hash
-from ranking.boosts import boost_terms, most_boost
+from ranking.boosts import boost_terms, most_boost, settled
 from ranking.candidates import Candidates, Pool, Scores
 from ranking.collapse import collapse
 from ranking.diversity import diversify
@@ -29,8 +29,6 @@ Rows = NDArray[np.intp]
 
 DIVERSITY = "diversity"
 """The score part of what variety takes away."""
-ROUNDING = 1e-6
-"""What the sums of a store and ours may differ by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +105,7 @@ class Arranging:
             return pool
         terms = self.boosts(pool.payloads)
         scores = pool.scores + np.sum(list(terms.values()), axis=0)
-        sure = -np.inf if pool.floor is None else pool.floor + most_boost(boosts) + ROUNDING
-        order = [row for row in range(len(scores)) if scores[row] > sure]
+        order = np.flatnonzero(settled(scores, pool.floor, most_boost(boosts))).tolist()
         order.sort(key=lambda row: (-scores[row], pool.ids[row]))
         return replace(pool, scores=scores, terms={**pool.terms, **terms}).rows(order)
 

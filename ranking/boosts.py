@@ -1,9 +1,8 @@
-"""What a shop's rules add to scores, when that needs no deeper search, and what they hide or put first.
+"""What a shop's rules add to scores, when that needs no deeper search, and what they hide.
 
 Laws (tests/ranking/test_boosts.py):
 - a boost's term lies between 0 and its weight; without a usable field it is 0;
-- the items of a pool that are settled are the top of everything, in the same order;
-- pins come first in their own order, and the rest stays as it was.
+- the items of a pool that are settled are the top of everything, in the same order.
 """
 
 from __future__ import annotations
@@ -73,12 +72,6 @@ def hidden(events: Iterable[Event], rules: Rules) -> set[str]:
             seen[event.item] += 1
     often = {item for item, times in seen.items() if times >= rules.hide_seen} if rules.hide_seen else set()
     return often | (bought if rules.hide_bought else set())
-
-
-def pinned(order: Sequence[str], pins: Iterable[str]) -> list[str]:
-    """The ids of `order` with those pinned first, in the order of `pins`; a pin not among them is none."""
-    among = set(order)
-    return list(dict.fromkeys([*(pin for pin in pins if pin in among), *order]))
 
 
 def _number(value: Any) -> float:

@@ -1,4 +1,4 @@
-"""A list that varies: greedy maximal marginal relevance in the fused space, and caps by label.
+"""A list that varies: greedy maximal marginal relevance in the fused space.
 
 Carbonell & Goldstein, "The use of MMR, diversity-based reranking for reordering documents and producing
 summaries", SIGIR 1998.
@@ -8,13 +8,10 @@ Laws (tests/ranking/test_diversity.py):
 - score + term never rises down the list, stays between the worst and the best score, and the first
   item's term is 0;
 - the first 10 of 50 are the 10;
-- no label is met more often than its cap, and without caps nothing is lost.
+- nothing is lost.
 """
 
 from __future__ import annotations
-
-from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +20,12 @@ from engine.space import Floats, unit
 
 Scores = NDArray[np.float64]
 Order = NDArray[np.intp]
-Cap = tuple[Sequence[str | None], int]
-"""The label of each of the n items, None or "" for none, and the most items of one label."""
 
 FINEST = 1e-6
 """Scores this close differ by rounding alone."""
 
 
-def diversify(
-    relevance: Scores, vectors: Floats, amount: float, k: int, caps: Sequence[Cap] = ()
-) -> tuple[Order, Scores]:
+def diversify(relevance: Scores, vectors: Floats, amount: float, k: int) -> tuple[Order, Scores]:
     """The rows of the up to k items to show, in order, and what variety adds to the score of each.
 
     `relevance` `(n,)` are scores, `vectors` `(n, d)` the items' fused vectors, which are scaled to length
@@ -47,7 +40,7 @@ def diversify(
     At amount 0.5 a tenth of the candidates' range of scores is worth a tenth of cosine similarity. The
     scale depends on the n, so pages of one list need the same n.
 
-    Of equal objectives the earlier row comes first. A row whose label has met its cap is out for good.
+    Of equal objectives the earlier row comes first.
     """
     if not len(relevance):
         return np.empty(0, dtype=np.intp), np.empty(0)
@@ -55,20 +48,13 @@ def diversify(
     unlike = (1 - amount) * relevance + amount * high
     cost = amount * max(high - low, FINEST)
     rows = unit(vectors)
-    labelled = [(np.asarray(labels, dtype=object), most, Counter[str]()) for labels, most in caps]
-
     objective = unlike.copy()
     pick, order, terms = int(relevance.argmax()), list[int](), list[float]()
-    while len(order) < k and objective[pick] > -np.inf:
+    while len(order) < min(k, len(relevance)):
         order.append(pick)
         terms.append(objective[pick] - relevance[pick])
         if amount:
             np.minimum(objective, unlike - rows @ (cost * rows[pick]), out=objective)
         objective[pick] = -np.inf
-        for labels, most, met in labelled:
-            if label := labels[pick]:
-                met[label] += 1
-                if met[label] == most:
-                    objective[labels == label] = -np.inf
         pick = int(objective.argmax())
     return np.array(order, dtype=np.intp), np.array(terms)

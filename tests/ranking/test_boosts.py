@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ranking.boosts import boost_terms, hidden, most_boost, pinned, settled
+from ranking.boosts import boost_terms, hidden, most_boost, settled
 from ranking.events import Event
 from ranking.experiments.arm import Boost, Rules
 
@@ -157,15 +157,3 @@ def test_what_was_bought_or_seen_often_enough_is_hidden():
     assert hidden(done, Rules(hide_seen=1)) == {"a", "b"}
     assert hidden(done, Rules(hide_seen=2, hide_bought=True)) == {"a", "c"}
     assert hidden([], Rules(hide_seen=1, hide_bought=True)) == set()
-
-
-ids = st.lists(st.sampled_from("abcdefgh"), unique=True)
-
-
-@settings(deadline=None)
-@given(ids, st.lists(st.sampled_from("abcdefgh")))
-def test_pins_come_first_in_their_order_and_the_rest_stays(order, pins):
-    found = pinned(order, pins)
-    here = [pin for n, pin in enumerate(pins) if pin in order and pin not in pins[:n]]
-    assert found[: len(here)] == here
-    assert found[len(here) :] == [item_id for item_id in order if item_id not in here]
