@@ -52,7 +52,11 @@ def train_grounder(
                 shown = "  ".join(f"{name} {figures[name]:.3f}" for name in told)
                 bar.console.print(f"step {figures['step']:.0f}  {shown}")
             else:
-                bar.update(task, completed=figures["step"], description=f"loss {figures['loss']:.2f}")
+                part = "naming" if "naming" in figures else "loss"  # types are named first, then boxes found
+                bar.update(
+                    task, completed=figures["step"], total=figures["steps"],
+                    description=f"{part} {figures[part]:.2f}",
+                )  # fmt: skip
 
         figures = grounding.train_grounder(job, material, held, report)
     if output is not None:

@@ -39,7 +39,10 @@ def catalogue(tmp_path):
 @pytest.fixture
 def recipe(tmp_path):
     path = tmp_path / "recipe.json"
-    plan = {"model": TINY, "steps": 2, "batch": 2, "save_every": 2, "warmup_steps": 1, "naming_steps": 1}
+    plan = {  # both parts tell of their progress every ten steps
+        "model": TINY, "steps": 10, "batch": 2, "save_every": 10, "warmup_steps": 1,
+        "naming_steps": 10,
+    }  # fmt: skip
     path.write_text(json.dumps(plan))
     return path
 
@@ -51,7 +54,7 @@ def test_a_catalogue_of_packshots_makes_a_grounder_that_can_be_named(tmp_path, c
         "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["step"] == 2
+    assert json.loads(result.stdout)["step"] == 10
     grounder = load_grounder(Settings.load(grounding={"model": str(target)}, device="cpu"))
     (found,) = grounder.locate([Image.new("RGB", (60, 80), "white")], ["Kind a"])
     assert 0 <= found.box[0] < found.box[2] <= 60
