@@ -7,11 +7,9 @@ problem+json with a stable `code`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -21,19 +19,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.cors import CORSMiddleware
 
 from engine.errors import VlclipError
 from ingestion.photos import decode
+from ranking.answer import Page, Result
 from ranking.errors import UnknownItem
-from ranking.recommender import Page, Result
+from service.auth import ApiKeys, refusal
+from service.description import ERRORS, DescribedApi
 from service.errors import STATUS, BadRequest, NotReady, RefusedItem, TooLarge
+from service.keys import KeyRing, keys_path
+from service.limits import BodyLimit, RateLimit, Timeout
+from service.problems import problem
+from service.request_id import RequestIds
 from service.schemas import (
     BatchItem,
     BatchShape,
     ItemBody,
     ItemShape,
     ListShape,
-    Problem,
     SearchBody,
     WrittenShape,
     read_body,
@@ -43,14 +48,9 @@ from service.schemas import (
 )
 from service.wiring import Shop
 
-log = logging.getLogger("vlclip.api")
-MAX_BODY_BYTES = 32_000_000
 MAX_BATCH = 1000
-PROBLEM = "application/problem+json"
-ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "The request is at fault; `code` says how."},
-    "5XX": {"model": Problem, "description": "The server is at fault or not ready."},
-}
+HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+"""The `code` of what FastAPI and Starlette refuse themselves."""
 MULTIPART = {
     "requestBody": {
         "required": True,
@@ -87,13 +87,14 @@ def create_app(shop: Shop) -> FastAPI:
         await asyncio.wait([warming])
         await run_in_threadpool(shop.close)
 
-    app = FastAPI(
+    app = DescribedApi(
         title="vlclip",
         summary="Similar items and search for shops whose products are looked at before they are bought.",
         version=shop.version,
         lifespan=lifespan,
         responses=ERRORS,
     )
+    _add_manners(app, shop)
     _add_errors(app)
     _add_health(app, shop)
     _add_lists(app, shop)
@@ -141,7 +142,7 @@ def _add_lists(app: FastAPI, shop: Shop) -> None:
             raise NotReady(shop.why_not_ready)
         asked = await _read_search(request)
 
-        def run() -> list[Result]:
+        def run() -> Sequence[Result]:
             photo = None if asked.photo is None else decode(asked.photo, max_pixels=max_pixels)
             return shop.recommender.search(asked.text, photo=photo, weights=asked.weights, page=asked.page)
 
@@ -203,49 +204,43 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
         return {"status": "ready", "items": await run_in_threadpool(shop.store.count)}
 
 
-def _add_errors(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def identify(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.request_id = uuid.uuid4().hex
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > MAX_BODY_BYTES:
-            return _problem(request, 413, "too-large", f"the body is larger than {MAX_BODY_BYTES:,} bytes")
-        try:
-            response = await call_next(request)
-        except Exception:
-            log.exception("request %s failed", request.state.request_id)
-            return _problem(request, 500, "internal", "something broke here; the log has the request id")
-        response.headers["x-request-id"] = request.state.request_id
-        return response
+def _add_manners(app: FastAPI, shop: Shop) -> None:
+    """Who may ask, how much and how long; what is added last is the outermost."""
+    api = shop.settings.api
+    app.add_middleware(BodyLimit, max_bytes=api.max_body_bytes)
+    app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
+    keys = KeyRing(keys_path(shop.settings))
+    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys), on_error=refusal)
+    app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
+    if api.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=api.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "X-Request-Id"),
+            expose_headers=("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
+        )
+    app.add_middleware(RequestIds)
 
+
+def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(VlclipError)
     async def known(request: Request, error: VlclipError) -> Response:
-        return _problem(request, STATUS.get(error.code, 500), error.code, str(error))
+        return problem(request.scope, STATUS.get(error.code, 500), error.code, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-        return _problem(request, 400, "bad-request", f"{where}: {first['msg']}")
+        return problem(request.scope, 400, "bad-request", f"{where}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
-        return _problem(request, error.status_code, code, str(error.detail), error.headers)
+        code = HTTP_CODES.get(error.status_code, "http-error")
+        return problem(request.scope, error.status_code, code, str(error.detail), error.headers)
 
 
-def _problem(request: Request, status: int, code: str, detail: str, headers: Any = None) -> JSONResponse:
-    body = Problem(
-        title=code.replace("-", " "), status=status, detail=detail, code=code,
-        request_id=request.state.request_id,
-    )  # fmt: skip
-    extra = {"Retry-After": "2"} if status == 503 else {}
-    return JSONResponse(
-        body.model_dump(), status_code=status, media_type=PROBLEM, headers={**(headers or {}), **extra}
-    )
-
-
-def _list(request: Request, results: list[Result], began: float) -> Response:
+def _list(request: Request, results: Sequence[Result], began: float) -> Response:
     body = {
         "results": [result_shape(result) for result in results],
         "took_ms": round((time.perf_counter() - began) * 1000, 2),

@@ -17,6 +17,7 @@ COMMANDS = {
     "search": ("service.commands.query", "search"),
     "duplicates": ("service.commands.duplicates", "duplicates"),
     "serve": ("service.commands.serve", "serve"),
+    "keys": ("service.commands.keys", "app"),
     "draw": ("service.commands.draw", "draw"),
     "compose": ("service.commands.compose", "compose"),
     "reindex": ("service.commands.reindex", "reindex"),

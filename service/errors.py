@@ -5,7 +5,9 @@ VlclipError
     ├── BadRequest    the request cannot be read
     ├── TooLarge      the request is larger than allowed
     ├── NotReady      the models are still being loaded
-    └── RefusedItem   an item of a write could not be embedded
+    ├── RefusedItem   an item of a write could not be embedded
+    ├── KeyFileError  the file of API keys cannot be read or written
+    └── UnknownKey    no API key has this id
 """
 
 from __future__ import annotations
@@ -41,6 +43,18 @@ class RefusedItem(ServiceError):
     """An item of a write could not be embedded."""
 
     code = "refused-item"
+
+
+class KeyFileError(ServiceError):
+    """The file of API keys cannot be read or written."""
+
+    code = "bad-key-file"
+
+
+class UnknownKey(ServiceError):
+    """No API key has this id."""
+
+    code = "unknown-key"
 
 
 STATUS = {

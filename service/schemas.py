@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -85,7 +84,7 @@ class ItemBody(_Shape):
         if self.image_base64 is not None:
             try:
                 photo = base64.b64decode(self.image_base64, validate=True)
-            except binascii.Error as error:
+            except ValueError as error:  # binascii.Error, and letters beyond ASCII
                 raise BadRequest(f"image_base64 is not base64: {error}") from None
         attributes = {
             name: tuple(value) if isinstance(value, list) else value

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
+import math
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -9,6 +14,8 @@ import uvicorn
 
 from engine.settings import Settings
 from service.api import create_app
+from service.keys import keys_path, read_keys
+from service.request_id import LogRequestId
 from service.terminal import Device, StoreOption, err, says_what_went_wrong
 from service.wiring import Shop
 
@@ -22,6 +29,46 @@ def serve(
     device: Device = None,
 ) -> None:
     """Answer over HTTP until stopped; the API is described at /docs and /openapi.json."""
-    shop = Shop(Settings.load(store=store, device=device))
+    settings = Settings.load(store=store, device=device)
+    keys = len(read_keys(keys_path(settings)))
+    shop = Shop(settings)
     err.print(f"vlclip {shop.version} on http://{host}:{port}  (API: /docs, stop: Ctrl-C)")
-    uvicorn.run(create_app(shop), host=host, port=port, log_level="warning")
+    err.print(_who_may_ask(keys, host), soft_wrap=True)
+    _log_with_request_ids()
+    # uvicorn answers what it accepted, then raises the signal again: that end is a good one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        create_app(shop),
+        host=host,
+        port=port,
+        log_level="warning",
+        log_config=None,
+        # no request is longer under way than that
+        timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),
+    )
+
+
+def _who_may_ask(keys: int, host: str) -> str:
+    if keys:
+        return f"{keys} API key{'s' if keys > 1 else ''}: requests need one"
+    if is_loopback(host):
+        return "no API keys: open to this machine (vlclip keys add)"
+    return (
+        f"[bold yellow]warning:[/] no API keys, and {host} is not only this machine: whoever reaches it may "
+        "read and change the catalogue; make a key: vlclip keys add --scope read --scope write"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _log_with_request_ids() -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(LogRequestId())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -1,0 +1,92 @@
+"""Who may ask what: API keys with scopes, on Starlette's own authentication middleware.
+
+Laws (tests/service/test_auth.py):
+- without any key the API is open; with one, all but what tells of health and the description is not;
+- a path that no rule names needs a key: what is added later is closed until it is opened here.
+"""
+
+from __future__ import annotations
+
+from starlette.authentication import (
+    AuthCredentials,
+    AuthenticationBackend,
+    AuthenticationError,
+    BaseUser,
+    SimpleUser,
+)
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from service.keys import Key, KeyRing, Scope
+from service.problems import problem
+
+OPEN = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
+"""Paths that never need a key and are never limited."""
+_EITHER = frozenset(Scope)
+_READ = frozenset({Scope.READ})
+_WRITE = frozenset({Scope.WRITE})
+
+
+def needed(method: str, path: str) -> frozenset[Scope]:
+    """The scopes of which a caller needs one; empty where anybody may ask."""
+    if path in OPEN:
+        return frozenset()
+    if path == "/v1/events":
+        return _EITHER
+    return _READ if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/search" else _WRITE
+
+
+class Caller(SimpleUser):
+    """Who asks, known by a key."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(key.id)
+        self.key = key
+
+
+class Refused(AuthenticationError):
+    """Why somebody may not ask; `challenge` says to machines what is missing (RFC 6750)."""
+
+    def __init__(self, status: int, code: str, detail: str, challenge: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.challenge = status, code, challenge
+
+
+class ApiKeys(AuthenticationBackend):
+    """Callers are known by a key of `keys`, as long as there is any."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
+        """The caller, None where anybody may ask; `Refused` if this one may not."""
+        wanted = needed(conn.scope["method"], conn.scope["path"])
+        if not wanted or self._keys.is_open:
+            return None
+        secret = presented(conn.headers)
+        if not secret:
+            detail = "send an API key: Authorization: Bearer KEY, or X-API-Key: KEY"
+            raise Refused(401, "no-key", detail, 'Bearer realm="vlclip"')
+        key = self._keys.find(secret)
+        if key is None:
+            challenge = 'Bearer realm="vlclip", error="invalid_token"'
+            raise Refused(401, "bad-key", "this API key is not known here, or was revoked", challenge)
+        if wanted.isdisjoint(key.scopes):
+            scope = min(wanted)
+            challenge = f'Bearer realm="vlclip", error="insufficient_scope", scope="{scope}"'
+            raise Refused(403, "forbidden", f"this needs an API key with the scope '{scope}'", challenge)
+        return AuthCredentials(key.scopes), Caller(key)
+
+
+def presented(headers: Headers) -> str:
+    """The key a request carries, "" if none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
+    """The answer to somebody who may not ask."""
+    assert isinstance(error, Refused)  # noqa: S101 - the only one raised above
+    headers = {"WWW-Authenticate": error.challenge}
+    return problem(conn.scope, error.status, error.code, str(error), headers)

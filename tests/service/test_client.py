@@ -1,0 +1,259 @@
+"""The clients, against a served shop and against answers made up."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import socket
+import threading
+import time
+from io import BytesIO
+
+import httpx2
+import pytest
+import stamina
+import uvicorn
+from PIL import Image
+
+from service import client as module
+from service.api import create_app
+from service.client import ApiError, AsyncClient, Client, Listed, Result, Stored, Written
+
+A_LIST = {
+    "results": [{"id": "a", "score": 1.5, "parts": {"text": 1.5}, "item": {}, "duplicates": [], "new": 1}],
+    "took_ms": 1.0,
+    "request_id": "r",
+    "new": 2,
+}
+QUESTIONS = [
+    (("similar", "a/b c?"), {"limit": 3, "weights": {"image": 1}, "exclude": ["x", "y"]}, A_LIST),
+    (("search", "red"), {"filter": {"price": {"lt": 5}}, "collapse": True}, A_LIST),
+    (("search",), {"photo": b"jpeg", "filter": {"brand": ["A"]}, "limit": 2, "exclude": ["x"]}, A_LIST),
+    (("item", "a"), {}, {"id": "a", "item": {"title": "t"}, "provenance": {}}),
+    (("put", "a", {"title": "t"}), {"photo": b"jpeg"}, {"id": "a", "status": "embedded", "reason": ""}),
+    (
+        ("put_many", [{"id": "a"}, {"id": "b"}, {"id": "c"}]),
+        {"batch": 2},
+        {"results": [{"id": "a", "status": "unchanged", "reason": ""}]},
+    ),
+    (("delete", "a"), {}, None),
+    (("ready",), {}, {"status": "ready"}),
+]
+
+
+def transport(answer, seen=None):
+    def answered(request: httpx2.Request) -> httpx2.Response:
+        if seen is not None:
+            body = request.content
+            kind = request.headers.get("content-type", "")
+            if "boundary=" in kind:  # drawn anew each time
+                body = body.replace(kind.partition("boundary=")[2].encode(), b"--")
+            seen.append((request.method, str(request.url), request.headers.get("authorization"), body))
+        return answer(request)
+
+    return httpx2.MockTransport(answered)
+
+
+def ask(kind, words, options, transport):
+    """The answer of either client to one question."""
+    name, *given = words
+    if kind is Client:
+        with Client("http://shop", "vlclip_k", transport=transport) as client:
+            return getattr(client, name)(*given, **options)
+
+    async def run():
+        async with AsyncClient("http://shop", "vlclip_k", transport=transport) as client:
+            return await getattr(client, name)(*given, **options)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def impatient():
+    """Retries without waits."""
+    with stamina.set_testing(True, attempts=4, cap=True):
+        yield
+
+
+@pytest.mark.parametrize(("words", "options", "answer"), QUESTIONS)
+def test_both_clients_send_the_same_and_read_the_same(words, options, answer):
+    def response(_):
+        return httpx2.Response(204) if answer is None else httpx2.Response(200, json=answer)
+
+    blocking, waiting = [], []
+    first = ask(Client, words, options, transport(response, blocking))
+    second = ask(AsyncClient, words, options, transport(response, waiting))
+    assert first == second
+    assert blocking == waiting
+    assert all(key == "Bearer vlclip_k" for _, _, key, _ in blocking)
+
+
+def test_both_clients_have_the_same_methods():
+    def methods(kind):
+        return {
+            name: list(inspect.signature(one).parameters.values())
+            for name, one in vars(kind).items()
+            if inspect.isfunction(one) and not name.startswith("_")
+        }
+
+    assert methods(Client) == methods(AsyncClient)
+    assert {words[0] for words, _, _ in QUESTIONS} | {"close"} == set(methods(Client))
+
+
+def test_questions_are_written_as_the_api_reads_them():
+    seen = []
+    ask(Client, *QUESTIONS[0][:2], transport(good_list, seen))
+    ((method, url, _, _),) = seen
+    assert method == "GET"
+    assert url.startswith("http://shop/v1/items/a%2Fb%20c%3F/similar?limit=3&weights=%7B%22image%22")
+    assert url.endswith("&exclude=x&exclude=y")
+
+
+def test_answers_are_read_and_what_a_newer_server_adds_is_left_out():
+    listed = ask(Client, ("search", "red"), {}, transport(good_list))
+    assert listed == Listed((Result("a", 1.5, {"text": 1.5}, {}, []),), 1.0, "r")
+
+
+def good_list(_):
+    return httpx2.Response(200, json=A_LIST)
+
+
+def refusal(status, **headers):
+    body = {"code": "a-code", "detail": "what to do", "status": status, "title": "", "request_id": "r1"}
+    return lambda _: httpx2.Response(status, json=body, headers={"x-request-id": "r1", **headers})
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_problem_becomes_an_error_with_its_code(kind):
+    seen = []
+    with pytest.raises(ApiError, match=r"what to do \(a-code\)") as caught:
+        ask(kind, ("item", "a"), {}, transport(refusal(404), seen))
+    error = caught.value
+    assert (error.code, error.detail, error.status, error.request_id) == ("a-code", "what to do", 404, "r1")
+    assert len(seen) == 1
+    with pytest.raises(ApiError, match="502") as caught:
+        ask(kind, ("item", "a"), {}, transport(lambda _: httpx2.Response(502, text="<h1>Bad Gateway</h1>")))
+    assert caught.value.code == "http-error"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_is_asked_to_wait_asks_again(kind, status, impatient):
+    answers = [refusal(status, **{"retry-after": "7"}), refusal(status), good_list]
+
+    def one_by_one(request):
+        return answers.pop(0)(request)
+
+    assert ask(kind, ("search", "red"), {}, transport(one_by_one)).took_ms == 1.0
+    seen = []
+    with pytest.raises(ApiError):
+        ask(kind, ("search", "red"), {}, transport(refusal(status), seen))
+    assert len(seen) == module.ATTEMPTS
+
+
+def test_the_wait_is_what_the_server_names_unless_it_is_too_long():
+    def waits(error):
+        return module._again(error)
+
+    assert waits(ApiError("c", "d", 429, "r", retry_after_s=7)) == 7
+    assert waits(ApiError("c", "d", 503, "r")) is True
+    assert waits(ApiError("c", "d", 429, "r", retry_after_s=3600)) is False
+    assert waits(ApiError("c", "d", 500, "r")) is False
+    assert waits(ValueError()) is False
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_service_that_cannot_be_reached_is_an_api_error_and_not_ready(kind):
+    def nobody(request):
+        raise httpx2.ConnectError("refused")
+
+    def silence(request):
+        raise httpx2.ReadTimeout("")
+
+    with pytest.raises(ApiError, match="refused") as caught:
+        ask(kind, ("item", "a"), {}, transport(nobody))
+    assert (caught.value.code, caught.value.status) == ("no-connection", 0)
+    with pytest.raises(ApiError, match="ReadTimeout") as caught:
+        ask(kind, ("item", "a"), {}, transport(silence))
+    assert caught.value.code == "no-answer"
+    assert ask(kind, ("ready",), {}, transport(nobody)) is False
+    seen = []
+    assert ask(kind, ("ready",), {}, transport(refusal(503), seen)) is False
+    assert len(seen) == 1
+    with pytest.raises(ApiError):
+        ask(kind, ("ready",), {}, transport(refusal(404)))
+
+
+def test_the_client_needs_nothing_of_the_other_rooms():
+    tree = ast.parse(inspect.getsource(module))
+    imported = {one.module for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)}
+    imported |= {name.name for one in ast.walk(tree) if isinstance(one, ast.Import) for name in one.names}
+    assert not {name.partition(".")[0] for name in imported} & {"engine", "ingestion", "ranking", "service"}
+
+
+def test_the_public_names_are_the_ones_there_are():
+    own = {
+        name for name, one in inspect.getmembers(module, inspect.isclass) if one.__module__ == module.__name__
+    }
+    assert {name for name in own if not name.startswith("_")} == set(module.__all__)
+
+
+@pytest.fixture(scope="module")
+def address(shop):
+    """The shop on a socket; it stays open when the server ends, for others share it."""
+    shop.warm()
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(shop), log_level="warning", lifespan="off"))
+    running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    running.start()
+    while not server.started:
+        time.sleep(0.01)
+    host, port = listening.getsockname()
+    yield f"http://{host}:{port}"
+    server.should_exit = True
+    running.join()
+
+
+def photo():
+    out = BytesIO()
+    Image.new("RGB", (60, 80), "teal").save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_shop_is_asked_and_written_over_a_socket(address):
+    with Client(address) as client:
+        assert client.ready()
+        listed = client.similar("drawn-00001", limit=4, weights={"image": 1, "text": 0})
+        assert len(listed.results) == 4
+        assert all(one.parts["text"] == 0 for one in listed.results)
+        new = "clients/own #1"
+        assert client.put(new, {"title": "Zeppelin lamp"}, photo=photo()) == Written(new, "embedded", "")
+        stored = client.item(new)
+        assert isinstance(stored, Stored)
+        assert stored.item["title"] == "Zeppelin lamp"
+        assert client.search("zeppelin", weights={"lexical": 10}, limit=1).results[0].id == new
+        by_photo = client.search(photo=photo(), limit=1, filter={"title": "Zeppelin lamp"})
+        assert [one.id for one in by_photo.results] == [new]
+        assert by_photo.request_id
+        items = ({"id": f"c{i}", "title": "x" * (30_000 if i == 1 else 5)} for i in range(3))
+        written = client.put_many(items, batch=2)
+        assert [one.id for one in written] == ["c0", "c1", "c2"]
+        assert [one.status == "failed" for one in written] == [False, True, False]
+        for item_id in (new, "c0", "c2"):
+            client.delete(item_id)
+        with pytest.raises(ApiError) as caught:
+            client.item(new)
+        assert (caught.value.status, caught.value.code) == (404, "unknown-item")
+
+
+def test_an_event_loop_asks_many_at_once(address):
+    async def run():
+        async with AsyncClient(address) as client:
+            ids = [f"drawn-{n:05}" for n in range(1, 9)]
+            lists = await asyncio.gather(*(client.similar(item_id, limit=2) for item_id in ids))
+            return ids, lists
+
+    ids, lists = asyncio.run(run())
+    assert [len(one.results) for one in lists] == [2] * len(ids)
+    assert len({one.request_id for one in lists}) == len(ids)
