@@ -27,8 +27,8 @@ from service.problems import problem
 
 log = logging.getLogger("vlclip.api")
 WINDOW_S = 60.0
-SMALL_BODY_BYTES = 1_000_000
-"""Of a request that carries neither photos nor products."""
+SMALL_BODY_BYTES = 4_000_000
+"""Of a request that carries neither photos nor products; a thousand events fit."""
 _SWEEP = 10_000
 """Callers remembered before those at rest are forgotten."""
 

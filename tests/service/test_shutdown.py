@@ -92,6 +92,7 @@ def test_on_sigterm_every_accepted_request_is_answered_and_the_store_is_closed(s
     for one in asking:
         one.start()
     while not all(answers):
+        assert all(one.is_alive() for one in asking)
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     for one in asking:
