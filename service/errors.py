@@ -5,6 +5,7 @@ VlclipError
     ├── BadRequest    the request cannot be read
     ├── TooLarge      the request is larger than allowed
     ├── NotReady      the models are still being loaded
+    ├── Busy          more is waiting to be done than is good
     ├── RefusedItem   an item of a write could not be embedded
     ├── KeyFileError  the file of API keys cannot be read or written
     └── UnknownKey    no API key has this id
@@ -37,6 +38,12 @@ class NotReady(ServiceError):
     """The models are still being loaded."""
 
     code = "not-ready"
+
+
+class Busy(ServiceError):
+    """More is waiting to be done than is good."""
+
+    code = "busy"
 
 
 class RefusedItem(ServiceError):
@@ -73,5 +80,8 @@ STATUS = {
     "store-locked": 503,
     "store-unavailable": 503,
     "not-ready": 503,
+    "busy": 503,
+    "bad-event": 422,
+    "history-error": 503,
 }
 """HTTP status by error code; anything else raised on purpose is 500."""

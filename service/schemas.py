@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import SpaceError
 from engine.filters import Filter, parse_clauses, parse_json
 from engine.item import Item
-from ranking.answer import Page, Result
+from ranking.answer import Answer, Page, Result, Strategy
+from ranking.events import MAX_ID, Event, Kind
 from service.errors import BadRequest
 
 Scalar = str | bool | float
@@ -47,6 +50,12 @@ class SearchBody(_Shape):
     collapse: bool | None = Field(
         None, description="Show one of results with near-duplicate photos; the server has a default."
     )
+    diversity: float | None = Field(
+        None, ge=0, le=1, description="0 is pure relevance, 1 pure variety; the arm has a default."
+    )
+    user: str = Field("", max_length=MAX_ID, description="Whose history is blended in.")
+    session: str = Field("", max_length=MAX_ID, description="The same, for somebody not logged in.")
+    explain: bool = Field(default=False, description="Say how the list came about.")
 
     def page(self) -> Page:
         """The part of the ranking this body asks for."""
@@ -56,6 +65,7 @@ class SearchBody(_Shape):
             filter=parse_json(self.filter),
             exclude=tuple(self.exclude),
             collapse=self.collapse,
+            diversity=self.diversity,
         )
 
 
@@ -112,12 +122,88 @@ class ResultShape(BaseModel):
     duplicates: list[str]
 
 
+class TasteShape(BaseModel):
+    """A direction of a shopper's history: its share, and the items it came from."""
+
+    weight: float
+    items: list[str]
+
+
+class ExplanationShape(BaseModel):
+    """How a list came about: the weights of its score parts, and the tastes beside the question."""
+
+    weights: dict[str, float]
+    tastes: list[TasteShape]
+
+
 class ListShape(BaseModel):
-    """A list, best first."""
+    """A list, best first. Send its `request_id` with the events that come of it.
+
+    `strategy` says what it was made from: `content`, the question alone; `history`, the shopper's events
+    too; `popular`, what others do. `arm` is how it was ranked.
+    """
 
     results: list[ResultShape]
     took_ms: float
     request_id: str
+    strategy: Strategy = "content"
+    arm: str = Field("default", examples=["default"])
+    explanation: ExplanationShape | None = None
+
+
+class EventBody(_Shape):
+    """Somebody did something with an item. `user` or `session` is needed."""
+
+    kind: Kind
+    item: str = Field(min_length=1, max_length=MAX_ID, examples=["sku-1042"])
+    user: str = Field("", max_length=MAX_ID, examples=["anna"])
+    session: str = Field("", max_length=MAX_ID)
+    request_id: str = Field("", max_length=MAX_ID, description="Of the list the item was taken from.")
+    time: datetime | None = Field(None, description="ISO 8601, or seconds since 1970; now if left out.")
+    value: float | None = Field(None, description="What a purchase brought.", allow_inf_nan=False)
+    id: str = Field(
+        "", max_length=MAX_ID, description="Your own. Sent again, it is the same event; without, it is new."
+    )
+
+    def event(self, now: float) -> Event:
+        """The `Event`; a `BadEvent` says what breaks a rule."""
+        known = self.model_dump(exclude={"id", "time"})
+        at = now if self.time is None else utc(self.time).timestamp()
+        return Event(id=self.id or uuid.uuid4().hex, time=at, **known)
+
+
+class EventsBody(_Shape):
+    """Up to 1,000 events."""
+
+    events: list[EventBody] = Field(min_length=1, max_length=1000)
+
+
+class AcceptedShape(BaseModel):
+    """How many events were accepted; they are written a moment later."""
+
+    accepted: int
+
+
+class EventShape(BaseModel):
+    """One event as it is kept; `time` is ISO 8601 in UTC."""
+
+    id: str
+    kind: Kind
+    item: str
+    time: str
+    request_id: str
+
+
+class EventsShape(BaseModel):
+    """A shopper's events, newest first."""
+
+    events: list[EventShape]
+
+
+class ForgottenShape(BaseModel):
+    """How many events of the user were removed; their lists are gone from the log as well."""
+
+    events: int
 
 
 class WrittenShape(BaseModel):
@@ -165,6 +251,32 @@ def result_shape(result: Result) -> dict[str, Any]:
         "item": dict(result.item),
         "duplicates": list(result.duplicates),
     }
+
+
+def event_shape(event: Event) -> EventShape:
+    """An event as JSON."""
+    at = datetime.fromtimestamp(event.time, UTC).isoformat()
+    return EventShape(id=event.id, kind=event.kind, item=event.item, time=at, request_id=event.request_id)
+
+
+def utc(time: datetime) -> datetime:
+    """The time; UTC where it names no zone."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def list_shape(answer: Answer, request_id: str, took_ms: float, *, explain: bool) -> dict[str, Any]:
+    """A list as JSON."""
+    body: dict[str, Any] = {
+        "results": [result_shape(result) for result in answer],
+        "took_ms": round(took_ms, 2),
+        "request_id": request_id,
+        "strategy": answer.strategy,
+        "arm": answer.arm.id,
+    }
+    if explain:
+        tastes = [{"weight": round(one.weight, 4), "items": list(one.items)} for one in answer.tastes]
+        body["explanation"] = {"weights": dict(answer.weights), "tastes": tastes}
+    return body
 
 
 def read_weights(text: str | None) -> dict[str, float]:

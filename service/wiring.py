@@ -24,6 +24,7 @@ from ingestion.pipeline import delete_items, ingest_items
 from ingestion.preparation import Preparation
 from ranking.recommender import Recommender
 from service.schemas import ItemBody, WrittenShape
+from service.shoppers import Shoppers
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -84,7 +85,12 @@ class Shop:
         self.version = version("vlclip")
         self.store: Store = open_store(settings.store, settings)
         self.encoders = Encoders(settings, self.store.info)
-        self.recommender = Recommender(self.store, self.encoders.load, settings.search)
+        try:
+            self.shoppers = Shoppers(settings)
+        except BaseException:
+            self.store.close()
+            raise
+        self.recommender = Recommender(self.store, self.encoders.load, settings.search, self.shoppers.history)
         self.ledger = Ledger(ledger_path(settings))
         self.preparation = Preparation.of(settings)
         self._writing = threading.Lock()
@@ -132,7 +138,8 @@ class Shop:
             return delete_items([item_id], self.store, self.ledger) == 1
 
     def close(self) -> None:
-        """Flush and close the store, the ledger and the refiner."""
+        """Flush and close the store, the ledger, the refiner, and what is kept of shoppers."""
+        self.shoppers.close()
         self.preparation.close()
         self.ledger.close()
         self.store.close()

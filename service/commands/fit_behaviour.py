@@ -1,0 +1,81 @@
+"""`vlclip fit-behaviour`: learn from what people did, as a further segment of every vector."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from engine.embedder import embedder_info
+from engine.lookup import save_lookup
+from engine.settings import Settings
+from engine.store.opening import open_store, promote
+from ingestion.resegment import resegment
+from ranking.behaviour import SHIFT, SIZE, WINDOW, fit_behaviour
+from ranking.history.opening import open_history
+from service.commands.ingest import progress_bar
+from service.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from service.wiring import Encoders, current_lookups, lookup_folder
+
+SEGMENT = "behaviour"
+
+
+@says_what_went_wrong
+def fit(
+    *,
+    store: StoreOption = None,
+    size: Annotated[int, typer.Option(help="Numbers of a vector.", min=2, max=512)] = SIZE,
+    window: Annotated[int, typer.Option(help="Steps apart that two items may be.", min=1)] = WINDOW,
+    shift: Annotated[float, typer.Option(help="Over 1 only stronger bonds count.", min=1)] = SHIFT,
+    promote_it: Annotated[
+        bool, typer.Option("--promote/--beside", help="Serve from the new vectors, or leave them beside.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Learn which items go together from the events that are kept, and add that to the vectors.
+
+    Photos and texts are not encoded again. The vectors there were stay beside the new ones: `vlclip
+    promote` goes back.
+    """
+    settings = Settings.load(store=store)
+    with closing(open_history(settings)) as history:
+        lookup = fit_behaviour(
+            (events for _, events in history.sequences()), size, window=window, shift=shift
+        )
+    save_lookup(lookup, lookup_folder(settings) / lookup.fingerprint)
+    with closing(open_store(settings.store, settings)) as current:
+        lookups = {**current_lookups(settings), SEGMENT: lookup}
+        info = embedder_info(Encoders(settings, current.info).settings, lookups)
+        before = current.info.fingerprint
+        with (
+            closing(open_store(settings.store, settings, info, beside=True)) as beside,
+            progress_bar() as bar,
+        ):
+            task = bar.add_task("", total=current.count())
+            items = resegment(
+                current, beside, lookups, progress=lambda done: bar.update(task, completed=done)
+            )
+            known = len(beside.retrieve(lookup.ids, fields=("id",)))
+    if promote_it:
+        promote(settings.store, settings, info.fingerprint)
+    notes = lookup.notes
+    body = {
+        "items": items, "with_behaviour": known, "units": notes["units"], "events": notes["events"],
+        "since": notes["since"], "until": notes["until"], "before": before,
+        "fingerprint": info.fingerprint, "promoted": promote_it,
+    }  # fmt: skip
+    if json:
+        print_json(body)
+        return
+    out.print(
+        f"{notes['events']:,} events of {notes['units']:,} histories, {_day(notes['since'])} to "
+        f"{_day(notes['until'])}; {known:,} of {items:,} items have a vector of {size} numbers"
+    )
+    served = "now served from" if promote_it else "beside; to serve from it: vlclip promote"
+    out.print(f"{served} {info.fingerprint}; back again: vlclip promote {before}")
+
+
+def _day(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -1,0 +1,114 @@
+"""What a running shop remembers of its shoppers: what they did, what they were shown, which arm they have.
+
+Laws (tests/service/test_shoppers.py):
+- an event that was accepted is kept, however the service ends in good order;
+- a list that was served is in the log once, or counted as lost;
+- of a forgotten user nothing is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.settings import Settings
+from ranking.answer import Answer
+from ranking.events import Event, unit_of
+from ranking.experiments.arm import Arm
+from ranking.experiments.experiment import read_experiment
+from ranking.experiments.exposure import Exposure, ListKind, Shown
+from ranking.experiments.log import SqliteExposures, exposures_path
+from ranking.history.opening import open_history
+from ranking.recommender import PLAIN
+from ranking.writer import Writer
+from service.errors import Busy
+
+
+class Shoppers:
+    """History, log and experiment of one service, open until `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.experiment = read_experiment(Path(settings.experiment)) if settings.experiment else None
+        self.history = open_history(settings)
+        self._events: Writer[Event] = Writer(self.history.add, name="events")
+        self.log = SqliteExposures(exposures_path(settings)) if settings.exposures.log else None
+        self._exposures: Writer[Exposure] | None = None
+        if self.log is not None:
+            self._exposures = Writer(self.log.add, name="exposures", capacity=settings.exposures.queue)
+        self.unlogged = 0
+        """Lists that were served while the queue of the log was full."""
+
+    def arm(self, unit: str) -> Arm:
+        """The arm of a unit; the plain one where no experiment runs."""
+        return self.experiment.assign(unit) if self.experiment else PLAIN
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Take events to be written; `Busy` where too many wait, and then none is taken."""
+        if not self._events.put(events):
+            raise Busy("too many events wait to be written; send these again in a moment")
+
+    def showed(
+        self,
+        answer: Answer,
+        request_id: str,
+        kind: ListKind,
+        unit: str,
+        context: Mapping[str, Any],
+        offset: int,
+    ) -> None:
+        """Log a list that is being served."""
+        if self._exposures is None:
+            return
+        exposure = Exposure(
+            request_id=request_id,
+            time=time.time(),
+            kind=kind,
+            unit=unit,
+            arm=f"{answer.arm.id}@{answer.arm.hash}",
+            items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+            experiment=self.experiment.id if self.experiment else "",
+            context={**context, "weights": dict(answer.weights), "strategy": answer.strategy},
+            offset=offset,
+            candidates=answer.explored,
+            temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
+        )
+        if not self._exposures.put([exposure]):
+            self.unlogged += 1
+
+    def forget(self, user: str) -> int:
+        """Remove every event and every logged list of a user; how many events there were."""
+        unit = unit_of(user)
+        self.flush()  # what was accepted a moment ago goes as well
+        if self.log is not None:
+            self.log.forget(unit)
+        return self.history.forget(unit)
+
+    def flush(self, timeout_s: float = 10.0) -> None:
+        """Wait until what was accepted is written."""
+        self._events.flush(timeout_s)
+        if self._exposures is not None:
+            self._exposures.flush(timeout_s)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events and lists: written, waiting, and lost."""
+        lists = self._exposures
+        return {
+            "events_written": self._events.written,
+            "events_waiting": self._events.waiting,
+            "events_lost": self._events.dropped,
+            "lists_written": lists.written if lists else 0,
+            "lists_waiting": lists.waiting if lists else 0,
+            "lists_lost": self.unlogged + (lists.dropped if lists else 0),
+        }
+
+    def close(self) -> None:
+        """Write what waits, then close."""
+        self._events.close()
+        if self._exposures is not None:
+            self._exposures.close()
+        if self.log is not None:
+            self.log.close()
+        self.history.close()
