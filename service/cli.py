@@ -28,6 +28,8 @@ COMMANDS = {
     "train-grounder": ("service.commands.train_grounder", "train_grounder"),
     "evaluate": ("service.commands.evaluate", "app"),
     "ablate": ("service.commands.ablate", "ablate"),
+    "export": ("service.commands.export", "app"),
+    "experiment": ("service.commands.experiment", "app"),
 }
 """Command to the module and name that hold it."""
 

@@ -1,0 +1,115 @@
+"""An experiment: several arms at once, each unit dealt to one of them by a hash.
+
+Arms are dealt by weighted rendezvous hashing: each arm draws an exponential waiting time from the hash
+of salt, arm id and unit, at a rate of its share, and the first to come has the unit. (Thaler &
+Ravishankar, Using name-based mappings to increase hit rates, 1998; weights as in Efraimidis & Spirakis,
+Weighted random sampling with a reservoir, 2006.)
+
+Laws (tests/ranking/experiments/test_experiment.py):
+- the same unit has the same arm, wherever and whenever it is asked, in whatever order the arms stand;
+- an arm has its share of the units; another salt deals them anew, independently;
+- where an arm is added, a unit either stays or moves to the new arm, and no more move than its share;
+  where one is removed, only its own units move; changed knobs move nobody;
+- nobody in particular has the first arm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.stats import chisquare
+
+from ranking.errors import BadArm
+from ranking.experiments.arm import Arm, arm_of, read_arm
+
+ALARM = 0.001
+"""Below this p the shares are not what was asked for (Kohavi, Tang & Xu, 2020, chapter 21)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Arms with different ids, each with a share over 0 (any scale); the first is what others are held to."""
+
+    id: str
+    salt: str
+    arms: tuple[Arm, ...]
+    shares: tuple[float, ...]
+
+    def assign(self, unit: str) -> Arm:
+        """The arm of a unit; the first arm where the unit is ""."""
+        if not unit:
+            return self.arms[0]
+        waits = [
+            _wait(self.salt, arm.id, unit) / share for arm, share in zip(self.arms, self.shares, strict=True)
+        ]
+        return self.arms[waits.index(min(waits))]
+
+
+class _ArmForm(BaseModel):
+    """A share, and either a file or an arm's knobs."""
+
+    model_config = ConfigDict(extra="allow")
+
+    share: float = Field(gt=0, allow_inf_nan=False)
+    file: str = ""
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")
+    salt: str = ""
+    arms: list[_ArmForm] = Field(min_length=1)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a TOML file; `BadArm` says what is wrong with it or with one of its arms."""
+    try:
+        form = _Form.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadArm(f"the experiment {path} cannot be read: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadArm(f"experiment {path}: {where}: {first['msg']} (see docs/experiments.md)") from None
+    arms = tuple(_arm(one, path, number) for number, one in enumerate(form.arms, 1))
+    ids = [arm.id for arm in arms]
+    if len(set(ids)) < len(ids):
+        raise BadArm(f"experiment {path}: its arms are called {', '.join(ids)}; give each an id of its own")
+    return Experiment(
+        id=form.id, salt=form.salt or form.id, arms=arms, shares=tuple(one.share for one in form.arms)
+    )
+
+
+def sample_ratio(counts: Sequence[int], shares: Sequence[float]) -> float:
+    """How probable units so unevenly dealt are, `counts` by arm, if `shares` were kept: Pearson's chi-square.
+
+    1 where there is nothing to compare: one arm, or no units. Under `ALARM` do not trust the experiment
+    (Fabijan et al., Diagnosing sample ratio mismatch in online controlled experiments, KDD 2019).
+    """
+    units, whole = sum(counts), math.fsum(shares)
+    if len(counts) < 2 or not units:
+        return 1.0
+    return float(chisquare(counts, [units * share / whole for share in shares]).pvalue)
+
+
+def _arm(form: _ArmForm, path: Path, number: int) -> Arm:
+    knobs = form.model_extra or {}
+    if form.file and knobs:
+        raise BadArm(f"experiment {path}: arm {number} has a file and {', '.join(knobs)}; leave out one")
+    if form.file:
+        return read_arm(path.parent / form.file)
+    return arm_of(knobs, f"{number} of {path}")
+
+
+def _wait(salt: str, arm: str, unit: str) -> float:
+    """An exponential waiting time at rate 1, the same for the same words."""
+    words = f"{salt}\0{arm}\0{unit}".encode(errors="surrogatepass")
+    digest = hashlib.blake2b(words, digest_size=8).digest()
+    return -math.log(((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52)

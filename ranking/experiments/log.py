@@ -1,0 +1,204 @@
+"""The log of exposures: a SQLite file to which every list that was served is added.
+
+Laws (tests/ranking/experiments/test_exposures.py):
+- what is added is read back equal; of two lists with one request id the first is kept;
+- a batch is added as a whole or not at all;
+- `scan` gives lists by their time, of equal times the one added first, in flat memory, also while others
+  are added;
+- a forgotten unit has no lists and no trace in the file; forgetting nobody removes nothing.
+
+A forgotten unit's lists are removed, not made anonymous: its events go as well, and a list whose clicks
+are gone would be read as one that nobody clicked.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from engine.settings import Settings
+from engine.store.opening import home
+from ranking.errors import HistoryError
+from ranking.experiments.exposure import Exposure, Shown
+
+FILE = "exposures.sqlite"
+"""Its name beside the vectors."""
+BATCH = 500
+"""Lists read, or deleted, at a time."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS exposures (
+    row INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, time REAL NOT NULL, kind TEXT NOT NULL,
+    unit TEXT NOT NULL, arm TEXT NOT NULL, experiment TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS exposures_time ON exposures (time, row);
+CREATE INDEX IF NOT EXISTS exposures_unit ON exposures (unit) WHERE unit <> '';
+"""
+_ADD = """
+INSERT INTO exposures (request_id, time, kind, unit, arm, experiment, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (request_id) DO NOTHING
+"""
+_SCAN = """
+SELECT row, request_id, time, kind, unit, arm, experiment, body FROM exposures
+WHERE (time, row) > (?1, ?2) AND time < ?3 AND (?4 IS NULL OR experiment = ?4)
+ORDER BY time, row LIMIT ?5
+"""
+_EXPIRE = "DELETE FROM exposures WHERE row IN (SELECT row FROM exposures WHERE time < ? LIMIT ?)"
+
+
+def exposures_path(settings: Settings) -> Path | None:
+    """The file of the log: `exposures.path`, or beside the vectors; None for one in memory."""
+    path = settings.exposures.path
+    if (path or settings.store) == ":memory:":
+        return None
+    return Path(path) if path else home(settings) / FILE
+
+
+class SqliteExposures:
+    """Safe to use from several threads and processes. `path` None keeps it in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with self._errors():
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._sql = sqlite3.connect(
+                path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
+            )
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+                self._sql.execute(f"PRAGMA {pragma}")
+            self._sql.executescript(_SCHEMA)
+
+    def add(self, exposures: Sequence[Exposure]) -> int:
+        """Keep the lists, all or none; how many of their request ids were new."""
+        rows = [
+            (one.request_id, one.time, one.kind, one.unit, one.arm, one.experiment, _body(one))
+            for one in exposures
+        ]
+        with self._transaction() as sql:
+            return sql.executemany(_ADD, rows).rowcount if rows else 0
+
+    def scan(
+        self, *, since: float | None = None, until: float | None = None, experiment: str | None = None
+    ) -> Iterator[list[Exposure]]:
+        """The lists from `since` on and before `until`, of one experiment or (None) of all, oldest first."""
+        time, row = float("-inf") if since is None else since, -1
+        end = float("inf") if until is None else until
+        while True:
+            with self._lock, self._errors():
+                rows = self._sql.execute(_SCAN, (time, row, end, experiment, BATCH)).fetchall()
+            if not rows:
+                return
+            yield [_exposure(*found) for _, *found in rows]
+            row, _, time = rows[-1][:3]
+
+    def count(self) -> int:
+        """How many lists are kept."""
+        with self._lock, self._errors():
+            return int(self._sql.execute("SELECT count(*) FROM exposures").fetchone()[0])
+
+    def forget(self, unit: str) -> int:
+        """Remove every list shown to a unit, for good; how many there were."""
+        with self._transaction() as sql:
+            removed = sql.execute("DELETE FROM exposures WHERE unit = ? AND unit <> ''", (unit,)).rowcount
+        with self._lock, self._errors():
+            self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return removed
+
+    def expire(self, before: float) -> int:
+        """Remove the lists earlier than this time; how many there were."""
+        total = 0
+        while True:
+            with self._transaction() as sql:
+                removed = sql.execute(_EXPIRE, (before, BATCH)).rowcount
+            total += removed
+            if removed < BATCH:
+                return total
+
+    def close(self) -> None:
+        """Let go of the file; safe to call twice."""
+        with self._lock:
+            self._sql.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors():
+            self._sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._sql
+            except BaseException:
+                self._sql.execute("ROLLBACK")
+                raise
+            self._sql.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.ProgrammingError as error:
+            raise HistoryError(
+                f"the log of exposures {self._path} is closed ({error}); open it again"
+            ) from None
+        except (sqlite3.Error, OSError, UnicodeEncodeError) as error:
+            raise HistoryError(
+                f"the log of exposures {self._path} cannot be used ({error}); free its disk or, if it is "
+                "damaged, move it away: lists are served without it, and a new one is begun"
+            ) from error
+
+
+def _body(one: Exposure) -> bytes:
+    """What has no column of its own: a line of JSON and then, exact and small, the numbers as float64."""
+    words = [
+        [shown.item for shown in one.items],
+        [list(shown.parts) for shown in one.items],
+        [item for item, _ in one.candidates],
+        one.offset,
+        one.context,
+    ]
+    numbers = [one.temperature, *(score for _, score in one.candidates)]
+    for shown in one.items:
+        numbers += shown.score, shown.propensity, *shown.parts.values()
+    try:
+        head = orjson.dumps(words)
+    except TypeError as error:  # orjson's own error is one
+        raise HistoryError(
+            f"the list {one.request_id!r} cannot be written ({error}); its context must be JSON"
+        ) from None
+    return zlib.compress(head + b"\n" + struct.pack(f"<{len(numbers)}d", *numbers), 1)
+
+
+def _exposure(
+    request_id: str, time: float, kind: str, unit: str, arm: str, experiment: str, body: bytes
+) -> Exposure:
+    head, _, packed = zlib.decompress(body).partition(b"\n")
+    items, parts, candidates, offset, context = orjson.loads(head)
+    numbers = iter([one for (one,) in struct.iter_unpack("<d", packed)])
+    return Exposure(
+        request_id=request_id,
+        time=time,
+        kind=kind,  # type: ignore[arg-type]  # written from one
+        unit=unit,
+        arm=arm,
+        experiment=experiment,
+        temperature=next(numbers),
+        candidates=tuple((item, next(numbers)) for item in candidates),
+        items=tuple(
+            Shown(
+                item,
+                score=next(numbers),
+                propensity=next(numbers),
+                parts={name: next(numbers) for name in names},
+            )
+            for item, names in zip(items, parts, strict=True)
+        ),
+        offset=offset,
+        context=context,
+    )

@@ -1,0 +1,62 @@
+"""What came of each item of a list: the events that name the list and the item.
+
+Laws (tests/ranking/experiments/test_exposures.py):
+- an event counts for the item it names in the list it names, whoever sent it and however late, and for
+  nothing else;
+- every item of every list has an outcome, most often none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ranking.events import Event
+from ranking.experiments.exposure import Exposure
+from ranking.history.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How often an item was clicked, put in the cart and bought from one list, and what that brought.
+
+    `first_click` is in seconds since 1970, UTC, None without a click.
+    """
+
+    clicks: int = 0
+    carts: int = 0
+    purchases: int = 0
+    first_click: float | None = None
+    value: float = 0.0
+
+
+Logged = tuple[Exposure, tuple[Outcome, ...]]
+"""A list and what came of its items, in their order."""
+
+NOTHING = Outcome()
+
+
+def joined(batches: Iterable[Sequence[Exposure]], history: History) -> Iterator[list[Logged]]:
+    """Each list with the outcomes of its items; the history is asked once a batch."""
+    for batch in batches:
+        found = history.clicked([one.request_id for one in batch])
+        yield [(one, _outcomes(one, found.get(one.request_id, ()))) for one in batch]
+
+
+def _outcomes(one: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...]:
+    if not events:
+        return (NOTHING,) * len(one.items)
+    return tuple(outcome([event for event in events if event.item == shown.item]) for shown in one.items)
+
+
+def outcome(events: Sequence[Event]) -> Outcome:
+    """What the events of one item in one list come to."""
+    clicked = [event.time for event in events if event.kind == "click"]
+    bought = [event.value or 0.0 for event in events if event.kind == "purchase"]
+    return Outcome(
+        clicks=len(clicked),
+        carts=sum(event.kind == "cart" for event in events),
+        purchases=len(bought),
+        first_click=min(clicked, default=None),
+        value=sum(bought),
+    )

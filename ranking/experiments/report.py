@@ -1,0 +1,163 @@
+"""What an experiment brought, arm by arm, and whether it may be trusted.
+
+Laws (tests/ranking/experiments/test_report.py):
+- lists shown to nobody in particular, and lists of other experiments, are counted nowhere;
+- an arm that was changed is another row; the units of both count once for the shares;
+- the first row is what the others are compared with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from ranking.errors import EvaluationError
+from ranking.evaluation.bootstrap import Figure
+from ranking.experiments.experiment import ALARM, Experiment, sample_ratio
+from ranking.experiments.exposure import Exposure
+from ranking.experiments.outcome import Logged, Outcome
+from ranking.experiments.rate import click_rate, difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmReport:
+    """One arm, `id@hash`: what its units were shown and did.
+
+    An impression is one item in one list; it was clicked or not, however often. `carts` and `purchases`
+    are events, `value` their sum. `ctr` is clicks per impression; `difference` is `ctr` less that of the
+    first row, `p` how probable one as large is without any, NaN where that cannot be said; both are None
+    in the first row. The intervals are of 95 %, by units.
+    """
+
+    arm: str
+    units: int
+    lists: int
+    impressions: int
+    clicks: int
+    ctr: Figure
+    difference: Figure | None
+    p: float | None
+    carts: int
+    purchases: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentReport:
+    """The arms, in the order of the experiment's file, one that was changed right after its present form.
+
+    `units` by arm id are what was dealt, `expected` what the shares asked for, `ratio_p` how probable the
+    one is given the other; arms that are not in the file are in neither. `moved` units saw arms of several
+    ids and count in each. `nobody` are lists without a unit, left out of all else.
+    """
+
+    experiment: str
+    arms: tuple[ArmReport, ...]
+    units: dict[str, int]
+    expected: dict[str, float]
+    ratio_p: float
+    moved: int
+    nobody: int
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the units were dealt as the shares say."""
+        return self.ratio_p >= ALARM
+
+    @property
+    def changed(self) -> list[str]:
+        """Ids of the arms that were not one and the same all the time."""
+        rows = Counter(_id(arm.arm) for arm in self.arms)
+        return [name for name, count in rows.items() if count > 1]
+
+
+@dataclass(slots=True)
+class _Tally:
+    lists: int = 0
+    carts: int = 0
+    purchases: int = 0
+    value: float = 0.0
+    units: dict[str, list[int]] = field(default_factory=dict)
+    """By unit its impressions and its clicks."""
+
+    def add(self, one: Exposure, outcomes: Sequence[Outcome]) -> None:
+        self.lists += 1
+        unit = self.units.setdefault(one.unit, [0, 0])
+        unit[0] += len(one.items)
+        for found in outcomes:
+            unit[1] += found.clicks > 0
+            self.carts += found.carts
+            self.purchases += found.purchases
+            self.value += found.value
+
+
+def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> ExperimentReport:
+    """The report on these lists; memory grows with the units, not with the lists.
+
+    `EvaluationError` where none of the lists is of this experiment and was shown to a unit.
+    """
+    tallies: dict[str, _Tally] = {}
+    nobody = 0
+    for batch in batches:
+        for one, outcomes in batch:
+            if one.experiment != experiment.id:
+                continue
+            if not one.unit:
+                nobody += 1
+                continue
+            tallies.setdefault(one.arm, _Tally()).add(one, outcomes)
+    if not tallies:
+        raise EvaluationError(
+            f"no list of the experiment {experiment.id} was shown to anybody in that time; check its id and "
+            "that a service with this experiment in its settings logs"
+        )
+    dealt = {
+        arm.id: {unit for name, tally in tallies.items() if _id(name) == arm.id for unit in tally.units}
+        for arm in experiment.arms
+    }
+    units = {name: len(found) for name, found in dealt.items()}
+    whole = sum(experiment.shares)
+    shares = zip(units, experiment.shares, strict=True)
+    return ExperimentReport(
+        experiment=experiment.id,
+        arms=_rows(experiment, tallies),
+        units=units,
+        expected={name: sum(units.values()) * share / whole for name, share in shares},
+        ratio_p=sample_ratio(list(units.values()), experiment.shares),
+        moved=sum(arms > 1 for arms in Counter(chain(*dealt.values())).values()),
+        nobody=nobody,
+    )
+
+
+def _rows(experiment: Experiment, tallies: dict[str, _Tally]) -> tuple[ArmReport, ...]:
+    present = [f"{arm.id}@{arm.hash}" for arm in experiment.arms]
+    ids = [arm.id for arm in experiment.arms]
+    places = {name: ids.index(_id(name)) if _id(name) in ids else len(ids) for name in tallies}
+    ordered = sorted(tallies, key=lambda name: (places[name], name not in present, name))
+    rates = {name: click_rate(*zip(*tallies[name].units.values(), strict=True)) for name in ordered}
+    rows = []
+    for name in ordered:
+        tally, rate = tallies[name], rates[name]
+        compared, p = difference(rate, rates[ordered[0]]) if name != ordered[0] else (None, None)
+        rows.append(
+            ArmReport(
+                arm=name,
+                units=len(tally.units),
+                lists=tally.lists,
+                impressions=sum(shown for shown, _ in tally.units.values()),
+                clicks=sum(clicks for _, clicks in tally.units.values()),
+                ctr=rate.figure,
+                difference=compared,
+                p=p,
+                carts=tally.carts,
+                purchases=tally.purchases,
+                value=tally.value,
+            )
+        )
+    return tuple(rows)
+
+
+def _id(arm: str) -> str:
+    return arm.partition("@")[0]

@@ -1,0 +1,216 @@
+"""Exposures and what came of them as one long table, a row for each shown item: Parquet or JSON lines.
+
+The columns are settled in docs/exposures.md.
+
+Laws (tests/ranking/experiments/test_exposures.py):
+- what is written is read back equal, through Parquet and through JSON lines;
+- the file is there when it is whole, and not before; memory does not grow with its length;
+- made anonymous, equal units stay equal, and no unit, request id or search text is in the file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from ranking.errors import HistoryError
+from ranking.experiments.exposure import Exposure, Shown
+from ranking.experiments.outcome import Logged, Outcome
+
+ROWS = 50_000
+"""Rows of Parquet read at a time."""
+PART = "part_"
+"""A column of this beginning for each part that a score had."""
+IMPERSONAL = ("anchor", "weights", "filter", "strategy")
+"""What stays of the context when a table is made anonymous."""
+
+_LIST: dict[str, Any] = {
+    "request_id": pl.String,
+    "time": pl.Float64,
+    "kind": pl.String,
+    "unit": pl.String,
+    "experiment": pl.String,
+    "arm": pl.String,
+    "context": pl.String,
+    "temperature": pl.Float64,
+}
+_ITEM: dict[str, Any] = {
+    "position": pl.Int64,
+    "item": pl.String,
+    "score": pl.Float64,
+    "propensity": pl.Float64,
+    "clicks": pl.Int64,
+    "carts": pl.Int64,
+    "purchases": pl.Int64,
+    "first_click": pl.Float64,
+    "value": pl.Float64,
+    "candidates": pl.List(pl.String),
+    "candidate_scores": pl.List(pl.Float64),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many lists and shown items a table holds, and how many of the items were clicked."""
+
+    lists: int = 0
+    items: int = 0
+    clicked: int = 0
+
+
+def part_names(batches: Iterable[Sequence[Exposure]]) -> list[str]:
+    """Every part that some score had, by name."""
+    return sorted({name for batch in batches for one in batch for shown in one.items for name in shown.parts})
+
+
+def write_table(
+    path: Path,
+    batches: Iterable[Sequence[Logged]],
+    parts: Sequence[str],
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Written:
+    """Write the lists to `path`, .parquet or .jsonl; `parts` are the parts their scores have.
+
+    It is written under another name beside it and renamed at the end. `progress` is told the lists so
+    far. Errors: `HistoryError` for another ending, a part not in `parts`, or a disk that is full.
+    """
+    if path.suffix not in {".parquet", ".jsonl"}:
+        raise HistoryError(f"{path} must end in .parquet or .jsonl; rename it")
+    counted = [0, 0, 0]
+
+    def source(*_: object) -> Iterator[pl.DataFrame]:
+        for batch in batches:
+            yield _frame(batch, parts)
+            counted[0] += len(batch)
+            counted[1] += sum(len(one.items) for one, _ in batch)
+            counted[2] += sum(found.clicks > 0 for _, outcomes in batch for found in outcomes)
+            progress(counted[0])
+
+    rows = register_io_source(source, schema=_LIST | _items(parts))
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        # a file, not its name: by name polars may still make it after it has failed
+        with partial.open("wb") as file:
+            (rows.sink_parquet if path.suffix == ".parquet" else rows.sink_ndjson)(file)
+        partial.replace(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise HistoryError(f"{path} cannot be written ({error}); free its disk or choose another") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return Written(*counted)
+
+
+def read_exposures(path: Path) -> Iterator[Logged]:
+    """The lists of a table with what came of their items, in the order of the file, in flat memory."""
+    for _, rows in groupby(_rows(path), key=lambda row: row["request_id"]):
+        yield _logged(list(rows))
+
+
+def anonymous(batches: Iterable[Sequence[Logged]]) -> Iterator[list[Logged]]:
+    """The lists with units and request ids hashed by a key that is thrown away, context by `IMPERSONAL`."""
+    key = secrets.token_bytes(32)
+
+    def hashed(text: str) -> str:
+        return blake2b(text.encode(), key=key, digest_size=8).hexdigest() if text else ""
+
+    for batch in batches:
+        yield [
+            (
+                replace(
+                    one,
+                    request_id=hashed(one.request_id),
+                    unit=hashed(one.unit),
+                    context={name: one.context[name] for name in IMPERSONAL if name in one.context},
+                ),
+                outcomes,
+            )
+            for one, outcomes in batch
+        ]
+
+
+def _items(parts: Sequence[str]) -> dict[str, Any]:
+    return _ITEM | dict.fromkeys([PART + name for name in parts], pl.Float64)
+
+
+def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
+    """A row a list, its items in lists of columns, which polars then turns into a row an item."""
+    columns: dict[str, list[Any]] = {name: [] for name in [*_LIST, *_items(parts)]}
+    for one, outcomes in batch:
+        if any(shown.parts.keys() - set(parts) for shown in one.items):
+            raise HistoryError(f"the list {one.request_id!r} has a new part; export again to have it")
+        for name in ("request_id", "time", "kind", "unit", "experiment", "arm", "temperature"):
+            columns[name].append(getattr(one, name))
+        columns["context"].append(orjson.dumps(one.context).decode())
+        # a list without results has one row, without an item
+        length = max(1, len(one.items))
+        columns["position"].append(range(one.offset + 1, one.offset + 1 + length))
+        for name in ("item", "score", "propensity"):
+            columns[name].append([getattr(shown, name) for shown in one.items] or [None])
+        for name in ("clicks", "carts", "purchases", "first_click", "value"):
+            columns[name].append([getattr(found, name) for found in outcomes] or [None])
+        # in the first row only: repeated in every row they would be most of the file
+        items, scores = zip(*one.candidates, strict=True) if one.candidates else (None, None)
+        columns["candidates"].append([items] + [None] * (length - 1))
+        columns["candidate_scores"].append([scores] + [None] * (length - 1))
+        for name in parts:
+            columns[PART + name].append([shown.parts.get(name) for shown in one.items] or [None])
+    schema = _LIST | {name: pl.List(kind) for name, kind in _items(parts).items()}
+    return pl.DataFrame(columns, schema=schema).explode(*_items(parts))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        if path.suffix == ".jsonl":
+            with path.open("rb") as lines:
+                yield from map(orjson.loads, lines)
+        else:
+            # collect_batches reads ahead without end: by slices memory is flat
+            rows, start = pl.scan_parquet(path), 0
+            while len(frame := rows.slice(start, ROWS).collect()):
+                yield from frame.iter_rows(named=True)
+                start += ROWS
+    except (pl.exceptions.PolarsError, OSError, orjson.JSONDecodeError) as error:
+        raise HistoryError(f"{path} is no table of exposures ({error}); export it again") from error
+
+
+def _logged(rows: Sequence[Mapping[str, Any]]) -> Logged:
+    first = rows[0]
+    shown = [row for row in rows if row["item"] is not None]
+    parts = [name for name in first if name.startswith(PART)]
+    exposure = Exposure(
+        request_id=first["request_id"],
+        time=first["time"],
+        kind=first["kind"],
+        unit=first["unit"],
+        experiment=first["experiment"],
+        arm=first["arm"],
+        context=orjson.loads(first["context"]),
+        temperature=first["temperature"],
+        candidates=tuple(zip(first["candidates"] or (), first["candidate_scores"] or (), strict=True)),
+        offset=first["position"] - 1,
+        items=tuple(
+            Shown(
+                row["item"],
+                row["score"],
+                {name.removeprefix(PART): row[name] for name in parts if row[name] is not None},
+                row["propensity"],
+            )
+            for row in shown
+        ),
+    )
+    outcomes = tuple(
+        Outcome(row["clicks"], row["carts"], row["purchases"], row["first_click"], row["value"])
+        for row in shown
+    )
+    return exposure, outcomes

@@ -1,0 +1,98 @@
+"""`vlclip experiment report`: what each arm brought, and whether the experiment may be trusted."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from math import isnan
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from engine.settings import Settings
+from ranking.errors import BadArm
+from ranking.evaluation.bootstrap import Figure
+from ranking.experiments.experiment import read_experiment
+from ranking.experiments.outcome import joined
+from ranking.experiments.report import ArmReport, ExperimentReport, report
+from ranking.history.opening import open_history
+from service.commands.export import Since, Until, beginning, open_log, seconds
+from service.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+
+app = typer.Typer(no_args_is_help=True, help="Rankings against each other, on real shoppers.")
+
+
+@app.command("report")
+@says_what_went_wrong
+def report_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="The experiment's TOML file.", show_default="experiment")
+    ] = None,
+    *,
+    store: StoreOption = None,
+    since: Since = None,
+    until: Until = None,
+    json: Json = False,
+) -> None:
+    """What each arm brought: CTR with 95 % intervals, carts, purchases, and whether shares were kept."""
+    settings = Settings.load(store=store)
+    if file is None and not settings.experiment:
+        raise BadArm("name the experiment's TOML file, or set `experiment` to it")
+    experiment = read_experiment(file or Path(settings.experiment))
+    with closing(open_log(settings)) as log, closing(open_history(settings)) as history:
+        lists = log.scan(since=beginning(settings, since), until=seconds(until), experiment=experiment.id)
+        found = report(experiment, joined(lists, history))
+    if json:
+        print_json({**asdict(found), "is_trusted": found.is_trusted, "changed": found.changed})
+        return
+    out.print(_table(found.arms))
+    for line in _remarks(found):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(arms: tuple[ArmReport, ...]) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("arm", overflow="fold")
+    for heading in ("units", "lists", "shown", "clicks", "CTR", "", "more than the first", "", "p"):
+        table.add_column(heading, justify="right")
+    for heading in ("carts", "purchases", "value"):
+        table.add_column(heading, justify="right")
+    for arm in arms:
+        compared = ("", "", "") if arm.difference is None else (*_shown(arm.difference), f"{arm.p:.3g}")
+        table.add_row(
+            arm.arm,
+            *(f"{count:,}" for count in (arm.units, arm.lists, arm.impressions, arm.clicks)),
+            *_shown(arm.ctr),
+            *compared,
+            *(f"{count:,}" for count in (arm.carts, arm.purchases)),
+            f"{arm.value:,.2f}",
+        )
+    return table
+
+
+def _shown(figure: Figure) -> tuple[str, str]:
+    known = not isnan(figure.low)
+    return f"{figure.value:.2%}", f"{figure.low:.2%} to {figure.high:.2%}" if known else "not known"
+
+
+def _remarks(found: ExperimentReport) -> list[str]:
+    counts = ", ".join(
+        f"{name} {count:,} of {found.expected[name]:,.0f}" for name, count in found.units.items()
+    )
+    p = f"(p = {found.ratio_p:.2g})"
+    lines = [f"units as the shares ask: {counts} {p}"]
+    if not found.is_trusted:
+        lines[0] = (
+            f"the shares are not what was asked for: {counts} {p}; do not trust this experiment: look for "
+            "lists that were not logged, for robots, and for shares changed as it ran"
+        )
+    if found.changed:
+        names = ", ".join(found.changed)
+        lines.append(f"changed as it ran: {names}; compare arms over one time with --since")
+    if found.moved:
+        lines.append(f"{found.moved:,} units saw several arms and count in each")
+    if found.nobody:
+        lines.append(f"{found.nobody:,} lists were shown to nobody in particular and are left out")
+    return lines

@@ -1,0 +1,88 @@
+"""`vlclip export exposures`: the log as a table for analysis, replay and learning."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import time
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from engine.settings import Settings
+from ranking.errors import HistoryError
+from ranking.experiments.log import SqliteExposures, exposures_path
+from ranking.experiments.outcome import joined
+from ranking.experiments.table import anonymous, part_names, write_table
+from ranking.history.history import horizon
+from ranking.history.opening import open_history
+from service.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+
+app = typer.Typer(no_args_is_help=True, help="Write what was logged to a file.")
+
+Since = Annotated[datetime | None, typer.Option(help="Lists from this time on, UTC.")]
+Until = Annotated[datetime | None, typer.Option(help="Lists before this time, UTC.")]
+
+
+@app.command("exposures")
+@says_what_went_wrong
+def exposures(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="A file, .parquet or .jsonl.")],
+    *,
+    store: StoreOption = None,
+    since: Since = None,
+    until: Until = None,
+    experiment: Annotated[str | None, typer.Option(help="Only lists of the experiment of this id.")] = None,
+    anonymise: Annotated[
+        bool, typer.Option("--anonymise", help="Hash users and request ids; leave out what they typed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Every item that was shown, a row each, with its score, its propensity and what came of it."""
+    settings = Settings.load(store=store)
+    columns = [SpinnerColumn(), TextColumn("{task.completed:,} lists")]
+    with (
+        closing(open_log(settings)) as log,
+        closing(open_history(settings)) as history,
+        Progress(*columns, console=err) as bar,
+    ):
+        task = bar.add_task("")
+        scan = partial(
+            log.scan, since=beginning(settings, since), until=seconds(until), experiment=experiment
+        )
+        logged = joined(scan(), history)
+        written = write_table(
+            output,
+            anonymous(logged) if anonymise else logged,
+            part_names(scan()),
+            progress=lambda lists: bar.update(task, completed=lists),
+        )
+    if json:
+        print_json({"output": str(output), **asdict(written)})
+        return
+    told = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
+    out.print(f"{told}: {output}", markup=False, highlight=False, soft_wrap=True)
+
+
+def open_log(settings: Settings) -> SqliteExposures:
+    """The log of this store; `HistoryError` where there is none yet."""
+    path = exposures_path(settings)
+    if path is None or not path.exists():
+        raise HistoryError(
+            f"there is no log of exposures at {path}; serve with exposures.log on, or name the --store"
+        )
+    return SqliteExposures(path)
+
+
+def beginning(settings: Settings, since: datetime | None) -> float:
+    """`since`, but not before the history's retention: a list whose clicks are gone seems unclicked."""
+    return max(seconds(since) or 0.0, horizon(settings.history.retention_days, time()))
+
+
+def seconds(moment: datetime | None) -> float | None:
+    """A time as it was typed, UTC, in seconds since 1970."""
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()

@@ -1,0 +1,131 @@
+"""What an experiment brought: by hand, and what is left out, changed or not to be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ranking.errors import EvaluationError
+from ranking.experiments.arm import Arm
+from ranking.experiments.experiment import ALARM, Experiment
+from ranking.experiments.outcome import NOTHING, Outcome
+from ranking.experiments.rate import click_rate, difference
+from ranking.experiments.report import report
+from tests.ranking.experiments.logs import a_list
+
+PLAIN, TEXT = Arm(id="plain"), Arm(id="text", weights={"text": 2})
+EXPERIMENT = Experiment(id="e", salt="e", arms=(PLAIN, TEXT), shares=(1, 1))
+HERE = {arm.id: f"{arm.id}@{arm.hash}" for arm in (PLAIN, TEXT)}
+CLICKED = Outcome(clicks=2, first_click=1.0)
+
+
+def logged(arm, unit, shown, clicks, *, bought=NOTHING, **more):
+    """A list of `shown` items of which the first `clicks` were clicked and the last came to `bought`."""
+    found = [CLICKED] * clicks + [NOTHING] * (shown - clicks - 1) + [bought]
+    name = HERE.get(arm, arm)
+    return a_list(f"{name} {unit}", unit=unit, items="abcdefghij"[:shown], arm=name, **more), tuple(
+        found[:shown]
+    )
+
+
+def test_a_report_worked_by_hand():
+    bought = Outcome(carts=2, purchases=1, value=30.0)
+    batches = [
+        [logged("plain", "user:1", 4, 1), logged("plain", "user:2", 6, 4, bought=bought)],
+        [logged("text", f"user:{n}", 10, 1 if n == 3 else 3, bought=bought) for n in (3, 4, 5, 6)],
+    ]
+    found = report(EXPERIMENT, batches)
+    plain, text = found.arms
+    assert (plain.arm, plain.units, plain.lists, plain.impressions, plain.clicks) == (
+        HERE["plain"], 2, 2, 10, 5,
+    )  # fmt: skip
+    assert (text.arm, text.units, text.lists, text.impressions, text.clicks) == (HERE["text"], 4, 4, 40, 10)
+    assert (plain.carts, plain.purchases, plain.value) == (2, 1, 30)
+    assert (text.carts, text.purchases, text.value) == (8, 4, 120)
+    # the errors are worked out in test_rate.py
+    assert (plain.ctr.value, plain.ctr.low) == pytest.approx((0.5, 0.108007), abs=1e-6)
+    assert (text.ctr.value, text.ctr.low) == pytest.approx((0.25, 0.152002), abs=1e-6)
+    assert (plain.difference, plain.p) == (None, None)
+    assert text.difference.value == pytest.approx(-0.25)
+    assert text.p == pytest.approx(0.2253, abs=1e-4)
+    # 2 and 4 units where 3 and 3 are asked for: 1/3 + 1/3 of chi-square, 41 % are over it
+    assert (found.units, found.expected) == ({"plain": 2, "text": 4}, {"plain": 3, "text": 3})
+    assert found.ratio_p == pytest.approx(0.4142, abs=1e-4)
+    assert found.is_trusted
+    assert (found.changed, found.moved, found.nobody) == ([], 0, 0)
+
+
+def test_several_lists_of_a_unit_are_one_draw():
+    first, second = logged("plain", "user:1", 4, 1), logged("plain", "user:1", 6, 4)
+    other = logged("plain", "user:2", 5, 2)
+    [arm] = report(EXPERIMENT, [[first, second, other]]).arms
+    assert (arm.units, arm.lists, arm.impressions) == (2, 3, 15)
+    assert arm.ctr == click_rate([10, 5], [5, 2]).figure
+
+
+def test_nobody_in_particular_and_other_experiments_are_left_out():
+    alone = [logged(arm, f"{arm}:{n}", 4, n) for arm in ("plain", "text") for n in range(3)]
+    others = [
+        logged("plain", "", 9, 9),
+        logged("plain", "user:3", 9, 9, experiment="another"),
+        logged("plain", "", 9, 9, experiment="another"),
+    ]
+    found, plain = report(EXPERIMENT, [[*others, *alone]]), report(EXPERIMENT, [alone])
+    assert (found.arms, found.units) == (plain.arms, plain.units)
+    assert (found.nobody, plain.nobody) == (1, 0)
+
+
+def test_an_arm_that_was_changed_is_shown_apart_and_its_units_are_dealt_once():
+    lists = [
+        logged("gone@9", "user:4", 4, 1),
+        logged("text@old", "user:1", 4, 1),
+        logged("text", "user:1", 4, 2),
+        logged("text", "user:2", 4, 3),
+        logged("plain", "user:3", 4, 2),
+    ]
+    found = report(EXPERIMENT, [lists])
+    assert [arm.arm for arm in found.arms] == [HERE["plain"], HERE["text"], "text@old", "gone@9"]
+    assert found.units == {"plain": 1, "text": 2}
+    assert found.changed == ["text"]
+    assert found.moved == 0
+
+
+def test_units_that_saw_several_arms_are_told():
+    lists = [logged(arm, f"user:{n}", 4, 1) for arm in ("plain", "text") for n in range(3)]
+    assert report(EXPERIMENT, [[*lists, logged("text", "user:9", 4, 1)]]).moved == 3
+
+
+def test_units_that_were_not_dealt_as_asked_raise_the_alarm():
+    lists = [logged("plain", f"user:{n}", 1, 0) for n in range(200)]
+    lists += [logged("text", f"user:{n}", 1, 1) for n in range(200, 320)]
+    found = report(EXPERIMENT, [lists])
+    assert found.ratio_p < ALARM
+    assert not found.is_trusted
+
+
+def test_a_report_on_nothing_says_so():
+    with pytest.raises(EvaluationError, match="check its id"):
+        report(EXPERIMENT, [[logged("plain", "user:1", 4, 1, experiment="another")]])
+
+
+def test_a_planted_difference_is_found_in_a_simulated_log():
+    rng = np.random.default_rng(2)
+    lists, sums = [], {"plain": {}, "text": {}}
+    for n in range(800):
+        unit = f"user:{n}"
+        arm = EXPERIMENT.assign(unit).id
+        chance = rng.beta(2, 18 if arm == "plain" else 9)
+        sums[arm][unit] = [0, 0]
+        for visit in range(rng.integers(1, 5)):
+            clicks = int(rng.binomial(5, chance))
+            one, outcomes = logged(arm, unit, 5, clicks)
+            lists.append((a_list(f"{n}/{visit}", unit=unit, items="abcde", arm=one.arm), outcomes))
+            sums[arm][unit] = [sums[arm][unit][0] + 5, sums[arm][unit][1] + clicks]
+    found = report(EXPERIMENT, [lists[:700], lists[700:]])
+    plain, text = found.arms
+    assert found.is_trusted
+    assert plain.ctr.high < text.ctr.low
+    assert text.p < 1e-4
+    # so how often the intervals hold the truth is as in test_rate.py
+    rates = {arm: click_rate(*zip(*of.values(), strict=True)) for arm, of in sums.items()}
+    assert (text.difference, text.p) == difference(rates["text"], rates["plain"])
