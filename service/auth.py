@@ -34,6 +34,8 @@ def needed(method: str, path: str) -> frozenset[Scope]:
         return frozenset()
     if path == "/v1/events":
         return _EITHER
+    if path.startswith("/v1/users/") and path.endswith("/events"):
+        return _WRITE  # what somebody did is not for keys that pages carry
     return _READ if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/search" else _WRITE
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
@@ -20,7 +21,7 @@ from urllib.parse import quote
 import httpx2
 import stamina
 
-__all__ = ["ApiError", "Asked", "AsyncClient", "Client", "Listed", "Result", "Stored", "Written"]
+__all__ = ["ApiError", "Asked", "AsyncClient", "Client", "Listed", "Page", "Result", "Stored", "Written"]
 
 T = TypeVar("T")
 ATTEMPTS = 4
@@ -54,11 +55,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list, best first."""
+    """A list, best first; its `request_id` goes with the events that come of it.
+
+    `strategy` says what it was made from (content, history, popular), `arm` how it was ranked.
+    """
 
     results: tuple[Result, ...]
     took_ms: float
     request_id: str
+    strategy: str
+    arm: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Stored:
     provenance: Mapping[str, Any]
 
 
-class Asked(TypedDict, total=False):
+class Page(TypedDict, total=False):
     """What a list may be asked for; what is left out is the server's default."""
 
     limit: int
@@ -88,6 +94,14 @@ class Asked(TypedDict, total=False):
     filter: Mapping[str, Any]
     exclude: Sequence[str]
     collapse: bool
+    diversity: float
+
+
+class Asked(Page, total=False):
+    """The same, and whose history is blended in."""
+
+    user: str
+    session: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,21 @@ class Client:
     def search(self, text: str = "", *, photo: bytes | None = None, **asked: Unpack[Asked]) -> Listed:
         """Items that fit words, a photo, or both."""
         return self._do(_search(text, photo, asked))
+
+    def recommendations(self, *, user: str = "", session: str = "", **asked: Unpack[Page]) -> Listed:
+        """Items for a user, or for a session where nobody is logged in."""
+        return self._do(_recommendations(user, session, asked))
+
+    def tell(self, *events: Mapping[str, Any]) -> int:
+        """Send up to 1,000 events (`kind`, `item`, `user` or `session`, …); how many were accepted.
+
+        One without an `id` is given one here, so that it is kept once however often it is sent.
+        """
+        return self._do(_tell(events))
+
+    def forget(self, user: str) -> int:
+        """Remove what is kept of a user; how many events that were."""
+        return self._do(_forget(user))
 
     def item(self, item_id: str) -> Stored:
         """One stored item."""
@@ -193,6 +222,18 @@ class AsyncClient:
         """Items that fit words, a photo, or both."""
         return await self._do(_search(text, photo, asked))
 
+    async def recommendations(self, *, user: str = "", session: str = "", **asked: Unpack[Page]) -> Listed:
+        """Items for a user, or for a session where nobody is logged in."""
+        return await self._do(_recommendations(user, session, asked))
+
+    async def tell(self, *events: Mapping[str, Any]) -> int:
+        """Send up to 1,000 events; how many were accepted (see `Client.tell`)."""
+        return await self._do(_tell(events))
+
+    async def forget(self, user: str) -> int:
+        """Remove what is kept of a user; how many events that were."""
+        return await self._do(_forget(user))
+
     async def item(self, item_id: str) -> Stored:
         """One stored item."""
         return await self._do(_item(item_id))
@@ -250,6 +291,20 @@ def _search(text: str, photo: bytes | None, asked: Asked) -> _Call[Listed]:
     return _Call("POST", "/v1/search", _listed, {"data": form, "files": {"photo": photo}})
 
 
+def _recommendations(user: str, session: str, asked: Page) -> _Call[Listed]:
+    who = f"users/{quote(user, safe='')}" if user else f"sessions/{quote(session, safe='')}"
+    return _Call("GET", f"/v1/{who}/recommendations", _listed, {"params": _flat(asked)})
+
+
+def _tell(events: Sequence[Mapping[str, Any]]) -> _Call[int]:
+    named = [{"id": uuid.uuid4().hex, **event} for event in events]
+    return _Call("POST", "/v1/events", lambda form: int(form["accepted"]), {"json": {"events": named}})
+
+
+def _forget(user: str) -> _Call[int]:
+    return _Call("DELETE", f"/v1/users/{quote(user, safe='')}", lambda form: int(form["events"]), {})
+
+
 def _item(item_id: str) -> _Call[Stored]:
     return _Call("GET", _at(item_id), lambda form: _as(Stored, form), {})
 
@@ -290,7 +345,7 @@ def _at(item_id: str) -> str:
     return f"/v1/items/{quote(item_id, safe='')}"
 
 
-def _flat(asked: Asked) -> dict[str, Any]:
+def _flat(asked: Page) -> dict[str, Any]:
     """As query parameters or form fields: what has a shape becomes JSON."""
     shaped = {"weights", "filter"}
     return {name: json.dumps(value) if name in shaped else value for name, value in asked.items()}
@@ -298,7 +353,7 @@ def _flat(asked: Asked) -> dict[str, Any]:
 
 def _listed(form: Any) -> Listed:
     results = tuple(_as(Result, one) for one in form["results"])
-    return Listed(results, form["took_ms"], form["request_id"])
+    return Listed(results, form["took_ms"], form["request_id"], form["strategy"], form["arm"])
 
 
 def _as(shape: type[T], form: Mapping[str, Any]) -> T:

@@ -36,6 +36,7 @@ MULTIPART = {
                         "text": {"type": "string"},
                         "weights": {"type": "string", "description": "image=1,text=0.5 or JSON"},
                         "filter": {"type": "string", "description": "price<50 or JSON"},
+                        "exclude": {"type": "array", "items": {"type": "string"}},
                         "limit": {"type": "integer"},
                         "offset": {"type": "integer"},
                         "collapse": {"type": "boolean"},
@@ -99,7 +100,7 @@ def add_list_routes(app: FastAPI, shop: Shop) -> None:
         )  # fmt: skip
         asked = _Asked(
             kind="similar", page=page, weights=read_weights(weights), shopper=unit_of(user, session),
-            explain=explain, context={"item": item_id, "filter": filter or []},
+            explain=explain, context={"anchor": item_id, "filter": filter or []},
         )  # fmt: skip
         return await _answer(
             shop, asked,

@@ -25,6 +25,8 @@ from ranking.recommender import PLAIN
 from ranking.writer import Writer
 from service.errors import Busy
 
+DAY_S = 86_400
+
 
 class Shoppers:
     """History, log and experiment of one service, open until `close`."""
@@ -36,7 +38,9 @@ class Shoppers:
         self.log = SqliteExposures(exposures_path(settings)) if settings.exposures.log else None
         self._exposures: Writer[Exposure] | None = None
         if self.log is not None:
-            self._exposures = Writer(self.log.add, name="exposures", capacity=settings.exposures.queue)
+            self._exposures = Writer(self._log, name="exposures", capacity=settings.exposures.queue)
+        self._retention_s = settings.history.retention_days * DAY_S
+        self._expired_at = 0.0
         self.unlogged = 0
         """Lists that were served while the queue of the log was full."""
 
@@ -90,6 +94,16 @@ class Shoppers:
         self._events.flush(timeout_s)
         if self._exposures is not None:
             self._exposures.flush(timeout_s)
+
+    def _log(self, exposures: list[Exposure]) -> None:
+        """Write lists; once a day those go whose clicks are gone."""
+        if self.log is None:
+            return
+        self.log.add(exposures)
+        now = time.time()
+        if self._retention_s and now - self._expired_at > DAY_S:
+            self.log.expire(now - self._retention_s)
+            self._expired_at = now
 
     @property
     def counts(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import orjson
@@ -61,6 +62,9 @@ Filters = Annotated[
 ]
 Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Item id to leave out; repeatable.")]
 Weights = Annotated[str | None, typer.Option(help="Weights of the score's parts: image=1,text=0.5")]
+User = Annotated[str, typer.Option(help="Whose history is blended in.")]
+ArmFile = Annotated[Path | None, typer.Option("--arm", help="TOML file of an arm to rank by.")]
+Diversity = Annotated[float | None, typer.Option(help="0 is pure relevance, 1 pure variety.", min=0, max=1)]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.", show_default="10")]
 Offset = Annotated[int, typer.Option(help="How many of the best to skip.")]
 Collapse = Annotated[
@@ -108,7 +112,7 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
     if not results:
         out.print("nothing fits")
         return
-    names = list(results[0].parts)
+    names = list(dict.fromkeys(name for result in results for name in result.parts))
     folded = any(result.duplicates for result in results)
     table = Table(box=None, header_style="bold")
     for heading in ("", "id", "title", "price"):
@@ -121,10 +125,14 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
         item = result.item
         price = f"{item['price']:g} {item.get('currency', '')}" if "price" in item else ""
         title = str(item.get("title") or item.get("product_type") or "")
-        numbers = [f"{result.score:.3f}", *(f"{result.parts[name]:.3f}" for name in names)]
+        numbers = [f"{result.score:.3f}", *(_number(result.parts.get(name)) for name in names)]
         copies = [str(len(result.duplicates) or "")] if folded else []
         table.add_row(str(rank), result.id, plain(title), price.strip(), *numbers, *copies)
     out.print(table)
+
+
+def _number(part: float | None) -> str:
+    return "" if part is None else f"{part:.3f}"
 
 
 def print_figures(figures: Mapping[str, Any], *, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`vlclip similar` and `vlclip search`."""
+"""`vlclip similar`, `vlclip search` and `vlclip recommend`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from engine.settings import Fetch, Settings
 from engine.store.opening import open_store
 from ingestion.errors import PhotoError
 from ingestion.photos import decode
-from ranking.answer import Page
-from ranking.recommender import Recommender
+from ranking.answer import Page, Strategy
+from ranking.events import unit_of
+from ranking.experiments.arm import read_arm
+from ranking.history.opening import open_history
+from ranking.recommender import PLAIN, Recommender
 from service.schemas import read_filter, read_weights
 from service.terminal import (
+    ArmFile,
     Clip,
     Collapse,
     Device,
+    Diversity,
     Exclude,
     Filters,
     Json,
@@ -29,11 +34,19 @@ from service.terminal import (
     Offset,
     StoreOption,
     TextEncoder,
+    User,
     Weights,
+    out,
     print_results,
     says_what_went_wrong,
 )
 from service.wiring import Encoders
+
+TOLD: dict[Strategy, str] = {
+    "history": "from what this user did",
+    "popular": "nothing is known of this user: what others do most with",
+    "content": "nothing is known of this user or of others: what is typical",
+}
 
 
 @says_what_went_wrong
@@ -47,6 +60,9 @@ def similar(
     limit: Limit = None,
     offset: Offset = 0,
     collapse: Collapse = None,
+    diversity: Diversity = None,
+    user: User = "",
+    arm: ArmFile = None,
     json: Json = False,
 ) -> None:
     """Items like this one, each with the parts of its score."""
@@ -57,10 +73,14 @@ def similar(
         filter=read_filter(filter),
         exclude=tuple(exclude or ()),
         collapse=collapse,
+        diversity=diversity,
     )
+    ranked_by = PLAIN if arm is None else read_arm(arm)
     with _recommender(settings) as recommender:
         began = time.perf_counter()
-        results = recommender.similar(item, weights=read_weights(weights), page=page)
+        results = recommender.similar(
+            item, weights=read_weights(weights), page=page, shopper=unit_of(user), arm=ranked_by
+        )
         took_ms = (time.perf_counter() - began) * 1000
     print_results(results, json=json, extra={"item": item, "took_ms": took_ms})
 
@@ -77,6 +97,9 @@ def search(
     limit: Limit = None,
     offset: Offset = 0,
     collapse: Collapse = None,
+    diversity: Diversity = None,
+    user: User = "",
+    arm: ArmFile = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     device: Device = None,
@@ -90,20 +113,64 @@ def search(
         filter=read_filter(filter),
         exclude=tuple(exclude or ()),
         collapse=collapse,
+        diversity=diversity,
     )
+    ranked_by = PLAIN if arm is None else read_arm(arm)
     with _recommender(settings) as recommender:
         decoded = None if photo is None else _read(photo, settings.fetch)
         began = time.perf_counter()
-        results = recommender.search(text, photo=decoded, weights=read_weights(weights), page=page)
+        results = recommender.search(
+            text,
+            photo=decoded,
+            weights=read_weights(weights),
+            page=page,
+            shopper=unit_of(user),
+            arm=ranked_by,
+        )
         took_ms = (time.perf_counter() - began) * 1000
     shown = {"text": text, "photo": str(photo) if photo else None, "took_ms": took_ms}
     print_results(results, json=json, extra=shown)
 
 
+@says_what_went_wrong
+def recommend(
+    user: Annotated[str, typer.Argument(help="Whom to recommend to.")],
+    *,
+    store: StoreOption = None,
+    weights: Weights = None,
+    filter: Filters = None,
+    exclude: Exclude = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    collapse: Collapse = None,
+    diversity: Diversity = None,
+    arm: ArmFile = None,
+    json: Json = False,
+) -> None:
+    """Items for a user, by what they did; for somebody new, what others do most with."""
+    settings = Settings.load(store=store)
+    page = Page(
+        limit=limit,
+        offset=offset,
+        filter=read_filter(filter),
+        exclude=tuple(exclude or ()),
+        collapse=collapse,
+        diversity=diversity,
+    )
+    ranked_by = PLAIN if arm is None else read_arm(arm)
+    with _recommender(settings) as recommender:
+        began = time.perf_counter()
+        answer = recommender.recommend(unit_of(user), weights=read_weights(weights), page=page, arm=ranked_by)
+        took_ms = (time.perf_counter() - began) * 1000
+    print_results(answer, json=json, extra={"user": user, "strategy": answer.strategy, "took_ms": took_ms})
+    if not json:
+        out.print(TOLD[answer.strategy])
+
+
 @contextmanager
 def _recommender(settings: Settings) -> Iterator[Recommender]:
-    with closing(open_store(settings.store, settings)) as store:
-        yield Recommender(store, Encoders(settings, store.info).load, settings.search)
+    with closing(open_store(settings.store, settings)) as store, closing(open_history(settings)) as history:
+        yield Recommender(store, Encoders(settings, store.info).load, settings.search, history)
 
 
 def _read(photo: Path, limits: Fetch) -> Image.Image:

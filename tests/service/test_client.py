@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import socket
 import threading
 import time
@@ -24,12 +25,18 @@ A_LIST = {
     "results": [{"id": "a", "score": 1.5, "parts": {"text": 1.5}, "item": {}, "duplicates": [], "new": 1}],
     "took_ms": 1.0,
     "request_id": "r",
+    "strategy": "history",
+    "arm": "b",
     "new": 2,
 }
 QUESTIONS = [
     (("similar", "a/b c?"), {"limit": 3, "weights": {"image": 1}, "exclude": ["x", "y"]}, A_LIST),
     (("search", "red"), {"filter": {"price": {"lt": 5}}, "collapse": True}, A_LIST),
     (("search",), {"photo": b"jpeg", "filter": {"brand": ["A"]}, "limit": 2, "exclude": ["x"]}, A_LIST),
+    (("recommendations",), {"user": "a/b", "limit": 3, "diversity": 0.5}, A_LIST),
+    (("recommendations",), {"session": "s"}, A_LIST),
+    (("tell", {"id": "1", "kind": "view", "item": "a", "user": "u"}), {}, {"accepted": 1}),
+    (("forget", "a/b"), {}, {"events": 3}),
     (("item", "a"), {}, {"id": "a", "item": {"title": "t"}, "provenance": {}}),
     (("put", "a", {"title": "t"}), {"photo": b"jpeg"}, {"id": "a", "status": "embedded", "reason": ""}),
     (
@@ -112,7 +119,7 @@ def test_questions_are_written_as_the_api_reads_them():
 
 def test_answers_are_read_and_what_a_newer_server_adds_is_left_out():
     listed = ask(Client, ("search", "red"), {}, transport(good_list))
-    assert listed == Listed((Result("a", 1.5, {"text": 1.5}, {}, []),), 1.0, "r")
+    assert listed == Listed((Result("a", 1.5, {"text": 1.5}, {}, []),), 1.0, "r", "history", "b")
 
 
 def good_list(_):
@@ -257,3 +264,16 @@ def test_an_event_loop_asks_many_at_once(address):
     ids, lists = asyncio.run(run())
     assert [len(one.results) for one in lists] == [2] * len(ids)
     assert len({one.request_id for one in lists}) == len(ids)
+
+
+def test_an_event_without_an_id_is_sent_again_under_the_same_one(impatient):
+    sent = []
+
+    def once_busy(request):
+        sent.append(json.loads(request.content)["events"])
+        return httpx2.Response(*((503,) if len(sent) == 1 else (202,)), json={"accepted": 2, "code": "busy"})
+
+    events = [{"kind": "view", "item": item, "user": "u"} for item in "ab"]
+    assert ask(Client, ("tell", *events), {}, httpx2.MockTransport(once_busy)) == 2
+    assert sent[0] == sent[1]
+    assert len({event["id"] for event in sent[0]}) == 2

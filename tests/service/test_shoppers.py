@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 
 import pytest
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from engine.settings import Settings
 from ranking.events import unit_of
+from ranking.experiments.exposure import Exposure
 from service.api import create_app
 from service.wiring import Shop
 
@@ -135,7 +137,7 @@ def test_lists_are_logged_with_what_they_were_and_joined_by_their_id(client, sho
     )
     assert logged.arm.split("@")[0] == listed["arm"] == shop.shoppers.arm(f"user:{user}").id
     assert [shown.item for shown in logged.items] == [result["id"] for result in listed["results"]]
-    assert logged.context["item"] == "drawn-00002"
+    assert logged.context["anchor"] == "drawn-00002"
     (event,) = shop.shoppers.history.clicked([listed["request_id"]])[listed["request_id"]]
     assert event.item == clicked
     explored = logged.arm.startswith("varied")
@@ -213,3 +215,17 @@ def test_logging_can_be_turned_off(filled, tmp_path):
         assert client.get("/v1/items/drawn-00002/similar").status_code == 200
         assert client.delete("/v1/users/u").json() == {"events": 0}
     assert not (tmp_path / "store" / "exposures.sqlite").exists()
+
+
+def test_lists_older_than_what_is_kept_of_people_leave_the_log(filled, tmp_path):
+    shutil.copytree(filled, tmp_path / "store")
+    shop = open_shop(tmp_path / "store", history={"retention_days": 30})
+    old = Exposure(
+        request_id="old", time=time.time() - 31 * 86_400, kind="similar", unit="user:u", arm="a@0", items=()
+    )
+    shop.shoppers.log.add([old])
+    with TestClient(create_app(shop)) as client:
+        client.get("/v1/items/drawn-00002/similar")
+        shop.shoppers.flush()
+        assert "old" not in [one.request_id for batch in shop.shoppers.log.scan() for one in batch]
+        assert shop.shoppers.counts["lists_written"] == shop.shoppers.log.count() == 1
