@@ -1,0 +1,134 @@
+"""What each extra of a list costs over the bare one: history, boosts, diversity, chance, logging.
+
+    python benchmarks/extras.py --store FOLDER
+
+`similar` with ten results, one request at a time, one thread, every way in turn for each of the anchors, so
+that a noisy moment hits all alike. Medians. The shopper has 50 events of items near three anchors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+import uuid
+from contextlib import closing
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: one thread
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from engine.store.store import Query, Store
+from ranking.answer import Answer, Page
+from ranking.events import Event
+from ranking.experiments.arm import Arm, arm_of
+from ranking.experiments.exposure import Exposure, Shown
+from ranking.experiments.log import SqliteExposures
+from ranking.history.sqlite import SqliteHistory
+from ranking.recommender import PLAIN, Recommender
+from ranking.writer import Writer
+from service.wiring import Encoders
+
+SHOPPER = "user:benchmark"
+BOOSTS = {"boosts": [{"field": "available", "weight": 0.02, "shape": "flag"}]}
+ARMS = {
+    "boosts": {"rules": BOOSTS},
+    "at most 3 of a type": {"diversity": {"at_most": {"product_type": 3}}},
+    "diversity": {"diversity": {"amount": 0.3}},
+    "exploration": {"exploration": {"temperature": 0.05, "depth": 50}},
+    "all together": {
+        "rules": BOOSTS, "diversity": {"amount": 0.3, "at_most": {"product_type": 3}},
+        "exploration": {"temperature": 0.05, "depth": 50},
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--anchors", type=int, default=300)
+    args = parser.parse_args()
+    settings = Settings.load(store=args.store)
+    with (
+        closing(open_store(settings.store, settings)) as store,
+        tempfile.TemporaryDirectory() as folder,
+        closing(SqliteHistory(Path(folder) / "history.sqlite")) as history,
+        closing(SqliteExposures(Path(folder) / "exposures.sqlite")) as log,
+        closing(Writer(log.add, name="exposures")) as exposures,
+    ):
+        anchors = some(store, args.anchors)
+        history.add(events(store, anchors[:3]))
+        recommender = Recommender(store, Encoders(settings, store.info).load, settings.search, history)
+        took = measured(recommender, exposures, anchors)
+        exposures.flush()
+        medians = {name: float(np.median(times)) for name, times in took.items()}
+        bare = medians["bare"]
+        figures = {
+            name: {"p50_ms": round(p50, 3), "over_bare": round(p50 / bare, 2)}
+            for name, p50 in medians.items()
+        }
+        print(json.dumps({"items": store.count(), "logged": log.count(), **figures}, indent=1))
+
+
+def measured(
+    recommender: Recommender, exposures: Writer[Exposure], anchors: list[str]
+) -> dict[str, list[float]]:
+    """Milliseconds of every way, by its name."""
+    plain = {"shopper": "", "arm": PLAIN}
+    ways: dict[str, dict[str, object]] = {"bare": plain, "history": {"shopper": SHOPPER, "arm": PLAIN}}
+    for name, knobs in ARMS.items():
+        ways[name] = {"shopper": SHOPPER if name == "all together" else "", "arm": arm_of(dict(knobs), name)}
+    ways["logging"] = plain
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for anchor in (*anchors[:20], *anchors):  # the first twenty warm up
+        for name, asked in ways.items():
+            began = time.perf_counter()
+            arm = asked["arm"]
+            assert isinstance(arm, Arm)
+            answer = recommender.similar(anchor, page=Page(limit=10), shopper=str(asked["shopper"]), arm=arm)
+            if name in ("logging", "all together"):
+                exposures.put([exposed(answer)])
+            took[name].append((time.perf_counter() - began) * 1000)
+    return {name: times[20:] for name, times in took.items()}
+
+
+def exposed(answer: Answer) -> Exposure:
+    """What a service logs of a list."""
+    return Exposure(
+        request_id=uuid.uuid4().hex, time=time.time(), kind="similar", unit=SHOPPER,
+        arm=f"{answer.arm.id}@{answer.arm.hash}",
+        items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+        context={"weights": dict(answer.weights)}, candidates=answer.explored,
+    )  # fmt: skip
+
+
+def some(store: Store, count: int) -> list[str]:
+    """Ids from all over the store."""
+    ids = sorted(record.id for page in store.scan(fields=("id",)) for record in page)
+    rows = np.random.default_rng(0).permutation(len(ids))[:count]
+    return [ids[row] for row in rows]
+
+
+def events(store: Store, anchors: list[str]) -> list[Event]:
+    """Views of what is near the anchors, in turn, 50 in all."""
+    held = store.retrieve(anchors, fields=("id",), with_vector=True)
+    near = [store.search([Query(vector=held[anchor].vector, limit=17)])[0] for anchor in anchors]
+    seen = [hit.id for hits in zip(*near, strict=True) for hit in hits][:50]
+    return [
+        Event(
+            id=str(n), kind="view", item=item, time=time.time() - 60 * n, user=SHOPPER.removeprefix("user:")
+        )
+        for n, item in enumerate(seen)
+    ]
+
+
+if __name__ == "__main__":
+    main()
