@@ -46,6 +46,15 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS events_time ON events (time, kind, item)",
     f"PRAGMA user_version = {VERSION}",
 )
+_WRITING = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "secure_delete=ON",
+    # ids and units are in no order, so every batch touches pages everywhere: 32 MB of them are held in
+    # memory, and written back once for many batches
+    "wal_autocheckpoint=8000",
+    "cache_size=-32000",
+)
 _FOUND = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
 _ADD = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - only names
 _RECENT = f"SELECT {_COLUMNS} FROM events WHERE unit = ? AND time < ? ORDER BY time DESC, seq DESC LIMIT ?"  # noqa: S608
@@ -190,7 +199,7 @@ class SqliteHistory:
                 raise HistoryError(
                     f"{self._path} is a database of something else; name another file in history.url"
                 )
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+            for pragma in _WRITING:
                 self._sql.execute(f"PRAGMA {pragma}")
         if version < VERSION:
             with self._transaction() as sql:

@@ -61,6 +61,15 @@ def test_an_event_that_has_ended_is_nowhere_although_its_name_is_left_in_a_set(s
         assert history.forget("user:ann") == 1
 
 
+def test_a_unit_whose_events_have_all_ended_is_no_longer_named(server, keys):
+    now = [time.time()]
+    with closing(RedisHistory(server, "shop:", retention_days=10, clock=lambda: now[0])) as history:
+        history.add([event(1, "bob", now[0])])
+        now[0] += 11 * DAY_S
+        history.add([event(2, "ann", now[0])])
+    assert keys.zrange("shop:units", 0, -1) == ["user:ann"]
+
+
 def test_without_a_retention_nothing_ends(server, keys):
     with closing(RedisHistory(server, "shop:")) as history:
         history.add([event(1, request_id="r")])
