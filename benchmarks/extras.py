@@ -3,7 +3,8 @@
     python benchmarks/extras.py --store FOLDER
 
 `similar` with ten results, one request at a time, one thread, every way in turn for each of the anchors, so
-that a noisy moment hits all alike. Medians. The shopper has 50 events of items near three anchors.
+that a noisy moment hits all alike. Medians. The shopper has 50 events of items near three anchors; `history`
+keeps the interests from one list to the next, `a new event` has to make them.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ SHOPPER = "user:benchmark"
 BOOSTS = {"boosts": [{"field": "available", "weight": 0.02, "shape": "flag"}]}
 ARMS = {
     "boosts": {"rules": BOOSTS},
+    "at most 3 of a colour": {"diversity": {"at_most": {"base_colour": 3}}},
     "at most 3 of a type": {"diversity": {"at_most": {"product_type": 3}}},
     "diversity": {"diversity": {"amount": 0.3}},
-    "exploration": {"exploration": {"temperature": 0.05, "depth": 50}},
+    "exploration": {"exploration": {"temperature": 0.05}},
     "all together": {
-        "rules": BOOSTS, "diversity": {"amount": 0.3, "at_most": {"product_type": 3}},
-        "exploration": {"temperature": 0.05, "depth": 50},
+        "rules": BOOSTS, "diversity": {"amount": 0.3, "at_most": {"base_colour": 3}},
+        "exploration": {"temperature": 0.05},
     },
 }  # fmt: skip
 
@@ -62,12 +64,12 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         closing(SqliteHistory(Path(folder) / "history.sqlite")) as history,
         closing(SqliteExposures(Path(folder) / "exposures.sqlite")) as log,
-        closing(Writer(log.add, name="exposures")) as exposures,
+        closing(Writer(log.add, name="exposures", linger_s=0.2)) as exposures,
     ):
         anchors = some(store, args.anchors)
         history.add(events(store, anchors[:3]))
         recommender = Recommender(store, Encoders(settings, store.info).load, settings.search, history)
-        took = measured(recommender, exposures, anchors)
+        took = measured(recommender, history, exposures, anchors)
         exposures.flush()
         medians = {name: float(np.median(times)) for name, times in took.items()}
         bare = medians["bare"]
@@ -79,20 +81,23 @@ def main() -> None:
 
 
 def measured(
-    recommender: Recommender, exposures: Writer[Exposure], anchors: list[str]
+    recommender: Recommender, history: SqliteHistory, exposures: Writer[Exposure], anchors: list[str]
 ) -> dict[str, list[float]]:
     """Milliseconds of every way, by its name."""
     plain = {"shopper": "", "arm": PLAIN}
-    ways: dict[str, dict[str, object]] = {"bare": plain, "history": {"shopper": SHOPPER, "arm": PLAIN}}
+    known = {"shopper": SHOPPER, "arm": PLAIN}
+    ways: dict[str, dict[str, object]] = {"bare": plain, "a new event": known, "history": known}
     for name, knobs in ARMS.items():
         ways[name] = {"shopper": SHOPPER if name == "all together" else "", "arm": arm_of(dict(knobs), name)}
     ways["logging"] = plain
     took: dict[str, list[float]] = {name: [] for name in ways}
     for anchor in (*anchors[:20], *anchors):  # the first twenty warm up
         for name, asked in ways.items():
-            began = time.perf_counter()
             arm = asked["arm"]
             assert isinstance(arm, Arm)
+            if name == "a new event":
+                history.add([event(anchor, time.time())])
+            began = time.perf_counter()
             answer = recommender.similar(anchor, page=Page(limit=10), shopper=str(asked["shopper"]), arm=arm)
             if name in ("logging", "all together"):
                 exposures.put([exposed(answer)])
@@ -122,12 +127,13 @@ def events(store: Store, anchors: list[str]) -> list[Event]:
     held = store.retrieve(anchors, fields=("id",), with_vector=True)
     near = [store.search([Query(vector=held[anchor].vector, limit=17)])[0] for anchor in anchors]
     seen = [hit.id for hits in zip(*near, strict=True) for hit in hits][:50]
-    return [
-        Event(
-            id=str(n), kind="view", item=item, time=time.time() - 60 * n, user=SHOPPER.removeprefix("user:")
-        )
-        for n, item in enumerate(seen)
-    ]
+    return [event(item, time.time() - 60 * n) for n, item in enumerate(seen, 1)]
+
+
+def event(item: str, at: float) -> Event:
+    """The shopper looks at an item."""
+    user = SHOPPER.removeprefix("user:")
+    return Event(id=uuid.uuid4().hex, kind="view", item=item, time=at, user=user)
 
 
 if __name__ == "__main__":

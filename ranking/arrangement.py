@@ -1,4 +1,4 @@
-"""From the best candidates to the list that is shown: boosts, duplicates, caps, diversity, chance.
+"""From the best candidates to the list that is shown: boosts, duplicates, diversity, caps, chance.
 
 Laws (tests/ranking/test_arrangement.py):
 - an arm without knobs leaves the ranking as it is;
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.duplicates import stored_hash
+from engine.space import Floats
+from engine.store.store import Hit, Record
 from ranking.boosts import boost_terms, most_boost, settled
 from ranking.candidates import Candidates, Pool, Scores
 from ranking.collapse import collapse
@@ -44,26 +46,30 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """The list from its top; `explored` are the candidates that chance dealt with, and their scores."""
+    """The list from its top; `explored` are the candidates that chance dealt with, and their scores.
+
+    `looked_at` are the items whose vectors were read on the way.
+    """
 
     placed: Sequence[Placed]
     explored: tuple[tuple[str, float], ...] = ()
+    looked_at: Mapping[str, Record | Hit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arranging:
-    """How a ranking becomes a list. `window` is how many of the best diversity may move.
+    """How a ranking becomes a list.
 
     `collapse_distance` is None where duplicates stay; `anchor` is the hash of a photo whose duplicates
-    are left out. `now` is in seconds since 1970.
+    are left out. `now` is in seconds since 1970. `look` reads items with their vectors.
     """
 
     arm: Arm
-    window: int
     now: float
     collapse_distance: int | None = None
     anchor: str = ""
     draw: Callable[[], np.random.Generator] = np.random.default_rng
+    look: Callable[[Sequence[str]], Mapping[str, Record]] = lambda _: {}
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -80,18 +86,20 @@ class Arranging:
 
     def arrange(self, candidates: Candidates, end: int) -> Arrangement:
         """The first `end` of the list, or all of it."""
-        needed = max(end, self.window if self.arm.diversity.amount else 0)
-        if self.arm.exploration.temperature:
-            needed = max(needed, self.arm.exploration.depth)
+        varied, dealt = self.arm.diversity, self.arm.exploration
+        # those that diversity and chance choose from are the same on every page
+        moved = max(varied.window if varied.amount else 0, dealt.depth if dealt.temperature else 0)
         # of those that tie with the last one some may not be there; of the others some may not be kept
-        depth = 2 * needed if self.fields else needed + 1
+        depth = max(2 * end if self.fields else end + 1, moved + 1)
+        known: dict[str, Record | Hit] = {}
         while True:
             pool = candidates.pool(depth)
-            ranked = self._boosted(pool)
-            kept, duplicates = self._kept(ranked)
-            if len(kept) >= needed or pool.floor is None:
-                return self._placed(ranked.rows(kept), duplicates, end)
-            depth *= 2
+            known |= pool.whole
+            ranked, duplicates = self._folded(self._boosted(pool))
+            found = self._placed(ranked, duplicates, moved, known)
+            if pool.floor is None or (len(ranked.ids) >= moved and len(found.placed) >= end):
+                return replace(found, placed=found.placed[:end])
+            depth *= 4 if varied.at_most else 2
 
     def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Scores]:
         """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
@@ -109,47 +117,42 @@ class Arranging:
         order.sort(key=lambda row: (-scores[row], pool.ids[row]))
         return replace(pool, scores=scores, terms={**pool.terms, **terms}).rows(order)
 
-    def _kept(self, ranked: Pool) -> tuple[Rows, dict[str, list[str]]]:
-        """The rows that are shown, and by id whom they stand for: one of each photo, few of each label."""
-        shown: dict[str, list[str]] = {item_id: [] for item_id in ranked.ids}
-        if self.collapse_distance is not None:
-            hashes = {
-                item_id: stored_hash(payload)
-                for item_id, payload in zip(ranked.ids, ranked.payloads, strict=True)
-            }
-            shown = collapse(hashes, self.collapse_distance, self.anchor)
-        met = Counter[tuple[str, str]]()
-        rows = []
-        for row, (item_id, payload) in enumerate(zip(ranked.ids, ranked.payloads, strict=True)):
-            labels = {
-                (name, str(payload[name])): most
-                for name, most in self.arm.diversity.at_most.items()
-                if payload.get(name) not in (None, "")
-            }
-            if item_id in shown and all(met[label] < most for label, most in labels.items()):
-                met.update(labels.keys())
-                rows.append(row)
-        return np.array(rows, dtype=np.intp), shown
+    def _folded(self, ranked: Pool) -> tuple[Pool, Mapping[str, Sequence[str]]]:
+        """One of each photo, and by id whom it stands for."""
+        if self.collapse_distance is None:
+            return ranked, {}
+        photos = zip(ranked.ids, map(stored_hash, ranked.payloads), strict=True)
+        shown = collapse(dict(photos), self.collapse_distance, self.anchor)
+        return ranked.rows([row for row, item_id in enumerate(ranked.ids) if item_id in shown]), shown
 
-    def _placed(self, ranked: Pool, duplicates: Mapping[str, Sequence[str]], end: int) -> Arrangement:
-        """Diversity and chance; both look at as many candidates on every page."""
-        amount, chance = self.arm.diversity.amount, self.arm.exploration
+    def _placed(
+        self,
+        ranked: Pool,
+        duplicates: Mapping[str, Sequence[str]],
+        moved: int,
+        known: dict[str, Record | Hit],
+    ) -> Arrangement:
+        """Diversity, caps and chance, over the first `moved` and then the others."""
+        varied, chance = self.arm.diversity, self.arm.exploration
         scores, terms, order = ranked.scores, ranked.terms, np.arange(len(ranked.ids))
-        if amount and ranked.vectors is not None:
-            window = min(self.window, len(order))
-            wanted = max(end, chance.depth if chance.temperature else 0)
-            picked, varied = diversify(scores[:window], ranked.vectors[:window], amount, wanted)
+        if varied.amount and len(order):
+            window = ranked.ids[: varied.window]
+            known |= self.look([item_id for item_id in window if item_id not in known])
+            rows = [row for row, item_id in enumerate(window) if item_id in known]  # one may just be deleted
+            vectors = stacked([known[window[row]].vector for row in rows])
+            picked, taken = diversify(scores[rows], vectors, varied.amount, len(rows))
             term = np.zeros(len(scores))
-            term[picked] = varied
+            term[np.array(rows)[picked]] = taken
             scores, terms = scores + term, {**terms, DIVERSITY: term}
-            order = np.concatenate([picked, order[window:]]) if len(picked) == window else picked
+            order = np.concatenate([np.array(rows)[picked], order[varied.window :]])
+        order = self._capped(ranked, order)
         propensity = np.ones(len(order))
         explored: tuple[tuple[str, float], ...] = ()
         if chance.temperature:
-            dealt = order[: chance.depth]
+            dealt = order[: np.count_nonzero(order < moved)][: chance.depth]
             drawn, chances = sample(scores[dealt], chance.temperature, self.draw(), len(dealt))
             explored = tuple((ranked.ids[row], float(scores[row])) for row in dealt)
-            order = np.concatenate([dealt[drawn], order[chance.depth :]])
+            order = np.concatenate([dealt[drawn], order[len(dealt) :]])
             propensity[: len(dealt)] = chances
         placed = [
             Placed(
@@ -157,8 +160,28 @@ class Arranging:
                 float(scores[row]),
                 {name: float(term[row]) for name, term in terms.items()},
                 float(likely),
-                tuple(duplicates[ranked.ids[row]]),
+                tuple(duplicates.get(ranked.ids[row], ())),
             )
-            for row, likely in zip(order[:end], propensity[:end], strict=True)
+            for row, likely in zip(order, propensity, strict=True)
         ]
-        return Arrangement(placed, explored)
+        return Arrangement(placed, explored, known)
+
+    def _capped(self, ranked: Pool, order: Rows) -> Rows:
+        """The order without those that are one too many of their label."""
+        caps = self.arm.diversity.at_most
+        if not caps:
+            return order
+        met = Counter[tuple[str, str]]()
+        kept = []
+        for row in order:
+            payload = ranked.payloads[row]
+            labels = [(name, str(payload[name])) for name in caps if payload.get(name) not in (None, "")]
+            if all(met[label] < caps[label[0]] for label in labels):
+                met.update(labels)
+                kept.append(row)
+        return np.array(kept, dtype=np.intp)
+
+
+def stacked(vectors: Sequence[Floats | None]) -> Floats:
+    """`(n, size)` of vectors that were asked for."""
+    return np.array([vector for vector in vectors if vector is not None], dtype=np.float32)

@@ -27,16 +27,16 @@ Scores = NDArray[np.float64]
 class Pool:
     """The best items: `scores` `(n,)` never rise, `payloads` hold the fields that were asked for.
 
-    `vectors` `(n, size)` are there if they were asked for. `terms` are the parts of the scores that do not
-    come from a vector, by name. No item outside scores over `floor`; without one the pool is everything.
+    `terms` are the parts of the scores that do not come from a vector, by name. No item outside scores over
+    `floor`; without one the pool is everything. `whole` are all of them with vector and payload, or empty.
     """
 
     ids: Sequence[str]
     scores: Scores
     payloads: Sequence[Mapping[str, Any]]
     floor: float | None
-    vectors: Floats | None = None
     terms: Mapping[str, Scores] = field(default_factory=dict)
+    whole: Mapping[str, Hit] = field(default_factory=dict)
 
     def rows(self, rows: Sequence[int] | NDArray[np.intp]) -> Pool:
         """The pool of these rows, in this order."""
@@ -45,7 +45,6 @@ class Pool:
             ids=[self.ids[row] for row in rows],
             scores=self.scores[rows],
             payloads=[self.payloads[row] for row in rows],
-            vectors=None if self.vectors is None else self.vectors[rows],
             terms={name: term[rows] for name, term in self.terms.items()},
         )
 
@@ -60,21 +59,26 @@ class Candidates(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearest:
-    """By the dot product with a fused vector, or with the best of several `directions`."""
+    """By the dot product with a fused vector, or with the best of several `directions`.
+
+    Pools of up to `whole` are read with vectors and all of the payload: dearer than `fields` alone, and
+    cheaper than asking for them afterwards.
+    """
 
     store: Store
     directions: Sequence[Floats]
     filter: Filter
     exclude: Sequence[str]
     fields: tuple[str, ...]
-    with_vector: bool
+    whole: int = 0
 
     def pool(self, depth: int) -> Pool:
         """One search for each direction, in one call."""
+        is_whole = depth <= self.whole
         asked = [
             Query(
                 vector=direction, limit=depth, filter=self.filter, exclude=tuple(self.exclude),
-                fields=self.fields, with_vector=self.with_vector,
+                fields=None if is_whole else self.fields, with_vector=is_whole,
             )
             for direction in self.directions
         ]  # fmt: skip
@@ -94,7 +98,7 @@ class Nearest:
             np.array([hit.score for hit in found], dtype=np.float64),
             [hit.payload for hit in found],
             floor,
-            stacked([hit.vector for hit in found]) if self.with_vector else None,
+            whole={hit.id: hit for hit in found} if is_whole else {},
         )
 
 
@@ -134,7 +138,6 @@ class Matching:
             scores[shown],
             [found[row].payload for row in shown],
             floor,
-            stacked([found[row].vector for row in shown]),
             {LEXICAL: lexical[shown]},
         )
 
@@ -147,21 +150,9 @@ def join(first: Pool, rest: Pool) -> Pool:
         np.concatenate([first.scores, rest.scores]),
         [*first.payloads, *rest.payloads],
         rest.floor,
-        _both(first.vectors, rest.vectors),
         {name: np.concatenate([_term(first, name), _term(rest, name)]) for name in names},
     )
 
 
 def _term(pool: Pool, name: str) -> Scores:
     return pool.terms[name] if name in pool.terms else np.zeros(len(pool.ids))
-
-
-def _both(first: Floats | None, rest: Floats | None) -> Floats | None:
-    if first is None or rest is None or not len(first):
-        return rest
-    return np.concatenate([first, rest]) if len(rest) else first
-
-
-def stacked(vectors: Sequence[Floats | None]) -> Floats:
-    """`(n, size)` of vectors that were asked for."""
-    return np.array([vector for vector in vectors if vector is not None], dtype=np.float32)

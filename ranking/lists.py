@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Lists:
             candidates = self._candidates(question, arranging, [pin.id for pin in pins])
             rest = arranging.arrange(candidates, end - len(pins)) if end > len(pins) else Arrangement(())
             placed = [*pins, *rest.placed][question.page.offset : end]
-            results, explored = self._results(question, placed), rest.explored
+            results, explored = self._results(question, placed, rest.looked_at), rest.explored
         return Answer(
             tuple(results), question.arm, question.strategy, question.weights, question.tastes, explored
         )
@@ -111,11 +112,11 @@ class Lists:
         day = datetime.fromtimestamp(now, UTC).date().isoformat()
         return Arranging(
             arm=arm,
-            window=self._settings.pool,
             now=now,
             collapse_distance=self._settings.collapse_distance if collapses else None,
             anchor=question.anchor,
             draw=lambda: stable_rng(question.key, question.shopper, arm.id, day),
+            look=partial(self._store.retrieve, with_vector=True),
         )
 
     def _plain(self, question: Question, limit: int) -> list[Result]:
@@ -137,7 +138,8 @@ class Lists:
             )  # fmt: skip
         nearest = Nearest(
             store=self._store, directions=[one.query for one in question.directions], filter=asked,
-            exclude=exclude, fields=arranging.fields, with_vector=arranging.arm.diversity.amount > 0,
+            exclude=exclude, fields=arranging.fields,
+            whole=arranging.arm.diversity.window + 1 if arranging.arm.diversity.amount else 0,
         )  # fmt: skip
         return MostPopular(shares=question.shares, nearest=nearest) if question.shares else nearest
 
@@ -159,8 +161,14 @@ class Lists:
             for row, hit in enumerate(shown)
         ]
 
-    def _results(self, question: Question, placed: Sequence[Placed]) -> list[Result]:
-        found = self._store.retrieve([one.id for one in placed], with_vector=True) if placed else {}
+    def _results(
+        self, question: Question, placed: Sequence[Placed], known: Mapping[str, Record | Hit]
+    ) -> list[Result]:
+        unknown = [one.id for one in placed if one.id not in known]
+        found: dict[str, Record | Hit] = {
+            **known,
+            **(self._store.retrieve(unknown, with_vector=True) if unknown else {}),
+        }
         there = [one for one in placed if one.id in found]  # one may have been deleted since
         return self._scored(question, [found[one.id] for one in there], there)
 

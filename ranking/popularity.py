@@ -18,7 +18,7 @@ from engine.filters import Condition, Filter
 from engine.space import Floats, FusedSpace
 from engine.store.store import Query, Store
 from ranking.answer import POPULAR
-from ranking.candidates import Nearest, Pool, join, stacked
+from ranking.candidates import Nearest, Pool, join
 from ranking.events import Kind
 from ranking.history.history import History
 
@@ -108,7 +108,7 @@ class MostPopular:
         among = Filter((*asked.filter.conditions, Condition("id", "any", ids)))
         query = Query(
             vector=asked.directions[0], limit=len(ids), filter=among, exclude=tuple(asked.exclude),
-            exact=True, fields=asked.fields, with_vector=asked.with_vector,
+            exact=True, fields=asked.fields,
         )  # fmt: skip
         found = {hit.id: hit for hit in asked.store.search([query])[0]}
         hits = [found[item_id] for item_id in ids if item_id in found]
@@ -117,7 +117,6 @@ class MostPopular:
             np.array([self.shares[hit.id] for hit in hits], dtype=np.float64),
             [hit.payload for hit in hits],
             None,
-            stacked([hit.vector for hit in hits]) if asked.with_vector else None,
             {POPULAR: np.array([self.shares[hit.id] for hit in hits], dtype=np.float64)},
         )
 

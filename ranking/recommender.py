@@ -31,12 +31,12 @@ from engine.store.store import Store
 from ranking.answer import FIRST, HISTORY, LEXICAL, Answer, Page, Taste
 from ranking.boosts import hidden
 from ranking.errors import BadPage, EmptyQuery, UnknownItem
-from ranking.events import Event
 from ranking.experiments.arm import Arm
 from ranking.history.history import History
 from ranking.lists import Direction, Lists, Question
 from ranking.popularity import Popularity, last_place
-from ranking.profile import Interest, interests
+from ranking.profile import Interest
+from ranking.tastes import Tastes
 
 PLAIN = Arm()
 REMEMBERED = 1000
@@ -66,6 +66,7 @@ class Recommender:
         self._clock = clock
         self._lists = Lists(store, search)
         self._popularity = Popularity(store, history, clock)
+        self._tastes = Tastes(store, history, clock)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -140,7 +141,7 @@ class Recommender:
         """
         wanted = self._weights(weights, arm)
         self._check(page)
-        found, events = self._interests(shopper, arm)
+        found, events = self._tastes.get(shopper, arm.profile)
         question = Question(
             key="recommendations", directions=(), weights=wanted, page=page, arm=arm, shopper=shopper,
             exclude=tuple(page.exclude),
@@ -167,7 +168,7 @@ class Recommender:
         """The list for a question, with the interest nearest to it beside it, at the history's weight."""
         profile = np.zeros_like(question)
         share = weights[HISTORY]
-        found = self._interests(shopper, arm)[0] if share else []
+        found = self._tastes.get(shopper, arm.profile)[0] if share else []
         if found:
             queries = [self._weighted(one.vector, self._segments(weights)) for one in found]
             nearest = max(range(len(found)), key=lambda n: float(queries[n] @ question))
@@ -178,16 +179,6 @@ class Recommender:
                 strategy="history" if found else "content", tastes=_tastes(found), **asked,
             )
         )  # fmt: skip
-
-    def _interests(self, shopper: str, arm: Arm) -> tuple[list[Interest], list[Event]]:
-        """The directions of a shopper's history, and the events they were made from."""
-        if self._history is None or not shopper:
-            return [], []
-        events = self._history.recent(shopper, arm.profile.events)
-        ids = list(dict.fromkeys(event.item for event in events))
-        held = self._store.retrieve(ids, fields=("id",), with_vector=True) if ids else {}
-        vectors = {item_id: one.vector for item_id, one in held.items() if one.vector is not None}
-        return interests(events, vectors, self._store.info.space, arm.profile), events
 
     def _list(self, question: Question) -> Answer:
         """The list, by the arm's rules about what this shopper did."""

@@ -31,7 +31,8 @@ class Writer(Generic[T]):
 
     `write` has to keep a batch as a whole or not at all, and one that is written twice once: it is called
     again after each of `waits_s` when it raises a `VlclipError`, and a lost answer is no failure. At most
-    `capacity` items wait. `name` says in the log what was lost.
+    `capacity` items wait. `name` says in the log what was lost. With `linger_s` it waits so long for more
+    before it writes: fewer, larger batches take less from the threads that answer.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Writer(Generic[T]):
         capacity: int = 10_000,
         batch: int = 500,
         waits_s: Sequence[float] = WAITS_S,
+        linger_s: float = 0.0,
     ) -> None:
         self._write, self._name, self._capacity, self._batch = write, name, capacity, batch
-        self._waits_s = tuple(waits_s)
+        self._waits_s, self._linger_s = tuple(waits_s), linger_s
+        self._hurried = False
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -82,6 +85,8 @@ class Writer(Generic[T]):
         """Wait until what was put before is written or given up; whether it was within that time."""
         with self._changed:
             goal = self._done + len(self._items)
+            self._hurried = True
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: self._done >= goal, timeout_s)
 
     def close(self) -> None:
@@ -114,6 +119,10 @@ class Writer(Generic[T]):
         """The items put first, which stay in the queue until they are written; none to stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
+            self._changed.wait_for(
+                lambda: self._hurried or self._closed or len(self._items) >= self._batch, self._linger_s
+            )
+            self._hurried = False
             return list(islice(self._items, self._batch))
 
     def _try(self, batch: list[T], waits_s: Sequence[float]) -> bool:

@@ -26,6 +26,8 @@ from ranking.writer import Writer
 from service.errors import Busy
 
 DAY_S = 86_400
+LINGER_S = 0.2
+"""Lists are logged together with those that come so soon after."""
 
 
 class Shoppers:
@@ -38,7 +40,9 @@ class Shoppers:
         self.log = SqliteExposures(exposures_path(settings)) if settings.exposures.log else None
         self._exposures: Writer[Exposure] | None = None
         if self.log is not None:
-            self._exposures = Writer(self._log, name="exposures", capacity=settings.exposures.queue)
+            self._exposures = Writer(
+                self._log, name="exposures", capacity=settings.exposures.queue, linger_s=LINGER_S
+            )
         self._retention_s = settings.history.retention_days * DAY_S
         self._expired_at = 0.0
         self.unlogged = 0

@@ -141,7 +141,7 @@ def _sweep(store: Path) -> None:
 
 
 def _strangers(store: Path) -> list[str]:
-    ours = ("collection-", STORE_FILE, "ledger.", "history.")
+    ours = ("collection-", STORE_FILE, "ledger.", "history.", "exposures.", "lookups", "keys.json")
     return sorted(
         entry.name
         for entry in store.iterdir()

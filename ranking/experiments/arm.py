@@ -36,10 +36,10 @@ class Profile(_Section):
     """How a shopper's events become up to `interests` directions in the fused space."""
 
     half_life: float = Field(5.0, gt=0, description="events after which one counts half")
-    interests: int = Field(3, ge=1, le=10, description="most directions a history is divided into")
+    interests: int = Field(3, ge=1, le=10, description="most directions that are kept, the heaviest")
     events: int = Field(100, ge=1, le=1000, description="newest events that are looked at")
     apart: float = Field(
-        0.8, ge=-1, le=1, description="interests whose directions have at least this cosine are one"
+        0.5, ge=-1, le=1, description="items less alike than this cosine are of different interests"
     )
     kinds: dict[Kind, Number] = Field(
         default={"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0},
@@ -97,6 +97,7 @@ class Diversity(_Section):
     """How much the list varies: 0 is pure relevance, 1 pure variety."""
 
     amount: float = Field(0.0, ge=0, le=1)
+    window: int = Field(30, ge=1, le=1000, description="of the best results, how many it chooses from")
     at_most: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict, description="results of one value of a field: {brand = 2}"
     )
@@ -106,7 +107,7 @@ class Exploration(_Section):
     """Chance in the order, so that the log can say what another order would have earned."""
 
     temperature: float = Field(0.0, ge=0, allow_inf_nan=False, description="0 leaves the order as it is")
-    depth: int = Field(50, ge=1, le=1000, description="of the best results, how many may trade places")
+    depth: int = Field(30, ge=1, le=1000, description="of the best results, how many may trade places")
 
 
 class Arm(_Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,12 +22,18 @@ NOW = 1_700_000_000.0
 WINDOW = 40
 
 
-def arrange(store, end, **knobs):
+def arrange(store, end, whole=0, **knobs):
+    if "diversity" in knobs:
+        knobs["diversity"] = {"window": WINDOW} | knobs["diversity"]
     arm = arm_of(knobs, "test")
-    arranging = Arranging(arm=arm, window=WINDOW, now=NOW, draw=lambda: np.random.default_rng(5))
+    arranging = Arranging(
+        arm=arm,
+        now=NOW,
+        draw=lambda: np.random.default_rng(5),
+        look=partial(store.retrieve, with_vector=True),
+    )
     asked = Nearest(
-        store=store, directions=[QUERY], filter=Filter(), exclude=(), fields=arranging.fields,
-        with_vector=arm.diversity.amount > 0,
+        store=store, directions=[QUERY], filter=Filter(), exclude=(), fields=arranging.fields, whole=whole,
     )  # fmt: skip
     return arranging.arrange(asked, end)
 
@@ -124,3 +131,9 @@ def test_nothing_is_shown_twice_and_without_caps_nothing_is_lost(store, knobs):
     assert len(set(found)) == len(found)
     if "at_most" not in knobs.get("diversity", {}):
         assert len(found) == COUNT
+
+
+def test_whether_candidates_are_read_whole_changes_nothing(store):
+    knobs = {"diversity": {"amount": 0.5}, "rules": {"boosts": BOOSTS}}
+    for end in (5, 60):
+        assert arrange(store, end, whole=WINDOW + 1, **knobs).placed == arrange(store, end, **knobs).placed

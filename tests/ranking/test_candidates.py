@@ -11,10 +11,9 @@ from ranking.candidates import Matching, Nearest, join
 from tests.ranking.planted import COUNT, SPACE, PlantedEmbedder
 
 
-def nearest(store, *directions, filter=None, exclude=(), with_vector=True):
+def nearest(store, *directions, filter=None, exclude=()):
     return Nearest(
         store=store, directions=directions, filter=filter or Filter(), exclude=exclude, fields=("colour",),
-        with_vector=with_vector,
     )  # fmt: skip
 
 
@@ -42,7 +41,6 @@ def test_a_pool_is_the_beginning_of_the_ranking_by_the_best_direction(store, vec
         assert pool.ids == ranked(truth)[: len(pool.ids)]
         assert len(pool.ids) >= min(depth - 1, COUNT)
         np.testing.assert_allclose(pool.scores, np.sort(truth)[::-1][: len(pool.ids)], atol=1e-5)
-        np.testing.assert_array_equal(pool.vectors, vectors[[int(item_id[1:]) for item_id in pool.ids]])
         assert (pool.floor is None) == (depth > COUNT)
         outside = truth[[int(item_id[1:]) for item_id in ranked(truth)[len(pool.ids) :]]]
         assert pool.floor is None or outside.max() <= pool.floor + 1e-5
@@ -50,11 +48,10 @@ def test_a_pool_is_the_beginning_of_the_ranking_by_the_best_direction(store, vec
 
 def test_what_does_not_fit_or_is_excluded_is_no_candidate(store, vectors):
     red = parse_json({"colour": "red"})
-    pool = nearest(store, direction(0), filter=red, exclude=("i0", "i3"), with_vector=False).pool(200)
+    pool = nearest(store, direction(0), filter=red, exclude=("i0", "i3")).pool(200)
     assert pool.floor is None
     assert set(pool.ids) == {f"i{n}" for n in range(6, COUNT, 3)}
     assert {payload["colour"] for payload in pool.payloads} == {"red"}
-    assert pool.vectors is None
 
 
 def test_words_are_worth_their_weight_over_the_best_match(store, vectors):
@@ -77,7 +74,6 @@ def test_one_pool_above_another_keeps_both_orders_and_fills_missing_terms(store)
     assert both.ids == [*first.ids, *rest.ids]
     assert both.floor == rest.floor
     assert both.terms["lexical"].tolist() == [*first.terms["lexical"], *[0] * len(rest.ids)]
-    np.testing.assert_array_equal(both.vectors, np.concatenate([first.vectors, rest.vectors]))
 
 
 def test_rows_are_picked_from_everything_a_pool_holds(store):
@@ -86,4 +82,3 @@ def test_rows_are_picked_from_everything_a_pool_holds(store):
     assert few.ids == [pool.ids[4], pool.ids[2]]
     assert few.scores.tolist() == [pool.scores[4], pool.scores[2]]
     assert few.terms["lexical"].tolist() == [pool.terms["lexical"][4], pool.terms["lexical"][2]]
-    np.testing.assert_array_equal(few.vectors, pool.vectors[[4, 2]])

@@ -214,3 +214,16 @@ def test_a_process_that_forgets_to_close_writes_what_waits(tmp_path):
     file = tmp_path / "written"
     subprocess.run([sys.executable, "-c", FORGETS_TO_CLOSE, str(file)], check=True)
     assert file.read_text().split() == [str(n) for n in range(9)]
+
+
+def test_what_comes_soon_after_is_written_together_and_a_flush_does_not_wait():
+    batches = []
+    writer = Writer(batches.append, name="slow to start", linger_s=60)
+    for number in range(5):
+        assert writer.put([number])
+    assert writer.flush(30)
+    assert [one for batch in batches for one in batch] == [0, 1, 2, 3, 4]
+    assert len(batches) <= 2  # the thread may have looked before the last one came
+    assert writer.put([5])
+    writer.close()
+    assert batches[-1] == [5]

@@ -33,7 +33,7 @@ temperature = 0.05
 """
 THE_SAME = """
 id = "other"
-exploration = {depth = 50, temperature = 5e-2}
+exploration = {depth = 30, temperature = 5e-2}
 diversity = {at_most = {brand = 2}, amount = 0.30}
 profile.kinds.purchase = 5
 profile.kinds.view = 0.5
@@ -71,6 +71,7 @@ CHANGED = {
     "rules.hide_bought": [True],
     "rules.hide_seen": [1, 2],
     "diversity.amount": [0.1, 1],
+    "diversity.window": [10, 100],
     "diversity.at_most": [{"brand": 1}, {"brand": 2}, {"colour": 1}],
     "exploration.temperature": [0.1, 1],
     "exploration.depth": [49],
