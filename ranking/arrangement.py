@@ -96,9 +96,10 @@ class Arranging:
             pool = candidates.pool(depth)
             known |= pool.whole
             ranked, duplicates = self._folded(self._boosted(pool))
-            found = self._placed(ranked, duplicates, moved, known)
-            if pool.floor is None or (len(ranked.ids) >= moved and len(found.placed) >= end):
-                return replace(found, placed=found.placed[:end])
+            if len(ranked.ids) >= max(moved, end) or pool.floor is None:
+                found = self._placed(ranked, duplicates, moved, end, known)
+                if len(found.placed) == end or pool.floor is None:
+                    return found
             depth *= 4 if varied.at_most else 2
 
     def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Scores]:
@@ -130,6 +131,7 @@ class Arranging:
         ranked: Pool,
         duplicates: Mapping[str, Sequence[str]],
         moved: int,
+        end: int,
         known: dict[str, Record | Hit],
     ) -> Arrangement:
         """Diversity, caps and chance, over the first `moved` and then the others."""
@@ -138,20 +140,21 @@ class Arranging:
         if varied.amount and len(order):
             window = ranked.ids[: varied.window]
             known |= self.look([item_id for item_id in window if item_id not in known])
-            rows = [row for row, item_id in enumerate(window) if item_id in known]  # one may just be deleted
-            vectors = stacked([known[window[row]].vector for row in rows])
+            there = [row for row, item_id in enumerate(window) if item_id in known]  # one may just be deleted
+            vectors = stacked([known[window[row]].vector for row in there])
+            rows = np.array(there, dtype=np.intp)
             picked, taken = diversify(scores[rows], vectors, varied.amount, len(rows))
             term = np.zeros(len(scores))
-            term[np.array(rows)[picked]] = taken
+            term[rows[picked]] = taken
             scores, terms = scores + term, {**terms, DIVERSITY: term}
-            order = np.concatenate([np.array(rows)[picked], order[varied.window :]])
+            order = np.concatenate([rows[picked], order[varied.window :]])
         order = self._capped(ranked, order)
         propensity = np.ones(len(order))
         explored: tuple[tuple[str, float], ...] = ()
         if chance.temperature:
             dealt = order[: np.count_nonzero(order < moved)][: chance.depth]
             drawn, chances = sample(scores[dealt], chance.temperature, self.draw(), len(dealt))
-            explored = tuple((ranked.ids[row], float(scores[row])) for row in dealt)
+            explored = tuple((ranked.ids[row], float(scores[row])) for row in dealt.tolist())
             order = np.concatenate([dealt[drawn], order[len(dealt) :]])
             propensity[: len(dealt)] = chances
         placed = [
@@ -162,7 +165,7 @@ class Arranging:
                 float(likely),
                 tuple(duplicates.get(ranked.ids[row], ())),
             )
-            for row, likely in zip(order, propensity, strict=True)
+            for row, likely in zip(order[:end].tolist(), propensity[:end], strict=True)
         ]
         return Arrangement(placed, explored, known)
 
