@@ -26,7 +26,7 @@ from engine.lookup import Lookup, make_lookup
 from ranking.errors import EvaluationError
 from ranking.events import Event
 
-SIZE, WINDOW, SMOOTHING, SHIFT = 64, 10, 0.75, 1.0
+SIZE, WINDOW, SMOOTHING, SHIFT = 128, 5, 0.75, 1.0
 ITERATIONS, SEED = 8, 0
 LOST = 1e-4
 """A row this much shorter than the longest lies outside of the directions that were kept."""

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from engine.space import FusedSpace, Segment, unit
 from ranking.events import KINDS, Event
 from ranking.experiments.arm import Profile
-from ranking.profile import interests, item_weights, merge
+from ranking.profile import PLACES, factors, interests, item_weights, merge, places
 
 SPACE = FusedSpace((Segment("image", 4), Segment("text", 3)))
 SPANS = SPACE.slices()
 PLAIN = Profile(half_life=2.0, interests=3, apart=0.7)
-ONE = PLAIN.model_copy(update={"interests": 1})
+ONE = PLAIN.model_copy(update={"apart": -1.0})
 ITEMS = tuple(f"i{n}" for n in range(12))
 EAST, NORTH = np.eye(4, dtype=np.float32)[:2]
 NO_TEXT = np.zeros(3, dtype=np.float32)
@@ -132,8 +132,8 @@ def test_a_view_taken_back_by_a_dislike_is_a_dislike():
 
 @laws
 @given(histories, catalogues, st.floats(0.5, 20))
-def test_one_interest_is_the_weighted_mean_of_what_is_liked(events, vectors, half_life):
-    profile = Profile(half_life=half_life, interests=1)
+def test_with_nothing_apart_the_interest_is_the_weighted_mean_of_what_is_liked(events, vectors, half_life):
+    profile = Profile(half_life=half_life, apart=-1.0)
     liked = [event for event in events if event.kind != "dislike"]
     assume(liked)
     weights = item_weights(liked, vectors, profile)
@@ -160,6 +160,16 @@ def test_two_tastes_are_two_interests_and_one_taste_is_one():
     assert [first.weight, second.weight] == pytest.approx([6 / 9, 3 / 9], abs=1e-4)
     (only,) = interests(did(*east), east, SPACE, settled)
     assert set(only.events) == set(east)
+
+
+def test_the_heaviest_tastes_are_kept_and_share_the_history():
+    east = {f"east{n}": row for n, row in enumerate(cone(EAST, 3, 1))}
+    north = {f"north{n}": row for n, row in enumerate(cone(NORTH, 2, 2))}
+    vectors = east | north | {"stray": fused([0, 0, 1, 0])}
+    settled = PLAIN.model_copy(update={"half_life": 1e6, "interests": 2})
+    found = interests(did("stray", "east0", "north0", "east1", "north1", "east2"), vectors, SPACE, settled)
+    assert [set(one.events) for one in found] == [set(east), set(north)]
+    assert [one.weight for one in found] == pytest.approx([3 / 5, 2 / 5], abs=1e-4)
 
 
 def test_what_is_liked_most_comes_first_among_the_items_of_an_interest():
@@ -239,17 +249,62 @@ def test_a_dislike_as_strong_as_the_like_of_the_same_thing_leaves_no_interest():
     assert interests(events, vectors, SPACE, PLAIN) == []
 
 
-def test_an_item_takes_its_best_score_and_says_whose_it_is():
-    # two interests over three items; the third is a tie, which goes to the first interest
-    best, whose = merge(np.float32([[0.9, 0.1, 0.5], [0.2, 0.8, 0.5]]))
-    assert best.tolist() == pytest.approx([0.9, 0.8, 0.5])
-    assert whose.tolist() == [0, 1, 0]
+def test_places_go_by_weight_and_everyone_has_one():
+    assert places([1.0]) == [10]
+    assert places([0.5, 0.5]) == [5, 5]
+    # two are given. Of the other eight, by w/(2·held + 1): 0.8/3, 0.8/5, 0.8/7, 0.8/9, 0.8/11 = 0.073,
+    # then 0.2/3 = 0.067, 0.8/13, 0.8/15
+    assert places([0.8, 0.2]) == [8, 2]
+    assert places([1.0, 1e-9, 1e-9]) == [8, 1, 1]
 
 
-@given(catalogues, st.integers(1, 4))
-def test_the_score_of_an_item_is_that_of_one_of_its_interests(vectors, count):
-    rows = np.stack(list(vectors.values()))
-    table = rows[:count] @ rows.T
-    best, whose = merge(table)
-    assert np.array_equal(best, table[whose, np.arange(len(rows))])
-    assert (best >= table).all()
+def test_interests_are_scaled_to_the_level_of_the_heaviest_ones_last_place():
+    # nine places and one: the ninth best of the first is 0.2, the best of the second 0.05
+    first = np.arange(10, dtype=np.float32)[::-1] / 10 + 0.1
+    second = np.array([0.05, 0.01, *[0.0] * 8], dtype=np.float32)
+    assert places([0.97, 0.03]) == [9, 1]
+    assert factors([first, second], [0.97, 0.03]) == pytest.approx([1.0, 4.0])
+
+
+tables = st.builds(
+    lambda k, n, seed: np.random.default_rng(seed).uniform(0.05, 1, (k, n)).astype(np.float32),
+    st.integers(1, 4), st.integers(40, 60), st.integers(0, 1000),
+)  # fmt: skip
+
+
+@laws
+@given(tables, st.lists(st.floats(0.01, 1), min_size=4, max_size=4))
+def test_every_interest_has_its_best_items_among_the_first_places(table, weights):
+    weights = weights[: len(table)]
+    best, _ = merge(table, weights)
+    first = set(np.argsort(-best)[:PLACES].tolist())
+    for row, held in zip(table, places(weights), strict=True):
+        own = set(np.argsort(-row)[:held].tolist())
+        # two of equal level may trade the very last place
+        assert len(own - first) <= 1
+    assert len(first) == PLACES
+
+
+@laws
+@given(tables, st.lists(st.floats(0.01, 1), min_size=4, max_size=4))
+def test_a_merged_score_is_that_of_an_interest_times_its_factor(table, weights):
+    weights = weights[: len(table)]
+    best, whose = merge(table, weights)
+    scale = np.array(factors(table, weights))
+    assert best == pytest.approx(scale[whose] * table[whose, np.arange(table.shape[1])], rel=1e-5)
+    assert (best >= scale[:, None] * table * (1 - 1e-6)).all()
+    assert scale[int(np.argmax(weights))] == pytest.approx(1)
+
+
+@given(tables)
+def test_a_single_interest_ranks_as_it_is(table):
+    best, whose = merge(table[:1], [1.0])
+    assert np.array_equal(best, table[0])
+    assert not whose.any()
+
+
+def test_scores_that_are_not_over_zero_are_left_as_they_are():
+    best, whose = merge(np.float32([[-0.1, -0.4], [-0.3, -0.2]]), [0.6, 0.4])
+    assert best.tolist() == pytest.approx([-0.1, -0.2])
+    assert whose.tolist() == [0, 1]
+    assert factors([np.float32([]), np.float32([0.5])], [0.5, 0.5]) == [1.0, 1.0]
