@@ -19,6 +19,7 @@ COMMANDS = {
     "duplicates": ("service.commands.duplicates", "duplicates"),
     "serve": ("service.commands.serve", "serve"),
     "fit-behaviour": ("service.commands.fit_behaviour", "fit"),
+    "fit-weights": ("service.commands.fit_weights", "fit_weights"),
     "keys": ("service.commands.keys", "app"),
     "draw": ("service.commands.draw", "draw"),
     "compose": ("service.commands.compose", "compose"),

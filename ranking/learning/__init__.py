@@ -1,0 +1,1 @@
+"""Weights learned from what was shown and clicked."""

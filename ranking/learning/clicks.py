@@ -1,0 +1,175 @@
+"""The position-based click model: an item is clicked if its place is looked at and the item attracts.
+
+    P(click) = examination(kind, place) · attraction(item)
+    log-odds of attraction = Σ slope · (feature less its mean in the list) + Σ other · mean + level(kind)
+
+Craswell et al., An experimental comparison of click position-bias models, WSDM 2008. Both factors are
+fitted at once by maximum likelihood, as Wang et al., Position bias estimation for unbiased learning to
+rank in personal search, WSDM 2018, but by gradients, not EM: it is the same likelihood. Only what differs
+within a list can change its order, so the mean over the list has a slope of its own (Mundlak, On the pooling
+of time series and cross section data, 1978): lists that are clicked more for other reasons do not count.
+
+Laws (tests/ranking/test_click_model.py):
+- the gradient is that of the loss;
+- slopes are never below 0; examination lies in (0, 1];
+- at an infinite strength slopes are in the proportions of the target, at a lower one they come from the data;
+- of clicks drawn from the model, it finds its slopes and its examination again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
+
+from ranking.errors import EvaluationError
+from ranking.learning.rows import Numbers, Rows, Values, list_means
+
+PLACES = np.array([*range(10), 10, 20, 50])
+"""Places, from 0, at which another examination begins: each of the first ten, then 11, 21 and 51 on."""
+LOG_SPREAD = 2.0
+"""Standard deviation, a priori, of the logarithm of an examination; it decides where there are no clicks."""
+CERTAIN = -1e-12
+"""The largest logarithm of a probability, so that the other outcome stays possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What the model sees of n items.
+
+    `within` `(n, d)` are features less their list's mean, `controls` `(n, c)` the standardised means and a
+    column for each kind of list, `seen` `(n,)` which examination, of `examinations`; `spread` `(d,)` is the
+    standard deviation of `within`.
+    """
+
+    within: Values
+    controls: Values
+    seen: Numbers
+    clicked: Values
+    spread: Values
+    examinations: int
+
+    def take(self, rows: NDArray[np.bool_]) -> Design:
+        """The same of some rows."""
+        return Design(
+            self.within[rows], self.controls[rows], self.seen[rows], self.clicked[rows], self.spread,
+            self.examinations,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClickModel:
+    """Slopes `(d,)` in log-odds a unit of feature, of the controls `(c,)`, and log examination."""
+
+    slopes: Values
+    controls: Values
+    log_examination: Values
+
+    def log_probability(self, design: Design) -> Values:
+        """The logarithm of each item's probability of a click, `(n,)`, below 0."""
+        odds = design.within @ self.slopes + design.controls @ self.controls
+        log_p: Values = np.minimum(log_expit(odds) + self.log_examination[design.seen], CERTAIN)
+        return log_p
+
+
+def design(rows: Rows) -> Design:
+    """The rows as the model sees them."""
+    means = list_means(rows.features, rows.list)
+    within = rows.features - means
+    scale = means.std(axis=0)
+    means = np.divide(means - means.mean(axis=0), scale, out=np.zeros_like(means), where=scale > 1e-9)
+    kinds = np.eye(len(rows.kinds))[rows.kind]
+    return Design(
+        within=within,
+        controls=np.hstack([means, kinds]),
+        seen=rows.kind * len(PLACES) + examination_of(rows.place),
+        clicked=rows.clicked.astype(np.float64),
+        spread=within.std(axis=0),
+        examinations=len(rows.kinds) * len(PLACES),
+    )
+
+
+def examination_of(place: Numbers) -> Numbers:
+    """Which examination each place, from 0, has."""
+    return np.searchsorted(PLACES, place, side="right") - 1
+
+
+def fit(rows: Design, target: Values, strength: float) -> ClickModel:
+    """The most probable model, slopes drawn towards the proportions of `target` `(d,)`, at least 0 each.
+
+    `strength` is that of the pull towards them, relative to what the clicks say; at infinity only the size
+    of the target's slopes is fitted. `EvaluationError` where the fit does not come to an end.
+    """
+    if math.isinf(strength):
+        along = rows.within @ target[:, None]
+        model = fit(
+            Design(along, rows.controls, rows.seen, rows.clicked, along.std(axis=0), rows.examinations),
+            np.ones(1),
+            0.0,
+        )
+        return ClickModel(model.slopes[0] * target, model.controls, model.log_examination)
+    loss = Loss(rows, target, strength)
+    found = minimize(
+        loss, loss.start(), jac=True, method="L-BFGS-B", bounds=loss.bounds(),
+        options={"maxiter": 2000, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-7},
+    )  # fmt: skip
+    if not np.isfinite(found.fun) or found.status == 1:
+        raise EvaluationError(f"the click model could not be fitted ({found.message}); give it more clicks")
+    return loss.model(found.x)
+
+
+class Loss:
+    """The mean negative log-posterior and its gradient at a point.
+
+    A point is slopes `(d,)` in units of their feature's spread, controls `(c,)`, log examinations `(p,)`,
+    and the size of the target that slopes are drawn to.
+    """
+
+    def __init__(self, rows: Design, target: Values, strength: float) -> None:
+        self._rows = rows
+        self._spread = np.where(rows.spread > 0, rows.spread, 1.0)
+        self._columns = np.hstack([rows.within / self._spread, rows.controls])
+        aim = target * self._spread
+        self._aim = aim / (np.linalg.norm(aim) or 1.0)
+        self._pull = strength * max(rows.clicked.sum(), 1.0)
+
+    def __call__(self, point: Values) -> tuple[float, Values]:
+        """The loss and its gradient."""
+        rows, columns, d = self._rows, self._columns, len(self._aim)
+        linear, seen = point[: columns.shape[1]], point[columns.shape[1] : -1]
+        odds = columns @ linear
+        log_p = np.minimum(log_expit(odds) + seen[rows.seen], CERTAIN)
+        other = -np.expm1(log_p)
+        off = linear[:d] - point[-1] * self._aim
+        loss = -(rows.clicked * log_p + (1 - rows.clicked) * np.log(other)).sum()
+        loss += self._pull / 2 * (off @ off) + (seen @ seen) / (2 * LOG_SPREAD**2)
+        by_log_p = (1 - other - rows.clicked) / other
+        by_linear = columns.T @ (by_log_p * expit(-odds))
+        by_linear[:d] += self._pull * off
+        by_seen = np.bincount(rows.seen, by_log_p, rows.examinations) + seen / LOG_SPREAD**2
+        by_size = -self._pull * (off @ self._aim)
+        return float(loss / len(odds)), np.hstack([by_linear, by_seen, by_size]) / len(odds)
+
+    def start(self) -> Values:
+        """No slopes, every place looked at, and as many clicks as there are."""
+        rows = self._rows
+        rate = np.clip(rows.clicked.mean(), 1e-4, 0.9)
+        kinds = rows.examinations // len(PLACES)
+        point = np.zeros(self._columns.shape[1] + rows.examinations + 1)
+        point[self._columns.shape[1] - kinds : self._columns.shape[1]] = np.log(rate / (1 - rate))
+        return point
+
+    def bounds(self) -> list[tuple[float | None, float | None]]:
+        """Slopes and size from 0 up, examination up to 1."""
+        rows, up = self._rows, (0.0, None)
+        free = [(None, None)] * rows.controls.shape[1]
+        return [*[up] * len(self._aim), *free, *[(None, 0.0)] * rows.examinations, up]
+
+    def model(self, point: Values) -> ClickModel:
+        """The model at a point."""
+        d, c = len(self._aim), self._columns.shape[1]
+        return ClickModel(point[:d] / self._spread, point[d:c], point[c:-1])

@@ -1,0 +1,135 @@
+"""Two rankings of the same held-out lists, by what was clicked in them.
+
+Clicks are rarer where nobody looks, so a click counts 1 / examination of its place, at most `MOST`:
+Joachims, Swaminathan & Schnabel, Unbiased learning-to-rank with biased feedback, WSDM 2017. A figure is of
+the items that were shown, in another order; what was not shown is in none.
+
+Laws (tests/ranking/test_comparison.py):
+- a ranking compared with itself differs by 0, from 0 to 0;
+- the order of what attracts has the highest DCG and CTR; in the order that was shown, CTR is what was
+  observed;
+- weighted AUC is scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ranking.evaluation.bootstrap import SEED, Figure, interval, resampled_means
+from ranking.learning.rows import Numbers, Values
+
+MOST = 20.0
+"""The most that a click counts."""
+DEPTH = 10
+"""Places of a list that DCG looks at."""
+TOP = 5
+"""Places of a list that CTR looks at."""
+AUC_RESAMPLES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A figure of the weights in force and of those learned, and the second less the first.
+
+    Intervals are of 95 %, by units.
+    """
+
+    in_force: Figure
+    learned: Figure
+    difference: Figure
+
+
+def log_loss(log_p: Values, clicked: Values) -> Values:
+    """Of each item, `(n,)`, of the logarithm of its probability of a click."""
+    return -(clicked * log_p + (1 - clicked) * np.log(-np.expm1(log_p)))
+
+
+def by_units(in_force: Values, learned: Values, unit: Numbers) -> Compared:
+    """The means of two values of the same rows, `(n,)` each; rows of a unit `(n,)` are drawn together."""
+    columns = (in_force, learned, np.ones(len(unit)))
+    sums = np.stack([summed(column, unit) for column in columns], axis=1)
+    means, samples = sums.mean(axis=0), resampled_means(sums)
+    first, second = means[0] / means[2], means[1] / means[2]
+    first_drawn, second_drawn = samples[:, 0] / samples[:, 2], samples[:, 1] / samples[:, 2]
+    return Compared(
+        interval(first, first_drawn),
+        interval(second, second_drawn),
+        interval(second - first, second_drawn - first_drawn),
+    )
+
+
+def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Numbers) -> Compared:
+    """How often a clicked item of any list was given a higher probability than one that was not clicked."""
+    scored = [auc_of(in_force, clicked), auc_of(learned, clicked)]
+    ones = np.ones(len(clicked))
+    first, second = (auc(ones) for auc in scored)
+    rng, units = np.random.default_rng(SEED), int(unit.max()) + 1
+    drawn = np.empty((AUC_RESAMPLES, 2))
+    for row in drawn:
+        weights = rng.multinomial(units, np.full(units, 1 / units)).astype(np.float64)[unit]
+        row[:] = [auc(weights) for auc in scored]
+    return Compared(
+        interval(first, drawn[:, 0]),
+        interval(second, drawn[:, 1]),
+        interval(second - first, drawn[:, 1] - drawn[:, 0]),
+    )
+
+
+def auc_of(scores: Values, clicked: Values) -> Callable[[Values], float]:
+    """The area under the ROC curve as a function of the items' weights `(n,)`; NaN without two classes."""
+    levels, level = np.unique(scores, return_inverse=True)
+
+    def auc(weights: Values) -> float:
+        good = np.bincount(level, weights * clicked, len(levels))
+        bad = np.bincount(level, weights * (1 - clicked), len(levels))
+        pairs = good.sum() * bad.sum()
+        return float(good @ (np.cumsum(bad) - bad / 2) / pairs) if pairs else float("nan")
+
+    return auc
+
+
+def dcg(scores: Values, clicked: Values, examination: Values, lists: Numbers) -> Values:
+    """Discounted cumulated gain of each list by `scores`; all but the lists are `(n,)`.
+
+    Rows of a list stand together in the order they were shown. Järvelin & Kekäläinen, Cumulated gain-based
+    evaluation of IR techniques, TOIS 2002. It is not divided by that of the best order of each list: only
+    a sum over clicks can be freed of the places they came from, and nDCG would favour what was shown.
+    """
+    gains = clicked * np.minimum(1 / examination, MOST)
+    places = _places(lists)
+    worth = np.where(places < DEPTH, 1 / np.log2(places + 2), 0.0)
+    return summed(worth * gains[_order(scores, lists)], lists)
+
+
+def top_ctr(scores: Values, clicked: Values, examination: Values, lists: Numbers) -> Values:
+    """Clicks a place that the first places of each list would have had, by the click model."""
+    gains = clicked * np.minimum(1 / examination, MOST)
+    top = _places(lists) < TOP
+    expected = np.where(top, examination * gains[_order(scores, lists)], 0.0)
+    return summed(expected, lists) / summed(top.astype(np.float64), lists)
+
+
+def calibration_error(probabilities: Values, clicked: Values, bins: int = 10) -> float:
+    """Mean distance of told and observed frequencies over equally large bins (ECE, Naeini et al. 2015)."""
+    order = np.argsort(probabilities, kind="stable")
+    groups = np.array_split(order, bins)
+    return float(sum(abs((clicked[one] - probabilities[one]).sum()) for one in groups) / len(order))
+
+
+def summed(values: Values, groups: Numbers) -> Values:
+    """The sum of each group's values, `(groups,)`."""
+    return np.bincount(groups, values).astype(np.float64)
+
+
+def _order(scores: Values, lists: Numbers) -> Numbers:
+    """The rows list by list, best first; those that tie as they stood."""
+    return np.lexsort((-scores, lists))
+
+
+def _places(lists: Numbers) -> Numbers:
+    """The place of each row in its list, from 0."""
+    first = np.flatnonzero(np.diff(lists, prepend=-1))
+    return np.arange(len(lists)) - first[lists]

@@ -1,0 +1,242 @@
+"""The log of exposures as arrays: what each shown item had of every part, and whether it was clicked.
+
+Laws (tests/ranking/test_learning_rows.py):
+- feature times weight, summed, is the logged score, however often weights were changed;
+- a list of which a feature is not known is left out and counted with the reason;
+- a part of which most lists say nothing is not learned, and no list is left out because of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.answer import HISTORY, LEXICAL, POPULAR
+from ranking.errors import EvaluationError
+from ranking.experiments.arm import Arm
+from ranking.experiments.exposure import Exposure
+from ranking.experiments.outcome import Logged
+from ranking.learning.weighing import boosts_of, divisors, is_segment, segment_sum, total
+
+Values = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+
+NOT_ASKED: Mapping[str, frozenset[str]] = {
+    "similar": frozenset({LEXICAL}), "recommendations": frozenset({LEXICAL, HISTORY}), "search": frozenset(),
+}  # fmt: skip
+"""Parts that a kind of list never has: there the feature is 0, whatever its weight."""
+STILL = 1e-6
+"""A feature with a smaller standard deviation within its lists does not vary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Shown items, a row each; rows of a list stand together, in its order.
+
+    `features` `(n, d)` by `names`, `target` `(d,)` their weights in force, `place` `(n,)` from 0 in the
+    ranking. `kind`, `list` and `unit` `(n,)` are numbers from 0; `kinds` names the first.
+    """
+
+    names: tuple[str, ...]
+    features: Values
+    target: Values
+    clicked: NDArray[np.bool_]
+    place: Numbers
+    kind: Numbers
+    list: Numbers
+    unit: Numbers
+    kinds: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many lists, shoppers, items shown and items clicked."""
+        lists, shoppers = int(self.list.max()) + 1, int(self.unit.max()) + 1
+        shown, clicked = len(self.clicked), int(self.clicked.sum())
+        return {"lists": lists, "shoppers": shoppers, "shown": shown, "clicked": clicked}
+
+    @property
+    def segments(self) -> NDArray[np.bool_]:
+        """Which features are segments of the vectors, `(d,)`."""
+        return np.array([is_segment(name) for name in self.names], dtype=bool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The rows to learn from, and what they are.
+
+    `reference` are the weights in force of the base arm, by name; `segment_sum` that of its segments.
+    `unlearned` are parts that nothing can be learned about, `left_out` numbers of lists, each with the
+    reason. `arms` are lists by `id@hash`. Times are in seconds since 1970, UTC; `explored` is the share of
+    lists with chance in their order.
+    """
+
+    rows: Rows
+    reference: Mapping[str, float]
+    unlearned: Mapping[str, str]
+    left_out: Mapping[str, int]
+    arms: Mapping[str, int]
+    since: float
+    until: float
+    explored: float
+
+    @property
+    def segment_sum(self) -> float:
+        """The sum of the segments' weights in force."""
+        return segment_sum(self.reference)
+
+
+def evidence(batches: Iterable[Sequence[Logged]], base: Arm, arms: Iterable[Arm] = ()) -> Evidence:
+    """What these lists say about the weights of `base`; `EvaluationError` where none can be used.
+
+    Only lists of an arm that is known, `base` or one of `arms`, say anything about a boost: the log keeps
+    what a boost added, not its weight.
+    """
+    known = {f"{arm.id}@{arm.hash}": boosts_of(arm) for arm in (*arms, base)}
+    wanted = boosts_of(base)
+    columns: dict[str, int] = {}
+    lists: list[_List] = []
+    left_out = Counter[str]()
+    for one, outcomes in (logged for batch in batches for logged in batch):
+        if reason := _unusable(one):
+            left_out[reason] += 1
+            continue
+        weights: Mapping[str, float] = one.context["weights"]
+        by = divisors(weights, wanted, known.get(one.arm, {}))
+        for name in by:
+            columns.setdefault(name, len(columns))
+        block = np.full((len(one.items), len(columns)), np.nan, dtype=np.float32)
+        for name, divisor in by.items():
+            if divisor > 0:
+                block[:, columns[name]] = [item.parts.get(name, 0.0) / divisor for item in one.items]
+        clicked = np.array([outcome.clicks > 0 for outcome in outcomes])
+        shown = replace(one, items=(), candidates=(), context={})
+        lists.append(_List(shown, tuple(sorted(weights.items())), block, clicked))
+    found = _gathered(lists, tuple(columns), left_out, base) if lists else None
+    if found is None:
+        reasons = ", ".join(f"{count:,} ({reason})" for reason, count in left_out.items())
+        raise EvaluationError(
+            f"no list can be learned from; left out: {reasons or 'none, the log has no lists of that time'}"
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list without its items, its weights in force, its features (NaN: not known), and its clicks."""
+
+    shown: Exposure
+    weights: tuple[tuple[str, float], ...]
+    features: NDArray[np.float32]
+    clicked: NDArray[np.bool_]
+
+
+def _unusable(one: Exposure) -> str:
+    """Why a list says nothing about weights, or ""."""
+    if not one.items:
+        return "nothing was shown"
+    if not one.unit:
+        return "shown to nobody in particular"
+    if one.context.get("strategy") == POPULAR or any(POPULAR in item.parts for item in one.items):
+        return "popular items, which have no other parts"
+    return "" if one.context.get("weights") else "logged without the weights in force"
+
+
+def _gathered(
+    lists: Sequence[_List], names: tuple[str, ...], left_out: Counter[str], base: Arm
+) -> Evidence | None:
+    """The lists of which all that can be learned is known."""
+    kinds = tuple(sorted({one.shown.kind for one in lists}))
+    kind = np.array([kinds.index(one.shown.kind) for one in lists])
+    sizes = np.array([len(one.features) for one in lists])
+    ends, of_list = np.cumsum(sizes), np.repeat(np.arange(len(lists)), sizes)
+    features = np.full((len(of_list), len(names)), np.nan)
+    for end, one in zip(ends, lists, strict=True):
+        features[end - len(one.features) : end, : one.features.shape[1]] = one.features
+    asked = np.array([[name not in NOT_ASKED[one] for name in names] for one in kinds])[kind]
+    features[~asked[of_list]] = 0.0
+    unknown = np.isnan(features[ends - 1])  # alike in all rows of a list
+    unlearned = _unlearned(names, features, of_list, unknown, asked)
+    learned = np.array([name not in unlearned for name in names])
+    for column in np.flatnonzero(learned):
+        if count := int(unknown[:, column].sum()):
+            left_out[f"{names[column]} weighed 0, or the arm is not known"] += count
+    whole = ~unknown[:, learned].any(axis=1)
+    shown = [one.shown for one, is_whole in zip(lists, whole, strict=True) if is_whole]
+    if not shown:
+        return None
+    kept = whole[of_list]
+    numbers = {unit: number for number, unit in enumerate(dict.fromkeys(one.unit for one in shown))}
+    kept_sizes = sizes[whole]
+    reference = _reference(lists, base)
+    target = reference | {HISTORY: reference.get(HISTORY, 0.0) * segment_sum(reference)}
+    return Evidence(
+        rows=Rows(
+            names=tuple(name for name in names if name not in unlearned),
+            features=features[kept][:, learned],
+            target=np.array([target.get(name, 0.0) for name in names])[learned],
+            clicked=np.concatenate([one.clicked for one in lists])[kept],
+            place=np.concatenate(
+                [one.offset + np.arange(n) for one, n in zip(shown, kept_sizes, strict=True)]
+            ),
+            kind=kind[of_list][kept],
+            list=np.repeat(np.arange(len(shown)), kept_sizes),
+            unit=np.repeat([numbers[one.unit] for one in shown], kept_sizes),
+            kinds=kinds,
+        ),
+        reference=reference,
+        unlearned=unlearned,
+        left_out=dict(left_out),
+        arms=dict(Counter(one.arm for one in shown)),
+        since=min(one.time for one in shown),
+        until=max(one.time for one in shown),
+        explored=sum(one.temperature > 0 for one in shown) / len(shown),
+    )
+
+
+def _unlearned(
+    names: Sequence[str],
+    features: Values,
+    of_list: Numbers,
+    unknown: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+) -> dict[str, str]:
+    """The parts that nothing can be learned about, and why."""
+    spread = _spread(features, of_list)
+    found = {}
+    for column, name in enumerate(names):
+        if unknown[:, column].sum() * 2 > asked[:, column].sum():
+            found[name] = "most lists say nothing of it: it weighed 0, or their arm is not known"
+        elif spread[column] < STILL:
+            found[name] = "it does not vary within any list"
+    return found
+
+
+def _spread(features: Values, of_list: Numbers) -> Values:
+    """Standard deviation within lists of each feature, `(d,)`, by the rows that know it."""
+    spread = np.zeros(features.shape[1])
+    for column, values in enumerate(features.T):
+        known = ~np.isnan(values)
+        if known.any():
+            within = values[known] - list_means(values[known, None], of_list[known])[:, 0]
+            spread[column] = within.std()
+    return spread
+
+
+def list_means(values: Values, of_list: Numbers) -> Values:
+    """The mean over its list of each column, `(n, d)`, for every row."""
+    counts = np.maximum(np.bincount(of_list), 1)
+    sums = np.stack([np.bincount(of_list, column) for column in values.T], axis=1)
+    means: Values = (sums / counts[:, None])[of_list]
+    return means
+
+
+def _reference(lists: Sequence[_List], base: Arm) -> dict[str, float]:
+    """The weights most lists had, of the base arm's if there are any; and the base arm's boosts."""
+    name = f"{base.id}@{base.hash}"
+    seen = Counter((one.shown.arm == name, one.weights) for one in lists)
+    _, most = max(seen, key=lambda found: (found[0], seen[found], found[1]))
+    return dict(most) | {part: total(boosts) for part, boosts in boosts_of(base).items()}

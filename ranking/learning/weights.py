@@ -1,0 +1,240 @@
+"""Weights learned from clicks: how strongly to trust the clicks, and whether that beats the weights in force.
+
+Strength is chosen by cross-validation over units. The slopes are drawn towards the weights in force, so the
+strongest pull is the ranking there is, and all that is learned is a departure from it. What each fold is
+judged by was chosen on the other folds.
+
+A ranking is the same at any size of its weights, so they are given the size there was: the sum of the
+segments' weights stays, and with it what diversity and the temperature of exploration mean.
+
+Laws (tests/ranking/test_learning.py):
+- weights by which simulated shoppers clicked are found again, nearer than without the click model's places;
+- clicks without any preference, or by the weights in force, are no improvement;
+- the same rows give the same answer; a unit's rows are in one fold;
+- the sum of the learned segments' weights is that in force.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logit
+from scipy.stats import t
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss
+
+from ranking.errors import EvaluationError
+from ranking.evaluation.bootstrap import SEED, Figure
+from ranking.learning.clicks import PLACES, ClickModel, Design, design, fit
+from ranking.learning.comparison import (
+    Compared,
+    auc_by_units,
+    by_units,
+    calibration_error,
+    dcg,
+    log_loss,
+    top_ctr,
+)
+from ranking.learning.rows import STILL, Numbers, Rows, Values
+
+STRENGTHS = (0.0003, 0.003, 0.03, 0.3, 3.0, math.inf)
+"""Pulls towards the weights in force that are tried."""
+FOLDS = 10
+CLICKS_EACH = 20
+"""Clicks asked for each number that is fitted: Harrell, Regression Modeling Strategies, 2015, section 4.4."""
+UNITS = 50
+"""Shoppers with clicks asked for: with fewer the intervals, which are by shopper, are too narrow."""
+CONDITION = 30.0
+"""Condition index from which features are collinear: Belsley, Kuh & Welsch, Regression Diagnostics, 1980."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How well told probabilities of clicks are kept, on lists held out, before and after correcting them.
+
+    Corrected log-odds are `slope` times those told, plus `shift` (Platt 1999).
+    """
+
+    slope: float
+    shift: float
+    brier: float
+    corrected_brier: float
+    ece: float
+    corrected_ece: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What was learned. `weights` by feature, in the size of those in force, with 95 % intervals.
+
+    `figures` are of held-out lists: log_loss, auc, dcg, top_ctr. `examination` is by kind of list and first
+    place, from 1, relative to the place most looked at; `strength` is infinite where nothing but the weights
+    in force is borne out.
+    """
+
+    weights: dict[str, Figure]
+    strength: float
+    figures: dict[str, Compared]
+    calibration: Calibration
+    examination: dict[str, dict[int, float]]
+
+    @property
+    def is_better(self) -> bool:
+        """Whether clicks of shoppers held out are told better than by the weights in force."""
+        return not math.isinf(self.strength) and self.figures["log_loss"].difference.high < 0
+
+
+def check(rows: Rows, whole: Design) -> None:
+    """`EvaluationError` says why these rows do not suffice to learn from."""
+    if len(rows.names) < 2 or not rows.segments.any():
+        raise EvaluationError(
+            f"there is nothing to weigh: of the parts of scores {', '.join(rows.names) or 'none'} can be "
+            "learned about, and no other; give two or more a weight over 0 and log lists again"
+        )
+    if not rows.target[rows.segments].sum():
+        raise EvaluationError("the base arm gives no weight to any segment; name another one with --arm")
+    if still := [name for name, one in zip(rows.names, whole.spread, strict=True) if one < STILL]:
+        raise EvaluationError(
+            f"{' and '.join(still)} does not vary within any list that can be used; log lists where it does"
+        )
+    seen = len(np.unique(whole.seen))
+    fitted = 2 * len(rows.names) + len(np.unique(rows.kind)) + seen
+    clicks, units = int(rows.clicked.sum()), len(np.unique(rows.unit[rows.clicked]))
+    if clicks < CLICKS_EACH * fitted or units < UNITS:
+        raise EvaluationError(
+            f"{clicks} clicks of {units} shoppers are too few: {fitted} numbers are fitted (weights, means, "
+            f"places), which needs {CLICKS_EACH * fitted} clicks, {CLICKS_EACH} each, of {UNITS} shoppers; "
+            "log for longer"
+        )
+    alike = np.corrcoef(whole.within, rowvar=False)
+    sizes, directions = np.linalg.eigh(alike)
+    if sizes[-1] > CONDITION**2 * max(sizes[0], 1e-12):
+        share = np.abs(directions[:, 0])
+        names = [name for name, one in zip(rows.names, share, strict=True) if one > 0.3 * share.max()]
+        raise EvaluationError(
+            f"{' and '.join(names)} say the same of all items that were shown, so their weights cannot be "
+            "told apart; take one of them out of the arm, or log lists with exploration"
+        )
+
+
+def learn(
+    rows: Rows, *, folds: int = FOLDS, seed: int = SEED, progress: Callable[[float], None] = lambda _: None
+) -> Learned:
+    """The weights that tell clicks best, and how they compare with those in force (`rows.target`).
+
+    `progress` is told the share that is done. `EvaluationError` where the rows do not suffice, or where no
+    segment attracts clicks.
+    """
+    whole = design(rows)
+    check(rows, whole)
+    fold = folds_of(rows.unit, folds, seed)
+    models, told = [], np.empty((len(STRENGTHS), len(fold)))
+    for one in range(folds):
+        held = fold == one
+        models.append([fit(whole.take(~held), rows.target, strength) for strength in STRENGTHS])
+        told[:, held] = [model.log_probability(whole.take(held)) for model in models[-1]]
+        progress((one + 1) / folds)
+    losses = np.stack([np.bincount(fold, log_loss(one, whole.clicked), folds) for one in told])
+    elsewhere = np.argmin(losses.sum(axis=1, keepdims=True) - losses, axis=0)
+    chosen = int(np.argmin(losses.sum(axis=1)))
+    log_p = np.take_along_axis(told, elsewhere[fold][None], axis=0)[0]
+    picked = [models[one][elsewhere[one]] for one in range(folds)]
+    model = fit(whole, rows.target, STRENGTHS[chosen])
+    weights = scaled(model.slopes, rows)
+    if np.isnan(weights).any():
+        raise EvaluationError(
+            "no segment attracts clicks here: items nearer to the question were not clicked more; see that "
+            "events carry the request_id of their list, or log for longer"
+        )
+    left_out = np.stack([scaled(models[one][chosen].slopes, rows) for one in range(folds)])
+    return Learned(
+        weights={
+            name: _jackknife(weight, column)
+            for name, weight, column in zip(rows.names, weights, left_out.T, strict=True)
+        },
+        strength=STRENGTHS[chosen],
+        figures=_told(rows, whole, told[-1], log_p) | _orders(rows, whole, fold, picked),
+        calibration=_calibration(log_p, whole.clicked, fold),
+        examination=_examination(rows, whole, model),
+    )
+
+
+def folds_of(unit: Numbers, folds: int, seed: int = SEED) -> Numbers:
+    """The fold of each row, `(n,)`, by its unit, numbered from 0: folds differ by at most one unit."""
+    drawn = np.random.default_rng(seed).permutation(int(unit.max()) + 1) % folds
+    return np.asarray(drawn, dtype=np.intp)[unit]
+
+
+def scaled(slopes: Values, rows: Rows) -> Values:
+    """Slopes `(d,)` as weights: the segments' sum is that in force. NaN where the segments' slopes are 0."""
+    size = slopes[rows.segments].sum()
+    weights: Values = slopes * (rows.target[rows.segments].sum() / size if size > 0 else math.nan)
+    return weights
+
+
+def _told(rows: Rows, whole: Design, in_force: Values, learned: Values) -> dict[str, Compared]:
+    """How well held-out clicks were told, by the logarithms of their probabilities."""
+    losses = [log_loss(one, whole.clicked) for one in (in_force, learned)]
+    return {
+        "log_loss": by_units(losses[0], losses[1], rows.unit),
+        "auc": auc_by_units(in_force, learned, whole.clicked, rows.unit),
+    }
+
+
+def _orders(rows: Rows, whole: Design, fold: Numbers, models: Sequence[ClickModel]) -> dict[str, Compared]:
+    """DCG and CTR of held-out lists, by the weights in force and by those their fold was told."""
+    in_force = whole.within @ rows.target
+    learned = (whole.within * np.stack([model.slopes for model in models])[fold]).sum(axis=1)
+    seen = np.exp(np.stack([model.log_examination for model in models])[fold, whole.seen])
+    unit = rows.unit[np.unique(rows.list, return_index=True)[1]]
+
+    def compared(measure: Callable[[Values, Values, Values, Numbers], Values]) -> Compared:
+        before, after = (measure(scores, whole.clicked, seen, rows.list) for scores in (in_force, learned))
+        return by_units(before, after, unit)
+
+    return {"dcg": compared(dcg), "top_ctr": compared(top_ctr)}
+
+
+def _jackknife(value: float, left_out: Values) -> Figure:
+    """A figure with its interval from those with one group of units left out, `(groups,)`.
+
+    Shao & Tu, The Jackknife and Bootstrap, 1995, section 2.3; t, since the groups are few.
+    """
+    groups = len(left_out)
+    error = math.sqrt((groups - 1) * left_out.var())
+    reach = float(t.ppf(0.975, groups - 1)) * error
+    return Figure(float(value), max(float(value) - reach, 0.0), float(value) + reach)
+
+
+def _calibration(log_p: Values, clicked: Values, fold: Numbers) -> Calibration:
+    """Each fold is corrected by what the others teach."""
+    odds = logit(np.exp(log_p))[:, None]
+    corrected = np.empty(len(odds))
+    for one in np.unique(fold):
+        held = fold == one
+        platt = LogisticRegression(C=np.inf).fit(odds[~held], clicked[~held])
+        corrected[held] = platt.predict_proba(odds[held])[:, 1]
+    platt = LogisticRegression(C=np.inf).fit(odds, clicked)
+    told = np.exp(log_p)
+    return Calibration(
+        slope=float(platt.coef_[0, 0]),
+        shift=float(platt.intercept_[0]),
+        brier=float(brier_score_loss(clicked, told)),
+        corrected_brier=float(brier_score_loss(clicked, corrected)),
+        ece=calibration_error(told, clicked),
+        corrected_ece=calibration_error(corrected, clicked),
+    )
+
+
+def _examination(rows: Rows, whole: Design, model: ClickModel) -> dict[str, dict[int, float]]:
+    """Examination by kind and first place, of those that were shown, over the largest of the kind."""
+    found: dict[str, dict[int, float]] = {}
+    for kind, name in enumerate(rows.kinds):
+        numbers = np.unique(whole.seen[rows.kind == kind])
+        seen = np.exp(model.log_examination[numbers])
+        places = PLACES[numbers - kind * len(PLACES)] + 1
+        found[name] = dict(zip(places.tolist(), (seen / seen.max(initial=0.0)).tolist(), strict=True))
+    return found

@@ -1,0 +1,223 @@
+"""`vlclip fit-weights`: weights of the segments, the history and the boosts, learned from clicks."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engine.settings import Settings
+from ranking.answer import HISTORY
+from ranking.errors import BadArm
+from ranking.evaluation.bootstrap import Figure
+from ranking.experiments.arm import Arm, arm_of, read_arm
+from ranking.experiments.experiment import Experiment, read_experiment
+from ranking.experiments.outcome import joined
+from ranking.history.opening import open_history
+from ranking.learning.arm_file import arm_text, arm_weights, learned_arm
+from ranking.learning.rows import Evidence, evidence
+from ranking.learning.weights import Learned, learn
+from ranking.recommender import PLAIN
+from service.commands.export import Since, Until, beginning, open_log, seconds
+from service.terminal import Json, StoreOption, err, out, plain, print_json, says_what_went_wrong
+
+FIGURES = {"log_loss": "log-loss", "auc": "AUC", "dcg": "DCG@10", "top_ctr": "CTR@5"}
+
+
+@says_what_went_wrong
+def fit_weights(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The arm's file, .toml.")],
+    *,
+    store: StoreOption = None,
+    since: Since = None,
+    until: Until = None,
+    experiment: Annotated[
+        Path | None, typer.Option(help="An experiment's TOML file: learn from its lists, and know its arms.")
+    ] = None,
+    arm: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="An arm's TOML file; repeatable. Weights go into a copy of the first one, else of the "
+            "experiment's first. Only of an arm that is named can boosts be learned."
+        ),
+    ] = None,
+    arm_id: Annotated[
+        str | None, typer.Option("--id", help="Of the new arm.", show_default="learned-YYYYMMDD")
+    ] = None,
+    keep_boosts: Annotated[
+        bool, typer.Option("--keep-boosts", help="Leave boosts as they are, whatever clicks say.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write even what is no better than the weights in force.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Learn by which weights shoppers click, and write them as an arm for an experiment.
+
+    Nothing is written where the weights in force tell clicks of other shoppers as well; the status is 1.
+    """
+    if output.suffix != ".toml":
+        raise BadArm(f"an arm is a TOML file; name {output} so, or another one")
+    today = datetime.now(UTC)
+    name = arm_of({"id": arm_id or f"learned-{today:%Y%m%d}"}, "--id").id
+    settings = Settings.load(store=store)
+    named = experiment or (Path(settings.experiment) if settings.experiment else None)
+    plan = read_experiment(named) if named else None
+    arms = [read_arm(file) for file in arm or ()] + list(plan.arms if plan else ())
+    base = arms[0] if arms else PLAIN
+    found, learned = _learned(settings, base, arms, since, until, plan if experiment else None)
+    made = learned_arm(base, found, learned, name, keep_boosts=keep_boosts)
+    writes = learned.is_better or force
+    if writes:
+        command = _command(
+            output, store=store, since=since, until=until, experiment=experiment, arm=arm,
+            id=arm_id, keep_boosts=keep_boosts, force=force,
+        )  # fmt: skip
+        about = [f"{command}  (vlclip {version('vlclip')}, {today:%Y-%m-%d})", *_about(found, learned)]
+        _write(output, arm_text(made, about))
+    if json:
+        print_json(_body(found, learned, made, str(output) if writes else None))
+    else:
+        _show(found, learned)
+        told = f"written: {output}" if writes else "nothing is written; --force writes it all the same"
+        out.print(told, markup=False, highlight=False, soft_wrap=True)
+    if not writes:
+        raise typer.Exit(1)
+
+
+def _learned(
+    settings: Settings,
+    base: Arm,
+    arms: list[Arm],
+    since: datetime | None,
+    until: datetime | None,
+    only: Experiment | None,
+) -> tuple[Evidence, Learned]:
+    with closing(open_log(settings)) as log, closing(open_history(settings)) as history:
+        lists = log.scan(
+            since=beginning(settings, since), until=seconds(until), experiment=only.id if only else None
+        )
+        found = evidence(joined(lists, history), base, [*arms, PLAIN])
+    columns = [TextColumn("fit"), BarColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("", total=1.0)
+        return found, learn(found.rows, progress=lambda share: bar.update(task, completed=share))
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadArm(f"{output} cannot be written ({error}); name another file") from None
+
+
+def _command(output: Path, **options: object) -> str:
+    """The command again, with what was not said left out."""
+    words = ["vlclip", "fit-weights", str(output)]
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one not in (None, False):
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+    return shlex.join(words)
+
+
+def _about(found: Evidence, learned: Learned) -> list[str]:
+    """Where the weights come from, a line each."""
+    counts, days = found.rows.counts, f"{_day(found.since)} to {_day(found.until)}"
+    lines = [
+        ", ".join([*(f"{count:,} {name}" for name, count in counts.items()), days]),
+        "lists by arm: " + ", ".join(f"{name} {count:,}" for name, count in found.arms.items()),
+        "in force: " + ", ".join(f"{name} {weight:.4g}" for name, weight in found.reference.items()),
+        "for shoppers held out, in force and learned (difference, its 95 % interval):",
+    ]
+    for name, title in FIGURES.items():
+        one = learned.figures[name]
+        change = _interval(one.difference, "+.4f")
+        lines.append(f"  {title} {one.in_force.value:.4f} {one.learned.value:.4f} ({change})")
+    return lines
+
+
+def _show(found: Evidence, learned: Learned) -> None:
+    weights = Table("weight", box=None, header_style="bold")
+    figures = Table("held out", box=None, header_style="bold")
+    for table, headings in (
+        (weights, ("in force", "learned", "95 %")), (figures, ("in force", "learned", "difference")),
+    ):  # fmt: skip
+        for heading in headings:
+            table.add_column(heading, justify="right")
+    for name, weight in arm_weights(found, learned).items():
+        low_high = f"{weight.low:.3f} to {weight.high:.3f}"
+        weights.add_row(plain(name), f"{found.reference.get(name, 0):.3f}", f"{weight.value:.3f}", low_high)
+    for name, title in FIGURES.items():
+        one = learned.figures[name]
+        figures.add_row(
+            title, f"{one.in_force.value:.4f}", f"{one.learned.value:.4f}", _interval(one.difference, "+.4f")
+        )
+    out.print(weights)
+    out.print(figures)
+    kept = learned.calibration
+    change = _interval(learned.figures["log_loss"].difference, "+.5f")
+    verdict = "are better" if learned.is_better else "are not shown to be better"
+    calibrated = (
+        f"told probabilities of a click: Brier {kept.brier:.4f}, ECE {kept.ece:.4f}; "
+        f"corrected {kept.corrected_brier:.4f}, {kept.corrected_ece:.4f}"
+    )
+    lines = [*_about(found, learned)[:2], calibrated, *_remarks(found)]
+    lines.append(f"the learned weights {verdict} than those in force: log-loss {change}")
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _remarks(found: Evidence) -> list[str]:
+    lines = [f"{name} is not learned and stays as it is: {why}" for name, why in found.unlearned.items()]
+    lines += [f"{count:,} lists are left out: {why}" for why, count in found.left_out.items()]
+    if HISTORY in found.rows.names:
+        lines.append(
+            "the history was logged by the segments' weights in force: its weight is exact where these keep "
+            "their proportions; learn again from lists of the new arm"
+        )
+    if not found.explored:
+        lines.append(
+            "no list had chance in its order, so only what these weights put on top was ever seen: take the "
+            "arm for a candidate of an experiment, and log with exploration (docs/ranking.md)"
+        )
+    return lines
+
+
+def _body(found: Evidence, learned: Learned, made: Arm, written: str | None) -> dict[str, Any]:
+    return {
+        "arm": f"{made.id}@{made.hash}",
+        "written": written,
+        "is_better": learned.is_better,
+        "in_force": dict(found.reference),
+        **asdict(learned),
+        "weights": {name: asdict(one) for name, one in arm_weights(found, learned).items()},
+        "examination": {
+            kind: {str(place): seen for place, seen in places.items()}
+            for kind, places in learned.examination.items()
+        },
+        **found.rows.counts,
+        "arms": dict(found.arms),
+        "since": found.since,
+        "until": found.until,
+        "explored": found.explored,
+        "unlearned": dict(found.unlearned),
+        "left_out": dict(found.left_out),
+        "remarks": _remarks(found),
+    }
+
+
+def _interval(figure: Figure, form: str) -> str:
+    return f"{figure.value:{form}}, {figure.low:{form}} to {figure.high:{form}}"
+
+
+def _day(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -1,0 +1,43 @@
+"""Shoppers who click by weights we know, in lists made by other weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ranking.learning.rows import Rows
+
+SPREAD = np.array([0.2, 0.2, 0.3])
+"""Of the features among the items of a shop, of photo, text and history."""
+LOOKED = 1 / np.arange(1, 11)
+"""Examination of the ten places."""
+
+
+def clicked_rows(
+    true, force, *, lists=600, temperature=0.0, level=-2.0, seed=0, units=200, moods=0.0, pool=40
+):
+    """Lists of the ten best of `pool` by `force`; `true` are slopes in log-odds. `moods` differ by list and
+    go with its features: a list of dearer items is clicked less for all that they fit better.
+    """
+    rng = np.random.default_rng(seed)
+    true, force = np.array(true, float), np.array(force, float)
+    blocks, clicks = [], []
+    for _ in range(lists):
+        mood = rng.normal()
+        items = 0.1 * mood + rng.normal(size=(pool, len(true))) * SPREAD[: len(true)]
+        scores = items @ force + (temperature * rng.gumbel(size=pool) if temperature else 0)
+        shown = items[np.argsort(-scores)[:10]]
+        attraction = 1 / (1 + np.exp(-(shown @ true + level - moods * mood)))
+        blocks.append(shown)
+        clicks.append(rng.random(10) < attraction * LOOKED)
+    number = np.repeat(np.arange(lists), 10)
+    return Rows(
+        names=("image", "text", "history")[: len(true)],
+        features=np.concatenate(blocks),
+        target=force,
+        clicked=np.concatenate(clicks),
+        place=np.tile(np.arange(10), lists),
+        kind=np.zeros(10 * lists, dtype=np.intp),
+        list=number,
+        unit=number % units,
+        kinds=("similar",),
+    )
