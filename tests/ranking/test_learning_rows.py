@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.settings import Search
 from ranking.errors import EvaluationError
+from ranking.events import Event
 from ranking.experiments.arm import Arm, arm_of
 from ranking.experiments.exposure import Exposure, Shown
 from ranking.experiments.outcome import NOTHING, Outcome
+from ranking.history.sqlite import SqliteHistory
 from ranking.learning.rows import evidence
+from ranking.recommender import Recommender
+from tests.ranking.planted import PlantedEmbedder
 
 PLAIN = Arm()
 SOLD = arm_of({"id": "sold", "rules": {"boosts": [{"field": "sold", "weight": 0.2}]}}, "test")
@@ -191,3 +196,36 @@ def test_in_force_is_what_most_lists_of_the_base_arm_had():
     assert evidence([lists], other).reference == {"image": 1.0, "text": 2.0}
     assert evidence([lists], SOLD).reference == {"image": 1.0, "text": 2.0, "boost.sold": 0.2}
     assert np.array_equal(evidence([lists], other).rows.target, [1.0, 2.0])
+
+
+def test_what_the_recommender_serves_is_taken_apart_again(store):
+    arm = arm_of(
+        {
+            "id": "all",
+            "weights": {"image": 0.8, "text": 0.5, "history": 0.4, "lexical": 0.6},
+            "rules": {"boosts": [{"field": "popularity", "weight": 0.3, "half": 5}]},
+            "diversity": {"amount": 0.3},
+        },
+        "test",
+    )
+    history = SqliteHistory(None)
+    history.add([Event(id="e", kind="view", item="i9", time=1.0, user="anna")])
+    shop = Recommender(store, PlantedEmbedder, Search(), history)
+    answers = {
+        "similar": shop.similar("i1", shopper="user:anna", arm=arm),
+        "search": shop.search("red number7", shopper="user:anna", arm=arm),
+        "recommendations": shop.recommend("user:anna", arm=arm),
+    }
+    history.close()
+    lists = [
+        a_list([one.parts for one in answer], dict(answer.weights), kind=kind, unit="user:anna", arm=arm)
+        for kind, answer in answers.items()
+    ]
+    found = evidence([lists], arm)
+    assert set(found.rows.names) == {"image", "text", "history", "lexical", "boost.popularity"}
+    relevance = [one.score - one.parts["diversity"] for answer in answers.values() for one in answer]
+    assert found.rows.features @ found.rows.target == pytest.approx(relevance, abs=1e-5)
+    cosines = np.stack([column(found, "image"), column(found, "text")])
+    assert np.abs(cosines).max() <= 1 + 1e-5
+    # x / (x + 5) of a number up to 16
+    assert column(found, "boost.popularity").max() <= 16 / 21 + 1e-5
