@@ -6,6 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.errors import SpaceError
 from engine.filters import parse_json
@@ -228,3 +230,46 @@ def test_what_cannot_be_asked_says_why(shop):
         shop.recommend(ANNA, weights={"behaviour": 1})
     with pytest.raises(SpaceError, match="'sound'"):
         shop.recommend(ANNA, arm=arm_of({"weights": {"sound": 1}}, "test"))
+
+
+asks = st.sampled_from(["similar", "search", "recommend"])
+arms = st.fixed_dictionaries({}, optional={
+    "rules": st.just({"boosts": [{"field": "popularity", "weight": 0.2}], "pins": ["i7", "i100"]}),
+    "diversity": st.just({"amount": 0.5}),
+    "exploration": st.just({"temperature": 0.1}),
+})  # fmt: skip
+clauses = st.lists(
+    st.sampled_from(
+        [{"colour": "red"}, {"colour": {"not": "blue"}}, {"price": {"lt": 150}}, {"available": True}]
+    ),
+    max_size=2,
+)  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arms, clauses, st.lists(st.integers(0, COUNT - 1), max_size=30), asks)
+def test_excluded_items_never_appear_and_every_other_that_fits_does(shop, knobs, wanted, excluded, ask):
+    form = {name: condition for clause in wanted for name, condition in clause.items()}
+    page = Page(limit=200, filter=parse_json(form), exclude=[f"i{n}" for n in excluded])
+    asked = {"arm": arm_of(knobs, "test"), "page": page}
+    if ask == "recommend":
+        found = shop.recommend(ANNA, **asked)
+    else:
+        found = shop.similar("i1", **asked) if ask == "similar" else shop.search("red", **asked)
+    left = set(range(COUNT)) - set(excluded) - ({1} if ask == "similar" else set())
+    fits = {n for n in left if fitting(form, n)}
+    shown = [number(item_id) for item_id in ids(found)]
+    assert len(set(shown)) == len(shown)
+    assert set(shown) <= fits
+    assert len(shown) == min(200, len(fits))
+
+
+def fitting(form, n):
+    """The filter, said plainly."""
+    colour = ("red", "green", "blue")[n % 3]
+    return (
+        (form.get("colour") != "red" or colour == "red")
+        and (form.get("colour") != {"not": "blue"} or colour != "blue")
+        and ("price" not in form or n < 150)
+        and ("available" not in form or n % 2 == 0)
+    )
