@@ -9,7 +9,7 @@ demo: .venv/runtime
 	$(BIN)/vlclip demo
 
 serve: .venv/runtime
-	$(BIN)/vlclip serve --store demo-out/store
+	VLCLIP_PAGE__PHOTOS=demo-out/catalogue $(BIN)/vlclip serve --store demo-out/store
 
 test: .venv/development
 	$(BIN)/python -m pytest -m "not slow"

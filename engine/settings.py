@@ -142,6 +142,14 @@ class Api(_Section):
     )
 
 
+class WebPage(_Section):
+    """What the web page shows."""
+
+    photos: str = Field(
+        "", description="folder where the relative photo paths of items start; its photos are shown"
+    )
+
+
 class Exposures(_Section):
     """The log of what was shown to whom."""
 
@@ -182,6 +190,7 @@ class Settings(BaseSettings):
     exposures: Exposures = Exposures()
     experiment: str = Field("", description="TOML file of the experiment that runs; empty for none")
     api: Api = Api()
+    page: WebPage = WebPage()
 
     @classmethod
     def settings_customise_sources(

@@ -28,6 +28,7 @@ from service.errors import STATUS, NotReady, RefusedItem, TooLarge
 from service.keys import KeyRing, keys_path
 from service.limits import BodyLimit, RateLimit, Timeout
 from service.list_routes import add_list_routes
+from service.page_routes import add_page_routes
 from service.problems import problem
 from service.request_id import RequestIds
 from service.schemas import (
@@ -68,6 +69,7 @@ def create_app(shop: Shop) -> FastAPI:
     add_list_routes(app, shop)
     add_shopper_routes(app, shop)
     _add_items(app, shop)
+    add_page_routes(app, shop)
     return app
 
 

@@ -2,7 +2,8 @@
 
 Laws (tests/service/test_auth.py):
 - without any key the API is open; with one, all but what tells of health and the description is not;
-- a path that no rule names needs a key: what is added later is closed until it is opened here.
+- a path that no rule names needs a key: what is added later is closed until it is opened here;
+- a page takes its key from a cookie, the API never does: what a page makes a browser send changes no item.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from service.keys import Key, KeyRing, Scope
+from service.page_html import ASSETS, KEY_COOKIE, KEY_PATH, is_page, key_wanted
 from service.problems import problem
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -30,8 +32,10 @@ _WRITE = frozenset({Scope.WRITE})
 
 def needed(method: str, path: str) -> frozenset[Scope]:
     """The scopes of which a caller needs one; empty where anybody may ask."""
-    if path in OPEN:
+    if path in OPEN or path in ASSETS or path == KEY_PATH:
         return frozenset()
+    if is_page(path):
+        return _READ
     if path == "/v1/events":
         return _EITHER
     if path.startswith("/v1/users/") and path.endswith("/events"):
@@ -63,10 +67,11 @@ class ApiKeys(AuthenticationBackend):
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """The caller, None where anybody may ask; `Refused` if this one may not."""
-        wanted = needed(conn.scope["method"], conn.scope["path"])
+        path = conn.scope["path"]
+        wanted = needed(conn.scope["method"], path)
         if not wanted or self._keys.is_open:
             return None
-        secret = presented(conn.headers)
+        secret = presented(conn.headers) or (conn.cookies.get(KEY_COOKIE, "") if is_page(path) else "")
         if not secret:
             detail = "send an API key: Authorization: Bearer KEY, or X-API-Key: KEY"
             raise Refused(401, "no-key", detail, 'Bearer realm="vlclip"')
@@ -90,5 +95,7 @@ def presented(headers: Headers) -> str:
 def refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
     """The answer to somebody who may not ask."""
     assert isinstance(error, Refused)  # noqa: S101 - the only one raised above
+    if is_page(conn.scope["path"]):
+        return key_wanted(conn.scope, error.code)
     headers = {"WWW-Authenticate": error.challenge}
     return problem(conn.scope, error.status, error.code, str(error), headers)

@@ -130,7 +130,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        large = scope["path"].startswith(("/v1/items", "/v1/search"))
+        large = scope["path"].startswith(("/v1/items", "/v1/search", "/page/photo"))
         limit = self._max_bytes if large else min(SMALL_BODY_BYTES, self._max_bytes)
         detail = f"the body is larger than {limit:,} bytes"
         announced = Headers(scope=scope).get("content-length", "")

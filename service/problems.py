@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from service.page_html import is_page, sentence
 from service.schemas import Problem
 
 PROBLEM = "application/problem+json"
@@ -16,13 +17,15 @@ RETRY_AFTER_S = 2
 
 def problem(
     scope: Scope, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """The answer to the request of `scope` that says what went wrong."""
+) -> Response:
+    """The answer to the request of `scope` that says what went wrong; to people as a page."""
+    extra = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    if is_page(scope["path"]):
+        return sentence(scope, status, detail, {**extra, **(headers or {})})
     body = Problem(
         title=code.replace("-", " "), status=status, detail=detail, code=code,
         request_id=scope["state"]["request_id"],
     )  # fmt: skip
-    extra = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     return JSONResponse(
         body.model_dump(), status_code=status, media_type=PROBLEM, headers={**extra, **(headers or {})}
     )
