@@ -23,6 +23,7 @@ from ranking.errors import EmptyQuery
 from ranking.experiments.arm import Arm
 from ranking.exploration import stable_rng
 from ranking.popularity import MostPopular
+from ranking.profile import PLACES, factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class Direction:
     def query(self) -> Floats:
         """Both in one search."""
         return self.question + self.profile
+
+    def scaled(self, factor: float) -> Direction:
+        """The same way, counting more or less."""
+        return Direction(self.question * np.float32(factor), self.profile * np.float32(factor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,8 @@ class Lists:
             raise EmptyQuery(
                 "nothing is left to compare: the weights are 0, or the item lacks what they ask for"
             )
+        if len(question.directions) > 1:
+            question = self._shared(question)
         arranging = self._arranging(question, now)
         limit = self._settings.limit if question.page.limit is None else question.page.limit
         end = question.page.offset + limit
@@ -101,6 +108,23 @@ class Lists:
         return Answer(
             tuple(results), question.arm, question.strategy, question.weights, question.tastes, explored
         )
+
+    def _shared(self, question: Question) -> Question:
+        """The question with its directions scaled so that they share the first places by their weights."""
+        asked = [
+            Query(
+                vector=one.query,
+                limit=PLACES,
+                filter=question.filter,
+                exclude=question.exclude,
+                fields=("id",),
+            )
+            for one in question.directions
+        ]
+        best = [np.array([hit.score for hit in hits]) for hits in self._store.search(asked)]
+        scales = factors(best, [taste.weight for taste in question.tastes])
+        directions = [one.scaled(scale) for one, scale in zip(question.directions, scales, strict=True)]
+        return replace(question, directions=directions)
 
     def _arranging(self, question: Question, now: float) -> Arranging:
         page, arm = question.page, question.arm

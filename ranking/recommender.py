@@ -136,7 +136,8 @@ class Recommender:
     ) -> Answer:
         """Items for a shopper, by what they did; without events of use, what others do most with.
 
-        An item's score is its best over the shopper's interests. `weights` by segment name. Errors:
+        An item's score is its best over the shopper's interests, which share the first places by weight
+        (`ranking.profile.factors`). `weights` by segment name. Errors:
         `EmptyQuery` where all weights are 0; `SpaceError`, `FilterError`, `BadPage`.
         """
         wanted = self._weights(weights, arm)

@@ -17,7 +17,7 @@ from ranking.errors import BadPage
 from ranking.events import Event
 from ranking.experiments.arm import arm_of
 from ranking.history.sqlite import SqliteHistory
-from ranking.profile import interests
+from ranking.profile import PLACES, interests, merge, places
 from ranking.recommender import Recommender
 from tests.ranking.planted import COUNT, SPACE, PlantedEmbedder
 
@@ -100,18 +100,26 @@ def test_recommendations_are_nearest_to_what_was_liked_without_repeating_it(shop
     assert repeated[0].id == "i9"
 
 
-def test_an_items_score_is_its_best_over_the_interests(shop, history, vectors):
+def test_an_items_score_is_its_best_over_the_interests_which_share_the_first_places(shop, history, vectors):
     did(history, ("view", "i9"), ("purchase", "i20"), ("view", "i33"), ("view", "gone"))
     answer = shop.recommend(ANNA, page=Page(limit=30))
     found = interests(
         history.recent(ANNA, 10), {f"i{n}": vectors[n] for n in range(COUNT)}, SPACE, answer.arm.profile
     )
-    scores = np.max([vectors @ one.vector for one in found], axis=0)
-    scores[[9, 20, 33]] = -np.inf
-    assert ids(answer) == [f"i{n}" for n in np.argsort(-scores)][:30]
+    new = np.delete(np.arange(COUNT), [9, 20, 33])
+    each = np.array([vectors[new] @ one.vector for one in found])
+    assert len(each) == 3
+    scores = np.full(COUNT, -np.inf)
+    scores[new], whose = merge(each, [one.weight for one in found])
+    # the last items with a place are lifted to one level: they tie but for the last digits
+    np.testing.assert_allclose(
+        [scores[number(one)] for one in ids(answer)], np.sort(scores)[:-31:-1], atol=1e-5
+    )
     for result in answer:
         assert sum(result.parts.values()) == pytest.approx(scores[number(result.id)], abs=1e-5)
     assert [taste.weight for taste in answer.tastes] == [pytest.approx(one.weight) for one in found]
+    first = [whose[new.tolist().index(number(item_id))] for item_id in ids(answer)[:PLACES]]
+    assert sorted(Counter(first).values(), reverse=True) == places([one.weight for one in found])
 
 
 def test_somebody_new_gets_what_others_do_most_with_then_what_is_like_it(shop, history):
