@@ -197,6 +197,23 @@ def test_a_photo_is_searched_with_and_knobs_and_words_keep_it(tab, catalogue):
     assert "photo=" not in tab.url
 
 
+def test_a_photo_is_dropped(tab, catalogue):
+    tab.goto("/")
+    box = tab.locator("#photo").bounding_box()
+    browser = tab.context.new_cdp_session(tab)
+    photo = str(catalogue.parent / "photos" / "drawn-00004.jpg")
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": kind, "x": box["x"] + 4, "y": box["y"] + 4,
+                "data": {"items": [], "files": [photo], "dragOperationsMask": 1},
+            },
+        )  # fmt: skip
+    tab.wait_for_selector(".asked img")
+    assert "like the photo" in heading(tab)
+
+
 def test_a_click_is_in_the_history_and_changes_the_list_for_you(tab, shop, user):
     tab.goto("/page/you")
     become(tab, user)
