@@ -109,7 +109,7 @@ def demo(
         })  # fmt: skip
         return
     out.print(f"the page with pictures: {page}")
-    out.print("next: make serve, then open http://127.0.0.1:8000/docs")
+    out.print("next: make serve, then open http://127.0.0.1:8000")
 
 
 def _prepared(settings: Settings) -> Settings:
