@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -51,28 +51,45 @@ MULTIPART = {
     }
 }
 
-Limit = Annotated[int | None, Query(description="how many results")]
-Offset = Annotated[int, Query(description="how many of the best to skip")]
-Weights = Annotated[str | None, Query(description="weights per part", examples=["image=1,text=0.5"])]
-Filters = Annotated[list[str] | None, Query(description="clauses, or JSON objects", examples=[["price<50"]])]
-Exclude = Annotated[list[str] | None, Query(description="item ids to leave out")]
-Collapse = Annotated[bool | None, Query(description="show one of results with near-duplicate photos")]
-Diversity = Annotated[float | None, Query(description="0 is pure relevance, 1 pure variety")]
-User = Annotated[str, Query(description="whose history is blended in")]
-Session = Annotated[str, Query(description="the same, for somebody not logged in")]
-Explain = Annotated[bool, Query(description="say how the list came about")]
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What every list over GET may be asked for; `clauses` is the filter as it was written."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """A list as it was asked for; `context` is what the log keeps of the question."""
-
-    kind: ListKind
     page: Page
     weights: dict[str, float]
-    shopper: str
+    clauses: list[str]
     explain: bool
-    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_wanted(
+    *,
+    limit: Annotated[int | None, Query(description="how many results")] = None,
+    offset: Annotated[int, Query(description="how many of the best to skip")] = 0,
+    weights: Annotated[
+        str | None, Query(description="weights per part", examples=["image=1,text=0.5"])
+    ] = None,
+    filter: Annotated[
+        list[str] | None, Query(description="clauses, or JSON objects", examples=[["price<50"]])
+    ] = None,
+    exclude: Annotated[list[str] | None, Query(description="item ids to leave out")] = None,
+    collapse: Annotated[
+        bool | None, Query(description="show one of results with near-duplicate photos")
+    ] = None,
+    diversity: Annotated[float | None, Query(description="0 is pure relevance, 1 pure variety")] = None,
+    explain: Annotated[bool, Query(description="say how the list came about")] = False,
+) -> Wanted:
+    """The query parameters of a list."""
+    page = Page(
+        limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()),
+        collapse=collapse, diversity=diversity,
+    )  # fmt: skip
+    return Wanted(page, read_weights(weights), filter or [], explain)
+
+
+Asked = Annotated[Wanted, Depends(read_wanted)]
+User = Annotated[str, Query(description="whose history is blended in")]
+Session = Annotated[str, Query(description="the same, for somebody not logged in")]
 
 
 def add_list_routes(app: FastAPI, shop: Shop) -> None:
@@ -80,34 +97,17 @@ def add_list_routes(app: FastAPI, shop: Shop) -> None:
     max_pixels = shop.settings.fetch.max_pixels
 
     @app.get("/v1/items/{item_id:path}/similar", response_model=ListShape, tags=["lists"])
-    async def similar(
-        item_id: str,
-        limit: Limit = None,
-        offset: Offset = 0,
-        weights: Weights = None,
-        filter: Filters = None,
-        exclude: Exclude = None,
-        collapse: Collapse = None,
-        diversity: Diversity = None,
-        user: User = "",
-        session: Session = "",
-        explain: Explain = False,  # noqa: FBT002 - a query parameter
-    ) -> Response:
+    async def similar(item_id: str, asked: Asked, user: User = "", session: Session = "") -> Response:
         """Items like this one, best first, each with the parts of its score."""
-        page = Page(
-            limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()),
-            collapse=collapse, diversity=diversity,
-        )  # fmt: skip
-        asked = _Asked(
-            kind="similar", page=page, weights=read_weights(weights), shopper=unit_of(user, session),
-            explain=explain, context={"anchor": item_id, "filter": filter or []},
-        )  # fmt: skip
-        return await _answer(
-            shop, asked,
-            lambda arm: shop.recommender.similar(
-                item_id, weights=asked.weights, page=page, shopper=asked.shopper, arm=arm
-            ),
-        )  # fmt: skip
+        unit = unit_of(user, session)
+
+        def run(arm: Arm) -> Answer:
+            return shop.recommender.similar(
+                item_id, weights=asked.weights, page=asked.page, shopper=unit, arm=arm
+            )
+
+        context = {"anchor": item_id, "filter": asked.clauses}
+        return await _answer(shop, "similar", unit, asked, context, run)
 
     @app.post("/v1/search", response_model=ListShape, tags=["lists"], openapi_extra=MULTIPART)
     async def search(request: Request) -> Response:
@@ -115,88 +115,51 @@ def add_list_routes(app: FastAPI, shop: Shop) -> None:
         if not shop.is_ready:
             raise NotReady(shop.why_not_ready)
         body, photo, page = await _read_search(request)
-        asked = _Asked(
-            kind="search", page=page, weights=body.weights, shopper=unit_of(body.user, body.session),
-            explain=body.explain,
-            context={"text": body.text, "photo": photo is not None, "filter": body.filter},
-        )  # fmt: skip
+        unit = unit_of(body.user, body.session)
 
         def run(arm: Arm) -> Answer:
             decoded = None if photo is None else decode(photo, max_pixels=max_pixels)
             return shop.recommender.search(
-                body.text, photo=decoded, weights=body.weights, page=page, shopper=asked.shopper, arm=arm
+                body.text, photo=decoded, weights=body.weights, page=page, shopper=unit, arm=arm
             )
 
-        return await _answer(shop, asked, run)
+        context = {"text": body.text, "photo": photo is not None, "filter": body.filter}
+        asked = Wanted(page, body.weights, [], body.explain)
+        return await _answer(shop, "search", unit, asked, context, run)
 
-    async def recommendations(
-        unit: str,
-        limit: Limit,
-        offset: Offset,
-        weights: Weights,
-        filter: Filters,
-        exclude: Exclude,
-        collapse: Collapse,
-        diversity: Diversity,
-        explain: Explain,
-    ) -> Response:
-        page = Page(
-            limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()),
-            collapse=collapse, diversity=diversity,
-        )  # fmt: skip
-        asked = _Asked(
-            kind="recommendations", page=page, weights=read_weights(weights), shopper=unit, explain=explain,
-            context={"filter": filter or []},
-        )  # fmt: skip
-        return await _answer(
-            shop, asked,
-            lambda arm: shop.recommender.recommend(unit, weights=asked.weights, page=page, arm=arm),
-        )  # fmt: skip
+    async def recommendations(unit: str, asked: Wanted) -> Response:
+        def run(arm: Arm) -> Answer:
+            return shop.recommender.recommend(unit, weights=asked.weights, page=asked.page, arm=arm)
+
+        return await _answer(shop, "recommendations", unit, asked, {"filter": asked.clauses}, run)
 
     @app.get("/v1/users/{user:path}/recommendations", response_model=ListShape, tags=["lists"])
-    async def for_user(
-        user: str,
-        limit: Limit = None,
-        offset: Offset = 0,
-        weights: Weights = None,
-        filter: Filters = None,
-        exclude: Exclude = None,
-        collapse: Collapse = None,
-        diversity: Diversity = None,
-        explain: Explain = False,  # noqa: FBT002
-    ) -> Response:
+    async def for_user(user: str, asked: Asked) -> Response:
         """Items for a user, by what they did; for somebody new, what others do most with."""
-        return await recommendations(
-            unit_of(user), limit, offset, weights, filter, exclude, collapse, diversity, explain
-        )
+        return await recommendations(unit_of(user), asked)
 
     @app.get("/v1/sessions/{session:path}/recommendations", response_model=ListShape, tags=["lists"])
-    async def for_session(
-        session: str,
-        limit: Limit = None,
-        offset: Offset = 0,
-        weights: Weights = None,
-        filter: Filters = None,
-        exclude: Exclude = None,
-        collapse: Collapse = None,
-        diversity: Diversity = None,
-        explain: Explain = False,  # noqa: FBT002
-    ) -> Response:
+    async def for_session(session: str, asked: Asked) -> Response:
         """Items for somebody who is not logged in."""
-        return await recommendations(
-            unit_of("", session), limit, offset, weights, filter, exclude, collapse, diversity, explain
-        )
+        return await recommendations(unit_of("", session), asked)
 
 
-async def _answer(shop: Shop, asked: _Asked, run: Callable[[Arm], Answer]) -> Response:
-    """Rank by the shopper's arm, log the list, answer."""
+async def _answer(
+    shop: Shop,
+    kind: ListKind,
+    unit: str,
+    asked: Wanted,
+    context: Mapping[str, Any],
+    run: Callable[[Arm], Answer],
+) -> Response:
+    """Rank by the shopper's arm, log the list with what was asked, answer."""
     began = time.perf_counter()
     # the list's own: a caller may send one X-Request-Id with several requests
     request_id = uuid.uuid4().hex
 
     def rank() -> Answer:
-        answer = run(shop.shoppers.arm(asked.shopper))
-        shop.shoppers.showed(answer, request_id, asked.kind, asked.shopper, asked.context, asked.page.offset)
+        answer = run(shop.shoppers.arm(unit))
+        shop.shoppers.showed(answer, request_id, kind, unit, context, asked.page.offset)
         return answer
 
     answer = await run_in_threadpool(rank)
