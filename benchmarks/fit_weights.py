@@ -3,8 +3,8 @@
     python benchmarks/fit_weights.py
 
 Simulated lists of the ten best of 40 items by weights of 1 and 0.3 for photo and text; shoppers look at
-place k once in k times and click what they look at by true weights of photo and text, 5 in 100 or so of
-what is shown. Errors are of the photo's weight, of a sum of 1.3. `no places` is the same fit told that
+place k once in k times and click what they look at by true weights of photo and text, about one in
+ten of what is shown. Errors are of the photo's weight, of a sum of 1.3. `no places` is the same fit told that
 everything stood first. Logs that are clicked by the weights in force are called better by mistake.
 """
 
