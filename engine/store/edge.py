@@ -6,6 +6,8 @@ What it needs that a server does by itself, all found by trying (0.9.0):
 - without `flush` the write-ahead log grows and is replayed at the next start;
 - new points are scanned one by one until `optimize` builds the graph (10 MB of vectors or more);
 - word scores count deleted items among all until the folder is opened again;
+- opening a folder that is open deletes journals of the one who has it, and only then is refused by the
+  engine's lock; so we lock it first, with a file of our own;
 - every call holds Python's global lock: a search for its 0.5 ms, `optimize` for all its seconds or
   minutes, so a process that answers requests should leave it to the one that ingests.
 
@@ -24,12 +26,13 @@ from typing import Any
 
 import numpy as np
 import qdrant_edge as edge
+from filelock import FileLock, Timeout
 
 from engine.errors import StoreError
 from engine.settings import Hnsw
 from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
 from engine.store.conditions import Dialect
-from engine.store.edge_errors import translated
+from engine.store.edge_errors import locked, translated
 from engine.store.fields import FieldKind, path
 from engine.store.folder import Collection, check_segments, disk_errors, full
 from engine.store.lexical import Sparse
@@ -37,6 +40,8 @@ from engine.store.store import StoreInfo
 
 FLUSH_EVERY = 5_000
 """Points written between two flushes; bounds the write-ahead log that a restart has to replay."""
+LOCK = "open.lock"
+"""File of a collection's folder that whoever has it open holds."""
 RESERVE_BYTES = 64 * 2**20
 """Room left on the disk; below it writes are refused instead of killing the process."""
 FULL_SCAN_KB = 10_000
@@ -78,10 +83,20 @@ class EdgeBackend:
         with disk_errors(folder):
             self._collection = Collection.read(folder)
             check_segments(folder)  # without them the engine would start anew, empty
-        with translated(folder, opening=True):
-            self._shard = edge.EdgeShard.load(str(folder), _config(self._collection.info, hnsw))
-        shutil.rmtree(folder / "temp_segments", ignore_errors=True)  # of an `optimize` that was killed
-        self._complete_indexes()
+            # not of a thread, since another one may close; the system lets go of it when the process dies
+            self._lock = FileLock(folder / LOCK, thread_local=False, blocking=False)
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise locked(folder) from None
+        try:
+            with translated(folder, opening=True):
+                self._shard = edge.EdgeShard.load(str(folder), _config(self._collection.info, hnsw))
+            shutil.rmtree(folder / "temp_segments", ignore_errors=True)  # of an `optimize` that was killed
+            self._complete_indexes()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def info(self) -> StoreInfo:
         """What made the vectors."""
@@ -175,9 +190,12 @@ class EdgeBackend:
             if self._closed:
                 return
             self._closed = True
-            with translated(self._folder):
-                self._shard.flush()
-                self._shard.close()
+            try:
+                with translated(self._folder):
+                    self._shard.flush()
+                    self._shard.close()
+            finally:
+                self._lock.release()
 
     def _complete_indexes(self) -> None:
         """Index every recorded field that has no index yet."""

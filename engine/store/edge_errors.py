@@ -22,10 +22,7 @@ def translated(folder: Path, *, opening: bool = False) -> Iterator[None]:
             raise
         text = str(error)
         if "WouldBlock" in text:
-            raise StoreLocked(
-                f"the store {folder.parent} is open in another process; stop that one, or ask it "
-                "through its API instead of opening the folder"
-            ) from error
+            raise locked(folder) from error
         if any(sign in text for sign in ("os error 28", "No space left", "Not enough space")):
             raise full(folder) from error
         if opening:
@@ -34,3 +31,11 @@ def translated(folder: Path, *, opening: bool = False) -> Iterator[None]:
                 "ingest into a new folder"
             ) from error
         raise StoreError(f"the store {folder.parent} refused: {text}") from error
+
+
+def locked(folder: Path) -> StoreLocked:
+    """The error for a store that is open already."""
+    return StoreLocked(
+        f"the store {folder.parent} is open in another process; stop that one, or ask it "
+        "through its API instead of opening the folder"
+    )

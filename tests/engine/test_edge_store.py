@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,23 @@ def test_a_store_open_elsewhere_says_what_to_do(folder: Path):
         other.kill()
         other.communicate()
     open_store(str(folder), SETTINGS).close()
+
+
+def test_who_is_refused_leaves_the_files_of_the_one_who_has_them_alone(tmp_path: Path):
+    with closing(open_store(str(tmp_path / "store"), SETTINGS, INFO)) as store:
+        store.upsert([point(row) for row in range(50)])
+        store.flush()
+        files = {file: file.stat().st_size for file in (tmp_path / "store").rglob("*") if file.is_file()}
+        for _ in range(2):
+            with pytest.raises(StoreLocked):
+                open_store(str(tmp_path / "store"), SETTINGS)
+        assert {file: file.stat().st_size for file in files} == files
+        store.upsert([point(row) for row in range(50, 300)])
+        store.delete([point(7).id])
+        store.flush()
+    with closing(open_store(str(tmp_path / "store"), SETTINGS)) as store:
+        assert store.count() == 299
+        assert store.retrieve([point(298).id])
 
 
 # folders
