@@ -37,6 +37,7 @@ from ranking.lists import Direction, Lists, Question
 from ranking.popularity import Popularity, last_place
 from ranking.profile import Interest
 from ranking.tastes import Tastes
+from ranking.vectors import Vectors
 
 PLAIN = Arm()
 REMEMBERED = 1000
@@ -64,9 +65,10 @@ class Recommender:
         self._settings = search
         self._history = history
         self._clock = clock
+        vectors = Vectors(store, clock, search.vectors)
         self._lists = Lists(store, search)
         self._popularity = Popularity(store, history, clock)
-        self._tastes = Tastes(store, history, clock)
+        self._tastes = Tastes(store.info.space, vectors, history, clock)
 
     @cached_property
     def embedder(self) -> Embedder:

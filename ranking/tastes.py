@@ -1,4 +1,4 @@
-"""A shopper's interests, from history and store; kept until there is a new event.
+"""A shopper's interests, from history and vectors; kept until there is a new event.
 
 Laws (tests/ranking/test_tastes.py):
 - a new event, a removed one or another arm's profile is seen at once; a changed item after a minute at most;
@@ -12,14 +12,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.store.store import Store
+from engine.space import FusedSpace
 from ranking.events import Event
 from ranking.experiments.arm import Profile
 from ranking.history.history import History
 from ranking.profile import Interest, interests
+from ranking.vectors import KEPT_S, Vectors
 
 KEPT = 10_000
-KEPT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,14 @@ class _Known:
 class Tastes:
     """Interests by shopper; safe to use from several threads."""
 
-    def __init__(self, store: Store, history: History | None, clock: Callable[[], float]) -> None:
-        self._store, self._history, self._clock = store, history, clock
+    def __init__(
+        self,
+        space: FusedSpace,
+        vectors: Vectors,
+        history: History | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._space, self._vectors, self._history, self._clock = space, vectors, history, clock
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 
@@ -55,7 +61,5 @@ class Tastes:
         return known.found, events
 
     def _made(self, events: Sequence[Event], profile: Profile) -> list[Interest]:
-        items = list(dict.fromkeys(event.item for event in events))
-        held = self._store.retrieve(items, fields=("id",), with_vector=True) if items else {}
-        vectors = {item_id: one.vector for item_id, one in held.items() if one.vector is not None}
-        return interests(events, vectors, self._store.info.space, profile)
+        vectors = self._vectors.get([event.item for event in events])
+        return interests(events, vectors, self._space, profile)

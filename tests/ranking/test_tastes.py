@@ -9,7 +9,9 @@ from ranking import tastes
 from ranking.events import Event
 from ranking.experiments.arm import Profile
 from ranking.history.sqlite import SqliteHistory
-from ranking.tastes import KEPT_S, Tastes
+from ranking.tastes import Tastes
+from ranking.vectors import KEPT_S, Vectors
+from tests.ranking.planted import SPACE
 
 PROFILE = Profile()
 ANNA = "user:anna"
@@ -37,7 +39,8 @@ def shop(store):
             self.history.add([Event(id=f"{user}{item}", kind="view", item=item, time=self.now, user=user)])
 
     made = Shop()
-    made.tastes = Tastes(made.counting, made.history, lambda: made.now)
+    made.vectors = Vectors(made.counting, lambda: made.now, 0)  # none kept: each making asks the store
+    made.tastes = Tastes(SPACE, made.vectors, made.history, lambda: made.now)
     yield made
     made.history.close()
 
@@ -45,7 +48,7 @@ def shop(store):
 def test_nobody_and_somebody_without_events_have_none(shop):
     assert shop.tastes.get("", PROFILE) == ([], [])
     assert shop.tastes.get(ANNA, PROFILE) == ([], [])
-    assert Tastes(shop.counting, None, lambda: 0.0).get(ANNA, PROFILE) == ([], [])
+    assert Tastes(SPACE, shop.vectors, None, lambda: 0.0).get(ANNA, PROFILE) == ([], [])
     assert shop.counting.asked == 0
 
 
