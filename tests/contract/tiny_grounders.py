@@ -45,6 +45,7 @@ def shake(model: Any, seed: int) -> None:
 
 def make_tiny_transformers(folder: Path, seed: int = 0, kind: str = "grounding-dino") -> Path:
     """A folder as transformers saves it, with a small Swin."""
+    import torch
     from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, GroundingDinoImageProcessor
 
     from engine.grounding.transformers import quiet_transformers
@@ -60,6 +61,7 @@ def make_tiny_transformers(folder: Path, seed: int = 0, kind: str = "grounding-d
             "num_heads": [1, 2, 2, 2], "window_size": 4, "out_indices": [2, 3, 4],
         },
     )  # fmt: skip
+    torch.manual_seed(seed)  # the model's own first numbers are drawn too
     with quiet_transformers():
         model = AutoModelForZeroShotObjectDetection.from_config(config)
         shake(model, seed)
@@ -94,11 +96,11 @@ def make_tiny_original(folder: Path, seed: int = 0, **changes: Any) -> Path:
     bert = folder / "bert"
     bert.mkdir(parents=True, exist_ok=True)
     options = bert_config(write_tokenizer(bert))
+    torch.manual_seed(seed)
     with quiet_transformers():
         BertModel(BertConfig(**options)).save_pretrained(bert)
     lines = [f"{key} = {value!r}" for key, value in (ORIGINAL_CONFIG | changes).items()]
     (folder / "config.py").write_text("\n".join(lines), encoding="utf-8")
-    torch.manual_seed(seed)
     model = build_original(folder / "config.py")
     shake(model, seed)
     torch.save({"model": model.state_dict()}, folder / "weights.pth")
