@@ -101,6 +101,7 @@ def make_tiny_original(folder: Path, seed: int = 0, **changes: Any) -> Path:
         BertModel(BertConfig(**options)).save_pretrained(bert)
     lines = [f"{key} = {value!r}" for key, value in (ORIGINAL_CONFIG | changes).items()]
     (folder / "config.py").write_text("\n".join(lines), encoding="utf-8")
+    torch.manual_seed(seed)
     model = build_original(folder / "config.py")
     shake(model, seed)
     torch.save({"model": model.state_dict()}, folder / "weights.pth")
