@@ -18,16 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.duplicates import stored_hash
+from engine.filters import Condition
 from engine.space import Floats
 from engine.store.store import Hit, Record
 from ranking.boosts import boost_terms, most_boost, settled
-from ranking.candidates import Candidates, Pool, Scores
+from ranking.candidates import Candidates, Pool, Scores, join
 from ranking.collapse import collapse
 from ranking.diversity import diversify
 from ranking.experiments.arm import Arm
 from ranking.exploration import sample
 
 Rows = NDArray[np.intp]
+Label = tuple[str, str | float]
+"""A capped field and a value of it."""
 
 DIVERSITY = "diversity"
 """The score part of what variety takes away."""
@@ -100,7 +103,38 @@ class Arranging:
                 found = self._placed(ranked, duplicates, moved, end, known)
                 if len(found.placed) == end or pool.floor is None:
                     return found
+                rest = candidates.without((), ()) if self.collapse_distance is None else None
+                if rest is not None:
+                    return self._filled(found, ranked, rest, moved, end, known)
             depth *= 4 if varied.at_most else 2
+
+    def _filled(
+        self,
+        found: Arrangement,
+        ranked: Pool,
+        rest: Candidates,
+        moved: int,
+        end: int,
+        known: dict[str, Record | Hit],
+    ) -> Arrangement:
+        """The list made as long as `end` by asking on for what caps still let in, instead of ever deeper."""
+        depth = 2 * end
+        while True:
+            payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
+            met = Counter(label for one in found.placed for label in self._labels(payloads[one.id]))
+            caps = self.arm.diversity.at_most
+            full = [label for label, times in met.items() if times == caps[label[0]]]
+            conditions = [Condition(name, "not", (value,)) for name, value in full]
+            narrower = rest.without(conditions, ranked.ids)
+            if narrower is None:
+                return found
+            pool = narrower.pool(depth)
+            more = self._boosted(pool)
+            ranked = join(ranked, more)
+            found = self._placed(ranked, {}, moved, end, known)
+            if len(found.placed) == end or pool.floor is None:
+                return found
+            depth *= 1 if more.ids else 2
 
     def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Scores]:
         """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
@@ -174,15 +208,23 @@ class Arranging:
         caps = self.arm.diversity.at_most
         if not caps:
             return order
-        met = Counter[tuple[str, str]]()
+        met = Counter[Label]()
         kept = []
         for row in order:
-            payload = ranked.payloads[row]
-            labels = [(name, str(payload[name])) for name in caps if payload.get(name) not in (None, "")]
+            labels = self._labels(ranked.payloads[row])
             if all(met[label] < caps[label[0]] for label in labels):
                 met.update(labels)
                 kept.append(row)
         return np.array(kept, dtype=np.intp)
+
+    def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
+        """What of an item is capped; a list of values is one value, told by how it is written."""
+        held = [(name, payload.get(name)) for name in self.arm.diversity.at_most]
+        return [
+            (name, value if isinstance(value, str | float) else str(value))
+            for name, value in held
+            if value not in (None, "")
+        ]
 
 
 def stacked(vectors: Sequence[Floats | None]) -> Floats:

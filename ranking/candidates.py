@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.filters import Filter
+from engine.filters import Condition, Filter
 from engine.space import Floats
 from engine.store.store import Hit, Query, Store
 from ranking.answer import LEXICAL
@@ -54,6 +54,10 @@ class Candidates(Protocol):
 
     def pool(self, depth: int) -> Pool:
         """About the `depth` best; more than are there gives all of them."""
+        ...
+
+    def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Candidates | None:
+        """The same ranking of what fits these conditions as well, less `ids`; None where it would change."""
         ...
 
 
@@ -101,6 +105,11 @@ class Nearest:
             whole={hit.id: hit for hit in found} if is_whole else {},
         )
 
+    def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
+        """A score depends on its item alone, so the others' order stays."""
+        narrower = Filter((*self.filter.conditions, *conditions))
+        return replace(self, filter=narrower, exclude=(*self.exclude, *ids), whole=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matching:
@@ -140,6 +149,9 @@ class Matching:
             floor,
             {LEXICAL: lexical[shown]},
         )
+
+    def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> None:
+        """The best match is worth the whole weight: without it the others would be worth more."""
 
 
 def join(first: Pool, rest: Pool) -> Pool:

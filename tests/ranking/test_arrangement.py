@@ -137,3 +137,19 @@ def test_whether_candidates_are_read_whole_changes_nothing(store):
     knobs = {"diversity": {"amount": 0.5}, "rules": {"boosts": BOOSTS}}
     for end in (5, 60):
         assert arrange(store, end, whole=WINDOW + 1, **knobs).placed == arrange(store, end, **knobs).placed
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.4])
+def test_where_the_nearest_are_of_one_kind_the_list_is_filled_with_what_comes_next(store, vectors, amount):
+    """The first pool holds far too few colours' worth: the list is the walk down the whole ranking."""
+    knobs = {"diversity": {"amount": amount, "at_most": {"colour": 4, "popularity": 2}}}
+    whole = arrange(store, COUNT, diversity={"amount": amount})
+    met, expected = Counter(), []
+    for item_id in ids(whole):
+        n = int(item_id[1:])
+        labels = [("colour", n % 3), ("popularity", n % 17)]
+        if met[labels[0]] < 4 and met[labels[1]] < 2:
+            met.update(labels)
+            expected.append(item_id)
+    for end in (3, 11, 12, 40):
+        assert ids(arrange(store, end, **knobs)) == expected[:end]
