@@ -106,8 +106,10 @@ class Nearest:
         )
 
     def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
-        """A score depends on its item alone, so the others' order stays."""
-        narrower = Filter((*self.filter.conditions, *conditions))
+        """A score depends on its item alone, so the others' order stays; what has no index is not asked for."""
+        indexed = self.store.fields()
+        asked = [one for one in conditions if one.field in indexed]
+        narrower = Filter((*self.filter.conditions, *asked))
         return replace(self, filter=narrower, exclude=(*self.exclude, *ids), whole=0)
 
 

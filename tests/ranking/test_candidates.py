@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.filters import Filter, parse_json
+from engine.filters import Condition, Filter, parse_json
 from engine.space import unit
 from ranking.candidates import Matching, Nearest, join
 from tests.ranking.planted import COUNT, SPACE, PlantedEmbedder
@@ -82,3 +82,12 @@ def test_rows_are_picked_from_everything_a_pool_holds(store):
     assert few.ids == [pool.ids[4], pool.ids[2]]
     assert few.scores.tolist() == [pool.scores[4], pool.scores[2]]
     assert few.terms["lexical"].tolist() == [pool.terms["lexical"][4], pool.terms["lexical"][2]]
+
+
+def test_narrowed_the_rest_keeps_its_order(store):
+    asked = nearest(store, direction(0))
+    whole = asked.pool(COUNT + 1).ids
+    red = Condition("colour", "not", ("red",))
+    rest = asked.without([red, Condition("no such field", "not", ("x",))], whole[:40]).pool(COUNT + 1).ids
+    assert rest == [item_id for item_id in whole[40:] if int(item_id[1:]) % 3]
+    assert matching(store).without([red], []) is None
