@@ -106,7 +106,7 @@ class Nearest:
         )
 
     def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
-        """A score depends on its item alone, so the others' order stays; what has no index is not asked for."""
+        """A score depends on its item alone, so the order stays; what has no index is not asked for."""
         indexed = self.store.fields()
         asked = [one for one in conditions if one.field in indexed]
         narrower = Filter((*self.filter.conditions, *asked))
