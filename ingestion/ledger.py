@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from engine.transaction import transaction
 from ingestion.entry import Entry
 from ingestion.errors import LedgerError
 
@@ -248,14 +249,8 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            self._sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._sql
-            except BaseException:
-                self._sql.execute("ROLLBACK")
-                raise
-            self._sql.execute("COMMIT")
+        with self._lock, self._errors(), transaction(self._sql) as sql:
+            yield sql
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

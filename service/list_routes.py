@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -154,15 +153,9 @@ async def _answer(
 ) -> Response:
     """Rank by the shopper's arm, log the list with what was asked, answer."""
     began = time.perf_counter()
-    # the list's own: a caller may send one X-Request-Id with several requests
-    request_id = uuid.uuid4().hex
-
-    def rank() -> Answer:
-        answer = run(shop.shoppers.arm(unit))
-        shop.shoppers.showed(answer, request_id, kind, unit, context, asked.page.offset)
-        return answer
-
-    answer = await run_in_threadpool(rank)
+    answer, request_id = await run_in_threadpool(
+        shop.shoppers.serve, kind, unit, context, asked.page.offset, run
+    )
     took_ms = (time.perf_counter() - began) * 1000
     return JSONResponse(list_shape(answer, request_id, took_ms, explain=asked.explain))
 

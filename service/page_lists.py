@@ -7,7 +7,6 @@ Laws (tests/service/test_page.py):
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -94,9 +93,7 @@ def serve(
     run: Callable[[Arm], Answer],
 ) -> Shelf:
     """Rank by the shopper's arm, log the list as over HTTP, lay it out."""
-    request_id = uuid.uuid4().hex
-    answer = run(shop.shoppers.arm(unit))
-    shop.shoppers.showed(answer, request_id, kind, unit, {**context, **form.context}, form.offset)
+    answer, request_id = shop.shoppers.serve(kind, unit, {**context, **form.context}, form.offset, run)
     zero, scale = _axis([part for result in answer for part in result.parts.values()])
     cards = [
         replace(

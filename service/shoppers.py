@@ -9,7 +9,8 @@ Laws (tests/service/test_shoppers.py):
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,23 @@ class Shoppers:
         if not self._events.put(events):
             raise Busy("too many events wait to be written; send these again in a moment")
 
-    def showed(
+    def serve(
+        self,
+        kind: ListKind,
+        unit: str,
+        context: Mapping[str, Any],
+        offset: int,
+        run: Callable[[Arm], Answer],
+    ) -> tuple[Answer, str]:
+        """Rank by the unit's arm and log the list, with what was asked; the list and its request id.
+
+        The id is the list's own: a caller may send one `X-Request-Id` with several requests.
+        """
+        answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
+        self._show(answer, request_id, kind, unit, context, offset)
+        return answer, request_id
+
+    def _show(
         self,
         answer: Answer,
         request_id: str,
@@ -66,7 +83,6 @@ class Shoppers:
         context: Mapping[str, Any],
         offset: int,
     ) -> None:
-        """Log a list that is being served."""
         if self._exposures is None:
             return
         exposure = Exposure(

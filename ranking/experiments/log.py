@@ -25,6 +25,7 @@ import orjson
 
 from engine.settings import Settings
 from engine.store.opening import home
+from engine.transaction import transaction
 from ranking.errors import HistoryError
 from ranking.experiments.exposure import Exposure, Shown
 
@@ -130,14 +131,8 @@ class SqliteExposures:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            self._sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._sql
-            except BaseException:
-                self._sql.execute("ROLLBACK")
-                raise
-            self._sql.execute("COMMIT")
+        with self._lock, self._errors(), transaction(self._sql) as sql:
+            yield sql
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

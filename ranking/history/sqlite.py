@@ -21,6 +21,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from engine.transaction import transaction
 from ranking.errors import HistoryError
 from ranking.events import Event, Kind
 from ranking.history.history import horizon
@@ -244,15 +245,8 @@ class SqliteHistory:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            self._sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._sql
-                self._sql.execute("COMMIT")
-            except BaseException:
-                if self._sql.in_transaction:  # a full disk has ended it already
-                    self._sql.execute("ROLLBACK")
-                raise
+        with self._lock, self._errors(), transaction(self._sql) as sql:
+            yield sql
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -67,14 +67,7 @@ def similar(
 ) -> None:
     """Items like this one, each with the parts of its score."""
     settings = Settings.load(store=store)
-    page = Page(
-        limit=limit,
-        offset=offset,
-        filter=read_filter(filter),
-        exclude=tuple(exclude or ()),
-        collapse=collapse,
-        diversity=diversity,
-    )
+    page = _page(limit, offset, filter, exclude, collapse=collapse, diversity=diversity)
     ranked_by = PLAIN if arm is None else read_arm(arm)
     with _recommender(settings) as recommender:
         began = time.perf_counter()
@@ -107,14 +100,7 @@ def search(
 ) -> None:
     """Items that fit words, a photo, or both."""
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
-    page = Page(
-        limit=limit,
-        offset=offset,
-        filter=read_filter(filter),
-        exclude=tuple(exclude or ()),
-        collapse=collapse,
-        diversity=diversity,
-    )
+    page = _page(limit, offset, filter, exclude, collapse=collapse, diversity=diversity)
     ranked_by = PLAIN if arm is None else read_arm(arm)
     with _recommender(settings) as recommender:
         decoded = None if photo is None else _read(photo, settings.fetch)
@@ -149,14 +135,7 @@ def recommend(
 ) -> None:
     """Items for a user, by what they did; for somebody new, what others do most with."""
     settings = Settings.load(store=store)
-    page = Page(
-        limit=limit,
-        offset=offset,
-        filter=read_filter(filter),
-        exclude=tuple(exclude or ()),
-        collapse=collapse,
-        diversity=diversity,
-    )
+    page = _page(limit, offset, filter, exclude, collapse=collapse, diversity=diversity)
     ranked_by = PLAIN if arm is None else read_arm(arm)
     with _recommender(settings) as recommender:
         began = time.perf_counter()
@@ -165,6 +144,25 @@ def recommend(
     print_results(answer, json=json, extra={"user": user, "strategy": answer.strategy, "took_ms": took_ms})
     if not json:
         out.print(TOLD[answer.strategy])
+
+
+def _page(
+    limit: int | None,
+    offset: int,
+    filter: list[str] | None,
+    exclude: list[str] | None,
+    *,
+    collapse: bool | None,
+    diversity: float | None,
+) -> Page:
+    return Page(
+        limit=limit,
+        offset=offset,
+        filter=read_filter(filter),
+        exclude=tuple(exclude or ()),
+        collapse=collapse,
+        diversity=diversity,
+    )
 
 
 @contextmanager
