@@ -95,6 +95,18 @@ class FusedSpace:
             fused[span] = checked.get(name, 1.0) * unit(direction[None])[0]
         return fused
 
+    def scales(self, weights: Mapping[str, float]) -> Floats:
+        """`(size,)`: every segment's weight, 1 where there is none, along the segment.
+
+        Where all of a vector's segments are of unit length or zeros, as an item's are, the vector times
+        these is its `query_vector`.
+        """
+        checked = self.check_weights(weights)
+        return np.repeat(
+            np.array([checked.get(name, 1.0) for name in self.names], dtype=np.float32),
+            [segment.size for segment in self.segments],
+        )
+
     def parts(self, query: Floats, items: Floats) -> dict[str, Floats]:
         """Each segment's share of the scores of `items` `(n, size)`: name to `(n,)` float32."""
         return {name: items[:, span] @ query[span] for name, span in self.slices().items()}

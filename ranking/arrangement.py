@@ -15,20 +15,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.duplicates import stored_hash
 from engine.filters import Condition
 from engine.space import Floats
 from engine.store.store import Hit, Record
 from ranking.boosts import boost_terms, most_boost, settled
-from ranking.candidates import Candidates, Pool, Scores, join
+from ranking.candidates import Candidates, Nearest, Pool, Scores
 from ranking.collapse import collapse
 from ranking.diversity import diversify
 from ranking.experiments.arm import Arm
 from ranking.exploration import sample
 
-Rows = NDArray[np.intp]
 Label = tuple[str, str | float]
 """A capped field and a value of it."""
 
@@ -103,38 +101,33 @@ class Arranging:
                 found = self._placed(ranked, duplicates, moved, end, known)
                 if len(found.placed) == end or pool.floor is None:
                     return found
-                rest = candidates.without((), ()) if self.collapse_distance is None else None
-                if rest is not None:
-                    return self._filled(found, ranked, rest, moved, end, known)
+                if self.collapse_distance is None and isinstance(candidates, Nearest):
+                    return self._filled(found, ranked, candidates, end)
             depth *= 4 if varied.at_most else 2
 
-    def _filled(
-        self,
-        found: Arrangement,
-        ranked: Pool,
-        rest: Candidates,
-        moved: int,
-        end: int,
-        known: dict[str, Record | Hit],
-    ) -> Arrangement:
-        """The list made as long as `end` by asking on for what caps still let in, instead of ever deeper."""
-        depth = 2 * end
-        while True:
-            payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
-            met = Counter(label for one in found.placed for label in self._labels(payloads[one.id]))
-            caps = self.arm.diversity.at_most
-            full = [label for label, times in met.items() if times == caps[label[0]]]
+    def _filled(self, found: Arrangement, ranked: Pool, nearest: Nearest, end: int) -> Arrangement:
+        """The list made as long as `end` by asking on for what caps still let in, instead of ever deeper.
+
+        What is placed of the `ranked` stays where it is; the others of them are what caps keep out.
+        """
+        placed, known = list(found.placed), dict(found.looked_at)
+        payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
+        met = Counter(label for one in placed for label in self._labels(payloads[one.id]))
+        depth = 0
+        while len(placed) < end:
+            full = [label for label, times in met.items() if times == self.arm.diversity.at_most[label[0]]]
             conditions = [Condition(name, "not", (value,)) for name, value in full]
-            narrower = rest.without(conditions, ranked.ids)
-            if narrower is None:
-                return found
-            pool = narrower.pool(depth)
+            rest = nearest.without(conditions, [one.id for one in placed])
+            depth = max(depth, 2 * (end - len(placed)))
+            pool = rest.pool(depth)
+            known |= pool.whole
             more = self._boosted(pool)
-            ranked = join(ranked, more)
-            found = self._placed(ranked, {}, moved, end, known)
-            if len(found.placed) == end or pool.floor is None:
-                return found
-            depth *= 1 if more.ids else 2
+            kept = [row for row in range(len(more.ids)) if self._lets_in(more.payloads[row], met)]
+            placed += [_place(more, row) for row in kept[: end - len(placed)]]
+            if pool.floor is None:
+                break
+            depth = depth if kept else 4 * depth
+        return replace(found, placed=placed, looked_at=known)
 
     def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Scores]:
         """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
@@ -182,7 +175,10 @@ class Arranging:
             term[rows[picked]] = taken
             scores, terms = scores + term, {**terms, DIVERSITY: term}
             order = np.concatenate([rows[picked], order[varied.window :]])
-        order = self._capped(ranked, order)
+        if varied.at_most:
+            met = Counter[Label]()
+            kept = [row for row in order.tolist() if self._lets_in(ranked.payloads[row], met)]
+            order = np.array(kept, dtype=np.intp)
         propensity = np.ones(len(order))
         explored: tuple[tuple[str, float], ...] = ()
         if chance.temperature:
@@ -191,31 +187,20 @@ class Arranging:
             explored = tuple((ranked.ids[row], float(scores[row])) for row in dealt.tolist())
             order = np.concatenate([dealt[drawn], order[len(dealt) :]])
             propensity[: len(dealt)] = chances
+        shown = replace(ranked, scores=scores, terms=terms)
         placed = [
-            Placed(
-                ranked.ids[row],
-                float(scores[row]),
-                {name: float(term[row]) for name, term in terms.items()},
-                float(likely),
-                tuple(duplicates.get(ranked.ids[row], ())),
-            )
+            _place(shown, row, float(likely), tuple(duplicates.get(ranked.ids[row], ())))
             for row, likely in zip(order[:end].tolist(), propensity[:end], strict=True)
         ]
         return Arrangement(placed, explored, known)
 
-    def _capped(self, ranked: Pool, order: Rows) -> Rows:
-        """The order without those that are one too many of their label."""
-        caps = self.arm.diversity.at_most
-        if not caps:
-            return order
-        met = Counter[Label]()
-        kept = []
-        for row in order:
-            labels = self._labels(ranked.payloads[row])
-            if all(met[label] < caps[label[0]] for label in labels):
-                met.update(labels)
-                kept.append(row)
-        return np.array(kept, dtype=np.intp)
+    def _lets_in(self, payload: Mapping[str, Any], met: Counter[Label]) -> bool:
+        """Whether caps let the item in below those whose labels were `met`; then its own are counted too."""
+        labels = self._labels(payload)
+        if any(met[label] >= self.arm.diversity.at_most[label[0]] for label in labels):
+            return False
+        met.update(labels)
+        return True
 
     def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
         """What of an item is capped; a list of values is one value, told by how it is written."""
@@ -225,6 +210,11 @@ class Arranging:
             for name, value in held
             if value not in (None, "")
         ]
+
+
+def _place(pool: Pool, row: int, propensity: float = 1.0, duplicates: tuple[str, ...] = ()) -> Placed:
+    terms = {name: float(term[row]) for name, term in pool.terms.items()}
+    return Placed(pool.ids[row], float(pool.scores[row]), terms, propensity, duplicates)
 
 
 def stacked(vectors: Sequence[Floats | None]) -> Floats:

@@ -22,6 +22,9 @@ from ranking.answer import LEXICAL
 
 Scores = NDArray[np.float64]
 
+WHOLE = 64
+"""Pools up to this deep are read with vectors and all of the payload, which is cheaper than asking again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -56,17 +59,12 @@ class Candidates(Protocol):
         """About the `depth` best; more than are there gives all of them."""
         ...
 
-    def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Candidates | None:
-        """The same ranking of what fits these conditions as well, less `ids`; None where it would change."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearest:
     """By the dot product with a fused vector, or with the best of several `directions`.
 
-    Pools of up to `whole` are read with vectors and all of the payload: dearer than `fields` alone, and
-    cheaper than asking for them afterwards.
+    Pools deeper than `whole` bring `fields` alone.
     """
 
     store: Store
@@ -74,7 +72,7 @@ class Nearest:
     filter: Filter
     exclude: Sequence[str]
     fields: tuple[str, ...]
-    whole: int = 0
+    whole: int = WHOLE
 
     def pool(self, depth: int) -> Pool:
         """One search for each direction, in one call."""
@@ -106,11 +104,14 @@ class Nearest:
         )
 
     def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
-        """A score depends on its item alone, so the order stays; what has no index is not asked for."""
+        """The same ranking of what fits these conditions as well, less `ids`.
+
+        A condition on what has no index is not asked for, so it may not hold.
+        """
         indexed = self.store.fields()
         asked = [one for one in conditions if one.field in indexed]
         narrower = Filter((*self.filter.conditions, *asked))
-        return replace(self, filter=narrower, exclude=(*self.exclude, *ids), whole=0)
+        return replace(self, filter=narrower, exclude=(*self.exclude, *ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +152,6 @@ class Matching:
             floor,
             {LEXICAL: lexical[shown]},
         )
-
-    def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> None:
-        """The best match is worth the whole weight: without it the others would be worth more."""
 
 
 def join(first: Pool, rest: Pool) -> Pool:

@@ -48,13 +48,14 @@ def diversify(relevance: Scores, vectors: Floats, amount: float, k: int) -> tupl
     unlike = (1 - amount) * relevance + amount * high
     cost = amount * max(high - low, FINEST)
     rows = unit(vectors)
+    penalties = cost * (rows @ rows.T)
     objective = unlike.copy()
     pick, order, terms = int(relevance.argmax()), list[int](), list[float]()
     while len(order) < min(k, len(relevance)):
         order.append(pick)
         terms.append(objective[pick] - relevance[pick])
         if amount:
-            np.minimum(objective, unlike - rows @ (cost * rows[pick]), out=objective)
+            np.minimum(objective, unlike - penalties[pick], out=objective)
         objective[pick] = -np.inf
         pick = int(objective.argmax())
     return np.array(order, dtype=np.intp), np.array(terms)

@@ -18,7 +18,7 @@ from engine.space import Floats
 from engine.store.store import Hit, Query, Record, Store
 from ranking.answer import HISTORY, LEXICAL, POPULAR, Answer, Page, Result, Strategy, Taste
 from ranking.arrangement import Arrangement, Arranging, Placed
-from ranking.candidates import Candidates, Matching, Nearest
+from ranking.candidates import WHOLE, Candidates, Matching, Nearest
 from ranking.errors import EmptyQuery
 from ranking.experiments.arm import Arm
 from ranking.exploration import stable_rng
@@ -163,7 +163,7 @@ class Lists:
         nearest = Nearest(
             store=self._store, directions=[one.query for one in question.directions], filter=asked,
             exclude=exclude, fields=arranging.fields,
-            whole=arranging.arm.diversity.window + 1 if arranging.arm.diversity.amount else 0,
+            whole=max(WHOLE, arranging.arm.diversity.window + 1 if arranging.arm.diversity.amount else 0),
         )  # fmt: skip
         return MostPopular(shares=question.shares, nearest=nearest) if question.shares else nearest
 

@@ -9,7 +9,7 @@ Laws (tests/ranking/test_popularity.py):
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,9 +100,6 @@ class MostPopular:
         asked = self.nearest
         rest = replace(asked, exclude=(*asked.exclude, *first.ids)).pool(max(1, depth - len(first.ids)))
         return join(first, rest)
-
-    def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> None:
-        """Most lists end among the popular items, which are all there anyway."""
 
     def _popular(self) -> Pool:
         asked, ids = self.nearest, tuple(self.shares)

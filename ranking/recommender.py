@@ -96,7 +96,7 @@ class Recommender:
         if record is None or record.vector is None:
             raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
         space = self._store.info.space
-        question = space.query_vector(space.split(record.vector), self._segments(wanted))
+        question = record.vector * space.scales(self._segments(wanted))
         return self._blended(
             question, shopper,
             key=f"similar {item_id}", weights=wanted, page=page, arm=arm,
@@ -164,7 +164,8 @@ class Recommender:
         if arm.rules.hide_history:
             known = dict.fromkeys(event.item for event in events)
             question = replace(question, exclude=(*question.exclude, *known))
-        directions = [Direction(self._weighted(one.vector, segments), zeros) for one in found]
+        scales = self._store.info.space.scales(segments)
+        directions = [Direction(one.vector * scales, zeros) for one in found]
         return self._list(replace(question, directions=directions, strategy="history", tastes=_tastes(found)))
 
     def _blended(self, question: Floats, shopper: str, *, weights: Weights, arm: Arm, **asked: Any) -> Answer:
@@ -173,7 +174,8 @@ class Recommender:
         share = weights[HISTORY]
         found = self._tastes.get(shopper, arm.profile)[0] if share else []
         if found:
-            queries = [self._weighted(one.vector, self._segments(weights)) for one in found]
+            scales = self._store.info.space.scales(self._segments(weights))
+            queries = [one.vector * scales for one in found]
             nearest = max(range(len(found)), key=lambda n: float(queries[n] @ question))
             found, profile = [found[nearest]], np.float32(share) * queries[nearest]
         return self._list(
@@ -190,10 +192,6 @@ class Recommender:
             events = self._history.recent(question.shopper, REMEMBERED)
             question = replace(question, exclude=(*question.exclude, *sorted(hidden(events, rules))))
         return self._lists.answer(question, self._clock())
-
-    def _weighted(self, vector: Floats, segments: Weights) -> Floats:
-        space = self._store.info.space
-        return space.query_vector(space.split(vector), segments)
 
     def _segments(self, weights: Weights) -> dict[str, float]:
         return {name: weights[name] for name in self._store.info.space.names}

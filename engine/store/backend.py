@@ -6,11 +6,12 @@ Everything else (checks, field kinds, filters, which requests make a search) is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from engine.settings import Hnsw
+from engine.space import Floats
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind
 from engine.store.lexical import Sparse
@@ -38,12 +39,15 @@ class Row(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A point as it is read; `score` is 0 where nothing was scored, `vector` empty unless asked for."""
+    """A point as it is read: the engine's own id of it, its payload, and a way to its vector `(size,)`.
 
-    id: str
+    `score` is 0 where nothing was scored, `vector` None unless asked for.
+    """
+
+    id: Any
     score: float
     payload: dict[str, Any]
-    vector: Sequence[float]
+    vector: Callable[[], Floats] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ class QdrantStore:
         with self._writing:
             found = self._backend.fetch(_point_ids(ids), (), vector=False)
             if found:
-                self._backend.remove([point.id for point in found])
+                self._backend.remove([str(point.id) for point in found])
         return len(found)
 
     def retrieve(
@@ -130,7 +130,6 @@ class QdrantStore:
             exact=True,
             prefetch=tuple(union),
             payload=_selection(query.fields),
-            vector=True,
         )
         by_words = Request(near=words, limit=len(union) * pool, exact=True, prefetch=tuple(union))
         found, *rest = self._backend.query([by_dense, by_words] if words else [by_dense])
@@ -141,7 +140,6 @@ class QdrantStore:
                 dense=point.score,
                 lexical=matched.get(point.id, 0.0),
                 payload=_shown(point.payload, query.fields),
-                vector=np.asarray(point.vector, dtype=np.float32),
             )
             for point in found
         ]
@@ -272,10 +270,9 @@ def _shown(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str,
 
 
 def _record(point: Found, fields: tuple[str, ...] | None) -> Record:
-    vector = np.asarray(point.vector, dtype=np.float32) if len(point.vector) else None
+    vector = point.vector() if point.vector else None
     return Record(point.payload["id"], _shown(point.payload, fields), vector)
 
 
 def _hit(point: Found, query: Query) -> Hit:
-    vector = np.asarray(point.vector, dtype=np.float32) if len(point.vector) else None
-    return Hit(point.payload["id"], point.score, _shown(point.payload, query.fields), vector)
+    return Hit(point.payload["id"], point.score, _shown(point.payload, query.fields), point.vector)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 from qdrant_client import QdrantClient, models
 
 from engine.errors import StoreDamaged, StoreError
@@ -244,5 +246,6 @@ def _vectors(wanted: bool) -> bool | list[str]:  # noqa: FBT001  # a switch in o
 
 
 def _found(point: models.ScoredPoint | models.Record, score: float) -> Found:
-    dense = point.vector.get(DENSE, ()) if isinstance(point.vector, dict) else ()
-    return Found(str(point.id), score, point.payload or {}, dense)  # type: ignore[arg-type]
+    dense = point.vector.get(DENSE) if isinstance(point.vector, dict) else None
+    read = None if dense is None else partial(np.asarray, dense, dtype=np.float32)
+    return Found(point.id, score, point.payload or {}, read)

@@ -11,7 +11,7 @@ Laws (tests/contract/test_store.py runs them over every engine):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,12 +54,21 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One search result, best first; `score` is the dot product (or BM25 for a text query)."""
+    """One search result, best first; `score` is the dot product (or BM25 for a text query).
+
+    The vector is read out of the engine's answer when it is asked for: most of them never are, and with an
+    embedded engine that takes longer than all else that is done with a hit.
+    """
 
     id: str
     score: float
     payload: Mapping[str, Any]
-    vector: Floats | None = None
+    read: Callable[[], Floats] | None = field(default=None, compare=False)
+
+    @property
+    def vector(self) -> Floats | None:
+        """`(size,)` float32; None unless it was asked for."""
+        return self.read() if self.read else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,6 @@ class Candidate:
     dense: float
     lexical: float
     payload: Mapping[str, Any]
-    vector: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

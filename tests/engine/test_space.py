@@ -30,6 +30,16 @@ def test_a_score_is_the_sum_of_its_parts_and_of_weighted_cosines(images, texts, 
     np.testing.assert_allclose(items @ query, cosines, atol=1e-5)
 
 
+@given(rows(1, 3), rows(1, 2), weight, weight)
+def test_an_items_vector_times_the_scales_is_its_query_vector(image, text, w_image, w_text):
+    vector = SPACE.item_vectors({"image": image, "text": text}, 1)[0]
+    weights = {"image": w_image, "text": w_text}
+    expected = SPACE.query_vector(SPACE.split(vector), weights)
+    np.testing.assert_allclose(vector * SPACE.scales(weights), expected, atol=1e-5)
+    with pytest.raises(SpaceError, match="at least 0"):
+        SPACE.scales({"image": -1.0})
+
+
 @given(rows(5, 3), rows(5, 2), rows(1, 3), rows(1, 2))
 def test_weight_one_on_a_segment_and_zero_elsewhere_scores_as_that_segment_alone(images, texts, a, b):
     items = SPACE.item_vectors({"image": images, "text": texts}, 5)

@@ -90,4 +90,3 @@ def test_narrowed_the_rest_keeps_its_order(store):
     red = Condition("colour", "not", ("red",))
     rest = asked.without([red, Condition("no such field", "not", ("x",))], whole[:40]).pool(COUNT + 1).ids
     assert rest == [item_id for item_id in whole[40:] if int(item_id[1:]) % 3]
-    assert matching(store).without([red], []) is None
