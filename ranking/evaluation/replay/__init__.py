@@ -1,0 +1,1 @@
+"""Logged lists asked again of another arm, as it would have been then."""
