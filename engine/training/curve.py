@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import TrainingError
-
 
 def draw_curve(history: Sequence[dict[str, float]], path: Path) -> None:
     """Loss per epoch, and HITS@5 where pairs were held back, to a PNG."""
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise TrainingError("the loss curve needs matplotlib: pip install 'vlclip[train]'") from None
+    from matplotlib.figure import Figure  # noqa: PLC0415 - a second of loading that few commands need
+
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.add_subplot()
     epochs = [row["epoch"] for row in history]

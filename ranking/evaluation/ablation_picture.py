@@ -15,19 +15,15 @@ GROUP, APART = 0.6, 0.32
 
 
 def check_picture(path: Path) -> None:
-    """`EvaluationError` where no picture could be written to `path`: wrong ending, no matplotlib."""
+    """`EvaluationError` where no picture could be written to `path`."""
     if path.suffix.lower() not in FORMATS:
         raise EvaluationError(f"{path} has no ending of a picture; give one of {', '.join(FORMATS)}")
-    try:
-        import matplotlib  # noqa: F401, PLC0415 - an extra
-    except ImportError:
-        raise EvaluationError("the picture needs matplotlib: pip install 'vlclip[train]'") from None
 
 
 def draw_ablation(table: Ablation, path: Path, *, title: str) -> None:
     """Write the picture to `path`, a .png, .svg or .pdf; parents are made."""
     check_picture(path)
-    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415 - a second of loading that few commands need
 
     rows = {row.setup: row.figures[JUDGED] for row in table.rows}
     models = [model for model in MODELS if any(setup.model == model for setup in rows)]

@@ -20,10 +20,10 @@ class Choices:
     """Single choices, a row each, all `(n,)`.
 
     `reward` is what came of it (a click, 0 or 1; money). `propensity` is the logging policy's probability of
-    the choice in its context, over 0; `target` the target policy's of the same choice. `predicted` is a reward
-    model's expectation for the logged choice, `baseline` its expectation under the target policy, the mean
-    over all choices by the target's probabilities; both None without a model. Rows of one `unit` (numbers
-    from 0, in no order) depend on each other; None where each row is a unit of its own.
+    the choice in its context, over 0; `target` the target policy's of the same choice. `predicted` is a
+    reward model's expectation for the logged choice, `baseline` its expectation under the target policy, the
+    mean over all choices by the target's probabilities; both None without a model. Rows of one `unit`
+    (numbers from 0, in no order) depend on each other; None where each row is a unit of its own.
     """
 
     reward: Values
@@ -48,8 +48,8 @@ class ListLog:
     probability of the item at its place given the items above it, over 0; `target` the target policy's of the
     same item given the same items above. Their products along a row are the probabilities of the list.
 
-    `place_propensity` and `place_target` are the probabilities of the item at its place, whatever is above it;
-    None where they are not known. `predicted` is a reward model's expectation of this place's and all later
+    `place_propensity` and `place_target` are the probabilities of the item at its place, whatever is above
+    it; None where they are not known. `predicted` is a reward model's expectation of this place's and all later
     places' rewards, given the items down to this one, if the target policy filled the later places;
     `baseline` the same before this place's item is known, the mean over its candidates by the target's
     probabilities. Both are None without a model. `unit` as in `Choices`.

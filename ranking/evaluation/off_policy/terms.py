@@ -35,8 +35,8 @@ class Estimate:
     """A value with its 95 % intervals, and how much of the log it rests on.
 
     `low` to `high` is the percentile bootstrap over units; `analytic_low` to `analytic_high` the normal
-    interval of the delta method, with `error` its standard error. `effective` is (Σw)² / Σw² over rows, and of
-    the weights also the `mean` and the quantiles by name (`p50`, `p90`, `p99`, `max`); NaN and empty
+    interval of the delta method, with `error` its standard error. `effective` is (Σw)² / Σw² over rows, and
+    of the weights also the mean and the quantiles by name (`p50`, `p90`, `p99`, `max`); NaN and empty
     where the estimator has no weights. `unsupported` is the share of rows whose weight is 0.
     """
 
