@@ -49,10 +49,10 @@ class ListLog:
     same item given the same items above. Their products along a row are the probabilities of the list.
 
     `place_propensity` and `place_target` are the probabilities of the item at its place, whatever is above
-    it; None where they are not known. `predicted` is a reward model's expectation of this place's and all later
-    places' rewards, given the items down to this one, if the target policy filled the later places;
-    `baseline` the same before this place's item is known, the mean over its candidates by the target's
-    probabilities. Both are None without a model. `unit` as in `Choices`.
+    it; None where they are not known. `predicted` is a reward model's expectation of the rewards from this
+    place on, given the items down to this one, if the target policy filled the later places; `baseline` the
+    same before this place's item is known: the mean over its candidates by the target's probabilities. Both
+    are None without a model. `unit` as in `Choices`.
     """
 
     reward: Values
