@@ -2,6 +2,8 @@
 
 Every estimator here is `mean(plain) + mean(above) / mean(below)`: of importance weights w and rewards r, IPS
 has plain = w·r; SNIPS above = w·r and below = w; the doubly robust one plain = baseline + w·(r - predicted).
+Of lists, each place can be normalised by itself: then `above` and `below` have a column a place, and the
+ratios of their means are summed.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ranking.evaluation.off_policy.log import Values
 class Terms:
     """One estimator on one log, row by row: `plain`, `above`, `below` are `(n,)` or None for nothing.
 
+    `above` and `below` may both be `(n, K)`, a ratio for each column, of which the sum counts.
     `weights` `(n,)` are those the estimator really used (clipped, shrunk, …), None where it uses none.
     `parameters` are what was chosen for it: a clip, a threshold, a shrinkage. `assumes` says in one sentence
     what must hold for it to be right.
