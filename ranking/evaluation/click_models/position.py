@@ -1,0 +1,60 @@
+"""The position-based model: each place is looked at with a probability of its own, whatever is in the others.
+
+    P(click at k) = examination of k · attraction of the item
+
+Craswell, Zoeter, Taylor & Ramsey, An experimental comparison of click position-bias models, WSDM 2008.
+
+Laws: those of `behaviour.py`; clicks above change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ranking.errors import EvaluationError
+from ranking.evaluation.click_models.behaviour import Mask
+from ranking.evaluation.off_policy.log import Values
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBased:
+    """`examination` `(K,)` is the probability that a place is looked at; lists may be shorter, not longer."""
+
+    examination: Values
+
+    name: ClassVar[str] = "position-based"
+    assumes: ClassVar[str] = (
+        "a place is looked at equally often whatever is above it, and an item attracts equally in every place"
+    )
+
+    def marginal(
+        self,
+        attraction: Values,
+        satisfaction: Values,  # noqa: ARG002 - all models are called alike
+        shown: Mask,
+    ) -> Values:
+        """The probability of a click at each place, `(n, K)`; `EvaluationError` for a place it knows not."""
+        if shown.shape[1] > len(self.examination):
+            raise EvaluationError(
+                f"lists of {shown.shape[1]} places, and the model knows {len(self.examination)}; "
+                "cut the lists or fit it on longer ones"
+            )
+        return np.where(shown, attraction * self.examination[: shown.shape[1]], 0.0)
+
+    def conditional(
+        self,
+        attraction: Values,
+        satisfaction: Values,
+        clicks: Mask,  # noqa: ARG002 - here clicks above say nothing
+        shown: Mask,
+    ) -> Values:
+        """The same as the marginal."""
+        return self.marginal(attraction, satisfaction, shown)
+
+    def sample(self, attraction: Values, satisfaction: Values, shown: Mask, rng: np.random.Generator) -> Mask:
+        """Clicks drawn, `(n, K)`."""
+        clicks: Mask = rng.random(shown.shape) < self.marginal(attraction, satisfaction, shown)
+        return clicks
