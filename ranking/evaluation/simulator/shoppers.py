@@ -1,0 +1,145 @@
+"""Shoppers with tastes over the fused space: how much each is attracted by each item.
+
+    likeness(item, taste) = Σ like_s · cos(item_s, taste_s) / Σ like_s, standardised over the store
+    fit(item) = max over the shopper's tastes of likeness - away · [it is not the taste of this visit]
+    attraction = logistic(level + slope · fit + effect(item))
+    satisfaction = logistic(satisfaction_level + satisfaction_slope · fit + other effect(item))
+
+A taste is a real item's vector, noise added, each segment of unit length. Tastes as several points of a space
+of items, one for each interest, follow Pal et al., "PinnerSage", KDD 2020.
+
+Laws (tests/ranking/simulator/test_shoppers.py):
+- an item nearer to a taste attracts more, all else equal; nothing attracts with certainty;
+- standardised likeness has mean 0 and deviation 1 over all tastes and items;
+- an item's effect follows from the seed and its id alone;
+- the same seed gives the same shoppers, another one others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from scipy.special import expit, ndtri
+
+from engine.space import Floats, unit
+from ranking.errors import EvaluationError
+from ranking.evaluation.off_policy.log import Numbers, Values
+from ranking.evaluation.simulator.catalogue import Catalogue
+from ranking.evaluation.simulator.world import World
+
+AT_ONCE = 100
+"""Tastes that are compared with all items together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shoppers:
+    """Shopper s has the tastes `first[s]` to `first[s + 1]`, t in all, over a catalogue of n items.
+
+    `tastes` `(t, size)` are scaled so that their dot product with an item is the likeness before it is
+    standardised by `mean` and `deviation`. `shares` `(t,)` are how often a visit is about a taste, of one
+    shopper in sum 1; `near` `(t, near)` the rows of the items that are most like it, nearest first. `effects`
+    `(2, n)` are the items' own, in log-odds of attraction and of satisfaction.
+    """
+
+    world: World
+    catalogue: Catalogue
+    first: Numbers
+    tastes: Floats
+    shares: Values
+    near: Numbers
+    mean: float
+    deviation: float
+    effects: Values
+
+    def fit(self, shopper: int, taste: int, rows: Numbers) -> Values:
+        """How well items fit a shopper on a visit about one of their tastes, `(len(rows),)`, in deviations.
+
+        `taste` is the taste's number among all.
+        """
+        own = slice(self.first[shopper], self.first[shopper + 1])
+        likeness = (self.catalogue.vectors[rows] @ self.tastes[own].T - self.mean) / self.deviation
+        elsewhere = np.arange(own.start, own.stop) != taste
+        best: Values = (likeness - self.world.away * elsewhere).max(axis=1).astype(np.float64)
+        return best
+
+    def attraction(self, fit: Values, rows: Numbers) -> Values:
+        """The probability that an item that is looked at is clicked, `(len(rows),)`."""
+        world = self.world
+        chances: Values = expit(world.level + world.slope * fit + self.effects[0, rows])
+        return chances
+
+    def satisfaction(self, fit: Values, rows: Numbers) -> Values:
+        """The probability that an item that was clicked is what was wanted, `(len(rows),)`."""
+        world = self.world
+        odds = world.satisfaction_level + world.satisfaction_slope * fit + self.effects[1, rows]
+        chances: Values = expit(odds)
+        return chances
+
+
+def draw_shoppers(catalogue: Catalogue, world: World) -> Shoppers:
+    """The shoppers of a world in a shop; `EvaluationError` where likeness says nothing."""
+    rng = np.random.default_rng([world.seed, 0])
+    counts = 1 + rng.choice(len(world.tastes), size=world.shoppers, p=world.tastes)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    shares = rng.exponential(size=first[-1])
+    shares /= np.repeat(np.add.reduceat(shares, first[:-1]), counts)
+    sources = catalogue.vectors[rng.choice(catalogue.whole, size=first[-1])]
+    tastes = _scaled(_noisy(catalogue, sources, world.noise, rng), catalogue, world)
+    near, mean, deviation = _compared(catalogue, tastes, min(world.near, len(catalogue.whole) - 1))
+    if not deviation > 0:
+        raise EvaluationError("all items are alike to all shoppers; let `likes` count another segment")
+    return Shoppers(
+        world=world, catalogue=catalogue, first=first, tastes=tastes, shares=shares, near=near,
+        mean=mean, deviation=deviation, effects=world.item_spread * _normals(catalogue, world.seed),
+    )  # fmt: skip
+
+
+def _noisy(catalogue: Catalogue, sources: Floats, noise: float, rng: np.random.Generator) -> Floats:
+    """Items' vectors with noise in a direction of its own in each segment that is there, of unit segments."""
+    drawn = rng.normal(size=sources.shape).astype(np.float32)
+    moved = {}
+    for name, span in catalogue.space.slices().items():
+        there = np.any(sources[:, span] != 0, axis=1, keepdims=True)
+        moved[name] = sources[:, span] + np.float32(noise) * there * unit(drawn[:, span])
+    return catalogue.space.item_vectors(moved, len(sources))
+
+
+def _scaled(tastes: Floats, catalogue: Catalogue, world: World) -> Floats:
+    """Tastes scaled by what the segments count, so that a dot product is a mean cosine."""
+    names = catalogue.space.names
+    likes = catalogue.space.check_weights(
+        {name: world.likes.get(name, 1.0) for name in {*names, *world.likes}}
+    )
+    total = sum(likes.values())
+    if not total:
+        raise EvaluationError("no segment counts in what shoppers like; name one in `likes`")
+    scaled: Floats = tastes * (catalogue.space.scales(likes) / np.float32(total))
+    return scaled
+
+
+def _compared(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Numbers, float, float]:
+    """The whole items nearest to each taste, and mean and deviation of all products with all items."""
+    found, total, squares = [], 0.0, 0.0
+    for start in range(0, len(tastes), AT_ONCE):
+        products = tastes[start : start + AT_ONCE] @ catalogue.vectors.T
+        total += float(products.sum(dtype=np.float64))
+        squares += float(np.square(products, dtype=np.float64).sum())
+        whole = products[:, catalogue.whole]
+        best = np.argpartition(-whole, near - 1, axis=1)[:, :near]
+        order = np.argsort(-np.take_along_axis(whole, best, axis=1), axis=1, kind="stable")
+        found.append(catalogue.whole[np.take_along_axis(best, order, axis=1)])
+    count = len(tastes) * len(catalogue.vectors)
+    mean = total / count
+    return np.concatenate(found), mean, float(np.sqrt(max(0.0, squares / count - mean**2)))
+
+
+def _normals(catalogue: Catalogue, seed: int) -> Values:
+    """Two standard normal numbers for each item, `(2, n)`, that follow from seed and id."""
+    digests = b"".join(
+        blake2b(f"{seed} {item_id}".encode(), digest_size=8).digest() for item_id in catalogue.ids
+    )
+    numbers = np.frombuffer(digests, dtype=np.uint32).astype(np.float64).reshape(-1, 2).T
+    drawn: Values = ndtri((numbers + 0.5) / 2**32)
+    return drawn

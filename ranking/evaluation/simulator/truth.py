@@ -1,0 +1,119 @@
+"""What an arm is really worth to the shoppers of a simulated shop, on the very requests of a log.
+
+    value = mean over requests of Σ over places of P(click at the place), by the click model's marginal
+
+A list that is ranked without chance has one such sum, exactly. Where an arm explores, the sum is averaged
+over orders drawn anew from its Plackett-Luce distribution over its own candidates (`ranking/exploration.py`),
+and the interval is that of this average: it gets as narrow as one likes with more draws. The value is that
+of these requests, by these shoppers; of other requests another one is true.
+
+Laws (tests/ranking/simulator/test_truth.py):
+- the value of the logging arm is the mean of its log, within the error of both;
+- of a small list the average over draws is the sum over all orders times their probabilities;
+- an arm that ranks by what shoppers like is worth more than one that does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ranking.answer import Answer
+from ranking.errors import EvaluationError
+from ranking.evaluation.bootstrap import Figure
+from ranking.evaluation.off_policy.log import Numbers, Values
+from ranking.evaluation.simulator.shop import SimulatedShop
+from ranking.evaluation.simulator.visits import Request
+from ranking.experiments.arm import Arm
+
+DRAWS = 30
+"""Orders drawn for a list with chance in it."""
+WITHIN = 1.96
+"""Standard errors on each side of a 95 % interval."""
+CUTS = (1, 3, 5, 10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What is to be expected of an arm, each figure with the interval of the orders that were drawn.
+
+    `clicks` and `revenue` are for a list, `ctr` by k is for a place of the first k. `error` is the standard
+    error of `clicks`, 0 without chance.
+    """
+
+    arm: str
+    lists: int
+    clicks: Figure
+    ctr: Mapping[int, Figure]
+    revenue: Figure
+    error: float
+
+
+def true_value(shop: SimulatedShop, arm: Arm, requests: Iterable[Request], *, draws: int = DRAWS) -> Truth:
+    """What `arm` is worth on these requests; `EvaluationError` where there are none.
+
+    With a history each request is answered from what had happened by then, under the arm that was logging.
+    """
+    cuts = [cut for cut in CUTS if cut < shop.world.limit] + [shop.world.limit]
+    rng = np.random.default_rng([shop.world.seed, 3])
+    total, noise, lists = np.zeros(len(cuts) + 2), np.zeros(len(cuts) + 2), 0
+    for request in requests:
+        worth = _worth(shop, request, shop.ask(request, arm), cuts, draws, rng)
+        total += worth.mean(axis=0)
+        if len(worth) > 1:
+            noise += worth.var(axis=0, ddof=1) / len(worth)
+        lists += 1
+    if not lists:
+        raise EvaluationError(
+            "nothing was asked for, so no arm is worth anything; simulate at least one list"
+        )
+    means, errors = total / lists, np.sqrt(noise) / lists
+    figures = [
+        Figure(mean, mean - WITHIN * error, mean + WITHIN * error)
+        for mean, error in zip(means.tolist(), errors.tolist(), strict=True)
+    ]
+    return Truth(
+        arm=f"{arm.id}@{arm.hash}", lists=lists, clicks=figures[0], revenue=figures[1],
+        ctr=dict(zip(cuts, figures[2:], strict=True)), error=float(errors[0]),
+    )  # fmt: skip
+
+
+def _worth(
+    shop: SimulatedShop,
+    request: Request,
+    answer: Answer,
+    cuts: list[int],
+    draws: int,
+    rng: np.random.Generator,
+) -> Values:
+    """Clicks, revenue and CTR at each cut, a row each order: `(m, 2 + cuts)`."""
+    rows = orders(answer, shop, draws, rng)
+    if not rows.shape[1]:
+        return np.zeros((1, 2 + len(cuts)))
+    known, where = np.unique(rows, return_inverse=True)
+    attraction, satisfaction = shop.likes(request, known)
+    where = where.reshape(rows.shape)
+    clicks = shop.clicks.marginal(attraction[where], satisfaction[where], np.ones(rows.shape, dtype=bool))
+    brings = (satisfaction * shop.world.cart * shop.world.purchase * shop.prices[known])[where]
+    ctr = [clicks[:, :cut].sum(axis=1) / cut for cut in cuts]
+    return np.stack([clicks.sum(axis=1), (clicks * brings).sum(axis=1), *ctr], axis=1)
+
+
+def orders(answer: Answer, shop: SimulatedShop, draws: int, rng: np.random.Generator) -> Numbers:
+    """The list as it might have been, `(draws, places)` rows of the catalogue; one order without chance.
+
+    Chance deals with some places only: pins are above them, what is deeper than it reaches below.
+    """
+    rows = shop.catalogue.rows([one.id for one in answer])[None]
+    if not answer.explored:
+        return rows
+    ids, scores = zip(*answer.explored, strict=True)
+    dealt = set(ids)
+    places = np.flatnonzero([one.id in dealt for one in answer])
+    noise = rng.gumbel(size=(draws, len(ids)))
+    drawn = np.argsort(-(np.array(scores) / answer.arm.exploration.temperature + noise), axis=1)
+    rows = np.repeat(rows, draws, axis=0)
+    rows[:, places] = shop.catalogue.rows(ids)[drawn[:, : len(places)]]
+    return rows
