@@ -1,0 +1,322 @@
+"""What is looked at before an estimate is believed: small functions on arrays, each gives one finding.
+
+Every check that tests a hypothesis cries wolf on one sound log in a thousand (`ALARM`), so a dozen of them
+together do on about one in a hundred. How often each of them is right and wrong is in docs/off_policy.md.
+
+Laws (tests/ranking/off_policy/test_checks.py):
+- a check says nothing of what it is not told: None instead of a finding;
+- the verdict is as bad as its worst finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ranking.evaluation.off_policy.log import Numbers, Values
+from ranking.evaluation.off_policy.selection import UNWEIGHTED
+from ranking.evaluation.off_policy.significance import by_unit, equal_means_p, frequency_p, mean_p
+from ranking.evaluation.off_policy.terms import Estimate
+from ranking.evaluation.off_policy.verdict import Finding, Level
+from ranking.experiments.experiment import ALARM, sample_ratio
+
+EFFECTIVE = (50, 300)
+"""Effective rows below which an estimate is refused, and below which it is to be taken with care."""
+EFFECTIVE_SHARE = 0.01
+"""Of the rows; below it a few rows speak for very many."""
+REWARDED = (10, 30)
+"""Rows with a reward and a weight over 0, as `EFFECTIVE`."""
+OUTSIDE = (0.10, 0.01)
+"""The target's probability of what was never logged over which to refuse, and over which to take care."""
+WEIGHT_OFF = 0.1
+"""A mean weight further from 1 than this, and not by chance, is refused; a nearer one needs care."""
+SUM_OFF = (0.01, 1e-6)
+"""How far candidates' probabilities may be from 1 in sum."""
+BAD_CLOCKS = 0.01
+"""Share of impossible times over which to refuse."""
+CARRIED = (0.30, 0.10)
+"""Share of the estimate that one unit may carry."""
+INTERVALS_OFF = 0.25
+"""How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
+
+
+def numbers(reward: Values, propensity: Values, target: Values) -> Finding:
+    """Whether rewards are numbers and probabilities are probabilities: all `(n,)`, propensities over 0."""
+    bad = {
+        "rewards that are no numbers": int((~np.isfinite(reward)).sum()),
+        "propensities outside (0, 1]": int((~((propensity > 0) & (propensity <= 1 + 1e-9))).sum()),
+        "target probabilities outside [0, 1]": int((~((target >= 0) & (target <= 1 + 1e-9))).sum()),
+    }
+    if not any(bad.values()):
+        return Finding("numbers", "ok", f"All {_count(reward.size)} rewards and probabilities are possible.")
+    found = ", ".join(f"{_count(many)} {what}" for what, many in bad.items() if many)
+    return Finding("numbers", "refused", f"Of {_count(reward.size)} rows there are {found}; mend the log.")
+
+
+def sums(sums: Values) -> Finding:
+    """Whether the probabilities of all candidates, summed for each row `(n,)`, come to 1."""
+    off = float(np.abs(np.nan_to_num(sums, nan=np.inf) - 1).max(initial=0.0))
+    level = _level(off, SUM_OFF)
+    says = f"The probabilities of the candidates sum to 1 within {off:.2g} in every row"
+    if level != "ok":
+        says += (
+            "; log the probability of every candidate as it was drawn, without rounding or leaving any out"
+        )
+    return Finding("sums", level, f"{says}.")
+
+
+def size(effective: float, rows: int) -> Finding | None:
+    """Whether enough rows carry the estimate; `effective` is (Σw)² / Σw² of its weights (Kish, 1965)."""
+    if np.isnan(effective):
+        return None
+    level: Level = "refused" if effective < EFFECTIVE[0] else "careful" if effective < EFFECTIVE[1] else "ok"
+    if level == "ok" and effective < EFFECTIVE_SHARE * rows:
+        level = "careful"
+    share = 100 * effective / max(rows, 1)
+    says = f"{_count(rows)} rows are worth {_count(effective)} of the target policy's own ({share:.2g} %)"
+    if level != "ok":
+        says += (
+            f"; {EFFECTIVE[0]} are the least and {EFFECTIVE[1]} are well: log longer, "
+            "explore more, or ask about a policy nearer to the one that ran"
+        )
+    return Finding("size", level, f"{says}.")
+
+
+def rewards(reward: Values, weights: Values) -> Finding:
+    """Whether enough rows `(n,)` with a weight over 0 have a reward."""
+    found = int(((reward != 0) & (weights > 0)).sum())
+    level: Level = "refused" if found < REWARDED[0] else "careful" if found < REWARDED[1] else "ok"
+    says = f"{_count(found)} rows with a reward count"
+    if level != "ok":
+        says += (
+            f"; {REWARDED[0]} are the least and {REWARDED[1]} are well: log longer, or count what is commoner"
+        )
+    return Finding("rewards", level, f"{says}.")
+
+
+def explored(propensity: Values, target: Values) -> Finding | None:
+    """Refused where every propensity is 1 and the target policy differs; None where chance was at work."""
+    if (propensity < 1 - 1e-9).any():
+        return None
+    differs = int((np.abs(target - 1) > 1e-9).sum())
+    if not differs:
+        return Finding("explored", "ok", "Nothing was explored, and the target policy does what was logged.")
+    return Finding(
+        "explored", "refused",
+        f"Nothing was explored: all propensities are 1, and {_count(differs)} of {_count(target.size)} rows "
+        "are not what the target policy is sure to do. The log cannot tell what else would have earned; "
+        "log with exploration on.",
+    )  # fmt: skip
+
+
+def outside(outside: Values) -> Finding:
+    """How much of the target policy the log can never show: its probability of that, for each row `(n,)`."""
+    share = float(outside.mean())
+    level = _level(share, OUTSIDE)
+    says = f"{100 * share:.2g} % of what the target policy would do could not have been logged"
+    if level != "ok":
+        says += (
+            "; of that the log says nothing, and the estimate may be off by as much of the best possible "
+            "reward. Explore all that the target policy may choose, or keep it to what was explored"
+        )
+    return Finding("outside", level, f"{says}.")
+
+
+def mean_weight(weights: Values, unit: Numbers | None = None) -> Finding:
+    """Whether weights `(n,)` are 1 in the mean, as they are where support holds and propensities are right.
+
+    Li, Kim & Zitouni, Toward predicting the outcome of an A/B experiment for search relevance, WSDM 2015,
+    look at it before an estimate.
+    """
+    mean, p = float(weights.mean()), mean_p(weights, 1.0, unit)
+    says = f"Importance weights are {mean:.3g} in the mean, where they should be 1 (p {p:.2g})"
+    if p >= ALARM:
+        return Finding("mean-weight", "ok", f"{says}.")
+    level: Level = "refused" if abs(mean - 1) > WEIGHT_OFF else "careful"
+    if mean < 1:
+        says += (
+            "; the target policy wants things that were not logged, or propensities are too high: give all "
+            "of its choices a chance, and check that propensities are those of the draw"
+        )
+    else:
+        says += "; propensities are too low: check that they are those of the draw, context for context"
+    return Finding("mean-weight", level, f"{says}.")
+
+
+def inverse_propensities(propensity: Values, candidates: Values, unit: Numbers | None = None) -> Finding:
+    """Whether 1 / (propensity · candidates) is 1 in the mean, as it is if all candidates had a chance.
+
+    `candidates` `(n,)` is how many there were. It is the mean weight of a policy that chooses evenly.
+    """
+    found = 1 / (propensity * candidates)
+    mean, p = float(found.mean()), mean_p(found, 1.0, unit)
+    level: Level = "ok" if p >= ALARM else "refused" if abs(mean - 1) > WEIGHT_OFF else "careful"
+    says = f"Inverse propensities come to {mean:.3g} times the number of candidates (p {p:.2g})"
+    if level != "ok":
+        says += "; they should to 1: propensities are not those of the draw, or some candidates had no chance"
+    return Finding("inverse-propensities", level, f"{says}.")
+
+
+def frequencies(chosen: Numbers, probabilities: Values) -> Finding:
+    """Whether choices `(n,)` came as often as their probabilities `(n, choices)` say."""
+    p = frequency_p(chosen, probabilities)
+    if p >= ALARM:
+        return Finding(
+            "frequencies", "ok", f"Items were shown as often as their propensities say (p {p:.2g})."
+        )
+    off = np.bincount(chosen, minlength=probabilities.shape[1]) - probabilities.sum(axis=0)
+    worst = int(np.abs(off).argmax())
+    seen, told = int((chosen == worst).sum()), float(probabilities[:, worst].sum())
+    return Finding(
+        "frequencies", "refused",
+        f"Items were not shown as often as their propensities say (p {p:.2g}): number {worst} {_count(seen)} "
+        f"times instead of {_count(told)}. The propensities are of another policy or moment; log those of "
+        "the draw itself.",
+    )  # fmt: skip
+
+
+def clocks(shown_at: Values, came_at: Values, now: float) -> Finding:
+    """Whether times are possible, all in seconds since 1970: of lists, and of what came of them `(n,)`.
+
+    `came_at` is NaN where nothing came.
+    """
+    came = ~np.isnan(came_at)
+    unread = ~np.isfinite(shown_at) | np.isinf(came_at)
+    with np.errstate(invalid="ignore"):
+        early = came & (came_at < shown_at) & ~unread
+        late = ((shown_at > now) | (came & (came_at > now))) & ~unread
+    # what is wrong with few outcomes is not excused by many lists without any
+    bad, counted = int((unread | early | late).sum()), int(came.sum())
+    share = max(bad / max(len(shown_at), 1), (early | np.isinf(came_at)).sum() / max(counted, 1))
+    if not bad:
+        return Finding("clocks", "ok", f"All times of {_count(len(shown_at))} rows are in order.")
+    return Finding(
+        "clocks", "refused" if share > BAD_CLOCKS else "careful",
+        f"{_count(early.sum())} of {_count(counted)} outcomes came before their list, {_count(late.sum())} "
+        f"rows are of a time to come, {_count(unread.sum())} have no readable time: set the clocks, or find "
+        "what joins outcomes to the wrong rows.",
+    )  # fmt: skip
+
+
+def dealt(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
+    """Whether units were dealt to arms by their shares; None for one arm or none.
+
+    Fabijan et al., Diagnosing sample ratio mismatch in online controlled experiments, KDD 2019.
+    """
+    if len(counts) < 2 or not sum(counts.values()):
+        return None
+    p = sample_ratio(list(counts.values()), shares)
+    whole = sum(counts.values()) / sum(shares)
+    both = zip(counts.items(), shares, strict=True)
+    found = ", ".join(f"{arm} {_count(many)} of {_count(whole * share)}" for (arm, many), share in both)
+    if p >= ALARM:
+        return Finding("dealt", "ok", f"Units were dealt as the shares say: {found} (p {p:.2g}).")
+    return Finding(
+        "dealt", "refused",
+        f"Units were not dealt as the shares say: {found} (p {p:.2g}). Some were lost, or came twice, by "
+        "what they were shown; find out where before anything is compared.",
+    )  # fmt: skip
+
+
+def positions(
+    reward: Values, weights: Values, place: Numbers, unit: Numbers | None = None, *, pooled: bool = False
+) -> Finding | None:
+    """Whether choices from several places `(n,)`, from 0, may be taken together; None for a single place.
+
+    They may if rewards do not depend on the place, or if the probabilities do know it. Those that do have
+    weights of one mean at all places. `pooled` says that they are of an item over all places together.
+    """
+    if len(np.unique(place)) < 2:
+        return None
+    rates_p, weights_p = equal_means_p(reward, place, unit), equal_means_p(weights, place, unit)
+    first, last = int(place.min()), int(place.max())
+    above, below = reward[place == first].mean(), reward[place == last].mean()
+    rate = f"{above:.3g} at place {first + 1}, {below:.3g} at {last + 1}"
+    if rates_p >= ALARM:
+        says = f"Rewards do not depend on the place: {rate} (p {rates_p:.2g})."
+        return Finding("positions", "ok", says)
+    if weights_p >= ALARM and not pooled:
+        says = f"Rewards depend on the place ({rate}), and so do the probabilities."
+        return Finding("positions", "ok", says)
+    means = f"{weights[place == first].mean():.3g} and {weights[place == last].mean():.3g}"
+    why = f"weights are {means} in the mean there" if weights_p < ALARM else "probabilities are of all places"
+    return Finding(
+        "positions", "refused" if weights_p < ALARM else "careful",
+        f"Rewards depend on the place ({rate}) and probabilities do not: {why}. The estimate takes a place "
+        "for a merit of the item; give probabilities by place, or use the estimators for lists.",
+    )  # fmt: skip
+
+
+def tails(contributions: Values, unit: Numbers | None = None) -> Finding | None:
+    """Whether one unit carries the estimate; `contributions` `(n,)` are weight times reward of each row.
+
+    None where there are none.
+    """
+    sums = np.abs(by_unit(contributions, unit))
+    if not sums.sum() > 0:
+        return None
+    share = float(sums.max() / sums.sum())
+    level = _level(share, CARRIED)
+    says = f"No unit carries more than {100 * share:.2g} % of the estimate"
+    if level != "ok":
+        says = (
+            f"One unit carries {100 * share:.2g} % of the estimate; look at it, or use an estimator that "
+            "bounds its weights"
+        )
+    return Finding("tails", level, f"{says}.")
+
+
+def skewed(estimate: Estimate) -> Finding | None:
+    """Whether the two intervals of an estimate say the same; None where one is unknown."""
+    ends = np.array([[estimate.low, estimate.high], [estimate.analytic_low, estimate.analytic_high]])
+    width = float((ends[:, 1] - ends[:, 0]).max())
+    if not width > 0:
+        return None
+    off = float(np.abs(ends[0] - ends[1]).max()) / width
+    both = f"{_range(*ends[0])} by resampling and {_range(*ends[1])} by formula"
+    if off <= INTERVALS_OFF:
+        return Finding("skewed", "ok", f"Both intervals of {estimate.estimator} say the same: {both}.")
+    return Finding(
+        "skewed", "careful",
+        f"The intervals of {estimate.estimator} differ: {both}. Few rows decide; read the wider one, "
+        "or log longer.",
+    )  # fmt: skip
+
+
+def disagreement(estimates: Sequence[Estimate]) -> Finding | None:
+    """Whether estimators that should all be right are: those with enough rows and weights of about 1.
+
+    Those that clip so much that their mean weight is no longer within `WEIGHT_OFF` of 1 are known to be
+    biased, so they are not asked; nor are those of `selection.UNWEIGHTED`. None for less than two.
+    """
+    asked = [
+        one
+        for one in estimates
+        if one.estimator not in UNWEIGHTED
+        and one.effective >= EFFECTIVE[0]
+        and abs(one.mean_weight - 1) <= WEIGHT_OFF
+        and one.low <= one.high
+    ]
+    if len(asked) < 2:
+        return None
+    low, high = max(asked, key=lambda one: one.low), min(asked, key=lambda one: one.high)
+    if low.low <= high.high:
+        return Finding("disagreement", "ok", f"The intervals of {len(asked)} estimators overlap.")
+    return Finding(
+        "disagreement", "careful",
+        f"{low.estimator} says {_range(low.low, low.high)}, {high.estimator} {_range(high.low, high.high)}: "
+        "both cannot be right. Look at the propensities and at the reward model before believing either.",
+    )  # fmt: skip
+
+
+def _level(found: float, over: tuple[float, float]) -> Level:
+    return "refused" if found > over[0] else "careful" if found > over[1] else "ok"
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.4g} to {high:.4g}"
