@@ -276,7 +276,7 @@ def test_estimators_that_should_all_be_right_agree():
     assert level(checks.disagreement([ips, snips])) == "ok"
     found = checks.disagreement([ips, snips, far])
     assert level(found) == "careful"
-    assert "DR says 2.5 to 3 and IPS 1 to 2" in found.says
+    assert "DR says 2.5 to 3, IPS 1 to 2" in found.says
 
 
 def test_only_estimators_that_should_be_right_are_asked():
