@@ -7,7 +7,8 @@ Lepski's method does. They double the intervals; here they are the plain 95 % on
 
 Laws (tests/ranking/off_policy/test_selection.py):
 - intervals that all meet: the narrowest; a narrow one apart from a wider one is never chosen;
-- the order they are given in does not matter.
+- the order they are given in does not matter;
+- of several policies on one log the same estimator is chosen, one that none of them contradicts.
 """
 
 from __future__ import annotations
@@ -22,18 +23,28 @@ UNWEIGHTED = ("dm", "replay")
 """Not to be chosen: the interval of one does not know its model's error, the other needs uniform logging."""
 
 
-def most_trusted(estimates: Sequence[Estimate]) -> Estimate | None:
-    """The estimate to look at first; None where none has an interval."""
+def most_trusted(policies: Sequence[Sequence[Estimate]]) -> str | None:
+    """The estimator to look at first, by name; None where none is trusted for all the policies.
+
+    `policies` are the estimates of each policy on one log, by the same estimators.
+    """
+    trusted = [{one.estimator: one for one in _meeting(estimates)} for estimates in policies]
+    shared = [name for name in trusted[0] if all(name in one for one in trusted)] if trusted else []
+    widths = {name: sum(one[name].high - one[name].low for one in trusted) for name in shared}
+    return min(shared, key=lambda name: (widths[name], name), default=None)
+
+
+def _meeting(estimates: Sequence[Estimate]) -> list[Estimate]:
+    """From the widest interval down, before the first that does not meet all above it."""
     known = [
         one
         for one in estimates
         if one.estimator not in UNWEIGHTED and np.isfinite([one.value, one.low, one.high]).all()
     ]
     known.sort(key=lambda one: (one.low - one.high, one.estimator))
-    chosen, low, high = None, -np.inf, np.inf
-    for one in known:
+    low, high = -np.inf, np.inf
+    for place, one in enumerate(known):
         low, high = max(low, one.low), min(high, one.high)
         if low > high:
-            break
-        chosen = one
-    return chosen
+            return known[:place]
+    return known

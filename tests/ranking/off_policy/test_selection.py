@@ -33,20 +33,24 @@ MIDDLE = estimate("rips", 0.3, 0.6)
 def test_the_narrowest_is_chosen_unless_a_wider_one_contradicts_it(narrow, chosen):
     given = [narrow, WIDE, MIDDLE]
     random.Random(3).shuffle(given)
-    found = most_trusted(given)
-    assert found is not None
-    assert found.estimator == chosen
+    assert most_trusted([given]) == chosen
 
 
 def test_intervals_that_meet_in_pairs_but_not_all_together_stop_before_the_last():
     # 0.1-0.5 and 0.4-0.7 meet in 0.4-0.5; 0.55-0.65 meets the second alone
     given = [estimate("sips", 0.1, 0.5), estimate("rips", 0.4, 0.7), estimate("iips", 0.55, 0.65)]
-    found = most_trusted(given)
-    assert found is not None
-    assert found.estimator == "rips"
+    assert most_trusted([given]) == "rips"
 
 
 def test_models_alone_and_what_has_no_interval_are_not_chosen():
     nothing = estimate("ips", float("nan"), float("nan"))
-    assert most_trusted([estimate("dm", 0.4, 0.41), estimate("replay", 0.4, 0.41), nothing]) is None
+    assert most_trusted([[estimate("dm", 0.4, 0.41), estimate("replay", 0.4, 0.41), nothing]]) is None
+    assert most_trusted([[]]) is None
     assert most_trusted([]) is None
+
+
+def test_of_two_policies_one_estimator_is_chosen_that_neither_contradicts():
+    one = [WIDE, MIDDLE, estimate("iips", 0.50, 0.55)]
+    other = [WIDE, MIDDLE, estimate("iips", 0.70, 0.75)]
+    assert most_trusted([one, other]) == "rips"
+    assert most_trusted([one, one]) == "iips"
