@@ -14,7 +14,7 @@ Laws (tests/ranking/click_models/test_behaviour.py), for every model:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,20 +46,35 @@ class ClickBehaviour(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Expected:
-    """What of the hidden steps is to be expected after the clicks were seen, all `(n, K)`.
+    """What of the hidden steps is to be expected once the clicks were seen, all `(n, K)`.
 
-    `looked` is the probability that a place was looked at. `told` says after which clicks something is known
-    of satisfaction, `satisfied` is its probability there; both are 0 elsewhere. `went_on` is the probability
-    of a step to the next place where one could be made, `could` that it could.
+    `looked` is the probability that a place was looked at. `told` are the clicks after which something is
+    known of satisfaction, `satisfied` its probability there, 0 elsewhere; None of a model without it.
     """
 
     looked: Values
-    told: Values
-    satisfied: Values
-    could: Values
-    went_on: Values
+    told: Mask | None = None
+    satisfied: Values | None = None
+
+
+class LearnedBehaviour(ClickBehaviour, Protocol):
+    """A model whose own parameters, and those of items, can be fitted by expectation and maximisation."""
+
+    def learned(
+        self, attraction: Values, satisfaction: Values, clicks: Mask, shown: Mask
+    ) -> tuple[Self, Expected]:
+        """The hidden steps expected by this model, and the model that makes them most probable."""
+        ...
+
+    def log_prior(self) -> float:
+        """The logarithm of the prior density of the model's own parameters, but for a constant."""
+        ...
+
+    def scaled(self) -> tuple[Self, float]:
+        """The model on its own scale, and by what attractions then are multiplied to tell the same."""
+        ...
 
 
 def reached(passing: Values | Mask) -> Values:

@@ -10,11 +10,11 @@ Laws: those of `behaviour.py`; a list has one click at most.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
-from ranking.evaluation.click_models.behaviour import Mask, reached
+from ranking.evaluation.click_models.behaviour import Expected, Mask, reached
 from ranking.evaluation.off_policy.log import Values
 
 
@@ -58,3 +58,21 @@ class Cascade:
         attracted = shown & (rng.random(shown.shape) < attraction)
         clicks: Mask = attracted & (reached(~attracted) > 0)
         return clicks
+
+    def learned(
+        self,
+        attraction: Values,  # noqa: ARG002 - what was looked at is known from the clicks
+        satisfaction: Values,  # noqa: ARG002 - all models are called alike
+        clicks: Mask,
+        shown: Mask,
+    ) -> tuple[Self, Expected]:
+        """Everything down to the first click was looked at; clicks below it are left out."""
+        return self, Expected(np.where(shown, reached(~clicks), 0.0))
+
+    def log_prior(self) -> float:
+        """0: there is nothing to learn but attraction."""
+        return 0.0
+
+    def scaled(self) -> tuple[Self, float]:
+        """As it is: the first place is always looked at."""
+        return self, 1.0

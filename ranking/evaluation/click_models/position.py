@@ -10,12 +10,12 @@ Laws: those of `behaviour.py`; clicks above change nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
 from ranking.errors import EvaluationError
-from ranking.evaluation.click_models.behaviour import Mask
+from ranking.evaluation.click_models.behaviour import Expected, Mask
 from ranking.evaluation.off_policy.log import Values
 
 
@@ -58,3 +58,29 @@ class PositionBased:
         """Clicks drawn, `(n, K)`."""
         clicks: Mask = rng.random(shown.shape) < self.marginal(attraction, satisfaction, shown)
         return clicks
+
+    def learned(
+        self, attraction: Values, satisfaction: Values, clicks: Mask, shown: Mask
+    ) -> tuple[Self, Expected]:
+        """One step of EM; a place of examination 1 keeps it.
+
+        What was not clicked was looked at with probability θ(1 - a) / (1 - θa).
+        """
+        unclicked = 1 - self.marginal(attraction, satisfaction, shown)
+        missed = self.examination[: shown.shape[1]] * (1 - attraction)
+        looked = np.where(
+            clicks, 1.0, np.divide(missed, unclicked, out=np.ones_like(missed), where=unclicked > 0)
+        )
+        looked = np.where(shown, looked, 0.0)
+        # one more look than was seen: the prior, so that no place is out of reach
+        examination = (looked.sum(axis=0) + 1) / (shown.sum(axis=0) + 1)
+        return type(self)(examination), Expected(looked)
+
+    def log_prior(self) -> float:
+        """That of Beta(2, 1) for each place: as if it had been looked at once more."""
+        return float(np.log(self.examination).sum())
+
+    def scaled(self) -> tuple[Self, float]:
+        """Examination of 1 where it is largest: clicks tell only its product with attraction."""
+        most = float(self.examination.max())
+        return type(self)(self.examination / most), most
