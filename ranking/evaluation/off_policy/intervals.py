@@ -1,7 +1,7 @@
 """Intervals for any number of estimators, from one pass over the log.
 
-Every estimator is `mean(plain) + mean(above) / mean(below)`, so a resample of it needs only sums of columns,
-and all resamples of all estimators are one product: counts `(resamples, units)` times columns `(units, c)`.
+Every estimator is a sum of means and ratios of means, so a resample of it needs only sums of columns, and
+all resamples of all estimators are one product: counts `(resamples, units)` times columns `(units, c)`.
 
 A bootstrap draws n units out of n with replacement: multinomial counts. Each count is nearly Poisson with
 mean 1, and drawing them independently changes only their total, which the sums are divided by; in the limit
@@ -64,7 +64,7 @@ def estimates(
     also for a single unit. EvaluationError where lengths differ.
     """
     parts, sizes = _by_unit(terms, unit)
-    samples = _samples(parts, sizes, resamples, seed)
+    samples = _samples(parts, len(sizes), resamples, seed)
     return [
         _estimate(one, part, sizes, column) for one, part, column in zip(terms, parts, samples.T, strict=True)
     ]
@@ -78,7 +78,8 @@ def resampled(
     Two calls with the same number of units, resamples and seed draw the same counts: what comes of two
     policies on one log can be subtracted row by row.
     """
-    return _samples(*_by_unit(terms, unit), resamples, seed)
+    parts, sizes = _by_unit(terms, unit)
+    return _samples(parts, len(sizes), resamples, seed)
 
 
 def difference(
@@ -94,21 +95,20 @@ def difference(
     Gilotte, Calauzènes, Nedelec, Abraham & Dollé, "Offline A/B testing for recommender systems", WSDM 2018.
     """
     parts, sizes = _by_unit((first, second), unit)
-    samples = _samples(parts, sizes, resamples, seed)
+    samples = _samples(parts, len(sizes), resamples, seed)
     return interval(parts[0].value - parts[1].value, samples[:, 0] - samples[:, 1])
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """An estimator by unit: its value, and what each unit adds to it, `(units,)`.
+    """An estimator by unit: its value, and what moves a resample of it.
 
-    `plain` sums to 0 and is over the number of rows; `above` sums to 0 and is over the sum of `below`.
+    Each of `moves` is a pair of columns `(units,)`: the first sums to 0, and on a resample the ratio of
+    their sums is what is added to the value.
     """
 
     value: float
-    plain: Values | None
-    above: Values | None
-    below: Values | None
+    moves: tuple[tuple[Values, Values], ...]
 
 
 def _by_unit(terms: Sequence[Terms], unit: Numbers | None) -> tuple[list[_Part], Values]:
@@ -117,7 +117,7 @@ def _by_unit(terms: Sequence[Terms], unit: Numbers | None) -> tuple[list[_Part],
     if not columns or not len(columns[0]):
         raise EvaluationError("There is nothing to estimate from: give terms of a log that has rows.")
     rows = len(columns[0])
-    if any(column.shape != (rows,) for column in (*columns, *(() if unit is None else (unit,)))):
+    if any(len(column) != rows for column in columns) or (unit is not None and unit.shape != (rows,)):
         raise EvaluationError("Terms and units are not of one log: give as many rows of each.")
     if unit is not None:
         if unit.min() < 0:
@@ -129,18 +129,19 @@ def _by_unit(terms: Sequence[Terms], unit: Numbers | None) -> tuple[list[_Part],
 
 
 def _part(one: Terms, unit: Numbers | None, sizes: Values) -> _Part:
-    value, plain, above, below = 0.0, None, None, None
+    pairs = []
     if one.plain is not None:
-        mean = float(one.plain.mean())
-        value += mean
-        plain = _summed(one.plain, unit) - mean * sizes
+        pairs.append((_summed(one.plain, unit), sizes))
     if one.above is not None and one.below is not None:
-        total = float(one.below.sum())
-        ratio = float(one.above.sum()) / total if total > 0 else float("nan")
+        above, below = (column.reshape(len(column), -1).T for column in (one.above, one.below))
+        pairs += [(_summed(a, unit), _summed(b, unit)) for a, b in zip(above, below, strict=True)]
+    value, moves = 0.0, []
+    for over, under in pairs:
+        total = float(under.sum())
+        ratio = float(over.sum()) / total if total > 0 else float("nan")
         value += ratio
-        below = _summed(one.below, unit)
-        above = _summed(one.above, unit) - ratio * below
-    return _Part(value, plain, above, below)
+        moves.append((over - ratio * under, under))
+    return _Part(value, tuple(moves))
 
 
 def _summed(values: Values, unit: Numbers | None) -> Values:
@@ -149,9 +150,10 @@ def _summed(values: Values, unit: Numbers | None) -> Values:
     return np.bincount(unit, weights=values).astype(np.float64, copy=False)
 
 
-def _samples(parts: Sequence[_Part], sizes: Values, resamples: int, seed: int) -> Values:
+def _samples(parts: Sequence[_Part], units: int, resamples: int, seed: int) -> Values:
     """The value of every part on every resample, `(resamples, parts)`."""
-    columns, places = [sizes], {_digest(sizes): 0}
+    columns: list[Values] = []
+    places: dict[bytes, int] = {}
 
     def place(column: Values) -> int:
         """Where it is among the columns; equal ones are there once, so that equals differ by exactly 0."""
@@ -160,13 +162,8 @@ def _samples(parts: Sequence[_Part], sizes: Values, resamples: int, seed: int) -
             columns.append(column)
         return at
 
-    wanted = [
-        (j, place(over), place(under))
-        for j, part in enumerate(parts)
-        for over, under in ((part.plain, sizes), (part.above, part.below))
-        if over is not None and under is not None
-    ]
-    if len(sizes) < POISSON_FROM:
+    wanted = [(j, place(over), place(under)) for j, part in enumerate(parts) for over, under in part.moves]
+    if units < POISSON_FROM:
         means = resampled_means(np.column_stack(columns), resamples, seed)
     else:
         means = _poisson_means(columns, resamples, seed)
@@ -213,10 +210,8 @@ def poisson_counts(units: int, resamples: int, seed: int) -> Iterator[tuple[slic
 def _estimate(one: Terms, part: _Part, sizes: Values, samples: Values) -> Estimate:
     rows, units = int(sizes.sum()), len(sizes)
     influence = np.zeros(units)
-    if part.plain is not None:
-        influence += part.plain / rows
-    if part.above is not None and part.below is not None:
-        influence += part.above / (part.below.sum() or np.nan)
+    for over, under in part.moves:
+        influence += over / (under.sum() or np.nan)
     error = float(np.sqrt((influence @ influence) * units / (units - 1))) if units > 1 else float("nan")
     figure = interval(part.value, samples)
     unknown, weights = float("nan"), one.weights

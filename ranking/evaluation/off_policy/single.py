@@ -190,9 +190,9 @@ def _switched(weights: Values, threshold: float) -> Values:
 
 
 def _shrunk(weights: Values, shrinkage: float) -> Values:
-    """λw / (w² + λ), as w / (1 + w²/λ), which has its limits at λ = 0 and infinity; 0 stays 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weights > 0, weights / (1 + weights * weights / shrinkage), 0.0)
+    """λw / (w² + λ), as w / (1 + w·w/λ), which has its limits at λ = 0 and infinity; 0 stays 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(weights > 0, weights / (1 + weights * (weights / shrinkage)), 0.0)
 
 
 def _model(log: Choices) -> tuple[Values, Values]:

@@ -51,7 +51,7 @@ def shrinkages(weights: Values) -> Values:
     used = weights[weights > 0]
     if not len(used):
         return np.ones(1)
-    return np.geomspace(100 * used.max() ** 2, 0.01 * np.quantile(used, 0.05) ** 2, POINTS)
+    return np.geomspace(10 * used.max(), 0.1 * np.quantile(used, 0.05), POINTS) ** 2
 
 
 def least_error(
