@@ -1,0 +1,27 @@
+"""Simulated shops on the planted store, small and with many clicks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.settings import Search
+from ranking.evaluation.click_models.position import PositionBased
+from ranking.evaluation.simulator.shop import SimulatedShop
+from ranking.evaluation.simulator.world import World
+from ranking.experiments.arm import Arm, Exploration
+from tests.ranking.planted import PlantedEmbedder
+
+LIMIT = 6
+EXPLORING = Arm(id="exploring", exploration=Exploration(temperature=0.3, depth=12))
+PLAIN = Arm(id="plain")
+
+
+def looked_at(limit=LIMIT):
+    """Place k is looked at once in k times."""
+    return PositionBased(1 / np.arange(1, limit + 1))
+
+
+def simulated(store, clicks=None, history=None, **world):
+    """A shop in which a typical item attracts one in ten, and the best fitting most."""
+    made = World(**{"shoppers": 40, "limit": LIMIT, "level": -2.2, "satisfaction_level": -1.0} | world)
+    return SimulatedShop(store, PlantedEmbedder, Search(), made, clicks or looked_at(made.limit), history)
