@@ -14,15 +14,18 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from ranking.answer import Page
 from ranking.errors import EvaluationError
-from ranking.evaluation.measures import Run
+from ranking.evaluation.measures import Ranking, Run
 from ranking.evaluation.trec import read_qrels
+from ranking.experiments.arm import Arm
+from ranking.recommender import PLAIN, Recommender
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "query": ("query", "queryid", "qid", "searchterm", "search", "keyword", "q"),
@@ -86,6 +89,32 @@ def texts_of(qrels: Mapping[str, Any], queries: Mapping[str, str] | None) -> dic
             f"{missing[0]!r}; give the file they come from"
         )
     return {query: queries[query] for query in qrels}
+
+
+def answered(
+    recommender: Recommender,
+    texts: Mapping[str, str],
+    *,
+    k: int,
+    depth: int,
+    arm: Arm = PLAIN,
+    weights: Mapping[str, float] | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> dict[str, Ranking]:
+    """What the recommender answers to each text, by query.
+
+    The list of `k` that people would see comes first, then what one of `depth` adds to it: a longer list
+    looks at more candidates, so that its beginning may differ.
+    """
+    out: dict[str, Ranking] = {}
+    for query, text in texts.items():
+        found: dict[str, float] = {}
+        for limit in dict.fromkeys((k, depth)):
+            for one in recommender.search(text, weights=weights, page=Page(limit=limit), arm=arm):
+                found.setdefault(one.id, one.score)
+        out[query] = list(found.items())
+        progress()
+    return out
 
 
 def unanswered(run: Run, qrels: Mapping[str, Any]) -> int:

@@ -1,18 +1,38 @@
-"""`vlclip evaluate retrieval` and `vlclip evaluate similar`."""
+"""`vlclip evaluate`: titles against their photos, neighbours, judged searches, and what was taken next."""
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.settings import Settings
 from engine.store.opening import open_store
 from engine.training.pairs import is_validation
 from ingestion.catalogue import open_catalogue
 from ingestion.guesses import map_columns
+from ranking.errors import EvaluationError
+from ranking.evaluation import sessions as next_items
+from ranking.evaluation.bootstrap import Values
+from ranking.evaluation.judged import answered, read_queries, read_ratings, texts_of, unanswered
+from ranking.evaluation.measures import RELEVANT, Qrels, Run, condensed, measured
 from ranking.evaluation.retrieval import evaluate_titles, same_share
+from ranking.evaluation.significance import standings
+from ranking.evaluation.trec import read_run, write_run
+from ranking.experiments.arm import Arm, read_arm
+from ranking.recommender import PLAIN, Recommender
+from service.evaluation_tables import (
+    print_plain,
+    print_slices,
+    print_standings,
+    say,
+    slices_body,
+    standings_body,
+)
 from service.schemas import read_filter, read_weights
 from service.terminal import (
     Device,
@@ -20,12 +40,23 @@ from service.terminal import (
     Json,
     StoreOption,
     Weights,
+    err,
     print_figures,
+    print_json,
     says_what_went_wrong,
 )
 from service.wiring import Encoders
 
 app = typer.Typer(no_args_is_help=True, help="Judge a store offline.")
+
+Arms = Annotated[
+    list[Path] | None, typer.Option("--arm", help="TOML file of an arm to judge as well; repeatable.")
+]
+Against = Annotated[
+    str | None, typer.Option(help="Run that the others are held to.", show_default="the first")
+]
+K = Annotated[int, typer.Option("--k", help="Places of a list that are looked at.", min=1)]
+Depth = Annotated[int, typer.Option(help="Length of the lists that are asked for.", min=1)]
 
 
 @app.command("retrieval")
@@ -81,3 +112,190 @@ def similar(
         ]
         shares = same_share(records, opened, field, opened.info.space.check_weights(read_weights(weights)), k)
     print_figures({"n": len(records), "k": k, "split": split, **shares}, json=json)
+
+
+@app.command("search")
+@says_what_went_wrong
+def search(
+    *,
+    ratings: Annotated[Path, typer.Option(help="Rated results: CSV, TSV, JSON lines or TREC judgements.")],
+    queries: Annotated[
+        Path | None, typer.Option(help="Texts of the rated queries by id.", show_default="they are texts")
+    ] = None,
+    store: StoreOption = None,
+    weights: Weights = None,
+    lexical: Annotated[
+        list[float] | None, typer.Option(help="Weight of matching words to judge as well; repeatable.")
+    ] = None,
+    arm: Arms = None,
+    run_in: Annotated[
+        list[Path] | None,
+        typer.Option(help="TREC run of another engine to judge as well; repeatable."),
+    ] = None,
+    against: Against = None,
+    run_out: Annotated[
+        Path | None, typer.Option(help="Write the runs asked for as TREC runs, others beside the first.")
+    ] = None,
+    k: K = 10,
+    depth: Depth = 100,
+    relevant: Annotated[float, typer.Option(help="Grade from which a result is relevant.")] = RELEVANT,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Are searches answered as people rated? nDCG, MRR, precision, recall and more, runs side by side."""
+    settings = Settings.load(store=store, device=device)
+    given, depth = read_weights(weights), max(k, depth)
+    qrels = read_ratings(ratings)
+    texts = texts_of(qrels, None if queries is None else read_queries(queries))
+    asked: dict[str, tuple[Arm, Mapping[str, float]]] = {PLAIN.id: (PLAIN, given)}
+    for weight in lexical or []:
+        _name(asked, f"lexical={weight:g}", (PLAIN, {**given, "lexical": weight}))
+    for one in map(read_arm, arm or []):
+        _name(asked, one.id, (one, given))
+    runs: dict[str, Run] = {}
+    others: dict[str, Run] = {}
+    for path in run_in or []:
+        _name(others, path.stem, read_run(path))
+    for name in others:
+        _name(dict(asked), name, None)
+    _check_against(against, [*asked, *others])
+    with closing(open_store(settings.store, settings)) as opened:
+        judged = list(dict.fromkeys(item for items in qrels.values() for item in items))
+        there = len(opened.retrieve(judged, fields=("id",)))
+        search_settings = settings.search.model_copy(
+            update={"max_limit": max(depth, settings.search.max_limit)}
+        )
+        recommender = Recommender(opened, Encoders(settings, opened.info).load, search_settings)
+        with _progress(len(asked) * len(texts)) as advance:
+            for name, (by, by_weights) in asked.items():
+                runs[name] = answered(
+                    recommender, texts, k=k, depth=depth, arm=by, weights=by_weights, progress=advance
+                )
+    if run_out is not None:
+        for place, (name, run) in enumerate(runs.items()):
+            path = run_out if place == 0 else run_out.with_name(f"{run_out.stem}.{name}{run_out.suffix}")
+            write_run(path, run, name)
+    runs |= others
+    base = against or next(iter(runs))
+    named = [f"nDCG@{k}", f"nDCG@{k} condensed"]
+    found = standings({name: _values(run, qrels, k, relevant) for name, run in runs.items()}, base)
+    empty = sum(max(items.values()) < relevant for items in qrels.values())
+    counts = {
+        "queries": len(qrels), "ratings": sum(map(len, qrels.values())), "without_relevant": empty,
+        "not_in_store": len(judged) - there, "k": k, "depth": depth, "against": base,
+    }  # fmt: skip
+    if json:
+        bodies = [
+            {"name": name, "unanswered": unanswered(run, qrels), "measures": standings_body(found[name])}
+            for name, run in runs.items()
+        ]
+        print_json({**counts, "runs": bodies})
+        return
+    print_standings(found, base, named)
+    say(f"{len(qrels):,} queries, {counts['ratings']:,} ratings")
+    if empty:
+        say(f"{empty:,} of the queries have no relevant item and score 0 in every run")
+    if there < len(judged):
+        say(f"{len(judged) - there:,} of {len(judged):,} rated items are not in the store")
+    for name, run in runs.items():
+        if missing := unanswered(run, qrels):
+            say(f"{name} has nothing for {missing:,} of the queries")
+
+
+@app.command("sessions")
+@says_what_went_wrong
+def sessions(
+    file: Annotated[Path, typer.Argument(help="Items by user, oldest first: JSON, CSV, TSV or JSON lines.")],
+    *,
+    store: StoreOption = None,
+    weights: Weights = None,
+    arm: Arms = None,
+    against: Against = None,
+    users: Annotated[int | None, typer.Option(help="Only the first so many users.", min=1)] = None,
+    k: K = 10,
+    depth: Depth = 100,
+    json: Json = False,
+) -> None:
+    """Would users have been shown what they took next? Their last item left out, recommendations judged."""
+    settings = Settings.load(store=store)
+    given, depth = read_weights(weights), max(k, depth)
+    arms: dict[str, Arm] = {PLAIN.id: PLAIN}
+    for one in map(read_arm, arm or []):
+        _name(arms, one.id, one)
+    baselines = ("newest item", "popular")
+    for name in baselines:
+        _name(dict(arms), name, None)
+    _check_against(against, [*arms, *baselines])
+    histories = next_items.read_histories(file)
+    with closing(open_store(settings.store, settings)) as opened:
+        held = next_items.hold_out(histories, opened).first(users)
+        lists: dict[str, next_items.Answered] = {}
+        with (
+            next_items.recommender_for(held, opened, settings.search, depth) as recommender,
+            _progress((len(arms) + 1) * len(held.wanted)) as advance,
+        ):
+            for name, by in arms.items():
+                lists[name] = next_items.recommended(
+                    held, recommender, by, depth, weights=given, progress=advance
+                )
+            lists[baselines[0]] = next_items.like_the_newest(
+                held, recommender, depth, weights=given, progress=advance
+            )
+        lists[baselines[1]] = next_items.most_popular(held, depth)
+        found = {name: next_items.judged(held, one, opened, k, depth) for name, one in lists.items()}
+    base = against or PLAIN.id
+    compared = standings({name: one.values for name, one in found.items()}, base)
+    counts = {
+        "users": len(held.wanted), "items": len(held.ids), "left_out": held.left_out,
+        "repeated": held.repeated, "catalogue_popularity": float(held.counts.mean()), "k": k,
+        "depth": depth, "against": base,
+    }  # fmt: skip
+    if json:
+        bodies = [
+            {
+                "name": name, "measures": standings_body(compared[name]), "coverage": one.coverage,
+                "gini": one.gini, "by_item": slices_body(one.by_item), "by_user": slices_body(one.by_user),
+            }
+            for name, one in found.items()
+        ]  # fmt: skip
+        print_json({**counts, "runs": bodies})
+        return
+    print_standings(compared, base, [f"nDCG@{k}"])
+    whole = {name: {f"coverage@{k}": one.coverage, f"Gini@{k}": one.gini} for name, one in found.items()}
+    print_plain("all lists together", whole)
+    seen = f"HITS@{k}, wanted item taken before"
+    print_slices(seen, {name: one.by_item for name, one in found.items()})
+    print_slices(f"HITS@{k}, items of the user", {name: one.by_user for name, one in found.items()})
+    say(f"{counts['users']:,} users, {counts['items']:,} items, taken {held.counts.mean():.2f} times each")
+    if held.left_out:
+        say(f"{held.left_out:,} users are left out: their last item is not in the store")
+    if held.repeated:
+        say(f"{held.repeated:,} users took an item again, which lists without their history cannot hold")
+
+
+def _values(run: Run, qrels: Qrels, k: int, relevant: float) -> dict[str, Values]:
+    """Every measure of a run, and nDCG of its condensed list after that of the whole one."""
+    names = (f"nDCG@{k}", "MRR", f"P@{k}", f"R@{k}", f"HITS@{k}", "AP", f"Judged@{k}")
+    values = measured(run, qrels, names, relevant=relevant)
+    short = measured(condensed(run, qrels), qrels, names[:1])
+    return {names[0]: values[names[0]], f"{names[0]} condensed": short[names[0]], **values}
+
+
+def _name(runs: dict[str, Any], name: str, run: Any) -> None:
+    if name in runs:
+        raise EvaluationError(f"two runs are called {name!r}; give one of them another id or file name")
+    runs[name] = run
+
+
+def _check_against(against: str | None, names: Sequence[str]) -> None:
+    """Before minutes are spent on the runs."""
+    if against is not None and against not in names:
+        raise EvaluationError(f"no run is called {against!r}; there are: {', '.join(names)}")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    columns = [TextColumn("ask"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
