@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranking.errors import EvaluationError
@@ -125,6 +125,7 @@ def test_dros_by_hand():
     assert found.weights == pytest.approx([4 / 9, 2 / 3, 4 / 9, 0, 2 / 3])
 
 
+@settings(deadline=None)
 @given(logs())
 def test_of_the_logging_policy_ips_and_snips_are_the_observed_mean(log):
     same = replace(log, target=log.propensity)
@@ -132,17 +133,20 @@ def test_of_the_logging_policy_ips_and_snips_are_the_observed_mean(log):
     assert value(snips(same)) == near(log.reward.mean())
 
 
+@settings(deadline=None)
 @given(logs(), st.floats(0.1, 1))
 def test_snips_does_not_change_with_the_scale_of_the_weights(log, scale):
     log = replace(log, target=log.target.clip(1e-3))
     assert value(snips(replace(log, target=scale * log.target))) == near(value(snips(log)))
 
 
+@settings(deadline=None)
 @given(logs())
 def test_clipping_without_a_limit_is_ips(log):
     assert clipped_ips(log, np.inf).plain == near(ips(log).plain)
 
 
+@settings(deadline=None)
 @given(logs())
 def test_switch_dr_and_dros_lie_between_dm_and_dr(log):
     for name in (switch_dr, dros):
@@ -152,6 +156,7 @@ def test_switch_dr_and_dros_lie_between_dm_and_dr(log):
     assert dros(log, 1e15).plain == near(dr(log).plain)
 
 
+@settings(deadline=None)
 @given(logs(), parameters)
 def test_a_model_that_knows_the_rewards_makes_all_of_them_dm(log, parameter):
     log = replace(log, predicted=log.reward, target=log.target.clip(1e-3))
@@ -159,6 +164,7 @@ def test_a_model_that_knows_the_rewards_makes_all_of_them_dm(log, parameter):
         assert value(found) == near(value(dm(log)))
 
 
+@settings(deadline=None)
 @given(logs())
 def test_a_model_that_expects_nothing_makes_dr_ips_and_sndr_snips(log):
     nothing = np.zeros_like(log.reward)
@@ -167,6 +173,7 @@ def test_a_model_that_expects_nothing_makes_dr_ips_and_sndr_snips(log):
     assert value(sndr(log)) == near(value(snips(log)))
 
 
+@settings(deadline=None)
 @given(logs(), st.floats(-5, 5), parameters)
 def test_a_constant_added_to_rewards_and_model_is_added_to_the_value(log, more, parameter):
     log = replace(log, target=log.target.clip(1e-3))
@@ -179,6 +186,7 @@ def test_a_constant_added_to_rewards_and_model_is_added_to_the_value(log, more, 
         assert value(name(raised, parameter)) == near(value(name(log, parameter)) + more)
 
 
+@settings(deadline=None)
 @given(logs(), st.floats(-5, 5))
 def test_ips_moves_with_a_constant_only_as_far_as_its_mean_weight(log, more):
     raised = replace(log, reward=log.reward + more)
@@ -193,6 +201,7 @@ def test_all_estimators_come_with_a_model_and_four_without():
     assert all(one.assumes.endswith(".") for one in found)
 
 
+@settings(deadline=None)
 @given(logs())
 def test_all_estimators_are_those_of_the_functions_with_their_parameters(log):
     by_name = {one.estimator: one for one in estimators(log)}
