@@ -7,7 +7,7 @@ try a grid, and keep what has the least estimated bias² + variance / n.
 The bias is estimated directly, as the mean of what shrinking takes from the estimate (Su et al.). Its
 square is in expectation over the true one, by the variance of that mean, so the sum is in expectation an
 upper bound of the mean squared error. The bounds of these papers that hold with high probability are not
-used: they are for any reward up to the largest, and for clicks, which are rare, they never shrink at all.
+used: they are for any reward up to the largest, and for clicks, which are rare, they hardly ever shrink.
 
 Rows count as independent here: units are for the intervals.
 
