@@ -80,7 +80,8 @@ class Page:
     """What part of the ranking to give, and from which items.
 
     With `collapse` only the best of items with near-duplicate photos is in the ranking. `diversity`
-    is from 0, pure relevance, to 1, pure variety; None leaves it to the arm.
+    is from 0, pure relevance, to 1, pure variety; None leaves it to the arm. With `among` no other items
+    are ranked, and these score what they would among all.
     """
 
     limit: int | None = None
@@ -89,6 +90,7 @@ class Page:
     exclude: Sequence[str] = ()
     collapse: bool | None = None
     diversity: float | None = None
+    among: Sequence[str] | None = None
 
 
 FIRST = Page()

@@ -90,7 +90,7 @@ def _switch(value: Any) -> float:
     return float(value) if isinstance(value, bool) else float(_number(value) > 0)
 
 
-def _time(value: Any) -> float:
+def seconds(value: Any) -> float:
     """Seconds since 1970 from an ISO 8601 date or time, UTC where it names no zone, or from a number."""
     if not isinstance(value, str):
         return _number(value)
@@ -116,6 +116,6 @@ def _flag(on: Scores, _half: float, _now: float) -> Scores:
 
 _SHAPES: dict[str, tuple[Callable[[Any], float], Callable[[Scores, float, float], Scores]]] = {
     "rising": (_number, _rising),
-    "fresh": (_time, _fresh),
+    "fresh": (seconds, _fresh),
     "flag": (_switch, _flag),
 }

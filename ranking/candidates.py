@@ -119,7 +119,8 @@ class Matching:
     """By the dot product and, beside it, BM25 of `text` over the best BM25 score of any item, times `weight`.
 
     Both are exact for every candidate. The candidates are the best of either search; the lower half of
-    them is not given, so that what ranks between is there.
+    them is not given, so that what ranks between is there. `best` is the best BM25 score of any item, None
+    where it is that of a candidate.
     """
 
     store: Store
@@ -130,6 +131,7 @@ class Matching:
     exclude: Sequence[str]
     fields: tuple[str, ...]
     least: int = 1
+    best: float | None = None
 
     def pool(self, depth: int) -> Pool:
         """Both searches in one call, each twice as deep as `depth` or `least`."""
@@ -138,8 +140,8 @@ class Matching:
             vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), fields=self.fields
         )
         found = self.store.candidates(query, self.text, 2 * depth)
-        best = max((one.lexical for one in found), default=0.0) or 1.0
-        lexical = np.array([self.weight * one.lexical / best for one in found], dtype=np.float64)
+        best = max((one.lexical for one in found), default=0.0) if self.best is None else self.best
+        lexical = np.array([self.weight * one.lexical / (best or 1.0) for one in found], dtype=np.float64)
         scores = np.array([one.dense for one in found], dtype=np.float64) + lexical
         order = sorted(range(len(found)), key=lambda row: (-scores[row], found[row].id))
         is_all = len(found) < 2 * depth

@@ -77,6 +77,14 @@ class Question:
         unwanted = [opposite(one) for one in parse_clauses(rules.exclude).conditions]
         return Filter((*self.page.filter.conditions, *wanted, *unwanted))
 
+    @property
+    def narrowed(self) -> Filter:
+        """The filter, and the page's `among`."""
+        among = self.page.among
+        if among is None:
+            return self.filter
+        return Filter((*self.filter.conditions, Condition("id", "any", tuple(among))))
+
 
 class Lists:
     """Answers questions from one store."""
@@ -147,18 +155,18 @@ class Lists:
         """The ranking itself: one search."""
         asked = Query(
             vector=question.directions[0].query, limit=limit, offset=question.page.offset,
-            filter=question.filter, exclude=question.exclude, with_vector=True,
+            filter=question.narrowed, exclude=question.exclude, with_vector=True,
         )  # fmt: skip
         hits = self._store.search([asked])[0]
         return self._scored(question, hits, [Placed(hit.id, hit.score) for hit in hits])
 
     def _candidates(self, question: Question, arranging: Arranging, pins: Sequence[str]) -> Candidates:
-        asked, exclude = question.filter, (*question.exclude, *pins)
+        asked, exclude = question.narrowed, (*question.exclude, *pins)
         if question.lexical:
             return Matching(
                 store=self._store, direction=question.directions[0].query, text=question.text,
                 weight=question.lexical, filter=asked, exclude=exclude, fields=arranging.fields,
-                least=self._settings.pool // 2,
+                least=self._settings.pool // 2, best=self._best_match(question, exclude),
             )  # fmt: skip
         nearest = Nearest(
             store=self._store, directions=[one.query for one in question.directions], filter=asked,
@@ -167,12 +175,19 @@ class Lists:
         )  # fmt: skip
         return MostPopular(shares=question.shares, nearest=nearest) if question.shares else nearest
 
+    def _best_match(self, question: Question, exclude: tuple[str, ...]) -> float | None:
+        """The best BM25 score of all, where not all are ranked."""
+        if question.page.among is None:
+            return None
+        asked = Query(text=question.text, limit=1, filter=question.filter, exclude=exclude, fields=("id",))
+        return max((hit.score for hit in self._store.search([asked])[0]), default=0.0)
+
     def _pins(self, question: Question, arranging: Arranging) -> list[Placed]:
         """The arm's pins that the filter lets through, in their order."""
         pins = question.arm.rules.pins
         if not pins:
             return []
-        among = Filter((*question.filter.conditions, Condition("id", "any", pins)))
+        among = Filter((*question.narrowed.conditions, Condition("id", "any", pins)))
         asked = Query(
             vector=question.directions[0].query, limit=len(pins), filter=among, exclude=question.exclude,
             exact=True, fields=arranging.fields,

@@ -18,6 +18,7 @@ from ranking.experiments.arm import Arm
 from ranking.experiments.exposure import ListKind
 from service.errors import BadRequest, NotReady
 from service.schemas import ListShape, SearchBody, list_shape, read_body, read_filter, read_weights
+from service.shoppers import asked_form
 from service.wiring import Shop
 
 MULTIPART = {
@@ -113,7 +114,7 @@ def add_list_routes(app: FastAPI, shop: Shop) -> None:
         """Items that fit words, a photo, or both: JSON for words, multipart/form-data for a photo."""
         if not shop.is_ready:
             raise NotReady(shop.why_not_ready)
-        body, photo, page = await _read_search(request)
+        body, photo, page, clauses = await _read_search(request)
         unit = unit_of(body.user, body.session)
 
         def run(arm: Arm) -> Answer:
@@ -122,7 +123,7 @@ def add_list_routes(app: FastAPI, shop: Shop) -> None:
                 body.text, photo=decoded, weights=body.weights, page=page, shopper=unit, arm=arm
             )
 
-        context = {"text": body.text, "photo": photo is not None, "filter": body.filter}
+        context = {"text": body.text, "photo": photo is not None, "filter": clauses or body.filter}
         asked = Wanted(page, body.weights, [], body.explain)
         return await _answer(shop, "search", unit, asked, context, run)
 
@@ -153,6 +154,7 @@ async def _answer(
 ) -> Response:
     """Rank by the shopper's arm, log the list with what was asked, answer."""
     began = time.perf_counter()
+    context = {**context, "asked": asked_form(asked.weights, asked.page)}
     answer, request_id = await run_in_threadpool(
         shop.shoppers.serve, kind, unit, context, asked.page.offset, run
     )
@@ -160,12 +162,12 @@ async def _answer(
     return JSONResponse(list_shape(answer, request_id, took_ms, explain=asked.explain))
 
 
-async def _read_search(request: Request) -> tuple[SearchBody, bytes | None, Page]:
-    """The search, its photo and its page, from JSON or from a form."""
+async def _read_search(request: Request) -> tuple[SearchBody, bytes | None, Page, list[str]]:
+    """The search, its photo, its page and its filter's clauses, from JSON (which has none) or from a form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         body = read_body(SearchBody, await request.body())
-        return body, None, body.page()
+        return body, None, body.page(), []
     if kind != "multipart/form-data":
         raise BadRequest("send application/json, or multipart/form-data with a photo")
     fields: dict[str, list[str]] = {}
@@ -178,9 +180,9 @@ async def _read_search(request: Request) -> tuple[SearchBody, bytes | None, Page
                 photo = await value.read()
             else:
                 raise BadRequest(f"unknown file field {name!r}; the photo's field is 'photo'")
-    clauses = fields.pop("filter", None)
+    clauses = fields.pop("filter", [])
     weights = read_weights(fields.pop("weights", [""])[-1])
     exclude = fields.pop("exclude", [])
     single = {name: values[-1] for name, values in fields.items()}
     body = read_body(SearchBody, single | {"weights": weights, "exclude": exclude})
-    return body, photo, replace(body.page(), filter=read_filter(clauses))
+    return body, photo, replace(body.page(), filter=read_filter(clauses)), clauses

@@ -70,9 +70,16 @@ class Form:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What the log keeps of the filter."""
+        """What the log keeps of the filter: a JSON object for each condition."""
         return {
-            "filter": [f"{one.field} {one.operator} {list(one.values)}" for one in self.filter.conditions]
+            "filter": [
+                {
+                    one.field: {
+                        one.operator: list(one.values) if one.operator in ("any", "not") else one.values[0]
+                    }
+                }
+                for one in self.filter.conditions
+            ]
         }
 
 

@@ -19,6 +19,7 @@ from ranking.experiments.arm import Arm
 from ranking.experiments.exposure import ListKind
 from service.page_form import WEIGHT, Form
 from service.page_photos import ItemPhotos
+from service.shoppers import asked_form
 from service.wiring import Shop
 
 SAID = {
@@ -93,7 +94,9 @@ def serve(
     run: Callable[[Arm], Answer],
 ) -> Shelf:
     """Rank by the shopper's arm, log the list as over HTTP, lay it out."""
-    answer, request_id = shop.shoppers.serve(kind, unit, {**context, **form.context}, form.offset, run)
+    asked = asked_form(form.weights, form.page(shop.settings.search))
+    context = {**context, **form.context, "asked": asked}
+    answer, request_id = shop.shoppers.serve(kind, unit, context, form.offset, run)
     zero, scale = _axis([part for result in answer for part in result.parts.values()])
     cards = [
         replace(

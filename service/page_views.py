@@ -72,7 +72,7 @@ class Views:
             )  # fmt: skip
 
         parts = [HISTORY] if user else []
-        return self._listed(form, unit_of(user), "similar", {"item": item_id}, run, parts)
+        return self._listed(form, unit_of(user), "similar", {"anchor": item_id}, run, parts)
 
     def item(self, item_id: str) -> dict[str, Any]:
         """An item, and what was embedded of it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.settings import Settings
-from ranking.answer import Answer
+from ranking.answer import Answer, Page
 from ranking.events import Event, unit_of
 from ranking.experiments.arm import Arm
 from ranking.experiments.experiment import read_experiment
@@ -29,6 +29,14 @@ from service.errors import Busy
 DAY_S = 86_400
 LINGER_S = 0.2
 """Lists are logged together with those that come so soon after."""
+
+
+def asked_form(weights: Mapping[str, float], page: Page) -> dict[str, Any]:
+    """What a request itself said, beside the question and the filter, for the log: JSON values."""
+    return {
+        "weights": dict(weights), "exclude": list(page.exclude), "limit": page.limit,
+        "collapse": page.collapse, "diversity": page.diversity,
+    }  # fmt: skip
 
 
 class Shoppers:

@@ -31,8 +31,8 @@ ROWS = 50_000
 """Rows of Parquet read at a time."""
 PART = "part_"
 """A column of this beginning for each part that a score had."""
-IMPERSONAL = ("anchor", "weights", "filter", "strategy")
-"""What stays of the context when a table is made anonymous."""
+IMPERSONAL = ("anchor", "weights", "filter", "strategy", "asked")
+"""What stays of the context when a table is made anonymous; of `asked` what was excluded does not."""
 
 _LIST: dict[str, Any] = {
     "request_id": pl.String,
@@ -131,12 +131,19 @@ def anonymous(batches: Iterable[Sequence[Logged]]) -> Iterator[list[Logged]]:
                     one,
                     request_id=hashed(one.request_id),
                     unit=hashed(one.unit),
-                    context={name: one.context[name] for name in IMPERSONAL if name in one.context},
+                    context=_impersonal(one.context),
                 ),
                 outcomes,
             )
             for one, outcomes in batch
         ]
+
+
+def _impersonal(context: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: context[name] for name in IMPERSONAL if name in context}
+    if isinstance(asked := kept.get("asked"), Mapping):
+        kept["asked"] = {name: value for name, value in asked.items() if name != "exclude"}
+    return kept
 
 
 def _items(parts: Sequence[str]) -> dict[str, Any]:
