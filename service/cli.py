@@ -31,6 +31,7 @@ COMMANDS = {
     "train-grounder": ("service.commands.train_grounder", "train_grounder"),
     "evaluate": ("service.commands.evaluate", "app"),
     "ablate": ("service.commands.ablate", "ablate"),
+    "compare": ("service.commands.compare", "compare"),
     "export": ("service.commands.export", "app"),
     "experiment": ("service.commands.experiment", "app"),
 }

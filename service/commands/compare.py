@@ -1,0 +1,133 @@
+"""`vlclip compare`: how the lists of two or more arms differ, without any click."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from engine.store.store import Store
+from ranking.errors import BadArm
+from ranking.experiments.arm import Arm, read_arm
+from ranking.experiments.table import read_exposures
+from ranking.history.opening import open_history
+from ranking.recommender import PLAIN, Recommender
+from service import contexts
+from service.comparison import compare_arms
+from service.comparison_table import comparison_json, print_comparison
+from service.terminal import (
+    Clip,
+    Device,
+    Json,
+    StoreOption,
+    TextEncoder,
+    err,
+    print_json,
+    says_what_went_wrong,
+)
+from service.wiring import Encoders
+
+ANCHORS = 200
+"""Items to start from where nothing else is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where contexts come from."""
+
+    anchors: int | None
+    queries: Path | None
+    users: Path | None
+    log: Path | None
+
+
+@says_what_went_wrong
+def compare(
+    *,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(help="An arm's TOML file, or `default`; repeatable. One alone is held against default."),
+    ] = None,
+    store: StoreOption = None,
+    anchors: Annotated[
+        int | None,
+        typer.Option(help="Similar items of so many items, drawn by chance.", min=1, show_default="200"),
+    ] = None,
+    queries: Annotated[Path | None, typer.Option(help="Searches: a text file, one a line.")] = None,
+    users: Annotated[Path | None, typer.Option(help="Recommendations: a text file, a user a line.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            help="What the lists of an exported log were asked for; click models are fitted on it as well."
+        ),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(help="Of queries, users and logged lists each, at most so many, by chance.", min=1)
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 7,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Results of each list.", min=1)] = 10,
+    clip: Clip = None,
+    text_encoder: TextEncoder = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """How the lists of arms differ on the same questions: items, order, variety, parts of the score."""
+    arms = _arms(arm or [])
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    sources = Sources(anchors, queries, users, log)
+    with closing(open_store(settings.store, settings)) as opened, closing(open_history(settings)) as history:
+        asked, drawn = _contexts(sources, opened, sample, seed)
+        recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search, history)
+        columns = [TextColumn("lists"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        with Progress(*columns, console=err) as bar:
+            task = bar.add_task("", total=len(asked))
+            found = compare_arms(
+                recommender, opened, arms, asked, limit=limit, log=log, shown=drawn.shown,
+                progress=lambda: bar.advance(task),
+            )  # fmt: skip
+    notes = _notes(arms, drawn)
+    if json:
+        print_json({**comparison_json(found), "notes": notes})
+    else:
+        print_comparison(found, notes)
+
+
+def _arms(named: list[str]) -> list[Arm]:
+    arms = [PLAIN if name == PLAIN.id else read_arm(Path(name)) for name in named]
+    if not arms:
+        raise BadArm("name the arms with --arm FILE, once for each; `--arm default` is the plain ranking")
+    return arms if len(arms) > 1 else [PLAIN, *arms]
+
+
+def _contexts(
+    sources: Sources, store: Store, sample: int, seed: int
+) -> tuple[list[contexts.Context], contexts.Drawn]:
+    """All contexts, those of the log last."""
+    asked: list[contexts.Context] = []
+    named = (sources.queries, sources.users, sources.log)
+    anchors = sources.anchors or (0 if any(named) else ANCHORS)
+    if anchors:
+        asked += contexts.random_anchors(store, anchors, seed)
+    if sources.queries is not None:
+        asked += contexts.queries(sources.queries, sample, seed)
+    if sources.users is not None:
+        asked += contexts.users(sources.users, sample, seed)
+    drawn = contexts.Drawn((), (), {})
+    if sources.log is not None:
+        drawn = contexts.logged_contexts(read_exposures(sources.log), sample, seed)
+    return [*asked, *drawn.contexts], drawn
+
+
+def _notes(arms: list[Arm], drawn: contexts.Drawn) -> list[str]:
+    notes = [f"{count:,} logged lists are left out: {why}" for why, count in drawn.left_out.items()]
+    if any(one.exploration.temperature for one in arms):
+        notes.append("the order of an arm with exploration is compared without its chance")
+    if len({one.hash for one in arms}) < len(arms):
+        notes.append("two of the arms have the same knobs: they are one ranking under two names")
+    return notes
