@@ -1,5 +1,8 @@
 """Whether a click model deserves belief: what it told of held-out clicks, and what was seen.
 
+It looks at lists like the logged ones. A wrong model may be calibrated there and far off for another arm
+(docs/click_models.md), so compare perplexities too.
+
 Reliability over equally large bins, and expected calibration error: Naeini, Cooper & Hauskrecht, Obtaining
 well calibrated probabilities using Bayesian binning, AAAI 2015. Intervals: Wilson, Probable inference, the
 law of succession, and statistical inference, JASA 1927; they take places for independent, so they are too

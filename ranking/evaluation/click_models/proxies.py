@@ -1,7 +1,7 @@
 """What a fitted click model expects of lists that nobody was shown, beside those that were.
 
 A proxy is cheap and has no variance from rare propensities, but it is right only as far as its model is:
-every one says what it assumes, and `calibration.py` whether the model tells true.
+every one says what it assumes. Of the models take that of the lowest perplexity (docs/click_models.md).
 
 Laws (tests/ranking/click_models/test_proxies.py):
 - of the logged lists themselves the difference is exactly 0;
