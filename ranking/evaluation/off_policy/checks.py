@@ -17,6 +17,7 @@ import numpy as np
 from ranking.evaluation.off_policy.log import Numbers, Values
 from ranking.evaluation.off_policy.selection import UNWEIGHTED
 from ranking.evaluation.off_policy.significance import by_unit, equal_means_p, frequency_p, mean_p
+from ranking.evaluation.off_policy.tail import tail_shape
 from ranking.evaluation.off_policy.terms import Estimate
 from ranking.evaluation.off_policy.verdict import Finding, Level
 from ranking.experiments.experiment import ALARM, sample_ratio
@@ -37,6 +38,8 @@ BAD_CLOCKS = 0.01
 """Share of impossible times over which to refuse."""
 CARRIED = (0.30, 0.10)
 """Share of the estimate that one unit may carry."""
+SHAPE = (0.7, 0.5)
+"""Of the tail of the weights: from 0.5 their variance is not finite, over 0.7 no log is long enough."""
 INTERVALS_OFF = 0.25
 """How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
 
@@ -144,6 +147,25 @@ def mean_weight(weights: Values, unit: Numbers | None = None) -> Finding:
     return Finding("mean-weight", level, f"{says}.")
 
 
+def balance(weights: Values, predicted: Values, baseline: Values, unit: Numbers | None = None) -> Finding:
+    """Whether weighted predictions `(n,)` come to what the same model expects of the target policy.
+
+    However wrong the model is, they do where support holds and propensities are right. It finds what
+    `mean_weight` does not: weights that are 1 in the mean but large where rewards are.
+    """
+    seen, told = float((weights * predicted).mean()), float(baseline.mean())
+    p = mean_p(weights * predicted - baseline, 0.0, unit)
+    far = abs(seen - told) > WEIGHT_OFF * abs(told)
+    says = f"Weighted predictions come to {seen:.3g}, the model expects {told:.3g} of the target (p {p:.2g})"
+    if p >= ALARM:
+        return Finding("balance", "ok", f"{says}.")
+    return Finding(
+        "balance", "refused" if far else "careful",
+        f"{says}; these two should be one number: propensities are wrong, some choices were never logged, or "
+        "the target's probabilities are not those the model was averaged over.",
+    )  # fmt: skip
+
+
 def inverse_propensities(propensity: Values, candidates: Values, unit: Numbers | None = None) -> Finding:
     """Whether 1 / (propensity · candidates) is 1 in the mean, as it is if all candidates had a chance.
 
@@ -158,9 +180,17 @@ def inverse_propensities(propensity: Values, candidates: Values, unit: Numbers |
     return Finding("inverse-propensities", level, f"{says}.")
 
 
-def frequencies(chosen: Numbers, probabilities: Values) -> Finding:
-    """Whether choices `(n,)` came as often as their probabilities `(n, choices)` say."""
-    p = frequency_p(chosen, probabilities)
+def frequencies(chosen: Numbers, probabilities: Values, place: Numbers | None = None) -> Finding:
+    """Whether choices `(n,)` came as often as their probabilities `(n, choices)` say, at every place."""
+    groups = (
+        [np.ones(len(chosen), dtype=np.bool_)]
+        if place is None
+        else [place == one for one in np.unique(place)]
+    )
+    # the least of several p is as probable as one so much smaller (Bonferroni)
+    p, rows = min(((frequency_p(chosen[of], probabilities[of]), of) for of in groups), key=lambda one: one[0])
+    p = min(1.0, p * len(groups))
+    chosen, probabilities = chosen[rows], probabilities[rows]
     if p >= ALARM:
         return Finding(
             "frequencies", "ok", f"Items were shown as often as their propensities say (p {p:.2g})."
@@ -220,31 +250,48 @@ def dealt(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
 
 
 def positions(
-    reward: Values, weights: Values, place: Numbers, unit: Numbers | None = None, *, pooled: bool = False
+    reward: Values,
+    place: Numbers,
+    unit: Numbers | None = None,
+    *,
+    constants: Sequence[Values],
+    pooled: bool | None = None,
 ) -> Finding | None:
     """Whether choices from several places `(n,)`, from 0, may be taken together; None for a single place.
 
-    They may if rewards do not depend on the place, or if the probabilities do know it. Those that do have
-    weights of one mean at all places. `pooled` says that they are of an item over all places together.
+    They may if rewards do not depend on the place, or if the probabilities do know it. `constants` are what
+    then has one mean at all places, each `(n,)`: weights, inverse propensities over candidates, weight
+    times prediction less baseline. `pooled` says whether probabilities are of an item over all places
+    together, None where that is not known.
     """
     if len(np.unique(place)) < 2:
         return None
-    rates_p, weights_p = equal_means_p(reward, place, unit), equal_means_p(weights, place, unit)
+    rates_p = equal_means_p(reward, place, unit)
+    least = min((equal_means_p(one, place, unit) for one in constants), default=1.0)
+    known_p = min(1.0, least * len(constants))  # Bonferroni
     first, last = int(place.min()), int(place.max())
     above, below = reward[place == first].mean(), reward[place == last].mean()
     rate = f"{above:.3g} at place {first + 1}, {below:.3g} at {last + 1}"
     if rates_p >= ALARM:
         says = f"Rewards do not depend on the place: {rate} (p {rates_p:.2g})."
         return Finding("positions", "ok", says)
-    if weights_p >= ALARM and not pooled:
-        says = f"Rewards depend on the place ({rate}), and so do the probabilities."
+    if known_p >= ALARM and pooled is False:
+        says = f"Rewards depend on the place ({rate}), and so do the probabilities (p {known_p:.2g})."
         return Finding("positions", "ok", says)
-    means = f"{weights[place == first].mean():.3g} and {weights[place == last].mean():.3g}"
-    why = f"weights are {means} in the mean there" if weights_p < ALARM else "probabilities are of all places"
+    if known_p < ALARM:
+        why = (
+            f"and weights do not come to the same at all places (p {known_p:.2g}), so probabilities ignore it"
+        )
+    else:
+        why = (
+            "and probabilities are of all places together"
+            if pooled
+            else "and nobody says that probabilities do"
+        )
     return Finding(
-        "positions", "refused" if weights_p < ALARM else "careful",
-        f"Rewards depend on the place ({rate}) and probabilities do not: {why}. The estimate takes a place "
-        "for a merit of the item; give probabilities by place, or use the estimators for lists.",
+        "positions", "refused" if known_p < ALARM else "careful",
+        f"Rewards depend on the place ({rate}) {why}. The estimate takes a good place for a good item; give "
+        "probabilities by place, or use the estimators for lists.",
     )  # fmt: skip
 
 
@@ -265,6 +312,25 @@ def tails(contributions: Values, unit: Numbers | None = None) -> Finding | None:
             "bounds its weights"
         )
     return Finding("tails", level, f"{says}.")
+
+
+def heavy(*weights: Values) -> Finding | None:
+    """Whether the weights, of rows or of an estimator, have so long a tail that intervals are too short.
+
+    Where a few immense weights decide and none happens to be in the log, nothing else looks wrong. Limits are
+    those of Vehtari et al., Pareto smoothed importance sampling, JMLR 2024. None where no tail is seen.
+    """
+    shape = max((found for one in weights if (found := tail_shape(one)) is not None), default=None)
+    if shape is None:
+        return None
+    level = _level(shape, SHAPE)
+    says = f"The largest weights fall off with a tail of shape {shape:.2g}"
+    if level != "ok":
+        says += (
+            f", over {SHAPE[1]}: the weights that decide may not be in this log, and its intervals are too "
+            "short. Explore more, or ask about a policy nearer to the one that ran"
+        )
+    return Finding("heavy", level, f"{says}.")
 
 
 def skewed(estimate: Estimate) -> Finding | None:

@@ -23,11 +23,11 @@ from ranking.evaluation.off_policy.verdict import Finding, Verdict
 class Evidence:
     """What is known; None for what is not.
 
-    A row is a choice; of a list each filled place is one. By row, `(n,)`: `reward`, `propensity` and `target`
-    (as in `Choices`), `unit`; `place` from 0, with `pooled` where probabilities are of an item over all
-    places together; `outside`, the target's probability of choices that could not have been logged; `sums`
-    of all candidates' propensities; the number of `candidates`, where all had a chance; the number `chosen`
-    among `probabilities` `(n, choices)`.
+    A row is a choice; of a list each filled place is one. By row, `(n,)`: `reward`, `propensity`, `target`,
+    `unit`, `predicted` and `baseline` as in `Choices`; `place` from 0, and whether probabilities are
+    `pooled`, of an item over all places together; `outside`, the target's probability of choices that could
+    not have been logged; `sums` of all candidates' propensities; the number of `candidates`, where all had
+    a chance; the number `chosen` among `probabilities` `(n, choices)`.
 
     `terms` and `estimate` are of the estimator that is looked at first, `estimates` of all. `shown_at`,
     `came_at` and `now` are times as in `checks.clocks`. `counts` of units by arm go with `shares`.
@@ -38,7 +38,9 @@ class Evidence:
     target: Values | None = None
     unit: Numbers | None = None
     place: Numbers | None = None
-    pooled: bool = False
+    pooled: bool | None = None
+    predicted: Values | None = None
+    baseline: Values | None = None
     outside: Values | None = None
     sums: Values | None = None
     candidates: Values | None = None
@@ -59,7 +61,7 @@ class Evidence:
         """The evidence in a log of single choices, and what else is `known`."""
         return cls(
             reward=log.reward, propensity=log.propensity, target=log.target,
-            unit=log.unit, terms_unit=log.unit, **known,
+            unit=log.unit, terms_unit=log.unit, predicted=log.predicted, baseline=log.baseline, **known,
         )  # fmt: skip
 
     @classmethod
@@ -70,7 +72,10 @@ class Evidence:
         rewards, propensities, targets = (of[log.shown] for of in (log.reward, log.propensity, log.target))
         return cls(
             reward=rewards, propensity=propensities, target=targets,
-            unit=unit, place=place, terms_unit=log.unit, **known,
+            unit=unit, place=place, pooled=False, terms_unit=log.unit,
+            predicted=None if log.predicted is None else log.predicted[log.shown],
+            baseline=None if log.baseline is None else log.baseline[log.shown],
+            **known,
         )  # fmt: skip
 
 
@@ -90,7 +95,7 @@ def _of_log(known: Evidence) -> list[Finding | None]:
     if known.sums is not None:
         found.append(checks.sums(known.sums))
     if known.chosen is not None and known.probabilities is not None:
-        found.append(checks.frequencies(known.chosen, known.probabilities))
+        found.append(checks.frequencies(known.chosen, known.probabilities, known.place))
     if known.outside is not None:
         found.append(checks.outside(known.outside))
     return found
@@ -108,10 +113,21 @@ def _of_rows(known: Evidence) -> list[Finding | None]:
     found = [possible, unexplored, checks.rewards(reward, weights)]
     if unexplored is None:
         found.append(checks.mean_weight(weights, known.unit))
+        constants = [weights]
         if known.candidates is not None:
             found.append(checks.inverse_propensities(propensity, known.candidates, known.unit))
+            constants.append(1 / (propensity * known.candidates))
+        if known.predicted is not None and known.baseline is not None:
+            constants.append(weights * known.predicted - known.baseline)
+            found.append(checks.balance(weights, known.predicted, known.baseline, known.unit))
         if known.place is not None:
-            found.append(checks.positions(reward, weights, known.place, known.unit, pooled=known.pooled))
+            found.append(
+                checks.positions(reward, known.place, known.unit, constants=constants, pooled=known.pooled)
+            )
+        used = None if known.terms is None else known.terms.weights
+        # of a list the rows are steps, and only what an estimator makes of them is a weight
+        whole = [weights] if used is None or len(used) == len(weights) else []
+        found.append(checks.heavy(*whole, *([] if used is None else [used])))
     if known.estimate is None:
         found.append(checks.size(_effective(weights), len(weights)))
     return found
@@ -123,7 +139,8 @@ def _of_estimates(known: Evidence) -> list[Finding | None]:
         found += [checks.size(known.estimate.effective, known.estimate.rows), checks.skewed(known.estimate)]
     if known.terms is not None:
         parts = [part for part in (known.terms.plain, known.terms.above) if part is not None]
-        found.append(checks.tails(np.sum(parts, axis=0), known.terms_unit))
+        by_row: Values = np.sum([part.reshape(len(part), -1).sum(axis=1) for part in parts], axis=0)
+        found.append(checks.tails(by_row, known.terms_unit))
     if known.estimates:
         found.append(checks.disagreement(known.estimates))
     return found

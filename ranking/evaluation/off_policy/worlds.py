@@ -66,13 +66,20 @@ class Draw:
 
 
 def shop(
-    seed: int, *, items: int = 20, contexts: int = 200, places: int = 1, missing: int = 0, rate: float = 0.08
+    seed: int,
+    *,
+    items: int = 20,
+    contexts: int = 200,
+    places: int = 1,
+    missing: int = 0,
+    rate: float = 0.08,
+    sure: float = 1.0,
 ) -> Shop:
     """A shop with logistic policies over four features; `rate` is about the mean of all rates.
 
-    At later places the logging policy shows more of what it likes less and the target policy more of what
-    it likes best, and both are looked at less. `missing` items, those the target likes best on the whole,
-    are never logged.
+    At later places the logging policy leaves more to chance and the target policy less, and people look at
+    half as many as above. The surer the logging policy is of what it likes, the less it explores.
+    `missing` items, those the target likes best on the whole, are never logged.
     """
     rng = np.random.default_rng(seed)
     who, what = rng.normal(size=(contexts, 4)), rng.normal(size=(items, 4))
@@ -82,8 +89,8 @@ def shop(
     rates = rate * np.exp(0.6 * liked) / np.exp(0.6 * liked).mean()
     rates = np.minimum(rates, 0.6)
     depth = np.arange(places) / max(places - 1, 1)
-    logging = _softmax((0.6 - 1.2 * depth)[:, None, None] * old)
-    target = _softmax((0.4 + 0.4 * depth if places > 1 else np.full(1, 0.8))[:, None, None] * new)
+    logging = _softmax(sure * (0.6 - 0.6 * depth)[:, None, None] * old)
+    target = _softmax((0.8 - 0.4 * depth[::-1])[:, None, None] * new)
     best = np.argsort(-target.mean(axis=(0, 1)))[:missing]
     logging[:, :, best] = 0
     logging /= logging.sum(axis=2, keepdims=True)

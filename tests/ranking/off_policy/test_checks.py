@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2, chisquare
@@ -13,6 +13,7 @@ from ranking.evaluation.off_policy import checks
 from ranking.evaluation.off_policy.evidence import Evidence, judge
 from ranking.evaluation.off_policy.log import Choices
 from ranking.evaluation.off_policy.significance import by_unit, equal_means_p, frequency_p, mean_p
+from ranking.evaluation.off_policy.tail import tail_shape
 from ranking.evaluation.off_policy.terms import Estimate, Terms
 from ranking.evaluation.off_policy.verdict import Finding, Verdict
 from ranking.evaluation.off_policy.worlds import draw, draw_lists, shelf, shop
@@ -58,6 +59,7 @@ def test_candidates_share_out_a_probability_of_one(sums, expected):
 
 def test_items_are_shown_as_often_as_their_propensities_say():
     half = np.full((1000, 2), 0.5)
+    place = np.repeat([0, 1], 500)
 
     def shown(first):
         return np.repeat([0, 1], [first, 1000 - first])
@@ -67,8 +69,14 @@ def test_items_are_shown_as_often_as_their_propensities_say():
     found = checks.frequencies(shown(600), half)
     assert level(found) == "refused"
     assert "number 0 600 times instead of 500" in found.says
+    # 500 of each, but one at the first place and the other at the second
+    assert level(checks.frequencies(shown(500), half)) == "ok"
+    found = checks.frequencies(shown(500), half, place)
+    assert level(found) == "refused"
+    assert "number 0 500 times instead of 250" in found.says
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=80))
 def test_where_probabilities_are_the_same_in_every_row_counts_are_tested_by_pearsons_chi_square(chosen):
     shares = np.array([0.4, 0.3, 0.2, 0.1])
@@ -128,6 +136,20 @@ def test_weights_are_one_in_the_mean_where_nothing_is_missing():
     assert level(checks.mean_weight(log(10_000, 8_000))) == "refused"
 
 
+def test_weighted_predictions_come_to_what_the_model_expects_of_the_target():
+    # logging (1/2, 1/2), target (3/4, 1/4), the model expects 0.2 and 0.4: 0.25 under the target
+    weights, predicted = np.tile([1.5, 0.5], 5000), np.tile([0.2, 0.4], 5000)
+    assert level(checks.balance(weights, predicted, np.full(10_000, 0.25))) == "ok"
+    # propensities of (0.45, 0.55) make it 0.167 · 2 and 0.0909 · 2 of each half, 0.2576
+    lying = np.tile([0.75 / 0.45, 0.25 / 0.55], 5000)
+    found = checks.balance(lying, predicted, np.full(10_000, 0.25))
+    assert level(found) == "careful"
+    assert "0.258, the model expects 0.25" in found.says
+    # (0.35, 0.65): 0.75 / 0.35 · 0.1 + 0.25 / 0.65 · 0.2 = 0.291
+    lying = np.tile([0.75 / 0.35, 0.25 / 0.65], 5000)
+    assert level(checks.balance(lying, predicted, np.full(10_000, 0.25))) == "refused"
+
+
 def test_weights_below_one_mean_that_something_was_never_logged():
     # logging (1/2, 1/2, 0), target (0.4, 0.4, 0.2): every weight is 0.8
     found = checks.mean_weight(np.full(10, 0.8))
@@ -180,6 +202,36 @@ def test_nothing_is_carried_where_there_is_nothing():
     assert checks.tails(np.zeros(5)) is None
 
 
+def pareto(shape, rows=20_000, seed=1):
+    """Weights whose chance to be over x falls as x to the power of -1 / shape."""
+    return np.random.default_rng(seed).random(rows) ** -shape
+
+
+@pytest.mark.parametrize(("shape", "expected"), [(0.2, "ok"), (0.6, "careful"), (0.9, "refused")])
+def test_weights_with_a_long_tail_make_intervals_too_short(shape, expected):
+    found = np.mean([tail_shape(pareto(shape, seed=seed)) for seed in range(20)])
+    assert found == pytest.approx(shape, abs=0.05)
+    assert level(checks.heavy(pareto(shape, 400_000))) == expected
+    # the longest tail counts
+    assert level(checks.heavy(pareto(0.1), pareto(shape, 400_000))) == expected
+
+
+def test_the_tail_of_weights_that_all_but_equal_each_other_is_not_seen():
+    assert tail_shape(np.repeat([0.5, 1.5], 500)) is None
+    assert checks.heavy(np.ones(1000)) is None
+
+
+@settings(deadline=None)
+@given(st.integers(0, 100), st.floats(0.01, 100))
+def test_the_shape_of_a_tail_has_no_unit_and_no_order(seed, unit):
+    weights = pareto(0.4, 500, seed)
+    assert tail_shape(weights[::-1] * unit) == pytest.approx(tail_shape(weights), abs=1e-6)
+
+
+def test_bounded_weights_have_a_negative_shape():
+    assert tail_shape(np.random.default_rng(2).random(20_000)) < -0.5
+
+
 # --- clocks and arms ---
 
 
@@ -223,38 +275,39 @@ def test_units_are_dealt_as_the_shares_say():
 # --- places ---
 
 
-def two_places(first, second, weights=(1.0, 1.0), rows=1000):
-    """Rewards at two places with that many clicks each, and a weight for each place."""
+def two_places(first, second, weights=(1.0, 1.0), pooled=False, rows=1000):
+    """The finding about two places with that many clicks each, and a weight for each place."""
     reward = np.concatenate([np.repeat([1.0, 0.0], [clicks, rows - clicks]) for clicks in (first, second)])
-    return reward, np.repeat(weights, rows), np.repeat([0, 1], rows)
+    place = np.repeat([0, 1], rows)
+    return checks.positions(reward, place, constants=[np.repeat(weights, rows)], pooled=pooled)
 
 
 def test_places_matter_only_where_there_are_several():
-    reward, weights, _ = two_places(100, 50)
-    assert checks.positions(reward, weights, np.zeros(2000, dtype=np.intp)) is None
+    assert checks.positions(np.arange(9.0), np.zeros(9, dtype=np.intp), constants=[]) is None
 
 
 def test_choices_of_several_places_go_together_where_rewards_do_not_depend_on_them():
     # 100 and 110 of 1,000 differ by 10 with a deviation of about 14
-    found = checks.positions(*two_places(100, 110, (0.5, 1.5)))
+    found = two_places(100, 110, (0.5, 1.5), pooled=True)
     assert level(found) == "ok"
     assert "do not depend" in found.says
 
 
 def test_places_are_taken_for_merit_where_rewards_depend_on_them_and_probabilities_do_not():
     # 100 and 20 of 1,000 differ by 80 with a deviation of about 11
-    assert level(checks.positions(*two_places(100, 20))) == "ok"
-    found = checks.positions(*two_places(100, 20), pooled=True)
-    assert level(found) == "careful"
-    # the target's items stand mostly at the second place
-    found = checks.positions(*two_places(100, 20, (0.5, 1.5)))
+    assert level(two_places(100, 20)) == "ok"
+    assert level(two_places(100, 20, pooled=True)) == "careful"
+    assert level(two_places(100, 20, pooled=None)) == "careful"
+    # the target's items stand mostly at the second place; of one weight a place there is no chance left
+    found = two_places(100, 20, (0.5, 1.5))
     assert level(found) == "refused"
     assert "0.1 at place 1, 0.02 at 2" in found.says
 
 
 def test_two_groups_are_compared_by_the_two_sample_score_test():
     # means 0.1 and 0.02, 0.06 together: 0.08² over 0.06 · 0.94 · 2 / 1000 is a chi-square of 56.7
-    reward, _, place = two_places(100, 20)
+    reward = np.repeat([1.0, 0.0, 1.0, 0.0], [100, 900, 20, 980])
+    place = np.repeat([0, 1], 1000)
     expected = chi2.sf(0.08**2 / (0.06 * 0.94 * 2 / 1000), 1)
     assert equal_means_p(reward, place) / expected == pytest.approx(1, rel=1e-6)
 
@@ -293,6 +346,7 @@ def test_only_estimators_that_should_be_right_are_asked():
 weights = arrays(np.float64, st.integers(5, 60), elements=st.floats(0, 9).map(lambda value: round(value, 3)))
 
 
+@settings(deadline=None)
 @given(weights)
 def test_rows_said_twice_by_their_unit_say_nothing_more(values):
     twice = np.concatenate([values, values])
@@ -342,7 +396,7 @@ def test_all_that_is_known_is_judged():
     log = draw(shop(1, places=3), 5000, 2)
     found = judge(
         Evidence.of_choices(
-            log.choices, place=log.place, outside=log.outside, sums=log.told.sum(axis=1),
+            log.choices, place=log.place, pooled=False, outside=log.outside, sums=log.told.sum(axis=1),
             candidates=np.full(5000, 20.0), chosen=log.item, probabilities=log.told,
             terms=Terms(estimator="IPS", assumes="support", plain=log.choices.weights * log.choices.reward),
             estimate=an_estimate(), estimates=[an_estimate(), an_estimate("DR")],
@@ -352,7 +406,7 @@ def test_all_that_is_known_is_judged():
     )  # fmt: skip
     assert {one.code for one in found.findings} == {
         "numbers", "rewards", "mean-weight", "inverse-propensities", "positions", "size", "skewed", "tails",
-        "disagreement", "clocks", "dealt", "sums", "frequencies", "outside",
+        "disagreement", "clocks", "dealt", "sums", "frequencies", "outside", "heavy", "balance",
     }  # fmt: skip
     assert found.level == "ok"
 
@@ -360,7 +414,15 @@ def test_all_that_is_known_is_judged():
 def test_of_lists_the_places_that_were_filled_are_rows():
     log = draw_lists(shelf(1), 4000, 2)
     found = judge(Evidence.of_lists(log))
-    assert {one.code for one in found.findings} == {"numbers", "rewards", "mean-weight", "positions", "size"}
+    assert {one.code for one in found.findings} == {
+        "numbers",
+        "rewards",
+        "mean-weight",
+        "balance",
+        "positions",
+        "heavy",
+        "size",
+    }
     assert found.level == "ok"
     log.shown[:, 2] = False
     assert Evidence.of_lists(log).reward.shape == (8000,)
@@ -382,6 +444,7 @@ def test_logs_that_cannot_answer_are_told_from_those_that_can(knobs, fault, code
         known = Evidence.of_choices(
             log.choices,
             place=log.place,
+            pooled=False,
             candidates=np.full(5000, 20.0 - int((world.logging.sum(axis=(0, 1)) == 0).sum())),
         )
         return judge(known)

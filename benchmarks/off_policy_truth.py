@@ -1,0 +1,313 @@
+"""Estimators, intervals and verdicts against a truth that is known: made-up shops, thousands of logs.
+
+    python benchmarks/off_policy_truth.py
+    python benchmarks/off_policy_truth.py --json
+
+- accuracy: bias and root mean squared error of every estimator, in % of the true value, by rows;
+- coverage: the share of logs whose 95 % interval holds the truth, where the assumptions hold and (marked)
+  where they do not;
+- verdicts: the share of logs that are not called "ok", broken on purpose and sound.
+
+Shops are those of `ranking.evaluation.off_policy.worlds`: single choices among 20 items in 200 contexts,
+and lists of 3 of 7 items. Accuracy is of one shop; the other two go through 20 shops in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import repeat
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from ranking.evaluation.off_policy.evidence import Evidence, judge
+from ranking.evaluation.off_policy.intervals import estimates
+from ranking.evaluation.off_policy.lists import list_estimators
+from ranking.evaluation.off_policy.log import Choices, ListLog
+from ranking.evaluation.off_policy.selection import most_trusted
+from ranking.evaluation.off_policy.single import estimators
+from ranking.evaluation.off_policy.terms import Estimate, Terms
+from ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
+
+SHOPS = 20
+NOW = 1.8e9
+SPAN_S = 7 * 86_400
+Table = dict[str, dict[str, Any]]
+
+
+# --- what is drawn ---
+
+
+@cache
+def a_shop(seed: int, knobs: tuple[tuple[str, Any], ...], change: str = "") -> Shop:
+    made = shop(seed, **dict(knobs))
+    if change == "uniform":
+        return replace(made, logging=np.full_like(made.logging, 1 / made.logging.shape[2]))
+    return replace(made, believed=made.rates) if change == "right model" else made
+
+
+@cache
+def a_shelf(seed: int, clicks: Any) -> Shelf:
+    return shelf(seed, clicks=clicks)
+
+
+def measured(log: Choices | ListLog, resamples: int) -> tuple[list[Terms], list[Estimate]]:
+    terms = list_estimators(log) if isinstance(log, ListLog) else estimators(log)
+    return terms, estimates(terms, log.unit, resamples=resamples)
+
+
+# --- accuracy ---
+
+
+def accuracy_of(kind: str, n: int, seed: int) -> dict[str, float]:
+    """Every estimate on one log, relative to the truth."""
+    if kind == "choices":
+        world = a_shop(1, ())
+        terms, found = measured(draw(world, n, seed).choices, 2)
+        truth = world.value
+    else:
+        shelved = a_shelf(1, kind)
+        terms, found = measured(draw_lists(shelved, n, seed), 2)
+        truth = shelved.value
+    del terms
+    return {one.estimator: one.value / truth - 1 for one in found}
+
+
+def accuracy(kind: str, logs: dict[int, int], run: Callable[..., Iterable[Any]]) -> Table:
+    table: Table = defaultdict(dict)
+    for n, many in logs.items():
+        errors = defaultdict(list)
+        for found in run(accuracy_of, repeat(kind, many), repeat(n, many), range(many)):
+            for name, error in found.items():
+                errors[name].append(100 * error)
+        for name, error in errors.items():
+            table[name] |= {
+                f"bias {n}": float(np.mean(error)),
+                f"± {n}": float(1.96 * np.std(error) / np.sqrt(many)),
+                f"rmse {n}": float(np.sqrt(np.mean(np.square(error)))),
+            }
+    return dict(table)
+
+
+# --- coverage ---
+
+CASES: dict[str, dict[str, Any]] = {
+    "choices": {},
+    "choices, 5 a unit": {"draw": {"per_unit": 5}},
+    "choices, 3 places": {"shop": {"places": 3}},
+    "choices, little explored": {"shop": {"sure": 3.0}},
+    "choices, uniform log": {"change": "uniform"},
+    "choices, right model": {"change": "right model"},
+    "lists, clicks by place": {"shelf": "places"},
+    "lists, clicks in a cascade": {"shelf": "cascade"},
+}
+
+
+def coverage_of(case: str, n: int, seed: int, resamples: int) -> dict[str, tuple[bool, bool]]:
+    """For each estimator whether the intervals, by resampling and by formula, hold the truth."""
+    known = CASES[case]
+    world: Shop | Shelf
+    log: Choices | ListLog
+    if "shelf" in known:
+        world = a_shelf(seed % SHOPS, known["shelf"])
+        log = draw_lists(world, n, seed)
+    else:
+        world = a_shop(seed % SHOPS, tuple(known.get("shop", {}).items()), known.get("change", ""))
+        log = draw(world, n, seed, **known.get("draw", {})).choices
+    truth = world.value
+    found = measured(log, resamples)[1]
+    held = {one.estimator: holds(one, truth) for one in found}
+    first = most_trusted([found])
+    return held | ({"(chosen)": held[first]} if first else {})
+
+
+def holds(one: Estimate, truth: float) -> tuple[bool, bool]:
+    return one.low <= truth <= one.high, one.analytic_low <= truth <= one.analytic_high
+
+
+def coverage(case: str, n: int, logs: int, resamples: int, run: Callable[..., Iterable[Any]]) -> Table:
+    found = list(run(coverage_of, repeat(case, logs), repeat(n, logs), range(logs), repeat(resamples, logs)))
+    return {
+        name: {
+            "resampled": float(np.mean([one[name][0] for one in found if name in one])),
+            "formula": float(np.mean([one[name][1] for one in found if name in one])),
+        }
+        for name in found[0]
+    }
+
+
+# --- verdicts ---
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A kind of log; `known` is what beside rewards and probabilities of what was chosen is told."""
+
+    name: str
+    shop: tuple[tuple[str, Any], ...] = ()
+    draw: dict[str, Any] = field(default_factory=dict)
+    known: str = ""
+    lists: str = ""
+    clocks: float = -1.0
+    lost: float = -1.0
+    pooled: bool | None = False
+
+
+PLACES = (("places", 3),)
+TRIALS = (
+    Trial("sound"),
+    Trial("sound, all told", known="all", clocks=0, lost=0),
+    Trial("sound, 5 a unit, all told", draw={"per_unit": 5}, known="all", clocks=0, lost=0),
+    Trial("sound, 3 places, all told", PLACES, known="all", clocks=0, lost=0),
+    Trial("sound, little explored, all told", (("sure", 3.0),), known="all"),
+    Trial("sound lists, clicks by place", lists="places"),
+    Trial("sound lists, cascade", lists="cascade"),
+    Trial("places pooled, said to be apart", PLACES, {"fault": "pooled places"}),
+    Trial("places pooled, said to be apart, all told", PLACES, {"fault": "pooled places"}, "all"),
+    Trial("places pooled, said so", PLACES, {"fault": "pooled places"}, pooled=True),
+    Trial("places pooled, nothing said", PLACES, {"fault": "pooled places"}, pooled=None),
+    Trial("1 of 20 items never logged, not told so", (("missing", 1),)),
+    Trial("2 of 20 items never logged, not told so", (("missing", 2),)),
+    Trial("2 of 20 items never logged, told", (("missing", 2),), known="outside"),
+    Trial("wrong propensities, of the chosen only", (), {"fault": "wrong propensities"}),
+    Trial(
+        "wrong propensities, number of candidates told",
+        (),
+        {"fault": "wrong propensities"},
+        "candidates",
+    ),
+    Trial("wrong propensities, of all candidates", (), {"fault": "wrong propensities"}, "told"),
+    Trial("2 % of clicks before their list", clocks=0.02),
+    Trial("a tenth of one arm's units lost", lost=0.1),
+)
+
+
+def verdict_of(trial: Trial, n: int, seed: int, resamples: int) -> tuple[str, list[str]]:
+    """The level of one log's verdict, and the findings that are not ok."""
+    rng = np.random.default_rng((seed, 1))
+    if trial.lists:
+        lists = draw_lists(a_shelf(seed % SHOPS, trial.lists), n, seed)
+        evidence = Evidence.of_lists(lists, **judged(lists, resamples))
+    else:
+        one = draw(a_shop(seed % SHOPS, trial.shop), n, seed, **trial.draw)
+        known = judged(one.choices, resamples)
+        if trial.shop == PLACES:
+            known |= {"place": one.place, "pooled": trial.pooled}
+        if trial.known in ("all", "outside"):
+            known |= {"outside": one.outside}
+        if trial.known in ("all", "candidates"):
+            known |= {"candidates": np.full(n, float(one.told.shape[1]))}
+        if trial.known in ("all", "told"):
+            known |= {"chosen": one.item, "probabilities": one.told, "sums": one.told.sum(axis=1)}
+        if trial.clocks >= 0:
+            shown = NOW - rng.uniform(1000, SPAN_S, n)
+            later = rng.exponential(60, n) * np.where(rng.random(n) < trial.clocks, -1, 1)
+            came = np.where(one.choices.reward > 0, shown + later, np.nan)
+            known |= {"shown_at": shown, "came_at": came, "now": NOW}
+        if trial.lost >= 0:
+            first = int(rng.binomial(n, 0.5))
+            second = int(rng.binomial(n - first, 1 - trial.lost))
+            known |= {"counts": {"a": first, "b": second}, "shares": (1, 1)}
+        evidence = Evidence.of_choices(one.choices, **known)
+    found = judge(evidence)
+    return found.level, [f"{one.code} {one.level}" for one in found.findings if one.level != "ok"]
+
+
+def judged(log: Choices | ListLog, resamples: int) -> dict[str, Any]:
+    """Estimates as a replay has them."""
+    terms, found = measured(log, resamples)
+    first = most_trusted([found])
+    place = next((place for place, one in enumerate(terms) if one.estimator == first), None)
+    if place is None:
+        return {"estimates": found}
+    return {"estimates": found, "estimate": found[place], "terms": terms[place]}
+
+
+def verdicts(n: int, logs: int, resamples: int, run: Callable[..., Iterable[Any]]) -> Table:
+    table: Table = {}
+    for trial in TRIALS:
+        levels: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
+        for level, found in run(
+            verdict_of, repeat(trial, logs), repeat(n, logs), range(logs), repeat(resamples, logs)
+        ):
+            levels[level] += 1
+            codes.update(found)
+        table[trial.name] = {
+            "not ok": 1 - levels["ok"] / logs,
+            "refused": levels["refused"] / logs,
+            "by": {code: many / logs for code, many in codes.most_common()},
+        }
+    return table
+
+
+# --- all of it ---
+
+
+def rows_of(found: dict[str, Any]) -> Iterator[str]:
+    """The tables, in Markdown."""
+    for kind, table in found["accuracy"].items():
+        sizes = [name.split()[1] for name in next(iter(table.values())) if name.startswith("bias")]
+        yield f"\n## Accuracy, {kind}\n"
+        yield "| estimator | " + " | ".join(f"bias {n} | RMSE {n}" for n in sizes) + " |"
+        yield "|---" * (1 + 2 * len(sizes)) + "|"
+        for name, row in table.items():
+            cells = (f"{row[f'bias {n}']:+.1f} ± {row[f'± {n}']:.1f} | {row[f'rmse {n}']:.1f}" for n in sizes)
+            yield f"| {name} | " + " | ".join(cells) + " |"
+    for title, table in found["coverage"].items():
+        yield f"\n## Coverage, {title}\n\n| estimator | resampled | formula |\n|---|---|---|"
+        for name, row in table.items():
+            yield f"| {name} | {100 * row['resampled']:.1f} | {100 * row['formula']:.1f} |"
+    for title, table in found["verdicts"].items():
+        yield f"\n## Verdicts, {title}\n\n| log | not ok | refused | by |\n|---|---|---|---|"
+        for name, row in table.items():
+            why = ", ".join(f"{code} {100 * share:.1f}" for code, share in row["by"].items())
+            yield f"| {name} | {100 * row['not ok']:.1f} | {100 * row['refused']:.1f} | {why} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--parts", nargs="+", default=["accuracy", "coverage", "verdicts"])
+    parser.add_argument("--logs", type=int, default=1000, help="of each kind, for coverage")
+    parser.add_argument("--judged", type=int, default=400, help="of each kind, for verdicts")
+    parser.add_argument("--rows", type=int, nargs="+", default=[5000], help="of each of these logs")
+    parser.add_argument("--resamples", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    began = time.perf_counter()
+    found: dict[str, Any] = {"accuracy": {}, "coverage": {}, "verdicts": {}}
+    with ProcessPoolExecutor(args.jobs) as pool:
+
+        def run(function: Callable[..., Any], *given: Iterable[Any]) -> Iterable[Any]:
+            return pool.map(function, *given, chunksize=5)
+
+        for kind in ("choices", "places", "cascade") if "accuracy" in args.parts else ():
+            name = kind if kind == "choices" else f"lists, {kind}"
+            found["accuracy"][name] = accuracy(kind, {1000: 2000, 10_000: 1000, 100_000: 200}, run)
+        for rows in args.rows:
+            for case in CASES if "coverage" in args.parts else ():
+                title = f"{case}, {args.logs} logs of {rows}"
+                found["coverage"][title] = coverage(case, rows, args.logs, args.resamples, run)
+            if "verdicts" in args.parts:
+                title = f"{args.judged} logs of {rows}"
+                found["verdicts"][title] = verdicts(rows, args.judged, args.resamples, run)
+    found["seconds"] = round(time.perf_counter() - began)
+    print(json.dumps(found) if args.json else "\n".join([*rows_of(found), f"\n{found['seconds']} s"]))
+
+
+if __name__ == "__main__":
+    main()
