@@ -34,6 +34,8 @@ COMMANDS = {
     "compare": ("service.commands.compare", "compare"),
     "export": ("service.commands.export", "app"),
     "experiment": ("service.commands.experiment", "app"),
+    "replay": ("service.commands.replay", "replay_command"),
+    "simulate": ("service.commands.simulate", "simulate_command"),
 }
 """Command to the module and name that hold it."""
 

@@ -1,16 +1,17 @@
 """Shoppers with tastes over the fused space: how much each is attracted by each item.
 
-    likeness(item, taste) = Σ like_s · cos(item_s, taste_s) / Σ like_s, standardised over the store
+    likeness(item, taste) = (Σ like_s · cos(item_s, taste_s) / Σ like_s - centre) / deviation
     fit(item) = max over the shopper's tastes of likeness - away · [it is not the taste of this visit]
     attraction = logistic(level + slope · fit + effect(item))
     satisfaction = logistic(satisfaction_level + satisfaction_slope · fit + other effect(item))
 
 A taste is a real item's vector, noise added, each segment of unit length. Tastes as several points of a space
-of items, one for each interest, follow Pal et al., "PinnerSage", KDD 2020.
+of items, one for each interest, follow Pal et al., "PinnerSage", KDD 2020. `centre` is the mean over each
+taste's nearest items, so that shops large and small are clicked alike, and `deviation` that of all items.
 
 Laws (tests/ranking/simulator/test_shoppers.py):
 - an item nearer to a taste attracts more, all else equal; nothing attracts with certainty;
-- standardised likeness has mean 0 and deviation 1 over all tastes and items;
+- likeness has mean 0 over the items that are asked about, and deviation 1 over all;
 - an item's effect follows from the seed and its id alone;
 - the same seed gives the same shoppers, another one others.
 """
@@ -31,6 +32,8 @@ from ranking.evaluation.simulator.world import World
 
 AT_ONCE = 100
 """Tastes that are compared with all items together."""
+ALIKE = 1e-6
+"""Cosines that vary less differ by rounding alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Shoppers:
     """Shopper s has the tastes `first[s]` to `first[s + 1]`, t in all, over a catalogue of n items.
 
     `tastes` `(t, size)` are scaled so that their dot product with an item is the likeness before it is
-    standardised by `mean` and `deviation`. `shares` `(t,)` are how often a visit is about a taste, of one
+    made a number of deviations. `shares` `(t,)` are how often a visit is about a taste, of one
     shopper in sum 1; `near` `(t, near)` the rows of the items that are most like it, nearest first. `effects`
     `(2, n)` are the items' own, in log-odds of attraction and of satisfaction.
     """
@@ -49,7 +52,7 @@ class Shoppers:
     tastes: Floats
     shares: Values
     near: Numbers
-    mean: float
+    centre: float
     deviation: float
     effects: Values
 
@@ -59,7 +62,7 @@ class Shoppers:
         `taste` is the taste's number among all.
         """
         own = slice(self.first[shopper], self.first[shopper + 1])
-        likeness = (self.catalogue.vectors[rows] @ self.tastes[own].T - self.mean) / self.deviation
+        likeness = (self.catalogue.vectors[rows] @ self.tastes[own].T - self.centre) / self.deviation
         elsewhere = np.arange(own.start, own.stop) != taste
         best: Values = (likeness - self.world.away * elsewhere).max(axis=1).astype(np.float64)
         return best
@@ -87,12 +90,12 @@ def draw_shoppers(catalogue: Catalogue, world: World) -> Shoppers:
     shares /= np.repeat(np.add.reduceat(shares, first[:-1]), counts)
     sources = catalogue.vectors[rng.choice(catalogue.whole, size=first[-1])]
     tastes = _scaled(_noisy(catalogue, sources, world.noise, rng), catalogue, world)
-    near, mean, deviation = _compared(catalogue, tastes, min(world.near, len(catalogue.whole) - 1))
-    if not deviation > 0:
+    near, centre, deviation = _compared(catalogue, tastes, min(world.near, len(catalogue.whole) - 1))
+    if deviation < ALIKE:
         raise EvaluationError("all items are alike to all shoppers; let `likes` count another segment")
     return Shoppers(
         world=world, catalogue=catalogue, first=first, tastes=tastes, shares=shares, near=near,
-        mean=mean, deviation=deviation, effects=world.item_spread * _normals(catalogue, world.seed),
+        centre=centre, deviation=deviation, effects=world.item_spread * _normals(catalogue, world.seed),
     )  # fmt: skip
 
 
@@ -120,19 +123,21 @@ def _scaled(tastes: Floats, catalogue: Catalogue, world: World) -> Floats:
 
 
 def _compared(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Numbers, float, float]:
-    """The whole items nearest to each taste, and mean and deviation of all products with all items."""
-    found, total, squares = [], 0.0, 0.0
+    """The whole items nearest to each taste, the mean product with them, and the deviation with all items."""
+    found, total, squares, nearest = [], 0.0, 0.0, 0.0
     for start in range(0, len(tastes), AT_ONCE):
         products = tastes[start : start + AT_ONCE] @ catalogue.vectors.T
         total += float(products.sum(dtype=np.float64))
         squares += float(np.square(products, dtype=np.float64).sum())
         whole = products[:, catalogue.whole]
         best = np.argpartition(-whole, near - 1, axis=1)[:, :near]
-        order = np.argsort(-np.take_along_axis(whole, best, axis=1), axis=1, kind="stable")
+        products_near = np.take_along_axis(whole, best, axis=1)
+        nearest += float(products_near.sum(dtype=np.float64))
+        order = np.argsort(-products_near, axis=1, kind="stable")
         found.append(catalogue.whole[np.take_along_axis(best, order, axis=1)])
     count = len(tastes) * len(catalogue.vectors)
-    mean = total / count
-    return np.concatenate(found), mean, float(np.sqrt(max(0.0, squares / count - mean**2)))
+    deviation = float(np.sqrt(max(0.0, squares / count - (total / count) ** 2)))
+    return np.concatenate(found), nearest / (near * len(tastes)), deviation
 
 
 def _normals(catalogue: Catalogue, seed: int) -> Values:

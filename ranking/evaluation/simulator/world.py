@@ -20,14 +20,15 @@ OVER_0 = ("shoppers", "near", "limit", "visits_per_day", "start")
 class World:
     """What shoppers like, how they come, and what they do; docs/simulator.md has the formulas.
 
-    A likeness is in standard deviations from the mean over all pairs of a taste and an item of the store.
+    A likeness is in standard deviations over all pairs of a taste and an item of the store; it is 0 for an
+    item that is as like a taste as those that are asked about are on average.
 
     - `seed`: all chance follows from it
     - `shoppers`: how many there are
     - `tastes`: the probabilities of having one taste, two, three, …; they sum to 1
     - `noise`: length of what is added to an item's segment to make a taste, in lengths of the segment
     - `likes`: what each segment counts in a likeness, at least 0; 1 where it is not named
-    - `level`: log-odds of attraction, for an item of mean likeness
+    - `level`: log-odds of attraction, for an item of likeness 0
     - `slope`: log-odds of attraction for each unit of likeness
     - `away`: units of likeness taken from what fits another taste than that of the visit
     - `item_spread`: standard deviation of an item's own effect on attraction and on satisfaction, log-odds
@@ -48,11 +49,11 @@ class World:
     tastes: tuple[float, ...] = (0.5, 0.3, 0.2)
     noise: float = 0.5
     likes: Mapping[str, float] = field(default_factory=dict)
-    level: float = -6.0
+    level: float = -2.0
     slope: float = 1.0
     away: float = 1.0
     item_spread: float = 0.3
-    satisfaction_level: float = -3.0
+    satisfaction_level: float = -1.0
     satisfaction_slope: float = 0.5
     cart: float = 0.4
     purchase: float = 0.5

@@ -22,6 +22,6 @@ def looked_at(limit=LIMIT):
 
 
 def simulated(store, clicks=None, history=None, **world):
-    """A shop in which a typical item attracts one in ten, and the best fitting most."""
-    made = World(**{"shoppers": 40, "limit": LIMIT, "level": -2.2, "satisfaction_level": -1.0} | world)
+    """A shop in which one in four is attracted by what is near a taste."""
+    made = World(**{"shoppers": 40, "limit": LIMIT, "level": -1.0, "satisfaction_level": -0.5} | world)
     return SimulatedShop(store, PlantedEmbedder, Search(), made, clicks or looked_at(made.limit), history)

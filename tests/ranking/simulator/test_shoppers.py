@@ -48,7 +48,7 @@ def test_a_likeness_is_the_mean_cosine_over_the_store_s_deviation():
     assert set(mine) == {tuple(map(float, vector)) for vector in ITEMS.values()}
     taste = mine[1.0, 0.0, 1.0, 0.0]  # a: likeness 1 to itself, 1/2 to b, 0 to c
     fit = shoppers.fit(taste, taste, np.arange(3))
-    assert fit * shoppers.deviation + shoppers.mean == pytest.approx([1, 0.5, 0], abs=1e-6)
+    assert fit * shoppers.deviation + shoppers.centre == pytest.approx([1, 0.5, 0], abs=1e-6)
     assert shoppers.attraction(fit, np.arange(3)) == pytest.approx(1 / (1 + np.exp(1 - 2 * fit)))
 
 
@@ -56,7 +56,7 @@ def test_only_what_is_liked_counts():
     shoppers = drawn(read_catalogue(held(ITEMS)), noise=0, tastes=(1.0,), likes={"image": 0})
     a = next(n for n, taste in enumerate(shoppers.tastes.tolist()) if taste[2] > 0)
     fit = shoppers.fit(a, a, np.arange(3))
-    assert fit * shoppers.deviation + shoppers.mean == pytest.approx([1, 1, 0], abs=1e-6)
+    assert fit * shoppers.deviation + shoppers.centre == pytest.approx([1, 1, 0], abs=1e-6)
 
 
 def test_what_fits_another_taste_counts_less_on_this_visit():
@@ -77,11 +77,14 @@ def test_a_taste_is_near_its_item_by_the_noise(catalogue):
     assert np.linalg.norm(shoppers.tastes[:, 16:], axis=1) == pytest.approx(0.5, abs=1e-5)
 
 
-def test_likeness_is_standardised_over_all_tastes_and_items(catalogue):
+def test_likeness_is_0_where_one_asks_and_in_deviations_over_all_items(catalogue):
     shoppers = drawn(catalogue, tastes=(1.0,))
     rows = np.arange(len(catalogue.ids))
     fits = np.array([shoppers.fit(one, one, rows) for one in range(30)])
-    assert (fits.mean(), fits.std()) == pytest.approx((0, 1), abs=1e-4)
+    assert fits.std() == pytest.approx(1, abs=1e-4)
+    near = np.array([shoppers.fit(one, one, shoppers.near[one]) for one in range(30)])
+    assert near.mean() == pytest.approx(0, abs=1e-4)
+    assert fits.mean() < -1
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,0 +1,174 @@
+"""`vlclip simulate`: a log of simulated shoppers, and which arm is really the best for them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from ranking.evaluation.bootstrap import Figure
+from ranking.evaluation.click_models.bayesian import DynamicBayesian
+from ranking.evaluation.click_models.behaviour import ClickBehaviour
+from ranking.evaluation.click_models.cascade import Cascade
+from ranking.evaluation.click_models.position import PositionBased
+from ranking.evaluation.simulator.logs import parts_of, simulate
+from ranking.evaluation.simulator.past import PastEvents
+from ranking.evaluation.simulator.shop import SimulatedShop
+from ranking.evaluation.simulator.truth import Truth, true_value
+from ranking.evaluation.simulator.world import World
+from ranking.experiments.arm import Arm, Exploration, read_arm
+from ranking.experiments.exposure import ListKind
+from ranking.experiments.table import Written, write_table
+from service.schemas import read_weights
+from service.terminal import Json, StoreOption, err, out, plain, print_json, says_what_went_wrong
+from service.wiring import Encoders
+
+LOGGED_BY = Arm(id="logging", exploration=Exploration(temperature=0.05))
+"""The plain ranking with some chance in it, where no arm is given."""
+CONTINUATION = 0.9
+Clicks = Literal["position", "cascade", "bayesian"]
+BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+@says_what_went_wrong
+def simulate_command(
+    output: Annotated[Path, typer.Argument(metavar="LOG", help="The log's file, .parquet or .jsonl.")],
+    *,
+    store: StoreOption = None,
+    arm: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the arm that logs.", show_default="plain, temperature 0.05"),
+    ] = None,
+    truth: Annotated[
+        list[Path] | None, typer.Option(help="TOML file of an arm whose true value is told; repeatable.")
+    ] = None,
+    lists: Annotated[int, typer.Option(min=1, help="How many lists are asked for.")] = 5000,
+    clicks: Annotated[
+        Clicks,
+        typer.Option(
+            help="How shoppers go through a list: place k once in k times, from the top to the first click, "
+            f"or from the top until satisfied, going on with {CONTINUATION}."
+        ),
+    ] = "position",
+    seed: Annotated[int, typer.Option(min=0, help="All chance follows from it.")] = 7,
+    shoppers: Annotated[int, typer.Option(min=1, help="How many there are.")] = 500,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Places of a list.")] = 10,
+    likes: Annotated[
+        str | None,
+        typer.Option(help="What segments count to shoppers: image=1,text=3", show_default="1 each"),
+    ] = None,
+    kinds: Annotated[
+        str, typer.Option(help="Shares of the kinds of lists: similar=2,search=1,recommendations=1")
+    ] = "similar=1",
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="New file to remember in what shoppers did, .sqlite; without it they stay strangers."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a log of simulated shoppers, and tell what each arm is really worth to them.
+
+    What to hold estimators against: they see the log, and here is what they should find (docs/simulator.md).
+    """
+    logged_by = LOGGED_BY if arm is None else read_arm(arm)
+    arms = list({f"{one.id}@{one.hash}": one for one in [logged_by, *map(read_arm, truth or ())]}.values())
+    world = World(
+        seed=seed, shoppers=shoppers, limit=limit, likes=read_weights(likes),
+        kinds=cast("dict[ListKind, float]", read_weights(kinds)),
+    )  # fmt: skip
+    settings = Settings.load(store=store)
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(open_store(settings.store, settings)))
+        events = None if history is None else stack.enter_context(closing(PastEvents(history)))
+        encoders = Encoders(settings, opened.info)
+        shop = SimulatedShop(opened, encoders.load, settings.search, world, _behaviour(clicks, limit), events)
+        bar = stack.enter_context(Progress(*BAR, console=err))
+        task = bar.add_task("log", total=lists)
+        written = write_table(
+            output,
+            simulate(shop, logged_by, lists),
+            parts_of(shop, logged_by),
+            progress=lambda done: bar.update(task, completed=done),
+        )
+        found = [
+            true_value(shop, one, bar.track(shop.requests(lists), total=lists, description=plain(one.id)))
+            for one in arms
+        ]
+    best = _winner(found)
+    if json:
+        print_json(_body(output, world, clicks, written, found, best))
+        return
+    _show(output, written, found, best)
+
+
+def _behaviour(clicks: Clicks, limit: int) -> ClickBehaviour:
+    if clicks == "cascade":
+        return Cascade()
+    if clicks == "bayesian":
+        return DynamicBayesian(CONTINUATION)
+    return PositionBased(1 / np.arange(1, limit + 1))
+
+
+def _winner(found: list[Truth]) -> str | None:
+    """The arm that is worth more than every other, beyond the error of the orders that were drawn."""
+    best, *others = sorted(found, key=lambda one: -one.clicks.value)
+    return best.arm if all(best.clicks.low > one.clicks.high for one in others) else None
+
+
+def _body(
+    output: Path, world: World, clicks: Clicks, written: Written, found: list[Truth], best: str | None
+) -> dict[str, Any]:
+    return {
+        "output": str(output),
+        **asdict(written),
+        "behaviour": clicks,
+        "world": asdict(world),
+        "logged_by": found[0].arm,
+        "logged_clicks": written.clicked / written.lists,
+        "winner": best,
+        "arms": [
+            asdict(one) | {"ctr": {str(cut): asdict(rate) for cut, rate in one.ctr.items()}} for one in found
+        ],
+    }
+
+
+def _show(output: Path, written: Written, found: list[Truth], best: str | None) -> None:
+    table = Table(box=None, header_style="bold")
+    table.add_column("arm", overflow="fold")
+    cuts = (min(found[0].ctr), max(found[0].ctr))
+    for heading in (
+        "clicks a list",
+        "uplift",
+        *(f"CTR@{cut}" for cut in dict.fromkeys(cuts)),
+        "revenue a list",
+    ):
+        table.add_column(heading, justify="right")
+    for one in found:
+        uplift = one.clicks.value - found[0].clicks.value
+        rates = [f"{one.ctr[cut].value:.4f}" for cut in dict.fromkeys(cuts)]
+        table.add_row(
+            plain(one.arm), _figure(one.clicks), f"{uplift:+.4f}", *rates, f"{one.revenue.value:.4f}"
+        )
+    out.print(table)
+    told = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
+    lines = [f"the log has {written.clicked / written.lists:.4f} clicks a list: {told}: {output}"]
+    if len(found) > 1:
+        lines.append(f"the best arm is {best}" if best else "the best arms cannot be told apart")
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _figure(figure: Figure) -> str:
+    """The value, and where orders were drawn half the width of its interval."""
+    half = (figure.high - figure.low) / 2
+    return f"{figure.value:.4f} ± {half:.4f}" if half else f"{figure.value:.4f}"
