@@ -32,6 +32,8 @@ OUTSIDE = (0.10, 0.01)
 """The target's probability of what was never logged over which to refuse, and over which to take care."""
 WEIGHT_OFF = 0.1
 """A mean weight further from 1 than this, and not by chance, is refused; a nearer one needs care."""
+KEPT = (0.5, 0.8)
+"""Mean weight of an estimator below which to refuse it, and below which to take care."""
 SUM_OFF = (0.01, 1e-6)
 """How far candidates' probabilities may be from 1 in sum."""
 BAD_CLOCKS = 0.01
@@ -331,6 +333,22 @@ def heavy(*weights: Values) -> Finding | None:
             "short. Explore more, or ask about a policy nearer to the one that ran"
         )
     return Finding("heavy", level, f"{says}.")
+
+
+def kept(estimate: Estimate) -> Finding | None:
+    """How much of the target policy an estimator that clips, switches off or shrinks still weighs.
+
+    The rest it takes for nothing, or for what the reward model believes, and the error of that is in no
+    interval. None where it has no weights.
+    """
+    mean = estimate.mean_weight
+    if np.isnan(mean):
+        return None
+    level: Level = "refused" if mean < KEPT[0] else "careful" if mean < KEPT[1] else "ok"
+    says = f"{estimate.estimator} weighs {100 * mean:.0f} % of what the target policy would do"
+    if level != "ok":
+        says += "; of the rest its interval knows nothing. Look at one that keeps its weights: sndr, snips"
+    return Finding("kept", level, f"{says}.")
 
 
 def skewed(estimate: Estimate) -> Finding | None:

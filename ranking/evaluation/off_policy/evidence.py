@@ -136,7 +136,8 @@ def _of_rows(known: Evidence) -> list[Finding | None]:
 def _of_estimates(known: Evidence) -> list[Finding | None]:
     found: list[Finding | None] = []
     if known.estimate is not None:
-        found += [checks.size(known.estimate.effective, known.estimate.rows), checks.skewed(known.estimate)]
+        first = known.estimate
+        found += [checks.size(first.effective, first.rows), checks.kept(first), checks.skewed(first)]
     if known.terms is not None:
         parts = [part for part in (known.terms.plain, known.terms.above) if part is not None]
         by_row: Values = np.sum([part.reshape(len(part), -1).sum(axis=1) for part in parts], axis=0)

@@ -323,6 +323,19 @@ def test_both_intervals_of_an_estimate_say_the_same():
     assert checks.skewed(an_estimate(analytic_low=float("nan"))) is None
 
 
+@pytest.mark.parametrize(
+    ("mean", "expected"), [(0.45, "refused"), (0.75, "careful"), (0.95, "ok"), (1.3, "ok")]
+)
+def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
+    found = checks.kept(an_estimate("dros", mean_weight=mean))
+    assert level(found) == expected
+    assert f"dros weighs {100 * mean:.0f} %" in found.says
+
+
+def test_an_estimator_without_weights_keeps_none():
+    assert checks.kept(an_estimate("dm", mean_weight=float("nan"))) is None
+
+
 def test_estimators_that_should_all_be_right_agree():
     ips, snips = an_estimate("IPS", 1, 2), an_estimate("SNIPS", 1.9, 3)
     far = an_estimate("DR", 2.5, 3)
@@ -406,7 +419,7 @@ def test_all_that_is_known_is_judged():
     )  # fmt: skip
     assert {one.code for one in found.findings} == {
         "numbers", "rewards", "mean-weight", "inverse-propensities", "positions", "size", "skewed", "tails",
-        "disagreement", "clocks", "dealt", "sums", "frequencies", "outside", "heavy", "balance",
+        "disagreement", "clocks", "dealt", "sums", "frequencies", "outside", "heavy", "balance", "kept",
     }  # fmt: skip
     assert found.level == "ok"
 
