@@ -1,4 +1,4 @@
-"""What is looked at before an estimate is believed: small functions on arrays, each gives one finding.
+"""What is looked at of a log before any estimate: small functions on arrays, each gives one finding.
 
 Every check that tests a hypothesis cries wolf on one sound log in a thousand (`ALARM`), so a dozen of them
 together do on about one in a hundred. How often each of them is right and wrong is in docs/off_policy.md.
@@ -15,35 +15,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.off_policy.selection import UNWEIGHTED
-from ranking.evaluation.off_policy.significance import by_unit, equal_means_p, frequency_p, mean_p
-from ranking.evaluation.off_policy.tail import tail_shape
-from ranking.evaluation.off_policy.terms import Estimate
+from ranking.evaluation.off_policy.significance import equal_means_p, frequency_p, mean_p
 from ranking.evaluation.off_policy.verdict import Finding, Level
 from ranking.experiments.experiment import ALARM, sample_ratio
 
-EFFECTIVE = (50, 300)
-"""Effective rows below which an estimate is refused, and below which it is to be taken with care."""
-EFFECTIVE_SHARE = 0.01
-"""Of the rows; below it a few rows speak for very many."""
 REWARDED = (10, 30)
-"""Rows with a reward and a weight over 0, as `EFFECTIVE`."""
+"""Rows with a reward and a weight over 0: refused below the first, to be taken with care below the second."""
 OUTSIDE = (0.10, 0.01)
 """The target's probability of what was never logged over which to refuse, and over which to take care."""
 WEIGHT_OFF = 0.1
 """A mean weight further from 1 than this, and not by chance, is refused; a nearer one needs care."""
-KEPT = (0.5, 0.8)
-"""Mean weight of an estimator below which to refuse it, and below which to take care."""
 SUM_OFF = (0.01, 1e-6)
 """How far candidates' probabilities may be from 1 in sum."""
 BAD_CLOCKS = 0.01
 """Share of impossible times over which to refuse."""
-CARRIED = (0.30, 0.10)
-"""Share of the estimate that one unit may carry."""
-SHAPE = (0.7, 0.5)
-"""Of the tail of the weights: from 0.5 their variance is not finite, over 0.7 no log is long enough."""
-INTERVALS_OFF = 0.25
-"""How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
 
 
 def numbers(reward: Values, propensity: Values, target: Values) -> Finding:
@@ -54,15 +39,15 @@ def numbers(reward: Values, propensity: Values, target: Values) -> Finding:
         "target probabilities outside [0, 1]": int((~((target >= 0) & (target <= 1 + 1e-9))).sum()),
     }
     if not any(bad.values()):
-        return Finding("numbers", "ok", f"All {_count(reward.size)} rewards and probabilities are possible.")
-    found = ", ".join(f"{_count(many)} {what}" for what, many in bad.items() if many)
-    return Finding("numbers", "refused", f"Of {_count(reward.size)} rows there are {found}; mend the log.")
+        return Finding("numbers", "ok", f"All {said(reward.size)} rewards and probabilities are possible.")
+    found = ", ".join(f"{said(many)} {what}" for what, many in bad.items() if many)
+    return Finding("numbers", "refused", f"Of {said(reward.size)} rows there are {found}; mend the log.")
 
 
 def sums(sums: Values) -> Finding:
     """Whether the probabilities of all candidates, summed for each row `(n,)`, come to 1."""
     off = float(np.abs(np.nan_to_num(sums, nan=np.inf) - 1).max(initial=0.0))
-    level = _level(off, SUM_OFF)
+    level = level_over(off, SUM_OFF)
     says = f"The probabilities of the candidates sum to 1 within {off:.2g} in every row"
     if level != "ok":
         says += (
@@ -71,28 +56,11 @@ def sums(sums: Values) -> Finding:
     return Finding("sums", level, f"{says}.")
 
 
-def size(effective: float, rows: int) -> Finding | None:
-    """Whether enough rows carry the estimate; `effective` is (Σw)² / Σw² of its weights (Kish, 1965)."""
-    if np.isnan(effective):
-        return None
-    level: Level = "refused" if effective < EFFECTIVE[0] else "careful" if effective < EFFECTIVE[1] else "ok"
-    if level == "ok" and effective < EFFECTIVE_SHARE * rows:
-        level = "careful"
-    share = 100 * effective / max(rows, 1)
-    says = f"{_count(rows)} rows are worth {_count(effective)} of the target policy's own ({share:.2g} %)"
-    if level != "ok":
-        says += (
-            f"; {EFFECTIVE[0]} are the least and {EFFECTIVE[1]} are well: log longer, "
-            "explore more, or ask about a policy nearer to the one that ran"
-        )
-    return Finding("size", level, f"{says}.")
-
-
 def rewards(reward: Values, weights: Values) -> Finding:
     """Whether enough rows `(n,)` with a weight over 0 have a reward."""
     found = int(((reward != 0) & (weights > 0)).sum())
     level: Level = "refused" if found < REWARDED[0] else "careful" if found < REWARDED[1] else "ok"
-    says = f"{_count(found)} rows with a reward count"
+    says = f"{said(found)} rows with a reward count"
     if level != "ok":
         says += (
             f"; {REWARDED[0]} are the least and {REWARDED[1]} are well: log longer, or count what is commoner"
@@ -109,7 +77,7 @@ def explored(propensity: Values, target: Values) -> Finding | None:
         return Finding("explored", "ok", "Nothing was explored, and the target policy does what was logged.")
     return Finding(
         "explored", "refused",
-        f"Nothing was explored: all propensities are 1, and {_count(differs)} of {_count(target.size)} rows "
+        f"Nothing was explored: all propensities are 1, and {said(differs)} of {said(target.size)} rows "
         "are not what the target policy is sure to do. The log cannot tell what else would have earned; "
         "log with exploration on.",
     )  # fmt: skip
@@ -118,7 +86,7 @@ def explored(propensity: Values, target: Values) -> Finding | None:
 def outside(outside: Values) -> Finding:
     """How much of the target policy the log can never show: its probability of that, for each row `(n,)`."""
     share = float(outside.mean())
-    level = _level(share, OUTSIDE)
+    level = level_over(share, OUTSIDE)
     says = f"{100 * share:.2g} % of what the target policy would do could not have been logged"
     if level != "ok":
         says += (
@@ -202,8 +170,8 @@ def frequencies(chosen: Numbers, probabilities: Values, place: Numbers | None = 
     seen, told = int((chosen == worst).sum()), float(probabilities[:, worst].sum())
     return Finding(
         "frequencies", "refused",
-        f"Items were not shown as often as their propensities say (p {p:.2g}): number {worst} {_count(seen)} "
-        f"times instead of {_count(told)}. The propensities are of another policy or moment; log those of "
+        f"Items were not shown as often as their propensities say (p {p:.2g}): number {worst} {said(seen)} "
+        f"times instead of {said(told)}. The propensities are of another policy or moment; log those of "
         "the draw itself.",
     )  # fmt: skip
 
@@ -222,11 +190,11 @@ def clocks(shown_at: Values, came_at: Values, now: float) -> Finding:
     bad, counted = int((unread | early | late).sum()), int(came.sum())
     share = max(bad / max(len(shown_at), 1), (early | np.isinf(came_at)).sum() / max(counted, 1))
     if not bad:
-        return Finding("clocks", "ok", f"All times of {_count(len(shown_at))} rows are in order.")
+        return Finding("clocks", "ok", f"All times of {said(len(shown_at))} rows are in order.")
     return Finding(
         "clocks", "refused" if share > BAD_CLOCKS else "careful",
-        f"{_count(early.sum())} of {_count(counted)} outcomes came before their list, {_count(late.sum())} "
-        f"rows are of a time to come, {_count(unread.sum())} have no readable time: set the clocks, or find "
+        f"{said(early.sum())} of {said(counted)} outcomes came before their list, {said(late.sum())} "
+        f"rows are of a time to come, {said(unread.sum())} have no readable time: set the clocks, or find "
         "what joins outcomes to the wrong rows.",
     )  # fmt: skip
 
@@ -241,7 +209,7 @@ def dealt(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
     p = sample_ratio(list(counts.values()), shares)
     whole = sum(counts.values()) / sum(shares)
     both = zip(counts.items(), shares, strict=True)
-    found = ", ".join(f"{arm} {_count(many)} of {_count(whole * share)}" for (arm, many), share in both)
+    found = ", ".join(f"{arm} {said(many)} of {said(whole * share)}" for (arm, many), share in both)
     if p >= ALARM:
         return Finding("dealt", "ok", f"Units were dealt as the shares say: {found} (p {p:.2g}).")
     return Finding(
@@ -297,110 +265,11 @@ def positions(
     )  # fmt: skip
 
 
-def tails(contributions: Values, unit: Numbers | None = None) -> Finding | None:
-    """Whether one unit carries the estimate; `contributions` `(n,)` are weight times reward of each row.
-
-    None where there are none.
-    """
-    sums = np.abs(by_unit(contributions, unit))
-    if not sums.sum() > 0:
-        return None
-    share = float(sums.max() / sums.sum())
-    level = _level(share, CARRIED)
-    says = f"No unit carries more than {100 * share:.2g} % of the estimate"
-    if level != "ok":
-        says = (
-            f"One unit carries {100 * share:.2g} % of the estimate; look at it, or use an estimator that "
-            "bounds its weights"
-        )
-    return Finding("tails", level, f"{says}.")
-
-
-def heavy(*weights: Values) -> Finding | None:
-    """Whether the weights, of rows or of an estimator, have so long a tail that intervals are too short.
-
-    Where a few immense weights decide and none happens to be in the log, nothing else looks wrong. Limits are
-    those of Vehtari et al., Pareto smoothed importance sampling, JMLR 2024. None where no tail is seen.
-    """
-    shape = max((found for one in weights if (found := tail_shape(one)) is not None), default=None)
-    if shape is None:
-        return None
-    level = _level(shape, SHAPE)
-    says = f"The largest weights fall off with a tail of shape {shape:.2g}"
-    if level != "ok":
-        says += (
-            f", over {SHAPE[1]}: the weights that decide may not be in this log, and its intervals are too "
-            "short. Explore more, or ask about a policy nearer to the one that ran"
-        )
-    return Finding("heavy", level, f"{says}.")
-
-
-def kept(estimate: Estimate) -> Finding | None:
-    """How much of the target policy an estimator that clips, switches off or shrinks still weighs.
-
-    The rest it takes for nothing, or for what the reward model believes, and the error of that is in no
-    interval. None where it has no weights.
-    """
-    mean = estimate.mean_weight
-    if np.isnan(mean):
-        return None
-    level: Level = "refused" if mean < KEPT[0] else "careful" if mean < KEPT[1] else "ok"
-    says = f"{estimate.estimator} weighs {100 * mean:.0f} % of what the target policy would do"
-    if level != "ok":
-        says += "; of the rest its interval knows nothing. Look at one that keeps its weights: sndr, snips"
-    return Finding("kept", level, f"{says}.")
-
-
-def skewed(estimate: Estimate) -> Finding | None:
-    """Whether the two intervals of an estimate say the same; None where one is unknown."""
-    ends = np.array([[estimate.low, estimate.high], [estimate.analytic_low, estimate.analytic_high]])
-    width = float((ends[:, 1] - ends[:, 0]).max())
-    if not width > 0:
-        return None
-    off = float(np.abs(ends[0] - ends[1]).max()) / width
-    both = f"{_range(*ends[0])} by resampling and {_range(*ends[1])} by formula"
-    if off <= INTERVALS_OFF:
-        return Finding("skewed", "ok", f"Both intervals of {estimate.estimator} say the same: {both}.")
-    return Finding(
-        "skewed", "careful",
-        f"The intervals of {estimate.estimator} differ: {both}. Few rows decide; read the wider one, "
-        "or log longer.",
-    )  # fmt: skip
-
-
-def disagreement(estimates: Sequence[Estimate]) -> Finding | None:
-    """Whether estimators that should all be right are: those with enough rows and weights of about 1.
-
-    Those that clip so much that their mean weight is no longer within `WEIGHT_OFF` of 1 are known to be
-    biased, so they are not asked; nor are those of `selection.UNWEIGHTED`. None for less than two.
-    """
-    asked = [
-        one
-        for one in estimates
-        if one.estimator not in UNWEIGHTED
-        and one.effective >= EFFECTIVE[0]
-        and abs(one.mean_weight - 1) <= WEIGHT_OFF
-        and one.low <= one.high
-    ]
-    if len(asked) < 2:
-        return None
-    low, high = max(asked, key=lambda one: one.low), min(asked, key=lambda one: one.high)
-    if low.low <= high.high:
-        return Finding("disagreement", "ok", f"The intervals of {len(asked)} estimators overlap.")
-    return Finding(
-        "disagreement", "careful",
-        f"{low.estimator} says {_range(low.low, low.high)}, {high.estimator} {_range(high.low, high.high)}: "
-        "both cannot be right. Look at the propensities and at the reward model before believing either.",
-    )  # fmt: skip
-
-
-def _level(found: float, over: tuple[float, float]) -> Level:
+def level_over(found: float, over: tuple[float, float]) -> Level:
+    """Refused over the first limit, careful over the second."""
     return "refused" if found > over[0] else "careful" if found > over[1] else "ok"
 
 
-def _count(number: float) -> str:
+def said(number: float) -> str:
+    """A number of things, as people write it."""
     return f"{number:,.0f}"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.4g} to {high:.4g}"

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ranking.evaluation.off_policy import checks
+from ranking.evaluation.off_policy import checks, estimate_checks
 from ranking.evaluation.off_policy.log import Choices, ListLog, Numbers, Values
 from ranking.evaluation.off_policy.terms import Estimate, Terms
 from ranking.evaluation.off_policy.verdict import Finding, Verdict
@@ -127,9 +127,9 @@ def _of_rows(known: Evidence) -> list[Finding | None]:
         used = None if known.terms is None else known.terms.weights
         # of a list the rows are steps, and only what an estimator makes of them is a weight
         whole = [weights] if used is None or len(used) == len(weights) else []
-        found.append(checks.heavy(*whole, *([] if used is None else [used])))
+        found.append(estimate_checks.heavy(*whole, *([] if used is None else [used])))
     if known.estimate is None:
-        found.append(checks.size(_effective(weights), len(weights)))
+        found.append(estimate_checks.size(_effective(weights), len(weights)))
     return found
 
 
@@ -137,13 +137,17 @@ def _of_estimates(known: Evidence) -> list[Finding | None]:
     found: list[Finding | None] = []
     if known.estimate is not None:
         first = known.estimate
-        found += [checks.size(first.effective, first.rows), checks.kept(first), checks.skewed(first)]
+        found += [
+            estimate_checks.size(first.effective, first.rows),
+            estimate_checks.kept(first),
+            estimate_checks.skewed(first),
+        ]
     if known.terms is not None:
         parts = [part for part in (known.terms.plain, known.terms.above) if part is not None]
         by_row: Values = np.sum([part.reshape(len(part), -1).sum(axis=1) for part in parts], axis=0)
-        found.append(checks.tails(by_row, known.terms_unit))
+        found.append(estimate_checks.tails(by_row, known.terms_unit))
     if known.estimates:
-        found.append(checks.disagreement(known.estimates))
+        found.append(estimate_checks.disagreement(known.estimates))
     return found
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2, chisquare
 
-from ranking.evaluation.off_policy import checks
+from ranking.evaluation.off_policy import checks, estimate_checks
 from ranking.evaluation.off_policy.evidence import Evidence, judge
 from ranking.evaluation.off_policy.log import Choices
 from ranking.evaluation.off_policy.significance import by_unit, equal_means_p, frequency_p, mean_p
@@ -173,11 +173,11 @@ def test_weights_below_one_mean_that_something_was_never_logged():
     ],
 )
 def test_rows_are_worth_fewer_of_the_targets_own(effective, rows, expected):
-    assert level(checks.size(effective, rows)) == expected
+    assert level(estimate_checks.size(effective, rows)) == expected
 
 
 def test_an_estimator_without_weights_has_no_effective_rows():
-    assert checks.size(float("nan"), 1000) is None
+    assert estimate_checks.size(float("nan"), 1000) is None
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,14 @@ def test_only_rewards_with_a_weight_count(clicks, expected):
 @pytest.mark.parametrize(("parts", "expected"), [(10, "ok"), (5, "careful"), (3, "refused")])
 def test_no_unit_may_carry_the_estimate(parts, expected):
     # so many units that carry the same, and many that carry nothing
-    assert level(checks.tails(np.repeat([4.0, 0.0], [parts, 50]))) == expected
+    assert level(estimate_checks.tails(np.repeat([4.0, 0.0], [parts, 50]))) == expected
     # the rows of one unit are taken together
     unit = np.repeat(np.arange(parts + 50), 3)
-    assert level(checks.tails(np.repeat([4.0, 0.0], [3 * parts, 150]), unit)) == expected
+    assert level(estimate_checks.tails(np.repeat([4.0, 0.0], [3 * parts, 150]), unit)) == expected
 
 
 def test_nothing_is_carried_where_there_is_nothing():
-    assert checks.tails(np.zeros(5)) is None
+    assert estimate_checks.tails(np.zeros(5)) is None
 
 
 def pareto(shape, rows=20_000, seed=1):
@@ -211,14 +211,14 @@ def pareto(shape, rows=20_000, seed=1):
 def test_weights_with_a_long_tail_make_intervals_too_short(shape, expected):
     found = np.mean([tail_shape(pareto(shape, seed=seed)) for seed in range(20)])
     assert found == pytest.approx(shape, abs=0.05)
-    assert level(checks.heavy(pareto(shape, 400_000))) == expected
+    assert level(estimate_checks.heavy(pareto(shape, 400_000))) == expected
     # the longest tail counts
-    assert level(checks.heavy(pareto(0.1), pareto(shape, 400_000))) == expected
+    assert level(estimate_checks.heavy(pareto(0.1), pareto(shape, 400_000))) == expected
 
 
 def test_the_tail_of_weights_that_all_but_equal_each_other_is_not_seen():
     assert tail_shape(np.repeat([0.5, 1.5], 500)) is None
-    assert checks.heavy(np.ones(1000)) is None
+    assert estimate_checks.heavy(np.ones(1000)) is None
 
 
 @settings(deadline=None)
@@ -316,31 +316,31 @@ def test_two_groups_are_compared_by_the_two_sample_score_test():
 
 
 def test_both_intervals_of_an_estimate_say_the_same():
-    assert level(checks.skewed(an_estimate(analytic_low=0.9, analytic_high=2.1))) == "ok"
+    assert level(estimate_checks.skewed(an_estimate(analytic_low=0.9, analytic_high=2.1))) == "ok"
     # 1 to 2 and 0.5 to 1.9: ends lie 0.5 apart, over a quarter of 1.4
-    assert level(checks.skewed(an_estimate(analytic_low=0.5, analytic_high=1.9))) == "careful"
-    assert checks.skewed(an_estimate(low=1.0, high=1.0)) is None
-    assert checks.skewed(an_estimate(analytic_low=float("nan"))) is None
+    assert level(estimate_checks.skewed(an_estimate(analytic_low=0.5, analytic_high=1.9))) == "careful"
+    assert estimate_checks.skewed(an_estimate(low=1.0, high=1.0)) is None
+    assert estimate_checks.skewed(an_estimate(analytic_low=float("nan"))) is None
 
 
 @pytest.mark.parametrize(
     ("mean", "expected"), [(0.45, "refused"), (0.75, "careful"), (0.95, "ok"), (1.3, "ok")]
 )
 def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
-    found = checks.kept(an_estimate("dros", mean_weight=mean))
+    found = estimate_checks.kept(an_estimate("dros", mean_weight=mean))
     assert level(found) == expected
     assert f"dros weighs {100 * mean:.0f} %" in found.says
 
 
 def test_an_estimator_without_weights_keeps_none():
-    assert checks.kept(an_estimate("dm", mean_weight=float("nan"))) is None
+    assert estimate_checks.kept(an_estimate("dm", mean_weight=float("nan"))) is None
 
 
 def test_estimators_that_should_all_be_right_agree():
     ips, snips = an_estimate("IPS", 1, 2), an_estimate("SNIPS", 1.9, 3)
     far = an_estimate("DR", 2.5, 3)
-    assert level(checks.disagreement([ips, snips])) == "ok"
-    found = checks.disagreement([ips, snips, far])
+    assert level(estimate_checks.disagreement([ips, snips])) == "ok"
+    found = estimate_checks.disagreement([ips, snips, far])
     assert level(found) == "careful"
     assert "DR says 2.5 to 3, IPS 1 to 2" in found.says
 
@@ -351,7 +351,7 @@ def test_only_estimators_that_should_be_right_are_asked():
     few = an_estimate("DR", 3, 4, effective=20.0)
     model = an_estimate("DM", 3, 4, effective=float("nan"), mean_weight=float("nan"))
     by_replay = an_estimate("replay", 3, 4)
-    assert checks.disagreement([ips, clipped, few, model, by_replay]) is None
+    assert estimate_checks.disagreement([ips, clipped, few, model, by_replay]) is None
 
 
 # --- the tests under them ---

@@ -1,0 +1,151 @@
+"""What is looked at of an estimate before it is believed: how much of the log carries it, and how evenly.
+
+Laws (tests/ranking/off_policy/test_checks.py):
+- a check says nothing of what it is not told: None instead of a finding;
+- rows of one unit are taken together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ranking.evaluation.off_policy.checks import WEIGHT_OFF, level_over, said
+from ranking.evaluation.off_policy.log import Numbers, Values
+from ranking.evaluation.off_policy.selection import UNWEIGHTED
+from ranking.evaluation.off_policy.significance import by_unit
+from ranking.evaluation.off_policy.tail import tail_shape
+from ranking.evaluation.off_policy.terms import Estimate
+from ranking.evaluation.off_policy.verdict import Finding, Level
+
+EFFECTIVE = (50, 300)
+"""Effective rows below which an estimate is refused, and below which it is to be taken with care."""
+EFFECTIVE_SHARE = 0.01
+"""Of the rows; below it a few rows speak for very many."""
+CARRIED = (0.30, 0.10)
+"""Share of the estimate that one unit may carry."""
+SHAPE = (0.7, 0.5)
+"""Of the tail of the weights: from 0.5 their variance is not finite, over 0.7 no log is long enough."""
+INTERVALS_OFF = 0.25
+"""How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
+KEPT = (0.5, 0.8)
+"""Mean weight of an estimator below which to refuse it, and below which to take care."""
+
+
+def size(effective: float, rows: int) -> Finding | None:
+    """Whether enough rows carry the estimate; `effective` is (Σw)² / Σw² of its weights (Kish, 1965)."""
+    if np.isnan(effective):
+        return None
+    level: Level = "refused" if effective < EFFECTIVE[0] else "careful" if effective < EFFECTIVE[1] else "ok"
+    if level == "ok" and effective < EFFECTIVE_SHARE * rows:
+        level = "careful"
+    share = 100 * effective / max(rows, 1)
+    says = f"{said(rows)} rows are worth {said(effective)} of the target policy's own ({share:.2g} %)"
+    if level != "ok":
+        says += (
+            f"; {EFFECTIVE[0]} are the least and {EFFECTIVE[1]} are well: log longer, "
+            "explore more, or ask about a policy nearer to the one that ran"
+        )
+    return Finding("size", level, f"{says}.")
+
+
+def tails(contributions: Values, unit: Numbers | None = None) -> Finding | None:
+    """Whether one unit carries the estimate; `contributions` `(n,)` are weight times reward of each row.
+
+    None where there are none.
+    """
+    sums = np.abs(by_unit(contributions, unit))
+    if not sums.sum() > 0:
+        return None
+    share = float(sums.max() / sums.sum())
+    level = level_over(share, CARRIED)
+    says = f"No unit carries more than {100 * share:.2g} % of the estimate"
+    if level != "ok":
+        says = (
+            f"One unit carries {100 * share:.2g} % of the estimate; look at it, or use an estimator that "
+            "bounds its weights"
+        )
+    return Finding("tails", level, f"{says}.")
+
+
+def heavy(*weights: Values) -> Finding | None:
+    """Whether the weights, of rows or of an estimator, have so long a tail that intervals are too short.
+
+    Where a few immense weights decide and none happens to be in the log, nothing else looks wrong. Limits are
+    those of Vehtari et al., Pareto smoothed importance sampling, JMLR 2024. None where no tail is seen.
+    """
+    shape = max((found for one in weights if (found := tail_shape(one)) is not None), default=None)
+    if shape is None:
+        return None
+    level = level_over(shape, SHAPE)
+    says = f"The largest weights fall off with a tail of shape {shape:.2g}"
+    if level != "ok":
+        says += (
+            f", over {SHAPE[1]}: the weights that decide may not be in this log, and its intervals are too "
+            "short. Explore more, or ask about a policy nearer to the one that ran"
+        )
+    return Finding("heavy", level, f"{says}.")
+
+
+def kept(estimate: Estimate) -> Finding | None:
+    """How much of the target policy an estimator that clips, switches off or shrinks still weighs.
+
+    The rest it takes for nothing, or for what the reward model believes, and the error of that is in no
+    interval. None where it has no weights.
+    """
+    mean = estimate.mean_weight
+    if np.isnan(mean):
+        return None
+    level: Level = "refused" if mean < KEPT[0] else "careful" if mean < KEPT[1] else "ok"
+    says = f"{estimate.estimator} weighs {100 * mean:.0f} % of what the target policy would do"
+    if level != "ok":
+        says += "; of the rest its interval knows nothing. Look at one that keeps its weights: sndr, snips"
+    return Finding("kept", level, f"{says}.")
+
+
+def skewed(estimate: Estimate) -> Finding | None:
+    """Whether the two intervals of an estimate say the same; None where one is unknown."""
+    ends = np.array([[estimate.low, estimate.high], [estimate.analytic_low, estimate.analytic_high]])
+    width = float((ends[:, 1] - ends[:, 0]).max())
+    if not width > 0:
+        return None
+    off = float(np.abs(ends[0] - ends[1]).max()) / width
+    both = f"{_range(*ends[0])} by resampling and {_range(*ends[1])} by formula"
+    if off <= INTERVALS_OFF:
+        return Finding("skewed", "ok", f"Both intervals of {estimate.estimator} say the same: {both}.")
+    return Finding(
+        "skewed", "careful",
+        f"The intervals of {estimate.estimator} differ: {both}. Few rows decide; read the wider one, "
+        "or log longer.",
+    )  # fmt: skip
+
+
+def disagreement(estimates: Sequence[Estimate]) -> Finding | None:
+    """Whether estimators that should all be right are: those with enough rows and weights of about 1.
+
+    Those that clip so much that their mean weight is no longer within `WEIGHT_OFF` of 1 are known to be
+    biased, so they are not asked; nor are those of `selection.UNWEIGHTED`. None for less than two.
+    """
+    asked = [
+        one
+        for one in estimates
+        if one.estimator not in UNWEIGHTED
+        and one.effective >= EFFECTIVE[0]
+        and abs(one.mean_weight - 1) <= WEIGHT_OFF
+        and one.low <= one.high
+    ]
+    if len(asked) < 2:
+        return None
+    low, high = max(asked, key=lambda one: one.low), min(asked, key=lambda one: one.high)
+    if low.low <= high.high:
+        return Finding("disagreement", "ok", f"The intervals of {len(asked)} estimators overlap.")
+    return Finding(
+        "disagreement", "careful",
+        f"{low.estimator} says {_range(low.low, low.high)}, {high.estimator} {_range(high.low, high.high)}: "
+        "both cannot be right. Look at the propensities and at the reward model before believing either.",
+    )  # fmt: skip
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.4g} to {high:.4g}"
