@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.filters import Condition
 from engine.settings import Search
 from engine.store.store import Store
 from ranking.answer import Answer, Page
@@ -93,7 +94,7 @@ class Front:
             items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
             context={
                 **context,
-                "filter": [{c.field: {c.operator: list(c.values)}} for c in page.filter.conditions],
+                "filter": [_form(one) for one in page.filter.conditions],
                 "asked": asked_form(weights, page),
                 "weights": dict(answer.weights),
                 "strategy": answer.strategy,
@@ -104,6 +105,10 @@ class Front:
         self.logged.append((one, tuple(Outcome(clicks=n % 2) for n in range(len(one.items)))))
         self.now += 600
         return self.logged[-1]
+
+
+def _form(one: Condition) -> dict[str, Any]:
+    return {one.field: {one.operator: list(one.values) if one.operator == "any" else one.values[0]}}
 
 
 @pytest.fixture
