@@ -165,13 +165,13 @@ def _samples(parts: Sequence[_Part], units: int, resamples: int, seed: int) -> V
 
     wanted = [(j, place(over), place(under)) for j, part in enumerate(parts) for over, under in part.moves]
     if units < POISSON_FROM:
-        means = resampled_means(np.column_stack(columns), resamples, seed)
+        sums = resampled_means(np.column_stack(columns), resamples, seed) * units
     else:
-        means = _poisson_means(columns, resamples, seed)
+        sums = _poisson_sums(columns, resamples, seed)
     out = np.tile([part.value for part in parts], (resamples, 1))
     for j, over, under in wanted:
         unknown = np.full(resamples, np.nan)
-        out[:, j] += np.divide(means[:, over], means[:, under], out=unknown, where=means[:, under] > 0)
+        out[:, j] += np.divide(sums[:, over], sums[:, under], out=unknown, where=sums[:, under] > 0)
     return out
 
 
@@ -179,8 +179,8 @@ def _digest(column: Values) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(column).data).digest()
 
 
-def _poisson_means(columns: Sequence[Values], resamples: int, seed: int) -> Values:
-    """Sums of the columns `(units,)` over the units of every resample, `(resamples, columns)`, by unit."""
+def _poisson_sums(columns: Sequence[Values], resamples: int, seed: int) -> Values:
+    """Sums of the columns `(units,)` over the units of every resample, `(resamples, columns)`."""
     units = len(columns[0])
     narrow = np.empty((units, len(columns)), np.float32)
     scale = np.empty(len(columns))
@@ -190,7 +190,7 @@ def _poisson_means(columns: Sequence[Values], resamples: int, seed: int) -> Valu
     sums = np.zeros((resamples, len(columns)))
     for rows, counts in poisson_counts(units, resamples, seed):
         sums += counts @ narrow[rows]
-    return sums * scale / units
+    return sums * scale
 
 
 def poisson_counts(units: int, resamples: int, seed: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:

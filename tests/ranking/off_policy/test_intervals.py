@@ -167,6 +167,13 @@ def test_a_narrow_spread_far_from_0_is_kept():
     assert far == pytest.approx(near, abs=1e-3 * near.std())
 
 
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_rewards_may_be_beyond_the_range_of_single_precision(scale):
+    values = np.random.default_rng(0).normal(1, 1, POISSON_FROM)
+    scaled = resampled([plain(scale * values)])[:, 0]
+    assert scaled / scale == pytest.approx(resampled([plain(values)])[:, 0])
+
+
 def test_a_byte_is_a_poisson_count_with_its_mean_and_variance():
     counts = np.searchsorted(STEPS, np.arange(256), side="right")
     assert counts.mean() == 1

@@ -26,6 +26,7 @@ from ranking.evaluation.off_policy.single import (
     snips,
     switch_dr,
 )
+from ranking.evaluation.off_policy.tuning import cuts, least_error, shrinkages
 
 # Five choices. Weights are target / propensity: 0.5, 1, 4, 0, 2.
 LOG = Choices(
@@ -209,6 +210,28 @@ def test_all_estimators_are_those_of_the_functions_with_their_parameters(log):
         chosen = by_name[name.__name__]
         (parameter,) = chosen.parameters.values()
         assert chosen.plain.tolist() == name(log, parameter).plain.tolist()
+
+
+def test_parameters_are_those_of_the_least_error():
+    rng = np.random.default_rng(0)
+    log = Choices(
+        reward=(rng.random(400) < 0.3).astype(float),
+        propensity=rng.random(400) ** 3 + 1e-3,
+        target=rng.random(400),
+        predicted=rng.random(400),
+    )
+    log = replace(log, propensity=log.propensity.clip(max=1))
+    # a model whose baseline moves with what is weighed: shrinking gains more
+    log = replace(log, baseline=2 * log.weights * (log.reward - log.predicted))
+    w, model = log.weights, (log.reward - log.predicted, log.baseline)
+    chosen = {name: value for one in estimators(log) for name, value in one.parameters.items()}
+    assert chosen == {
+        "most": least_error(cuts(w), np.minimum, w, log.reward),
+        "threshold": least_error(cuts(w), lambda w, most: w * (w <= most), w, *model),
+        "shrinkage": pytest.approx(least_error(shrinkages(w), lambda w, s: s * w / (w**2 + s), w, *model)),
+    }
+    assert chosen["most"] < w.max()
+    assert chosen["threshold"] < w.max()
 
 
 BAD = {
