@@ -30,7 +30,7 @@ from ranking.exploration import Scores
 Values = NDArray[np.float64]
 
 STEP = 0.65
-"""Steps are this over the root of the places, in the logarithm of time: the k-th arrives ever more sharply."""
+"""Steps in the logarithm of time are this over the root of the places: the k-th comes ever more sharply."""
 CERTAIN = 36.0
 """Items whose scores differ by more temperatures stand in order but for a chance of 2e-16; log-odds."""
 BEFORE = 30.0

@@ -30,9 +30,9 @@ from ranking.evaluation.off_policy.terms import Terms
 ROUNDING = 1e-9
 """How far over 1 a probability may lie, being a sum of rounded numbers."""
 
-OWN = "the reward of a place depends on its own item and the place only"
-ABOVE = "the reward of a place depends on its own item and those above it only"
-ANY = "nothing but right propensities: a reward may depend on the whole list"
+OWN = "The reward of a place depends on its own item and the place only."
+ABOVE = "The reward of a place depends on its own item and those above it only."
+ANY = "Nothing but right propensities: a reward may depend on the whole list."
 
 
 def list_estimators(log: ListLog) -> list[Terms]:

@@ -39,7 +39,7 @@ def value(terms):
 
 
 def two_lists():
-    """Ratios, and down to each place: .5, 2 -> .5, 1 and 2, 1 -> 2, 2; at the place alone .5, 1 and 2, .25."""
+    """Ratios .5, 2 and 2, 1; down to each place .5, 1 and 2, 2; of the places alone .5, 1 and 2, .25."""
     return ListLog(
         reward=np.array([[1.0, 0], [0, 1]]),
         propensity=np.array([[0.5, 0.5], [0.5, 0.25]]),

@@ -1,0 +1,219 @@
+"""Models of the reward, for the doubly robust estimators: each row told by a model that never saw its unit.
+
+Folds are of whole units, so what is told of a row owes nothing to its own reward, nor to any other of its
+unit: cross-fitting, Chernozhukov et al., Double/debiased machine learning for treatment and structural
+parameters, The Econometrics Journal 2018.
+
+Laws (tests/ranking/off_policy/test_rewards.py):
+- other rewards of a unit change nothing of what is told of that unit;
+- of rewards drawn from a model, it tells what that model does;
+- the same log and seed give the same models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ranking.errors import EvaluationError
+from ranking.evaluation.off_policy.log import Numbers, Values
+
+FOLDS = 3
+SEED = 7
+FEW = 200
+"""Rewards of the rarer kind, 0 or not, below which models are linear: trees would learn them by heart."""
+TREES: dict[str, Any] = {
+    "max_iter": 60,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 100,
+    "l2_regularization": 10.0,
+    "early_stopping": False,
+}
+LEARN = 10_000
+"""Lists of the other folds from which the value of what comes below is learned; it has no noise of clicks."""
+AT_ONCE = 200_000
+"""Candidates whose features are copied at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """A model for each fold, trained on the others; `fold` `(n,)` is that of each row of the log."""
+
+    models: tuple[Any, ...]
+    fold: Numbers
+
+    def predict(self, features: Values, row: Numbers) -> Values:
+        """The reward to expect `(m,)` of features `(m, d)`, by the model that did not see their row's unit.
+
+        `row` `(m,)` says which row of the log each belongs to.
+        """
+        out = np.empty(len(features))
+        for fold, model in enumerate(self.models):
+            held = self.fold[row] == fold
+            if held.any():
+                out[held] = _expected(model, features[held])
+        return out
+
+
+def cross_fitted(
+    features: Values,
+    reward: Values,
+    unit: Numbers,
+    *,
+    folds: int = FOLDS,
+    seed: int = SEED,
+    model: Any = None,
+) -> CrossFitted:
+    """Models of the rewards `(n,)` by features `(n, d)`, in folds by unit `(n,)`.
+
+    `model` is a scikit-learn classifier, for rewards of 0 and 1, or regressor; by default boosted trees, or a
+    linear one where there are few clicks. There are no more folds than units. Errors: `EvaluationError`.
+    """
+    if not features.shape[:1] == reward.shape == unit.shape:
+        raise EvaluationError(
+            f"features {features.shape}, rewards {reward.shape} and units {unit.shape} differ in rows; give "
+            "each row one of each"
+        )
+    fold = _folds(unit, folds, seed)
+    blank = _blank(model, reward, seed)
+    models = [_fitted(blank, features[fold != held], reward[fold != held]) for held in range(fold.max() + 1)]
+    return CrossFitted(tuple(models), fold)
+
+
+def cascade_model(
+    features: Values,
+    chosen: Numbers,
+    reward: Values,
+    shown: NDArray[np.bool_],
+    target_next: Values,
+    unit: Numbers,
+    *,
+    folds: int = FOLDS,
+    seed: int = SEED,
+    model: Any = None,
+) -> tuple[Values, Values]:
+    """`predicted` and `baseline` of a `ListLog`, each `(n, K)`, from models that did not see a list's unit.
+
+    `features` `(n, C, d)` describe the candidates in their context, `chosen` `(n, K)` says which of them
+    stood at each place, `target_next` `(n, K, C)` is the target policy's probability of each for this place,
+    below the logged items above. What they say of places not `shown` does not count.
+
+    A place's own reward is one model for all places, the place being its last feature: clicks are few. What
+    the target policy earns below is fitted backwards from the last place, by ridge regression of the next
+    place's baseline: fitted Q evaluation, Le, Voloshin & Yue, Batch policy learning under constraints, ICML
+    2019.
+    Errors: `EvaluationError`.
+    """
+    n, candidates, _ = features.shape
+    shape = (n, reward.shape[-1])
+    if not chosen.shape == reward.shape == shown.shape == shape or unit.shape != (n,):
+        raise EvaluationError(
+            f"chosen {chosen.shape}, reward {reward.shape}, shown {shown.shape} and unit {unit.shape} do not "
+            f"fit {n} lists; give each a row a list"
+        )
+    if target_next.shape != (*shape, candidates):
+        raise EvaluationError(f"target_next is {target_next.shape}; give it {(*shape, candidates)}")
+    lists, places = np.nonzero(shown)
+    placed = np.column_stack([features[lists, chosen[shown]], places])
+    fold = _folds(unit, folds, seed)
+    blank = _blank(model, reward[shown], seed)
+    predicted, baseline = np.zeros(shape), np.zeros(shape)
+    rng = np.random.default_rng(seed)
+    for held in range(fold.max() + 1):
+        seen = fold[lists] != held
+        own = _fitted(blank, placed[seen], reward[shown][seen])
+        learn = rng.permutation(np.flatnonzero(fold != held))[:LEARN]
+        asked = np.concatenate([learn, np.flatnonzero(fold == held)])
+        told = _backwards(
+            own, features[asked], chosen[asked], shown[asked], target_next[asked], learn=len(learn)
+        )
+        predicted[fold == held], baseline[fold == held] = (values[len(learn) :] for values in told)
+    return predicted, baseline
+
+
+def _backwards(
+    own: Any, features: Values, chosen: Numbers, shown: NDArray[np.bool_], target_next: Values, *, learn: int
+) -> tuple[Values, Values]:
+    """`predicted` and `baseline` of all lists; what comes below is learned from the first `learn` of them."""
+    predicted, baseline = np.zeros(chosen.shape), np.zeros(chosen.shape)
+    for place in range(chosen.shape[1] - 1, -1, -1):
+        here = np.flatnonzero(shown[:, place])
+        value = _own_rewards(own, features, here, place)
+        # how long a list is is known, so what comes below is learned a place
+        left = shown[:, place + 1 :].sum(axis=1)
+        taught = here[(left[here] > 0) & (here < learn)]
+        if len(taught):
+            stood, earned = features[taught, chosen[taught, place]], baseline[taught, place + 1]
+            below = _fitted(make_pipeline(StandardScaler(), Ridge()), stood, earned / left[taught])
+            value += _of_candidates(below, features[here]) * left[here, None]
+        predicted[here, place] = value[np.arange(len(here)), chosen[here, place]]
+        baseline[here, place] = (target_next[here, place] * value).sum(axis=1)
+    return predicted, baseline
+
+
+def _own_rewards(model: Any, features: Values, lists: Numbers, place: int) -> Values:
+    """What each candidate would earn at this place, `(lists, C)`, a block of lists at a time."""
+    out = np.empty((len(lists), features.shape[1]))
+    size = max(1, AT_ONCE // features.shape[1])
+    for start in range(0, len(lists), size):
+        block = features[lists[start : start + size]]
+        rows = block.reshape(-1, block.shape[2])
+        placed = np.column_stack([rows, np.full(len(rows), place)])
+        out[start : start + size] = _expected(model, placed).reshape(len(block), -1)
+    return out
+
+
+def _of_candidates(model: Any, features: Values) -> Values:
+    """A model's expectation for each candidate `(lists, C)` of features `(lists, C, d)`."""
+    return _expected(model, features.reshape(-1, features.shape[2])).reshape(features.shape[:2])
+
+
+def _folds(unit: Numbers, folds: int, seed: int) -> Numbers:
+    """The fold of each row: units are dealt by chance, as many to each fold."""
+    units, number = np.unique(unit, return_inverse=True)
+    if folds < 2 or len(units) < 2:
+        raise EvaluationError(
+            f"{len(units)} units in {folds} folds leave nothing to learn from; give at least two of both"
+        )
+    dealt: Numbers = np.random.default_rng(seed).permutation(len(units)) % folds
+    return dealt[number]
+
+
+def _blank(model: Any, reward: Values, seed: int) -> Any:
+    """The model to be fitted: the given one, or one that suits the rewards and their number."""
+    clicks = bool(np.isin(reward, (0, 1)).all())
+    if model is not None:
+        if is_classifier(model) and not clicks:
+            raise EvaluationError("a classifier is for rewards of 0 and 1; give a regressor")
+        return model
+    earned = np.count_nonzero(reward)
+    if min(earned, len(reward) - earned) < FEW if clicks else earned < FEW:
+        linear = LogisticRegression(C=0.1) if clicks else Ridge(alpha=10.0)
+        return make_pipeline(StandardScaler(), linear)
+    trees = HistGradientBoostingClassifier if clicks else HistGradientBoostingRegressor
+    return trees(**TREES, random_state=seed)
+
+
+def _fitted(blank: Any, features: Values, reward: Values) -> Any:
+    """A trained copy; of equal rewards there is nothing to learn but the one there is."""
+    if not len(reward):
+        raise EvaluationError("the lists of all but a few units are empty; leave empty lists out")
+    if np.ptp(reward) == 0:
+        return DummyRegressor().fit(features, reward)
+    if not np.isfinite(features).all() or not np.isfinite(reward).all():
+        raise EvaluationError("features or rewards have values that are no numbers; leave those rows out")
+    return clone(blank).fit(features, reward.astype(np.intp) if is_classifier(blank) else reward)
+
+
+def _expected(model: Any, features: Values) -> Values:
+    told = model.predict_proba(features)[:, 1] if is_classifier(model) else model.predict(features)
+    return np.asarray(told, dtype=np.float64)
