@@ -1,0 +1,155 @@
+"""`vlclip replay`: what other rankings would have earned, from a log of this one."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from ranking.errors import BadArm
+from ranking.evaluation.click_models.log import click_log
+from ranking.evaluation.replay.as_of import PastShop
+from ranking.evaluation.replay.lists import Reward
+from ranking.evaluation.replay.lists_report import Facts, list_report
+from ranking.evaluation.replay.policy import ArmPolicy
+from ranking.evaluation.replay.replayed import replay
+from ranking.evaluation.replay.report import ReplayReport
+from ranking.experiments.arm import Arm, read_arm
+from ranking.experiments.experiment import Experiment, read_experiment
+from ranking.experiments.outcome import Logged
+from ranking.experiments.table import read_exposures
+from ranking.history.opening import open_history
+from service.replay_page import write_replay_page
+from service.replay_table import print_replay, replay_json
+from service.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+from service.wiring import Encoders
+
+
+@says_what_went_wrong
+def replay_command(
+    log: Annotated[
+        Path, typer.Argument(help="What `vlclip export exposures` wrote, .parquet or .jsonl.", metavar="LOG")
+    ],
+    *,
+    arm: Annotated[list[Path] | None, typer.Option(help="An arm's TOML file; repeatable.")] = None,
+    store: StoreOption = None,
+    reward: Annotated[Reward, typer.Option(help="What is counted.")] = "clicks",
+    experiment: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the experiment that was logged: were its shares kept?"),
+    ] = None,
+    exists_since: Annotated[
+        str | None,
+        typer.Option(help="Field with the time since when an item is offered; later ones are left out."),
+    ] = None,
+    model: Annotated[
+        bool, typer.Option("--model/--no-model", help="Fit a reward model, for the doubly robust estimator.")
+    ] = True,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every estimator, slice and check, not the first ones only.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Which arm would have earned more, by how much, how sure that is, and whether the log can tell.
+
+    Lists are asked again as they were asked then: history from before, items that existed, the same filter.
+    """
+    settings = Settings.load(store=store)
+    report = _lists(
+        log, _arms(arm), settings, reward, read_experiment(experiment) if experiment else None,
+        exists_since, model=model,
+    )  # fmt: skip
+    if html is not None:
+        write_replay_page(report, html)
+    if json:
+        print_json(replay_json(report))
+        return
+    print_replay(report, everything=everything)
+    if html is not None:
+        out.print(f"written: {html}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _arms(files: Sequence[Path] | None) -> list[Arm]:
+    arms = [read_arm(file) for file in files or ()]
+    if not arms:
+        raise BadArm("name the arm to ask about: --arm FILE.toml (docs/experiments.md says what is in it)")
+    names = [f"{arm.id}@{arm.hash}" for arm in arms]
+    if len(set(names)) < len(names):
+        raise BadArm("two of these arms rank alike and have one id; leave one out")
+    return arms
+
+
+def _lists(
+    log: Path,
+    arms: Sequence[Arm],
+    settings: Settings,
+    reward: Reward,
+    experiment: Experiment | None,
+    exists_since: str | None,
+    *,
+    model: bool,
+) -> ReplayReport:
+    known = _Known()
+    clicked = click_log(known.watched(read_exposures(log)))
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with (
+        closing(open_store(settings.store, settings)) as store,
+        closing(open_history(settings)) as history,
+        Progress(*columns, console=err, transient=True) as bar,
+    ):
+        shop = PastShop(
+            store, Encoders(settings, store.info).load, settings.search, history, exists_since=exists_since
+        )
+        task = bar.add_task("lists", total=len(known.shown_at))
+        replayed = replay(
+            read_exposures(log),
+            [ArmPolicy(arm, shop) for arm in arms],
+            progress=lambda done: bar.update(task, completed=done),
+        )
+        judging = bar.add_task("judging", total=None)
+        facts = Facts(
+            source=log.name,
+            now=time.time(),
+            shown_at=np.array(known.shown_at),
+            came_at=np.array(known.came_at),
+            clicked=clicked,
+            units={arm: len(units) for arm, units in known.units(experiment).items()} if experiment else {},
+            shares=experiment.shares if experiment else (),
+        )
+        return list_report(
+            replayed, facts, reward, with_model=model,
+            progress=lambda now: bar.update(judging, description=f"judging: {now}"),
+        )  # fmt: skip
+
+
+class _Known:
+    """What is noted of the lists of a log as they pass by."""
+
+    def __init__(self) -> None:
+        self.shown_at: list[float] = []
+        self.came_at: list[float] = []
+        self._units: defaultdict[str, set[str]] = defaultdict(set)
+
+    def watched(self, logged: Iterable[Logged]) -> Iterator[Logged]:
+        """The same lists."""
+        for one, outcomes in logged:
+            self.shown_at.append(one.time)
+            first = [found.first_click for found in outcomes if found.first_click is not None]
+            self.came_at.append(min(first, default=float("nan")))
+            if one.unit:
+                self._units[one.arm.partition("@")[0]].add(one.unit)
+            yield one, outcomes
+
+    def units(self, experiment: Experiment) -> dict[str, set[str]]:
+        """The units that each arm of the experiment served."""
+        return {arm.id: self._units[arm.id] for arm in experiment.arms}
