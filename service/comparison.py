@@ -38,6 +38,7 @@ from service.contexts import Context
 
 FIELDS = ("price", "popularity")
 """Numbers of an item whose mean over a list is told, where items have them."""
+NAMES = ("title", "product_type")
 PART = "part "
 """What the measure of a score's part begins with."""
 
@@ -131,12 +132,7 @@ def compare_arms(
         arms=tuple(_shown(one, unit, store.count()) for one in ranked),
         differences=tuple(difference(ranked[0], one, unit, limit) for one in ranked[1:]),
         lists=tuple(tuple(tuple(one) for one in each.lists) for each in ranked),
-        titles={
-            result.id: str(result.item.get("title") or result.item.get("product_type") or "")
-            for one in asked
-            for answer in one.answers
-            for result in answer
-        },
+        titles=_titles(store, asked),
         left_out=dict(left_out),
         proxies=expected,
         perplexity=perplexity,
@@ -179,14 +175,31 @@ def _measured(answer: Answer, vectors: Vectors) -> dict[str, float]:
 
 
 def _ranked(name: str, asked: Sequence[_Asked], arm: int) -> Ranked:
+    """The arm's lists; a part that no item of a list has adds nothing to its scores, which is 0."""
     names = sorted({measure for one in asked for each in one.measures for measure in each})
     return Ranked(
         arm=name,
         lists=[tuple(result.id for result in one.answers[arm]) for one in asked],
         measures={
-            measure: np.array([one.measures[arm].get(measure, np.nan) for one in asked]) for measure in names
+            name: np.array(
+                [
+                    one.measures[arm].get(name, 0.0 if name.startswith(PART) and one.answers[arm] else np.nan)
+                    for one in asked
+                ]
+            )
+            for name in names
         },
     )
+
+
+def _titles(store: Store, asked: Sequence[_Asked]) -> dict[str, str]:
+    """What the items that were shown, and those that were started from, are called."""
+    anchors = store.retrieve([one.context.anchor for one in asked if one.context.anchor], fields=NAMES)
+    shown = {result.id: result.item for one in asked for answer in one.answers for result in answer}
+    items = {item: record.payload for item, record in anchors.items()} | shown
+    return {
+        item: str(next((each[name] for name in NAMES if each.get(name)), "")) for item, each in items.items()
+    }
 
 
 def _shown(ranked: Ranked, unit: Numbers, items: int) -> ArmShown:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from ranking.evaluation.bootstrap import Figure
@@ -28,6 +29,7 @@ ALIKE = {
     "moved": "places moved by items in both",
 }
 SHARES = ("overlap", "first_changes")
+WIDTH, DIGITS = 110, 4
 FEW = 5
 """Items and contexts that the terminal shows; JSON has more."""
 FIRST = 3
@@ -65,80 +67,70 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 
 
 def print_comparison(found: Comparison, notes: Sequence[str] = ()) -> None:
-    """Every table that has something to say."""
+    """For each arm after the first a sentence and its tables, then what was left out."""
+    console = out if out.is_terminal else Console(width=WIDTH)
     kinds = Counter(one.kind for one in found.contexts)
     asked = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    for one in found.differences:
-        _say(_sentence(one, found.limit))
-    _say(
-        f"{len(found.contexts):,} contexts ({asked}), {found.limit} results each; "
-        f"compared with {found.arms[0].arm}"
-    )
-    out.print()
-    out.print(_alike(found))
-    out.print()
-    out.print(_measures(found))
+    _say(console, f"{len(found.contexts):,} contexts ({asked}), {found.limit} results each")
     for place, one in enumerate(found.differences, 1):
-        out.print()
-        _say(f"{one.arm}: items that come and go, by the lists in which they do")
-        out.print(_traffic(found, one))
-        out.print()
-        _say(f"{one.arm}: contexts with the most different lists")
-        out.print(_apart(found, one, place))
+        console.print()
+        _say(console, _sentence(found, one), "bold")
+        console.print()
+        for table in (
+            _alike(found, one), _measures(found, one, place), _traffic(found, one), _apart(found, one, place),
+        ):  # fmt: skip
+            console.print(table)
+            console.print()
     if found.proxies:
-        out.print()
-        _say("what click models fitted on the log expect, beside what was shown")
-        out.print(_proxies(found))
+        _say(console, "what click models fitted on the log expect of each arm, beside what was shown")
+        console.print(_proxies(found))
         told = ", ".join(f"{name} {value:.4f}" for name, value in found.perplexity.items())
-        _say(f"perplexity of held-out clicks, 1 is perfect: {told}")
-    out.print()
+        _say(console, f"perplexity of held-out clicks, 1 is perfect: {told}")
     if found.unfitted:
-        _say(f"no click model was fitted: {found.unfitted}")
+        _say(console, f"no click model was fitted: {found.unfitted}")
     for why, count in found.left_out.items():
-        _say(f"{count:,} left out: {why}")
+        _say(console, f"{count:,} left out: {why}")
     for note in notes:
-        _say(note)
+        _say(console, note)
 
 
-def _sentence(one: Difference, k: int) -> str:
+def _sentence(found: Comparison, one: Difference) -> str:
+    first = found.arms[0].arm
     if one.overlap.value == 1 and one.rbo.value == 1:
-        return f"{one.arm} gives the same lists as the first arm"
+        return f"{one.arm} gives the same lists as {first}"
     return (
-        f"{one.arm} shows {100 * (1 - one.overlap.value):.0f} % other items among the first {k}, "
-        f"and another one on top in {100 * one.first_changes.value:.0f} % of the contexts"
+        f"{one.arm} shows {100 * (1 - one.overlap.value):.0f} % other items than {first} among the first "
+        f"{found.limit}, and another one on top in {100 * one.first_changes.value:.0f} % of the contexts"
     )
 
 
-def _alike(found: Comparison) -> Table:
-    table = _table("")
-    for one in found.differences:
-        table.add_column(plain(one.arm), justify="right", no_wrap=True)
-        table.add_column("95 %", justify="right", no_wrap=True)
+def _alike(found: Comparison, one: Difference) -> Table:
+    table = _table("how alike")
+    for heading in ("", "95 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, title in ALIKE.items():
-        cells = [_figure(getattr(one, name), percent=name in SHARES) for one in found.differences]
-        table.add_row(title.format(k=found.limit), *(cell for pair in cells for cell in pair))
+        table.add_row(title.format(k=found.limit), *_figure(getattr(one, name), percent=name in SHARES))
     return table
 
 
-def _measures(found: Comparison) -> Table:
+def _measures(found: Comparison, one: Difference, place: int) -> Table:
     table = _table("mean of a list")
-    table.add_column(plain(found.arms[0].arm), justify="right", no_wrap=True)
-    for one in found.differences:
-        table.add_column(plain(one.arm), justify="right", no_wrap=True)
-        table.add_column("difference, 95 %", justify="right", no_wrap=True)
-    for name, figure in found.arms[0].measures.items():
-        cells = [_number(figure.value)]
-        for one in found.differences:
-            both = one.measures[name]
-            cells += [_number(both.second.value), " ".join(_figure(both.difference, sign=True))]
-        table.add_row(plain(name.removeprefix(PART)) + (" part" if name.startswith(PART) else ""), *cells)
-    shown = [f"{one.distinct:,} ({one.coverage:.1%})" for one in found.arms]
-    table.add_row("items in any list", shown[0], *(cell for one in shown[1:] for cell in (one, "")))
+    first, second = found.arms[0], found.arms[place]
+    for heading in (_called(found, first.arm), _called(found, second.arm), "difference", "95 %"):
+        table.add_column(plain(heading), justify="right", no_wrap=True)
+    for name, both in one.measures.items():
+        if both.first.value == both.second.value == 0:
+            continue  # a part that only another arm has
+        title = plain(name.removeprefix(PART)) + (" (part)" if name.startswith(PART) else "")
+        change = _figure(both.difference, sign=True)
+        table.add_row(title, _number(both.first.value), _number(both.second.value), *change)
+    shown = (f"{each.distinct:,} ({each.coverage:.1%})" for each in (first, second))
+    table.add_row("items in any list", *shown, f"{second.distinct - first.distinct:+,}", "")
     return table
 
 
 def _traffic(found: Comparison, one: Difference) -> Table:
-    table = _table("", "id", "title")
+    table = _table("", "comes or goes", "title")
     table.add_column("lists", justify="right")
     for sign, items in (("+", one.comes), ("-", one.goes)):
         for item, lists in items[:FEW]:
@@ -147,25 +139,38 @@ def _traffic(found: Comparison, one: Difference) -> Table:
 
 
 def _apart(found: Comparison, one: Difference, place: int) -> Table:
-    table = _table("context", "first arm", plain(one.arm))
+    """The contexts whose lists differ most, with the first items of both."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("most different", _called(found, found.arms[0].arm), _called(found, one.arm)):
+        table.add_column(plain(heading), no_wrap=True, overflow="ellipsis", max_width=WIDTH // 3 - 2)
     for row in one.apart[:FEW]:
-        heads = (", ".join(found.lists[arm][row][:FIRST]) or "nothing" for arm in (0, place))
-        table.add_row(plain(found.contexts[row].label), *(plain(head) for head in heads))
+        context = found.contexts[row]
+        cells = [f"{plain(context.label)}\n{plain(found.titles.get(context.anchor, ''))}"]
+        for arm in (0, place):
+            heads = [plain(f"{item} {found.titles[item]}") for item in found.lists[arm][row][:FIRST]]
+            cells.append("\n".join(heads) or "nothing")
+        table.add_row(*cells)
     return table
 
 
 def _proxies(found: Comparison) -> Table:
     table = _table("model", "of", "arm")
-    for heading in ("arm's", "shown", "difference, 95 %"):
+    for heading in ("arm's", "shown", "difference", "95 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     for arm, each in found.proxies.items():
         for one in each:
-            change = " ".join(_figure(one.difference, sign=True))
             table.add_row(
-                plain(one.model), plain(one.name), plain(arm), _number(one.arm.value),
-                _number(one.logged.value), change,
+                plain(one.model), plain(one.name), plain(_called(found, arm)), _number(one.arm.value),
+                _number(one.logged.value), *_figure(one.difference, sign=True),
             )  # fmt: skip
     return table
+
+
+def _called(found: Comparison, arm: str) -> str:
+    """An arm's id without its hash, where no other arm has that id."""
+    ids = [one.arm.partition("@")[0] for one in found.arms]
+    own = arm.partition("@")[0]
+    return own if ids.count(own) == 1 else arm
 
 
 def _table(*headings: str) -> Table:
@@ -178,7 +183,7 @@ def _table(*headings: str) -> Table:
 def _figure(figure: Figure, *, percent: bool = False, sign: bool = False) -> tuple[str, str]:
     """A value and its interval."""
     plus, ending, factor = "+" if sign else "", " %" if percent else "", 100 if percent else 1
-    digits = 1 if percent else 3
+    digits = 1 if percent else DIGITS
     if not isfinite(figure.value):
         return "not known", ""
     value = f"{factor * figure.value:{plus}.{digits}f}{ending}"
@@ -189,12 +194,12 @@ def _figure(figure: Figure, *, percent: bool = False, sign: bool = False) -> tup
 
 
 def _number(value: float) -> str:
-    return f"{value:,.3f}" if isfinite(value) else "not known"
+    return f"{value:,.{DIGITS}f}" if isfinite(value) else "not known"
 
 
 def _item(found: Comparison, item: str, lists: int) -> dict[str, Any]:
     return {"item": item, "title": found.titles[item], "lists": lists}
 
 
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+def _say(console: Console, line: str, style: str = "") -> None:
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from engine.errors import FilterError
-from engine.filters import Filter, parse_json
 from engine.store.store import Store
-from ranking.answer import EVERYTHING, Answer, Page
+from ranking.answer import FIRST, Answer, Page
 from ranking.errors import EvaluationError
+from ranking.evaluation.replay.contexts import read_context
 from ranking.events import unit_of
 from ranking.experiments.arm import Arm
-from ranking.experiments.exposure import Exposure, ListKind
+from ranking.experiments.exposure import ListKind
 from ranking.experiments.outcome import Logged
 from ranking.recommender import Recommender
-from service.schemas import read_filter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +34,8 @@ class Context:
     anchor: str = ""
     text: str = ""
     unit: str = ""
-    filter: Filter = EVERYTHING
-    exclude: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    page: Page = FIRST
 
     @property
     def label(self) -> str:
@@ -48,13 +45,15 @@ class Context:
         )
 
     def ask(self, recommender: Recommender, arm: Arm, limit: int) -> Answer:
-        """The arm's first `limit` results."""
-        page = Page(limit=limit, filter=self.filter, exclude=self.exclude)
+        """The arm's first `limit` results, by the weights that were asked for where there are any."""
+        page = replace(self.page, limit=limit)
         if self.kind == "similar":
-            return recommender.similar(self.anchor, page=page, shopper=self.unit, arm=arm)
+            return recommender.similar(
+                self.anchor, weights=self.weights, page=page, shopper=self.unit, arm=arm
+            )
         if self.kind == "search":
-            return recommender.search(self.text, page=page, shopper=self.unit, arm=arm)
-        return recommender.recommend(self.unit, page=page, arm=arm)
+            return recommender.search(self.text, weights=self.weights, page=page, shopper=self.unit, arm=arm)
+        return recommender.recommend(self.unit, weights=self.weights, page=page, arm=arm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,43 +90,21 @@ def logged_contexts(logged: Iterable[Logged], count: int, seed: int) -> Drawn:
     rng, left_out, fitting = np.random.default_rng(seed), Counter[str](), 0
     kept: list[tuple[Context, tuple[str, ...]]] = []
     for one, _ in logged:
-        found = context_of(one)
-        if isinstance(found, str):
-            left_out[found] += 1
+        asked = read_context(one)
+        if isinstance(asked, str):
+            left_out[asked] += 1
             continue
         # the k-th that fits takes the place of one of those drawn, with a chance of count / k
         place = fitting if fitting < count else int(rng.integers(fitting + 1))
         fitting += 1
         if place < count:
-            kept[place : place + 1] = [(found, tuple(shown.item for shown in one.items))]
+            found = Context(
+                kind=asked.kind, anchor=asked.anchor, text=asked.text, unit=asked.shopper,
+                weights=asked.weights, page=asked.page,
+            )  # fmt: skip
+            kept[place : place + 1] = [(found, asked.shown)]
     contexts, shown = zip(*kept, strict=True) if kept else ((), ())
     return Drawn(contexts, shown, dict(left_out))
-
-
-def context_of(one: Exposure) -> Context | str:
-    """What a logged list was asked for, or why it cannot be asked again; weights are left to the arms."""
-    asked = one.context
-    if one.offset:
-        return "later pages"
-    if asked.get("photo"):
-        return "searches with a photo, which a log does not keep"
-    if one.kind == "search" and not asked.get("text"):
-        return "searches without their words, such as in anonymous logs"
-    if one.kind == "similar" and not asked.get("anchor"):
-        return "similar items without their anchor"
-    try:
-        chosen = _filter(asked.get("filter"))
-    except FilterError:
-        return "filters that cannot be read"
-    return Context(
-        kind=one.kind, anchor=str(asked.get("anchor", "")), text=str(asked.get("text", "")), unit=one.unit,
-        filter=chosen, exclude=tuple(asked.get("exclude", ())),
-    )  # fmt: skip
-
-
-def _filter(form: Any) -> Filter:
-    """A filter as the routes log it: clauses, or a JSON object."""
-    return parse_json(form) if isinstance(form, Mapping) else read_filter(form)
 
 
 def _rows(n: int, count: int, seed: int) -> Sequence[int]:
