@@ -20,13 +20,13 @@ from ranking.evaluation.click_models.behaviour import ClickBehaviour
 from ranking.evaluation.click_models.cascade import Cascade
 from ranking.evaluation.click_models.position import PositionBased
 from ranking.evaluation.simulator.logs import parts_of, simulate
-from ranking.evaluation.simulator.past import PastEvents
 from ranking.evaluation.simulator.shop import SimulatedShop
 from ranking.evaluation.simulator.truth import Truth, true_value
 from ranking.evaluation.simulator.world import World
 from ranking.experiments.arm import Arm, Exploration, read_arm
 from ranking.experiments.exposure import ListKind
 from ranking.experiments.table import Written, write_table
+from ranking.history.sqlite import SqliteHistory
 from service.schemas import read_weights
 from service.terminal import Json, StoreOption, err, out, plain, print_json, says_what_went_wrong
 from service.wiring import Encoders
@@ -89,7 +89,7 @@ def simulate_command(
     settings = Settings.load(store=store)
     with ExitStack() as stack:
         opened = stack.enter_context(closing(open_store(settings.store, settings)))
-        events = None if history is None else stack.enter_context(closing(PastEvents(history)))
+        events = None if history is None else stack.enter_context(closing(SqliteHistory(history)))
         encoders = Encoders(settings, opened.info)
         shop = SimulatedShop(opened, encoders.load, settings.search, world, _behaviour(clicks, limit), events)
         bar = stack.enter_context(Progress(*BAR, console=err))

@@ -12,13 +12,14 @@ from engine.store.store import Store
 from ranking.answer import Answer, Page
 from ranking.evaluation.click_models.behaviour import ClickBehaviour
 from ranking.evaluation.off_policy.log import Numbers, Values
+from ranking.evaluation.replay.as_of import PastHistory
 from ranking.evaluation.simulator.catalogue import read_catalogue
-from ranking.evaluation.simulator.past import PastEvents
 from ranking.evaluation.simulator.shoppers import draw_shoppers
 from ranking.evaluation.simulator.visits import Request, draw_requests
 from ranking.evaluation.simulator.world import World
 from ranking.events import unit_of
 from ranking.experiments.arm import Arm
+from ranking.history.history import History
 from ranking.recommender import Recommender
 
 
@@ -37,14 +38,15 @@ class SimulatedShop:
         search: Search,
         world: World,
         clicks: ClickBehaviour,
-        history: PastEvents | None = None,
+        history: History | None = None,
     ) -> None:
         self.world, self.clicks, self.history = world, clicks, history
         self.catalogue = read_catalogue(store)
         self.shoppers = draw_shoppers(self.catalogue, world)
         self.prices: Values = np.nan_to_num(self.catalogue.prices, nan=world.price)
         self._now = world.start
-        self._recommender = Recommender(store, load_embedder, search, history, clock=lambda: self._now)
+        past = None if history is None else PastHistory(history, self._clock)
+        self._recommender = Recommender(store, load_embedder, search, past, self._clock)
 
     def requests(self, count: int) -> Iterator[Request]:
         """The first `count` lists that are asked for, by time; the same at every call."""
@@ -57,8 +59,6 @@ class SimulatedShop:
     def ask(self, request: Request, arm: Arm) -> Answer:
         """The list an arm gives at the time of a request, from what is known by then."""
         self._now = request.time
-        if self.history is not None:
-            self.history.now = request.time
         unit, page = self.unit(request), Page(limit=self.world.limit)
         if request.kind == "similar":
             return self._recommender.similar(request.anchor, page=page, shopper=unit, arm=arm)
@@ -70,3 +70,6 @@ class SimulatedShop:
         """Attraction and satisfaction of items of the catalogue for who asks, `(len(rows),)` each."""
         fit = self.shoppers.fit(request.shopper, request.taste, rows)
         return self.shoppers.attraction(fit, rows), self.shoppers.satisfaction(fit, rows)
+
+    def _clock(self) -> float:
+        return self._now

@@ -11,11 +11,11 @@ from ranking.errors import EvaluationError
 from ranking.evaluation.click_models.bayesian import DynamicBayesian
 from ranking.evaluation.click_models.cascade import Cascade
 from ranking.evaluation.simulator.logs import parts_of, simulate
-from ranking.evaluation.simulator.past import PastEvents
 from ranking.experiments.arm import Arm, Boost, Diversity, Rules
 from ranking.experiments.outcome import joined
 from ranking.experiments.table import part_names, read_exposures, write_table
 from ranking.exploration import propensities
+from ranking.history.sqlite import SqliteHistory
 from tests.ranking.simulator.shops import EXPLORING, LIMIT, PLAIN, looked_at, simulated
 
 MIXED = {"similar": 1, "search": 1, "recommendations": 1}
@@ -102,11 +102,11 @@ def test_read_back_the_log_is_what_was_written(store, tmp_path, ending):
         id="all", exploration=EXPLORING.exploration, diversity=Diversity(amount=0.2),
         rules=Rules(boosts=(Boost(field="popularity", weight=0.1),)),
     )  # fmt: skip
-    history = PastEvents(None)
+    history = SqliteHistory(None)
     shop = simulated(store, kinds=MIXED, history=history)
     logged = log_of(shop, arm, 100)
     path = tmp_path / f"log.{ending}"
-    again = simulated(store, kinds=MIXED, history=PastEvents(None))
+    again = simulated(store, kinds=MIXED, history=SqliteHistory(None))
     written = write_table(path, simulate(again, arm, 100), parts_of(again, arm))
     assert (written.lists, written.items) == (100, 100 * LIMIT)
     assert list(read_exposures(path)) == logged
@@ -116,7 +116,7 @@ def test_read_back_the_log_is_what_was_written(store, tmp_path, ending):
 
 
 def test_with_a_history_profiles_move_and_the_outcomes_are_its_events(store):
-    history = PastEvents(None)
+    history = SqliteHistory(None)
     shop = simulated(store, history=history, kinds={"recommendations": 1})
     logged = log_of(shop, lists=150)
     assert {one.context["strategy"] for one, _ in logged} == {"popular", "history"}
@@ -127,7 +127,7 @@ def test_with_a_history_profiles_move_and_the_outcomes_are_its_events(store):
 
 
 def test_asked_again_after_the_log_was_written_a_list_is_what_it_was(store):
-    history = PastEvents(None)
+    history = SqliteHistory(None)
     shop = simulated(store, history=history, kinds=MIXED)
     logged = log_of(shop, PLAIN, 150)
     for (one, _), asked in zip(logged, shop.requests(150), strict=True):
@@ -137,7 +137,7 @@ def test_asked_again_after_the_log_was_written_a_list_is_what_it_was(store):
 
 
 def test_a_history_of_something_else_is_refused(store):
-    history = PastEvents(None)
+    history = SqliteHistory(None)
     shop = simulated(store, history=history)
     assert any(found.clicks for _, outcomes in log_of(shop) for found in outcomes)
     with pytest.raises(EvaluationError, match="empty at first"):

@@ -10,10 +10,10 @@ import pytest
 from ranking.errors import EvaluationError
 from ranking.evaluation.click_models.cascade import Cascade
 from ranking.evaluation.simulator.logs import simulate
-from ranking.evaluation.simulator.past import PastEvents
 from ranking.evaluation.simulator.truth import orders, true_value
 from ranking.experiments.arm import Arm, Exploration, Rules
 from ranking.exploration import propensities
+from ranking.history.sqlite import SqliteHistory
 from tests.ranking.simulator.shops import EXPLORING, LIMIT, PLAIN, looked_at, simulated
 
 LISTS = 700
@@ -120,7 +120,7 @@ def test_the_same_seed_has_the_same_truth(shop, store):
 
 
 def test_with_a_history_an_arm_is_asked_with_what_had_happened_by_then(store):
-    history = PastEvents(None)
+    history = SqliteHistory(None)
     shop = simulated(store, history=history, kinds={"recommendations": 1})
     log = [one for batch in simulate(shop, PLAIN, 225) for one in batch]
     found = true_value(shop, PLAIN, shop.requests(225))
