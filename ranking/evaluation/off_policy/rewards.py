@@ -40,6 +40,8 @@ TREES: dict[str, Any] = {
 }
 LEARN = 10_000
 """Lists of the other folds from which the value of what comes below is learned; it has no noise of clicks."""
+CERTAIN = 1e-6
+"""A chance of all others together, below which it does not say anything of them."""
 AT_ONCE = 200_000
 """Candidates whose features are copied at a time."""
 
@@ -109,8 +111,8 @@ def cascade_model(
 
     A place's own reward is one model for all places, the place being its last feature: clicks are few. What
     the target policy earns below is fitted backwards from the last place, by ridge regression of the next
-    place's baseline: fitted Q evaluation, Le, Voloshin & Yue, Batch policy learning under constraints, ICML
-    2019.
+    place's baseline on the features and on what the next place alone earns by Plackett-Luce: fitted Q
+    evaluation, Le, Voloshin & Yue, Batch policy learning under constraints, ICML 2019.
     Errors: `EvaluationError`.
     """
     n, candidates, _ = features.shape
@@ -145,19 +147,40 @@ def _backwards(
 ) -> tuple[Values, Values]:
     """`predicted` and `baseline` of all lists; what comes below is learned from the first `learn` of them."""
     predicted, baseline = np.zeros(chosen.shape), np.zeros(chosen.shape)
+    after = np.zeros(features.shape[:2])
     for place in range(chosen.shape[1] - 1, -1, -1):
         here = np.flatnonzero(shown[:, place])
-        value = _own_rewards(own, features, here, place)
+        stood = np.arange(len(here)), chosen[here, place]
+        alone = value = _own_rewards(own, features, here, place)
         # how long a list is is known, so what comes below is learned a place
-        left = shown[:, place + 1 :].sum(axis=1)
-        taught = here[(left[here] > 0) & (here < learn)]
+        left = shown[here, place + 1 :].sum(axis=1)
+        taught = np.flatnonzero((left > 0) & (here < learn))
         if len(taught):
-            stood, earned = features[taught, chosen[taught, place]], baseline[taught, place + 1]
-            below = _fitted(make_pipeline(StandardScaler(), Ridge()), stood, earned / left[taught])
-            value += _of_candidates(below, features[here]) * left[here, None]
-        predicted[here, place] = value[np.arange(len(here)), chosen[here, place]]
+            coming = _next(after[here], target_next[here, place])
+            known = np.concatenate([features[here], coming[:, :, None]], axis=2)
+            below = _fitted(
+                make_pipeline(StandardScaler(), Ridge()),
+                known[stood][taught],
+                baseline[here[taught], place + 1] / left[taught],
+            )
+            value = alone + _of_candidates(below, known) * left[:, None]
+        predicted[here, place] = value[stood]
         baseline[here, place] = (target_next[here, place] * value).sum(axis=1)
+        after[here] = alone
     return predicted, baseline
+
+
+def _next(value: Values, chance: Values) -> Values:
+    """What the next place earns `(lists, C)` once each candidate is taken: the others' mean by their chances.
+
+    `value` and `chance` `(lists, C)` are the candidates' rewards at the next place and chances for this one.
+    By Plackett-Luce those of the others grow in proportion; where they have none they count alike.
+    """
+    rest = 1 - chance
+    others = (chance * value).sum(axis=1, keepdims=True) - chance * value
+    alike = (value.sum(axis=1, keepdims=True) - value) / max(1, value.shape[1] - 1)
+    out: Values = np.where(rest > CERTAIN, others / np.maximum(rest, CERTAIN), alike)
+    return out
 
 
 def _own_rewards(model: Any, features: Values, lists: Numbers, place: int) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -217,6 +218,51 @@ def test_other_rewards_of_a_unit_change_nothing_that_it_is_told(lists, model):
     for old, new in zip(before, after, strict=True):
         assert new[own].tolist() == old[own].tolist()
         assert not np.array_equal(new[~own], old[~own])
+
+
+def test_what_a_unit_was_shown_changes_nothing_of_what_it_is_told_of_its_candidates(lists):
+    # its first place's baseline is of all its candidates; the same lists the other way round leave it
+    own = lists.unit == 5
+    turned = lists.chosen.copy()
+    turned[own] = turned[own, ::-1]
+    how = (lists.shown, lists.target_next, lists.unit)
+    model = LinearRegression()
+    before = cascade_model(lists.features, lists.chosen, lists.reward, *how, model=model)
+    after = cascade_model(lists.features, turned, lists.reward, *how, model=model)
+    assert after[1][own, 0].tolist() == before[1][own, 0].tolist()
+    assert not np.array_equal(after[1][~own, 0], before[1][~own, 0])
+
+
+def test_taking_the_best_leaves_less_below(lists):
+    # two places, rewards by an item's first feature alone: the target's value is a sum over 20 orders
+    wanted = lists.features[:, :, 0]
+    told = cascade_model(
+        lists.features, lists.chosen[:, :2], wanted[np.arange(600)[:, None], lists.chosen[:, :2]],
+        lists.shown[:, :2], lists.target_next[:, :2], lists.unit, model=LinearRegression(),
+    )[1]  # fmt: skip
+    orders = np.array(list(permutations(range(5), 2)))
+    chances = np.array([propensities(one, orders, 1.0).prod(axis=1) for one in wanted])
+    truth = (chances * wanted[:, orders].sum(axis=2)).sum(axis=1)
+    assert told[:, 0] == pytest.approx(truth, abs=0.03)
+    assert np.std(truth) > 1
+
+
+def test_where_the_target_is_certain_of_its_next_item(lists):
+    # the plain order by the first feature: told what the two best earn, but for what no chance tells of
+    best = np.argsort(-lists.features[:, :, 0], axis=1)
+    places = lists.shown[:, :2]
+    next_ = np.zeros((600, 2, 5))
+    for k in range(2):
+        for n in range(600):
+            left = [c for c in best[n] if c not in lists.chosen[n, :k]]
+            next_[n, k, left[0]] = 1
+    reward = lists.features[np.arange(600)[:, None], lists.chosen[:, :2], 0]
+    told = cascade_model(
+        lists.features, lists.chosen[:, :2], reward, places, next_, lists.unit, model=LinearRegression()
+    )[1]
+    truth = -np.sort(-lists.features[:, :, 0], axis=1)[:, :2].sum(axis=1)
+    assert np.isfinite(told).all()
+    assert np.corrcoef(told[:, 0], truth)[0, 1] > 0.8
 
 
 class Watched(RegressorMixin, BaseEstimator):
