@@ -45,7 +45,7 @@ def replay_page(report: ReplayReport) -> str:
     """The page as HTML."""
     from service import replay_plots as plots  # noqa: PLC0415 - a second of loading that few commands need
 
-    digits = words.decimals(report)
+    digits = words.decimals(report.observed)
     calibrations = [(one, Markup(plots.calibration_picture(one))) for one in report.calibrations]  # noqa: S704 - ours
     return _PAGES.get_template("replay.html.j2").render(
         report=report,
@@ -59,10 +59,11 @@ def replay_page(report: ReplayReport) -> str:
         parameters=words.parameters,
         estimate_of=words.estimate_of,
         uplift_of=words.uplift_of,
-        value=lambda number: words.number(number, digits),
-        change=lambda number: words.number(number, digits, sign=True),
-        span=lambda figure: words.span(figure, digits),
-        rise=lambda figure: words.span(figure, digits, sign=True),
+        decimals=words.decimals,
+        value=lambda number, of=digits: words.number(number, of),
+        change=lambda number, of=digits: words.number(number, of, sign=True),
+        span=lambda figure, of=digits: words.span(figure, of),
+        rise=lambda figure, of=digits: words.span(figure, of, sign=True),
         interval=Figure,
         unknown=words.NOTHING,
         assumptions=_assumptions(report),

@@ -55,7 +55,7 @@ def uplift_picture(report: ReplayReport) -> str:
     levels = [one.verdict.level for one in arms]
     sure = [rise for rise, level in zip(rises, levels, strict=True) if level != "refused"]
     lines = "; ".join(
-        f"{one.arm} {_said(rise, decimals(report), sign=True)}, {one.verdict.level}"
+        f"{one.arm} {_said(rise, decimals(report.observed), sign=True)}, {one.verdict.level}"
         for one, rise in zip(arms, rises, strict=True)
     )
 
@@ -79,7 +79,7 @@ def estimates_picture(report: ReplayReport, arm: ArmReplay) -> str:
     ]
     every = [Figure(one.value, one.low, one.high) for each in report.arms for one in each.estimates]
     limits = _limits([report.observed, *trusted], every, report.observed.value)
-    lines = "; ".join(f"{name} {_said(one, decimals(report))}" for name, one in found.items())
+    lines = "; ".join(f"{name} {_said(one, decimals(report.observed))}" for name, one in found.items())
 
     def draw(axis: Any) -> None:
         names = [f"{name} ★" if name == arm.best else name for name in found]
@@ -89,7 +89,7 @@ def estimates_picture(report: ReplayReport, arm: ArmReplay) -> str:
         axis.set_xlabel(counted(report))
 
     return _picture(
-        f"{arm.arm} by estimator, observed {_said(report.observed, decimals(report))}: {lines}",
+        f"{arm.arm} by estimator, observed {_said(report.observed, decimals(report.observed))}: {lines}",
         draw, height=0.75 + LINE * len(found),
     )  # fmt: skip
 

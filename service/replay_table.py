@@ -70,7 +70,7 @@ def print_replay(report: ReplayReport, *, everything: bool = False, console: Con
 
 
 def _arms(report: ReplayReport) -> Table:
-    digits = decimals(report)
+    digits = decimals(report.observed)
     table = _table("arm", "by")
     for heading in (
         f"{report.reward}\nper {report.per}",
@@ -106,7 +106,7 @@ def _details(report: ReplayReport) -> Iterator[tuple[str, Table]]:
 
 
 def _estimates(report: ReplayReport, arm: ArmReplay) -> Table:
-    digits = decimals(report)
+    digits = decimals(report.observed)
     table = _table("estimator")
     for heading in ("value", "95 %", "normal 95 %", "uplift", "effective", "mean w", "max w", "w = 0"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -131,7 +131,7 @@ def _weighed(one: Estimate) -> tuple[str, ...]:
 
 
 def _slices(report: ReplayReport, arm: ArmReplay) -> Table:
-    digits = decimals(report)
+    digits = decimals(report.observed)
     table = _table("by", "part")
     for heading in ("lists", "observed", "uplift", "95 %"):
         table.add_column(heading, justify="right")
@@ -148,9 +148,11 @@ def _proxies(arm: ArmReplay) -> Table:
     for heading in (arm.arm, "as logged", "difference", "95 %"):
         table.add_column(plain(heading), justify="right")
     for one in arm.proxies:
+        digits = decimals(one.logged)
         table.add_row(
-            plain(one.model), plain(one.name), short(one.arm.value), short(one.logged.value),
-            number(one.difference.value, 4, sign=True), span(one.difference, 4, sign=True),
+            plain(one.model), plain(one.name),
+            number(one.arm.value, digits), number(one.logged.value, digits),
+            number(one.difference.value, digits, sign=True), span(one.difference, digits, sign=True),
         )  # fmt: skip
     return table
 

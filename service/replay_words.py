@@ -93,10 +93,10 @@ def uplift_of(arm: ArmReplay) -> Figure:
     return arm.uplift.get(arm.best, NOTHING)
 
 
-def decimals(report: ReplayReport) -> int:
-    """How many a report's values have: two digits of what is not sure of the logged mean."""
-    half = (report.observed.high - report.observed.low) / 2
-    unsure = half if isfinite(half) and half > 0 else abs(report.observed.value) / 100
+def decimals(figure: Figure) -> int:
+    """How many decimals say two digits of what is not sure of it; a report's values have those observed."""
+    half = (figure.high - figure.low) / 2
+    unsure = half if isfinite(half) and half > 0 else abs(figure.value) / 100
     return min(6, max(0, 1 - floor(log10(unsure)))) if isfinite(unsure) and unsure > 0 else 3
 
 
@@ -148,7 +148,7 @@ def about_log(report: ReplayReport) -> str:
 
 def _change(report: ReplayReport, arm: ArmReplay) -> str:
     """What an arm earns by its leading estimator, what was observed, and the difference."""
-    digits, rise = decimals(report), uplift_of(arm)
+    digits, rise = decimals(report.observed), uplift_of(arm)
     if not isfinite(rise.value):
         return f"What {called(report, arm)} earns is {UNKNOWN}."
     earned = number(estimate_of(arm).value, digits)

@@ -91,11 +91,11 @@ def test_an_arm_without_any_estimate_is_not_known_rather_than_zero():
 
 def test_numbers_have_two_digits_of_what_is_not_sure():
     # half of the interval is 0.00625: two digits of it are four decimals
-    assert decimals(replay()) == 4
+    assert decimals(replay().observed) == 4
     # half is 31: no decimals; half is 0: a hundredth of the value, 0.5, has two
-    assert decimals(replay(observed=Figure(900.0, 869.0, 931.0))) == 0
-    assert decimals(replay(observed=Figure(50.0, 50.0, 50.0))) == 2
-    assert decimals(replay(observed=Figure(0.0, 0.0, 0.0))) == 3
+    assert decimals(Figure(900.0, 869.0, 931.0)) == 0
+    assert decimals(Figure(50.0, 50.0, 50.0)) == 2
+    assert decimals(Figure(0.0, 0.0, 0.0)) == 3
     assert number(-1234.5678, 1) == "-1,234.6"
     assert number(0.5, 2, sign=True) == "+0.50"
     assert number(3.2e9, 2) == "3.2e+09"
