@@ -110,7 +110,7 @@ def test_what_is_relevant_can_be_said(filled, ratings):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--against", "otehr"], "no run is called 'otehr'; there are: default"),
+        (["--against", "stroe"], "no run is called 'stroe'; there are: default"),
         (["--weights", "imag=1"], "no weight named 'imag' here"),
         (["--lexical", "-1"], "lexical=-1.0 must be a number of at least 0"),
         (["--lexical", "1", "--lexical", "1.0"], "two runs are called 'lexical=1'"),
