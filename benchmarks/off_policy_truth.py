@@ -41,12 +41,19 @@ from ranking.evaluation.off_policy.terms import Estimate, Terms
 from ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
 
 SHOPS = 20
+STRIDE = 100_000
+"""Seeds of logs that one `--seed` has for itself."""
 NOW = 1.8e9
 SPAN_S = 7 * 86_400
 Table = dict[str, dict[str, Any]]
 
 
 # --- what is drawn ---
+
+
+def shop_of(seed: int) -> int:
+    """The shop of a log: 20 in turn, others for another `--seed`."""
+    return seed // STRIDE * SHOPS + seed % SHOPS
 
 
 @cache
@@ -120,10 +127,10 @@ def coverage_of(case: str, n: int, seed: int, resamples: int) -> dict[str, tuple
     world: Shop | Shelf
     log: Choices | ListLog
     if "shelf" in known:
-        world = a_shelf(seed % SHOPS, known["shelf"])
+        world = a_shelf(shop_of(seed), known["shelf"])
         log = draw_lists(world, n, seed)
     else:
-        world = a_shop(seed % SHOPS, tuple(known.get("shop", {}).items()), known.get("change", ""))
+        world = a_shop(shop_of(seed), tuple(known.get("shop", {}).items()), known.get("change", ""))
         log = draw(world, n, seed, **known.get("draw", {})).choices
     truth = world.value
     found = measured(log, resamples)[1]
@@ -136,8 +143,8 @@ def holds(one: Estimate, truth: float) -> tuple[bool, bool]:
     return one.low <= truth <= one.high, one.analytic_low <= truth <= one.analytic_high
 
 
-def coverage(case: str, n: int, logs: int, resamples: int, run: Callable[..., Iterable[Any]]) -> Table:
-    found = list(run(coverage_of, repeat(case, logs), repeat(n, logs), range(logs), repeat(resamples, logs)))
+def coverage(case: str, n: int, seeds: range, resamples: int, run: Callable[..., Iterable[Any]]) -> Table:
+    found = list(run(coverage_of, repeat(case), repeat(n), seeds, repeat(resamples)))
     return {
         name: {
             "resampled": float(np.mean([one[name][0] for one in found if name in one])),
@@ -199,10 +206,10 @@ def verdict_of(trial: Trial, n: int, seed: int, resamples: int) -> tuple[str, li
     """The level of one log's verdict, and the findings that are not ok."""
     rng = np.random.default_rng((seed, 1))
     if trial.lists:
-        lists = draw_lists(a_shelf(seed % SHOPS, trial.lists), n, seed)
+        lists = draw_lists(a_shelf(shop_of(seed), trial.lists), n, seed)
         evidence = Evidence.of_lists(lists, **judged(lists, resamples, trial.first))
     else:
-        one = draw(a_shop(seed % SHOPS, trial.shop), n, seed, **trial.draw)
+        one = draw(a_shop(shop_of(seed), trial.shop), n, seed, **trial.draw)
         known = judged(one.choices, resamples, trial.first)
         if trial.shop == PLACES:
             known |= {"place": one.place, "pooled": trial.pooled}
@@ -236,14 +243,15 @@ def judged(log: Choices | ListLog, resamples: int, first: str) -> dict[str, Any]
     return {"estimates": found, "estimate": found[place], "terms": terms[place]}
 
 
-def verdicts(n: int, logs: int, resamples: int, run: Callable[..., Iterable[Any]]) -> Table:
+def verdicts(
+    trials: Iterable[Trial], n: int, seeds: range, resamples: int, run: Callable[..., Iterable[Any]]
+) -> Table:
     table: Table = {}
-    for trial in TRIALS:
+    logs = len(seeds)
+    for trial in trials:
         levels: Counter[str] = Counter()
         codes: Counter[str] = Counter()
-        for level, found in run(
-            verdict_of, repeat(trial, logs), repeat(n, logs), range(logs), repeat(resamples, logs)
-        ):
+        for level, found in run(verdict_of, repeat(trial), repeat(n), seeds, repeat(resamples)):
             levels[level] += 1
             codes.update(found)
         table[trial.name] = {
@@ -286,10 +294,14 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=1000, help="of each kind, for coverage")
     parser.add_argument("--judged", type=int, default=400, help="of each kind, for verdicts")
     parser.add_argument("--rows", type=int, nargs="+", default=[5000], help="of each of these logs")
+    parser.add_argument("--trials", default="", help="only verdicts on logs of which the name has this in it")
+    parser.add_argument("--seed", type=int, default=0, help="other shops and other logs")
     parser.add_argument("--resamples", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    first = args.seed * STRIDE
+    trials = [trial for trial in TRIALS if args.trials in trial.name]
     began = time.perf_counter()
     found: dict[str, Any] = {"accuracy": {}, "coverage": {}, "verdicts": {}}
     with ProcessPoolExecutor(args.jobs) as pool:
@@ -303,10 +315,14 @@ def main() -> None:
         for rows in args.rows:
             for case in CASES if "coverage" in args.parts else ():
                 title = f"{case}, {args.logs} logs of {rows}"
-                found["coverage"][title] = coverage(case, rows, args.logs, args.resamples, run)
+                found["coverage"][title] = coverage(
+                    case, rows, range(first, first + args.logs), args.resamples, run
+                )
             if "verdicts" in args.parts:
                 title = f"{args.judged} logs of {rows}"
-                found["verdicts"][title] = verdicts(rows, args.judged, args.resamples, run)
+                found["verdicts"][title] = verdicts(
+                    trials, rows, range(first, first + args.judged), args.resamples, run
+                )
     found["seconds"] = round(time.perf_counter() - began)
     print(json.dumps(found) if args.json else "\n".join([*rows_of(found), f"\n{found['seconds']} s"]))
 
