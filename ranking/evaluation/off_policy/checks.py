@@ -97,7 +97,7 @@ def outside(outside: Values) -> Finding:
 
 
 def mean_weight(weights: Values, unit: Numbers | None = None) -> Finding:
-    """Whether weights `(n,)` are 1 in the mean, as they are where support holds and propensities are right."""
+    """Whether weights `(n,)` are 1 in the mean, as where support holds and propensities are right."""
     mean, p = float(weights.mean()), mean_p(weights, 1.0, unit)
     says = f"Importance weights are {mean:.3g} in the mean, where they should be 1 (p {p:.2g})"
     if p >= ALARM:

@@ -34,7 +34,10 @@ KEPT = (0.5, 0.8)
 
 
 def size(effective: float, rows: int) -> Finding | None:
-    """Whether enough rows carry the estimate; `effective` is (Σw)² / Σw² of its weights (Kish, Survey Sampling, 1965)."""
+    """Whether enough rows carry the estimate; `effective` is (Σw)² / Σw² of its weights.
+
+    Kish, Survey Sampling, 1965. None for an estimator without weights.
+    """
     if np.isnan(effective):
         return None
     level: Level = "refused" if effective < EFFECTIVE[0] else "careful" if effective < EFFECTIVE[1] else "ok"
