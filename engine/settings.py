@@ -95,6 +95,7 @@ class Search(_Section):
     behaviour_weight: float = Field(1.0, ge=0, description="of the behaviour segment, where there is one")
     history_weight: float = Field(0.3, ge=0, description="of the shopper's profile beside a question")
     lexical_weight: float = Field(12.0, ge=0, description="for text queries; 0 turns BM25 off")
+    lexical_weight_with_photo: float = Field(1.0, ge=0, description="the same, of words beside a photo")
     vectors: int = Field(20_000, ge=0, description="items' vectors kept in memory for profiles")
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")

@@ -122,7 +122,7 @@ class Recommender:
         text = text.strip()
         if not text and photo is None:
             raise EmptyQuery("give words, a photo, or both to search for")
-        wanted = self._weights(weights, arm)
+        wanted = self._weights(weights, arm, with_photo=photo is not None)
         self._check(page)
         space = self._store.info.space
         question = space.query_vector(
@@ -196,7 +196,7 @@ class Recommender:
     def _segments(self, weights: Weights) -> dict[str, float]:
         return {name: weights[name] for name in self._store.info.space.names}
 
-    def _weights(self, given: Weights | None, arm: Arm) -> dict[str, float]:
+    def _weights(self, given: Weights | None, arm: Arm, *, with_photo: bool = False) -> dict[str, float]:
         """Every part's weight: the request's, else the arm's, else the settings'."""
         settings = self._settings
         known = {
@@ -205,7 +205,9 @@ class Recommender:
         }  # fmt: skip
         names = self._store.info.space.names
         weights = {name: known.get(name, 1.0) for name in names}
-        weights |= {LEXICAL: settings.lexical_weight, HISTORY: settings.history_weight}
+        # words beside a photo say what should be other than in the photo; matched alone they would drown it
+        lexical = settings.lexical_weight_with_photo if with_photo else settings.lexical_weight
+        weights |= {LEXICAL: lexical, HISTORY: settings.history_weight}
         # an arm is written for a shop, whose store may not have learned from behaviour yet
         asked = {name: weight for name, weight in arm.weights.items() if name in weights or name not in known}
         for name, weight in (asked | dict(given or {})).items():

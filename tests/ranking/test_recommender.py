@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.errors import FilterError, SpaceError
 from engine.filters import parse_json
@@ -17,7 +18,7 @@ from tests.ranking.planted import SPACE, PlantedEmbedder
 
 @pytest.fixture(scope="module")
 def shop(store: Store) -> Recommender:
-    return Recommender(store, PlantedEmbedder, Search(lexical_weight=0.5))
+    return Recommender(store, PlantedEmbedder, Search(lexical_weight=0.5, lexical_weight_with_photo=0.25))
 
 
 @pytest.mark.parametrize("weights", [None, {"image": 0.2}, {"image": 2.0, "text": 0.0}])
@@ -33,6 +34,13 @@ def test_similar_ranks_by_the_exact_blend(shop, vectors):
     query = SPACE.query_vector(SPACE.split(vectors[1]), {"image": 1.0, "text": 0.3})
     exact = [f"i{n}" for n in np.argsort(-(vectors @ query)) if n != 1][:10]
     assert [r.id for r in shop.similar("i1", weights={"text": 0.3})] == exact
+
+
+def test_words_beside_a_photo_have_a_weight_of_their_own(shop):
+    photo = Image.new("RGB", (8, 8))
+    assert shop.search("red").weights["lexical"] == 0.5
+    assert shop.search("red", photo=photo).weights["lexical"] == 0.25
+    assert shop.search("red", photo=photo, weights={"lexical": 2.0}).weights["lexical"] == 2.0
 
 
 def test_one_segment_alone_ranks_as_that_segment(shop, vectors):

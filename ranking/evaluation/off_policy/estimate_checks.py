@@ -29,6 +29,9 @@ SHAPE = (0.7, 0.5)
 """Of the tail of the weights: from 0.5 their variance is not finite, over 0.7 no log is long enough."""
 INTERVALS_OFF = 0.25
 """How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
+PLACES_ALONE = ("iips", "sniips")
+LESS_ASSUMED = ("rips", "snrips", "cascade_dr", "sips", "snsips")
+"""Of lists: estimators that take places for independent, and those that do not."""
 KEPT = (0.5, 0.8)
 """Mean weight of an estimator below which to refuse it, and below which to take care."""
 
@@ -44,7 +47,7 @@ def size(effective: float, rows: int) -> Finding | None:
     if level == "ok" and effective < EFFECTIVE_SHARE * rows:
         level = "careful"
     share = 100 * effective / max(rows, 1)
-    says = f"{said(rows)} rows are worth {said(effective)} of the target policy's own ({share:.2g} %)"
+    says = f"{said(rows)} rows are worth {said(effective)} of the target policy's own ({share:.3g} %)"
     if level != "ok":
         says += (
             f"; {EFFECTIVE[0]} are the least and {EFFECTIVE[1]} are well: log longer, "
@@ -105,6 +108,26 @@ def kept(estimate: Estimate) -> Finding | None:
     if level != "ok":
         says += "; of the rest its interval knows nothing. Look at one that keeps its weights: sndr, snips"
     return Finding("kept", level, f"{says}.")
+
+
+def assumed(estimate: Estimate, estimates: Sequence[Estimate]) -> Finding | None:
+    """Whether what an estimator takes for granted could be checked by one that assumes less.
+
+    That of places alone, `iips`, is the narrowest of lists. Its interval meets that of `rips`, or it would
+    not have been chosen; but an interval of a few effective lists meets anything.
+    """
+    if estimate.estimator not in PLACES_ALONE:
+        return None
+    weaker = max((one.effective for one in estimates if one.estimator in LESS_ASSUMED), default=0.0)
+    name = estimate.estimator
+    if weaker >= EFFECTIVE[1]:
+        return Finding("assumed", "ok", f"Estimators that assume less than {name} agree with it.")
+    return Finding(
+        "assumed", "careful",
+        f"{name} takes for granted that a click depends on its own item and place alone. For estimators that "
+        f"do not, the log is worth {said(weaker)} lists, too few to check that: believe it only if shoppers "
+        "mostly click what they like and go on looking.",
+    )  # fmt: skip
 
 
 def skewed(estimate: Estimate) -> Finding | None:

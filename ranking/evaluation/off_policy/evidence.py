@@ -140,6 +140,7 @@ def _of_estimates(known: Evidence) -> list[Finding | None]:
         found += [
             estimate_checks.size(first.effective, first.rows),
             estimate_checks.kept(first),
+            estimate_checks.assumed(first, known.estimates),
             estimate_checks.skewed(first),
         ]
     if known.terms is not None:

@@ -21,6 +21,8 @@ from ranking.evaluation.off_policy.terms import Estimate
 
 UNWEIGHTED = ("dm", "replay")
 """Not to be chosen: the interval of one does not know its model's error, the other needs uniform logging."""
+TUNED = ("clipped_ips", "switch_dr", "dros")
+"""Not to be chosen either: tuned for the least error, they have a bias that their interval does not know."""
 
 
 def most_trusted(policies: Sequence[Sequence[Estimate]]) -> str | None:
@@ -39,7 +41,7 @@ def _meeting(estimates: Sequence[Estimate]) -> list[Estimate]:
     known = [
         one
         for one in estimates
-        if one.estimator not in UNWEIGHTED and np.isfinite([one.value, one.low, one.high]).all()
+        if one.estimator not in UNWEIGHTED + TUNED and np.isfinite([one.value, one.low, one.high]).all()
     ]
     known.sort(key=lambda one: (one.low - one.high, one.estimator))
     low, high = -np.inf, np.inf

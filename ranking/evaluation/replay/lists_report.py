@@ -138,7 +138,7 @@ def _with_model(log: ListLog, one: Replayed) -> ListLog:
 
 
 def _click_models(log: ClickLog) -> tuple[list[Fitted], tuple[Calibration, ...]]:
-    """Click models, the best at telling held-out clicks first, and how well each does; none without clicks."""
+    """Click models, the best at telling held-out clicks first, and how each does; none without clicks."""
     if not log.clicked.any() or len(np.unique(log.unit)) < 2:
         return [], ()
     found = sorted(fit_all(log), key=lambda one: one[1])

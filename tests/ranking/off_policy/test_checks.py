@@ -332,6 +332,24 @@ def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
     assert f"dros weighs {100 * mean:.0f} %" in found.says
 
 
+@pytest.mark.parametrize(
+    ("first", "others", "expected"),
+    [
+        ("sniips", {"rips": 299.0, "snsips": 20.0}, "careful"),  # the most of those that assume less
+        ("sniips", {"rips": 300.0, "snsips": 20.0}, "ok"),
+        ("iips", {"sniips": 5000.0}, "careful"),  # it assumes as much
+    ],
+)
+def test_places_are_taken_for_independent_only_where_that_could_be_checked(first, others, expected):
+    estimates = [an_estimate(name, effective=effective) for name, effective in others.items()]
+    found = estimate_checks.assumed(an_estimate(first), estimates)
+    assert level(found) == expected
+
+
+def test_an_estimator_that_looks_at_the_list_above_takes_nothing_for_granted():
+    assert estimate_checks.assumed(an_estimate("snrips"), []) is None
+
+
 def test_an_estimator_without_weights_keeps_none():
     assert estimate_checks.kept(an_estimate("dm", mean_weight=float("nan"))) is None
 

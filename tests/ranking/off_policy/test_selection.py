@@ -49,6 +49,11 @@ def test_models_alone_and_what_has_no_interval_are_not_chosen():
     assert most_trusted([]) is None
 
 
+def test_estimators_tuned_for_the_least_error_are_not_chosen():
+    tuned = [estimate(name, 0.45, 0.46) for name in ("clipped_ips", "switch_dr", "dros")]
+    assert most_trusted([[*tuned, MIDDLE, WIDE]]) == "rips"
+
+
 def test_of_two_policies_one_estimator_is_chosen_that_neither_contradicts():
     one = [WIDE, MIDDLE, estimate("iips", 0.50, 0.55)]
     other = [WIDE, MIDDLE, estimate("iips", 0.70, 0.75)]
