@@ -140,10 +140,8 @@ def day(time: float) -> str:
 def about_log(report: ReplayReport) -> str:
     """The log in one sentence."""
     days = f"{day(report.since)} to {day(report.until)}"
-    return (
-        f"{report.lists:,} lists of {report.units:,} shoppers with {report.clicks:,} clicks, {days}, "
-        f"from {report.source}"
-    )
+    who = f" of {report.units:,} shoppers" if report.per == "list" else ""
+    return f"{report.lists:,} {report.per}s{who} with {report.clicks:,} clicks, {days}, from {report.source}"
 
 
 def _change(report: ReplayReport, arm: ArmReplay) -> str:

@@ -15,11 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engine.settings import Settings
 from engine.store.opening import open_store
-from ranking.errors import BadArm
+from ranking.errors import BadArm, EvaluationError
 from ranking.evaluation.click_models.log import click_log
 from ranking.evaluation.replay.as_of import PastShop
+from ranking.evaluation.replay.choices_report import choice_report
 from ranking.evaluation.replay.lists import Reward
 from ranking.evaluation.replay.lists_report import Facts, list_report
+from ranking.evaluation.replay.open_bandit import EstimatedPolicy, Target, read_open_bandit, uniform
 from ranking.evaluation.replay.policy import ArmPolicy
 from ranking.evaluation.replay.replayed import replay
 from ranking.evaluation.replay.report import ReplayReport
@@ -37,10 +39,21 @@ from service.wiring import Encoders
 @says_what_went_wrong
 def replay_command(
     log: Annotated[
-        Path, typer.Argument(help="What `vlclip export exposures` wrote, .parquet or .jsonl.", metavar="LOG")
+        Path,
+        typer.Argument(
+            help="What `vlclip export exposures` wrote, .parquet or .jsonl; or a log in the format of Open "
+            "Bandit, a folder or its .csv.",
+            metavar="LOG",
+        ),
     ],
     *,
     arm: Annotated[list[Path] | None, typer.Option(help="An arm's TOML file; repeatable.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of an Open Bandit log: `uniform`, or another log whose policy is estimated; repeatable."
+        ),
+    ] = None,
     store: StoreOption = None,
     reward: Annotated[Reward, typer.Option(help="What is counted.")] = "clicks",
     experiment: Annotated[
@@ -64,11 +77,21 @@ def replay_command(
 
     Lists are asked again as they were asked then: history from before, items that existed, the same filter.
     """
-    settings = Settings.load(store=store)
-    report = _lists(
-        log, _arms(arm), settings, reward, read_experiment(experiment) if experiment else None,
-        exists_since, model=model,
-    )  # fmt: skip
+    if log.is_dir() or log.suffix == ".csv":
+        if arm or reward != "clicks":
+            raise EvaluationError(
+                "a log in the format of Open Bandit has clicks alone and knows no arms; name targets: "
+                "--target uniform, or --target OTHER_LOG"
+            )
+        report = choice_report(
+            read_open_bandit(log), _targets(target), source=str(log), now=time.time(), with_model=model
+        )
+    else:
+        if target:
+            raise EvaluationError(f"{log} is a log of lists; name arms, not targets: --arm FILE.toml")
+        plan = read_experiment(experiment) if experiment else None
+        arms = _arms(arm)
+        report = _lists(log, arms, Settings.load(store=store), reward, plan, exists_since, model=model)
     if html is not None:
         write_replay_page(report, html)
     if json:
@@ -77,6 +100,18 @@ def replay_command(
     print_replay(report, everything=everything)
     if html is not None:
         out.print(f"written: {html}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _targets(named: Sequence[str] | None) -> dict[str, Target]:
+    """The targets by what reports call them."""
+    if not named:
+        raise EvaluationError("name the policy to ask about: --target uniform, or --target OTHER_LOG")
+    return {
+        "/".join(Path(one).parts[-2:]): uniform
+        if one == "uniform"
+        else EstimatedPolicy(read_open_bandit(Path(one)))
+        for one in named
+    }
 
 
 def _arms(files: Sequence[Path] | None) -> list[Arm]:

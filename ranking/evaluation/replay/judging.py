@@ -23,10 +23,13 @@ from ranking.evaluation.off_policy.intervals import estimates, observed, resampl
 from ranking.evaluation.off_policy.log import Numbers, Values
 from ranking.evaluation.off_policy.selection import most_trusted
 from ranking.evaluation.off_policy.terms import Estimate, Terms
+from ranking.evaluation.off_policy.verdict import Finding, Verdict
 from ranking.evaluation.replay.report import ArmReplay, Histogram, Proxy, ReplayReport, Slice
 
 LEAST = 100
 """Lists that a slice has, at least: fewer say nothing."""
+REWARDED = 10
+"""Rows with a reward that an interval of a slice rests on, at least."""
 SLICES = 31
 """Most slices of a kind, the largest."""
 BINS = 30
@@ -35,12 +38,16 @@ BINS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One arm on the log: every estimator's terms, what is known for its verdict, what proxies say."""
+    """One arm on the log: every estimator's terms, what is known for its verdict, what proxies say.
+
+    `findings` are already known.
+    """
 
     arm: str
     terms: Sequence[Terms]
     evidence: Evidence
     proxies: Sequence[Proxy] = ()
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +94,7 @@ def _arm(
         uplift=uplift,
         best=best,
         difference=difference,
-        verdict=judge(known),
+        verdict=Verdict((*one.findings, *judge(known).findings)),
         weights=_histogram(terms.weights),
         slices=tuple(cut for by, labels in rows.labels.items() for cut in _slices(by, labels, terms, rows)),
         proxies=tuple(one.proxies),
@@ -108,15 +115,10 @@ def _slices(by: str, labels: NDArray[np.str_], terms: Terms, rows: Rows) -> list
         found = estimates(pair, rows.unit[part])
         samples = resampled(pair, rows.unit[part])
         values = [one.value for one in found]
-        out.append(
-            Slice(
-                by=by,
-                name=str(names[number]),
-                lists=len(part),
-                observed=interval(values[0], samples[:, 0]),
-                uplift=_gap(samples, values, 1, 0),
-            )
-        )
+        seen, uplift = interval(values[0], samples[:, 0]), _gap(samples, values, 1, 0)
+        if np.count_nonzero(rows.reward[part]) < REWARDED:
+            seen, uplift = (replace(one, low=float("nan"), high=float("nan")) for one in (seen, uplift))
+        out.append(Slice(by=by, name=str(names[number]), lists=len(part), observed=seen, uplift=uplift))
     return out
 
 
