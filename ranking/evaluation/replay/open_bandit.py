@@ -122,7 +122,8 @@ class EstimatedPolicy:
         told = self._told(self._log)[np.arange(len(self._log.item)), self._log.item]
         logged = self._log.propensity
         ratio = told / logged
-        correlation = float(np.corrcoef(told, logged)[0, 1]) if np.ptp(logged) else float("nan")
+        varies = np.ptp(logged) and np.ptp(told)
+        correlation = float(np.corrcoef(told, logged)[0, 1]) if varies else float("nan")
         return Reproduced(correlation, float(ratio.mean()), float(np.median(ratio)))
 
     def _told(self, log: BanditLog) -> Values:
