@@ -32,7 +32,10 @@ from service.demo import (
     render_demo,
     telling,
 )
+from service.replay_page import write_replay_page
+from service.replay_table import print_replay
 from service.terminal import Json, out, print_json, print_results, says_what_went_wrong
+from service.which_arm import WhichArm, which_arm
 from service.wiring import ledger_path
 
 GROUNDER = "vlclip-grounder"
@@ -77,7 +80,12 @@ def demo(
         sections = [
             _ask(query, recommender, drawn, looked, quiet=json) for query in demo_queries(products, seed=SEED)
         ]
+        found = which_arm(store, lambda: embedder, settings.search)
     promote(settings.store, settings, info.fingerprint)
+    replayed = folder / "replay.html"
+    write_replay_page(found.report, replayed)
+    if not json:
+        _tell(found)
     page = folder / "demo.html"
     facts = {
         "products": f"{count:,}",
@@ -105,11 +113,21 @@ def demo(
     if json:
         print_json({
             "read": report.read, "embedded": report.embedded, "failed": report.failed, "page": str(page),
+            "replay": str(replayed), "winner": found.report.winner,
             "store": settings.store, "seconds": round(time.monotonic() - began, 2),
         })  # fmt: skip
         return
     out.print(f"the page with pictures: {page}")
+    out.print(f"which arm wins, in full: {replayed}")
     out.print("next: make serve, then open http://127.0.0.1:8000")
+
+
+def _tell(found: WhichArm) -> None:
+    """What the log says, and what is true."""
+    out.print("[bold]Here is a log of simulated shoppers: which arm wins?[/]")
+    print_replay(found.report)
+    worth = ", ".join(f"{arm} {value.value:.3f}" for arm, value in found.truth.items())
+    out.print(f"what they are really worth, since these shoppers are known: {worth} clicks per list\n")
 
 
 def _prepared(settings: Settings) -> Settings:

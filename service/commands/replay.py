@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.settings import Settings
 from engine.store.opening import open_store
 from ranking.errors import BadArm, EvaluationError
-from ranking.evaluation.click_models.log import click_log
 from ranking.evaluation.replay.as_of import PastShop
 from ranking.evaluation.replay.choices_report import choice_report
 from ranking.evaluation.replay.lists import Reward
-from ranking.evaluation.replay.lists_report import Facts, list_report
+from ranking.evaluation.replay.lists_report import facts_of, list_report
 from ranking.evaluation.replay.open_bandit import EstimatedPolicy, Target, read_open_bandit, uniform
 from ranking.evaluation.replay.policy import ArmPolicy
 from ranking.evaluation.replay.replayed import replay
 from ranking.evaluation.replay.report import ReplayReport
 from ranking.experiments.arm import Arm, read_arm
 from ranking.experiments.experiment import Experiment, read_experiment
-from ranking.experiments.outcome import Logged
 from ranking.experiments.table import read_exposures
 from ranking.history.opening import open_history
 from service.replay_page import write_replay_page
@@ -134,8 +130,7 @@ def _lists(
     *,
     model: bool,
 ) -> ReplayReport:
-    known = _Known()
-    clicked = click_log(known.watched(read_exposures(log)))
+    facts = facts_of(read_exposures(log), source=log.name, now=time.time(), experiment=experiment)
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with (
         closing(open_store(settings.store, settings)) as store,
@@ -145,46 +140,14 @@ def _lists(
         shop = PastShop(
             store, Encoders(settings, store.info).load, settings.search, history, exists_since=exists_since
         )
-        task = bar.add_task("lists", total=len(known.shown_at))
+        task = bar.add_task("lists", total=len(facts.shown_at))
         replayed = replay(
             read_exposures(log),
             [ArmPolicy(arm, shop) for arm in arms],
             progress=lambda done: bar.update(task, completed=done),
         )
         judging = bar.add_task("judging", total=None)
-        facts = Facts(
-            source=log.name,
-            now=time.time(),
-            shown_at=np.array(known.shown_at),
-            came_at=np.array(known.came_at),
-            clicked=clicked,
-            units={arm: len(units) for arm, units in known.units(experiment).items()} if experiment else {},
-            shares=experiment.shares if experiment else (),
-        )
         return list_report(
             replayed, facts, reward, with_model=model,
             progress=lambda now: bar.update(judging, description=f"judging: {now}"),
         )  # fmt: skip
-
-
-class _Known:
-    """What is noted of the lists of a log as they pass by."""
-
-    def __init__(self) -> None:
-        self.shown_at: list[float] = []
-        self.came_at: list[float] = []
-        self._units: defaultdict[str, set[str]] = defaultdict(set)
-
-    def watched(self, logged: Iterable[Logged]) -> Iterator[Logged]:
-        """The same lists."""
-        for one, outcomes in logged:
-            self.shown_at.append(one.time)
-            first = [found.first_click for found in outcomes if found.first_click is not None]
-            self.came_at.append(min(first, default=float("nan")))
-            if one.unit:
-                self._units[one.arm.partition("@")[0]].add(one.unit)
-            yield one, outcomes
-
-    def units(self, experiment: Experiment) -> dict[str, set[str]]:
-        """The units that each arm of the experiment served."""
-        return {arm.id: self._units[arm.id] for arm in experiment.arms}

@@ -8,7 +8,8 @@ Laws (tests/ranking/replay/test_lists_report.py):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from ranking.evaluation.bootstrap import Figure
 from ranking.evaluation.click_models.calibration import calibration
 from ranking.evaluation.click_models.fitting import HELD_OUT, SEED, Fitted, fit_all
-from ranking.evaluation.click_models.log import ClickLog
+from ranking.evaluation.click_models.log import ClickLog, click_log
 from ranking.evaluation.click_models.proxies import proxies
 from ranking.evaluation.off_policy.evidence import Evidence
 from ranking.evaluation.off_policy.intervals import estimates
@@ -28,6 +29,8 @@ from ranking.evaluation.replay.judging import Candidate, Rows, judged
 from ranking.evaluation.replay.lists import Lists, Reward
 from ranking.evaluation.replay.replayed import Replayed
 from ranking.evaluation.replay.report import Calibration, Proxy, ReplayReport
+from ranking.experiments.experiment import Experiment
+from ranking.experiments.outcome import Logged
 
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
 
@@ -48,6 +51,34 @@ class Facts:
     clicked: ClickLog
     units: Mapping[str, int] = field(default_factory=dict)
     shares: Sequence[float] = ()
+
+
+def facts_of(
+    logged: Iterable[Logged], *, source: str, now: float, experiment: Experiment | None = None
+) -> Facts:
+    """The facts of a log that is read once; `now` is in seconds since 1970, UTC."""
+    shown_at, came_at, units = list[float](), list[float](), defaultdict[str, set[str]](set)
+
+    def watched() -> Iterator[Logged]:
+        for one, outcomes in logged:
+            shown_at.append(one.time)
+            first = [found.first_click for found in outcomes if found.first_click is not None]
+            came_at.append(min(first, default=float("nan")))
+            if one.unit:
+                units[one.arm.partition("@")[0]].add(one.unit)
+            yield one, outcomes
+
+    clicked = click_log(watched())
+    arms = experiment.arms if experiment else ()
+    return Facts(
+        source=source,
+        now=now,
+        shown_at=np.array(shown_at),
+        came_at=np.array(came_at),
+        clicked=clicked,
+        units={arm.id: len(units[arm.id]) for arm in arms},
+        shares=experiment.shares if experiment else (),
+    )
 
 
 def list_report(
