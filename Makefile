@@ -35,7 +35,7 @@ format: .venv/development
 	touch $@
 
 .venv/development: .venv/runtime
-	$(PIP) --editable ".[sentence,llm,grounding,redis]" --group test --group lint
+	$(PIP) --editable ".[sentence,llm,grounding,redis,load,tracing]" --group test --group lint
 	touch $@
 
 docs: .venv/development
