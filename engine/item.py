@@ -15,6 +15,7 @@ import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 from engine.errors import ItemError
@@ -133,6 +134,7 @@ PAYLOAD_FIELDS = frozenset(f.name for f in fields(Item)) | {"provenance"}
 """Top-level payload names that attributes cannot take."""
 
 
+@lru_cache(maxsize=100_000)
 def point_id(item_id: str) -> str:
-    """The uuid5 of a shop's item id."""
+    """The uuid5 of a shop's item id; kept, since an item that is looked at is asked about again."""
     return str(uuid.uuid5(POINT_NAMESPACE, item_id))

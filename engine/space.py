@@ -9,8 +9,11 @@ Laws (tested in tests/engine/test_space.py):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,15 +52,11 @@ class FusedSpace:
     @property
     def names(self) -> tuple[str, ...]:
         """Segment names in order."""
-        return tuple(segment.name for segment in self.segments)
+        return tuple(self.slices())
 
-    def slices(self) -> dict[str, slice]:
-        """Where each segment lies in a fused vector."""
-        out, start = {}, 0
-        for segment in self.segments:
-            out[segment.name] = slice(start, start + segment.size)
-            start += segment.size
-        return out
+    def slices(self) -> Mapping[str, slice]:
+        """Where each segment lies in a fused vector, in order."""
+        return _slices(self.segments)
 
     def item_vectors(self, segments: Mapping[str, Floats], count: int) -> Floats:
         """Fuse per-segment rows, `(count, size_s)` each, into `(count, size)` float32.
@@ -102,10 +101,10 @@ class FusedSpace:
         these is its `query_vector`.
         """
         checked = self.check_weights(weights)
-        return np.repeat(
-            np.array([checked.get(name, 1.0) for name in self.names], dtype=np.float32),
-            [segment.size for segment in self.segments],
-        )
+        scales = np.ones(self.size, dtype=np.float32)
+        for name, span in self.slices().items():
+            scales[span] = checked.get(name, 1.0)
+        return scales
 
     def parts(self, query: Floats, items: Floats) -> dict[str, Floats]:
         """Each segment's share of the scores of `items` `(n, size)`: name to `(n,)` float32."""
@@ -119,14 +118,26 @@ class FusedSpace:
         """The same weights, or a `SpaceError` that says which one is wrong and why."""
         self._check_names(weights)
         for name, weight in weights.items():
-            if not np.isfinite(weight) or weight < 0:
+            if not math.isfinite(weight) or weight < 0:
                 raise SpaceError(f"weight {name}={weight} must be a number of at least 0")
         return dict(weights)
 
     def _check_names(self, names: Mapping[str, object]) -> None:
-        unknown = [name for name in names if name not in self.names]
+        unknown = names.keys() - self.slices().keys()
         if unknown:
-            raise SpaceError(f"no segment named {unknown[0]!r} here; this space has {', '.join(self.names)}")
+            raise SpaceError(
+                f"no segment named {min(unknown)!r} here; this space has {', '.join(self.names)}"
+            )
+
+
+@cache
+def _slices(segments: tuple[Segment, ...]) -> Mapping[str, slice]:
+    """Asked for several times a list."""
+    out, start = {}, 0
+    for segment in segments:
+        out[segment.name] = slice(start, start + segment.size)
+        start += segment.size
+    return MappingProxyType(out)
 
 
 def unit(rows: Floats) -> Floats:

@@ -31,16 +31,17 @@ class Direction:
     """What is asked of the fused space: the question, and the shopper's profile beside it, `(size,)` each."""
 
     question: Floats
-    profile: Floats
+    profile: Floats | None = None
 
     @property
     def query(self) -> Floats:
         """Both in one search."""
-        return self.question + self.profile
+        return self.question if self.profile is None else self.question + self.profile
 
     def scaled(self, factor: float) -> Direction:
         """The same way, counting more or less."""
-        return Direction(self.question * np.float32(factor), self.profile * np.float32(factor))
+        scale = np.float32(factor)
+        return Direction(self.question * scale, None if self.profile is None else self.profile * scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Question:
     def filter(self) -> Filter:
         """What the request wants and the arm allows."""
         rules = self.arm.rules
+        if not rules.include and not rules.exclude:
+            return self.page.filter
         wanted = parse_clauses(rules.include).conditions
         unwanted = [opposite(one) for one in parse_clauses(rules.exclude).conditions]
         return Filter((*self.page.filter.conditions, *wanted, *unwanted))
@@ -125,6 +128,7 @@ class Lists:
                 limit=PLACES,
                 filter=question.filter,
                 exclude=question.exclude,
+                exact=question.page.exact,
                 fields=("id",),
             )
             for one in question.directions
@@ -141,13 +145,17 @@ class Lists:
                 update={"diversity": arm.diversity.model_copy(update={"amount": page.diversity})}
             )
         collapses = self._settings.collapse if page.collapse is None else page.collapse
-        day = datetime.fromtimestamp(now, UTC).date().isoformat()
+
+        def draw() -> np.random.Generator:
+            day = datetime.fromtimestamp(now, UTC).date().isoformat()
+            return stable_rng(question.key, question.shopper, arm.id, day)
+
         return Arranging(
             arm=arm,
             now=now,
             collapse_distance=self._settings.collapse_distance if collapses else None,
             anchor=question.anchor,
-            draw=lambda: stable_rng(question.key, question.shopper, arm.id, day),
+            draw=draw,
             look=partial(self._store.retrieve, with_vector=True),
         )
 
@@ -155,7 +163,7 @@ class Lists:
         """The ranking itself: one search."""
         asked = Query(
             vector=question.directions[0].query, limit=limit, offset=question.page.offset,
-            filter=question.narrowed, exclude=question.exclude, with_vector=True,
+            filter=question.narrowed, exclude=question.exclude, exact=question.page.exact, with_vector=True,
         )  # fmt: skip
         hits = self._store.search([asked])[0]
         return self._scored(question, hits, [Placed(hit.id, hit.score) for hit in hits])
@@ -167,11 +175,13 @@ class Lists:
                 store=self._store, direction=question.directions[0].query, text=question.text,
                 weight=question.lexical, filter=asked, exclude=exclude, fields=arranging.fields,
                 least=self._settings.pool // 2, best=self._best_match(question, exclude),
+                exact=question.page.exact,
             )  # fmt: skip
         nearest = Nearest(
             store=self._store, directions=[one.query for one in question.directions], filter=asked,
             exclude=exclude, fields=arranging.fields,
             whole=max(WHOLE, arranging.arm.diversity.window + 1 if arranging.arm.diversity.amount else 0),
+            exact=question.page.exact,
         )  # fmt: skip
         return MostPopular(shares=question.shares, nearest=nearest) if question.shares else nearest
 
@@ -217,23 +227,31 @@ class Lists:
         """The results with the parts of their scores: the segments', the history's, and what was added."""
         if not found:
             return []
-        vectors = np.stack([_vector(one.vector) for one in found])
-        best = np.argmax([vectors @ one.query for one in question.directions], axis=0)
-        by_direction = [self._store.info.space.parts(one.question, vectors) for one in question.directions]
+        vectors = np.array([_vector(one.vector) for one in found])
+        by_direction = [self._parts(one, vectors) for one in question.directions]
+        best = [0] * len(found)
+        if len(by_direction) > 1:
+            best = np.argmax([vectors @ one.query for one in question.directions], axis=0).tolist()
         results = []
         for row, (one, place) in enumerate(zip(found, placed, strict=True)):
-            parts = {name: float(part[row]) for name, part in by_direction[best[row]].items()}
-            profile = question.directions[best[row]].profile
-            if profile.any():
-                parts[HISTORY] = float(vectors[row] @ profile)
-            if place.terms.get(POPULAR):
-                parts = {}
-            parts |= {name: term for name, term in place.terms.items() if name != POPULAR or term}
-            shown = {name: value for name, value in one.payload.items() if name != "provenance"}
+            parts = {name: part[row] for name, part in by_direction[best[row]].items()}
+            if place.terms:
+                if place.terms.get(POPULAR):
+                    parts = {}
+                parts |= {name: term for name, term in place.terms.items() if name != POPULAR or term}
+            shown = dict(one.payload)
+            shown.pop("provenance", None)
             results.append(
                 Result(one.id, sum(parts.values()), parts, shown, place.duplicates, place.propensity)
             )
         return results
+
+    def _parts(self, direction: Direction, vectors: Floats) -> dict[str, list[float]]:
+        """Each segment's part of the scores of these vectors, and the history's where there is one."""
+        parts = self._store.info.space.parts(direction.question, vectors)
+        if direction.profile is not None:
+            parts[HISTORY] = vectors @ direction.profile
+        return {name: part.tolist() for name, part in parts.items()}
 
 
 def opposite(condition: Condition) -> Condition:

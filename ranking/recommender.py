@@ -13,6 +13,7 @@ Laws (tested in tests/ranking/test_recommender.py and test_shopper.py):
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -149,7 +150,6 @@ class Recommender:
             key="recommendations", directions=(), weights=wanted, page=page, arm=arm, shopper=shopper,
             exclude=tuple(page.exclude),
         )  # fmt: skip
-        zeros = np.zeros(self._store.info.space.size, dtype=np.float32)
         segments = self._segments(wanted)
         if not found:
             popular = self._popularity.get()
@@ -157,7 +157,7 @@ class Recommender:
             query = last_place(self._store.info.space, popular.typical, segments, least)
             return self._list(
                 replace(
-                    question, directions=[Direction(query, zeros)], shares=popular.shares,
+                    question, directions=[Direction(query)], shares=popular.shares,
                     strategy="popular" if popular.shares else "content",
                 )
             )  # fmt: skip
@@ -165,12 +165,12 @@ class Recommender:
             known = dict.fromkeys(event.item for event in events)
             question = replace(question, exclude=(*question.exclude, *known))
         scales = self._store.info.space.scales(segments)
-        directions = [Direction(one.vector * scales, zeros) for one in found]
+        directions = [Direction(one.vector * scales) for one in found]
         return self._list(replace(question, directions=directions, strategy="history", tastes=_tastes(found)))
 
     def _blended(self, question: Floats, shopper: str, *, weights: Weights, arm: Arm, **asked: Any) -> Answer:
         """The list for a question, with the interest nearest to it beside it, at the history's weight."""
-        profile = np.zeros_like(question)
+        profile = None
         share = weights[HISTORY]
         found = self._tastes.get(shopper, arm.profile)[0] if share else []
         if found:
@@ -213,7 +213,7 @@ class Recommender:
         for name, weight in (asked | dict(given or {})).items():
             if name not in weights:
                 raise SpaceError(f"no weight named {name!r} here; there are: {', '.join(weights)}")
-            if not np.isfinite(weight) or weight < 0:
+            if not math.isfinite(weight) or weight < 0:
                 raise SpaceError(f"weight {name}={weight} must be a number of at least 0")
             weights[name] = float(weight)
         return weights

@@ -41,7 +41,8 @@ class Row(NamedTuple):
 class Found(NamedTuple):
     """A point as it is read: the engine's own id of it, its payload, and a way to its vector `(size,)`.
 
-    `score` is 0 where nothing was scored, `vector` None unless asked for.
+    `id` may be None where there is a payload, which has the item's. `score` is 0 where nothing was scored,
+    `vector` None unless asked for.
     """
 
     id: Any

@@ -131,14 +131,14 @@ class QdrantStore:
             prefetch=tuple(union),
             payload=_selection(query.fields),
         )
-        by_words = Request(near=words, limit=len(union) * pool, exact=True, prefetch=tuple(union))
+        by_words = replace(by_dense, near=words, payload=_selection(()))
         found, *rest = self._backend.query([by_dense, by_words] if words else [by_dense])
-        matched = {point.id: point.score for point in rest[0]} if rest else {}
+        matched = {point.payload["id"]: point.score for point in rest[0]} if rest else {}
         return [
             Candidate(
                 id=point.payload["id"],
                 dense=point.score,
-                lexical=matched.get(point.id, 0.0),
+                lexical=matched.get(point.payload["id"], 0.0),
                 payload=_shown(point.payload, query.fields),
             )
             for point in found
@@ -265,8 +265,10 @@ def _selection(fields: tuple[str, ...] | None) -> Paths:
 
 
 def _shown(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:
-    names = payload if fields is None else fields
-    return {name: payload[name] for name in names if name in payload and name != LACKS}
+    if fields is None:
+        payload.pop(LACKS, None)
+        return payload
+    return {name: payload[name] for name in fields if name in payload and name != LACKS}
 
 
 def _record(point: Found, fields: tuple[str, ...] | None) -> Record:
