@@ -81,7 +81,8 @@ class Page:
 
     With `collapse` only the best of items with near-duplicate photos is in the ranking. `diversity`
     is from 0, pure relevance, to 1, pure variety; None leaves it to the arm. With `among` no other items
-    are ranked, and these score what they would among all.
+    are ranked, and these score what they would among all. `exact` compares every vector instead of walking
+    the index: slow, for checks of the index.
     """
 
     limit: int | None = None
@@ -91,6 +92,7 @@ class Page:
     collapse: bool | None = None
     diversity: float | None = None
     among: Sequence[str] | None = None
+    exact: bool = False
 
 
 FIRST = Page()

@@ -73,6 +73,7 @@ class Nearest:
     exclude: Sequence[str]
     fields: tuple[str, ...]
     whole: int = WHOLE
+    exact: bool = False
 
     def pool(self, depth: int) -> Pool:
         """One search for each direction, in one call."""
@@ -80,7 +81,7 @@ class Nearest:
         asked = [
             Query(
                 vector=direction, limit=depth, filter=self.filter, exclude=tuple(self.exclude),
-                fields=None if is_whole else self.fields, with_vector=is_whole,
+                fields=None if is_whole else self.fields, with_vector=is_whole, exact=self.exact,
             )
             for direction in self.directions
         ]  # fmt: skip
@@ -132,13 +133,15 @@ class Matching:
     fields: tuple[str, ...]
     least: int = 1
     best: float | None = None
+    exact: bool = False
 
     def pool(self, depth: int) -> Pool:
         """Both searches in one call, each twice as deep as `depth` or `least`."""
         depth = max(depth, self.least)
         query = Query(
-            vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), fields=self.fields
-        )
+            vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), fields=self.fields,
+            exact=self.exact,
+        )  # fmt: skip
         found = self.store.candidates(query, self.text, 2 * depth)
         best = max((one.lexical for one in found), default=0.0) if self.best is None else self.best
         lexical = np.array([self.weight * one.lexical / (best or 1.0) for one in found], dtype=np.float64)

@@ -43,6 +43,7 @@ MULTIPART = {
                         "diversity": {"type": "number"},
                         "user": {"type": "string"},
                         "session": {"type": "string"},
+                        "exact": {"type": "boolean"},
                         "explain": {"type": "boolean"},
                     },
                 }
@@ -77,12 +78,13 @@ def read_wanted(
         bool | None, Query(description="show one of results with near-duplicate photos")
     ] = None,
     diversity: Annotated[float | None, Query(description="0 is pure relevance, 1 pure variety")] = None,
+    exact: Annotated[bool, Query(description="compare every item: slow, for checks of the index")] = False,
     explain: Annotated[bool, Query(description="say how the list came about")] = False,
 ) -> Wanted:
     """The query parameters of a list."""
     page = Page(
         limit=limit, offset=offset, filter=read_filter(filter), exclude=tuple(exclude or ()),
-        collapse=collapse, diversity=diversity,
+        collapse=collapse, diversity=diversity, exact=exact,
     )  # fmt: skip
     return Wanted(page, read_weights(weights), filter or [], explain)
 

@@ -55,6 +55,7 @@ class SearchBody(_Shape):
     )
     user: str = Field("", max_length=MAX_ID, description="Whose history is blended in.")
     session: str = Field("", max_length=MAX_ID, description="The same, for somebody not logged in.")
+    exact: bool = Field(default=False, description="Compare every item: slow, for checks of the index.")
     explain: bool = Field(default=False, description="Say how the list came about.")
 
     def page(self) -> Page:
@@ -66,6 +67,7 @@ class SearchBody(_Shape):
             exclude=tuple(self.exclude),
             collapse=self.collapse,
             diversity=self.diversity,
+            exact=self.exact,
         )
 
 

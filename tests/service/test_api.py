@@ -104,6 +104,23 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
     problem(client.delete("/v1/items/new/1"), 404, "unknown-item")
 
 
+def test_asked_for_exactly_a_small_shop_answers_the_same(client):
+    def results(**asked):
+        similar = client.get("/v1/items/drawn-00001/similar", params=asked)
+        words = client.post("/v1/search", json={"text": "red dress", **asked})
+        form = {name: str(value).lower() for name, value in asked.items()}
+        by_photo = client.post("/v1/search", files={"photo": ("a.jpg", photo(), "image/jpeg")}, data=form)
+        for_you = client.get("/v1/users/anna/recommendations", params=asked)
+        return [answer.json()["results"] for answer in (similar, words, by_photo, for_you)]
+
+    assert results(exact=True) == results()
+    described = client.get("/openapi.json").json()["paths"]
+    for path in ("/v1/items/{item_id}/similar", "/v1/users/{user}/recommendations"):
+        assert "exact" in [one["name"] for one in described[path]["get"]["parameters"]]
+    content = described["/v1/search"]["post"]["requestBody"]["content"]
+    assert all("exact" in form["schema"]["properties"] for form in content.values())
+
+
 @pytest.fixture
 def sizes(client):
     """One photo in three sizes, with the words of each."""
