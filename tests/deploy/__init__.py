@@ -1,0 +1,1 @@
+"""What ships: the image, the services around it, what watches them."""
