@@ -1,0 +1,134 @@
+"""`python -m loadtest`: run a plan, serve and run it, or stand in the way of a service."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from loadtest.baseline import TOLERANCE, compare
+from loadtest.errors import LoadTestError
+from loadtest.faults import read_faults, serve_faults
+from loadtest.plan import read_plan
+from loadtest.report import Report, read_figures
+from loadtest.run import Options, run, serve_and_run
+from loadtest.tables import page, show
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+out, err = Console(), Console(stderr=True)
+
+PlanArgument = Annotated[str, typer.Argument(help="TOML file, or the name of a plan that ships.")]
+Folder = Annotated[Path, typer.Option("--report", help="Folder for report.json and report.html.")]
+Fault = Annotated[list[str] | None, typer.Option(help="delay=50ms or errors=0.01; may be repeated.")]
+Processes = Annotated[int, typer.Option(help="Load generators; 0 is one, in one process.", min=0)]
+Web = Annotated[bool, typer.Option("--web", help="Show locust's own page on port 8089.")]
+Key = Annotated[str, typer.Option(envvar="VLCLIP_API_KEY", help="API key of the service.")]
+Knee = Annotated[Path | None, typer.Option(help="report.json of a run of steps, for a soak.")]
+Baseline = Annotated[Path | None, typer.Option(help="report.json of an earlier run to compare with.")]
+Tolerance = Annotated[float, typer.Option(help="Share that a figure may change by.", min=0)]
+
+
+@app.command("run")
+def run_command(
+    plan: PlanArgument,
+    *,
+    host: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
+    report: Folder = Path("loadtest-out"),
+    fault: Fault = None,
+    processes: Processes = 0,
+    web: Web = False,
+    api_key: Key = "",
+    knee: Knee = None,
+    baseline: Baseline = None,
+    tolerance: Tolerance = TOLERANCE,
+) -> None:
+    """Load a running service as the plan says, and judge it; status 1 where a threshold is missed."""
+    options = Options(
+        faults=fault or (), processes=processes, web=web, knee=knee,
+        headers={"X-API-Key": api_key} if api_key else {},
+    )  # fmt: skip
+    _report(lambda: run(read_plan(plan), host, options), report, baseline, tolerance)
+
+
+@app.command("serve-and-run")
+def serve_and_run_command(
+    plan: PlanArgument,
+    *,
+    store: Annotated[str, typer.Option(help="Store to serve; settings come from the environment.")],
+    report: Folder = Path("loadtest-out"),
+    fault: Fault = None,
+    processes: Processes = 0,
+    web: Web = False,
+    knee: Knee = None,
+    baseline: Baseline = None,
+    tolerance: Tolerance = TOLERANCE,
+    term_under_load: Annotated[
+        bool, typer.Option("--term-under-load", help="SIGTERM half-way; nothing accepted may be lost.")
+    ] = False,
+) -> None:
+    """The same, with a `vlclip serve` of its own, whose memory is watched."""
+    options = Options(
+        faults=fault or (), processes=processes, web=web, knee=knee, term_under_load=term_under_load
+    )
+
+    def ran() -> Report:
+        report.mkdir(parents=True, exist_ok=True)
+        return serve_and_run(read_plan(plan), store, options, report / "server.log")
+
+    _report(ran, report, baseline, tolerance)
+
+
+@app.command()
+def faults(
+    *,
+    to: Annotated[str, typer.Option(help="Address of the service.")],
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
+    fault: Fault = None,
+) -> None:
+    """Pass requests on to a service, some of them late or not at all, until stopped."""
+
+    async def forever() -> None:
+        server = await serve_faults(to, read_faults(fault or ()), port)
+        err.print(f"http://127.0.0.1:{port} passes on to {to}, with {', '.join(fault or ()) or 'no faults'}")
+        await server.serve_forever()
+
+    _told(lambda: asyncio.run(forever()))
+
+
+def _report(ran: Callable[[], Report], folder: Path, baseline: Path | None, tolerance: float) -> None:
+    def all_of_it() -> bool:
+        before = read_figures(baseline) if baseline else None
+        found = ran()
+        changes = compare(before, found.figures, tolerance) if before else []
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_bytes(orjson.dumps(found.form(), option=orjson.OPT_INDENT_2))
+        (folder / "report.html").write_text(page(found, changes), encoding="utf-8")
+        show(found, changes, out)
+        if changes:
+            out.print(f"a figure is the same within {tolerance:.0%} of itself")
+        out.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+        return found.passed
+
+    if not _told(all_of_it):
+        sys.exit(1)
+
+
+def _told(act: Callable[[], bool | None]) -> bool | None:
+    """What `act` gives; where it cannot, status 2 and a sentence."""
+    try:
+        return act()
+    except LoadTestError as error:
+        err.print(f"[bold red]error:[/] {error}", soft_wrap=True, markup=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    app()

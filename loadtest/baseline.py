@@ -1,0 +1,53 @@
+"""A run beside an earlier one: each figure's change, and whether it is more than a tolerance.
+
+Laws (tests/loadtest/test_baseline.py):
+- a run beside itself has changed in nothing;
+- faster, fewer errors, more right answers and a higher rate are better, the reverse worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtest.figures import Figures
+from loadtest.thresholds import LEAST, WORDS
+
+TOLERANCE = 0.1
+"""The share of a figure that it may change by without being called changed."""
+ABSOLUTE = {"error_share": 0.001, "recall_at_10": 0.005}
+"""Of shares, what they may change by; a tenth of next to nothing is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure of one endpoint before and now; `share` is by how much of itself it rose."""
+
+    endpoint: str
+    figure: str
+    before: float
+    now: float
+    share: float | None
+    verdict: Literal["same", "better", "worse"]
+
+
+def compare(
+    before: Mapping[str, Figures], now: Mapping[str, Figures], tolerance: float = TOLERANCE
+) -> list[Change]:
+    """Every figure that both runs have."""
+    changes = []
+    for endpoint in now:
+        for figure in WORDS:
+            old, new = (getattr(one.get(endpoint), figure, None) for one in (before, now))
+            if old is not None and new is not None:
+                changes.append(_change(endpoint, figure, old, new, tolerance))
+    return changes
+
+
+def _change(endpoint: str, figure: str, before: float, now: float, tolerance: float) -> Change:
+    share = (now - before) / before if before else None
+    if abs(now - before) <= ABSOLUTE.get(figure, tolerance * abs(before)):
+        return Change(endpoint, figure, before, now, share, "same")
+    better = (now > before) == (figure in LEAST)
+    return Change(endpoint, figure, before, now, share, "better" if better else "worse")

@@ -1,0 +1,104 @@
+"""A proxy that makes a good service worse, to see that a gate sees it.
+
+    python -m loadtest faults --to http://127.0.0.1:8000 --port 8001 --fault delay=50ms --fault errors=0.01
+
+It passes requests on over one connection for each of the caller's, and knows as much of HTTP/1.1 as that
+takes: bodies have a Content-Length, as those of callers and of the service have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from urllib.parse import urlsplit
+
+from loadtest.errors import BadFault
+
+BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfault"
+HEAD_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong: each request is held up for `delay_s`, a share `errors` is answered 500."""
+
+    delay_s: float = 0.0
+    errors: float = 0.0
+
+
+def read_faults(written: Sequence[str]) -> Faults:
+    """Faults from `delay=50ms` and `errors=0.01`; `BadFault` where one cannot be read."""
+    delay_s = errors = 0.0
+    for one in written:
+        if match := re.fullmatch(r"delay=(\d+(?:\.\d+)?)(ms|s)", one):
+            delay_s = float(match[1]) / (1000 if match[2] == "ms" else 1)
+        elif (match := re.fullmatch(r"errors=(\d+(?:\.\d+)?)", one)) and float(match[1]) <= 1:
+            errors = float(match[1])
+        else:
+            raise BadFault(f"cannot read the fault {one!r}; write delay=50ms or errors=0.01")
+    return Faults(delay_s, errors)
+
+
+async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asyncio.Server:
+    """The proxy, listening on this machine; port 0 is a free one."""
+    where, random = urlsplit(to), Random(seed)  # noqa: S311 - no secrets here
+
+    async def passed_on(caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        ends = [back]
+        # either side may leave at any time
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            service, there = await asyncio.open_connection(where.hostname, where.port or 80, limit=HEAD_BYTES)
+            ends.append(there)
+            while True:
+                request = await _message(caller)
+                await asyncio.sleep(faults.delay_s)
+                if random.random() < faults.errors:
+                    back.write(BROKEN)
+                else:
+                    there.write(request)
+                    back.write(await _message(service))
+                await back.drain()
+        for end in ends:
+            end.close()
+
+    return await asyncio.start_server(passed_on, "127.0.0.1", port, limit=HEAD_BYTES)
+
+
+@contextlib.contextmanager
+def faulty(to: str, faults: Faults) -> Iterator[str]:
+    """The address of a proxy before `to`; `to` itself where nothing is to go wrong."""
+    if faults == Faults():
+        yield to
+        return
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(serve_faults(to, faults, 0), loop).result()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        asyncio.run_coroutine_threadsafe(_close(server), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _message(stream: asyncio.StreamReader) -> bytes:
+    """One request or answer, head and body."""
+    head = await stream.readuntil(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return head + (await stream.readexactly(int(length[1])) if length else b"")
+
+
+async def _close(server: asyncio.Server) -> None:
+    """Let go of the port and end what is still open."""
+    server.close()
+    others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+    for one in others:
+        one.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -1,0 +1,99 @@
+"""Records to figures: percentiles, shares and rates by endpoint, and over time.
+
+Laws (tests/loadtest/test_figures.py):
+- `all` holds every request once;
+- percentiles are those of the good answers; what was refused is not fast.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.plan import ENDPOINTS
+from loadtest.record import Record
+
+POINTS = 120
+"""At most so many points of time in a series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one endpoint; percentiles are None without a good answer, recall without a probe.
+
+    `rate_per_s` are good answers. `busy` are the allowed 503, which are neither good nor errors.
+    """
+
+    requests: int
+    errors: int
+    busy: int
+    error_share: float
+    rate_per_s: float
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    recall_at_10: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment of a run: seconds since its start, and what was asked and answered then."""
+
+    at_s: float
+    requests_per_s: float
+    errors_per_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+def by_endpoint(records: Sequence[Record], seconds: float, *, allow_busy: bool = False) -> dict[str, Figures]:
+    """Figures of every endpoint that was asked, and of `all`."""
+    found = {name: [one for one in records if one.endpoint == name] for name in ENDPOINTS}
+    return {
+        name: _figures(some, seconds, allow_busy=allow_busy)
+        for name, some in {**found, "all": records}.items()
+        if some or name == "all"
+    }
+
+
+def over_time(records: Sequence[Record], begin: float, end: float) -> list[Point]:
+    """A point for each second, or for several where the run is long."""
+    width = max(1.0, (end - begin) / POINTS)
+    bins: dict[int, list[Record]] = {}
+    for one in records:
+        if begin <= one.at < end:
+            bins.setdefault(int((one.at - begin) / width), []).append(one)
+    points = []
+    for number in range(int(np.ceil((end - begin) / width))):
+        some = bins.get(number, [])
+        seconds = min(width, end - begin - number * width)
+        p50, p95, p99 = _percentiles(some)
+        errors = sum(not one.is_good for one in some)
+        points.append(Point((number + 0.5) * width, len(some) / seconds, errors / seconds, p50, p95, p99))
+    return points
+
+
+def reasons(records: Sequence[Record]) -> dict[str, int]:
+    """How often each error came, by endpoint, the commonest first."""
+    found = Counter(f"{one.endpoint}: {one.error}" for one in records if one.error)
+    return dict(found.most_common(20))
+
+
+def _figures(records: Sequence[Record], seconds: float, *, allow_busy: bool) -> Figures:
+    good = sum(one.is_good for one in records)
+    busy = sum(one.is_busy for one in records) if allow_busy else 0
+    errors = len(records) - good - busy
+    share = errors / len(records) if records else 0.0
+    return Figures(len(records), errors, busy, share, good / seconds, *_percentiles(records))
+
+
+def _percentiles(records: Sequence[Record]) -> tuple[float | None, float | None, float | None]:
+    good = [one.ms for one in records if one.is_good]
+    if not good:
+        return None, None, None
+    p50, p95, p99 = np.percentile(good, [50, 95, 99])
+    return float(p50), float(p95), float(p99)

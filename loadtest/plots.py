@@ -1,0 +1,73 @@
+"""A run over time as inline SVG: nothing is asked of any other site."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure as Drawing
+
+from loadtest.report import Report
+
+INK, FAINT, FIRST, SECOND, THIRD = "#22252a", "#85888d", "#2a5a9e", "#b46f22", "#8a2f4f"
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none", "font.size": 10, "text.color": INK, "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.formatter.useoffset": False, "legend.frameon": False,
+}  # fmt: skip
+NOTHING = float("nan")
+
+
+def pictures(report: Report) -> dict[str, str]:
+    """SVG by title: times, rate, users, and memory where it was watched."""
+    at = [one.at_s for one in report.series]
+
+    def times(axis: Any) -> None:
+        for name, colour in (("p50_ms", FIRST), ("p95_ms", SECOND), ("p99_ms", THIRD)):
+            values = [getattr(one, name) or NOTHING for one in report.series]
+            axis.plot(at, values, color=colour, linewidth=1.4, label=name.removesuffix("_ms"))
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.set_ylabel("ms")
+        axis.legend(ncols=3, loc="upper left")
+
+    def rates(axis: Any) -> None:
+        axis.plot(at, [one.requests_per_s for one in report.series], color=FIRST, label="requests")
+        axis.plot(at, [one.errors_per_s for one in report.series], color=THIRD, label="errors")
+        axis.set_ylim(bottom=0)
+        axis.set_ylabel("a second")
+        axis.legend(ncols=2, loc="upper left")
+
+    def users(axis: Any) -> None:
+        axis.step([at for at, _ in report.levels], [count for _, count in report.levels], color=FIRST)
+        axis.set_ylim(bottom=0)
+        axis.set_ylabel("users")
+
+    def memory(axis: Any) -> None:
+        axis.plot([at for at, _ in report.memory], [mb for _, mb in report.memory], color=FIRST)
+        axis.set_ylabel("MB")
+
+    drawn = {"Times": times, "Rate": rates, "Users": users}
+    if report.memory:
+        drawn["Memory of the server"] = memory
+    return {title: _picture(title, draw) for title, draw in drawn.items()}
+
+
+def _picture(title: str, draw: Callable[[Any], None]) -> str:
+    # the names inside a picture are hashes: its title keeps them apart from those of the others
+    with mpl.rc_context(STYLE | {"svg.hashsalt": title}):
+        drawing = Drawing(figsize=(8, 2.4), layout="constrained")
+        axis = drawing.add_subplot()
+        axis.grid(visible=True, color=FAINT, alpha=0.25, linewidth=0.6)
+        draw(axis)
+        axis.set_xlabel("seconds")
+        written = StringIO()
+        drawing.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+    box, body = re.findall(r'<svg[^>]* (viewBox="[^"]*")[^>]*>(.*)', written.getvalue(), flags=re.DOTALL)[0]
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r"font-family: [^;\"]*|font: (\d+)px [^;\"]*", r"font-size: \1px", body)
+    return f'<svg {box} role="img" aria-label="{escape(title)}">{body.replace("xlink:href", "href")}'

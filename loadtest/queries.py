@@ -1,0 +1,94 @@
+"""Words that shoppers search for, from files and from the shop itself.
+
+Sources: `titles`, those of the catalogue; `typos`, the others with a slip of the finger; the lists that ship
+in `loadtest/queries` by name (`furniture`, `scripts`); and any `.txt` file beside the plan, a query a line.
+
+Laws (tests/loadtest/test_queries.py):
+- a typo is one slip away from its query, and the same for the same seed;
+- `furniture.txt` is what `furniture()` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from loadtest.errors import BadPlan
+from loadtest.plan import Plan
+
+SHIPPED = Path(__file__).parent / "queries"
+STYLES = (
+    "mid century", "scandinavian", "industrial", "rustic", "art deco", "minimalist", "vintage", "modern",
+    "small", "large", "narrow", "foldable", "grey", "black", "white", "light green",
+)  # fmt: skip
+MATERIALS = ("walnut", "oak", "pine", "rattan", "velvet", "leather", "marble", "metal", "glass", "linen")
+PIECES = (
+    "sideboard", "coffee table", "armchair", "sofa", "bed frame", "bookcase", "bar stool", "desk",
+    "nightstand", "dining chair", "tv stand", "floor lamp", "wardrobe", "bench", "mirror", "ottoman",
+)  # fmt: skip
+FURNITURE = 480
+ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+"""A keyboard; each row stands half a key to the right of the one above."""
+
+
+def furniture(count: int = FURNITURE, seed: int = 0) -> list[str]:
+    """Short queries for furniture, all different: a style, a material, a piece, of which some lack one."""
+    random, found = Random(seed), dict[str, None]()  # noqa: S311 - no secrets here
+    while len(found) < count:
+        style, material, piece = random.choice(STYLES), random.choice(MATERIALS), random.choice(PIECES)
+        words = random.choice([(style, material, piece), (style, piece), (material, piece)])
+        found[" ".join(words)] = None
+    return list(found)
+
+
+def neighbours(letter: str) -> str:
+    """The keys around a letter's; empty for what is no letter of the keyboard."""
+    for row, keys in enumerate(ROWS):
+        at = keys.find(letter)
+        if at >= 0:
+            above = ROWS[row - 1][at : at + 2] if row else ""
+            below = ROWS[row + 1][max(0, at - 1) : at + 1] if row + 1 < len(ROWS) else ""
+            return keys[max(0, at - 1) : at] + keys[at + 1 : at + 2] + above + below
+    return ""
+
+
+def typo(query: str, random: Random) -> str:
+    """One slip: a neighbouring key, a letter twice, left out, or before the one it follows."""
+    places = [at for at, letter in enumerate(query.lower()) if neighbours(letter)]
+    if not places:
+        return query
+    at = random.choice(places)
+    before, letter, after = query[:at], query[at], query[at + 1 :]
+    slips = (
+        before + random.choice(neighbours(letter.lower())) + after,
+        before + letter * 2 + after,
+        before + after,
+        before + after[:1] + letter + after[1:],
+    )
+    slip = random.choice(slips)
+    return slip if slip.strip() and slip != query else slips[0]
+
+
+def read_queries(plan: Plan, titles: Sequence[str]) -> dict[str, list[str]]:
+    """The queries of each source the plan names; `BadPlan` where one is unknown or empty."""
+    found: dict[str, list[str]] = {}
+    for name, weight in plan.queries.items():
+        if weight and name != "typos":
+            found[name] = list(titles) if name == "titles" else _lines(plan, name)
+    if plan.queries.get("typos"):
+        right = [query for queries in found.values() for query in queries] or furniture()
+        random = Random(plan.seed)  # noqa: S311
+        found["typos"] = [typo(query, random) for query in right]
+    for name, queries in found.items():
+        if not queries:
+            raise BadPlan(f"queries.{name}: nothing to search for; take another source")
+    return found
+
+
+def _lines(plan: Plan, name: str) -> list[str]:
+    path = plan.near(name) if name.endswith(".txt") else SHIPPED / f"{name}.txt"
+    if not path.is_file():
+        known = ", ".join(["titles", "typos", *sorted(one.stem for one in SHIPPED.glob("*.txt"))])
+        raise BadPlan(f"queries.{name}: no such source; there are {known}, and .txt files beside the plan")
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

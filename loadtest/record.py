@@ -1,0 +1,111 @@
+"""What became of each request, as the load generators wrote it down: JSON lines, a file for each process.
+
+Percentiles are taken from these, not from locust's histograms, which round.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from loadtest.session import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request: when it was due (seconds since 1970), how long it took from then, and what came back.
+
+    `late_ms` of `ms` passed before it was sent. `status` is 0 and `error` says why where no answer came;
+    an answer that is wrong in itself has an `error` too. `told` is the user and the id of an accepted
+    event, `kept` what the probe asks again, with the ids that were answered.
+    """
+
+    endpoint: str
+    at: float
+    ms: float
+    late_ms: float
+    status: int
+    error: str = ""
+    told: tuple[str, str] | None = None
+    kept: Mapping[str, Any] | None = None
+
+    @property
+    def sent(self) -> float:
+        """Seconds since 1970."""
+        return self.at + self.late_ms / 1000
+
+    @property
+    def done(self) -> float:
+        """Seconds since 1970."""
+        return self.at + self.ms / 1000
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it got what it asked for."""
+        return not self.error
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it was turned away by a server with too much to do."""
+        return self.status == 503
+
+
+class Recorder:
+    """Writes the records of this process; the file is its own, also after a fork."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._process, self._file = folder, 0, -1
+
+    def write(self, record: Record) -> None:
+        """Append one line, at once."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            path = self._folder / f"requests-{self._process}.jsonl"
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.write(self._file, orjson.dumps(asdict(record)) + b"\n")
+
+
+def read_records(folder: Path) -> list[Record]:
+    """All of a run so far, in the order they were due."""
+    found = [
+        Record(**form)
+        for path in sorted(folder.glob("requests-*.jsonl"))
+        for form in read_lines(path)
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: one.at)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file; the last line may still be being written."""
+    if not path.is_file():
+        return
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        yield orjson.loads(line)
+
+
+def kept_form(ask: Ask, ids: list[str]) -> dict[str, Any] | None:
+    """What the probe has to know of a request that is kept."""
+    if not ask.kept:
+        return None
+    return {"method": ask.method, "path": ask.path, "body": ask.body.decode(), "ids": ids}
+
+
+def read_answer(ask: Ask, status: int, body: bytes, failure: str) -> tuple[str, list[str], str]:
+    """What is wrong with an answer (empty: nothing), the ids of its list, and the list's own id."""
+    if not status:
+        return f"no answer: {failure}", [], ""
+    if status not in (200, 202):
+        return f"status {status}", [], ""
+    if not ask.is_list:
+        return "", [], ""
+    try:
+        form = orjson.loads(body)
+        ids = [str(result["id"]) for result in form["results"]]
+        return ("" if ids else "an empty list"), ids, str(form["request_id"])
+    except (ValueError, TypeError, KeyError):
+        return "not a list", [], ""

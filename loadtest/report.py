@@ -1,0 +1,92 @@
+"""What a run found: one JSON object, read back as the baseline of a later run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from loadtest.errors import BadReport
+from loadtest.figures import Figures, Point
+from loadtest.plan import Plan
+from loadtest.steps import Step
+from loadtest.termination import Termination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run. `misses` are empty where it passed; times are seconds since 1970, or since `began`.
+
+    `levels` are (seconds, users), `memory` (seconds, MB) of a server that was started for the run.
+    """
+
+    plan: str
+    plan_hash: str
+    host: str
+    began: float
+    seconds: float
+    figures: Mapping[str, Figures]
+    misses: Sequence[str]
+    reasons: Mapping[str, int]
+    series: Sequence[Point]
+    levels: Sequence[tuple[float, float]]
+    limits: Mapping[str, Mapping[str, float]]
+    faults: Sequence[str] = ()
+    knee: float | None = None
+    steps: Sequence[Step] = ()
+    memory: Sequence[tuple[float, float]] = ()
+    rss_growth_mb: float | None = None
+    rss_slope_mb_per_h: float | None = None
+    termination: Termination | None = None
+    machine: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every threshold held."""
+        return not self.misses
+
+    def form(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"passed": self.passed, **asdict(self)}
+
+
+def limits_form(plan: Plan) -> dict[str, dict[str, float]]:
+    """The limits that a plan names."""
+    found = plan.thresholds.model_dump(exclude_none=True)
+    return {endpoint: limits for endpoint, limits in found.items() if limits}
+
+
+def machine() -> str:
+    """What the load generator ran on; the numbers are worth as much as that was idle."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+
+
+def read_figures(path: Path) -> dict[str, Figures]:
+    """The figures of an earlier report; `BadReport` where it is none."""
+    known = {one.name for one in fields(Figures)}
+    return {
+        name: Figures(**{key: value for key, value in one.items() if key in known})
+        for name, one in _form(path)["figures"].items()
+    }
+
+
+def read_knee(path: Path) -> float:
+    """The knee of an earlier report; `BadReport` where it has none."""
+    knee = _form(path).get("knee")
+    if not knee:
+        raise BadReport(f"{path} found no knee; give the report.json of a plan whose shape is steps")
+    return float(knee)
+
+
+def _form(path: Path) -> dict[str, Any]:
+    try:
+        form = json.loads(path.read_text(encoding="utf-8"))
+        if "figures" in form:
+            return dict(form)
+    except (OSError, ValueError, TypeError) as error:
+        raise BadReport(f"{path} cannot be read: {error}; give the report.json of an earlier run") from None
+    raise BadReport(f"{path} is no report; give the report.json of an earlier run")

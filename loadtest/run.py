@@ -1,0 +1,186 @@
+"""One run: learn about the shop, let locust ask, look at what came back, judge it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx2
+
+from loadtest.errors import BadPlan, NotReached
+from loadtest.faults import faulty, read_faults
+from loadtest.figures import Figures, by_endpoint, over_time, reasons
+from loadtest.plan import Constant, Plan, Soak
+from loadtest.probe import probe
+from loadtest.record import Record, read_lines, read_records
+from loadtest.report import Report, limits_form, machine, read_knee
+from loadtest.server import Memory, Server, serving
+from loadtest.steps import Step, knee, read_steps
+from loadtest.termination import Termination, ended
+from loadtest.thresholds import missed
+from loadtest.work import Work, learn, write_work
+
+USERS = Path(__file__).with_name("users.py")
+STOP_S = 30
+"""How long users may take to end what they began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run a plan, beside the plan. `processes` 0 is one, in which locust's master asks as well."""
+
+    faults: Sequence[str] = ()
+    processes: int = 0
+    web: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    knee: Path | None = None
+    term_under_load: bool = False
+
+
+def run(plan: Plan, host: str, options: Options, server: Server | None = None) -> Report:
+    """Run `plan` against `host`; `server` is watched, and stopped half-way where that is asked for."""
+    plan = with_level(plan, options.knee)
+    host = host.rstrip("/")
+    with (
+        tempfile.TemporaryDirectory(prefix="vlclip-loadtest-") as folder,
+        httpx2.Client(base_url=host, headers=dict(options.headers), timeout=60) as http,
+        faulty(host, read_faults(options.faults)) as asked,
+    ):
+        work = Path(folder)
+        write_work(work, Work(plan, learn(plan, http), options.headers))
+        stopped = _locust(plan, work, asked, options, server)
+        records = read_records(work)
+        if not records:
+            raise NotReached(f"no request was made of {asked}; make shape.seconds or shape.level larger")
+        termination: Termination | None = None
+        if stopped is not None and server is not None:
+            server.start()
+            termination = ended(records, *stopped, http)
+        recall = probe(records, http, most=plan.probe.most, rate_per_s=plan.probe.rate_per_s)
+        return _judged(plan, work, records, recall, termination, server, host, options)
+
+
+def serve_and_run(plan: Plan, store: str, options: Options, said: Path) -> Report:
+    """Start `vlclip serve` on `store`, run, stop it; what the server says goes to the file `said`."""
+    with serving(store, said) as server:
+        report = run(plan, server.url, options, server)
+        status = server.stop()
+    if status:
+        report = replace(report, misses=[*report.misses, f"the server ended with status {status}, not 0"])
+    return report
+
+
+def with_level(plan: Plan, found: Path | None) -> Plan:
+    """The plan with a soak's share turned into a rate, by the knee of an earlier report."""
+    if not isinstance(plan.shape, Soak):
+        return plan
+    if found is None:
+        raise BadPlan(f"shape.share: of which knee? give --knee REPORT.json, of a run of steps ({plan.id})")
+    level = plan.shape.share * read_knee(found)
+    return plan.model_copy(
+        update={"shape": Constant(kind="constant", level=level, seconds=plan.shape.seconds)}
+    )
+
+
+def _locust(
+    plan: Plan, work: Path, host: str, options: Options, server: Server | None
+) -> tuple[float, int] | None:
+    """Let locust run to its end, or to that of the server: when it was told to stop, and its exit status."""
+    words = [
+        sys.executable, "-m", "locust", "-f", str(USERS), "--host", host, "--stop-timeout", str(STOP_S),
+        "--exit-code-on-error", "0", "--loglevel", "WARNING", "--only-summary",
+    ]  # fmt: skip
+    words += ["--autostart", "--autoquit", "5", "--web-host", "127.0.0.1"] if options.web else ["--headless"]
+    if options.processes:
+        words += ["--processes", str(options.processes)]
+    root = str(USERS.parents[1])
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"VLCLIP_LOADTEST": str(work), "PYTHONPATH": paths}
+    with (
+        (work / "locust.log").open("wb") as said,
+        subprocess.Popen(  # noqa: S603 - our own command
+            words, env=environment, stdout=said, stderr=said
+        ) as locust,
+    ):
+        try:
+            if options.term_under_load and server is not None:
+                return _stop_half_way(plan, work, locust, server)
+            if locust.wait():
+                last = (work / "locust.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise NotReached(f"locust ended with status {locust.returncode}:\n{last}")
+        finally:
+            if locust.poll() is None:
+                locust.send_signal(signal.SIGTERM)
+    return None
+
+
+def _stop_half_way(
+    plan: Plan, work: Path, locust: subprocess.Popen[bytes], server: Server
+) -> tuple[float, int]:
+    while locust.poll() is None and not (work / "levels.jsonl").exists():
+        time.sleep(0.05)
+    over = threading.Event()
+    over.wait(plan.shape.seconds / 2)
+    at = time.time()
+    status = server.stop()
+    over.wait(1.0)  # those that come now are refused
+    locust.send_signal(signal.SIGTERM)
+    locust.wait()
+    return at, status
+
+
+def _judged(
+    plan: Plan,
+    work: Path,
+    records: Sequence[Record],
+    recall: Mapping[str, float],
+    termination: Termination | None,
+    server: Server | None,
+    host: str,
+    options: Options,
+) -> Report:
+    levels = list(read_lines(work / "levels.jsonl"))
+    began, ended_at = levels[0]["at"], levels[-1]["at"]
+    if termination is not None:
+        ended_at = termination.at
+    steps = read_steps(work)
+    best = knee(steps)
+    level = None if best is None else best.level
+    figures = _figures(plan, records, steps, began, ended_at)
+    for name in recall.keys() & figures.keys():
+        figures[name] = replace(figures[name], recall_at_10=recall[name])
+    memory = server.memory.between(began + plan.warm_s, ended_at) if server is not None else Memory()
+    growth = memory.growth_mb
+    found = missed(plan.thresholds, figures, {"rss_growth_mb": growth, "knee_per_s": level})
+    misses = [str(one) for one in found] + (termination.missed if termination else [])
+    if steps and best is None:
+        misses += [f"no step held: {said}" for said in steps[0].missed]
+    return Report(
+        plan=plan.id, plan_hash=plan.hash, host=host, began=began, seconds=ended_at - began,
+        figures=figures, misses=misses, reasons=reasons([one for one in records if one.at < ended_at]),
+        series=over_time(records, began, ended_at),
+        levels=[(one["at"] - began, one["users"]) for one in levels if one["at"] <= ended_at],
+        limits=limits_form(plan), faults=list(options.faults), knee=level, steps=steps,
+        memory=[(at - began, mb) for at, mb in memory.seen],
+        rss_growth_mb=growth, rss_slope_mb_per_h=memory.slope_mb_per_h,
+        termination=termination, machine=machine(),
+    )  # fmt: skip
+
+
+def _figures(
+    plan: Plan, records: Sequence[Record], steps: Sequence[Step], began: float, ended_at: float
+) -> dict[str, Figures]:
+    """Those of the best step that held, else of the first; without steps those after the warm-up."""
+    if steps:
+        return dict((knee(steps) or steps[0]).figures)
+    begin = began + plan.warm_s
+    some = [one for one in records if begin <= one.at < ended_at]
+    return by_endpoint(some, max(1e-9, ended_at - begin), allow_busy=plan.allow_busy)

@@ -1,0 +1,131 @@
+"""`vlclip serve` as a process of its own: started, watched, stopped under load, started again.
+
+Laws (tests/loadtest/test_server.py): memory that rises evenly has that slope; one odd moment is no growth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import numpy as np
+
+from loadtest.errors import NotReached
+
+READY_S = 120.0
+STOP_S = 60.0
+MB = 1e6
+PAGE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of a process and its children: (seconds since 1970, MB), in the order of time."""
+
+    seen: list[tuple[float, float]] = field(default_factory=list)
+
+    def between(self, begin: float, end: float) -> Memory:
+        """The part of it in this time."""
+        return Memory([(at, mb) for at, mb in self.seen if begin <= at <= end])
+
+    @property
+    def growth_mb(self) -> float | None:
+        """What the median of the last tenth is over that of the first; None where too little was seen."""
+        mb = [mb for _, mb in self.seen]
+        tenth = max(1, len(mb) // 10)
+        return float(np.median(mb[-tenth:]) - np.median(mb[:tenth])) if len(mb) > 2 else None
+
+    @property
+    def slope_mb_per_h(self) -> float | None:
+        """Of the line of least squares; None where too little was seen."""
+        if len(self.seen) < 3:
+            return None
+        at, mb = np.array(self.seen).T
+        return float(np.polyfit(at - at[0], mb, 1)[0] * 3600)
+
+
+class Server:
+    """One `vlclip serve` on a store, on a free port; its own words go to a file."""
+
+    def __init__(self, store: str, said: Path, options: Sequence[str] = ()) -> None:
+        self._store, self._said, self._options = store, said, options
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.memory = Memory()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._over = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, wait until it is ready; `NotReached` with its last words where it is not."""
+        words = ["serve", "--store", self._store, "--port", str(self.port), *self._options]
+        with self._said.open("ab") as said:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-c", "from service.cli import main; main()", *words],
+                stdout=said, stderr=said, start_new_session=True,
+            )  # fmt: skip
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until and self._process.poll() is None:
+            with contextlib.suppress(httpx2.TransportError):
+                if httpx2.get(f"{self.url}/readyz").status_code == 200:
+                    threading.Thread(target=self._watch, args=(self._process.pid,), daemon=True).start()
+                    return
+            time.sleep(0.1)
+        self.kill()
+        last = self._said.read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise NotReached(f"vlclip serve --store {self._store} did not become ready:\n{last}")
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status; one that does not end in time is killed."""
+        assert self._process is not None  # noqa: S101  # started before
+        self._over.set()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._process.wait()
+
+    def kill(self) -> None:
+        """At once, if it still runs."""
+        self._over.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _watch(self, process: int) -> None:
+        self._over.clear()
+        while not self._over.wait(1.0):
+            with contextlib.suppress(OSError):
+                self.memory.seen.append((time.time(), resident_mb(process)))
+
+
+@contextlib.contextmanager
+def serving(store: str, said: Path) -> Iterator[Server]:
+    """A server that is gone afterwards."""
+    server = Server(store, said)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def resident_mb(process: int) -> float:
+    """Of a process and all that it started; read from /proc, so on Linux only."""
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
+    return pages * PAGE_BYTES / MB + sum(resident_mb(int(child)) for child in children)

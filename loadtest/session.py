@@ -1,0 +1,147 @@
+"""What one shopper asks next, given what they were shown. Knows no HTTP client and no clock.
+
+Laws (tests/loadtest/test_session.py):
+- the same seed and the same answers give the same requests;
+- clicks and views name the request whose list the item was taken from;
+- requests that are kept for the probe are nobody's, so that no history is in their answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from random import Random
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from loadtest.plan import Plan
+
+JSON = {"content-type": "application/json"}
+BOUNDARY = "vlclip-loadtest"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a run knows of the shop it asks: item ids, queries by source, photos as JPEG bytes."""
+
+    ids: Sequence[str]
+    queries: Mapping[str, Sequence[str]]
+    photos: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. `kept` ones are asked again by the probe; `told` are the user and id of an event."""
+
+    endpoint: str
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = False
+    told: tuple[str, str] | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the answer is a list of items."""
+        return self.endpoint != "events"
+
+
+class Session:
+    """A shopper, and when they leave the next one."""
+
+    def __init__(self, plan: Plan, shop: Shop, name: str, number: int) -> None:
+        self._plan, self._shop, self._name = plan, shop, f"{name}-{number}"
+        self._random = Random(f"{plan.seed} {number}")  # noqa: S311 - no secrets here
+        self._popular = list(accumulate((rank + 1) ** -plan.zipf for rank in range(len(shop.ids))))
+        self._mix = {name: weight for name, weight in dict(plan.mix).items() if weight}
+        self._sources = {name: weight for name, weight in plan.queries.items() if name in shop.queries}
+        self._next: deque[Ask] = deque()
+        self._shoppers = self._events = 0
+        self._shown: list[str] = []
+        self._request_id = ""
+
+    @property
+    def user(self) -> str:
+        """Who asks."""
+        return f"{self._name}-{self._shoppers}"
+
+    def ask(self) -> Ask:
+        """The next request."""
+        if self._next:
+            return self._next.popleft()
+        endpoint = self._random.choices(list(self._mix), list(self._mix.values()))[0]
+        if endpoint == "events":
+            shown = self._shown or [self._item()]
+            return self._event("view", self._random.choice(shown))
+        if endpoint == "foryou":
+            return Ask("foryou", "GET", f"/v1/users/{quote(self.user)}/recommendations")
+        if endpoint == "similar":
+            return self._similar(self._item())
+        if endpoint == "photo":
+            body, headers = photo_form(self._random.choice(self._shop.photos))
+            return Ask("photo", "POST", "/v1/search", body, headers)
+        source = self._random.choices(list(self._sources), list(self._sources.values()))[0]
+        asked, kept = self._whose({"text": self._random.choice(self._shop.queries[source])})
+        return Ask("search", "POST", "/v1/search", json.dumps(asked).encode(), JSON, kept)
+
+    def heard(self, ask: Ask, ids: Sequence[str], request_id: str) -> None:
+        """Look at the list that came back, and decide what follows from it."""
+        if not ask.is_list:
+            return
+        session = self._plan.session
+        self._shown, self._request_id = list(ids), request_id
+        if ids and self._random.random() < session.follow:
+            chosen = self._looked_at(ids)
+            self._next += [self._event("click", chosen), self._event("view", chosen), self._similar(chosen)]
+        elif ids and self._random.random() < session.click:
+            self._next.append(self._event("click", self._looked_at(ids)))
+        elif self._random.random() < session.leave:
+            self._shoppers, self._shown, self._request_id = self._shoppers + 1, [], ""
+
+    def wait_s(self) -> float:
+        """A think time, log-normal."""
+        pace = self._plan.pace
+        return pace.think_s * self._random.lognormvariate(0, pace.think_sigma)
+
+    def gap_s(self) -> float:
+        """From one request to the next where the pace is open, exponential."""
+        return self._random.expovariate(self._plan.pace.per_user)
+
+    def _item(self) -> str:
+        return self._random.choices(self._shop.ids, cum_weights=self._popular)[0]
+
+    def _looked_at(self, ids: Sequence[str]) -> str:
+        """One of a list; the second half as often as the first, and so on down."""
+        return self._random.choices(ids, [1 / place for place in range(1, len(ids) + 1)])[0]
+
+    def _whose(self, asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        kept = self._random.random() < self._plan.probe.share
+        return (asked, True) if kept else (asked | {"user": self.user}, False)
+
+    def _similar(self, item: str) -> Ask:
+        asked, kept = self._whose({})
+        query = f"?{urlencode(asked)}" if asked else ""
+        return Ask("similar", "GET", f"/v1/items/{quote(item, safe='')}/similar{query}", kept=kept)
+
+    def _event(self, kind: str, item: str) -> Ask:
+        self._events += 1
+        event = {
+            "id": f"{self._name}.{self._events}", "kind": kind, "item": item, "user": self.user,
+            "request_id": self._request_id,
+        }  # fmt: skip
+        body = json.dumps({"events": [event]}).encode()
+        return Ask("events", "POST", "/v1/events", body, JSON, told=(self.user, event["id"]))
+
+
+def photo_form(photo: bytes) -> tuple[bytes, dict[str, str]]:
+    """A search by photo as multipart/form-data: body and headers."""
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="photo"; filename="photo.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    body = head.encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return body, {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -1,0 +1,64 @@
+"""How much is asked over time, as pure functions; `loadtest.users` gives them to locust.
+
+Laws (tests/loadtest/test_shapes.py):
+- a shape ends when its seconds are over, and never before;
+- the knee is a level that held, and the least level that did not lies above it;
+- each bisection halves the (logarithmic) gap between the two.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from loadtest.plan import Constant, Pace, Ramp, Spike, Steps
+
+Timed = Constant | Ramp | Spike
+
+
+def level_at(shape: Timed, seconds: float) -> float | None:
+    """The level `seconds` after the start; None when it is over."""
+    if seconds >= shape.seconds:
+        return None
+    if isinstance(shape, Ramp):
+        return shape.start + (shape.end - shape.start) * seconds / shape.seconds
+    if isinstance(shape, Spike) and shape.at_s <= seconds < shape.at_s + shape.peak_s:
+        return shape.peak
+    return shape.level
+
+
+def users_for(level: float, pace: Pace) -> int:
+    """How many users make this level."""
+    return max(1, round(level / pace.per_user if pace.kind == "open" else level))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where the search for the knee stands: the next level, and what is known of those before.
+
+    `good` is the highest level that held (0: none yet), `bad` the lowest that did not; `level` is None
+    when the search is over.
+    """
+
+    steps: Steps
+    level: float | None
+    good: float = 0.0
+    bad: float = math.inf
+    bisections: int = 0
+
+    @classmethod
+    def begin(cls, steps: Steps) -> Search:
+        """Before the first step."""
+        return cls(steps, steps.start)
+
+    def after(self, *, held: bool) -> Search:
+        """The search after the step at `level`."""
+        assert self.level is not None  # noqa: S101  # a search that is over has no steps
+        good, bad = (self.level, self.bad) if held else (self.good, self.level)
+        if math.isinf(bad):
+            level = min(good * self.steps.factor, self.steps.most)
+            return replace(self, good=good, level=level if level > good else None)
+        if not good or self.bisections == self.steps.bisect:
+            return replace(self, good=good, bad=bad, level=None)
+        middle = math.sqrt(good * bad)
+        return replace(self, good=good, bad=bad, level=middle, bisections=self.bisections + 1)

@@ -1,0 +1,81 @@
+"""Steps of a search for the knee: what held and what did not.
+
+A step is judged by the requests that ended in it. Their time runs from when they were due, so a queue that
+grows shows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from loadtest.figures import Figures, by_endpoint
+from loadtest.plan import Plan, Thresholds
+from loadtest.record import Record, read_lines, read_records
+from loadtest.thresholds import missed
+
+KEEPS_UP = 0.8
+"""The least share of a level that has to be answered; over a short step chance alone takes some percent."""
+OF_THE_RUN = ("recall_at_10", "rate_per_s", "rss_growth_mb", "knee_per_s")
+"""Limits that say nothing of one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A level that was tried, from `begin` to `end` (seconds since 1970), and what it missed."""
+
+    level: float
+    begin: float
+    end: float
+    figures: Mapping[str, Figures]
+    missed: Sequence[str]
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing was missed."""
+        return not self.missed
+
+    def form(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_form(cls, form: Mapping[str, Any]) -> Self:
+        """What `form` wrote."""
+        figures = {name: Figures(**one) for name, one in form["figures"].items()}
+        return cls(form["level"], form["begin"], form["end"], figures, tuple(form["missed"]))
+
+
+def judge(folder: Path, plan: Plan, level: float, begin: float, end: float) -> Step:
+    """The step at this level, by the records in `folder`."""
+    return judged(read_records(folder), plan, level, begin, end)
+
+
+def judged(records: Sequence[Record], plan: Plan, level: float, begin: float, end: float) -> Step:
+    """The step at this level, by limits on times and errors; rates and recall are for the whole run."""
+    some = [one for one in records if begin <= one.done < end]
+    figures = by_endpoint(some, end - begin, allow_busy=plan.allow_busy)
+    limits = {
+        name: one.model_copy(update=dict.fromkeys(OF_THE_RUN))
+        for name, one in dict(plan.thresholds).items()
+        if name in figures
+    }
+    misses = [str(one) for one in missed(Thresholds(**limits), figures)]
+    rate = figures["all"].rate_per_s
+    if rate < KEEPS_UP * level:
+        misses.append(f"all rate is {rate:.1f}/s of {level:.1f}/s that were asked")
+    return Step(level, begin, end, figures, misses)
+
+
+def read_steps(folder: Path) -> list[Step]:
+    """The steps of a run, in their order."""
+    return [Step.from_form(form) for form in read_lines(folder / "steps.jsonl")]
+
+
+def knee(steps: Sequence[Step]) -> Step | None:
+    """The highest level that held below all that did not; None where none did."""
+    broken = min((one.level for one in steps if not one.held), default=float("inf"))
+    held = [one for one in steps if one.held and one.level < broken]
+    return max(held, key=lambda one: one.level, default=None)

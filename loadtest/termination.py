@@ -1,0 +1,75 @@
+"""A server stopped in the middle: what it accepted is answered, and the events are kept.
+
+Laws (tests/loadtest/test_termination.py):
+- a request in flight at the signal that got no answer is lost, one that came after it is refused;
+- an accepted event that the restarted server does not know is missing.
+
+A request is taken for accepted that was sent `GRACE_S` before the signal or earlier: by then the server has
+begun to read it. Later ones may be turned away, since no client can tell whether they were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx2
+
+from loadtest.record import Record
+
+GRACE_S = 0.25
+MOST_EVENTS = 1000
+"""Newest events of a user that can be read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """What became of a run whose server was told to stop at `at` (seconds since 1970).
+
+    `in_flight` were accepted and not yet answered then, `lost` of them never; `refused` came too late.
+    `events` were answered 202, `missing` of them are not there after a restart.
+    """
+
+    at: float
+    exit_status: int
+    in_flight: int
+    lost: int
+    refused: int
+    events: int
+    missing: int
+
+    @property
+    def missed(self) -> list[str]:
+        """What went wrong, in sentences."""
+        found = []
+        if self.exit_status:
+            found.append(f"the server ended with status {self.exit_status}, not 0")
+        if self.lost:
+            found.append(f"{self.lost} of {self.in_flight} requests in flight at SIGTERM were not answered")
+        if self.missing:
+            found.append(f"{self.missing} of {self.events} accepted events are not there after a restart")
+        return found
+
+
+def ended(records: Sequence[Record], at: float, exit_status: int, http: httpx2.Client) -> Termination:
+    """The termination at `at`; `http` asks the server that was started again."""
+    in_flight = [one for one in records if one.sent < at - GRACE_S and one.done > at]
+    told: dict[str, set[str]] = {}
+    for one in records:
+        if one.told:
+            told.setdefault(one.told[0], set()).add(one.told[1])
+    missing = sum(len(ids - _kept(http, user)) for user, ids in told.items())
+    return Termination(
+        at,
+        exit_status,
+        len(in_flight),
+        sum(not one.status for one in in_flight),
+        sum(not one.status for one in records if one.done > at) - sum(not one.status for one in in_flight),
+        sum(map(len, told.values())),
+        missing,
+    )
+
+
+def _kept(http: httpx2.Client, user: str) -> set[str]:
+    answer = http.get(f"/v1/users/{user}/events", params={"limit": MOST_EVENTS}).raise_for_status()
+    return {event["id"] for event in answer.json()["events"]}

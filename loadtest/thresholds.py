@@ -1,0 +1,76 @@
+"""The gate: figures against limits, every miss named in a sentence.
+
+Laws (tests/loadtest/test_thresholds.py):
+- a figure at its limit passes, one beyond it is named;
+- a limit on what was not measured is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadtest.figures import Figures
+from loadtest.plan import Limits, Thresholds
+
+LEAST = ("recall_at_10", "rate_per_s", "knee_per_s")
+"""Limits that a figure has to reach; of all others it has to stay below."""
+WORDS = {
+    "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "error_share": "error share",
+    "recall_at_10": "recall@10", "rate_per_s": "rate", "knee_per_s": "knee", "rss_growth_mb": "memory growth",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A limit that does not hold: which, what was measured (None: nothing), what it had to be."""
+
+    endpoint: str
+    limit: str
+    value: float | None
+    wanted: float
+
+    def __str__(self) -> str:
+        word = "least" if self.limit in LEAST else "limit"
+        value = "not known" if self.value is None else written(self.limit, self.value, self.wanted)
+        wanted = written(self.limit, self.wanted)
+        return f"{self.endpoint} {WORDS[self.limit]} is {value}, the {word} is {wanted}"
+
+
+def missed(
+    thresholds: Thresholds, figures: Mapping[str, Figures], run: Mapping[str, float | None] | None = None
+) -> list[Miss]:
+    """The limits that do not hold; `run` has what is measured of the run: `rss_growth_mb`, `knee_per_s`."""
+    misses = []
+    for endpoint, limits in dict(thresholds).items():
+        for name, wanted in dict(limits).items():
+            if wanted is None:
+                continue
+            value = getattr(figures.get(endpoint), name, None)
+            if endpoint == "all" and name not in Limits.model_fields:
+                value = (run or {}).get(name)
+            holds = value is not None and (value >= wanted if name in LEAST else value <= wanted)
+            if not holds:
+                misses.append(Miss(endpoint, name, value, wanted))
+    return misses
+
+
+def written(name: str, value: float, beside: float | None = None) -> str:
+    """A figure with its unit; with more digits where it would read like the one it stands `beside`."""
+    for digits in range(7):
+        text = _written(name, value, digits)
+        if beside is None or value == beside or text != _written(name, beside, digits):
+            return text
+    return text
+
+
+def _written(name: str, value: float, more: int) -> str:
+    if name.endswith("_ms"):
+        return f"{value:.{more + (value < 10)}f} ms"
+    if name == "error_share":
+        return f"{100 * value:.{more + 2}f} %"
+    if name.endswith("_per_s"):
+        return f"{value:.{more + 1}f}/s"
+    if name.endswith("_mb"):
+        return f"{value:.{more + 1}f} MB"
+    return f"{value:.{more + 3}f}"

@@ -1,0 +1,127 @@
+"""The locust file: shoppers and the shape of the load, as the plan in the work folder says.
+
+Only locust imports this module, in its own process: it monkey-patches the standard library.
+
+Where the pace is open, a request's time runs from when it was due: one that had to wait for the one before
+it is slow, not absent. Users are Poisson rather than `constant_throughput`, since those that start together
+would ask together ever after.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+from locust import FastHttpUser, LoadTestShape, task
+from locust.runners import WorkerRunner
+
+from loadtest.plan import Soak, Steps
+from loadtest.record import Record, Recorder, kept_form, read_answer
+from loadtest.session import Session
+from loadtest.shapes import Search, level_at, users_for
+from loadtest.steps import Step, judge
+from loadtest.work import read_work
+
+FOLDER = Path(os.environ["VLCLIP_LOADTEST"])
+WORK = read_work(FOLDER)
+PLAN = WORK.plan
+RECORDER = Recorder(FOLDER)
+NUMBERS = itertools.count()
+PER_WORKER = 1_000_000
+PAUSE_USERS = 1
+SOON = 100
+"""Users that start in a second; locust warns beyond."""
+
+
+class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into by mypy
+    """Asks, looks, asks again."""
+
+    network_timeout = connection_timeout = 60.0
+    default_headers = WORK.headers
+
+    def on_start(self) -> None:
+        """Wait as if before a request, so that not all begin at once."""
+        runner = self.environment.runner
+        worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
+        self.session = Session(PLAN, WORK.shop, WORK.name, worker * PER_WORKER + next(NUMBERS))
+        self.due = time.time()
+        time.sleep(self.wait_time())  # locust has made it give way to the others
+
+    def wait_time(self) -> float:
+        """Seconds until the next request."""
+        now = time.time()
+        if PLAN.pace.kind == "think":
+            wait = self.session.wait_s()
+            self.due = now + wait
+            return wait
+        self.due += self.session.gap_s()
+        return max(0.0, self.due - now)
+
+    @task  # type: ignore[untyped-decorator]
+    def step(self) -> None:
+        """One request, written down."""
+        ask = self.session.ask()
+        sent = time.time()
+        due = min(self.due, sent) if PLAN.pace.kind == "open" else sent
+        began = time.perf_counter()
+        answer = self.client.request(
+            ask.method, ask.path, name=ask.endpoint, data=ask.body, headers=dict(ask.headers)
+        )
+        late_ms = (sent - due) * 1000
+        ms = (time.perf_counter() - began) * 1000 + late_ms
+        failure = repr(getattr(answer, "error", "") or "")
+        error, ids, request_id = read_answer(ask, answer.status_code, answer.content or b"", failure)
+        told = ask.told if not error else None
+        kept = None if error else kept_form(ask, ids)
+        RECORDER.write(Record(ask.endpoint, due, ms, late_ms, answer.status_code, error, told, kept))
+        self.session.heard(ask, ids, request_id)
+
+
+class Shape(LoadTestShape):  # type: ignore[misc]
+    """The plan's shape; what it asked for goes to `levels.jsonl`, how steps went to `steps.jsonl`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shape = PLAN.shape
+        self.search = Search.begin(shape) if isinstance(shape, Steps) else None
+        self.began = self.rests_until = 0.0
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users now; locust asks about once a second."""
+        level = self._level()
+        _append("levels.jsonl", {"at": time.time(), "level": level, "users": self.get_current_user_count()})
+        return None if level is None else (users_for(level, PLAN.pace) if level else PAUSE_USERS, SOON)
+
+    def _level(self) -> float | None:
+        shape, now = PLAN.shape, time.time()
+        assert not isinstance(shape, Soak)  # noqa: S101  # its level was filled in before the run
+        if not isinstance(shape, Steps):
+            return level_at(shape, self.get_run_time())
+        assert self.search is not None  # noqa: S101
+        self.began = self.began or now
+        if now < self.rests_until:
+            return 0.0
+        if self.rests_until:
+            self.began, self.rests_until = now, 0.0
+        if self.search.level is not None and now - self.began >= shape.settle_s + shape.seconds:
+            step = judge(FOLDER, PLAN, self.search.level, self.began + shape.settle_s, now)
+            _append("steps.jsonl", step.form())
+            self._next(step, now)
+        return 0.0 if self.rests_until else self.search.level
+
+    def _next(self, step: Step, now: float) -> None:
+        assert self.search is not None  # noqa: S101
+        self.search = self.search.after(held=step.held)
+        self.began = now
+        if not step.held and self.search.level is not None:
+            # its queue has to drain, and users who are late have to go
+            self.rests_until = now + max(1.0, self.search.steps.settle_s)
+
+
+def _append(name: str, form: dict[str, Any]) -> None:
+    with (FOLDER / name).open("ab") as file:
+        file.write(orjson.dumps(form) + b"\n")

@@ -1,0 +1,111 @@
+"""What the command hands to the load generators: the plan and what is known of the shop, in a folder.
+
+`learn` asks the service itself: searches for common words give ids and titles.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from random import Random
+
+import httpx2
+import orjson
+from PIL import Image, ImageDraw
+
+from loadtest.errors import BadPlan, NotReached
+from loadtest.plan import Plan
+from loadtest.queries import furniture, read_queries
+from loadtest.session import Shop
+
+PAGE = 100
+PHOTOS = 24
+WORDS = ("shoes", "dress", "bag", "watch", "shirt", "chair", "table", "lamp", "black", "white", "red", "blue")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One run: `name` is its own, so that its shoppers and events are nobody else's."""
+
+    plan: Plan
+    shop: Shop
+    headers: Mapping[str, str] = field(default_factory=dict)
+    name: str = field(default_factory=lambda: f"load-{uuid.uuid4().hex[:8]}")
+
+
+def write_work(folder: Path, work: Work) -> None:
+    """Put it where `read_work` finds it."""
+    form = {
+        "plan": work.plan.model_dump(mode="json"), "ids": work.shop.ids, "queries": work.shop.queries,
+        "headers": work.headers, "name": work.name,
+    }  # fmt: skip
+    (folder / "work.json").write_bytes(orjson.dumps(form))
+    for number, photo in enumerate(work.shop.photos):
+        (folder / f"photo-{number:04}.jpg").write_bytes(photo)
+
+
+def read_work(folder: Path) -> Work:
+    """What `write_work` wrote."""
+    form = orjson.loads((folder / "work.json").read_bytes())
+    photos = [path.read_bytes() for path in sorted(folder.glob("photo-*.jpg"))]
+    plan = Plan.model_validate(form["plan"])
+    return Work(plan, Shop(form["ids"], form["queries"], photos), form["headers"], form["name"])
+
+
+def learn(plan: Plan, http: httpx2.Client) -> Shop:
+    """Ids, queries and photos for the plan. The popular items are drawn by the plan's seed."""
+    random = Random(plan.seed)  # noqa: S311 - no secrets here
+    titles = _titles(plan, http)
+    ids = sorted(titles)
+    if plan.ids:
+        ids = plan.near(plan.ids).read_text(encoding="utf-8").split()
+    if not ids:
+        raise NotReached("the service knows no items; ingest a catalogue first")
+    random.shuffle(ids)
+    photos = _photos(plan, random) if plan.mix.photo else []
+    queries = read_queries(plan, [title for title in titles.values() if title])
+    return Shop(ids[: plan.items], queries, photos)
+
+
+def _titles(plan: Plan, http: httpx2.Client) -> dict[str, str]:
+    """Title by id, of what a few searches find, page by page, until there are enough."""
+    found: dict[str, str] = {}
+    for offset in range(0, 10_000, PAGE):
+        before = len(found)
+        for word in (*WORDS, *furniture(8)):
+            body = {"text": word, "limit": PAGE, "offset": offset}
+            try:
+                answer = http.post("/v1/search", json=body).raise_for_status().json()
+            except (httpx2.HTTPError, ValueError) as error:
+                raise NotReached(f"{http.base_url} does not answer a search: {error}") from error
+            found |= {one["id"]: str(one["item"].get("title", "")) for one in answer["results"]}
+            if len(found) >= plan.items:
+                return found
+        if len(found) == before:
+            break
+    return found
+
+
+def _photos(plan: Plan, random: Random) -> list[bytes]:
+    """The JPEG files of the plan's folder, or drawings of things in one colour."""
+    if plan.photos:
+        paths = sorted(plan.near(plan.photos).glob("*.jp*g"))
+        if not paths:
+            raise BadPlan(f"photos: no .jpg files in {plan.near(plan.photos)}")
+        return [path.read_bytes() for path in paths[:1000]]
+    return [_drawing(random) for _ in range(PHOTOS)]
+
+
+def _drawing(random: Random) -> bytes:
+    image = Image.new("RGB", (240, 320), "white")
+    draw = ImageDraw.Draw(image)
+    shape = random.choice([draw.ellipse, draw.rectangle])
+    colour = (random.randrange(256), random.randrange(256), random.randrange(256))
+    left, top = random.randrange(20, 90), random.randrange(20, 120)
+    shape((left, top, left + random.randrange(60, 130), top + random.randrange(60, 180)), fill=colour)
+    out = BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
