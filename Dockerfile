@@ -31,7 +31,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip --python /opt/vlclip/bin/python install --only-binary :all: --requirement requirements.txt \
     && /opt/vlclip/bin/python -c "import sys, torch, torchvision; \
         assert not sys.argv[1] or torch.version.cuda is None, \
-            'CUDA came although TORCH_INDEX is set: has it the versions of constraints.txt?'" "$TORCH_INDEX"
+            'CUDA came although TORCH_INDEX is set: has it the versions of constraints.txt?'" "$TORCH_INDEX" \
+    # 145 MB of PyTorch's that only its own tests and compilers read
+    && rm -rf /opt/vlclip/lib/python3.*/site-packages/torch/test /opt/vlclip/lib/python3.*/site-packages/torch/include
 
 COPY README.md LICENSE ./
 COPY engine engine
