@@ -97,6 +97,10 @@ class Search(_Section):
     lexical_weight: float = Field(12.0, ge=0, description="for text queries; 0 turns BM25 off")
     lexical_weight_with_photo: float = Field(1.0, ge=0, description="the same, of words beside a photo")
     vectors: int = Field(20_000, ge=0, description="items' vectors kept in memory for profiles")
+    query_cache: int = Field(10_000, ge=0, description="texts whose vectors a service keeps; 0 for none")
+    query_wait_ms: float = Field(
+        0.0, ge=0, le=2, description="a service waits for more texts to encode together; 0 goes at once"
+    )
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
     max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
@@ -139,6 +143,13 @@ class Api(_Section):
     max_body_bytes: int = Field(32_000_000, ge=1, description="of a request with products or photos")
     timeout_s: float = Field(30.0, gt=0, description="for one answer")
     write_timeout_s: float = Field(300.0, gt=0, description="for the answer to a write of products")
+    workers: int = Field(
+        2, ge=1, le=256, description="threads that make lists; more help only where the store is a server"
+    )
+    queue: int = Field(200, ge=0, description="lists waiting for a thread; more are answered 503")
+    max_wait_s: float = Field(
+        1.0, gt=0, description="expected wait for a thread over which the answer is 503 at once"
+    )
     cors_origins: tuple[str, ...] = Field(
         (), description="whose pages may ask from a browser: https://shop.example; * for all"
     )
@@ -170,6 +181,38 @@ class History(_Section):
     )
 
 
+class Metrics(_Section):
+    """What is measured of a running service."""
+
+    open: bool = Field(default=False, description="answer /metrics without an API key")
+    probe_interval_s: float = Field(
+        0.0,
+        ge=0,
+        description="between two comparisons of a recent search with an exact one; 0 for none",
+    )
+
+
+class Log(_Section):
+    """What a running service writes to stderr."""
+
+    format: Literal["json", "console"] = Field("json", description="a JSON object a line, or for people")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="of our own lines; of libraries nothing below warning"
+    )
+    access: bool = Field(default=False, description="a line for every request")
+
+
+class Tracing(_Section):
+    """OpenTelemetry spans of requests."""
+
+    endpoint: str = Field(
+        "", description="collector that takes OTLP over HTTP: http://localhost:4318; empty for no spans"
+    )
+    sample: float = Field(
+        1.0, ge=0, le=1, description="share of requests that are traced, where their caller has not decided"
+    )
+
+
 class Settings(BaseSettings):
     """All of it. `load()` is the way to build one."""
 
@@ -193,6 +236,9 @@ class Settings(BaseSettings):
     experiment: str = Field("", description="TOML file of the experiment that runs; empty for none")
     api: Api = Api()
     page: WebPage = WebPage()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
+    tracing: Tracing = Tracing()
 
     @classmethod
     def settings_customise_sources(

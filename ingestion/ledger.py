@@ -224,6 +224,16 @@ class Ledger:
         with self._transaction() as sql:
             return int(sql.execute("SELECT count(*) FROM dead_letters").fetchone()[0])
 
+    def dead_letter_steps(self) -> dict[str, int]:
+        """How many items wait for a retry, by the step that refused them."""
+        with self._transaction() as sql:
+            return dict(sql.execute("SELECT stage, count(*) FROM dead_letters GROUP BY stage").fetchall())
+
+    def run_counts(self) -> dict[str, int]:
+        """How many runs there were, by how they ended."""
+        with self._transaction() as sql:
+            return dict(sql.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall())
+
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, newest first."""
         with self._transaction() as sql:

@@ -8,6 +8,8 @@ Laws (tests/service/test_auth.py):
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from starlette.authentication import (
     AuthCredentials,
     AuthenticationBackend,
@@ -25,9 +27,12 @@ from service.problems import problem
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
 """Paths that never need a key and are never limited."""
-_EITHER = frozenset(Scope)
+_EITHER = frozenset({Scope.READ, Scope.WRITE})
 _READ = frozenset({Scope.READ})
 _WRITE = frozenset({Scope.WRITE})
+METRICS = "/metrics"
+_METRICS = frozenset({Scope.METRICS, Scope.WRITE})
+"""A key in a page reads lists; how much a shop sells by which arm is not for whoever looks into the page."""
 
 
 def needed(method: str, path: str) -> frozenset[Scope]:
@@ -38,6 +43,8 @@ def needed(method: str, path: str) -> frozenset[Scope]:
         return _READ
     if path == "/v1/events":
         return _EITHER
+    if path == METRICS:
+        return _METRICS
     if path.startswith("/v1/users/") and path.endswith("/events"):
         return _WRITE  # what somebody did is not for keys that pages carry
     return _READ if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/search" else _WRITE
@@ -60,16 +67,16 @@ class Refused(AuthenticationError):
 
 
 class ApiKeys(AuthenticationBackend):
-    """Callers are known by a key of `keys`, as long as there is any."""
+    """Callers are known by a key of `keys`, as long as there is any; `free` paths are for anybody as well."""
 
-    def __init__(self, keys: KeyRing) -> None:
-        self._keys = keys
+    def __init__(self, keys: KeyRing, free: Collection[str] = ()) -> None:
+        self._keys, self._free = keys, free
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
         """The caller, None where anybody may ask; `Refused` if this one may not."""
         path = conn.scope["path"]
         wanted = needed(conn.scope["method"], path)
-        if not wanted or self._keys.is_open:
+        if not wanted or path in self._free or self._keys.is_open:
             return None
         secret = presented(conn.headers) or (conn.cookies.get(KEY_COOKIE, "") if is_page(path) else "")
         if not secret:

@@ -41,6 +41,7 @@ class Scope(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True)

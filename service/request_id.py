@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import problem
+from service.watch import route_of
 
 log = logging.getLogger("vlclip.api")
 HEADER = "x-request-id"
@@ -52,17 +53,13 @@ class RequestIds:
         except Exception:
             if started:  # too late for another answer; the server breaks the connection off
                 raise
-            log.exception("%s %s failed", scope["method"], scope["path"])
+            log.exception("%s %s failed", scope["method"], route_of(scope))  # a path may hold a user
             answer = problem(scope, 500, "internal", "something broke here; the log has the request id")
             await answer(scope, receive, stamped)
         finally:
             _current.reset(token)
 
 
-class LogRequestId(logging.Filter):
-    """Gives every log record of a request its `request_id`; "-" outside of one."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Mark the record; it always passes."""
-        record.request_id = _current.get()
-        return True
+def request_id() -> str:
+    """The id of the request under way; "-" outside of one."""
+    return _current.get()

@@ -25,6 +25,7 @@ from ranking.history.opening import open_history
 from ranking.recommender import PLAIN
 from ranking.writer import Writer
 from service.errors import Busy
+from service.stages import listed, stage
 
 DAY_S = 86_400
 LINGER_S = 0.2
@@ -78,7 +79,9 @@ class Shoppers:
 
         The id is the list's own: a caller may send one `X-Request-Id` with several requests.
         """
-        answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
+        with stage("rank"):
+            answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
+        listed(kind, answer.arm.id, answer.strategy)
         self._show(answer, request_id, kind, unit, context, offset)
         return answer, request_id
 

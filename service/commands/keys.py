@@ -21,7 +21,10 @@ def add(
     store: StoreOption = None,
     scope: Annotated[
         list[Scope],
-        typer.Option(help="read: lists and items. write: changes of items. Repeatable.", show_default="read"),
+        typer.Option(
+            help="read: lists and items. write: changes of items. metrics: /metrics. Repeatable.",
+            show_default="read",
+        ),
     ] = [Scope.READ],  # noqa: B006 - typer copies it
     rate: Annotated[
         int, typer.Option(min=0, help="Requests a minute; 0: api.requests_per_minute.", show_default="0")

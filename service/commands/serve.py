@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import math
 import signal
 import sys
@@ -11,11 +10,12 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from engine.settings import Settings
 from service.api import create_app
 from service.keys import keys_path, read_keys
-from service.request_id import LogRequestId
+from service.logs import set_up
 from service.terminal import Device, StoreOption, err, says_what_went_wrong
 from service.wiring import Shop
 
@@ -34,15 +34,21 @@ def serve(
     shop = Shop(settings)
     err.print(f"vlclip {shop.version} on http://{host}:{port}  (API: /docs, stop: Ctrl-C)")
     err.print(_who_may_ask(keys, host), soft_wrap=True)
-    _log_with_request_ids()
+    set_up(settings.log)
     # uvicorn answers what it accepted, then raises the signal again: that end is a good one
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    run_server(create_app(shop), host, port, settings)
+
+
+def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
+    """Serve until told to stop, then answer what was begun."""
     uvicorn.run(
-        create_app(shop),
+        app,
         host=host,
         port=port,
         log_level="warning",
         log_config=None,
+        access_log=False,  # ours is `log.access`; this one would be made, and then thrown away
         # no request is longer under way than that
         timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),
     )
@@ -65,10 +71,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _log_with_request_ids() -> None:
-    handler = logging.StreamHandler()
-    handler.addFilter(LogRequestId())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.embedder import embedder_info, load_embedder
-from engine.settings import Settings
+from engine.settings import Log, Settings
 from engine.store.opening import open_store
 from ingestion.drawn import write_catalogue
 from ingestion.ledger import Ledger
 from ingestion.pipeline import ingest
+from service.logs import formatter
 from service.wiring import Shop, ledger_path
 
 COUNT = 60
@@ -47,3 +51,17 @@ def shop(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sho
     running = Shop(Settings.load(store=str(folder), device="cpu"))
     yield running
     running.close()
+
+
+@pytest.fixture
+def lines() -> Iterator[Callable[[], list[dict]]]:
+    """What the service logs, as its lines say it."""
+    written, root, ours = io.StringIO(), logging.getLogger(), logging.getLogger("vlclip")
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(formatter(Log()))
+    root.addHandler(handler)
+    level = ours.level
+    ours.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    root.removeHandler(handler)
+    ours.setLevel(level)

@@ -108,6 +108,7 @@ def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():
         ("GET", "/what-will-be-added", {"read"}),
         ("GET", "/healthz/", {"read"}),
         ("GET", "/healthz", set()),
+        ("GET", "/metrics", {"metrics", "write"}),
         ("GET", "/openapi.json", set()),
     ],
 )

@@ -17,7 +17,6 @@ from starlette.responses import PlainTextResponse
 
 from service.keys import add_key
 from service.limits import BodyLimit, Timeout, TokenBuckets
-from service.request_id import LogRequestId
 from tests.service.mannered import mannered, problem
 
 
@@ -263,16 +262,15 @@ def test_any_other_request_id_is_replaced(tmp_path, given_id):
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
 
 
-def test_what_breaks_is_a_problem_with_the_id_of_its_log_line(tmp_path, caplog):
-    caplog.handler.addFilter(LogRequestId())
+def test_what_breaks_is_a_problem_with_the_id_of_its_log_line(tmp_path, lines):
     answer = mannered(tmp_path).get("/broken", headers={"X-Request-Id": "the-one"})
     detail = problem(answer, 500, "internal")["detail"]
     assert "screw" not in detail
-    (record,) = [one for one in caplog.records if one.name == "vlclip.api"]
-    assert record.request_id == "the-one"
-    assert "a screw is loose" in caplog.text
     logging.getLogger("vlclip.api").warning("between requests")
-    assert caplog.records[-1].request_id == "-"
+    broken, between = lines()
+    assert broken["request_id"] == "the-one"
+    assert "a screw is loose" in broken["exception"]
+    assert between["request_id"] == "-"
 
 
 def test_pages_of_other_sites_may_ask_only_where_a_setting_names_them(tmp_path):
