@@ -50,8 +50,7 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
 
     async def passed_on(caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         ends = [back]
-        # either side may leave at any time
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        try:
             service, there = await asyncio.open_connection(where.hostname, where.port or 80, limit=HEAD_BYTES)
             ends.append(there)
             while True:
@@ -63,8 +62,11 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
                     there.write(request)
                     back.write(await _message(service))
                 await back.drain()
-        for end in ends:
-            end.close()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # either side may leave at any time
+        finally:
+            for end in ends:
+                end.close()
 
     return await asyncio.start_server(passed_on, "127.0.0.1", port, limit=HEAD_BYTES)
 

@@ -109,7 +109,8 @@ class Steps(_Part):
     """Levels of `seconds` each, every one `factor` times the last, until one misses a threshold.
 
     Then `bisect` times the middle (geometric) between the best that held and the least that did not. The
-    first `settle_s` of a step do not count. No step is over `most`.
+    first `settle_s` of a step do not count. No step is over `most`. A level that did not hold is tried again,
+    `tries` times in all: on a busy machine any may fail once.
     """
 
     kind: Literal["steps"]
@@ -119,6 +120,7 @@ class Steps(_Part):
     seconds: float = Field(gt=0)
     settle_s: float = Field(2.0, ge=0)
     bisect: int = Field(0, ge=0, le=10)
+    tries: int = Field(1, ge=1, le=10)
 
 
 class Probe(_Part):

@@ -151,6 +151,7 @@ def _judged(
     began, ended_at = levels[0]["at"], levels[-1]["at"]
     if termination is not None:
         ended_at = termination.at
+        records = [one for one in records if one.done < ended_at]
     steps = read_steps(work)
     best = knee(steps)
     level = None if best is None else best.level

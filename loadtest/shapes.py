@@ -45,6 +45,7 @@ class Search:
     good: float = 0.0
     bad: float = math.inf
     bisections: int = 0
+    tried: int = 0
 
     @classmethod
     def begin(cls, steps: Steps) -> Search:
@@ -54,11 +55,12 @@ class Search:
     def after(self, *, held: bool) -> Search:
         """The search after the step at `level`."""
         assert self.level is not None  # noqa: S101  # a search that is over has no steps
+        if not held and self.tried + 1 < self.steps.tries:
+            return replace(self, tried=self.tried + 1)
         good, bad = (self.level, self.bad) if held else (self.good, self.level)
         if math.isinf(bad):
             level = min(good * self.steps.factor, self.steps.most)
-            return replace(self, good=good, level=level if level > good else None)
+            return Search(self.steps, level if level > good else None, good)
         if not good or self.bisections == self.steps.bisect:
-            return replace(self, good=good, bad=bad, level=None)
-        middle = math.sqrt(good * bad)
-        return replace(self, good=good, bad=bad, level=middle, bisections=self.bisections + 1)
+            return Search(self.steps, None, good, bad, self.bisections)
+        return Search(self.steps, math.sqrt(good * bad), good, bad, self.bisections + 1)

@@ -75,7 +75,8 @@ def read_steps(folder: Path) -> list[Step]:
 
 
 def knee(steps: Sequence[Step]) -> Step | None:
-    """The highest level that held below all that did not; None where none did."""
-    broken = min((one.level for one in steps if not one.held), default=float("inf"))
+    """The highest level that held, at its last try, below all that did not; None where none did."""
+    last = {one.level: one for one in steps}
+    broken = min((level for level, one in last.items() if not one.held), default=float("inf"))
     held = [one for one in steps if one.held and one.level < broken]
     return max(held, key=lambda one: one.level, default=None)

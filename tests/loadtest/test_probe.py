@@ -1,0 +1,79 @@
+"""A fast wrong answer is a wrong answer."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.errors import NotReached
+from loadtest.probe import probe, recall
+from tests.loadtest.conftest import record
+
+SCORED = st.lists(st.floats(0, 1), min_size=1, max_size=30).map(
+    lambda scores: [(f"i{n}", score) for n, score in enumerate(sorted(scores, reverse=True))]
+)
+
+
+@given(SCORED)
+def test_the_exact_answer_has_a_recall_of_one_and_one_that_shares_nothing_of_nought(exact):
+    assert recall([item for item, _ in exact[:10]], exact) == 1
+    assert recall([f"other{n}" for n in range(10)], exact) == 0
+
+
+def test_of_items_with_equal_scores_any_will_do_and_of_others_not():
+    exact = [("a", 0.9), ("b", 0.8), ("c", 0.7), ("d", 0.7), ("e", 0.6)]
+    assert recall(["a", "b", "d"], exact, k=3) == 1  # d scores what c does
+    assert recall(["a", "b", "e"], exact, k=3) == pytest.approx(2 / 3)
+    assert recall(["c", "d", "e"], exact, k=3) == pytest.approx(2 / 3)
+    assert recall(["a", "c", "d"], exact, k=2) == pytest.approx(1 / 2)  # served below the k-th
+
+
+def test_a_short_shop_is_not_missing_what_it_has_not():
+    assert recall(["a", "b"], [("b", 0.5), ("a", 0.4)]) == 1
+    assert recall([], []) == 1
+
+
+def served(*ids, body="", path="/v1/items/x/similar", **known):
+    kept = {"method": "POST" if body else "GET", "path": path, "body": body, "ids": list(ids)}
+    return record(kept=kept, **known)
+
+
+def shop(request: httpx2.Request) -> httpx2.Response:
+    """Its exact answer is a, b; words are answered with c."""
+    asked = json.loads(request.content) if request.content else dict(request.url.params)
+    assert str(asked["exact"]).lower() == "true"
+    assert int(asked["limit"]) > 10
+    ids = ["c"] if "text" in asked else ["a", "b"]
+    return httpx2.Response(
+        200, json={"results": [{"id": one, "score": 1 / n} for n, one in enumerate(ids, 1)]}
+    )
+
+
+def ask(records, handler=shop, most=100):
+    with httpx2.Client(transport=httpx2.MockTransport(handler), base_url="http://shop") as http:
+        return probe(records, http, most=most, rate_per_s=2, sleep=lambda _: None)
+
+
+def test_kept_answers_are_asked_again_exactly_and_averaged():
+    words = json.dumps({"text": "red"})
+    records = [
+        served("a", "b"), served("a", "z"), record(),
+        served("c", body=words, path="/v1/search", endpoint="search"),
+    ]  # fmt: skip
+    assert ask(records) == {"similar": pytest.approx(0.75), "search": 1.0}
+
+
+def test_at_most_so_many_are_asked_and_slowly():
+    slept = []
+    with httpx2.Client(transport=httpx2.MockTransport(shop), base_url="http://shop") as http:
+        probe([served("a")] * 25, http, most=10, rate_per_s=4, sleep=slept.append)
+    assert slept == [0.25] * 9  # every third of 25
+
+
+def test_a_service_that_cannot_answer_exactly_is_told():
+    with pytest.raises(NotReached, match="/v1/items/x/similar exactly"):
+        ask([served("a")], lambda _: httpx2.Response(400))

@@ -1,0 +1,43 @@
+"""Watching a server's memory."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from loadtest.server import Memory, resident_mb
+
+
+def test_memory_that_rises_evenly_has_that_slope_and_growth():
+    # 100 MB and 2 MB more a minute, once a second for ten minutes: the last tenth is 18 MB over the first
+    memory = Memory([(float(at), 100 + 2 * at / 60) for at in range(600)])
+    assert memory.slope_mb_per_h == pytest.approx(120)
+    assert memory.growth_mb == pytest.approx(18, abs=0.01)
+    half = memory.between(300, 1000)
+    assert half.seen[0] == (300.0, 110.0)
+    assert half.growth_mb == pytest.approx(9, abs=0.05)
+
+
+def test_one_odd_moment_is_no_growth():
+    seen = [(float(at), 100.0) for at in range(100)]
+    seen[99] = (99.0, 900.0)
+    assert Memory(seen).growth_mb == 0
+
+
+def test_too_little_says_nothing():
+    assert Memory([(0.0, 1.0), (1.0, 2.0)]).growth_mb is None
+    assert Memory().slope_mb_per_h is None
+
+
+def test_this_process_has_memory_and_its_children_count():
+    alone = resident_mb(os.getpid())
+    assert alone > 10
+    go_on, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(go_on, 1)
+        os._exit(0)
+    assert resident_mb(os.getpid()) > alone * 1.01
+    os.write(told, b".")
+    os.waitpid(child, 0)

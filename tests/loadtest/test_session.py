@@ -1,0 +1,114 @@
+"""What shoppers ask."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from loadtest.session import Session, Shop, photo_form
+
+SHOP = Shop([f"id/{n}" for n in range(30)], {"titles": ["red dress"], "typos": ["rde dress"]}, [b"JPEG"])
+MIXED = "[mix]\nsimilar = 4\nsearch = 3\nphoto = 1\nforyou = 1\nevents = 1"
+
+
+def mixed(read, more=""):
+    return read("[mix]\nsimilar = 1", MIXED, more)
+
+
+def walk(plan, count=400, number=0, ids=("a", "b", "c")):
+    """What a shopper asks, with a list answered to everything that asks for one."""
+    session, asked = Session(plan, SHOP, "run", number), []
+    for step in range(count):
+        asked.append(session.ask())
+        session.heard(asked[-1], ids, f"list-{step}")
+    return asked
+
+
+def events(asked):
+    return [json.loads(one.body)["events"][0] for one in asked if one.endpoint == "events"]
+
+
+def test_the_same_seed_and_answers_give_the_same_requests(read):
+    plan = mixed(read)
+    assert walk(plan) == walk(plan)
+    assert walk(plan) != walk(plan, number=1)
+
+
+def test_requests_come_by_their_weights_and_items_by_their_rank(read):
+    alone = "[session]\nfollow = 0\nclick = 0\n[probe]\nshare = 0"
+    asked = walk(mixed(read, alone), 4000)
+    counts = Counter(one.endpoint for one in asked)
+    for endpoint, weight in {"similar": 4, "search": 3, "photo": 1, "foryou": 1, "events": 1}.items():
+        assert counts[endpoint] / 4000 == pytest.approx(weight / 10, abs=0.03)
+    items = Counter(urlsplit(one.path).path for one in asked if one.endpoint == "similar")
+    # Zipf, exponent 1: the first of 30 has 1 / (1 + 1/2 + … + 1/30) = 0.25 of it, twice the second's share
+    assert items["/v1/items/id%2F0/similar"] / items.total() == pytest.approx(0.25, abs=0.03)
+    assert items["/v1/items/id%2F1/similar"] / items.total() == pytest.approx(0.125, abs=0.03)
+
+
+def test_who_follows_an_item_clicks_it_views_it_and_asks_for_similar_ones(read):
+    first, click, view, similar, *_ = walk(read(more="[session]\nfollow = 1\n[probe]\nshare = 0"), 8)
+    assert (first.endpoint, similar.endpoint) == ("similar", "similar")
+    told = events([click, view])
+    assert [one["kind"] for one in told] == ["click", "view"]
+    assert told[0]["item"] == told[1]["item"]
+    assert {one["request_id"] for one in told} == {"list-0"}
+    assert urlsplit(similar.path).path == f"/v1/items/{told[0]['item']}/similar"
+    assert click.told == (told[0]["user"], told[0]["id"])
+
+
+def test_events_name_the_last_list_and_have_ids_of_their_own(read):
+    asked = walk(mixed(read), 600)
+    told = events(asked)
+    assert len({one["id"] for one in told}) == len(told)
+    last = ""
+    for step, one in enumerate(asked):
+        if one.endpoint == "events":
+            assert events([one])[0]["request_id"] in (last, "")
+        else:
+            last = f"list-{step}"
+    assert any(one["request_id"] for one in told)
+
+
+def test_kept_requests_are_nobodys_and_all_others_somebodys(read):
+    asked = walk(mixed(read, "[probe]\nshare = 0.5"), 600)
+    kept = Counter()
+    for one in asked:
+        if one.endpoint not in ("similar", "search"):
+            assert not one.kept
+            continue
+        sent = json.loads(one.body) if one.body else parse_qs(urlsplit(one.path).query)
+        assert ("user" in sent) == (not one.kept)
+        kept[one.endpoint, one.kept] += 1
+    assert min(kept.values()) > 20
+    assert len(kept) == 4
+
+
+def test_who_leaves_is_somebody_else_afterwards(read):
+    def users(leave):
+        more = f"[session]\nfollow = 0\nclick = 0\nleave = {leave}\n[probe]\nshare = 0"
+        return [parse_qs(urlsplit(one.path).query)["user"][0] for one in walk(read(more=more), 5)]
+
+    assert users(1) == [f"run-0-{n}" for n in range(5)]
+    assert users(0) == ["run-0-0"] * 5
+
+
+def test_think_times_are_log_normal_and_open_gaps_exponential(read):
+    plan = read(more='[pace]\nkind = "open"\nthink_s = 3\nthink_sigma = 0.5\nper_user = 4')
+    session = Session(plan, SHOP, "run", 0)
+    waits = sorted(session.wait_s() for _ in range(2001))
+    assert waits[1000] == pytest.approx(3, rel=0.1)
+    assert waits[1683] / waits[1000] == pytest.approx(2.718**0.5, rel=0.1)  # one sigma up
+    assert sum(session.gap_s() for _ in range(2000)) / 2000 == pytest.approx(1 / 4, rel=0.1)
+
+
+def test_a_photo_goes_as_a_form():
+    body, headers = photo_form(b"\xff\xd8 jpeg")
+    boundary = headers["content-type"].partition("boundary=")[2].encode()
+    head, tail = body.split(b"\xff\xd8 jpeg")
+    assert head.startswith(b"--" + boundary + b"\r\n")
+    assert b'name="photo"' in head
+    assert tail == b"\r\n--" + boundary + b"--\r\n"
