@@ -71,6 +71,22 @@ class Clip:
             out[rows] = self._encode_tokens(tokens[rows])
         return out
 
+    def reading(self, text: str) -> str:
+        """What the tokenizer cuts into tokens: texts of one reading have the same tokens.
+
+        open_clip's tokenizers clean a text first and see the rest only (spaces, HTML, broken encodings).
+        A tokenizer of Hugging Face then normalizes it (case, widths), but its own special tokens before.
+        """
+        clean = getattr(self.tokenizer, "clean_fn", None)
+        cleaned: str = clean(text) if clean is not None else text
+        fast = getattr(getattr(self.tokenizer, "tokenizer", None), "backend_tokenizer", None)
+        if clean is None or fast is None or fast.normalizer is None:
+            return cleaned
+        if any(token.content in cleaned for token in fast.get_added_tokens_decoder().values()):
+            return f"\0{cleaned}"  # cleaning leaves no such character in the others
+        normal: str = fast.normalizer.normalize_str(cleaned)
+        return normal
+
     def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
         with self._tokenizing:  # tokenizers keep their padding state on the object
             tokens: torch.Tensor = self.tokenizer(list(texts))

@@ -125,20 +125,24 @@ class SegmentEmbedder:
 
         With a photo alone the text segment is asked through the image tower, if it is CLIP's.
         """
-        parts: dict[str, Floats] = {}
-        asked: list[Floats] = []
-        if text.strip():
-            words = self.clip.encode_texts([text])[0]
-            asked.append(words)
-            parts["text"] = words if self._sentence is None else self._encode_texts([text])[0]
-        if photo is not None:
-            seen = self.clip.encode_images([photo])[0]
-            asked.append(seen)
-            if self._sentence is None and "text" not in parts:
-                parts["text"] = seen
-        if asked:
-            parts["image"] = unit(np.sum(asked, axis=0, keepdims=True))[0]
-        return parts
+        parts = self.embed_words([text])[0] if text.strip() else {}
+        if photo is None:
+            return parts
+        seen = self.clip.encode_images([photo])[0]
+        asked = [parts["image"], seen] if parts else [seen]
+        if self._sentence is None:
+            parts.setdefault("text", seen)
+        return parts | {"image": unit(np.sum(asked, axis=0, keepdims=True))[0]}
+
+    def embed_words(self, texts: Sequence[str]) -> list[dict[str, Floats]]:
+        """`embed_query` of many texts at a time; none of them may be blank."""
+        asking = self.clip.encode_texts(texts)
+        own = asking if self._sentence is None else self._encode_texts(texts)
+        return [{"text": one, "image": other} for one, other in zip(own, asking, strict=True)]
+
+    def reading(self, text: str) -> str:
+        """What the encoders read of a text: those of one reading have the same vectors."""
+        return self.clip.reading(text) if self._sentence is None else text
 
     def _images(self, photos: Sequence[Floats | None]) -> Floats:
         rows = np.zeros((len(photos), self._size("image")), dtype=np.float32)
