@@ -27,6 +27,7 @@ COMMANDS = {
     "promote": ("service.commands.reindex", "promote_command"),
     "refresh": ("service.commands.refresh", "refresh"),
     "doctor": ("service.commands.doctor", "doctor"),
+    "capacity": ("service.commands.capacity", "capacity"),
     "train": ("service.commands.train", "train"),
     "train-grounder": ("service.commands.train_grounder", "train_grounder"),
     "evaluate": ("service.commands.evaluate", "app"),

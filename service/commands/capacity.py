@@ -1,0 +1,178 @@
+"""`vlclip capacity`: what a catalogue of a given size needs in memory, disk and nodes.
+
+What an item takes is measured on a store: the bytes of its files by part, over its items. Whatever is asked
+beyond the items of that store is extrapolated, in proportion.
+
+Laws (tests/service/test_capacity.py):
+- the parts add up to the bytes of the files;
+- twice the items or the replicas need twice the memory and disk; never fewer nodes than replicas;
+- what every search reads fits into what the nodes leave for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from engine.errors import StoreError
+from engine.settings import Hnsw, Settings
+from engine.store.folder import current
+from engine.store.opening import is_url, open_store
+from service.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+HOT = ("graph", "quantized", "ids", "field indexes", "words")
+"""Parts that every search reads; of the others it reads a few items' worth."""
+PATHS = {
+    "/vector_storage-fused/quantized": "quantized",
+    "/vector_storage-fused": "vectors",
+    "/vector_index-fused": "graph",
+    "/payload_storage": "fields",
+    "/payload_index": "field indexes",
+    "/vector_storage-words": "words",
+    "/vector_index-words": "words",
+    "/id_tracker": "ids",
+}
+"""Where in a file's path the first that is there tells the part of the store."""
+FREE = 0.25
+"""Share of a node's memory left to the system and to files that are read now and then."""
+PROCESS_GB = 0.5
+"""Of a node's memory, for the process itself."""
+ENOUGH = 10_000
+"""Items from which files are large beside what they hold at least."""
+GB = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What so many items need. All copies are in `memory_gb` and `disk_gb`.
+
+    `indexing_gb` is the disk while the graph is being built, the old and the new files side by side.
+    """
+
+    items: int
+    memory_gb: float
+    disk_gb: float
+    indexing_gb: float
+    nodes: int
+
+
+@says_what_went_wrong
+def capacity(
+    *,
+    items: Annotated[int, typer.Option(min=1, help="Size of the catalogue to plan for.")] = 1_000_000,
+    replicas: Annotated[int, typer.Option(min=1, help="Copies of every item, on nodes of their own.")] = 2,
+    node_ram: Annotated[float, typer.Option(min=1, help="Memory of one node, in GB.")] = 32.0,
+    store: StoreOption = None,
+    json: Json = False,
+) -> None:
+    """Memory, disk and nodes for a catalogue, from what an item takes in a store of yours."""
+    settings = Settings.load(store=store)
+    if is_url(settings.store):
+        raise StoreError(
+            "capacity is measured on the files of an embedded store; ingest a part of the catalogue into a "
+            "folder and name that: vlclip capacity --store FOLDER"
+        )
+    with closing(open_store(settings.store, settings)) as opened:
+        count, size = opened.count(), opened.info.space.size
+    if not count:
+        raise StoreError(f"{settings.store} holds no items; fill it first: vlclip ingest CATALOGUE")
+    measured = {part: total / count for part, total in measure(Path(settings.store)).items()}
+    per_item, estimated = completed(measured, size, settings.hnsw)
+    needs = [need(per_item, size, one, replicas, node_ram) for one in sorted({*SIZES, items})]
+    if json:
+        print_json({
+            "measured_on": count, "bytes_per_item": per_item, "estimated": estimated, "replicas": replicas,
+            "node_ram_gb": node_ram, "asked": asdict(next(one for one in needs if one.items == items)),
+            "table": [asdict(one) | {"measured": one.items <= count} for one in needs],
+        })  # fmt: skip
+        return
+    _print(per_item, estimated, needs, count, asked=items, replicas=replicas, node_ram=node_ram)
+
+
+def measure(store: Path) -> dict[str, int]:
+    """Bytes that the parts of the current collection take on the disk, the write-ahead log left out.
+
+    The log does not grow with the catalogue: it is cut short as it is written down.
+    """
+    parts: dict[str, int] = {}
+    for file in (store / (current(store) or "") / "segments").glob("*/**/*"):
+        if file.is_file():
+            part = _part(file)
+            parts[part] = parts.get(part, 0) + _bytes(file)
+    return parts
+
+
+def completed(per_item: Mapping[str, float], size: int, hnsw: Hnsw) -> tuple[dict[str, float], list[str]]:
+    """Bytes per item by part, and the parts that were not in the store and are estimates from above.
+
+    `size` is that of the fused vector. A small store, or one that was not indexed, has no graph.
+    """
+    quantized = {"int8": size, "binary": size / 8, "none": 0}[hnsw.quantization]
+    most = {"vectors": 4.0 * size, "quantized": float(quantized), "graph": 8.0 * hnsw.m}
+    missing = {part: value for part, value in most.items() if value and not per_item.get(part)}
+    return {**per_item, **missing}, sorted(missing)
+
+
+def need(per_item: Mapping[str, float], size: int, items: int, replicas: int, node_ram: float) -> Need:
+    """What `items` need, on nodes of `node_ram` GB."""
+    copies = items * replicas / GB
+    hot = sum(per_item.get(part, 0) for part in HOT)
+    if not per_item.get("quantized"):
+        hot += per_item["vectors"]
+    total = sum(per_item.values())
+    room = node_ram * (1 - FREE) - PROCESS_GB
+    return Need(
+        items=items,
+        memory_gb=copies * hot,
+        disk_gb=copies * total,
+        indexing_gb=copies * (total + 8 * size),
+        nodes=max(replicas, math.ceil(copies * hot / room)),
+    )
+
+
+def _part(file: Path) -> str:
+    path = file.as_posix()
+    return next((part for place, part in PATHS.items() if place in path), "other")
+
+
+def _bytes(file: Path) -> int:
+    """What the file takes on the disk: some are made large and filled later."""
+    found = file.stat()
+    return getattr(found, "st_blocks", math.ceil(found.st_size / 512)) * 512
+
+
+def _print(
+    per_item: Mapping[str, float], estimated: list[str], needs: list[Need], count: int,
+    *, asked: int, replicas: int, node_ram: float,
+) -> None:  # fmt: skip
+    parts = Table("part", "bytes an item", "", box=None, header_style="bold")
+    parts.columns[1].justify = "right"
+    for part, value in sorted(per_item.items(), key=lambda one: -one[1]):
+        says = "estimated, from above" if part in estimated else ""
+        parts.add_row(part, f"{value:,.0f}", "read by every search" if part in HOT and not says else says)
+    out.print(parts)
+    table = Table(
+        "items", "memory GB", "disk GB", "disk GB, indexing", "nodes", "", box=None, header_style="bold"
+    )
+    for column in table.columns[:5]:
+        column.justify = "right"
+    for one in needs:
+        style = "bold" if one.items == asked else None
+        says = "measured" if one.items <= count else "extrapolated"
+        figures = (f"{value:,.2f}" for value in (one.memory_gb, one.disk_gb, one.indexing_gb))
+        table.add_row(f"{one.items:,}", *figures, str(one.nodes), says, style=style)
+    out.print(table)
+    out.print(
+        f"Measured on {count:,} items; {replicas} copies on nodes of {node_ram:g} GB, of which "
+        f"{FREE:.0%} and {PROCESS_GB:g} GB are left to the system and the process."
+    )
+    if count < ENOUGH:
+        out.print(f"So few items tell little: measure on {ENOUGH:,} or more.")
