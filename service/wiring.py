@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
-from engine.embedder import SegmentEmbedder, embedder_info, load_embedder
+from engine.embedder import Embedder, SegmentEmbedder, embedder_info, load_embedder
 from engine.errors import VlclipError
 from engine.item import Item
 from engine.lookup import Lookup, load_lookups
+from engine.query_encoding import QueryEncoding
 from engine.settings import Settings
 from engine.store.opening import home, open_store, shelf
 from engine.store.store import Store, StoreInfo, check_fingerprint
@@ -25,6 +27,7 @@ from ingestion.preparation import Preparation
 from ranking.recommender import Recommender
 from service.schemas import ItemBody, WrittenShape
 from service.shoppers import Shoppers
+from service.stages import WatchedStore, watched_encoder
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -90,7 +93,14 @@ class Shop:
         except BaseException:
             self.store.close()
             raise
-        self.recommender = Recommender(self.store, self.encoders.load, settings.search, self.shoppers.history)
+        self.queries = QueryEncoding(
+            self.encoders.load, kept=settings.search.query_cache, wait_s=settings.search.query_wait_ms / 1000
+        )
+        self.watched = WatchedStore(self.store)
+        self.recommender = Recommender(
+            cast("Store", self.watched), watched_encoder(lambda: cast("Embedder", self.queries)),
+            settings.search, self.shoppers.history,
+        )  # fmt: skip
         self.ledger = Ledger(ledger_path(settings))
         self.preparation = Preparation.of(settings)
         self._writing = threading.Lock()
