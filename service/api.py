@@ -15,19 +15,22 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 
 from engine.errors import VlclipError
 from ranking.errors import UnknownItem
-from service.auth import ApiKeys, refusal
+from service.auth import METRICS, ApiKeys, refusal
 from service.description import ERRORS, DescribedApi
-from service.errors import STATUS, NotReady, RefusedItem, TooLarge
+from service.errors import STATUS, NotReady, Overloaded, RefusedItem, TooLarge
 from service.keys import KeyRing, keys_path
 from service.limits import BodyLimit, RateLimit, Timeout
 from service.list_routes import add_list_routes
+from service.overload import Workers
 from service.page_routes import add_page_routes
 from service.problems import problem
 from service.request_id import RequestIds
@@ -39,21 +42,29 @@ from service.schemas import (
     WrittenShape,
 )
 from service.shopper_routes import add_shopper_routes
+from service.watching import Watching
 from service.wiring import Shop
 
 MAX_BATCH = 1000
 HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 """The `code` of what FastAPI and Starlette refuse themselves."""
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own spans hold paths and queries, so users and filters; ours do not (service/tracing.py)."""
 
 
 def create_app(shop: Shop) -> FastAPI:
     """The application around an open shop; it closes the shop when it stops."""
+    api = shop.settings.api
+    workers = Workers(api.workers, queue=api.queue, max_wait_s=api.max_wait_s)
+    watching = Watching(shop, workers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(run_in_threadpool(shop.warm))
-        yield
-        await asyncio.wait([warming])
+        async with watching.running():
+            warming = asyncio.create_task(run_in_threadpool(shop.warm))
+            yield
+            await asyncio.wait([warming])
+        await run_in_threadpool(workers.close)
         await run_in_threadpool(shop.close)
 
     app = DescribedApi(
@@ -62,11 +73,14 @@ def create_app(shop: Shop) -> FastAPI:
         version=shop.version,
         lifespan=lifespan,
         responses=ERRORS,
+        telemetry=NO_TELEMETRY,
     )
+    app.state.workers = workers
     _add_manners(app, shop)
+    watching.add_to(app)
     _add_errors(app)
     _add_health(app, shop)
-    add_list_routes(app, shop)
+    add_list_routes(app, shop, workers)
     add_shopper_routes(app, shop)
     _add_items(app, shop)
     add_page_routes(app, shop)
@@ -134,7 +148,8 @@ def _add_manners(app: FastAPI, shop: Shop) -> None:
     app.add_middleware(BodyLimit, max_bytes=api.max_body_bytes)
     app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
     keys = KeyRing(keys_path(shop.settings))
-    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys), on_error=refusal)
+    free = (METRICS,) if shop.settings.metrics.open else ()
+    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys, free), on_error=refusal)
     app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
     if api.cors_origins:
         app.add_middleware(
@@ -150,7 +165,12 @@ def _add_manners(app: FastAPI, shop: Shop) -> None:
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(VlclipError)
     async def known(request: Request, error: VlclipError) -> Response:
-        return problem(request.scope, STATUS.get(error.code, 500), error.code, str(error))
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
+        return problem(request.scope, STATUS.get(error.code, 500), error.code, str(error), headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads it; the log and the metrics do, as nginx's
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

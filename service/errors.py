@@ -6,6 +6,7 @@ VlclipError
     ├── TooLarge      the request is larger than allowed
     ├── NotReady      the models are still being loaded
     ├── Busy          more is waiting to be done than is good
+    ├── Overloaded    more is asked than can be answered in time
     ├── RefusedItem   an item of a write could not be embedded
     ├── KeyFileError  the file of API keys cannot be read or written
     └── UnknownKey    no API key has this id
@@ -46,6 +47,16 @@ class Busy(ServiceError):
     code = "busy"
 
 
+class Overloaded(ServiceError):
+    """More is asked than can be answered in time; `retry_after_s` is when there may be room again."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class RefusedItem(ServiceError):
     """An item of a write could not be embedded."""
 
@@ -81,6 +92,7 @@ STATUS = {
     "store-unavailable": 503,
     "not-ready": 503,
     "busy": 503,
+    "overloaded": 503,
     "bad-event": 422,
     "history-error": 503,
 }

@@ -183,9 +183,10 @@ class Timeout:
         async def received() -> Message:
             nonlocal reading
             reading = True
-            message = await receive()  # the server ends this wait once the request is answered
-            reading = False
-            return message
+            try:
+                return await receive()  # the server ends this wait once the request is answered
+            finally:
+                reading = False
 
         async def sent(message: Message) -> None:
             nonlocal started

@@ -71,6 +71,43 @@ class SearchBody(_Shape):
         )
 
 
+class ListQuery(BaseModel):
+    """The query parameters of a list over GET."""
+
+    limit: int | None = Field(None, description="how many results")
+    offset: int = Field(0, description="how many of the best to skip")
+    weights: str | None = Field(None, description="weights per part", examples=["image=1,text=0.5"])
+    filter: list[str] | None = Field(None, description="clauses, or JSON objects", examples=[["price<50"]])
+    exclude: list[str] | None = Field(None, description="item ids to leave out")
+    collapse: bool | None = Field(None, description="show one of results with near-duplicate photos")
+    diversity: float | None = Field(None, description="0 is pure relevance, 1 pure variety")
+    exact: bool = Field(default=False, description="compare every item: slow, for checks of the index")
+    explain: bool = Field(default=False, description="say how the list came about")
+
+    def page(self) -> Page:
+        """The part of the ranking these parameters ask for."""
+        return Page(
+            limit=self.limit,
+            offset=self.offset,
+            filter=read_filter(self.filter),
+            exclude=tuple(self.exclude or ()),
+            collapse=self.collapse,
+            diversity=self.diversity,
+            exact=self.exact,
+        )
+
+
+class SimilarQuery(ListQuery):
+    """The same beside an item, for a shopper."""
+
+    user: str = Field("", description="whose history is blended in")
+    session: str = Field("", description="the same, for somebody not logged in")
+
+
+LISTED = ("filter", "exclude")
+"""Query parameters that may be repeated."""
+
+
 class ItemBody(_Shape):
     """A product. `image` is a URL; `image_base64` carries the photo itself."""
 

@@ -19,6 +19,10 @@ from service.logs import set_up
 from service.terminal import Device, StoreOption, err, says_what_went_wrong
 from service.wiring import Shop
 
+SWITCH_S = 0.0005
+"""After how long a thread that makes a list lets go of Python's lock when the event loop wants it. The loop
+gives it away at each read and write of a socket; Python's own 5 ms is what it would wait to get it back."""
+
 
 @says_what_went_wrong
 def serve(
@@ -42,6 +46,7 @@ def serve(
 
 def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
     """Serve until told to stop, then answer what was begun."""
+    sys.setswitchinterval(SWITCH_S)
     uvicorn.run(
         app,
         host=host,

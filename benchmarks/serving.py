@@ -1,0 +1,286 @@
+"""How many requests a second the service answers over HTTP, beside a constant body of the same size.
+
+    python benchmarks/serving.py --store ./store
+    python benchmarks/serving.py --store ./store --servers uvicorn granian --path search
+
+One process serves the API and, in the same application, a route that answers a constant; a second one is a
+bare FastAPI application with that route alone. They take turns for `--seconds` each, `--rounds` times, over
+kept-alive connections each of which asks again as soon as it is answered. A round's ratios are those of its
+own turns; given are medians over the rounds. Every list is of another item.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from random import Random
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from engine.settings import Settings
+from engine.store.opening import open_store
+from service.api import create_app
+from service.commands.serve import run_server
+from service.wiring import Shop
+
+HOST = "127.0.0.1"
+WARM_S = 1.0
+BESIDE = ("constant", "bare constant")
+"""What lists are compared with."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", required=True, help="folder of a filled store; lists are logged beside it")
+    parser.add_argument("--path", choices=["similar", "search"], default="similar")
+    parser.add_argument("--servers", nargs="+", choices=["uvicorn", "granian"], default=["uvicorn"])
+    parser.add_argument("--connections", nargs="+", type=int, default=[1, 4, 16])
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--limit", type=int, default=10, help="results of a list")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve(args)
+    else:
+        compare(args)
+
+
+def serve(args: argparse.Namespace) -> None:
+    """In a process of its own: the API, or the bare constant."""
+    kind, port, size = args.serve.split(",")
+    body = b'"' + b"x" * (int(size) - 2) + b'"'
+    settings = Settings.load(store=args.store, device="cpu")
+    app = FastAPI() if kind == "bare" else create_app(Shop(settings))
+
+    async def constant() -> Response:
+        return Response(body, media_type="application/json")
+
+    app.add_api_route("/v1/constant", constant)
+    if args.servers == ["granian"]:
+        granian(app, int(port))
+    else:
+        run_server(app, HOST, int(port), settings)
+
+
+def granian(app: FastAPI, port: int) -> None:
+    """The same application under granian, one worker in this process, its own loop."""
+    from granian.constants import Interfaces  # noqa: PLC0415 - of the group `compare`, as all of it
+    from granian.server.embed import Server  # noqa: PLC0415
+
+    asyncio.run(Server(app, address=HOST, port=port, interface=Interfaces.ASGI).serve())
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Start the processes, let them take turns, print the table."""
+    requests = cycle(asked(args))
+    columns = ("server", "connections", "asked", "requests/s", "p50 ms", "p99 ms", "CPU ms", *BESIDE)
+    print("|", " | ".join(columns), "|\n|", "---|" * len(columns), sep="")
+    for server in args.servers:
+        with Running("app", server, args, 100) as probe:
+            size = probe.turn(requests, 1, WARM_S).body_bytes
+        with Running("app", server, args, size) as app, Running("bare", server, args, size) as bare:
+            constant = get("/v1/constant")
+            targets = {
+                args.path: (app, requests),
+                BESIDE[0]: (app, cycle([constant])),
+                BESIDE[1]: (bare, cycle([constant])),
+            }
+            for running, what in targets.values():
+                running.turn(what, 4, WARM_S)
+            for connections in args.connections:
+                rounds = [
+                    {
+                        name: running.turn(what, connections, args.seconds)
+                        for name, (running, what) in targets.items()
+                    }
+                    for _ in range(args.rounds)
+                ]
+                tell(server, connections, rounds)
+
+
+def tell(server: str, connections: int, rounds: Sequence[dict[str, Turn]]) -> None:
+    for name in rounds[0]:
+        turns = [one[name] for one in rounds]
+        refused = sum((one.statuses for one in turns), Counter())
+        assert set(refused) == {200}, refused
+        waits = sorted(wait for one in turns for wait in one.waits_s)
+        figures = [
+            f"{statistics.median(one.rate for one in turns):,.0f}",
+            f"{1e3 * statistics.median(waits):.2f}",
+            f"{1e3 * waits[int(0.99 * len(waits))]:.2f}",
+            f"{statistics.median(one.cpu_ms for one in turns):.2f}",
+            *(
+                f"{statistics.median(one[name].rate / one[beside].rate for one in rounds):.2f}"
+                for beside in BESIDE
+            ),
+        ]
+        print(f"| {server} | {connections} | {name} | {' | '.join(figures)} |", flush=True)
+
+
+def asked(args: argparse.Namespace) -> list[bytes]:
+    """Requests for lists, each of another item or of another item's title."""
+    store = open_store(args.store, Settings.load(store=args.store))
+    titles = {one.id: one.payload.get("title", "") for page in store.scan(fields=("title",)) for one in page}
+    store.close()
+    drawn = Random(0).sample(sorted(titles), min(2000, len(titles)))
+    if args.path == "similar":
+        return [get(f"/v1/items/{one}/similar?limit={args.limit}") for one in drawn]
+    return [post("/v1/search", {"text": titles[one], "limit": args.limit}) for one in drawn if titles[one]]
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n".encode()
+
+
+def post(path: str, form: dict[str, object]) -> bytes:
+    body = json.dumps(form).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@dataclass(slots=True)
+class Turn:
+    """What came of one turn: `waits_s` of each answer, `body_bytes` of the last, `cpu_s` of the server."""
+
+    seconds: float = 0.0
+    waits_s: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    body_bytes: int = 0
+    cpu_s: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.waits_s) / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Of the server, for one answer."""
+        return 1e3 * self.cpu_s / len(self.waits_s)
+
+
+class Asking(asyncio.Protocol):
+    """One connection that asks again as soon as it is answered; much cheaper than an HTTP library."""
+
+    def __init__(self, requests: Iterator[bytes], turn: Turn, until: float) -> None:
+        self._requests, self._turn, self._until = requests, turn, until
+        self._got = b""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the first time."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def _ask(self) -> None:
+        self._began = time.perf_counter()
+        self._transport.write(next(self._requests))
+
+    def data_received(self, data: bytes) -> None:
+        """Ask again once an answer is whole."""
+        self._got = got = self._got + data
+        head = got.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        named = got[:head].lower()
+        at = named.index(b"content-length:") + 15
+        size = int(named[at:].split(b"\r\n", 1)[0])
+        if len(got) < head + 4 + size:
+            return
+        now = time.perf_counter()
+        self._turn.waits_s.append(now - self._began)
+        self._turn.statuses[int(got[9:12])] += 1
+        self._turn.body_bytes = size
+        self._got = b""
+        if now < self._until:
+            self._ask()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, or an error where an answer is missing."""
+        if exc is None and not self._got:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(exc or ConnectionError("the server hung up"))
+
+
+async def ask(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Turn:
+    turn, began = Turn(), time.perf_counter()
+    loop = asyncio.get_running_loop()
+    made = [
+        await loop.create_connection(lambda: Asking(requests, turn, began + seconds), HOST, port)
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(protocol.done for _, protocol in made))
+    turn.seconds = time.perf_counter() - began
+    return turn
+
+
+class Running:
+    """A server process, ready to be asked until the end of the block."""
+
+    def __init__(self, kind: str, server: str, args: argparse.Namespace, size: int) -> None:
+        with socket.create_server((HOST, 0)) as free:
+            self.port = free.getsockname()[1]
+        self._process = subprocess.Popen(
+            [
+                sys.executable, str(Path(__file__)), "--store", args.store, "--servers", server,
+                "--serve", f"{kind},{self.port},{size}",
+            ],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path_of_imports()},
+        )  # fmt: skip
+        self._ready = "/readyz" if kind == "app" else "/v1/constant"
+
+    def __enter__(self) -> Running:
+        while True:
+            if self._process.poll() is not None:
+                raise SystemExit("the server ended; its message is above")
+            try:
+                turn = asyncio.run(ask(self.port, cycle([get(self._ready)]), 1, 0))
+            except OSError:
+                turn = Turn()
+            if turn.statuses[200]:
+                return self
+            time.sleep(0.1)
+
+    def turn(self, requests: Iterator[bytes], connections: int, seconds: float) -> Turn:
+        """Ask for so long; the server's processor time with it."""
+        before = self._cpu_s()
+        turn = asyncio.run(ask(self.port, requests, connections, seconds))
+        turn.cpu_s = self._cpu_s() - before
+        return turn
+
+    def _cpu_s(self) -> float:
+        """User and system time of all threads of the process (fields 14 and 15 of proc_pid_stat(5))."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def path_of_imports() -> str:
+    return os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+
+
+if __name__ == "__main__":
+    main()
