@@ -6,6 +6,7 @@ grows shows at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from loadtest.plan import Plan, Thresholds
 from loadtest.record import Record, read_lines, read_records
 from loadtest.thresholds import missed
 
-KEEPS_UP = 0.8
-"""The least share of a level that has to be answered; over a short step chance alone takes some percent."""
+LAGS = 0.2
+"""The share of a level that may stay unanswered; over a short step also what chance takes, three sigma."""
 OF_THE_RUN = ("recall_at_10", "rate_per_s", "rss_growth_mb", "knee_per_s")
 """Limits that say nothing of one step."""
 
@@ -63,8 +64,8 @@ def judged(records: Sequence[Record], plan: Plan, level: float, begin: float, en
         if name in figures
     }
     misses = [str(one) for one in missed(Thresholds(**limits), figures)]
-    rate = figures["all"].rate_per_s
-    if rate < KEEPS_UP * level:
+    rate, asked = figures["all"].rate_per_s, level * (end - begin)
+    if rate * (end - begin) < asked - max(LAGS * asked, 3 * math.sqrt(asked)):
         misses.append(f"all rate is {rate:.1f}/s of {level:.1f}/s that were asked")
     return Step(level, begin, end, figures, misses)
 

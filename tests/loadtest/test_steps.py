@@ -32,6 +32,9 @@ def test_a_step_is_judged_by_times_and_errors_of_what_was_asked(read):
 def test_a_server_that_answers_less_than_is_asked_does_not_hold(read):
     step = judged(even(10), read(), 20, 0, 10)
     assert step.missed == ["all rate is 10.0/s of 20.0/s that were asked"]
+    # 12 of 20 are within three sigma of a Poisson number of 20, 4 are not
+    assert judged(even(12, 1), read(), 20, 0, 1).held
+    assert not judged(even(4, 1), read(), 20, 0, 1).held
 
 
 def test_a_request_belongs_to_the_step_in_which_it_ended(read):
