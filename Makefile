@@ -1,15 +1,23 @@
 # Each target makes the virtual environment it needs; `make demo` and `make test` work from a bare clone.
 PYTHON ?= python3
 BIN := .venv/bin
+STORE ?= demo-out/store
+PLAN ?= shop
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo serve test test-all lint format docs clean
+.PHONY: demo serve loadtest test test-all lint format docs clean
 
 demo: .venv/runtime
 	$(BIN)/vlclip demo
 
 serve: .venv/runtime
 	VLCLIP_PAGE__PHOTOS=demo-out/catalogue $(BIN)/vlclip serve --store demo-out/store
+
+loadtest: .venv/development $(filter demo-out/store,$(STORE))
+	$(BIN)/python -m loadtest serve-and-run $(PLAN) --store $(STORE)
+
+demo-out/store: | .venv/runtime
+	$(BIN)/vlclip demo
 
 test: .venv/development
 	$(BIN)/python -m pytest -m "not slow"

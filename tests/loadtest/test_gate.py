@@ -170,12 +170,17 @@ def test_several_load_generators_find_the_knee_of_a_service_that_holds(served, t
 def test_stopped_under_load_a_server_answers_what_it_accepted_and_keeps_events(store, tmp_path):
     shutil.copytree(store, tmp_path / "store")
     out = tmp_path / "out"
-    plan = write(tmp_path, ("p50_ms = 900\nrecall_at_10 = 0.95", ""), ("events = 2", "events = 12"))
+    # more than it can answer, so that requests are in flight when it is told to stop
+    limits = ("p50_ms = 900\nrecall_at_10 = 0.95", "")
+    plan = write(
+        tmp_path, limits, ("warm_s = 1", "warm_s = 1\nallow_busy = true"), ("level = 15", "level = 300")
+    )
     words = ("serve-and-run", plan, "--store", tmp_path / "store", "--report", out, "--term-under-load")
     status, said = loadtest(*words)
     assert status == 0, said
     ended = report(out)["termination"]
     assert ended["exit_status"] == ended["lost"] == ended["missing"] == 0
+    assert ended["in_flight"] > 0
     assert ended["events"] > 0
     assert ended["refused"] > 0
     assert report(out)["memory"]

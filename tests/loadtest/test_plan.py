@@ -18,9 +18,9 @@ def test_every_plan_that_ships_is_read_by_its_name_and_limits_something(path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("items = 30", "itmes = 30", "itmes: no such field; did you mean items?"),
-        ("similar = 1", "similiar = 1", "mix.similiar: no such field; did you mean similar?"),
-        ("level = 2", "levle = 2", "shape.constant.level: Field required"),
+        ("items = 30", "itemz = 30", "itemz: no such field; did you mean items?"),
+        ("similar = 1", "similarr = 1", "mix.similarr: no such field; did you mean similar?"),
+        ("level = 2", "levell = 2", "shape.constant.level: Field required"),
         ("level = 2", "level = 2\npeak_s = 3", "shape.constant.peak_s: no such field"),
         ('kind = "constant"', 'kind = "wave"', "shape: .*'wave'.*'steps'"),
         ("seconds = 5", "seconds = -5", "shape.constant.seconds: .*greater than 0"),
@@ -39,7 +39,7 @@ def test_a_field_that_is_wrong_is_named(read, old, new, said):
     ("more", "said"),
     [
         ("[thresholds.similar]\np95ms = 3", "thresholds.similar.p95ms: no such field; did you mean p95_ms"),
-        ("[thresholds.simlar]\np95_ms = 3", "thresholds.simlar: no such field; did you mean similar"),
+        ("[thresholds.similarr]\np95_ms = 3", "thresholds.similarr: no such field; did you mean similar"),
         ("[thresholds.similar]\nrss_growth_mb = 3", "thresholds.similar.rss_growth_mb: no such field"),
         ("[thresholds.all]\nerror_share = 2", "thresholds.all.error_share: .*less than or equal to 1"),
         ("[queries]\ntitles = 0", "queries: all weights are 0"),
