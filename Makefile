@@ -31,6 +31,7 @@ lint: .venv/development
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 format: .venv/development
 	$(BIN)/ruff check --fix .
