@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,8 @@ def _report(ran: Callable[[], Report], folder: Path, baseline: Path | None, tole
 
 def _told(act: Callable[[], bool | None]) -> bool | None:
     """What `act` gives; where it cannot, status 2 and a sentence."""
+    # a server and load generators that were started have to end with this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         return act()
     except LoadTestError as error:

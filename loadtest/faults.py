@@ -48,10 +48,13 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
     """The proxy, listening on this machine; port 0 is a free one."""
     where, random = urlsplit(to), Random(seed)  # noqa: S311 - no secrets here
 
+    async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(where.hostname, where.port or 80, limit=HEAD_BYTES)
+
     async def passed_on(caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         ends = [back]
         try:
-            service, there = await asyncio.open_connection(where.hostname, where.port or 80, limit=HEAD_BYTES)
+            service, there = await connected()
             ends.append(there)
             while True:
                 request = await _message(caller)
@@ -59,6 +62,9 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
                 if random.random() < faults.errors:
                     back.write(BROKEN)
                 else:
+                    if service.at_eof():  # it closed the connection, as servers do with idle ones
+                        service, there = await connected()
+                        ends.append(there)
                     there.write(request)
                     back.write(await _message(service))
                 await back.drain()

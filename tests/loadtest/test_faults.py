@@ -69,6 +69,14 @@ def test_requests_and_answers_pass_unchanged(echo):
         assert http.get("/").status_code == 201
 
 
+def test_a_connection_that_the_service_closed_while_idle_is_made_again(echo, monkeypatch):
+    monkeypatch.setattr(Echo, "timeout", 0.1)  # seconds without a request
+    with faulty(echo, Faults(delay_s=0.001)) as address, httpx2.Client(base_url=address) as http:
+        for _ in range(3):
+            assert http.get("/").status_code == 201
+            time.sleep(0.3)
+
+
 def test_a_delay_holds_every_request_up(echo):
     with faulty(echo, Faults(delay_s=0.05)) as address, httpx2.Client(base_url=address) as http:
         for _ in range(3):
