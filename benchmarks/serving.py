@@ -38,6 +38,8 @@ from service.wiring import Shop
 
 HOST = "127.0.0.1"
 WARM_S = 1.0
+SERVED = "BENCHMARK_SERVED"
+"""The variable that tells a server's process what to serve: `app` or `bare`, bytes of the constant, store."""
 BESIDE = ("constant", "bare constant")
 """What lists are compared with."""
 
@@ -62,35 +64,29 @@ def main() -> None:
 
 
 def serve(args: argparse.Namespace) -> None:
-    """In a process of its own: the API, or the bare constant."""
-    kind, port, size = args.serve.split(",")
+    """In a process of its own: what `made` says, under uvicorn as `vlclip serve` runs it."""
+    run_server(made(), HOST, int(args.serve), Settings.load(store=args.store, device="cpu"))
+
+
+def made() -> FastAPI:
+    """The API with a constant beside it, or the bare constant; granian calls this in its worker."""
+    kind, size, store = os.environ[SERVED].split(",", 2)
     body = b'"' + b"x" * (int(size) - 2) + b'"'
-    settings = Settings.load(store=args.store, device="cpu")
-    app = FastAPI() if kind == "bare" else create_app(Shop(settings))
+    app = FastAPI() if kind == "bare" else create_app(Shop(Settings.load(store=store, device="cpu")))
 
     async def constant() -> Response:
         return Response(body, media_type="application/json")
 
     app.add_api_route("/v1/constant", constant)
-    if args.servers == ["granian"]:
-        granian(app, int(port))
-    else:
-        run_server(app, HOST, int(port), settings)
-
-
-def granian(app: FastAPI, port: int) -> None:
-    """The same application under granian, one worker in this process, its own loop."""
-    from granian.constants import Interfaces  # noqa: PLC0415 - of the group `compare`, as all of it
-    from granian.server.embed import Server  # noqa: PLC0415
-
-    asyncio.run(Server(app, address=HOST, port=port, interface=Interfaces.ASGI).serve())
+    return app
 
 
 def compare(args: argparse.Namespace) -> None:
     """Start the processes, let them take turns, print the table."""
     requests = cycle(asked(args))
-    columns = ("server", "connections", "asked", "requests/s", "p50 ms", "p99 ms", "CPU ms", *BESIDE)
-    print("|", " | ".join(columns), "|\n|", "---|" * len(columns), sep="")
+    measured = ("requests/s", "p50 ms", "p99 ms", "CPU ms")
+    columns = ("server", "connections", "asked", *measured, *(f"of {name}" for name in BESIDE))
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     for server in args.servers:
         with Running("app", server, args, 100) as probe:
             size = probe.turn(requests, 1, WARM_S).body_bytes
@@ -240,13 +236,16 @@ class Running:
     def __init__(self, kind: str, server: str, args: argparse.Namespace, size: int) -> None:
         with socket.create_server((HOST, 0)) as free:
             self.port = free.getsockname()[1]
-        self._process = subprocess.Popen(
-            [
-                sys.executable, str(Path(__file__)), "--store", args.store, "--servers", server,
-                "--serve", f"{kind},{self.port},{size}",
-            ],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path_of_imports()},
-        )  # fmt: skip
+        here = Path(__file__)
+        if server == "granian":  # it forks, which an embedded store does not survive: nothing is imported yet
+            words = ["-m", "granian", "--interface", "asgi", "--host", HOST, "--port", str(self.port)]
+            words += ["--log-level", "warning", "--factory", "serving:made"]
+        else:
+            words = [str(here), "--store", args.store, "--serve", str(self.port)]
+        paths = [str(here.parents[1]), str(here.parent), os.environ.get("PYTHONPATH", "")]
+        served = f"{kind},{size},{args.store}"
+        environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths), SERVED: served}
+        self._process = subprocess.Popen([sys.executable, *words], env=os.environ | environment)
         self._ready = "/readyz" if kind == "app" else "/v1/constant"
 
     def __enter__(self) -> Running:
@@ -269,17 +268,17 @@ class Running:
         return turn
 
     def _cpu_s(self) -> float:
-        """User and system time of all threads of the process (fields 14 and 15 of proc_pid_stat(5))."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time of the process and those under it (fields 14, 15 of proc_pid_stat(5))."""
+        own = self._process.pid
+        under = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        times = [
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13] for pid in (own, *under)
+        ]
+        return sum(int(ticks) for pair in times for ticks in pair) / os.sysconf("SC_CLK_TCK")
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
-
-
-def path_of_imports() -> str:
-    return os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from contextlib import asynccontextmanager, suppress
+import time
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import httpx
 import pytest
+import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
@@ -241,11 +244,11 @@ class Gate:
 
 
 @pytest.fixture
-def small(shop, monkeypatch):
+def small(shop, monkeypatch, request):
     """The API of two workers and four places to wait, over a shop whose lists wait for a gate."""
     shop.warm()
-    api = Settings(store=shop.settings.store, device="cpu", api={"workers": 2, "queue": 4})
-    monkeypatch.setattr(shop, "settings", api)
+    api = {"workers": 2, "queue": 4, **getattr(request, "param", {})}
+    monkeypatch.setattr(shop, "settings", Settings(store=shop.settings.store, device="cpu", api=api))
     gate = Gate(shop)
     yield create_app(shop), gate
     gate.open.set()
@@ -290,3 +293,66 @@ def test_in_a_burst_everybody_is_answered_and_afterwards_all_are_served(small):
         assert (workers.in_flight, workers.waiting, workers.refused, workers.done) == (0, 0, 25, 11)
 
     asyncio.run(burst())
+
+
+@contextmanager
+def served(app):
+    """The address of the API behind a real server, which does not close the shop."""
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        running.start()
+        try:
+            yield listening.getsockname()
+        finally:
+            server.should_exit = True
+            running.join()
+
+
+def until(holds):
+    """Wait for what happens in another thread."""
+    while not holds():
+        time.sleep(0.005)
+
+
+def begin(address, n):
+    connection = socket.create_connection(address)
+    connection.sendall(f"GET /v1/items/drawn-{n:05d}/similar HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
+    return connection
+
+
+def test_a_client_that_hangs_up_while_it_waits_costs_no_work_and_health_is_told_meanwhile(small):
+    app, gate = small
+    workers = app.state.workers
+    with served(app) as address:
+        kept = [begin(address, n) for n in (1, 2)]
+        until(lambda: workers.in_flight == 2)
+        lost, last = begin(address, 3), begin(address, 4)
+        until(lambda: workers.waiting == 2)
+        lost.close()
+        health = socket.create_connection(address)
+        health.sendall(b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+        assert health.recv(12) == b"HTTP/1.1 200"
+        gate.open.set()
+        for one in [*kept, last]:
+            assert one.recv(12) == b"HTTP/1.1 200"
+        for one in [*kept, last, health]:
+            one.close()
+    assert (gate.entered, workers.cancelled, workers.done) == (3, 1, 3)
+
+
+@pytest.mark.parametrize("small", [{"timeout_s": 0.2}], indirect=True)
+def test_what_waits_until_its_time_is_over_is_told_so_and_never_started(small):
+    app, gate = small
+    workers = app.state.workers
+    with served(app) as address:
+        kept = [begin(address, n) for n in (1, 2)]
+        until(lambda: workers.in_flight == 2)
+        late = begin(address, 3)
+        assert late.recv(12) == b"HTTP/1.1 504"
+        gate.open.set()
+        until(lambda: workers.cancelled == 1)
+        for one in [*kept, late]:
+            one.close()
+    assert gate.entered == 2
