@@ -1,9 +1,10 @@
 """Calls of one function from many threads, made together: what several want at a time is one batch.
 
 Batches form by themselves. Who comes while nothing runs goes at once, alone. Who comes while a batch runs
-waits, and those who waited are the next batch. So nobody waits for company, and the busier it is, the
-larger the batches. The work is done by the threads that want it: the first of a batch does it for all, so
-a call that is alone costs no change of threads.
+waits, and those who waited are the next batch: the busier it is, the larger the batches. Only such a batch
+may wait a little longer, for those whom the one before has just answered and who come again. The work is
+done by the threads that want it: the first of a batch does it for all, so a call that is alone costs no
+change of threads.
 
 Laws (tests/engine/test_batching.py):
 - every caller gets what the function gives for what it asked, in whatever batch;
@@ -43,7 +44,8 @@ class _Call(Generic[Asked, Given]):
 class Batcher(Generic[Asked, Given]):
     """`work` on many things at a time, called for one; safe to use from several threads.
 
-    A batch that is not full waits `wait_s` for more. `batches` and `items` count what was done.
+    A batch of those who waited, if it is not full, waits another `wait_s` for more. `batches` and `items`
+    count what was done.
     """
 
     def __init__(
@@ -69,20 +71,22 @@ class Batcher(Generic[Asked, Given]):
                 self._waiting.append(call)
             else:
                 self._is_busy = call.leads = True
+        wait_s = 0.0
         if not call.leads:
             call.turn.acquire()
+            wait_s = self._wait_s
         if call.leads:
-            self._lead(call)
+            self._lead(call, wait_s)
         if call.error is not None:
             raise call.error
         return cast("Given", call.given)
 
-    def _lead(self, first: _Call[Asked, Given]) -> None:
+    def _lead(self, first: _Call[Asked, Given], wait_s: float) -> None:
         """Work for `first`, this thread's own, and for those who wait; then let the next of them lead."""
         batch = [first]
         try:
-            if self._wait_s and len(self._waiting) < self._limit - 1:
-                time.sleep(self._wait_s)
+            if wait_s and len(self._waiting) < self._limit - 1:
+                time.sleep(wait_s)
             with self._lock:
                 while self._waiting and len(batch) < self._limit:
                     batch.append(self._waiting.popleft())

@@ -4,6 +4,10 @@ CLIP's text attention is causal and the text's feature is read at its end token,
 the longest end token in a batch can reach the result: cutting there gives the same numbers
 (to 1e-5, tests/engine/test_clip.py) for a fraction of the work. Towers that are not causal
 (SigLIP) are left as they are.
+
+Texts of unlike lengths still pad each other. On a CPU, where a token costs what it costs, several are
+therefore packed: laid end to end as one sequence, in which attention sees its own text only. That is the
+same sum again, a quarter to a third cheaper for 16 titles (benchmarks/text_encoding.py).
 """
 
 from __future__ import annotations
@@ -13,6 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+PACKED = 256
+"""Most tokens laid end to end; attention within them is computed for all pairs, and most are of two texts."""
 
 
 def is_trimmable(model: nn.Module) -> bool:
@@ -33,18 +40,50 @@ def encode_text(model: Any, tokens: Tensor) -> Tensor:
         return functional.normalize(features, dim=-1)
     tower = _tower(model)
     ends = _end_positions(tower, tokens)
-    length = int(ends.max()) + 1
-    tokens = tokens[:, :length]
-    dtype = tower.transformer.get_cast_dtype()
-    x = tower.token_embedding(tokens).to(dtype) + tower.positional_embedding[:length].to(dtype)
-    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
-    x = tower.ln_final(x)[torch.arange(len(tokens), device=tokens.device), ends]
+    if len(tokens) > 1 and tokens.device.type == "cpu":
+        x = torch.cat([_packed(tower, tokens[rows], ends[rows]) for rows in _packs(ends)])
+    else:
+        x = _trimmed(tower, tokens, ends)
     projection = tower.text_projection
     if isinstance(projection, nn.Linear):
         x = projection(x)
     elif projection is not None:
         x = x @ projection
     return functional.normalize(x, dim=-1)
+
+
+def _trimmed(tower: Any, tokens: Tensor, ends: Tensor) -> Tensor:
+    """Features at the end tokens `(n, width)`, of texts cut to the longest."""
+    length = int(ends.max()) + 1
+    dtype = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(tokens[:, :length]).to(dtype) + tower.positional_embedding[:length].to(dtype)
+    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
+    features: Tensor = tower.ln_final(x)[torch.arange(len(tokens), device=tokens.device), ends]
+    return features
+
+
+def _packed(tower: Any, tokens: Tensor, ends: Tensor) -> Tensor:
+    """The same, of texts laid end to end: a token sees those before it in its own text."""
+    inside = torch.arange(tokens.shape[1]) <= ends[:, None]
+    text, place = inside.nonzero(as_tuple=True)
+    dtype = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(tokens[inside]).to(dtype) + tower.positional_embedding[place].to(dtype)
+    sees = (text[:, None] == text) & (place[:, None] >= place)
+    mask = torch.zeros(sees.shape, dtype=tower.attn_mask.dtype).masked_fill_(~sees, float("-inf"))
+    x = tower.transformer(x[None], attn_mask=mask)[0]
+    features: Tensor = tower.ln_final(x[(ends + 1).cumsum(0) - 1])
+    return features
+
+
+def _packs(ends: Tensor) -> list[slice]:
+    """Neighbouring rows, of no more than `PACKED` tokens together unless one alone has more."""
+    packs, start, held = [], 0, 0
+    for row, length in enumerate((ends + 1).tolist()):
+        if held and held + length > PACKED:
+            packs.append(slice(start, row))
+            start, held = row, 0
+        held += length
+    return [*packs, slice(start, len(ends))]
 
 
 def _tower(model: Any) -> Any:

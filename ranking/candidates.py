@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.filters import Condition, Filter
 from engine.space import Floats
+from engine.store.contenders import Blend
 from engine.store.store import Hit, Query, Store
 from ranking.answer import LEXICAL
 
@@ -119,9 +120,9 @@ class Nearest:
 class Matching:
     """By the dot product and, beside it, BM25 of `text` over the best BM25 score of any item, times `weight`.
 
-    Both are exact for every candidate. The candidates are the best of either search; the lower half of
-    them is not given, so that what ranks between is there. `best` is the best BM25 score of any item, None
-    where it is that of a candidate.
+    Both are exact for every candidate. The candidates are the best of either search, which goes twice as
+    deep as what is given, so that what ranks between is there. `best` is the best BM25 score of any item,
+    None where it is that of a candidate.
     """
 
     store: Store
@@ -136,26 +137,29 @@ class Matching:
     exact: bool = False
 
     def pool(self, depth: int) -> Pool:
-        """Both searches in one call, each twice as deep as `depth` or `least`."""
-        depth = max(depth, self.least)
+        """Both searches, each twice as deep as `depth` or `least`."""
+        is_whole = depth <= WHOLE
         query = Query(
-            vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), fields=self.fields,
-            exact=self.exact,
+            vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), exact=self.exact,
+            fields=None if is_whole else self.fields, with_vector=is_whole,
         )  # fmt: skip
-        found = self.store.candidates(query, self.text, 2 * depth)
+        found = self.store.candidates(
+            query, self.text, 2 * max(depth, self.least), Blend(depth + 1, self.weight, self.best)
+        )
         best = max((one.lexical for one in found), default=0.0) if self.best is None else self.best
         lexical = np.array([self.weight * one.lexical / (best or 1.0) for one in found], dtype=np.float64)
         scores = np.array([one.dense for one in found], dtype=np.float64) + lexical
         order = sorted(range(len(found)), key=lambda row: (-scores[row], found[row].id))
-        is_all = len(found) < 2 * depth
-        floor = None if is_all else float(scores[order[depth]])
-        shown = order if is_all else order[:depth]
+        floor = None if len(found) <= depth else float(scores[order[depth]])
+        shown = [found[row] for row in order[:depth]]
+        rows = order[:depth]
         return Pool(
-            [found[row].id for row in shown],
-            scores[shown],
-            [found[row].payload for row in shown],
+            [one.id for one in shown],
+            scores[rows],
+            [one.payload for one in shown],
             floor,
-            {LEXICAL: lexical[shown]},
+            {LEXICAL: lexical[rows]},
+            {one.id: Hit(one.id, one.dense, one.payload, one.read) for one in shown} if is_whole else {},
         )
 
 

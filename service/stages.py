@@ -21,6 +21,7 @@ from PIL import Image
 
 from engine.embedder import Embedder
 from engine.space import Floats
+from engine.store.contenders import Blend
 from engine.store.store import Candidate, Hit, Query, Record, Store, StoreInfo
 
 P = ParamSpec("P")
@@ -122,11 +123,11 @@ class WatchedStore:
         with stage("search"):
             return self._store.search(queries)
 
-    def candidates(self, query: Query, text: str, pool: int) -> list[Candidate]:
+    def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """As the store does."""
         self.recent = query
         with stage("search"):
-            return self._store.candidates(query, text, pool)
+            return self._store.candidates(query, text, pool, blend)
 
     def retrieve(
         self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False

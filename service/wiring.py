@@ -109,6 +109,10 @@ class Shop:
 
     def warm(self) -> None:
         """Load the encoder and answer one question, so that the first user waits for neither."""
+        import torch  # noqa: PLC0415 - loading it takes seconds
+
+        # all cores for one batch would have each of its steps wait for a core that answers somebody else
+        torch.set_num_threads(self.settings.search.query_threads)
         try:
             self.recommender.search("warm up")
         except VlclipError as error:

@@ -27,6 +27,7 @@ from engine.space import Floats
 from engine.store import lexical
 from engine.store.backend import Backend, Found, Paths, Request, Row
 from engine.store.conditions import build
+from engine.store.contenders import Blend, contenders
 from engine.store.fields import LACKS, FieldKind, fitted, has_path, new_kinds, path
 from engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
 
@@ -111,38 +112,57 @@ class QdrantStore:
             for query, request in zip(queries, requests, strict=True)
         ]
 
-    def candidates(self, query: Query, text: str, pool: int) -> list[Candidate]:
-        """The best of both searches with both of their scores; one batched call of two requests.
+    def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
+        """The best of both searches with both of their scores, in up to three calls.
 
-        Both requests rescore the same union, one by the dense and one by the sparse vector. They
-        scan it exactly: an HNSW search filtered to so few points would lose some of them.
+        The first makes both searches and reads nothing else, since of all that a search does reading
+        payloads costs the most. The second asks, by id, for scores that one search did not bring, if with
+        them an item could be among the best. The third reads those that are.
         """
         if query.vector is None:
             raise SpaceError("candidates are searched by a vector and a text; the vector is missing")
         where, words = self._where(query.filter, query.exclude), lexical.query(text)
         best = self._nearest(query, where, pool)
-        union = [best]
-        if words:
-            union.append(Request(near=words, limit=pool, where=where))
-        by_dense = Request(
-            near=best.near,
-            limit=len(union) * pool,
-            exact=True,
-            prefetch=tuple(union),
-            payload=_selection(query.fields),
-        )
-        by_words = replace(by_dense, near=words, payload=_selection(()))
-        found, *rest = self._backend.query([by_dense, by_words] if words else [by_dense])
-        matched = {point.payload["id"]: point.score for point in rest[0]} if rest else {}
+        asked = [best, Request(near=words, limit=pool, where=where)] if words else [best]
+        dense, *rest = (_scores(found) for found in self._backend.query(asked))
+        matched = rest[0] if rest else {}
+        floor = min(matched.values()) if len(matched) == pool else 0.0
+        ids = list({**dense, **matched})
+        if blend is not None:
+            ids = contenders(dense, matched, blend, reach=self._reach(query.vector), floor=floor)
+        missing = [
+            Request(near=near, limit=len(lacking), exact=True, where=self._only(lacking))
+            for near, lacking in (
+                (best.near, [one for one in ids if one not in dense]),
+                (words, [one for one in ids if one not in matched] if floor else []),
+            )
+            if lacking
+        ]
+        for request, found in zip(missing, self._backend.query(missing) if missing else (), strict=True):
+            (matched if request.near is words else dense).update(_scores(found))
+        if blend is not None:
+            ids = contenders(dense, matched, blend, reach=0.0, floor=0.0)
+        names = {str(one): one for one in ids}
+        points = self._backend.fetch(list(names), _selection(query.fields), vector=query.with_vector)
         return [
             Candidate(
                 id=point.payload["id"],
-                dense=point.score,
-                lexical=matched.get(point.payload["id"], 0.0),
+                dense=dense.get(names[point_id(point.payload["id"])], 0.0),
+                lexical=matched.get(names[point_id(point.payload["id"])], 0.0),
                 payload=_shown(point.payload, query.fields),
+                read=point.vector,
             )
-            for point in found
+            for point in points
         ]
+
+    def _reach(self, vector: Floats) -> float:
+        """The largest dot product of a query with items, whose segments have length 1 or 0."""
+        spans = self._info.space.slices().values()
+        return sum(float(np.linalg.norm(vector[span])) for span in spans)
+
+    def _only(self, ids: Sequence[Any]) -> Any:
+        dialect = self._backend.dialect
+        return dialect.filter(must=[dialect.has_id([str(one) for one in ids])])
 
     def count(self, filter: Filter | None = None) -> int:
         """How many items fit the filter; exact."""
@@ -255,6 +275,11 @@ def _public(kinds: Mapping[str, FieldKind]) -> dict[str, FieldKind]:
 
 def _point_ids(ids: Sequence[str]) -> list[str]:
     return [point_id(item_id) for item_id in dict.fromkeys(ids)]
+
+
+def _scores(found: Sequence[Found]) -> dict[Any, float]:
+    """By the engine's own id of the point; most are never written out as a string, which takes as long."""
+    return {point.id: point.score for point in found}
 
 
 def _selection(fields: tuple[str, ...] | None) -> Paths:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from engine.errors import FingerprintMismatch, SpaceError
 from engine.filters import Filter
 from engine.space import Floats, FusedSpace, Segment
+from engine.store.contenders import Blend
 from engine.store.fields import FieldKind
 
 
@@ -73,12 +74,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An item found by either search, with both of its scores, each exact."""
+    """An item found by either search, with both of its scores, each exact.
+
+    `read` gives the vector, as a `Hit`'s does.
+    """
 
     id: str
     dense: float
     lexical: float
     payload: Mapping[str, Any]
+    read: Callable[[], Floats] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +153,12 @@ class Store(Protocol):
         """One list of hits per query, best first, in one batched call."""
         ...
 
-    def candidates(self, query: Query, text: str, pool: int) -> list[Candidate]:
+    def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """The `pool` best of `query.vector` and the `pool` best BM25 matches of `text`, united.
 
-        Both scores are exact for every one of them (0 where no word matches). One batched call;
-        in no particular order; `query.limit` and `query.offset` are not used.
+        With a `blend` only the best of them by both scores, what ties with the last, and the best match.
+        Both scores are exact for every one of them (0 where no word matches); in no particular order;
+        `query.limit` and `query.offset` are not used.
         """
         ...
 

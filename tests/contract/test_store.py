@@ -26,6 +26,7 @@ from engine.errors import (
 )
 from engine.filters import Condition, Filter, parse_json
 from engine.settings import Hnsw, Server
+from engine.store.contenders import Blend
 from engine.store.opening import open_on, promote_on
 from engine.store.qdrant import QdrantStore
 from engine.store.server_shelf import ServerShelf, connect
@@ -356,6 +357,33 @@ def test_candidates_have_the_scores_that_each_has_alone(
     matching = sorted((alone[p.id] for p in fitting if p.id in alone), reverse=True)[:6]
     chosen = sorted((item.lexical for item in found.values()), reverse=True)[: len(matching)]
     assert chosen == pytest.approx(matching, abs=1e-5)
+
+
+@FEW
+@given(
+    wanted=ANY_FILTER,
+    seed=st.integers(0, 1000),
+    text=st.sampled_from(["red bag", "leather", "nothing fits this"]),
+    blend=st.builds(Blend, st.integers(1, 30), st.sampled_from([0.0, 0.3, 1.0, 12.0])),
+)
+def test_blended_candidates_are_the_best_of_all_candidates(
+    filled: QdrantStore, wanted: Filter, seed: int, text: str, blend: Blend
+):
+    query = Query(vector=direction(seed), filter=wanted, exact=True)
+    all_of_them = filled.candidates(query, text, pool=8)
+    few = {one.id: one for one in filled.candidates(query, text, pool=8, blend=blend)}
+    best = max((one.lexical for one in all_of_them), default=0.0) or 1.0
+    scores = sorted((one.dense + blend.weight * one.lexical / best for one in all_of_them), reverse=True)
+    for one in all_of_them:
+        rank = sum(score > one.dense + blend.weight * one.lexical / best + 1e-5 for score in scores)
+        assert one.id in few or rank >= blend.count
+        if one.id in few:
+            assert few[one.id].dense == pytest.approx(one.dense, abs=1e-5)
+            assert few[one.id].lexical == pytest.approx(one.lexical, abs=1e-5)
+            assert few[one.id].payload == one.payload
+    assert max((one.lexical for one in few.values()), default=0.0) == pytest.approx(
+        max((one.lexical for one in all_of_them), default=0.0), abs=1e-5
+    )
 
 
 # fields

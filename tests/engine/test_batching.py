@@ -104,19 +104,24 @@ def test_an_observer_that_fails_leaves_nobody_waiting(pool):
     assert [call.result(timeout=10) for call in calls[1:]] == [2, 4]
 
 
-def test_waiting_lets_a_batch_fill(pool):
-    work = Doubling()
-    batcher = Batcher(work, limit=8, wait_s=0.05)
-    together = threading.Barrier(3)
+def test_a_batch_of_those_who_waited_waits_for_more_and_a_call_alone_does_not(pool, monkeypatch):
+    work, late = Doubling(), []
+    batcher = Batcher(work, limit=3, wait_s=0.5)
 
-    def ask(number):
-        together.wait(timeout=10)
-        return batcher(number)
+    def sleep(seconds):  # meanwhile two more come; one too many for the batch
+        assert seconds == 0.5
+        late.extend(pool.submit(batcher, number) for number in (2, 3))
+        while len(batcher._waiting) < 2:
+            pass
 
-    calls = [pool.submit(ask, number) for number in range(3)]
-    work.go.release(3)
-    assert [call.result(timeout=10) for call in calls] == [0, 2, 4]
-    assert batcher.items == 3
+    monkeypatch.setattr("engine.batching.time.sleep", sleep)
+    calls = asked_while_busy(work, batcher, pool, [1])
+    assert late == []
+    work.go.release(2)
+    assert [call.result(timeout=10) for call in calls] == [0, 2]
+    assert [call.result(timeout=10) for call in late] == [4, 6]
+    assert work.batches[0] == [0]
+    assert sorted(work.batches[1]) == [1, 2, 3]
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 8))

@@ -8,6 +8,8 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from engine.clip import clip_fingerprint, load_clip
@@ -53,6 +55,17 @@ def test_trimming_is_exact_for_both_poolings_and_both_model_classes(pool_type, c
     torch.testing.assert_close(
         encode_text(model, tokens), model.encode_text(tokens, normalize=True), atol=1e-5, rtol=0
     )
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
+def test_packed_texts_do_not_see_each_other(clip, lengths):
+    tokens = torch.zeros(len(lengths), 77, dtype=torch.long)
+    for row, length in enumerate(lengths):
+        tokens[row, :length] = torch.arange(length) % 50 + 3 + row
+        tokens[row, length] = 2
+    with torch.inference_mode():
+        plain = clip.model.encode_text(tokens, normalize=True)
+        torch.testing.assert_close(encode_text(clip.model, tokens), plain, atol=1e-5, rtol=0)
 
 
 def test_towers_that_are_not_causal_are_left_alone():

@@ -23,9 +23,9 @@ class Listening:
         self.asked += [query.exact for query in queries]
         return self._store.search(queries)
 
-    def candidates(self, query, text, pool):
+    def candidates(self, query, text, pool, blend):
         self.asked.append(query.exact)
-        return self._store.candidates(query, text, pool)
+        return self._store.candidates(query, text, pool, blend)
 
 
 ASK = {

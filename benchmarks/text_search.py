@@ -1,0 +1,112 @@
+"""What a text search costs beside the least it could: encoding its words and asking the engine.
+
+    python benchmarks/text_search.py --store ./store --catalogue fashion
+
+The store is a folder, opened alone. Queries are titles; what is compared takes turns, query by query, with
+the same vector, ef, limit and payload. *Bare dense* is one search of the engine's for the vector, *bare
+both* one batch of it and of the words. Neither says which items are best by both together, which is what a
+text search answers. CPU milliseconds are of the whole process, and say more than the clock where other work
+takes turns with ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a query
+
+import torch
+
+from engine.settings import Settings
+from engine.store import lexical
+from engine.store.backend import Request
+from engine.store.qdrant import QdrantStore
+from engine.store.shelves import FolderShelf
+from ingestion.catalogue import open_catalogue
+from ingestion.guesses import map_columns
+from ranking.answer import Page
+from ranking.recommender import Recommender
+from service.wiring import Encoders
+
+BASES = {"encode + bare dense": ("encode", "bare dense"), "encode + bare both": ("encode", "bare both")}
+
+
+def titles(source: str, count: int) -> list[str]:
+    """Different titles of a catalogue, in its order."""
+    catalogue = open_catalogue(source)
+    found: dict[str, None] = {}
+    for entry in catalogue.entries(map_columns(catalogue)):
+        if entry.item is not None and entry.item.title:
+            found[entry.item.title] = None
+            if len(found) == count:
+                break
+    return list(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", required=True, help="a folder")
+    parser.add_argument("--catalogue", required=True, help="whose titles are asked")
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--limit", type=int, default=10)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    settings = Settings.load(store=args.store)
+    shelf = FolderShelf(Path(args.store), settings.hnsw)
+    name = shelf.current()
+    if name is None:
+        parser.error(f"{args.store} holds no store; make one: vlclip ingest CATALOGUE --store {args.store}")
+    backend = shelf.open(name)
+    store = QdrantStore(backend)
+    embedder = Encoders(settings, store.info).load()
+    recommender = Recommender(store, lambda: embedder, settings.search)
+    weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
+    queries = titles(args.catalogue, args.queries)
+
+    def dense(text: str) -> Request:
+        return Request(near=vectors[text], limit=args.limit, payload=None)
+
+    def words(text: str) -> Request:
+        return Request(near=lexical.query(text), limit=args.limit, payload=None)
+
+    vectors = {
+        text: store.info.space.query_vector(embedder.embed_query(text=text), weights).tolist()
+        for text in queries
+    }
+    page = Page(limit=args.limit)
+    ways: dict[str, Callable[[str], object]] = {
+        "encode": lambda text: embedder.embed_query(text=text),
+        "bare dense": lambda text: backend.query([dense(text)]),
+        "bare both": lambda text: backend.query([dense(text), words(text)]),
+        "text search": lambda text: recommender.search(text, page=page),
+    }
+    clock: dict[str, list[float]] = {way: [] for way in ways}
+    cpu: dict[str, list[float]] = {way: [] for way in ways}
+    for text in queries:
+        for way, ask in ways.items():
+            began, spent = time.perf_counter(), time.process_time()
+            ask(text)
+            cpu[way].append(1000 * (time.process_time() - spent))
+            clock[way].append(1000 * (time.perf_counter() - began))
+    store.close()
+    found = {}
+    for kind, times in (("p50 ms", clock), ("CPU p50 ms", cpu)):
+        medians = {way: statistics.median(taken) for way, taken in times.items()}
+        ratios = {
+            f"text search / ({base})": medians["text search"] / sum(medians[part] for part in parts)
+            for base, parts in BASES.items()
+        }
+        found[kind] = {way: round(value, 3) for way, value in (medians | ratios).items()}
+    print(json.dumps({"queries": len(queries), "limit": args.limit} | found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Who may be among the best by two scores, when two searches have told only their own best.
+
+The threshold algorithm's bounds (Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware",
+2001): an item that one search did not bring has at most what that search could still have brought. So only
+few missing scores have to be asked for.
+
+Law (tests/engine/test_contenders.py): none of the best of all that were found is left out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+Id = TypeVar("Id", bound=Hashable)
+
+SLACK = 1e-4
+"""Scores nearer than this may tie: engines sum in different orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """The `count` best are wanted, by dense score + `weight` · lexical score over the best lexical score.
+
+    `best` is that best score, None where it is the best that is found.
+    """
+
+    count: int
+    weight: float
+    best: float | None = None
+
+
+def contenders(
+    dense: Mapping[Id, float], lexical: Mapping[Id, float], blend: Blend, *, reach: float, floor: float
+) -> list[Id]:
+    """The ids that may be among the best, and that of the best lexical score.
+
+    `reach` is the largest dense score, or least below 0, that any item could have; `floor` the largest
+    lexical score of those that are not in `lexical`.
+    """
+    first = max(lexical, key=lexical.__getitem__, default=None)
+    best = blend.best or (lexical[first] if first is not None else 0.0)
+    weight = blend.weight / (best or 1.0)
+    least = {one: dense.get(one, -reach) + weight * lexical.get(one, 0.0) for one in {**dense, **lexical}}
+    if len(least) <= blend.count:
+        return list(least)
+    bar = heapq.nlargest(blend.count, least.values())[-1] - SLACK
+    return [
+        one
+        for one in least
+        if one == first or dense.get(one, reach) + weight * lexical.get(one, floor) >= bar
+    ]
