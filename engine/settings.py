@@ -145,7 +145,7 @@ class Api(_Section):
     timeout_s: float = Field(30.0, gt=0, description="for one answer")
     write_timeout_s: float = Field(300.0, gt=0, description="for the answer to a write of products")
     workers: int = Field(
-        4, ge=1, le=256, description="threads that make lists; more help only where the store is a server"
+        4, ge=1, le=256, description="threads that make lists"
     )
     queue: int = Field(200, ge=0, description="lists waiting for a thread; more are answered 503")
     max_wait_s: float = Field(

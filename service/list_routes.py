@@ -79,8 +79,8 @@ class Wanted:
 def described(query: type[ListQuery]) -> dict[str, Any]:
     """The query parameters as OpenAPI describes them.
 
-    FastAPI would describe them by itself, but it reads eleven of them in a quarter of a millisecond, which
-    is a fifth of what a list takes (docs/benchmarks.md).
+    FastAPI would describe them by itself, but then it reads them as well, which takes longer than all else it
+    does with a request (docs/benchmarks.md).
     """
     parameters = []
     for name, schema in query.model_json_schema()["properties"].items():
