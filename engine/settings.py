@@ -144,9 +144,7 @@ class Api(_Section):
     max_body_bytes: int = Field(32_000_000, ge=1, description="of a request with products or photos")
     timeout_s: float = Field(30.0, gt=0, description="for one answer")
     write_timeout_s: float = Field(300.0, gt=0, description="for the answer to a write of products")
-    workers: int = Field(
-        4, ge=1, le=256, description="threads that make lists"
-    )
+    workers: int = Field(4, ge=1, le=256, description="threads that make lists")
     queue: int = Field(200, ge=0, description="lists waiting for a thread; more are answered 503")
     max_wait_s: float = Field(
         1.0, gt=0, description="expected wait for a thread over which the answer is 503 at once"
