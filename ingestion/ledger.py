@@ -229,6 +229,14 @@ class Ledger:
         with self._transaction() as sql:
             return dict(sql.execute("SELECT stage, count(*) FROM dead_letters GROUP BY stage").fetchall())
 
+    def reasons(self) -> list[tuple[str, str, int]]:
+        """Why items wait for a retry: step, reason and how many, commonest first."""
+        with self._transaction() as sql:
+            return sql.execute(
+                "SELECT stage, reason, count(*) AS n FROM dead_letters GROUP BY stage, reason "
+                "ORDER BY n DESC, stage, reason"
+            ).fetchall()
+
     def run_counts(self) -> dict[str, int]:
         """How many runs there were, by how they ended."""
         with self._transaction() as sql:

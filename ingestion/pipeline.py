@@ -96,8 +96,7 @@ def ingest(
                 store, ledger, run, nameless=tally.nameless, force=force_prune
             )
         changed = bool(tally.report().embedded or tally.deleted)
-        if changed:
-            store.optimize()
+        store.optimize()  # what was written over HTTP since the last run as well
     if changed:  # everything is in the store by now: nothing is lost if this is interrupted
         tally.photo_duplicates = find_duplicates(store, settings.search.collapse_distance)
     report = tally.report()

@@ -13,6 +13,7 @@ Laws (tests/service/test_metrics.py):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -36,21 +37,21 @@ class Metrics:
 
     def __init__(self, shop: Shop, workers: Workers) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Histogram(
+        requests = Histogram(
             "vlclip_request_duration_seconds",
             "Time until the last byte of an answer, by route, method and class of status.",
             ("route", "method", "status"),
             registry=self.registry,
             buckets=SECONDS,
         )
-        self._stages = Histogram(
+        stages = Histogram(
             "vlclip_stage_duration_seconds",
             "A stage's own share of that time: queue, encode, search, rank, serialise.",
             ("route", "stage"),
             registry=self.registry,
             buckets=SECONDS,
         )
-        self._lists = Counter(
+        lists = Counter(
             "vlclip_lists",
             "Lists that were served, by kind, arm and what they were made from.",
             ("kind", "arm", "strategy"),
@@ -62,18 +63,24 @@ class Metrics:
             registry=self.registry,
             buckets=SHARES,
         )
+        # finding a series by its labels takes longer than counting; there are few
+        self._request, self._stage, self._list = (
+            cache(requests.labels),
+            cache(stages.labels),
+            cache(lists.labels),
+        )
         self.registry.register(_Standing(shop, workers))
         ProcessCollector(registry=self.registry)
 
     def observe(self, served: Served) -> None:
         """Count a request that was served."""
         status = "gone" if served.status == GONE else f"{served.status // 100}xx"
-        self._requests.labels(served.route, served.method, status).observe(served.seconds)
+        self._request(served.route, served.method, status).observe(served.seconds)
         stages = served.stages
         for stage, seconds in stages.seconds().items():
-            self._stages.labels(served.route, stage).observe(seconds)
+            self._stage(served.route, stage).observe(seconds)
         if stages.kind:
-            self._lists.labels(stages.kind, stages.arm, stages.strategy).inc()
+            self._list(stages.kind, stages.arm, stages.strategy).inc()
 
     def probed(self, recall: float) -> None:
         """Count a search that was compared with an exact one."""
@@ -97,7 +104,7 @@ class _Standing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Each part that answers."""
-        for part in (self._build, self._load, self._shoppers, self._ledger, self._store):
+        for part in (self._build, self._load, self._queries, self._shoppers, self._ledger, self._store):
             yield from _answering(part)
 
     def _build(self) -> Iterator[Metric]:
@@ -114,6 +121,14 @@ class _Standing(Collector):
         yield _counter("vlclip_lists_refused", "Lists refused at once, with a 503.", workers.refused)
         says = "Lists given up while they waited: their caller had gone, or their time was over."
         yield _counter("vlclip_lists_cancelled", says, workers.cancelled)
+
+    def _queries(self) -> Iterator[Metric]:
+        counts = self._shop.queries.counts()
+        yield _counter("vlclip_query_cache_hits", "Texts whose vectors were kept from before.", counts.hits)
+        yield _counter("vlclip_query_cache_misses", "Texts whose vectors were not.", counts.misses)
+        yield _gauge("vlclip_query_cache_texts", "Texts whose vectors are kept.", counts.kept)
+        yield _counter("vlclip_encode_batches", "Batches of texts that were encoded.", counts.batches)
+        yield _counter("vlclip_encode_texts", "Texts in these batches.", counts.batch_items)
 
     def _shoppers(self) -> Iterator[Metric]:
         counts = self._shop.shoppers.counts

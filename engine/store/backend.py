@@ -133,6 +133,13 @@ class Backend(Protocol):
         """The commonest values of an indexed keyword field."""
         ...
 
+    def unindexed(self) -> int:
+        """Points outside the search graph, which every search compares one by one; a few too many at most.
+
+        Engines count indexed vectors of both kinds in one; words always are, where a point has any.
+        """
+        ...
+
     def optimize(self) -> None:
         """Build the search graph over what has been written."""
         ...

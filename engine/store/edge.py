@@ -180,6 +180,12 @@ class EdgeBackend:
             answer = self._shard.facet(edge.FacetRequest(path, limit, exact=True, filter=where))
             return {str(hit.value): hit.count for hit in answer.hits}
 
+    def unindexed(self) -> int:
+        """Points outside the graph."""
+        with self._calls():
+            info = self._shard.info()
+            return max(0, 2 * info.points_count - info.indexed_vectors_count)
+
     def optimize(self) -> None:
         """Build the graph; needs about three times the vectors' size of room while it runs."""
         self.flush()

@@ -182,6 +182,10 @@ class QdrantStore:
         """Payload fields that can be filtered on, with the kind of their values."""
         return _public(self._backend.kinds(fresh=True))
 
+    def unindexed(self) -> int:
+        """Items outside the search graph, which every search compares one by one; a few too many at most."""
+        return self._backend.unindexed()
+
     def optimize(self) -> None:
         """Build or refresh the search index after a bulk load; returns when it is done."""
         self._backend.optimize()

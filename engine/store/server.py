@@ -143,6 +143,12 @@ class ServerBackend:
             answer = self._client.facet(self._name, path, facet_filter=where, limit=limit, exact=True)
         return {str(hit.value): hit.count for hit in answer.hits}
 
+    def unindexed(self) -> int:
+        """Points outside the graph."""
+        with translated():
+            state = self._client.get_collection(self._name)
+        return max(0, 2 * (state.points_count or 0) - (state.indexed_vectors_count or 0))
+
     def optimize(self) -> None:
         """Wait until the server's own optimizers are done; wake them if they sleep."""
         green = 0

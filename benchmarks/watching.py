@@ -1,0 +1,107 @@
+"""What watching adds to a request: stages, metrics, an access line, spans, above a handler that does nothing.
+
+Given are medians of processor time, which says the same on a busy machine.
+
+OMP_NUM_THREADS=1 python -m benchmarks.watching
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+from types import SimpleNamespace
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engine.settings import Log, Tracing
+from engine.space import FusedSpace, Segment
+from engine.store.store import StoreInfo
+from service.logs import formatter, log_access
+from service.metrics import Metrics
+from service.overload import Workers
+from service.stages import listed, queued, stage
+from service.tracing import Traces
+from service.watch import Watch
+
+REQUESTS, ROUNDS = 2000, 15
+ROUTE = SimpleNamespace(path_format="/v1/search")
+
+
+class Nowhere(SpanExporter):
+    """Takes spans and forgets them."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
+        """Nothing is sent."""
+        return SpanExportResult.SUCCESS
+
+
+async def handler(scope: Scope, _: Receive, send: Send) -> None:
+    scope["route"] = ROUTE
+
+    def work() -> None:
+        with stage("rank"):
+            with stage("encode"):
+                pass
+            for _ in range(2):
+                with stage("search"):
+                    pass
+        listed("search", "default", "content")
+        with stage("serialise"):
+            pass
+
+    queued(work)()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def microseconds(app: ASGIApp) -> float:
+    async def send(_: Message) -> None:
+        pass
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    fixed = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"x")] * 8}
+    began = process_time()
+    for _ in range(REQUESTS):
+        await app({**fixed, "state": {"request_id": "r"}}, receive, send)
+    return (process_time() - began) / REQUESTS * 1e6
+
+
+def main() -> None:
+    metrics = Metrics(SimpleNamespace(), Workers(1, queue=1, max_wait_s=1))
+    info = StoreInfo("f", FusedSpace((Segment("image", 4),)), {})
+    traces = Traces(Tracing(), "0", info, BatchSpanProcessor(Nowhere()))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        handling = logging.StreamHandler(nowhere)
+        handling.setFormatter(formatter(Log()))
+        ours = logging.getLogger("vlclip")
+        ours.addHandler(handling)
+        ours.setLevel("INFO")
+        ours.propagate = False
+        apps = {
+            "nothing": handler,
+            "marking the stages": Watch(handler, []),
+            "and counting them": Watch(handler, [metrics.observe]),
+            "and an access line": Watch(handler, [metrics.observe, log_access]),
+            "and spans, without the line": Watch(handler, [metrics.observe, traces.observe]),
+        }
+        took: dict[str, list[float]] = {name: [] for name in apps}
+        for _ in range(ROUNDS):
+            for name, app in apps.items():
+                took[name].append(asyncio.run(microseconds(app)))
+    nothing = statistics.median(took["nothing"])
+    for name, found in took.items():
+        print(f"{name:28} {statistics.median(found) - nothing:7.1f} us")
+    traces.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""One thing that was looked at, and how checks are run.
+
+Laws (tests/service/test_doctor.py):
+- a check that cannot be done is a finding; the others are done all the same;
+- every finding that is not `ok` says what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.errors import VlclipError
+from engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `bad` makes the command fail."""
+
+    state: Literal["ok", "note", "bad"]
+    what: str
+    says: str
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def findings(checks: Iterable[Check], settings: Settings) -> Iterator[Finding]:
+    """What the checks find; an error is `bad`, under the name of the check."""
+    for check in checks:
+        try:
+            yield from check(settings)
+        except VlclipError as error:
+            yield Finding("bad", check.__name__.replace("_", " ").strip(), str(error))

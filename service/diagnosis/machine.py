@@ -1,0 +1,84 @@
+"""The machine: libraries, device, model, room on the disk, and settings that do not fit it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from engine.clip import load_clip, pick_device
+from engine.settings import Settings
+from engine.store.edge import RESERVE_BYTES
+from engine.store.opening import home, is_url
+from service.diagnosis.finding import Finding
+
+LIBRARIES = ("torch", "open_clip_torch", "qdrant-edge-py", "qdrant-client", "transformers", "polars")
+VECTOR_BYTES = 4 * 1024
+"""Of one vector of usual size, float32: 512 + 512."""
+
+
+def libraries(_: Settings) -> Iterator[Finding]:
+    """What is installed."""
+    try:
+        found = [f"{name} {version(name)}" for name in LIBRARIES]
+    except PackageNotFoundError as error:
+        yield Finding("bad", "libraries", f"{error.name} is missing; pip install vlclip")
+    else:
+        yield Finding("ok", "libraries", f"Python {platform.python_version()}, {', '.join(found)}")
+
+
+def machine(settings: Settings) -> Iterator[Finding]:
+    """Cores, device, and whether the settings ask for more than there is."""
+    cores, memory = cores_here(), memory_bytes()
+    device = pick_device(settings.device)
+    yield Finding("ok", "machine", f"{cores} cores, {memory / 1e9:.0f} GB, models run on {device}")
+    if settings.api.workers > 2 * cores and not is_url(settings.store):
+        yield Finding(
+            "note", "api.workers",
+            f"{settings.api.workers} threads for {cores} cores only take turns; set it to {cores}",
+        )  # fmt: skip
+    cached = settings.search.vectors * VECTOR_BYTES
+    if cached > memory / 4:
+        yield Finding(
+            "note", "search.vectors",
+            f"vectors kept in memory may take {cached / 1e9:.1f} of {memory / 1e9:.0f} GB; "
+            f"set it to {int(memory / 4 / VECTOR_BYTES):,} or less",
+        )  # fmt: skip
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """Whether the CLIP of the settings loads."""
+    clip = load_clip(settings.clip, "cpu")
+    yield Finding("ok", "model", f"{settings.clip} loads; vectors of {clip.size}")
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """Room where the store, the history and the log lie."""
+    folder = home(settings)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    says = f"{free / 1e9:.1f} GB free beside {used / 1e9:.1f} GB in {folder}"
+    if free < 2 * RESERVE_BYTES:
+        yield Finding("bad", "disk", f"{says}: writes are refused, or will be soon; make room there")
+    elif free < 3 * used and not is_url(settings.store):
+        needs = "building the search graph takes up to three times the vectors' size for a while"
+        yield Finding("note", "disk", f"{says}; {needs}, so make room before the next large ingest")
+    else:
+        yield Finding("ok", "disk", says)
+
+
+def cores_here() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Memory of the machine, or of the container where that is less."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    said = limit.read_text().strip() if limit.is_file() else "max"
+    return min(pages, int(said)) if said.isdigit() else pages

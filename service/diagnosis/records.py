@@ -1,0 +1,122 @@
+"""What lies beside the store: the ledger, events, logged lists, API keys; and the clock they were kept by."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from engine.settings import Settings
+from ingestion.ledger import Ledger, Run
+from ranking.experiments.log import exposures_path
+from ranking.history.opening import history_path, open_history
+from service.diagnosis.finding import Finding
+from service.keys import keys_path, read_keys
+from service.wiring import ledger_path
+
+SHOWN = 3
+"""Commonest reasons of dead letters that are told."""
+SKEW_S = 60.0
+"""How far ahead a time may be before it is in the future: clocks are never quite together."""
+_OF_ITEM = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[\d/]\S*")
+"""What differs between items that fail for one reason: quoted values, numbers, paths and URLs."""
+
+
+def ledger(settings: Settings) -> Iterator[Finding]:
+    """The last run of the pipeline, and what failed in it."""
+    path = ledger_path(settings)
+    if not path.exists():
+        return
+    with closing(Ledger(path)) as kept:
+        last = next(iter(kept.runs(1)), None)
+        reasons = kept.reasons()
+    if last is not None:
+        yield _last_run(last)
+    waiting = sum(count for _, _, count in reasons)
+    if not waiting:
+        yield Finding("ok", "dead letters", "none")
+        return
+    said: Counter[str] = Counter()
+    for step, reason, count in reasons:
+        said[f"{step}: {_OF_ITEM.sub('…', reason)}"] += count
+    commonest = "; ".join(f"{count:,} of {reason}" for reason, count in said.most_common(SHOWN))
+    yield Finding(
+        "note", "dead letters",
+        f"{waiting:,} items failed ({commonest}); mend them, then vlclip ingest SOURCE --retry-failed",
+    )  # fmt: skip
+
+
+def _last_run(last: Run) -> Finding:
+    says = f"{last.status}, {last.read:,} read, {last.failed:,} failed, started {last.started}"
+    if last.status == "complete":
+        return Finding("ok", "last ingest", says)
+    if last.status == "running":
+        says = f"{says}; if it is not running any more it was killed: run it again to go on"
+        return Finding("note", "last ingest", says)
+    return Finding("note", "last ingest", f"{says}; run it again to go on: vlclip ingest {last.source}")
+
+
+def events(settings: Settings) -> Iterator[Finding]:
+    """What is kept of what people did."""
+    if "://" in settings.history.url:
+        with closing(open_history(settings)) as kept:
+            yield Finding("ok", "events", f"{kept.count():,} on the server that history.url names")
+        return
+    yield from _kept(history_path(settings), "events", "send times in seconds since 1970, UTC")
+
+
+def exposures(settings: Settings) -> Iterator[Finding]:
+    """What is kept of what was shown."""
+    if not settings.exposures.log:
+        yield Finding(
+            "note", "exposures", "no list is logged, so nothing can be judged; set exposures.log to true"
+        )
+        return
+    yield from _kept(exposures_path(settings), "exposures", "set the clock of this machine (NTP)")
+
+
+def _kept(path: Path | None, table: Literal["events", "exposures"], remedy: str) -> Iterator[Finding]:
+    """How many, how large, how old; and whether any are of the future."""
+    if path is None or not path.exists():
+        return
+    now = time.time()
+    try:
+        # read only, beside whoever writes; the name of the table is one of two
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as sql:
+            count, first, last = sql.execute(f"SELECT count(*), min(time), max(time) FROM {table}").fetchone()  # noqa: S608
+            ahead = sql.execute(f"SELECT count(*) FROM {table} WHERE time > ?", (now + SKEW_S,)).fetchone()[0]  # noqa: S608
+    except sqlite3.Error as error:
+        yield Finding(
+            "bad", table, f"{path} cannot be read ({error}); put a copy in its place, or move it away"
+        )
+        return
+    size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / 1e6
+    span = f", {_day(first)} to {_day(last)}" if count else ""
+    yield Finding("ok", table, f"{count:,} in {path}, {size:,.1f} MB{span}")
+    if ahead:
+        yield Finding(
+            "note", "clock", f"{ahead:,} {table} are of the future, the last of {_day(last)}; {remedy}"
+        )
+
+
+def keys(settings: Settings) -> Iterator[Finding]:
+    """Who may ask."""
+    count = len(read_keys(keys_path(settings)))
+    if count:
+        yield Finding("ok", "API keys", f"{count}; requests need one")
+    else:
+        yield Finding(
+            "note", "API keys",
+            "none: whoever reaches the service may change the catalogue, which is good on 127.0.0.1 only; "
+            "vlclip keys add --scope read --scope write",
+        )  # fmt: skip
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")

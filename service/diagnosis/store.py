@@ -1,0 +1,110 @@
+"""The store: who has it, whose vectors it holds, whether its index is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from engine.errors import StoreLocked, StoreNotFound
+from engine.filters import listed
+from engine.settings import Settings
+from engine.store.edge import FULL_SCAN_KB, LOCK
+from engine.store.fields import MAX_FIELDS
+from engine.store.opening import home, is_url, open_store, shelf
+from engine.store.qdrant import QdrantStore
+from service.diagnosis.finding import Finding
+from service.diagnosis.machine import memory_bytes
+from service.wiring import Encoders
+
+
+def encoder(settings: Settings) -> Iterator[Finding]:
+    """Whose vectors the store holds, and whether the loaded encoder is that one; nothing is opened."""
+    with closing(shelf(settings.store, settings)) as place:
+        name = place.current()
+        info = place.info(name) if name is not None else None
+    if info is None:
+        return
+    made = ", ".join(f"{segment} by {by}" for segment, by in info.encoders.items())
+    yield Finding("ok", "fingerprint", f"{info.fingerprint} ({made})")
+    Encoders(settings, info).check()
+    yield Finding("ok", "encoder", "it is the one that made the store's vectors")
+
+
+def store(settings: Settings) -> Iterator[Finding]:
+    """What is in the store; one that another process has open is left alone."""
+    try:
+        with closing(open_store(settings.store, settings)) as opened:
+            says = f"{settings.store} holds {opened.count():,} items"
+            yield Finding("ok", "store", f"{says}, fingerprint {opened.info.fingerprint}")
+            yield from _index(opened, settings)
+            yield from _fields(opened)
+    except StoreNotFound as error:
+        yield Finding("note", "store", str(error))
+    except StoreLocked:
+        yield Finding(
+            "note", "store",
+            f"{settings.store} is open in {_holder(settings)}, so what is in it is not looked at here; "
+            "if that is the service, ask it: vlclip doctor --url http://localhost:8000",
+        )  # fmt: skip
+
+
+def _index(opened: QdrantStore, settings: Settings) -> Iterator[Finding]:
+    items, outside, size = opened.count(), opened.unindexed(), opened.info.space.size
+    if outside * size * 4 > FULL_SCAN_KB * 1000:
+        yield Finding(
+            "note", "index",
+            f"about {outside:,} of {items:,} items are outside the search graph, and every search compares "
+            "them one by one; stop the service and run vlclip ingest with the catalogue, which builds it",
+        )  # fmt: skip
+    else:
+        yield Finding("ok", "index", "searches have no more to compare one by one than they should")
+    pinned = items * size if settings.hnsw.quantization == "int8" else 0
+    if pinned > memory_bytes() / 2 and not is_url(settings.store):
+        yield Finding(
+            "note", "memory",
+            f"the vectors' short forms take {pinned / 1e9:.1f} of {memory_bytes() / 1e9:.0f} GB of memory; "
+            "use a Qdrant server, or hnsw.quantization = binary",
+        )  # fmt: skip
+
+
+def _fields(opened: QdrantStore) -> Iterator[Finding]:
+    fields = opened.fields()
+    yield Finding("ok", "fields to filter on", listed("", fields))
+    if len(fields) >= MAX_FIELDS:
+        yield Finding(
+            "note", "fields",
+            f"{len(fields)} fields have an index, and no more get one: later ones are shown but cannot be "
+            "filtered on; leave attributes nobody filters by out of the catalogue and ingest it into a new "
+            "store",
+        )  # fmt: skip
+
+
+def _holder(settings: Settings) -> str:
+    """The process that has the store open, as well as the system tells."""
+    for lock in home(settings).glob(f"*/{LOCK}"):
+        process = lock_holder(lock)
+        if process is not None:
+            return f"process {process}{_command(process)}"
+    return "another process"
+
+
+def lock_holder(lock: Path) -> int | None:
+    """The process that holds a lock on a file; None where there is none, or no system that tells (Linux)."""
+    table = Path("/proc/locks")
+    if not table.is_file():
+        return None
+    for line in table.read_text().splitlines():
+        # 2: FLOCK  ADVISORY  WRITE 4242 fe:00:16048775 0 EOF, or "2: -> FLOCK …" of one that waits
+        _, kind, _, _, process, where, *_ = line.split()
+        if kind == "FLOCK" and where.rsplit(":", 1)[-1] == str(lock.stat().st_ino):
+            return int(process)
+    return None
+
+
+def _command(process: int) -> str:
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ""
+    return f" ({' '.join([Path(words[0]).name, *words[1:]]).strip()})"
