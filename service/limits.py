@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth import OPEN, Caller
 from service.problems import problem
+from service.watch import route_of
 
 log = logging.getLogger("vlclip.api")
 WINDOW_S = 60.0
@@ -200,7 +201,7 @@ class Timeout:
         except Exception as error:
             if late is None:
                 raise
-            log.warning("%s %s, answered as late, ended in %r", scope["method"], scope["path"], error)
+            log.warning("%s %s, answered as late, ended in %r", scope["method"], route_of(scope), error)
         finally:
             timer.cancel()
             if late is not None:
