@@ -1,8 +1,8 @@
 """Vectors of queries for a service: words are encoded once for all who ask for them, many at a time.
 
 In front of an embedder stand a cache by text and a batcher. Texts that the tokenizer reads alike are one.
-A question with a photo goes straight to the embedder: few ask with the same one, and a photo is enough
-work that several at a time are hardly faster (docs/benchmarks.md), while words beside it would wait for it.
+A question with a photo goes straight to the embedder: hardly two ask with the same one, each is prepared by
+itself before it could join a batch, and words in a batch with it would wait for so much more work.
 
 Laws (tests/engine/test_query_encoding.py):
 - it gives what the embedder gives, whoever asks at the same time, kept or not;

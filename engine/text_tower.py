@@ -6,8 +6,8 @@ the longest end token in a batch can reach the result: cutting there gives the s
 (SigLIP) are left as they are.
 
 Texts of unlike lengths still pad each other. On a CPU, where a token costs what it costs, several are
-therefore packed: laid end to end as one sequence, in which attention sees its own text only. That is the
-same sum again, a quarter to a third cheaper for 16 titles (benchmarks/text_encoding.py).
+therefore packed: laid end to end as one sequence, in which attention sees its own text only. The numbers
+are the same again.
 """
 
 from __future__ import annotations
