@@ -68,7 +68,8 @@ def over_time(records: Sequence[Record], begin: float, end: float) -> list[Point
         if begin <= one.at < end:
             bins.setdefault(int((one.at - begin) / width), []).append(one)
     points = []
-    for number in range(int(np.ceil((end - begin) / width))):
+    # less a rounding: of a long run the last point would else be one of no time
+    for number in range(int(np.ceil((end - begin) / width - 1e-6))):
         some = bins.get(number, [])
         seconds = min(width, end - begin - number * width)
         p50, p95, p99 = _percentiles(some)
