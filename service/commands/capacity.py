@@ -91,7 +91,7 @@ def capacity(
         print_json({
             "measured_on": count, "bytes_per_item": per_item, "estimated": estimated, "replicas": replicas,
             "node_ram_gb": node_ram, "asked": asdict(next(one for one in needs if one.items == items)),
-            "table": [asdict(one) | {"measured": one.items <= count} for one in needs],
+            "table": [asdict(one) | {"extrapolated": one.items > count} for one in needs],
         })  # fmt: skip
         return
     _print(per_item, estimated, needs, count, asked=items, replicas=replicas, node_ram=node_ram)
@@ -166,7 +166,7 @@ def _print(
         column.justify = "right"
     for one in needs:
         style = "bold" if one.items == asked else None
-        says = "measured" if one.items <= count else "extrapolated"
+        says = "extrapolated" if one.items > count else "within the measured"
         figures = (f"{value:,.2f}" for value in (one.memory_gb, one.disk_gb, one.indexing_gb))
         table.add_row(f"{one.items:,}", *figures, str(one.nodes), says, style=style)
     out.print(table)

@@ -109,10 +109,12 @@ def test_the_command_measures_a_store_and_says_what_is_extrapolated(filled, tmp_
     store = Path(shutil.copytree(filled, tmp_path / "store"))
     body = json.loads(run("--store", store, "--items", 50_000, "--replicas", 3, "--json").stdout)
     assert (body["measured_on"], body["asked"]["items"], body["replicas"]) == (60, 50_000, 3)
-    assert not any(line["measured"] for line in body["table"])
+    assert all(line["extrapolated"] for line in body["table"])
     assert [line["items"] for line in body["table"]] == [
         10_000, 50_000, 100_000, 1_000_000, 10_000_000, 100_000_000,
     ]  # fmt: skip
+    small = json.loads(run("--store", store, "--items", 60, "--json").stdout)["table"]
+    assert [line["items"] for line in small if not line["extrapolated"]] == [60]
     shown = run("--store", store, "--items", 60).stdout
     assert "extrapolated" in shown
     assert "So few items tell little" in shown
