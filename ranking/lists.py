@@ -5,10 +5,11 @@ Laws: those of the recommender (tests/ranking/test_recommender.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -166,7 +167,11 @@ class Lists:
             filter=question.narrowed, exclude=question.exclude, exact=question.page.exact, with_vector=True,
         )  # fmt: skip
         hits = self._store.search([asked])[0]
-        return self._scored(question, hits, [Placed(hit.id, hit.score) for hit in hits])
+        parts = cache(lambda: self._parts(question.directions[0], _vectors(hits)))
+        return [
+            Result(hit.id, hit.score, partial(_row, parts, row), _shown(hit.payload))
+            for row, hit in enumerate(hits)
+        ]
 
     def _candidates(self, question: Question, arranging: Arranging, pins: Sequence[str]) -> Candidates:
         asked, exclude = question.narrowed, (*question.exclude, *pins)
@@ -227,7 +232,7 @@ class Lists:
         """The results with the parts of their scores: the segments', the history's, and what was added."""
         if not found:
             return []
-        vectors = np.array([_vector(one.vector) for one in found])
+        vectors = _vectors(found)
         by_direction = [self._parts(one, vectors) for one in question.directions]
         best = [0] * len(found)
         if len(by_direction) > 1:
@@ -239,10 +244,16 @@ class Lists:
                 if place.terms.get(POPULAR):
                     parts = {}
                 parts |= {name: term for name, term in place.terms.items() if name != POPULAR or term}
-            shown = dict(one.payload)
-            shown.pop("provenance", None)
+            explained = partial(dict, parts)
             results.append(
-                Result(one.id, sum(parts.values()), parts, shown, place.duplicates, place.propensity)
+                Result(
+                    one.id,
+                    sum(parts.values()),
+                    explained,
+                    _shown(one.payload),
+                    place.duplicates,
+                    place.propensity,
+                )
             )
         return results
 
@@ -261,6 +272,16 @@ def opposite(condition: Condition) -> Condition:
     return replace(condition, operator="not" if condition.operator == "any" else "any")
 
 
-def _vector(vector: Floats | None) -> Floats:
-    assert vector is not None  # noqa: S101  # asked for by with_vector
-    return vector
+def _row(columns: Callable[[], Mapping[str, Sequence[float]]], row: int) -> dict[str, float]:
+    return {name: column[row] for name, column in columns().items()}
+
+
+def _shown(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name != "provenance"}
+
+
+def _vectors(found: Sequence[Hit | Record]) -> Floats:
+    """`(n, size)` of items read with their vectors."""
+    vectors = [one.vector for one in found]
+    assert all(vector is not None for vector in vectors)  # noqa: S101  # asked for by with_vector
+    return np.array(vectors)

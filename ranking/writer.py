@@ -75,10 +75,13 @@ class Writer(Generic[T]):
     def put(self, items: Sequence[T]) -> bool:
         """Take all of `items`; False, and none is taken, if they do not fit or the writer is closed."""
         with self._changed:
-            if self._closed or len(self._items) + len(items) > self._capacity:
+            before = len(self._items)
+            if self._closed or before + len(items) > self._capacity:
                 return False
             self._items.extend(items)
-            self._changed.notify_all()
+            # to wake it for each one that it lets linger would cost more than the writing
+            if not before or before < self._batch <= len(self._items):
+                self._changed.notify_all()
         return True
 
     def flush(self, timeout_s: float | None = None) -> bool:

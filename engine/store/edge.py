@@ -20,8 +20,8 @@ from __future__ import annotations
 import shutil
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -227,12 +227,10 @@ class EdgeBackend:
             if self._free(self._folder) < RESERVE_BYTES + rows * 8 * (size + 1024):
                 raise full(self._folder)
 
-    @contextmanager
-    def _calls(self) -> Iterator[None]:
+    def _calls(self) -> AbstractContextManager[None]:
         if self._closed:
             raise StoreError(f"the store {self._folder} is closed; open it again")
-        with translated(self._folder):
-            yield
+        return translated(self._folder)
 
     def _query(self, request: Request) -> edge.QueryRequest:
         return edge.QueryRequest(

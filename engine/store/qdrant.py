@@ -231,7 +231,7 @@ class QdrantStore:
 
     def _where(self, filter: Filter | None, exclude: Sequence[str] = ()) -> Any | None:
         wanted = filter or Filter()
-        kinds = self._backend.kinds()
+        kinds = self._backend.kinds() if wanted else {}
         if any(condition.field not in kinds for condition in wanted.conditions):
             kinds = self._backend.kinds(fresh=True)
         return build(self._backend.dialect, wanted, _public(kinds), _point_ids(exclude))
@@ -240,30 +240,40 @@ class QdrantStore:
         """The request for a query; None where its text has no words, so nothing can match."""
         where = self._where(query.filter, query.exclude)
         if query.vector is not None:
-            request = self._nearest(query, where, query.limit + query.offset)
-        elif words := lexical.query(query.text or ""):
-            request = Request(near=words, limit=0, where=where)
-        else:
-            return None
-        return replace(
-            request,
-            limit=query.limit,
-            offset=query.offset,
-            payload=_selection(query.fields),
-            vector=query.with_vector,
-        )
+            return self._nearest(
+                query, where, query.limit, query.offset, _selection(query.fields), vector=query.with_vector
+            )
+        if words := lexical.query(query.text or ""):
+            return Request(
+                near=words, limit=query.limit, offset=query.offset, where=where,
+                payload=_selection(query.fields), vector=query.with_vector,
+            )  # fmt: skip
+        return None
 
-    def _nearest(self, query: Query, where: Any | None, limit: int) -> Request:
-        """The `limit` best of a query's vector, those that lack a segment not forgotten."""
+    def _nearest(
+        self,
+        query: Query,
+        where: Any | None,
+        limit: int,
+        offset: int = 0,
+        payload: Paths = (),
+        *,
+        vector: bool = False,
+    ) -> Request:
+        """The `limit` best of a query's vector after `offset`, those that lack a segment not forgotten."""
         assert query.vector is not None  # noqa: S101  # its callers have looked
         near = self._checked(query.vector).tolist()
-        best = Request(near=near, limit=limit, where=where, ef=query.ef, exact=query.exact)
+        best = Request(
+            near=near, limit=limit, offset=offset, where=where, ef=query.ef, exact=query.exact,
+            payload=payload, vector=vector,
+        )  # fmt: skip
         if query.exact or LACKS not in self._backend.kinds():
             return best
         dialect = self._backend.dialect
         marked = dialect.field(key=path(LACKS), match=dialect.match_any(any=list(self._info.space.names)))
         lacking = dialect.filter(must=[marked] if where is None else [marked, where])
-        return Request(near=near, limit=limit, exact=True, prefetch=(best, replace(best, where=lacking)))
+        deep = Request(near=near, limit=limit + offset, where=where, ef=query.ef)
+        return replace(best, where=None, ef=None, exact=True, prefetch=(deep, replace(deep, where=lacking)))
 
 
 def _with_id(point: Point, lacks: list[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from PIL import Image
 from engine.errors import FilterError, SpaceError
 from engine.filters import parse_json
 from engine.settings import Search
-from engine.store.store import Store
+from engine.store.store import Hit, Store
 from ranking.answer import Page
 from ranking.errors import BadPage, EmptyQuery, UnknownItem
 from ranking.recommender import Recommender
@@ -130,3 +130,14 @@ def test_what_cannot_be_answered_says_why(shop):
         shop.similar("i1", page=Page(limit=0))
     with pytest.raises(BadPage, match="offset is -1"):
         shop.similar("i1", page=Page(offset=-1))
+
+
+def test_vectors_are_read_only_for_parts_that_are_looked_at(store, monkeypatch):
+    read = []
+    kept = Hit.vector.fget
+    monkeypatch.setattr(Hit, "vector", property(lambda hit: read.append(hit.id) or kept(hit)))
+    found = Recommender(store, PlantedEmbedder, Search()).similar("i1")
+    assert [result.score for result in found]
+    assert read == []
+    assert [result.parts.keys() for result in found] == [{"image", "text"}] * 10
+    assert read == [result.id for result in found]  # once, for all of them
