@@ -244,7 +244,7 @@ class Lists:
                 if place.terms.get(POPULAR):
                     parts = {}
                 parts |= {name: term for name, term in place.terms.items() if name != POPULAR or term}
-            explained = partial(dict, parts)
+            explained: Callable[[], Mapping[str, float]] = partial(dict, parts)
             results.append(
                 Result(
                     one.id,
