@@ -6,7 +6,7 @@ Everything else (checks, field kinds, filters, which requests make a search) is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +19,8 @@ from engine.store.store import StoreInfo
 
 Paths = Sequence[str] | None
 """Payload fields to read, as paths; None reads all of them, () none."""
+Key = Hashable
+"""What an engine calls a point by where many are told of: whatever is quick to make and to look up."""
 DENSE = "fused"
 """Name of the dense vector of a point."""
 WORDS = "words"
@@ -123,6 +125,14 @@ class Backend(Protocol):
 
     def query(self, requests: Sequence[Request]) -> list[list[Found]]:
         """All requests in one call."""
+        ...
+
+    def scores(self, requests: Sequence[Request]) -> list[dict[Key, float]]:
+        """The same, but only which points and their scores."""
+        ...
+
+    def uuid(self, key: Key) -> str:
+        """The uuid of a point that `scores` told of."""
         ...
 
     def count(self, where: Any | None) -> int:

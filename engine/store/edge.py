@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 import qdrant_edge as edge
@@ -33,7 +34,7 @@ from filelock import FileLock, Timeout
 from engine.errors import StoreError
 from engine.settings import Hnsw
 from engine.space import Floats
-from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
+from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Key, Paths, Request, Row, width
 from engine.store.conditions import Dialect
 from engine.store.edge_errors import locked, translated
 from engine.store.fields import FieldKind, path
@@ -157,17 +158,24 @@ class EdgeBackend:
             return [_found(record, 0.0, vector) for record in records], after
 
     def query(self, requests: Sequence[Request]) -> list[list[Found]]:
-        """All requests in one call; a plain one alone by the engine's `search`, which is a quarter faster."""
+        """All requests in one call."""
         with self._calls():
-            if len(requests) == 1 and not requests[0].prefetch and not isinstance(requests[0].near, Sparse):
-                answers = [self._shard.search(self._search(requests[0]))]
-            else:
-                batch = edge.QueryBatchRequest([self._query(request) for request in requests])
-                answers = self._shard.query_batch(batch)
             return [
                 [_found(point, point.score, request.vector) for point in points]
-                for request, points in zip(requests, answers, strict=True)
+                for request, points in zip(requests, self._ask(requests), strict=True)
             ]
+
+    def scores(self, requests: Sequence[Request]) -> list[dict[Key, float]]:
+        """The scores by the uuids' numbers: Python compares these ten times as fast as uuids."""
+        with self._calls():
+            return [
+                {cast("UUID", point.id).int: point.score for point in points}
+                for points in self._ask(requests)
+            ]
+
+    def uuid(self, key: Key) -> str:
+        """The uuid of a point that `scores` told of."""
+        return str(UUID(int=cast("int", key)))
 
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""
@@ -231,6 +239,12 @@ class EdgeBackend:
         if self._closed:
             raise StoreError(f"the store {self._folder} is closed; open it again")
         return translated(self._folder)
+
+    def _ask(self, requests: Sequence[Request]) -> list[list[edge.ScoredPoint]]:
+        """In one call; a plain one alone by the engine's `search`, which is a quarter faster."""
+        if len(requests) == 1 and not requests[0].prefetch and not isinstance(requests[0].near, Sparse):
+            return [self._shard.search(self._search(requests[0]))]
+        return self._shard.query_batch(edge.QueryBatchRequest([self._query(one) for one in requests]))
 
     def _query(self, request: Request) -> edge.QueryRequest:
         return edge.QueryRequest(

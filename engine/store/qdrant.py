@@ -25,7 +25,7 @@ from engine.filters import Filter
 from engine.item import point_id
 from engine.space import Floats
 from engine.store import lexical
-from engine.store.backend import Backend, Found, Paths, Request, Row
+from engine.store.backend import Backend, Found, Key, Paths, Request, Row
 from engine.store.conditions import build
 from engine.store.contenders import Blend, contenders
 from engine.store.fields import LACKS, FieldKind, fitted, has_path, new_kinds, path
@@ -124,7 +124,7 @@ class QdrantStore:
         where, words = self._where(query.filter, query.exclude), lexical.query(text)
         best = self._nearest(query, where, pool)
         asked = [best, Request(near=words, limit=pool, where=where)] if words else [best]
-        dense, *rest = (_scores(found) for found in self._backend.query(asked))
+        dense, *rest = self._backend.scores(asked)
         matched = rest[0] if rest else {}
         floor = min(matched.values()) if len(matched) == pool else 0.0
         ids = list({**dense, **matched})
@@ -138,11 +138,11 @@ class QdrantStore:
             )
             if lacking
         ]
-        for request, found in zip(missing, self._backend.query(missing) if missing else (), strict=True):
-            (matched if request.near is words else dense).update(_scores(found))
+        for request, found in zip(missing, self._backend.scores(missing) if missing else (), strict=True):
+            (matched if request.near is words else dense).update(found)
         if blend is not None:
             ids = contenders(dense, matched, blend, reach=0.0, floor=0.0)
-        names = {str(one): one for one in ids}
+        names = {self._backend.uuid(one): one for one in ids}
         points = self._backend.fetch(list(names), _selection(query.fields), vector=query.with_vector)
         return [
             Candidate(
@@ -160,9 +160,9 @@ class QdrantStore:
         spans = self._info.space.slices().values()
         return sum(float(np.linalg.norm(vector[span])) for span in spans)
 
-    def _only(self, ids: Sequence[Any]) -> Any:
+    def _only(self, keys: Sequence[Key]) -> Any:
         dialect = self._backend.dialect
-        return dialect.filter(must=[dialect.has_id([str(one) for one in ids])])
+        return dialect.filter(must=[dialect.has_id([self._backend.uuid(key) for key in keys])])
 
     def count(self, filter: Filter | None = None) -> int:
         """How many items fit the filter; exact."""
@@ -289,11 +289,6 @@ def _public(kinds: Mapping[str, FieldKind]) -> dict[str, FieldKind]:
 
 def _point_ids(ids: Sequence[str]) -> list[str]:
     return [point_id(item_id) for item_id in dict.fromkeys(ids)]
-
-
-def _scores(found: Sequence[Found]) -> dict[Any, float]:
-    """By the engine's own id of the point; most are never written out as a string, which takes as long."""
-    return {point.id: point.score for point in found}
 
 
 def _selection(fields: tuple[str, ...] | None) -> Paths:

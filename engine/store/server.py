@@ -19,7 +19,7 @@ from qdrant_client import QdrantClient, models
 
 from engine.errors import StoreDamaged, StoreError
 from engine.settings import Hnsw
-from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Paths, Request, Row, width
+from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Key, Paths, Request, Row, width
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind, path
 from engine.store.lexical import Sparse
@@ -131,6 +131,14 @@ class ServerBackend:
                 self._name, [self._query(request) for request in requests]
             )
         return [[_found(point, point.score) for point in answer.points] for answer in answers]
+
+    def scores(self, requests: Sequence[Request]) -> list[dict[Key, float]]:
+        """The same, but only which points and their scores."""
+        return [{found.id: found.score for found in answer} for answer in self.query(requests)]
+
+    def uuid(self, key: Key) -> str:
+        """The uuid of a point that `scores` told of: the key itself."""
+        return str(key)
 
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""
