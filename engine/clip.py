@@ -40,7 +40,7 @@ class Clip:
         self.preprocess = preprocess
         self.tokenizer = tokenizer
         self._tokenizing = threading.Lock()
-        self.size = int(self._encode_tokens(self._tokens(["a"])).shape[1])
+        self.size = int(self._encode_tokens(self.tokens(["a"])).shape[1])
 
     def prepare(self, photo: Image.Image) -> Floats:
         """open_clip's own preprocessing of one RGB photo: `(3, height, width)` float32."""
@@ -64,7 +64,7 @@ class Clip:
         out = np.zeros((len(texts), self.size), dtype=np.float32)
         if not texts:
             return out
-        tokens = self._tokens(texts)
+        tokens = self.tokens(texts)
         order = torch.argsort((tokens != 0).sum(dim=1)).tolist()
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
@@ -87,7 +87,8 @@ class Clip:
         normal: str = fast.normalizer.normalize_str(cleaned)
         return normal
 
-    def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
+    def tokens(self, texts: Sequence[str]) -> torch.Tensor:
+        """Padded ids `(n, context)` of texts."""
         with self._tokenizing:  # tokenizers keep their padding state on the object
             tokens: torch.Tensor = self.tokenizer(list(texts))
         return tokens

@@ -73,6 +73,14 @@ class Embedder(Protocol):
         ...
 
 
+class TextEncoder(Protocol):
+    """Turns texts into CLIP's vectors of them."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors `(n, size)`."""
+        ...
+
+
 class SegmentEmbedder:
     """The `Embedder` of this project: an image segment, a text segment, and those looked up by id."""
 
@@ -81,8 +89,15 @@ class SegmentEmbedder:
     ) -> None:
         self.info = info
         self.clip = clip
+        self._asked: TextEncoder = clip
         self._sentence = sentence
         self._lookups = lookups
+
+    def asked_through(self, encoder: TextEncoder) -> SegmentEmbedder:
+        """The same, but words of questions are encoded by `encoder`, which gives what CLIP gives."""
+        other = SegmentEmbedder(self.info, self.clip, self._sentence, self._lookups)
+        other._asked = encoder
+        return other
 
     def prepare(self, photo: Image.Image) -> Floats:
         """CLIP's preprocessing of one RGB photo: `(3, height, width)` float32."""
@@ -136,7 +151,7 @@ class SegmentEmbedder:
 
     def embed_words(self, texts: Sequence[str]) -> list[dict[str, Floats]]:
         """`embed_query` of many texts at a time; none of them may be blank."""
-        asking = self.clip.encode_texts(texts)
+        asking = self._asked.encode_texts(texts)
         own = asking if self._sentence is None else self._encode_texts(texts)
         return [{"text": one, "image": other} for one, other in zip(own, asking, strict=True)]
 

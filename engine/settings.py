@@ -101,7 +101,12 @@ class Search(_Section):
     query_wait_ms: float = Field(
         0.0, ge=0, le=2, description="texts that waited for a batch wait longer for more; 0 for not at all"
     )
-    query_threads: int = Field(1, ge=1, le=256, description="of torch, in a service, for one batch of texts")
+    query_runtime: Literal["auto", "torch", "onnx"] = Field(
+        "auto", description="what encodes a service's texts on a CPU; auto is onnx where it is installed"
+    )
+    query_threads: int = Field(
+        1, ge=1, le=256, description="of torch or ONNX Runtime, in a service, for one batch of texts"
+    )
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
     max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")

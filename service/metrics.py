@@ -109,7 +109,11 @@ class _Standing(Collector):
 
     def _build(self) -> Iterator[Metric]:
         shop = self._shop
-        about = {"version": shop.version, "fingerprint": shop.store.info.fingerprint}
+        about = {
+            "version": shop.version,
+            "fingerprint": shop.store.info.fingerprint,
+            "query_runtime": shop.encoders.query_runtime,
+        }
         yield InfoMetricFamily("vlclip_build", "What runs here, over whose vectors.", about)
         yield _gauge("vlclip_ready", "1 once the models are warm.", float(shop.is_ready))
 

@@ -65,6 +65,9 @@ class Encoders:
         self._lookups = load_lookups(info, lookup_folder(settings))
         self._loaded: SegmentEmbedder | None = None
         self._loading = threading.Lock()
+        self._asked: SegmentEmbedder | None = None
+        self._exporting = threading.Lock()
+        self.query_runtime = ""
 
     def check(self) -> None:
         """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
@@ -78,6 +81,18 @@ class Encoders:
                 self.check()
                 self._loaded = load_embedder(self.settings, self._lookups)
             return self._loaded
+
+    def load_for_queries(self) -> SegmentEmbedder:
+        """The same, whose questions are encoded as `search.query_runtime` says; items never are."""
+        embedder, search = self.load(), self.settings.search
+        with self._exporting:
+            if self._asked is None:
+                from engine.onnx_tower import OnnxTower, text_encoder  # noqa: PLC0415 - it loads torch
+
+                encoder = text_encoder(embedder.clip, search.query_runtime, search.query_threads)
+                self._asked = embedder.asked_through(encoder)
+                self.query_runtime = "onnx" if isinstance(encoder, OnnxTower) else "torch"
+            return self._asked
 
 
 class Shop:
@@ -94,7 +109,9 @@ class Shop:
             self.store.close()
             raise
         self.queries = QueryEncoding(
-            self.encoders.load, kept=settings.search.query_cache, wait_s=settings.search.query_wait_ms / 1000
+            self.encoders.load_for_queries,
+            kept=settings.search.query_cache,
+            wait_s=settings.search.query_wait_ms / 1000,
         )
         self.watched = WatchedStore(self.store)
         self.recommender = Recommender(

@@ -114,10 +114,10 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
 def test_texts_of_one_reading_have_the_same_tokens(clip, one, other):
     for text in (one.lower(), one.upper(), f" {one}  ", other):
         if clip.reading(one) == clip.reading(text):
-            assert clip._tokens([one]).tolist() == clip._tokens([text]).tolist()
+            assert clip.tokens([one]).tolist() == clip.tokens([text]).tolist()
 
 
 def test_readings_tell_a_special_token_from_the_same_letters_in_capitals(clip):
-    tokens = [clip._tokens([text]).tolist() for text in ("red <end>", "red <END>")]
+    tokens = [clip.tokens([text]).tolist() for text in ("red <end>", "red <END>")]
     readings = [clip.reading(text) for text in ("red <end>", "red <END>")]
     assert (tokens[0] == tokens[1]) == (readings[0] == readings[1])
