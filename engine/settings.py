@@ -30,7 +30,7 @@ class Hnsw(_Section):
 
     m: int = Field(24, ge=4, le=128, description="edges per node")
     ef_construct: int = Field(200, ge=8, le=2000, description="candidates while building")
-    ef: int = Field(192, ge=1, le=10_000, description="candidates while searching")
+    ef: int = Field(96, ge=1, le=10_000, description="candidates while searching")
     quantization: Literal["int8", "binary", "none"] = Field(
         "int8", description="what is kept in RAM beside the full vectors; always rescored"
     )
