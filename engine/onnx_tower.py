@@ -1,7 +1,7 @@
 """The text tower of a CLIP in ONNX Runtime: the same vectors in full precision for half the processor's time.
 
 It lets go of Python's lock once for a pack of texts and not at every operator, so beside other threads it
-waits for them once. The tower is exported from the loaded model, in memory, where a service starts.
+waits for them once. The tower is exported from the loaded model where a service starts; no file is kept.
 
 Laws (tests/engine/test_onnx_tower.py):
 - vectors equal open_clip's own `encode_text` to 1e-5, whatever stands beside a text in a batch;
@@ -19,6 +19,8 @@ from copy import deepcopy
 from importlib.util import find_spec
 from io import StringIO
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -35,8 +37,6 @@ log = logging.getLogger("vlclip.encoding")
 Runtime = Literal["auto", "torch", "onnx"]
 PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 """Of the extra `onnx`: the last two are what PyTorch exports with."""
-LARGEST_BYTES = 2_000_000_000
-"""Of a tower's weights: an exported model is one message of protobuf, which holds no more than 2 GiB."""
 TOLERANCE = 1e-5
 """How far a vector's numbers may be from PyTorch's."""
 EXAMPLES = ("a photo of a product", "red shoe", "a")
@@ -54,14 +54,12 @@ class OnnxTower:
             raise EncoderError(f"{of} runs on {clip.device}; set device=cpu, or search.query_runtime=torch")
         if not is_trimmable(clip.model):
             raise EncoderError(f"{of} is not causal or does not pool at an end token")
-        size = _text_bytes(clip.model)
-        if size > LARGEST_BYTES:
-            raise EncoderError(f"{of} has {size / 1e9:.1f} GB of weights; at most 2 can be exported")
         self._clip = clip
         self._tower = text_tower(clip.model)
         try:
-            with _quiet():
-                self._session = _session(_exported(clip), threads)
+            # through files: in memory the weights would be there three times, and twice for good
+            with _quiet(), TemporaryDirectory() as folder:
+                self._session = _session(_export(clip, Path(folder)), threads)
                 difference = self._difference()
         except Exception as error:  # whatever goes wrong in there, PyTorch can do without
             says = str(error.__cause__ or error).strip().partition("\n")[0]
@@ -121,29 +119,28 @@ class _Encoding(nn.Module):
         return encode_pack(self.tower, tokens, places, mask, ends)
 
 
-def _exported(clip: Clip) -> bytes:
-    """An ONNX model that takes a `Pack` of any size and gives unit vectors."""
+def _export(clip: Clip, folder: Path) -> Path:
+    """Write an ONNX model that takes a `Pack` of any size and gives unit vectors."""
     # the exporter takes a module's weights out for a while: a copy's, which are the same tensors
     weights = {id(one): one for one in chain(clip.model.parameters(), clip.model.buffers())}
     tower = text_tower(deepcopy(clip.model, weights))
     (example,) = packs(tower, clip.tokens(EXAMPLES).numpy())
     some = torch.export.Dim.DYNAMIC
-    program = torch.onnx.export(
+    model = folder / "tower.onnx"
+    torch.onnx.export(
         _Encoding(tower).eval(),
         tuple(map(torch.from_numpy, example)),
+        model,
         input_names=Pack._fields,
         dynamic_shapes=({0: some}, {0: some}, {0: some, 1: some}, {0: some}),
         dynamo=True,
         optimize=False,  # ONNX Runtime does that itself, to 2 % the same and in less time
         verbose=False,
     )
-    if program is None:
-        raise RuntimeError("nothing was exported")
-    exported: bytes = program.model_proto.SerializeToString()
-    return exported
+    return model
 
 
-def _session(model: bytes, threads: int) -> Any:
+def _session(model: Path, threads: int) -> Any:
     import onnxruntime  # noqa: PLC0415 - an extra
 
     silent = 4
@@ -153,17 +150,9 @@ def _session(model: bytes, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores
-    # packs are of all sizes: memory kept for each would only grow, and taking it anew costs nothing here
+    # packs are of all sizes; memory kept for the next one is no faster than memory taken anew
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _text_bytes(model: nn.Module) -> int:
-    return sum(
-        one.numel() * one.element_size()
-        for name, one in model.named_parameters()
-        if not name.startswith("visual.")
-    )
 
 
 @contextmanager

@@ -165,14 +165,8 @@ def test_a_tower_that_is_not_causal_stays_with_torch(caplog):
     assert "is not causal" in told(clip, caplog)
 
 
-def test_a_tower_that_is_too_large_stays_with_torch(shipped, caplog, monkeypatch):
-    monkeypatch.setattr(onnx_tower, "LARGEST_BYTES", 50_000)
-    # two layers of 12 * 32^2 weights alone are 98 KB
-    assert "GB of weights" in told(shipped, caplog)
-
-
 def test_a_tower_that_gives_other_vectors_stays_with_torch(shipped, tower, caplog, monkeypatch):
-    monkeypatch.setattr(onnx_tower, "_exported", lambda clip: b"")
+    monkeypatch.setattr(onnx_tower, "_export", lambda clip, folder: folder)
     monkeypatch.setattr(onnx_tower, "_session", lambda model, threads: tower._session)
     monkeypatch.setattr(onnx_tower, "encode_text", lambda model, tokens: torch.ones(len(tokens), 32))
     assert "gives other vectors when exported" in told(shipped, caplog)
