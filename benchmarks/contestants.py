@@ -111,7 +111,7 @@ def looked_up_edge(bare: Index, store: QdrantStore, corpus: Corpus) -> Index:
 
 
 def ours(store: QdrantStore, corpus: Corpus, settings: Settings) -> list[Index]:
-    """A search of the store, and a whole list of the recommender, which knows ids only."""
+    """A search of the store, and a list of the recommender, which knows ids only, without and with parts."""
     row_of = {one: row for row, one in enumerate(corpus.ids)}
     recommender = Recommender(store, Encoders(settings, store.info).load, settings.search)
 
@@ -124,7 +124,15 @@ def ours(store: QdrantStore, corpus: Corpus, settings: Settings) -> list[Index]:
         del vector
         return [row_of[one.id] for one in recommender.similar(corpus.ids[own or 0])]
 
-    return [Index("vlclip, Store.search", search), Index("vlclip, Recommender.similar", similar, by_id=True)]
+    def explained(vector: Floats, own: int | None) -> Sequence[int]:
+        del vector
+        return [row_of[one.id] for one in recommender.similar(corpus.ids[own or 0]) if one.parts]
+
+    return [
+        Index("vlclip, Store.search", search),
+        Index("vlclip, Recommender.similar", similar, by_id=True),
+        Index("vlclip, Recommender.similar, the scores' parts read", explained, by_id=True),
+    ]
 
 
 def hnswlib_index(corpus: Corpus, settings: Settings) -> Index:

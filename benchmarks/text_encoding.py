@@ -1,12 +1,13 @@
-"""How fast a query's words become a vector: padded, trimmed, kept; one at a time and many at once.
+"""How fast words become a vector: padded, trimmed, by ONNX Runtime, kept; one at a time and many at once.
 
     python benchmarks/text_encoding.py --catalogue fashion
     python benchmarks/text_encoding.py --catalogue fashion --model ViT-B-32 --queries 20 --at-once 32
 
 Queries are titles. What is compared takes turns within one run, query by query or round by round, so that
 other work on the machine falls on all alike: look at the ratios. *Padded* is open_clip's own `encode_text`
-as its documentation shows it, *trimmed* is `Clip.encode_texts`, *kept* is a text that was asked before.
-Many at once are threads that ask one query after the other, each by itself or through the batcher.
+as its documentation shows it, *trimmed* is `Clip.encode_texts`, *onnx* is `OnnxTower.encode_texts` (needs the
+extra `onnx`), *kept* is a text that was asked before. Many at once are threads that ask one query after the
+other, each by itself or through the batcher.
 
 A model that is not a shipped name or a folder is created by open_clip with random weights, which says how
 fast it is and nothing else.
@@ -31,6 +32,7 @@ import torch
 from engine.clip import Clip, load_clip, quiet_open_clip
 from engine.embedder import SegmentEmbedder
 from engine.model_files import model_folder
+from engine.onnx_tower import OnnxTower
 from engine.query_encoding import QueryEncoding
 from engine.space import Floats
 from ingestion.catalogue import open_catalogue
@@ -74,7 +76,7 @@ def padded(clip: Clip) -> Ask:
     return ask
 
 
-def alone(clip: Clip, queries: Sequence[str]) -> dict[str, float]:
+def alone(clip: Clip, tower: OnnxTower, queries: Sequence[str]) -> dict[str, float]:
     """Median milliseconds of one query at a time."""
     embedder = SegmentEmbedder(cast("StoreInfo", None), clip)
     keeping = QueryEncoding(lambda: embedder, kept=len(queries))
@@ -83,6 +85,7 @@ def alone(clip: Clip, queries: Sequence[str]) -> dict[str, float]:
     ways: dict[str, Ask] = {
         "padded": padded(clip),
         "trimmed": lambda text: clip.encode_texts([text]),
+        "onnx": lambda text: tower.encode_texts([text]),
         "kept": lambda text: keeping.embed_query(text=text),
         "tokenized": lambda text: clip.tokenizer([text]),
     }
@@ -94,20 +97,30 @@ def alone(clip: Clip, queries: Sequence[str]) -> dict[str, float]:
 
 
 def together(
-    clip: Clip, queries: Sequence[str], at_once: int, rounds: int, waits_ms: Sequence[float]
+    clip: Clip,
+    tower: OnnxTower,
+    queries: Sequence[str],
+    at_once: int,
+    rounds: int,
+    waits_ms: Sequence[float],
 ) -> dict[str, dict[str, float]]:
     """Of `at_once` threads that share the queries: queries a second and CPU milliseconds each, medians.
 
     Where other work takes turns with ours the first depends on how many threads we have, the second hardly.
     """
     embedder = SegmentEmbedder(cast("StoreInfo", None), clip)
+    runtimes = {"torch": embedder, "onnx": embedder.asked_through(tower)}
     batched = {
-        f"batched, waiting {wait_ms:g} ms": QueryEncoding(lambda: embedder, kept=0, wait_s=wait_ms / 1000)
+        f"batched by {runtime}, waiting {wait_ms:g} ms": QueryEncoding(
+            lambda asked=asked: asked, kept=0, wait_s=wait_ms / 1000
+        )
         for wait_ms in waits_ms
+        for runtime, asked in runtimes.items()
     }
     ways: dict[str, Ask] = {
         "padded, each by itself": padded(clip),
         "trimmed, each by itself": lambda text: clip.encode_texts([text]),
+        "onnx, each by itself": lambda text: tower.encode_texts([text]),
     } | {name: lambda text, asked=asked: asked.embed_query(text=text) for name, asked in batched.items()}
     rates: dict[str, list[float]] = {name: [] for name in ways}
     costs: dict[str, list[float]] = {name: [] for name in ways}
@@ -142,30 +155,37 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of many at once; the median is told")
     parser.add_argument("--at-once", type=int, default=16, help="threads that ask at the same time")
     parser.add_argument("--wait-ms", type=float, nargs="+", default=[0.0, 1.0, 2.0], help="of batches")
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--threads", type=int, default=1, help="of torch and ONNX Runtime")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     queries = titles(args.catalogue, args.queries)
     for name in args.model:
         clip = load(name)
+        began = time.perf_counter()
+        tower = OnnxTower(clip, args.threads)
+        exporting_s = time.perf_counter() - began
         clip.encode_texts(queries[:4])
-        one = alone(clip, queries)
-        many = together(clip, queries, args.at_once, args.rounds, args.wait_ms)
+        one = alone(clip, tower, queries)
+        many = together(clip, tower, queries, args.at_once, args.rounds, args.wait_ms)
         rate, cpu = many["per s"], many["CPU ms"]
-        batched = f"batched, waiting {args.wait_ms[0]:g} ms"  # the ratios are the first's
-        ratios = {
-            "one, padded / trimmed": one["padded"] / one["trimmed"],
-            "one, padded / kept": one["padded"] / one["kept"],
-            "per s, batched / padded": rate[batched] / rate["padded, each by itself"],
-            "per s, batched / trimmed": rate[batched] / rate["trimmed, each by itself"],
-            "CPU, padded / batched": cpu["padded, each by itself"] / cpu[batched],
-            "CPU, trimmed / batched": cpu["trimmed, each by itself"] / cpu[batched],
-        }
+        ratios = {f"one, padded / {way}": one["padded"] / one[way] for way in ("trimmed", "onnx", "kept")}
+        for runtime in ("torch", "onnx"):
+            batched = f"batched by {runtime}, waiting {args.wait_ms[0]:g} ms"  # the ratios are the first's
+            for way in ("padded", "trimmed"):
+                each = f"{way}, each by itself"
+                ratios[f"per s, batched by {runtime} / {way}"] = rate[batched] / rate[each]
+                ratios[f"CPU, {way} / batched by {runtime}"] = cpu[each] / cpu[batched]
         figures = {"one at a time, ms": one, **many, "ratios": ratios}
         shown = {
             kind: {line: round(value, 3) for line, value in lines.items()} for kind, lines in figures.items()
         }
-        asked = {"model": name, "queries": len(queries), "at once": args.at_once, "threads": args.threads}
+        asked = {
+            "model": name,
+            "queries": len(queries),
+            "at once": args.at_once,
+            "threads": args.threads,
+            "exported in s": round(exporting_s, 1),
+        }
         print(json.dumps(asked | shown, indent=1))
 
 

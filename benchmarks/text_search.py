@@ -5,8 +5,9 @@
 The store is a folder, opened alone. Queries are titles; what is compared takes turns, query by query, with
 the same vector, ef, limit and payload. *Bare dense* is one search of the engine's for the vector, *bare
 both* one batch of it and of the words. Neither says which items are best by both together, which is what a
-text search answers. CPU milliseconds are of the whole process, and say more than the clock where other work
-takes turns with ours.
+text search answers. *Encode* is PyTorch's, as one would put it beside an index by hand; *encode by onnx* is
+what a service and our text search here do, where ONNX Runtime is installed. CPU milliseconds are of the whole
+process, and say more than the clock where other work takes turns with ours.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ def main() -> None:
         parser.error(f"{args.store} holds no store; make one: vlclip ingest CATALOGUE --store {args.store}")
     backend = shelf.open(name)
     store = QdrantStore(backend)
-    embedder = Encoders(settings, store.info).load()
-    recommender = Recommender(store, lambda: embedder, settings.search)
+    encoders = Encoders(settings, store.info)
+    embedder, serving = encoders.load(), encoders.load_for_queries()
+    recommender = Recommender(store, lambda: serving, settings.search)
     weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
     queries = titles(args.catalogue, args.queries)
 
@@ -84,6 +86,7 @@ def main() -> None:
     page = Page(limit=args.limit)
     ways: dict[str, Callable[[str], object]] = {
         "encode": lambda text: embedder.embed_query(text=text),
+        f"encode by {encoders.query_runtime}": lambda text: serving.embed_query(text=text),
         "bare dense": lambda text: backend.query([dense(text)]),
         "bare both": lambda text: backend.query([dense(text), words(text)]),
         "text search": lambda text: recommender.search(text, page=page),

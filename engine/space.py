@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -95,16 +95,13 @@ class FusedSpace:
         return fused
 
     def scales(self, weights: Mapping[str, float]) -> Floats:
-        """`(size,)`: every segment's weight, 1 where there is none, along the segment.
+        """`(size,)`, not to be written to: every segment's weight, 1 where there is none, along the segment.
 
         Where all of a vector's segments are of unit length or zeros, as an item's are, the vector times
         these is its `query_vector`.
         """
         checked = self.check_weights(weights)
-        scales = np.ones(self.size, dtype=np.float32)
-        for name, span in self.slices().items():
-            scales[span] = checked.get(name, 1.0)
-        return scales
+        return _scales(self.segments, tuple(checked.get(name, 1.0) for name in self.slices()))
 
     def parts(self, query: Floats, items: Floats) -> dict[str, Floats]:
         """Each segment's share of the scores of `items` `(n, size)`: name to `(n,)` float32."""
@@ -138,6 +135,14 @@ def _slices(segments: tuple[Segment, ...]) -> Mapping[str, slice]:
         out[segment.name] = slice(start, start + segment.size)
         start += segment.size
     return MappingProxyType(out)
+
+
+@lru_cache(maxsize=1000)
+def _scales(segments: tuple[Segment, ...], weights: tuple[float, ...]) -> Floats:
+    """Hardly any list has weights of its own."""
+    scales = np.repeat(np.array(weights, dtype=np.float32), [segment.size for segment in segments])
+    scales.setflags(write=False)
+    return scales
 
 
 def unit(rows: Floats) -> Floats:

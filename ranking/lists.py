@@ -277,7 +277,9 @@ def _row(columns: Callable[[], Mapping[str, Sequence[float]]], row: int) -> dict
 
 
 def _shown(payload: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in payload.items() if name != "provenance"}
+    shown = dict(payload)
+    shown.pop("provenance", None)
+    return shown
 
 
 def _vectors(found: Sequence[Hit | Record]) -> Floats:
