@@ -37,7 +37,15 @@ SAME = "clip"
 """The text encoder's name that stands for CLIP's own text tower."""
 
 
-class Embedder(Protocol):
+class QueryEmbedder(Protocol):
+    """Turns queries into directions of a fused space; safe to use from several threads."""
+
+    def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
+        """Query directions per segment, unit length, for `FusedSpace.query_vector`."""
+        ...
+
+
+class Embedder(QueryEmbedder, Protocol):
     """Turns items and queries into segments of one fused space; safe to use from several threads."""
 
     @property
@@ -66,10 +74,6 @@ class Embedder(Protocol):
         ids: Sequence[str] = (),
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Fused vectors of photos and the better one of two texts; `(n,)` where the refined one stayed."""
-        ...
-
-    def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
-        """Query directions per segment, unit length, for `FusedSpace.query_vector`."""
         ...
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from engine.duplicates import stored_hash
-from engine.embedder import Embedder
+from engine.embedder import QueryEmbedder
 from engine.errors import SpaceError
 from engine.settings import Search
 from engine.space import Floats
@@ -56,7 +56,7 @@ class Recommender:
     def __init__(
         self,
         store: Store,
-        load_embedder: Callable[[], Embedder],
+        load_embedder: Callable[[], QueryEmbedder],
         search: Search,
         history: History | None = None,
         clock: Callable[[], float] = time.time,
@@ -72,7 +72,7 @@ class Recommender:
         self._tastes = Tastes(store.info.space, vectors, history, clock)
 
     @cached_property
-    def embedder(self) -> Embedder:
+    def embedder(self) -> QueryEmbedder:
         """The query-side encoder, loaded once."""
         return self._load_embedder()
 

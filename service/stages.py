@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 from PIL import Image
 
-from engine.embedder import Embedder
+from engine.embedder import QueryEmbedder
 from engine.space import Floats
 from engine.store.contenders import Blend
 from engine.store.store import Candidate, Hit, Query, Record, Store, StoreInfo
@@ -138,20 +138,12 @@ class WatchedStore:
 
 
 class WatchedEncoder:
-    """An encoder whose questions are the stage `encode`; all else is the encoder's own."""
+    """An encoder whose questions are the stage `encode`."""
 
-    def __init__(self, encoder: Embedder) -> None:
+    def __init__(self, encoder: QueryEmbedder) -> None:
         self._encoder = encoder
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._encoder, name)
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
         """As the encoder does."""
         with stage("encode"):
             return self._encoder.embed_query(text=text, photo=photo)
-
-
-def watched_encoder(load: Callable[[], Embedder]) -> Callable[[], Embedder]:
-    """A way to load that encoder watched."""
-    return lambda: cast("Embedder", WatchedEncoder(load()))

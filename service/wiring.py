@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from engine.embedder import Embedder, SegmentEmbedder, embedder_info, load_embedder
+from engine.embedder import SegmentEmbedder, embedder_info, load_embedder
 from engine.errors import VlclipError
 from engine.item import Item
 from engine.lookup import Lookup, load_lookups
@@ -27,7 +27,7 @@ from ingestion.preparation import Preparation
 from ranking.recommender import Recommender
 from service.schemas import ItemBody, WrittenShape
 from service.shoppers import Shoppers
-from service.stages import WatchedStore, watched_encoder
+from service.stages import WatchedEncoder, WatchedStore
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -115,7 +115,7 @@ class Shop:
         )
         self.watched = WatchedStore(self.store)
         self.recommender = Recommender(
-            cast("Store", self.watched), watched_encoder(lambda: cast("Embedder", self.queries)),
+            cast("Store", self.watched), lambda: WatchedEncoder(self.queries),
             settings.search, self.shoppers.history,
         )  # fmt: skip
         self.ledger = Ledger(ledger_path(settings))
