@@ -29,6 +29,9 @@ from engine.model_files import CONFIG, WEIGHTS, folder_fingerprint, model_folder
 from engine.space import Floats, unit
 from engine.text_tower import encode_text
 
+WORDS = 100_000
+"""Most words a tokenizer may keep the tokens of; people type more than there are."""
+
 
 class Clip:
     """A loaded CLIP. Build one with `load_clip`; safe to use from several threads."""
@@ -91,6 +94,9 @@ class Clip:
         """Padded ids `(n, context)` of texts."""
         with self._tokenizing:  # tokenizers keep their padding state on the object
             tokens: torch.Tensor = self.tokenizer(list(texts))
+            kept = getattr(self.tokenizer, "cache", {})  # open_clip's keeps every word it has seen
+            if len(kept) > WORDS:  # special tokens, which stand for themselves, have to stay
+                self.tokenizer.cache = {word: cut for word, cut in kept.items() if word == cut}
         return tokens
 
     def _encode_tokens(self, tokens: torch.Tensor) -> Floats:

@@ -16,7 +16,7 @@ from engine.clip import clip_fingerprint, load_clip
 from engine.embedder import describe, load_embedder
 from engine.errors import EncoderError
 from engine.settings import Settings
-from engine.text_tower import encode_text, is_trimmable
+from engine.text_tower import _trimmed, encode_text, is_trimmable, text_tower
 from tests.conftest import make_tiny_clip
 
 TEXTS = ["red shoe", "", "a very long title " * 30, "blue dress with white dots", "обувь ✓"]
@@ -52,9 +52,10 @@ def test_trimming_is_exact_for_both_poolings_and_both_model_classes(pool_type, c
         tokens[row, :length] = torch.randint(1, 48, (length,))
         tokens[row, length] = 49
     assert is_trimmable(model)
-    torch.testing.assert_close(
-        encode_text(model, tokens), model.encode_text(tokens, normalize=True), atol=1e-5, rtol=0
-    )
+    own = model.encode_text(tokens, normalize=True)
+    torch.testing.assert_close(encode_text(model, tokens), own, atol=1e-5, rtol=0)
+    on_a_graphics_card = _trimmed(text_tower(model), tokens)
+    torch.testing.assert_close(on_a_graphics_card, own, atol=1e-5, rtol=0)
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
@@ -158,3 +159,14 @@ def test_query_directions_come_from_words_photo_or_both(tiny_clip):
     np.testing.assert_allclose(both["text"], words["text"], atol=1e-6)
     mean = words["image"] + seen["image"]
     np.testing.assert_allclose(both["image"], mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_a_tokenizer_does_not_keep_every_word_it_has_seen(tiny_clip, monkeypatch):
+    clip = load_clip(str(tiny_clip), "cpu")
+    clip.tokenizer = open_clip.SimpleTokenizer()
+    monkeypatch.setattr("engine.clip.WORDS", 50)
+    said = [f"<start_of_text> word{chr(97 + n % 26)}{chr(97 + n // 26)} shoe" for n in range(200)]
+    own = open_clip.SimpleTokenizer()
+    for text in said:
+        assert torch.equal(clip.tokens([text]), own([text]))
+        assert len(clip.tokenizer.cache) <= 50
