@@ -96,10 +96,10 @@ def text_encoder(clip: Clip, runtime: Runtime, threads: int) -> Clip | OnnxTower
         return clip
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        says = f"{' and '.join(missing)} not installed: pip install 'vlclip[onnx]'"
+        needs = f"needs {', '.join(missing)}: pip install 'vlclip[onnx]'"
         if runtime == "onnx":
-            raise EncoderError(f"search.query_runtime is onnx, but {says}")
-        log.info("texts are encoded by PyTorch; ONNX Runtime takes half the time, but %s", says)
+            raise EncoderError(f"search.query_runtime=onnx {needs}")
+        log.info("texts are encoded by PyTorch; ONNX Runtime takes half the time and %s", needs)
         return clip
     try:
         return OnnxTower(clip, threads)
