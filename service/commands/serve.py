@@ -22,6 +22,9 @@ from service.wiring import Shop
 SWITCH_S = 0.0005
 """After how long a thread that makes a list lets go of Python's lock when the event loop wants it. The loop
 gives it away at each read and write of a socket; Python's own 5 ms is what it would wait to get it back."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than load balancers and browsers keep theirs (60 s), since a
+request that is sent at the moment its connection is closed is lost."""
 
 
 @says_what_went_wrong
@@ -53,6 +56,7 @@ def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
         port=port,
         log_level="warning",
         log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_S,
         access_log=False,  # ours is `log.access`; this one would be made, and then thrown away
         # no request is longer under way than that
         timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),

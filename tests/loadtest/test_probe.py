@@ -61,16 +61,23 @@ def ask(records, handler=shop, most=100):
 def test_kept_answers_are_asked_again_exactly_and_averaged():
     words = json.dumps({"text": "red"})
     records = [
-        served("a", "b"), served("a", "z"), record(),
+        served("a", "b", path="/v1/items/x/similar"), served("a", "z", path="/v1/items/y/similar"), record(),
         served("c", body=words, path="/v1/search", endpoint="search"),
     ]  # fmt: skip
     assert ask(records) == {"similar": pytest.approx(0.75), "search": 1.0}
 
 
+def test_a_popular_question_counts_once():
+    popular = [served("z", path="/v1/items/popular/similar")] * 8
+    others = [served("a", "b", path=f"/v1/items/i{n}/similar") for n in range(3)]
+    assert ask(popular + others) == {"similar": pytest.approx(3 / 4)}
+
+
 def test_at_most_so_many_are_asked_and_slowly():
     slept = []
     with httpx2.Client(transport=httpx2.MockTransport(shop), base_url="http://shop") as http:
-        probe([served("a")] * 25, http, most=10, rate_per_s=4, sleep=slept.append)
+        some = [served("a", path=f"/v1/items/i{n}/similar") for n in range(25)]
+        probe(some, http, most=10, rate_per_s=4, sleep=slept.append)
     assert slept == [0.25] * 9  # every third of 25
 
 
