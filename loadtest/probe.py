@@ -44,7 +44,7 @@ def probe(
     rate_per_s: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, float]:
-    """Mean recall@10 by endpoint, of at most `most` kept answers spread over the run, one of each question."""
+    """Mean recall@10 by endpoint, of at most `most` kept answers, one of each question."""
     kept = {_question(one.kept): one for one in records if one.kept and one.is_good}
     chosen = list(kept.values())[:: max(1, -(-len(kept) // most))]
     found: dict[str, list[float]] = {}
