@@ -21,6 +21,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from service.errors import Forbidden
 from service.keys import Key, KeyRing, Scope
 from service.page_html import ASSETS, KEY_COOKIE, KEY_PATH, is_page, key_wanted
 from service.problems import problem
@@ -91,6 +92,12 @@ class ApiKeys(AuthenticationBackend):
             challenge = f'Bearer realm="vlclip", error="insufficient_scope", scope="{scope}"'
             raise Refused(403, "forbidden", f"this needs an API key with the scope '{scope}'", challenge)
         return AuthCredentials(key.scopes), Caller(key)
+
+
+def check_exact(caller: BaseUser) -> None:
+    """`Forbidden` with a key that pages carry: comparing every item holds up everybody else."""
+    if isinstance(caller, Caller) and _METRICS.isdisjoint(caller.key.scopes):
+        raise Forbidden("exact=true compares every item; it needs an API key with the scope 'metrics' too")
 
 
 def presented(headers: Headers) -> str:

@@ -3,6 +3,7 @@
 VlclipError
 └── ServiceError
     ├── BadRequest    the request cannot be read
+    ├── Forbidden     the caller's key does not allow it
     ├── TooLarge      the request is larger than allowed
     ├── NotReady      the models are still being loaded
     ├── Busy          more is waiting to be done than is good
@@ -27,6 +28,12 @@ class BadRequest(ServiceError):
     """The request cannot be read."""
 
     code = "bad-request"
+
+
+class Forbidden(ServiceError):
+    """The caller's key does not allow it."""
+
+    code = "forbidden"
 
 
 class TooLarge(ServiceError):
@@ -84,6 +91,7 @@ STATUS = {
     "bad-photo": 422,
     "bad-item": 422,
     "refused-item": 422,
+    "forbidden": 403,
     "unknown-item": 404,
     "too-large": 413,
     "fingerprint-mismatch": 409,

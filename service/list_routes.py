@@ -16,6 +16,7 @@ from ranking.answer import Answer, Page
 from ranking.events import unit_of
 from ranking.experiments.arm import Arm
 from ranking.experiments.exposure import ListKind
+from service.auth import check_exact
 from service.errors import BadRequest, NotReady
 from service.overload import Workers
 from service.schemas import (
@@ -182,6 +183,8 @@ def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
     ) -> Response:
         """Rank by the shopper's arm, log the list with what was asked, answer."""
         began = time.perf_counter()
+        if asked.page.exact:
+            check_exact(request.user)
 
         def work() -> bytes:
             given = {**context, "asked": asked_form(asked.weights, asked.page)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from copy import copy
 from io import BytesIO
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from service.api import create_app
+from service.keys import add_key
 
 
 def photo(colour: str = "red") -> bytes:
@@ -240,6 +242,26 @@ def test_health_readiness_and_a_described_api(client, shop):
     media = spec["paths"]["/v1/search"]["post"]["requestBody"]["content"]
     assert set(media) == {"application/json", "multipart/form-data"}
     assert "examples" in json.dumps(spec["components"]["schemas"]["ItemBody"])
+
+
+def test_comparing_every_item_is_not_for_keys_that_pages_carry(shop, tmp_path):
+    shop.warm()
+    path = tmp_path / "keys.json"
+    reader, prober = (add_key(path, scopes)[0] for scopes in (["read"], ["read", "metrics"]))
+    guarded = copy(shop)
+    api = shop.settings.api.model_copy(update={"keys": str(path)})
+    guarded.settings = shop.settings.model_copy(update={"api": api})
+    asking = TestClient(create_app(guarded), raise_server_exceptions=False)
+
+    def similar(key, **asked):
+        return asking.get("/v1/items/drawn-00001/similar", params=asked, headers={"X-API-Key": key})
+
+    def search(key, **asked):
+        return asking.post("/v1/search", json={"text": "shoe"} | asked, headers={"X-API-Key": key})
+
+    for ask in (similar, search):
+        assert "'metrics'" in problem(ask(reader, exact=True), 403, "forbidden")
+        assert ask(reader).status_code == ask(prober, exact=True).status_code == 200
 
 
 def test_not_ready_until_the_models_are_warm(shop):
