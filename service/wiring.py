@@ -6,6 +6,7 @@ encoders are loaded again by name, and refused if they are no longer the same (f
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Sequence
 from contextlib import closing
@@ -134,8 +135,12 @@ class Shop:
             self.recommender.search("warm up")
         except VlclipError as error:
             self.why_not_ready = str(error)
-        else:
-            self.is_ready = True
+            return
+        # PyTorch brings 700,000 objects that stay. A full collection of garbage, every half a minute, would go
+        # through them for a third of a second in which nobody is answered.
+        gc.collect()
+        gc.freeze()
+        self.is_ready = True
 
     def put(self, bodies: Sequence[tuple[str, ItemBody]]) -> list[WrittenShape]:
         """Write items through the pipeline's own stages; one outcome each, in order."""
@@ -174,3 +179,4 @@ class Shop:
         self.preparation.close()
         self.ledger.close()
         self.store.close()
+        gc.unfreeze()

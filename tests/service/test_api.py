@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
+import shutil
+from contextlib import closing
 from copy import copy
 from io import BytesIO
 
@@ -11,8 +14,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from engine.settings import Settings
 from service.api import create_app
 from service.keys import add_key
+from service.wiring import Shop
 
 
 def photo(colour: str = "red") -> bytes:
@@ -262,6 +267,14 @@ def test_comparing_every_item_is_not_for_keys_that_pages_carry(shop, tmp_path):
     for ask in (similar, search):
         assert "'metrics'" in problem(ask(reader, exact=True), 403, "forbidden")
         assert ask(reader).status_code == ask(prober, exact=True).status_code == 200
+
+
+def test_collecting_garbage_passes_over_what_a_warm_shop_has_loaded(filled, tmp_path):
+    folder = shutil.copytree(filled, tmp_path / "store")
+    with closing(Shop(Settings.load(store=str(folder), device="cpu"))) as shop:
+        shop.warm()
+        assert gc.get_freeze_count() > 100_000
+    assert gc.get_freeze_count() == 0
 
 
 def test_not_ready_until_the_models_are_warm(shop):
