@@ -136,8 +136,8 @@ class Shop:
         except VlclipError as error:
             self.why_not_ready = str(error)
             return
-        # PyTorch brings 700,000 objects that stay. A full collection of garbage, every half a minute, would go
-        # through them for a third of a second in which nobody is answered.
+        # PyTorch brings 700,000 objects that stay. Each full collection of garbage, every half a minute,
+        # would go through them for a third of a second in which nobody is answered.
         gc.collect()
         gc.freeze()
         self.is_ready = True
