@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from ranking.experiments.arm import Arm
 from ranking.exploration import stable_rng
 from ranking.popularity import MostPopular
 from ranking.profile import PLACES, factors
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Lists:
             filter=question.narrowed, exclude=question.exclude, exact=question.page.exact, with_vector=True,
         )  # fmt: skip
         hits = self._store.search([asked])[0]
-        parts = cache(lambda: self._parts(question.directions[0], _vectors(hits)))
+        parts = _Once(lambda: self._parts(question.directions[0], _vectors(hits)))
         return [
             Result(hit.id, hit.score, partial(_row, parts, row), _shown(hit.payload))
             for row, hit in enumerate(hits)
@@ -270,6 +272,22 @@ def opposite(condition: Condition) -> Condition:
     if condition.operator == "missing":
         return replace(condition, values=(not condition.values[0],))
     return replace(condition, operator="not" if condition.operator == "any" else "any")
+
+
+class _Once(Generic[T]):
+    """What `make` gives, made when it is first wanted; then `make`, and the hits it holds, are let go."""
+
+    __slots__ = ("_given", "_make")
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make: Callable[[], T] | None = make
+
+    def __call__(self) -> T:
+        make = self._make
+        if make is not None:
+            self._given = make()
+            self._make = None
+        return self._given
 
 
 def _row(columns: Callable[[], Mapping[str, Sequence[float]]], row: int) -> dict[str, float]:
