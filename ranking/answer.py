@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from engine.filters import Filter
+from engine.settings import Search
 from ranking.experiments.arm import Arm
 
 LEXICAL = "lexical"
@@ -100,6 +101,10 @@ class Page:
     diversity: float | None = None
     among: Sequence[str] | None = None
     exact: bool = False
+
+    def collapses(self, search: Search) -> bool:
+        """Whether near-duplicates are shown as one: as this says, else as the settings do."""
+        return search.collapse if self.collapse is None else self.collapse
 
 
 FIRST = Page()

@@ -147,7 +147,6 @@ class Lists:
             arm = arm.model_copy(
                 update={"diversity": arm.diversity.model_copy(update={"amount": page.diversity})}
             )
-        collapses = self._settings.collapse if page.collapse is None else page.collapse
 
         def draw() -> np.random.Generator:
             day = datetime.fromtimestamp(now, UTC).date().isoformat()
@@ -156,7 +155,7 @@ class Lists:
         return Arranging(
             arm=arm,
             now=now,
-            collapse_distance=self._settings.collapse_distance if collapses else None,
+            collapse_distance=self._settings.collapse_distance if page.collapses(self._settings) else None,
             anchor=question.anchor,
             draw=draw,
             look=partial(self._store.retrieve, with_vector=True),

@@ -93,7 +93,8 @@ class Recommender:
         """
         wanted = self._weights(weights, arm)
         self._check(page)
-        record = self._store.retrieve([item_id], fields=("provenance",), with_vector=True).get(item_id)
+        fields = ("provenance",) if page.collapses(self._settings) else ()
+        record = self._store.retrieve([item_id], fields=fields, with_vector=True).get(item_id)
         if record is None or record.vector is None:
             raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
         space = self._store.info.space

@@ -35,7 +35,7 @@ class Vectors:
         found = {item_id: vector for item_id, (at, vector) in known.items() if 0 <= now - at < KEPT_S}
         missing = [item_id for item_id in dict.fromkeys(ids) if item_id not in found]
         if missing:
-            records = self._store.retrieve(missing, fields=("id",), with_vector=True)
+            records = self._store.retrieve(missing, fields=(), with_vector=True)
             read = {item_id: one.vector for item_id, one in records.items() if one.vector is not None}
             found |= read
             with self._lock:

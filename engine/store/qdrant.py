@@ -82,8 +82,14 @@ class QdrantStore:
         """The stored items among `ids`; unknown ids are absent from the answer."""
         if not ids:
             return {}
-        found = self._backend.fetch(_point_ids(ids), _selection(fields), vector=with_vector)
-        return {point.payload["id"]: _record(point, fields) for point in found}
+        if fields == ():  # nothing of the payload is wanted, and whose points these are is known
+            names = {point_id(item_id): item_id for item_id in ids}
+            points = self._backend.fetch(list(names), (), vector=with_vector)
+            records = [Record(names[str(point.id)], {}, _vector(point)) for point in points]
+        else:
+            points = self._backend.fetch(_point_ids(ids), _selection(fields), vector=with_vector)
+            records = [_record(point, fields) for point in points]
+        return {record.id: record for record in records}
 
     def scan(
         self,
@@ -306,8 +312,11 @@ def _shown(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str,
 
 
 def _record(point: Found, fields: tuple[str, ...] | None) -> Record:
-    vector = point.vector() if point.vector else None
-    return Record(point.payload["id"], _shown(point.payload, fields), vector)
+    return Record(point.payload["id"], _shown(point.payload, fields), _vector(point))
+
+
+def _vector(point: Found) -> Floats | None:
+    return point.vector() if point.vector else None
 
 
 def _hit(point: Found, query: Query) -> Hit:

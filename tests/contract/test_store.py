@@ -212,6 +212,13 @@ def test_unknown_ids_are_absent(filled: QdrantStore):
     assert set(filled.retrieve(["sku 1", NEVER])) == {"sku 1"}
 
 
+def test_vectors_can_be_read_without_anything_of_the_payload(filled: QdrantStore):
+    read = filled.retrieve(["sku 1", NEVER], fields=(), with_vector=True)
+    assert read.keys() == {"sku 1"}
+    assert (read["sku 1"].id, read["sku 1"].payload) == ("sku 1", {})
+    np.testing.assert_array_equal(read["sku 1"].vector, BY_ID["sku 1"].vector)
+
+
 def test_only_the_fields_asked_for_come_along(filled: QdrantStore):
     some = next(point for point in SHOP if "brand" in point.payload)
     record = filled.retrieve([some.id], fields=("brand", NEVER))[some.id]
