@@ -28,7 +28,7 @@ class Result:
     """One item of a list: `parts` add up to `score`; `item` are its stored fields.
 
     The parts are worked out when they are looked at, for the whole list at once: they need the vectors,
-    and to read those takes a third of the time of a list. `duplicates` are the ids of items with a
+    and to read those takes a fifth of the time of a list. `duplicates` are the ids of items with a
     near-duplicate photo that this one stands for. `propensity` is the probability of this item at this
     place, given the ones above; 1 without exploration.
     """
