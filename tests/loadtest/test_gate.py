@@ -173,7 +173,7 @@ def test_stopped_under_load_a_server_answers_what_it_accepted_and_keeps_events(s
     # more than it can answer, so that requests are in flight when it is told to stop
     limits = ("p50_ms = 900\nrecall_at_10 = 0.95", "")
     plan = write(
-        tmp_path, limits, ("warm_s = 1", "warm_s = 1\nallow_busy = true"), ("level = 15", "level = 300")
+        tmp_path, limits, ("warm_s = 1", "warm_s = 1\nallow_busy = true"), ("level = 15", "level = 900")
     )
     words = ("serve-and-run", plan, "--store", tmp_path / "store", "--report", out, "--term-under-load")
     status, said = loadtest(*words)
