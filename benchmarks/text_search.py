@@ -23,31 +23,18 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a query
 
 import torch
+from text_encoding import titles
 
 from engine.settings import Settings
 from engine.store import lexical
 from engine.store.backend import Request
 from engine.store.qdrant import QdrantStore
 from engine.store.shelves import FolderShelf
-from ingestion.catalogue import open_catalogue
-from ingestion.guesses import map_columns
 from ranking.answer import Page
 from ranking.recommender import Recommender
 from service.wiring import Encoders
 
 BASES = {"encode + bare dense": ("encode", "bare dense"), "encode + bare both": ("encode", "bare both")}
-
-
-def titles(source: str, count: int) -> list[str]:
-    """Different titles of a catalogue, in its order."""
-    catalogue = open_catalogue(source)
-    found: dict[str, None] = {}
-    for entry in catalogue.entries(map_columns(catalogue)):
-        if entry.item is not None and entry.item.title:
-            found[entry.item.title] = None
-            if len(found) == count:
-                break
-    return list(found)
 
 
 def main() -> None:

@@ -82,6 +82,14 @@ def width(request: Request, hnsw: Hnsw) -> tuple[int, float]:
     return ef, max(hnsw.oversampling, ef / request.limit)
 
 
+def outside_graph(points: int, indexed: int) -> int:
+    """How many of the points the search graph lacks, from the engine's count of indexed vectors.
+
+    That counts vectors of both kinds in one; those of words always are, where a point has any.
+    """
+    return max(0, 2 * points - indexed)
+
+
 class Backend(Protocol):
     """One collection in one engine; raises `StoreError`s only."""
 
@@ -144,10 +152,7 @@ class Backend(Protocol):
         ...
 
     def unindexed(self) -> int:
-        """Points outside the search graph, which every search compares one by one; a few too many at most.
-
-        Engines count indexed vectors of both kinds in one; words always are, where a point has any.
-        """
+        """Points outside the search graph, which every search compares one by one; a few too many at most."""
         ...
 
     def optimize(self) -> None:

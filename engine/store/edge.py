@@ -34,7 +34,19 @@ from filelock import FileLock, Timeout
 from engine.errors import StoreError
 from engine.settings import Hnsw
 from engine.space import Floats
-from engine.store.backend import DENSE, QUANTILE, WORDS, WRITE_ROWS, Found, Key, Paths, Request, Row, width
+from engine.store.backend import (
+    DENSE,
+    QUANTILE,
+    WORDS,
+    WRITE_ROWS,
+    Found,
+    Key,
+    Paths,
+    Request,
+    Row,
+    outside_graph,
+    width,
+)
 from engine.store.conditions import Dialect
 from engine.store.edge_errors import locked, translated
 from engine.store.fields import FieldKind, path
@@ -192,7 +204,7 @@ class EdgeBackend:
         """Points outside the graph."""
         with self._calls():
             info = self._shard.info()
-            return max(0, 2 * info.points_count - info.indexed_vectors_count)
+            return outside_graph(info.points_count, info.indexed_vectors_count)
 
     def optimize(self) -> None:
         """Build the graph; needs about three times the vectors' size of room while it runs."""

@@ -133,8 +133,9 @@ class QdrantStore:
         dense, *rest = self._backend.scores(asked)
         matched = rest[0] if rest else {}
         floor = min(matched.values()) if len(matched) == pool else 0.0
-        ids = list({**dense, **matched})
-        if blend is not None:
+        if blend is None:
+            ids = list({**dense, **matched})
+        else:
             ids = contenders(dense, matched, blend, reach=self._reach(query.vector), floor=floor)
         missing = [
             Request(near=near, limit=len(lacking), exact=True, where=self._only(lacking))
@@ -150,16 +151,20 @@ class QdrantStore:
             ids = contenders(dense, matched, blend, reach=0.0, floor=0.0)
         names = {self._backend.uuid(one): one for one in ids}
         points = self._backend.fetch(list(names), _selection(query.fields), vector=query.with_vector)
-        return [
-            Candidate(
-                id=point.payload["id"],
-                dense=dense.get(names[point_id(point.payload["id"])], 0.0),
-                lexical=matched.get(names[point_id(point.payload["id"])], 0.0),
-                payload=_shown(point.payload, query.fields),
-                read=point.vector,
+        candidates = []
+        for point in points:
+            item_id = point.payload["id"]
+            key = names[point_id(item_id)]
+            candidates.append(
+                Candidate(
+                    id=item_id,
+                    dense=dense.get(key, 0.0),
+                    lexical=matched.get(key, 0.0),
+                    payload=_shown(point.payload, query.fields),
+                    read=point.vector,
+                )
             )
-            for point in points
-        ]
+        return candidates
 
     def _reach(self, vector: Floats) -> float:
         """The largest dot product of a query with items, whose segments have length 1 or 0."""

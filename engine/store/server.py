@@ -19,7 +19,18 @@ from qdrant_client import QdrantClient, models
 
 from engine.errors import StoreDamaged, StoreError
 from engine.settings import Hnsw
-from engine.store.backend import DENSE, WORDS, WRITE_ROWS, Found, Key, Paths, Request, Row, width
+from engine.store.backend import (
+    DENSE,
+    WORDS,
+    WRITE_ROWS,
+    Found,
+    Key,
+    Paths,
+    Request,
+    Row,
+    outside_graph,
+    width,
+)
 from engine.store.conditions import Dialect
 from engine.store.fields import FieldKind, path
 from engine.store.lexical import Sparse
@@ -155,7 +166,7 @@ class ServerBackend:
         """Points outside the graph."""
         with translated():
             state = self._client.get_collection(self._name)
-        return max(0, 2 * (state.points_count or 0) - (state.indexed_vectors_count or 0))
+        return outside_graph(state.points_count or 0, state.indexed_vectors_count or 0)
 
     def optimize(self) -> None:
         """Wait until the server's own optimizers are done; wake them if they sleep."""
