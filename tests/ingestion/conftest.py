@@ -13,7 +13,8 @@ from tests.ingestion.fakes import OPEN, PhotoServer, Shop, photo_bytes
 
 
 @pytest.fixture(autouse=True)
-def _close_shops() -> Iterator[None]:
+def _close_shops(tmp_path: Path) -> Iterator[None]:
+    """Close the shops a test opened, while the folder they live in (`tmp_path`) is still there."""
     yield
     while OPEN:
         OPEN.pop().close()
