@@ -2,7 +2,7 @@
 
 Laws (tests/loadtest/test_session.py):
 - the same seed and the same answers give the same requests;
-- clicks and views name the request whose list the item was taken from;
+- clicks and views name the request whose list the item was taken from, and none where there is no such list;
 - requests that are kept for the probe are nobody's, so that no history is in their answers.
 """
 
@@ -93,7 +93,7 @@ class Session:
         if not ask.is_list:
             return
         session = self._plan.session
-        self._shown, self._request_id = list(ids), request_id
+        self._shown, self._request_id = list(ids), request_id if ids else ""
         if ids and self._random.random() < session.follow:
             chosen = self._looked_at(ids)
             self._next += [self._event("click", chosen), self._event("view", chosen), self._similar(chosen)]

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from loadtest.session import Session, Shop, photo_form
+from loadtest.session import Ask, Session, Shop, photo_form
 
 SHOP = Shop([f"id/{n}" for n in range(30)], {"titles": ["red dress"], "typos": ["rde dress"]}, [b"JPEG"])
 MIXED = "[mix]\nsimilar = 4\nsearch = 3\nphoto = 1\nforyou = 1\nevents = 1"
@@ -71,6 +71,15 @@ def test_events_name_the_last_list_and_have_ids_of_their_own(read):
         else:
             last = f"list-{step}"
     assert any(one["request_id"] for one in told)
+
+
+def test_after_an_empty_list_an_event_names_no_list(read):
+    plan = read("similar = 1", "events = 1")
+    session = Session(plan, SHOP, "run", 0)
+    session.heard(Ask("search", "POST", "/v1/search"), ["a"], "list-0")
+    assert events([session.ask()])[0]["request_id"] == "list-0"
+    session.heard(Ask("search", "POST", "/v1/search"), [], "list-1")
+    assert events([session.ask()])[0]["request_id"] == ""
 
 
 def test_kept_requests_are_nobodys_and_all_others_somebodys(read):
