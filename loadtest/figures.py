@@ -2,7 +2,8 @@
 
 Laws (tests/loadtest/test_figures.py):
 - `all` holds every request once;
-- percentiles are those of the good answers; what was refused is not fast.
+- percentiles are those of the good answers; what was refused is not fast;
+- the errors over time are those of the figures.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def by_endpoint(records: Sequence[Record], seconds: float, *, allow_busy: bool =
     }
 
 
-def over_time(records: Sequence[Record], begin: float, end: float) -> list[Point]:
+def over_time(
+    records: Sequence[Record], begin: float, end: float, *, allow_busy: bool = False
+) -> list[Point]:
     """A point for each second, or for several where the run is long."""
     width = max(1.0, (end - begin) / POINTS)
     bins: dict[int, list[Record]] = {}
@@ -72,9 +75,11 @@ def over_time(records: Sequence[Record], begin: float, end: float) -> list[Point
     for number in range(int(np.ceil((end - begin) / width - 1e-6))):
         some = bins.get(number, [])
         seconds = min(width, end - begin - number * width)
-        p50, p95, p99 = _percentiles(some)
-        errors = sum(not one.is_good for one in some)
-        points.append(Point((number + 0.5) * width, len(some) / seconds, errors / seconds, p50, p95, p99))
+        found = _figures(some, seconds, allow_busy=allow_busy)
+        points.append(Point(
+            (number + 0.5) * width, len(some) / seconds, found.errors / seconds,
+            found.p50_ms, found.p95_ms, found.p99_ms,
+        ))  # fmt: skip
     return points
 
 

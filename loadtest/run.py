@@ -167,7 +167,7 @@ def _judged(
     return Report(
         plan=plan.id, plan_hash=plan.hash, host=host, began=began, seconds=ended_at - began,
         figures=figures, misses=misses, reasons=reasons([one for one in records if one.at < ended_at]),
-        series=over_time(records, began, ended_at),
+        series=over_time(records, began, ended_at, allow_busy=plan.allow_busy),
         levels=[(one["at"] - began, one["users"]) for one in levels if one["at"] <= ended_at],
         limits=limits_form(plan), faults=list(options.faults), knee=level, steps=steps,
         memory=[(at - began, mb) for at, mb in memory.seen],

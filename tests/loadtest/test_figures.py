@@ -56,6 +56,13 @@ def test_over_time_every_request_is_in_one_point(records):
     assert sum(one.requests_per_s for one in points) == pytest.approx(len(records))
 
 
+@given(RECORDS, st.booleans())
+def test_the_errors_over_time_are_those_of_the_figures(records, allow_busy):
+    points = over_time(records, 0, 100, allow_busy=allow_busy)
+    errors = by_endpoint(records, 100, allow_busy=allow_busy)["all"].errors
+    assert sum(one.errors_per_s for one in points) == pytest.approx(errors)
+
+
 def test_a_long_run_has_wider_points_with_the_same_rates():
     records = [record(at=n / 2) for n in range(2400)]  # two a second for twenty minutes
     points = over_time(records, 0, 1200)
