@@ -1,7 +1,9 @@
 """Recall of the index, measured on what shoppers ask: a recent search beside an exact one.
 
 Laws (tests/service/test_probe.py):
-- a search that finds the best, or others that score the same, has a recall of 1.
+- a search that finds the best, or others that score the same, has a recall of 1;
+- what shoppers ask is measured by the index, also after a search that was exact;
+- an error while measuring is logged, and the next search is measured.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ TIE = 1e-5
 
 def recall(store: Store, query: Query) -> float | None:
     """Share of the `DEPTH` best that a search by vector finds; None where nothing fits its filter."""
-    asked = replace(query, limit=DEPTH, offset=0, fields=("id",), with_vector=False)
+    asked = replace(query, limit=DEPTH, offset=0, fields=("id",), with_vector=False, exact=False)
     found, best = store.search([asked, replace(asked, exact=True)])
     if not best:
         return None
@@ -45,8 +47,9 @@ async def probe(
         last = query
         try:
             found = await run_in_threadpool(recall, store, query)
+            if found is not None:
+                tell(found)
         except VlclipError as error:
             log.warning("the recall of a search could not be measured: %s", error)
-            continue
-        if found is not None:
-            tell(found)
+        except Exception:
+            log.exception("the recall of a search could not be measured; the next one will be tried")

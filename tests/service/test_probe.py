@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,6 +41,12 @@ def test_recall_worked_by_hand():
     assert recall(Shelf(scores, scores.keys() - {"3", "7"}), QUESTION) == 0.8
 
 
+def test_after_an_exact_search_the_index_is_measured_all_the_same():
+    scores = {str(i): 1 - i / 100 for i in range(30)}
+    asked = replace(QUESTION, exact=True)
+    assert recall(Shelf(scores, scores.keys() - {"3", "7"}), asked) == 0.8
+
+
 def test_items_that_score_the_same_are_as_good():
     scores = {str(i): 0.5 for i in range(30)}
     assert recall(Shelf(scores, {str(i) for i in range(20, 30)}), QUESTION) == 1
@@ -57,14 +64,15 @@ def test_recall_is_a_share_and_1_for_an_index_that_knows_all(scores, data):
     assert recall(Shelf(known, set(known)), QUESTION) == 1
 
 
-def test_each_question_is_probed_once_and_a_store_that_is_away_ends_nothing(monkeypatch, caplog):
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("away")])
+def test_each_question_is_probed_once_and_an_error_ends_nothing(monkeypatch, caplog, error):
     asked = iter([None, QUESTION, QUESTION, Query(vector=np.zeros(4), limit=1), QUESTION])
     told, tries = [], []
 
     def measured(_, query):
         tries.append(query)
         if len(tries) == 2:
-            raise StoreUnavailable("away")
+            raise error
         return 0.9
 
     monkeypatch.setattr("service.probe.recall", measured)
