@@ -120,8 +120,8 @@ class Nearest:
 class Matching:
     """By the dot product and, beside it, BM25 of `text` over the best BM25 score of any item, times `weight`.
 
-    Both are exact for every candidate. The candidates are the best of either search, which goes twice as
-    deep as what is given, so that what ranks between is there. `best` is the best BM25 score of any item,
+    Both are exact for every candidate, and the candidates are the best of all items (`Store.candidates`).
+    Where no vector is asked, only what matches is a candidate. `best` is the best BM25 score of any item,
     None where it is that of a candidate.
     """
 
@@ -137,7 +137,7 @@ class Matching:
     exact: bool = False
 
     def pool(self, depth: int) -> Pool:
-        """Both searches, each twice as deep as `depth` or `least`."""
+        """Both searches, at first each twice as deep as `depth` or `least`."""
         is_whole = depth <= WHOLE
         query = Query(
             vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), exact=self.exact,
@@ -146,6 +146,8 @@ class Matching:
         found = self.store.candidates(
             query, self.text, 2 * max(depth, self.least), Blend(depth + 1, self.weight, self.best)
         )
+        if not self.direction.any():
+            found = [one for one in found if one.lexical > 0]
         best = max((one.lexical for one in found), default=0.0) if self.best is None else self.best
         lexical = np.array([self.weight * one.lexical / (best or 1.0) for one in found], dtype=np.float64)
         scores = np.array([one.dense for one in found], dtype=np.float64) + lexical

@@ -4,13 +4,15 @@ The threshold algorithm's bounds (Fagin, Lotem and Naor, "Optimal aggregation al
 2001): an item that one search did not bring has at most what that search could still have brought. So only
 few missing scores have to be asked for.
 
-Law (tests/engine/test_contenders.py): none of the best of all that were found is left out.
+Laws (tests/engine/test_contenders.py):
+- none of the best of all that were found is left out;
+- what is settled no item that neither search brought could change.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,6 +33,22 @@ class Blend:
     weight: float
     best: float | None = None
 
+    def scale(self, lexical: Mapping[Id, float]) -> float:
+        """What a lexical score is multiplied with."""
+        return self.weight / (self.best or max(lexical.values(), default=0.0) or 1.0)
+
+
+def settled(
+    scores: Collection[float], blend: Blend, *, scale: float, dense_floor: float, floor: float
+) -> bool:
+    """Whether the `count` best of all items are among those with these blended `scores`.
+
+    `dense_floor` and `floor` are the largest scores, dense and lexical, of an item that neither search
+    brought.
+    """
+    best = heapq.nlargest(blend.count, scores)
+    return len(best) == blend.count and best[-1] > dense_floor + scale * floor
+
 
 def contenders(
     dense: Mapping[Id, float], lexical: Mapping[Id, float], blend: Blend, *, reach: float, floor: float
@@ -41,8 +59,7 @@ def contenders(
     lexical score of those that are not in `lexical`.
     """
     first = max(lexical, key=lexical.__getitem__, default=None)
-    best = blend.best or (lexical[first] if first is not None else 0.0)
-    weight = blend.weight / (best or 1.0)
+    weight = blend.scale(lexical)
     least = {one: dense.get(one, -reach) + weight * lexical.get(one, 0.0) for one in {**dense, **lexical}}
     if len(least) <= blend.count:
         return list(least)

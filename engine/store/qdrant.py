@@ -27,9 +27,12 @@ from engine.space import Floats
 from engine.store import lexical
 from engine.store.backend import Backend, Found, Key, Paths, Request, Row
 from engine.store.conditions import build
-from engine.store.contenders import Blend, contenders
+from engine.store.contenders import Blend, contenders, settled
 from engine.store.fields import LACKS, FieldKind, fitted, has_path, new_kinds, path
 from engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
+
+DEEPER = 16
+"""Times as deep as asked that searches for candidates go at most: what thousands tie for is cut off."""
 
 
 class QdrantStore:
@@ -119,36 +122,22 @@ class QdrantStore:
         ]
 
     def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
-        """The best of both searches with both of their scores, in up to three calls.
+        """The best of both searches with both of their scores, mostly in three calls.
 
         The first makes both searches and reads nothing else, since of all that a search does reading
         payloads costs the most. The second asks, by id, for scores that one search did not bring, if with
-        them an item could be among the best. The third reads those that are.
+        them an item could be among the best. Both are made again, twice as deep, while an item that
+        neither search brought could be among the best. The last reads those that are.
         """
         if query.vector is None:
             raise SpaceError("candidates are searched by a vector and a text; the vector is missing")
         where, words = self._where(query.filter, query.exclude), lexical.query(text)
-        best = self._nearest(query, where, pool)
-        asked = [best, Request(near=words, limit=pool, where=where)] if words else [best]
-        dense, *rest = self._backend.scores(asked)
-        matched = rest[0] if rest else {}
-        floor = min(matched.values()) if len(matched) == pool else 0.0
-        if blend is None:
-            ids = list({**dense, **matched})
-        else:
-            ids = contenders(dense, matched, blend, reach=self._reach(query.vector), floor=floor)
-        missing = [
-            Request(near=near, limit=len(lacking), exact=True, where=self._only(lacking))
-            for near, lacking in (
-                (best.near, [one for one in ids if one not in dense]),
-                (words, [one for one in ids if one not in matched] if floor else []),
-            )
-            if lacking
-        ]
-        for request, found in zip(missing, self._backend.scores(missing) if missing else (), strict=True):
-            (matched if request.near is words else dense).update(found)
-        if blend is not None:
-            ids = contenders(dense, matched, blend, reach=0.0, floor=0.0)
+        deepest = pool if blend is None else DEEPER * pool
+        while True:
+            ids, dense, matched, is_settled = self._both(query, where, words, pool, blend)
+            if is_settled or pool >= deepest:
+                break
+            pool *= 2
         names = {self._backend.uuid(one): one for one in ids}
         points = self._backend.fetch(list(names), _selection(query.fields), vector=query.with_vector)
         candidates = []
@@ -165,6 +154,41 @@ class QdrantStore:
                 )
             )
         return candidates
+
+    def _both(
+        self, query: Query, where: Any | None, words: lexical.Sparse, pool: int, blend: Blend | None
+    ) -> tuple[list[Key], dict[Key, float], dict[Key, float], bool]:
+        """Candidates of two searches this deep, their scores, and whether the best of all are there."""
+        assert query.vector is not None  # noqa: S101  # its caller has looked
+        best = self._nearest(query, where, pool)
+        asked = [best, Request(near=words, limit=pool, where=where)] if words else [best]
+        dense, *rest = self._backend.scores(asked)
+        matched = rest[0] if rest else {}
+        floor = min(matched.values()) if len(matched) == pool else 0.0
+        dense_floor = min(dense.values()) if len(dense) == pool else None
+        if blend is None:
+            ids = list({**dense, **matched})
+        else:
+            ids = contenders(dense, matched, blend, reach=self._reach(query.vector), floor=floor)
+        missing = [
+            Request(near=near, limit=len(lacking), exact=True, where=self._only(lacking))
+            for near, lacking in (
+                (best.near, [one for one in ids if one not in dense]),
+                (words, [one for one in ids if one not in matched] if floor else []),
+            )
+            if lacking
+        ]
+        for request, found in zip(missing, self._backend.scores(missing) if missing else (), strict=True):
+            (matched if request.near is words else dense).update(found)
+        if blend is None:
+            return ids, dense, matched, True
+        ids = contenders(dense, matched, blend, reach=0.0, floor=0.0)
+        if dense_floor is None:
+            return ids, dense, matched, True
+        scale = blend.scale(matched)
+        scores = [dense.get(one, 0.0) + scale * matched.get(one, 0.0) for one in ids]
+        is_settled = settled(scores, blend, scale=scale, dense_floor=dense_floor, floor=floor)
+        return ids, dense, matched, is_settled
 
     def _reach(self, vector: Floats) -> float:
         """The largest dot product of a query with items, whose segments have length 1 or 0."""

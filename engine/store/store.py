@@ -156,9 +156,10 @@ class Store(Protocol):
     def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """The `pool` best of `query.vector` and the `pool` best BM25 matches of `text`, united.
 
-        With a `blend` only the best of them by both scores, what ties with the last, and the best match.
-        Both scores are exact for every one of them (0 where no word matches); in no particular order;
-        `query.limit` and `query.offset` are not used.
+        With a `blend` only the best by both scores, what ties with the last, and the best match: the best
+        of all items, for which both searches go deeper as long as an item that neither brought could be
+        among them, up to 16 times `pool`. Both scores are exact for every candidate (0 where no word
+        matches); in no particular order; `query.limit` and `query.offset` are not used.
         """
         ...
 

@@ -373,11 +373,11 @@ def test_candidates_have_the_scores_that_each_has_alone(
     text=st.sampled_from(["red bag", "leather", "nothing fits this"]),
     blend=st.builds(Blend, st.integers(1, 30), st.sampled_from([0.0, 0.3, 1.0, 12.0])),
 )
-def test_blended_candidates_are_the_best_of_all_candidates(
+def test_blended_candidates_are_the_best_of_all_items_however_little_the_first_search_brings(
     filled: QdrantStore, wanted: Filter, seed: int, text: str, blend: Blend
 ):
     query = Query(vector=direction(seed), filter=wanted, exact=True)
-    all_of_them = filled.candidates(query, text, pool=8)
+    all_of_them = filled.candidates(query, text, pool=len(SHOP) + 1)
     few = {one.id: one for one in filled.candidates(query, text, pool=8, blend=blend)}
     best = max((one.lexical for one in all_of_them), default=0.0) or 1.0
     scores = sorted((one.dense + blend.weight * one.lexical / best for one in all_of_them), reverse=True)

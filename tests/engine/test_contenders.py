@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.store.contenders import Blend, contenders
+from engine.store.contenders import Blend, contenders, settled
 
 
 def searched(scores, deep):
@@ -52,6 +52,28 @@ def test_none_of_the_best_that_were_found_is_left_out(scores, deep, count, weigh
     total = {one: dense[one] + weight * words.get(one, 0.0) / best for one in {**by_dense, **by_words}}
     bar = sorted(total.values(), reverse=True)[:count][-1]
     assert {one for one, score in total.items() if score >= bar} <= set(told)
+
+
+@given(SCORES, st.integers(1, 25), st.integers(1, 8), st.sampled_from([0.0, 0.5, 12.0]))
+def test_what_is_settled_no_item_could_change_that_neither_search_brought(scores, deep, count, weight):
+    dense = {row: score for row, (score, _) in enumerate(scores)}
+    words = {row: score for row, (_, score) in enumerate(scores) if score}
+    by_dense, by_words = searched(dense, deep), searched(words, deep)
+    blend = Blend(count, weight)
+    scale = blend.scale(words)
+    total = {one: dense[one] + scale * words.get(one, 0.0) for one in dense}
+    found = [total[one] for one in {**by_dense, **by_words}]
+    floor = min(by_words.values()) if len(by_words) == deep else 0.0
+    done = settled(found, blend, scale=scale, dense_floor=min(by_dense.values()), floor=floor)
+    if done:
+        assert sorted(found)[-count:] == sorted(total.values())[-count:]
+
+
+def test_a_tie_with_what_an_unseen_item_could_have_settles_nothing():
+    blend = Blend(2, 1.0)
+    assert settled([3.0, 2.1, 1.0], blend, scale=1.0, dense_floor=1.5, floor=0.5)
+    assert not settled([3.0, 2.0, 1.0], blend, scale=1.0, dense_floor=1.5, floor=0.5)
+    assert not settled([3.0], blend, scale=1.0, dense_floor=0.0, floor=0.0)
 
 
 @pytest.mark.parametrize("count", [1, 5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,23 @@ def test_words_are_worth_their_weight_over_the_best_match(store, vectors):
     few = asked.pool(20)
     assert few.ids == pool.ids[:20]
     assert few.floor == pytest.approx(pool.scores[20])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 12.0])
+def test_however_deep_a_pool_with_words_is_the_beginning_of_the_ranking_of_everything(store, vectors, weight):
+    # a third of the items match "red", all alike: which of them rank high only their vectors tell
+    asked = replace(matching(store, "red", weight), least=2)
+    scores = vectors @ asked.direction + np.array([weight * (n % 3 == 0) for n in range(COUNT)])
+    for depth in (1, 3, 10, 40, 120):
+        assert asked.pool(depth).ids == ranked(scores)[:depth]
+
+
+def test_where_no_vector_is_asked_only_what_matches_is_a_candidate(store):
+    nothing = np.zeros(24, dtype=np.float32)
+    assert replace(matching(store, "number7"), direction=nothing).pool(10).ids == ["i7"]
+    assert replace(matching(store, "qqq"), direction=nothing).pool(10).ids == []
+    reds = replace(matching(store, "red"), direction=nothing).pool(COUNT).ids
+    assert sorted(reds) == sorted(f"i{n}" for n in range(0, COUNT, 3))
 
 
 def test_one_pool_above_another_keeps_both_orders_and_fills_missing_terms(store):
