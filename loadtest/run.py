@@ -19,7 +19,7 @@ from loadtest.errors import BadPlan, NotReached
 from loadtest.faults import faulty, read_faults
 from loadtest.figures import Figures, by_endpoint, over_time, reasons
 from loadtest.plan import Constant, Plan, Soak
-from loadtest.probe import probe
+from loadtest.probe import Probed, probe
 from loadtest.record import Record, read_lines, read_records
 from loadtest.report import Report, limits_form, machine, read_knee
 from loadtest.server import Memory, Server, serving
@@ -64,8 +64,8 @@ def run(plan: Plan, host: str, options: Options, server: Server | None = None) -
         if stopped is not None and server is not None:
             server.start()
             termination = ended(records, *stopped, http)
-        recall = probe(records, http, most=plan.probe.most, rate_per_s=plan.probe.rate_per_s)
-        return _judged(plan, work, records, recall, termination, server, host, options)
+        probed = probe(records, http, most=plan.probe.most, rate_per_s=plan.probe.rate_per_s)
+        return _judged(plan, work, records, probed, termination, server, host, options)
 
 
 def serve_and_run(plan: Plan, store: str, options: Options, said: Path) -> Report:
@@ -141,7 +141,7 @@ def _judged(
     plan: Plan,
     work: Path,
     records: Sequence[Record],
-    recall: Mapping[str, float],
+    probed: Probed,
     termination: Termination | None,
     server: Server | None,
     host: str,
@@ -156,8 +156,8 @@ def _judged(
     best = knee(steps)
     level = None if best is None else best.level
     figures = _figures(plan, records, steps, began, ended_at)
-    for name in recall.keys() & figures.keys():
-        figures[name] = replace(figures[name], recall_at_10=recall[name])
+    for name in probed.recall.keys() & figures.keys():
+        figures[name] = replace(figures[name], recall_at_10=probed.recall[name])
     memory = server.memory.between(began + plan.warm_s, ended_at) if server is not None else Memory()
     growth = memory.growth_mb
     found = missed(plan.thresholds, figures, {"rss_growth_mb": growth, "knee_per_s": level})
@@ -166,7 +166,8 @@ def _judged(
         misses += [f"no step held: {said}" for said in steps[0].missed]
     return Report(
         plan=plan.id, plan_hash=plan.hash, host=host, began=began, seconds=ended_at - began,
-        figures=figures, misses=misses, reasons=reasons([one for one in records if one.at < ended_at]),
+        figures=figures, misses=misses,
+        reasons={**reasons([one for one in records if one.at < ended_at]), **probed.left_out},
         series=over_time(records, began, ended_at, allow_busy=plan.allow_busy),
         levels=[(one["at"] - began, one["users"]) for one in levels if one["at"] <= ended_at],
         limits=limits_form(plan), faults=list(options.faults), knee=level, steps=steps,

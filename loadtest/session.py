@@ -2,8 +2,9 @@
 
 Laws (tests/loadtest/test_session.py):
 - the same seed and the same answers give the same requests;
-- clicks and views name the request whose list the item was taken from, and none where there is no such list;
-- requests that are kept for the probe are nobody's, so that no history is in their answers.
+- clicks and views name the request whose list the item was taken from, or none where there is no such list;
+- requests that are kept for the probe are nobody's, so that no history is in their answers, and say how many
+  results they want.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from loadtest.plan import Plan
 
 JSON = {"content-type": "application/json"}
 BOUNDARY = "vlclip-loadtest"
+KEPT = 10
+"""Results that a kept request asks for, as many as the probe judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Session:
 
     def _whose(self, asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         kept = self._random.random() < self._plan.probe.share
-        return (asked, True) if kept else (asked | {"user": self.user}, False)
+        return (asked | {"limit": KEPT}, True) if kept else (asked | {"user": self.user}, False)
 
     def _similar(self, item: str) -> Ask:
         asked, kept = self._whose({})

@@ -64,13 +64,13 @@ def test_kept_answers_are_asked_again_exactly_and_averaged():
         served("a", "b", path="/v1/items/x/similar"), served("a", "z", path="/v1/items/y/similar"), record(),
         served("c", body=words, path="/v1/search", endpoint="search"),
     ]  # fmt: skip
-    assert ask(records) == {"similar": pytest.approx(0.75), "search": 1.0}
+    assert ask(records).recall == {"similar": pytest.approx(0.75), "search": 1.0}
 
 
 def test_a_popular_question_counts_once():
     popular = [served("z", path="/v1/items/popular/similar")] * 8
     others = [served("a", "b", path=f"/v1/items/i{n}/similar") for n in range(3)]
-    assert ask(popular + others) == {"similar": pytest.approx(3 / 4)}
+    assert ask(popular + others).recall == {"similar": pytest.approx(3 / 4)}
 
 
 def test_at_most_so_many_are_asked_and_slowly():
@@ -81,6 +81,31 @@ def test_at_most_so_many_are_asked_and_slowly():
     assert slept == [0.25] * 9  # every third of 25
 
 
-def test_a_service_that_cannot_answer_exactly_is_told():
-    with pytest.raises(NotReached, match="/v1/items/x/similar exactly"):
-        ask([served("a")], lambda _: httpx2.Response(400))
+def test_an_item_that_was_deleted_since_is_left_out_and_counted():
+    def one_gone(request):
+        return httpx2.Response(404) if "/gone/" in request.url.path else shop(request)
+
+    records = [served("a", "b", path=f"/v1/items/{one}/similar") for one in ("x", "gone", "y")]
+    found = ask(records, one_gone)
+    assert found.recall == {"similar": 1.0}
+    assert found.left_out == {"similar: asked exactly: status 404": 1}
+    assert ask(records).left_out == {}
+
+
+def test_a_service_that_hangs_is_not_waited_for_again():
+    asked = []
+
+    def hangs(request):
+        asked.append(request.url.path)
+        raise httpx2.ReadTimeout("timed out")
+
+    found = ask([served("a", path=f"/v1/items/i{n}/similar") for n in range(5)], hangs)
+    assert len(asked) == 1
+    assert found.recall == {}
+    assert found.left_out == {"not asked exactly: ReadTimeout('timed out')": 5}
+
+
+@pytest.mark.parametrize("answer", [httpx2.Response(400), httpx2.Response(200, json=[])])
+def test_a_service_that_cannot_answer_exactly_is_told(answer):
+    with pytest.raises(NotReached, match="/v1/items/y/similar exactly"):
+        ask([served("a"), served("a", path="/v1/items/y/similar")], lambda _: answer)

@@ -91,6 +91,7 @@ def test_kept_requests_are_nobodys_and_all_others_somebodys(read):
             continue
         sent = json.loads(one.body) if one.body else parse_qs(urlsplit(one.path).query)
         assert ("user" in sent) == (not one.kept)
+        assert ("limit" in sent) == one.kept
         kept[one.endpoint, one.kept] += 1
     assert min(kept.values()) > 20
     assert len(kept) == 4
