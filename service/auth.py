@@ -38,16 +38,17 @@ _METRICS = frozenset({Scope.METRICS, Scope.WRITE})
 
 def needed(method: str, path: str) -> frozenset[Scope]:
     """The scopes of which a caller needs one; empty where anybody may ask."""
+    path = path.removesuffix("\n")  # a route's pattern matches before one as well
     if path in OPEN or path in ASSETS or path == KEY_PATH:
         return frozenset()
+    if path in (METRICS, "/page/experiments"):
+        return _METRICS
+    if path == "/page/you" or (path.startswith("/v1/users/") and path.endswith("/events")):
+        return _WRITE  # what somebody did is not for keys that pages carry
     if is_page(path):
         return _READ
     if path == "/v1/events":
         return _EITHER
-    if path == METRICS:
-        return _METRICS
-    if path.startswith("/v1/users/") and path.endswith("/events"):
-        return _WRITE  # what somebody did is not for keys that pages carry
     return _READ if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/search" else _WRITE
 
 

@@ -110,6 +110,13 @@ def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():
         ("GET", "/healthz", set()),
         ("GET", "/metrics", {"metrics", "write"}),
         ("GET", "/openapi.json", set()),
+        ("GET", "/v1/users/1/events", {"write"}),
+        ("GET", "/v1/users/1/events\n", {"write"}),
+        ("GET", "/metrics\n", {"metrics", "write"}),
+        ("GET", "/", {"read"}),
+        ("GET", "/page/item", {"read"}),
+        ("GET", "/page/you", {"write"}),
+        ("GET", "/page/experiments", {"metrics", "write"}),
     ],
 )
 def test_each_route_needs_its_scope_and_an_unknown_one_needs_a_key(method, path, scopes):
@@ -146,6 +153,13 @@ def test_with_a_key_in_the_file_only_callers_with_a_key_get_answers(tmp_path, pa
     assert "'write'" in problem(few, 403, "forbidden")["detail"]
     assert 'scope="write"' in few.headers["www-authenticate"]
     problem(client.get("/v1/items/1", headers=bearer(writer)), 403, "forbidden")
+
+
+def test_a_line_break_behind_a_path_opens_nothing(tmp_path, path):
+    reader = add_key(path, ["read"])[0]
+    client = mannered(tmp_path)
+    for asked in ("/v1/users/anna/events%0A", "/metrics%0A"):
+        problem(client.get(asked, headers=bearer(reader)), 403, "forbidden")
 
 
 def test_health_and_the_description_need_no_key(tmp_path, path):

@@ -601,19 +601,27 @@ def test_a_name_that_cannot_be_kept_is_refused(web, name, says):
 
 def test_with_keys_the_page_asks_for_one_and_the_api_takes_none_from_its_cookie(filled, tmp_path):
     shutil.copytree(filled, tmp_path / "store")
-    reader, writer = (add_key(tmp_path / "store" / "keys.json", [scope])[0] for scope in ("read", "write"))
+    reader, writer, both = (
+        add_key(tmp_path / "store" / "keys.json", scopes)[0]
+        for scopes in (["read"], ["write"], ["read", "write"])
+    )
     with TestClient(create_app(open_shop(tmp_path / "store"))) as client:
         asked = client.get("/page/you")
         assert asked.url.path == "/page/key"
         assert client.get("/", headers={"HX-Request": "true"}).headers["hx-redirect"].startswith("/page/key")
         assert all(client.get(path).status_code == 200 for path in ASSETS)
         assert "not known here" in client.post("/page/key", data={"key": "vlclip_wrong"}).text
-        assert "may not read" in client.post("/page/key", data={"key": writer}).text
+        assert "may not see that page" in client.post("/page/key", data={"key": writer}).text
         answer = client.post("/page/key", data={"key": reader}, follow_redirects=False)
         said = answer.headers["set-cookie"].lower()
         assert "httponly" in said
         assert "samesite=strict" in said
-        assert client.get("/page/you").url.path == "/page/you"
+        assert client.get("/page/item?id=drawn-00003").url.path == "/page/item"
+        for closed in ("/page/you", "/page/experiments"):  # a key in a page is not for what others did
+            assert "may not see that page" in client.get(closed).text
+        client.post("/page/key", data={"key": both})
+        for opened in ("/page/you", "/page/experiments"):
+            assert client.get(opened).url.path == opened
         assert client.get("/v1/items/drawn-00001").status_code == 401
         assert client.delete("/v1/items/drawn-00001").status_code == 401
         assert "Forget my API key" in client.get("/").text
