@@ -2,6 +2,10 @@
 
 Everything a handler needs hangs on one `Shop`; blocking work runs in the thread pool. Errors are
 problem+json with a stable `code`.
+
+Laws (tests/service/test_api.py):
+- a service that could not warm up says why, and tries again until it can or is stopped;
+- whatever ends a service, its shop is closed.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -46,6 +50,8 @@ from service.watching import Watching
 from service.wiring import Shop
 
 MAX_BATCH = 1000
+WARM_AGAIN_S, WARM_RARELY_S = 1.0, 60.0
+"""Before the second try to warm up, then twice as long each time; and at most."""
 HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 """The `code` of what FastAPI and Starlette refuse themselves."""
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -60,12 +66,12 @@ def create_app(shop: Shop) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with watching.running():
-            warming = asyncio.create_task(run_in_threadpool(shop.warm))
-            yield
-            await asyncio.wait([warming])
-        await run_in_threadpool(workers.close)
-        await run_in_threadpool(shop.close)
+        try:
+            async with watching.running(), _warming(shop):
+                yield
+        finally:
+            await run_in_threadpool(workers.close)
+            await run_in_threadpool(shop.close)
 
     app = DescribedApi(
         title="vlclip",
@@ -85,6 +91,29 @@ def create_app(shop: Shop) -> FastAPI:
     _add_items(app, shop)
     add_page_routes(app, shop)
     return app
+
+
+@asynccontextmanager
+async def _warming(shop: Shop) -> AsyncIterator[None]:
+    """Meanwhile make the shop ready, trying ever less often until it is."""
+    stopped = asyncio.Event()
+
+    async def warm() -> None:
+        wait_s = WARM_AGAIN_S
+        while not stopped.is_set():
+            await run_in_threadpool(shop.warm)
+            if shop.is_ready:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), wait_s)
+            wait_s = min(2 * wait_s, WARM_RARELY_S)
+
+    warming = asyncio.create_task(warm())
+    try:
+        yield
+    finally:
+        stopped.set()
+        await warming
 
 
 def _add_items(app: FastAPI, shop: Shop) -> None:

@@ -7,6 +7,7 @@ encoders are loaded again by name, and refused if they are no longer the same (f
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from collections.abc import Sequence
 from contextlib import closing
@@ -29,6 +30,8 @@ from ranking.recommender import Recommender
 from service.schemas import ItemBody, WrittenShape
 from service.shoppers import Shoppers
 from service.stages import WatchedEncoder, WatchedStore
+
+log = logging.getLogger("vlclip.api")
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -126,7 +129,10 @@ class Shop:
         self.why_not_ready = "the models are being loaded; ask again in a moment"
 
     def warm(self) -> None:
-        """Load the encoder and answer one question, so that the first user waits for neither."""
+        """Load the encoder and answer one question, so that the first user waits for neither.
+
+        Where it cannot, `why_not_ready` and the log say why; it may be called again.
+        """
         import torch  # noqa: PLC0415 - loading it takes seconds
 
         # all cores for one batch would have each of its steps wait for a core that answers somebody else
@@ -135,6 +141,13 @@ class Shop:
             self.recommender.search("warm up")
         except VlclipError as error:
             self.why_not_ready = str(error)
+            log.error("not ready, tried again: %s", error)  # noqa: TRY400 - it says what to do
+            return
+        except Exception as error:
+            self.why_not_ready = (
+                f"warming up ended in {type(error).__name__} ({error}) and is tried again; the log says where"
+            )
+            log.exception("not ready, tried again")
             return
         # PyTorch brings 700,000 objects that stay. Each full collection of garbage, every half a minute,
         # would go through them for a third of a second in which nobody is answered.

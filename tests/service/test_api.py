@@ -6,6 +6,7 @@ import base64
 import gc
 import json
 import shutil
+import threading
 from contextlib import closing
 from copy import copy
 from io import BytesIO
@@ -14,7 +15,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from engine.errors import StoreUnavailable
 from engine.settings import Settings
+from engine.store.opening import open_store
 from service.api import create_app
 from service.keys import add_key
 from service.wiring import Shop
@@ -289,3 +292,62 @@ def test_not_ready_until_the_models_are_warm(shop):
         problem(cold.post("/v1/search", json={"text": "a"}), 503, "not-ready")
     finally:
         shop.is_ready = True
+
+
+def shop_of(filled, tmp_path, **settings):
+    folder = shutil.copytree(filled, tmp_path / "store")
+    return Shop(Settings.load(store=str(folder), device="cpu", **settings))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), StoreUnavailable("it is away")])
+def test_a_shop_that_cannot_warm_up_says_why_and_is_tried_until_it_can(
+    filled, tmp_path, monkeypatch, caplog, error
+):
+    shop, seen = shop_of(filled, tmp_path), []
+    search = shop.recommender.search
+
+    def twice_not(*asked, **how):
+        seen.append(shop.why_not_ready)
+        if len(seen) < 3:
+            raise error
+        return search(*asked, **how)
+
+    monkeypatch.setattr(shop.recommender, "search", twice_not)
+    monkeypatch.setattr("service.api.WARM_AGAIN_S", 0.0)
+    with TestClient(create_app(shop)) as client:
+        while client.get("/readyz").status_code != 200:
+            pass
+    assert "being loaded" in seen[0]
+    assert all(str(error) in why for why in seen[1:])
+    assert caplog.text.count("not ready, tried again") == 2
+    assert str(error) in caplog.text
+
+
+def test_a_service_that_never_warmed_up_ends_at_once(filled, tmp_path, monkeypatch):
+    shop, tried = shop_of(filled, tmp_path), threading.Event()
+
+    def never(*_, **__):
+        tried.set()
+        raise StoreUnavailable("it is away")
+
+    monkeypatch.setattr(shop.recommender, "search", never)
+    monkeypatch.setattr("service.api.WARM_AGAIN_S", 3600.0)
+    with TestClient(create_app(shop)) as client:
+        assert tried.wait(60)
+        while shop.why_not_ready != "it is away":
+            pass
+        assert problem(client.get("/readyz"), 503, "not-ready") == "it is away"
+
+
+def test_whatever_ends_a_service_its_shop_is_closed(filled, tmp_path, monkeypatch):
+    broke = threading.Event()
+
+    async def breaks(*_):
+        broke.set()
+        raise RuntimeError("a mistake of the probe")
+
+    monkeypatch.setattr("service.watching.probe", breaks)
+    shop = shop_of(filled, tmp_path)
+    with pytest.raises(RuntimeError, match="a mistake"), TestClient(create_app(shop)):
+        assert broke.wait(60)
+    open_store(shop.settings.store, shop.settings).close()  # its lock is free
