@@ -23,15 +23,16 @@ POINTS = 120
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one endpoint; percentiles are None without a good answer, recall without a probe.
+    """Of one endpoint; what there is nothing to take it from is None.
 
+    Percentiles are None without a good answer, `error_share` without a request, recall without a probe.
     `rate_per_s` are good answers. `busy` are the allowed 503, which are neither good nor errors.
     """
 
     requests: int
     errors: int
     busy: int
-    error_share: float
+    error_share: float | None
     rate_per_s: float
     p50_ms: float | None = None
     p95_ms: float | None = None
@@ -93,7 +94,7 @@ def _figures(records: Sequence[Record], seconds: float, *, allow_busy: bool) -> 
     good = sum(one.is_good for one in records)
     busy = sum(one.is_busy for one in records) if allow_busy else 0
     errors = len(records) - good - busy
-    share = errors / len(records) if records else 0.0
+    share = errors / len(records) if records else None
     return Figures(len(records), errors, busy, share, good / seconds, *_percentiles(records))
 
 

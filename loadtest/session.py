@@ -3,6 +3,7 @@
 Laws (tests/loadtest/test_session.py):
 - the same seed and the same answers give the same requests;
 - clicks and views name the request whose list the item was taken from, or none where there is no such list;
+- an endpoint gets at least its `least_share` of the requests;
 - requests that are kept for the probe are nobody's, so that no history is in their answers, and say how many
   results they want.
 """
@@ -138,6 +139,19 @@ class Session:
         }  # fmt: skip
         body = json.dumps({"events": [event]}).encode()
         return Ask("events", "POST", "/v1/events", body, JSON, told=(self.user, event["id"]))
+
+
+def least_share(plan: Plan, endpoint: str) -> float:
+    """The share of all requests that an endpoint of the mix gets at least, whatever follows from lists.
+
+    It is the weight's, among as many more requests as there are where every answer is a list: of n requests
+    that follow from one, n = follow (3 + n) + (1 - follow) click.
+    """
+    weights, session = dict(plan.mix), plan.session
+    first = 1 - session.follow
+    return float(
+        weights[endpoint] / sum(weights.values()) * first / (first * (1 + session.click) + 3 * session.follow)
+    )
 
 
 def photo_form(photo: bytes) -> tuple[bytes, dict[str, str]]:

@@ -2,11 +2,14 @@
 
 A step is judged by the requests that ended in it. Their time runs from when they were due, so a queue that
 grows shows at once.
+
+Laws (tests/loadtest/test_steps.py):
+- a step in which nothing was answered well does not hold;
+- nor one in which an endpoint with limits answered nothing, where some of its requests were sure to come.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,10 +18,11 @@ from typing import Any, Self
 from loadtest.figures import Figures, by_endpoint
 from loadtest.plan import Plan, Thresholds
 from loadtest.record import Record, read_lines, read_records
-from loadtest.thresholds import missed
+from loadtest.session import least_share
+from loadtest.thresholds import lags, missed
 
-LAGS = 0.2
-"""The share of a level that may stay unanswered; over a short step also what chance takes, three sigma."""
+SURE = 9
+"""Of so many requests on average some come: three sigma of a Poisson number are no more than it."""
 OF_THE_RUN = ("recall_at_10", "rate_per_s", "rss_growth_mb", "knee_per_s")
 """Limits that say nothing of one step."""
 
@@ -57,15 +61,15 @@ def judge(folder: Path, plan: Plan, level: float, begin: float, end: float) -> S
 def judged(records: Sequence[Record], plan: Plan, level: float, begin: float, end: float) -> Step:
     """The step at this level, by limits on times and errors; rates and recall are for the whole run."""
     some = [one for one in records if begin <= one.done < end]
-    figures = by_endpoint(some, end - begin, allow_busy=plan.allow_busy)
+    figures, asked = by_endpoint(some, end - begin, allow_busy=plan.allow_busy), level * (end - begin)
     limits = {
         name: one.model_copy(update=dict.fromkeys(OF_THE_RUN))
         for name, one in dict(plan.thresholds).items()
-        if name in figures
+        if name in figures or least_share(plan, name) * asked > SURE
     }
     misses = [str(one) for one in missed(Thresholds(**limits), figures)]
-    rate, asked = figures["all"].rate_per_s, level * (end - begin)
-    if rate * (end - begin) < asked - max(LAGS * asked, 3 * math.sqrt(asked)):
+    rate = figures["all"].rate_per_s
+    if lags(rate * (end - begin), asked):
         misses.append(f"all rate is {rate:.1f}/s of {level:.1f}/s that were asked")
     return Step(level, begin, end, figures, misses)
 

@@ -2,11 +2,13 @@
 
 Laws (tests/loadtest/test_thresholds.py):
 - a figure at its limit passes, one beyond it is named;
-- a limit on what was not measured is missed.
+- a limit on what was not measured is missed;
+- what answers nothing lags, however little was asked.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +17,8 @@ from loadtest.plan import Limits, Thresholds
 
 LEAST = ("recall_at_10", "rate_per_s", "knee_per_s")
 """Limits that a figure has to reach; of all others it has to stay below."""
+LAGS = 0.2
+"""The share of what was asked that may stay unanswered; of little also what chance takes, three sigma."""
 WORDS = {
     "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "error_share": "error share",
     "recall_at_10": "recall@10", "rate_per_s": "rate", "knee_per_s": "knee", "rss_growth_mb": "memory growth",
@@ -53,6 +57,11 @@ def missed(
             if not holds:
                 misses.append(Miss(endpoint, name, value, wanted))
     return misses
+
+
+def lags(answered: float, asked: float) -> bool:
+    """Whether too few requests were answered; `asked` is the mean of a Poisson number."""
+    return not answered or answered < asked - max(LAGS * asked, 3 * math.sqrt(asked))
 
 
 def written(name: str, value: float, beside: float | None = None) -> str:

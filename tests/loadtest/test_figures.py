@@ -42,6 +42,10 @@ def test_percentiles_are_those_of_the_good_answers():
     assert by_endpoint(refused, 10)["similar"].p50_ms is None
 
 
+def test_the_error_share_of_no_request_is_not_known():
+    assert by_endpoint([], 10)["all"].error_share is None
+
+
 def test_a_503_is_an_error_unless_it_is_allowed():
     records = [record(), record(status=503), record(status=500), record(status=200, error="an empty list")]
     strict, allowing = (by_endpoint(records, 1, allow_busy=one)["all"] for one in (False, True))

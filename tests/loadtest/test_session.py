@@ -8,10 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from loadtest.session import Ask, Session, Shop, photo_form
+from loadtest.session import Ask, Session, Shop, least_share, photo_form
 
 SHOP = Shop([f"id/{n}" for n in range(30)], {"titles": ["red dress"], "typos": ["rde dress"]}, [b"JPEG"])
 MIXED = "[mix]\nsimilar = 4\nsearch = 3\nphoto = 1\nforyou = 1\nevents = 1"
+
+
+FOLLOW = ["follow = 0", "follow = 0.5", "follow = 1"]
 
 
 def mixed(read, more=""):
@@ -71,6 +74,22 @@ def test_events_name_the_last_list_and_have_ids_of_their_own(read):
         else:
             last = f"list-{step}"
     assert any(one["request_id"] for one in told)
+
+
+@pytest.mark.parametrize("follow", FOLLOW)
+def test_an_endpoint_gets_its_least_share_whatever_follows(read, follow):
+    plan = mixed(read, f"[session]\n{follow}\nclick = 0.2")
+    counts = Counter(one.endpoint for number in range(40) for one in walk(plan, 100, number))
+    for endpoint in ("similar", "search", "photo", "foryou", "events"):
+        assert counts[endpoint] / 4000 >= least_share(plan, endpoint) * 0.9
+
+
+def test_where_lists_lead_to_nothing_the_least_share_is_the_weights(read):
+    share = {
+        follow: least_share(mixed(read, f"[session]\n{follow}\nclick = 0"), "similar") for follow in FOLLOW
+    }
+    # 3 of 4 requests follow where every other list is followed once: 1 + 0.5 * (3 + 0.5 * (3 + ...)) = 4
+    assert share == pytest.approx({"follow = 0": 0.4, "follow = 0.5": 0.1, "follow = 1": 0})
 
 
 def test_after_an_empty_list_an_event_names_no_list(read):

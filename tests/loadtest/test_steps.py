@@ -37,6 +37,27 @@ def test_a_server_that_answers_less_than_is_asked_does_not_hold(read):
     assert not judged(even(4, 1), read(), 20, 0, 1).held
 
 
+@pytest.mark.parametrize("level", [0.1, 0.7, 10])
+def test_a_step_without_a_good_answer_does_not_hold(read, level):
+    # of 0.7/s over 12 s 8.4 are asked, of which three sigma, 8.7, could be missing by chance
+    for records in ([], even(level, 12, status=500)):
+        assert (
+            f"all rate is 0.0/s of {level:.1f}/s that were asked"
+            in judged(records, read(), level, 0, 12).missed
+        )
+    unknown = judged([], read(more="[thresholds.all]\nerror_share = 0.1"), level, 0, 12).missed
+    assert "all error share is not known, the limit is 10.00 %" in unknown
+
+
+def test_an_endpoint_that_answers_nothing_does_not_hold_where_some_of_it_was_sure_to_come(read):
+    # photos are a tenth of what visitors ask by themselves, and that here is all they ask
+    alone = "[session]\nfollow = 0\nclick = 0" + LIMITS
+    plan = read("similar = 1", "similar = 9\nphoto = 1", alone)
+    assert judged(even(10), plan, 10, 0, 10).missed == ["photo p50 is not known, the limit is 1.0 ms"]
+    assert judged(even(8), plan, 8, 0, 10).held  # of eight on average, none may come by chance
+    assert judged(even(10), read(more=alone), 10, 0, 10).held  # nobody asks for any
+
+
 def test_a_request_belongs_to_the_step_in_which_it_ended(read):
     late = record(at=8.0, ms=4000.0)
     assert judged([*even(10), late], read(more=LIMITS), 10, 0, 10).figures["all"].requests == 100

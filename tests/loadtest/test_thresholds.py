@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.figures import Figures
 from loadtest.plan import Thresholds
-from loadtest.thresholds import missed
+from loadtest.thresholds import lags, missed
 
 GOOD = Figures(1000, 0, 0, 0.0, 50.0, p50_ms=20.0, p95_ms=80.0, p99_ms=120.0, recall_at_10=0.99)
 
@@ -37,7 +37,7 @@ def test_a_figure_at_its_limit_passes_and_one_beyond_is_named(figure, limit, wor
     ]
 
 
-@pytest.mark.parametrize("figure", ["p50_ms", "p95_ms", "p99_ms", "recall_at_10"])
+@pytest.mark.parametrize("figure", ["p50_ms", "p95_ms", "p99_ms", "recall_at_10", "error_share"])
 def test_what_was_not_measured_does_not_pass(figure):
     [said] = misses({"similar": {figure: 0.5}}, replace(GOOD, **{figure: None}))
     assert "is not known" in said
@@ -56,3 +56,11 @@ def test_figures_of_the_run_are_looked_at_for_all():
 
 def test_without_limits_nothing_is_missed():
     assert misses({}, replace(GOOD, errors=1000, error_share=1.0)) == []
+
+
+def test_what_lacks_more_than_a_fifth_and_more_than_chance_takes_lags():
+    assert not lags(800, 1000)
+    assert lags(799, 1000)
+    assert not lags(8, 20)  # three sigma of a Poisson number of 20 are 13.4
+    assert lags(6, 20)
+    assert lags(0, 0.1)  # nothing is never enough
