@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 
 from loadtest.baseline import TOLERANCE, compare
-from loadtest.errors import LoadTestError
+from loadtest.errors import BadReport, LoadTestError
 from loadtest.faults import read_faults, serve_faults
 from loadtest.plan import read_plan
 from loadtest.report import Report, read_figures
@@ -23,6 +24,8 @@ from loadtest.tables import page, show
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 out, err = Console(), Console(stderr=True)
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""What tells the command to end, beside Ctrl-C; SIGHUP comes when its terminal is closed."""
 
 PlanArgument = Annotated[str, typer.Argument(help="TOML file, or the name of a plan that ships.")]
 Folder = Annotated[Path, typer.Option("--report", help="Folder for report.json and report.html.")]
@@ -51,8 +54,7 @@ def run_command(
 ) -> None:
     """Load a running service as the plan says, and judge it; status 1 where a threshold is missed."""
     options = Options(
-        faults=fault or (), processes=processes, web=web, knee=knee,
-        headers={"X-API-Key": api_key} if api_key else {},
+        faults=fault or (), processes=processes, web=web, knee=knee, headers=_headers(api_key)
     )  # fmt: skip
     _report(lambda: run(read_plan(plan), host, options), report, baseline, tolerance)
 
@@ -66,6 +68,7 @@ def serve_and_run_command(
     fault: Fault = None,
     processes: Processes = 0,
     web: Web = False,
+    api_key: Key = "",
     knee: Knee = None,
     baseline: Baseline = None,
     tolerance: Tolerance = TOLERANCE,
@@ -75,62 +78,92 @@ def serve_and_run_command(
 ) -> None:
     """The same, with a `vlclip serve` of its own, whose memory is watched."""
     options = Options(
-        faults=fault or (), processes=processes, web=web, knee=knee, term_under_load=term_under_load
-    )
-
-    def ran() -> Report:
-        report.mkdir(parents=True, exist_ok=True)
-        return serve_and_run(read_plan(plan), store, options, report / "server.log")
-
-    _report(ran, report, baseline, tolerance)
+        faults=fault or (), processes=processes, web=web, knee=knee, headers=_headers(api_key),
+        term_under_load=term_under_load,
+    )  # fmt: skip
+    said = report / "server.log"
+    _report(lambda: serve_and_run(read_plan(plan), store, options, said), report, baseline, tolerance)
 
 
 @app.command()
 def faults(
     *,
     to: Annotated[str, typer.Option(help="Address of the service.")],
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8001,
     fault: Fault = None,
 ) -> None:
     """Pass requests on to a service, some of them late or not at all, until stopped."""
 
     async def forever() -> None:
         server = await serve_faults(to, read_faults(fault or ()), port)
-        err.print(f"http://127.0.0.1:{port} passes on to {to}, with {', '.join(fault or ()) or 'no faults'}")
+        at, what = server.sockets[0].getsockname()[1], ", ".join(fault or ()) or "no faults"
+        _say(f"http://127.0.0.1:{at} passes on to {to}, with {what}")
         await server.serve_forever()
 
     _told(lambda: asyncio.run(forever()))
 
 
+def _headers(api_key: str) -> dict[str, str]:
+    return {"X-API-Key": api_key} if api_key else {}
+
+
 def _report(ran: Callable[[], Report], folder: Path, baseline: Path | None, tolerance: float) -> None:
     def all_of_it() -> bool:
+        _make(folder)  # before the run: it may be a long one
         before = read_figures(baseline) if baseline else None
-        found = ran()
+        try:
+            found = ran()
+        except KeyboardInterrupt:
+            _say("interrupted: nothing was judged, and no report written")
+            raise
         changes = compare(before, found.figures, tolerance) if before else []
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.json").write_bytes(orjson.dumps(found.form(), option=orjson.OPT_INDENT_2))
         (folder / "report.html").write_text(page(found, changes), encoding="utf-8")
         show(found, changes, out)
         if changes:
             out.print(f"a figure is the same within {tolerance:.0%} of itself")
-        out.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+        out.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)
         return found.passed
 
     if not _told(all_of_it):
         sys.exit(1)
 
 
+def _make(folder: Path) -> None:
+    """Make the folder of a report; `BadReport` where nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadReport(f"--report {folder}: {error.strerror}; give a folder") from None
+    if not os.access(folder, os.W_OK):
+        raise BadReport(f"--report {folder} cannot be written to; give a folder that can")
+
+
 def _told(act: Callable[[], bool | None]) -> bool | None:
     """What `act` gives; where it cannot, status 2 and a sentence."""
     # a server and load generators that were started have to end with this process
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for end in ENDS:
+        if signal.getsignal(end) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(end, _end)
     try:
         return act()
     except LoadTestError as error:
-        err.print(f"[bold red]error:[/] {error}", soft_wrap=True, markup=True)
+        err.print("[bold red]error:[/]", end=" ")
+        _say(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(number: int, _: object) -> None:
+    for end in ENDS:  # a second one would cut short what the first began
+        signal.signal(end, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _say(words: str) -> None:
+    """Words that are no markup, whatever is in them, on stderr."""
+    err.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 LoadTestError
 ├── BadPlan      a plan that cannot be read
 ├── BadFault     a fault that cannot be read
-├── BadReport    an earlier report that cannot be read
+├── BadReport    an earlier report that cannot be read, or a new one that cannot be written
 └── NotReached   the service did not start, or does not answer
 """
 
@@ -23,7 +23,7 @@ class BadFault(LoadTestError):
 
 
 class BadReport(LoadTestError):
-    """An earlier report that cannot be read."""
+    """An earlier report that cannot be read, or a new one that cannot be written."""
 
 
 class NotReached(LoadTestError):

@@ -229,6 +229,8 @@ def _told(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), set(_names(Plan)), n=1)
         return f"{where}: no such field" + (f"; did you mean {near[0]}?" if near else "")
+    if error["type"] == "string_pattern_mismatch":
+        return f"{where}: write it in small letters, digits and hyphens, as in my-shop"
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {message}" if where else message
 

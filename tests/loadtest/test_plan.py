@@ -27,6 +27,7 @@ def test_every_plan_that_ships_is_read_by_its_name_and_limits_something(path):
         ("similar = 1", "similar = 0", "mix: all weights are 0"),
         ("seconds = 5", "seconds = 2", "warm_s: nothing is left to count"),
         ('id = "small"', "", "id: Field required"),
+        ('"small"', '"Shop Of Mine"', "id: write it in small letters, digits and hyphens"),
         ("items = 30", "items = ", "not TOML"),
     ],
 )

@@ -1,0 +1,105 @@
+"""`python -m loadtest`: what it says and its exit status, where nothing has to be run to know."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from typer.testing import CliRunner
+
+from loadtest import __main__ as command
+from loadtest.errors import NotReached
+
+
+@pytest.fixture(autouse=True)
+def signals(monkeypatch):
+    """The handlers of before afterwards; until then a signal that nobody handles does nothing."""
+    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setenv("COLUMNS", "200")
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """The command; a run of it does what `ran` says. Its exit status and what it said."""
+
+    def make(*words, ran=None):
+        monkeypatch.setattr(command, "run", ran or (lambda *_: pytest.fail("it was run")))
+        monkeypatch.setattr(command, "serve_and_run", ran or (lambda *_: pytest.fail("it was run")))
+        monkeypatch.setattr(command.err, "width", 200)
+        with command.err.capture() as said:
+            result = CliRunner().invoke(command.app, list(map(str, words)))
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, said.get() + result.output
+
+    return make
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_ends_what_was_started_and_a_second_one_does_not_cut_that_short(call, tmp_path, end):
+    ended = []
+
+    def ran(*_):
+        try:
+            os.kill(os.getpid(), end)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.append(True)
+        pytest.fail("it went on")
+
+    status, _ = call("serve-and-run", "shop", "--store", "store", "--report", tmp_path, ran=ran)
+    assert status == 128 + end
+    assert ended
+
+
+def test_under_nohup_a_closed_terminal_is_no_end(call, tmp_path):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def ran(*_):
+        os.kill(os.getpid(), signal.SIGHUP)
+        raise NotReached("it went on")
+
+    status, said = call("run", "shop", "--report", tmp_path, ran=ran)
+    assert (status, said) == (2, "error: it went on\n")
+
+
+def test_a_run_that_is_interrupted_says_that_nothing_was_judged(call, tmp_path):
+    def ran(*_):
+        raise KeyboardInterrupt
+
+    status, said = call("run", "shop", "--report", tmp_path, ran=ran)
+    assert status == 130
+    assert said == "interrupted: nothing was judged, and no report written\n"
+
+
+@pytest.mark.parametrize("words", [["run", "shop"], ["serve-and-run", "shop", "--store", "store"]])
+def test_the_key_of_the_environment_goes_with_every_request(call, tmp_path, monkeypatch, words):
+    monkeypatch.setenv("VLCLIP_API_KEY", "vlclip_secret")
+    seen = []
+
+    def ran(_, __, options, *___):
+        seen.append(options.headers)
+        raise NotReached("enough")
+
+    assert call(*words, "--report", tmp_path, ran=ran)[0] == 2
+    assert seen == [{"X-API-Key": "vlclip_secret"}]
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_run(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    for words in (["run", "shop"], ["serve-and-run", "shop", "--store", "store"]):
+        for report, why in ((tmp_path / "file", "File exists"), (tmp_path / "file/out", "Not a directory")):
+            status, said = call(*words, "--report", report)
+            assert status == 2
+            assert said == f"error: --report {report}: {why}; give a folder\n"
+
+
+def test_an_error_is_shown_as_it_is_not_as_markup(call, tmp_path):
+    def ran(*_):
+        raise NotReached("vlclip serve --store nix[/b] [red]did not start")
+
+    status, said = call("run", "shop", "--report", tmp_path, ran=ran)
+    assert (status, said) == (2, "error: vlclip serve --store nix[/b] [red]did not start\n")
