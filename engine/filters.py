@@ -142,9 +142,13 @@ def _values(name: str, operand: Any) -> tuple[Value, ...]:
 
 
 def _number(name: str, value: float) -> float:
-    if not math.isfinite(value):
-        raise FilterError(f"{name!r} is compared with {value}; give a finite number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of over 308 digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise FilterError(f"{name!r} is compared with {number}; give a finite number")
+    return number
 
 
 def _check_kind(condition: Condition, kind: str) -> None:

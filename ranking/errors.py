@@ -6,6 +6,7 @@ VlclipError
     ├── EmptyQuery      nothing to search for: no words, no photo, or all weights 0
     ├── BadPage         limit or offset out of range
     ├── BadEvent        an event that breaks a rule
+    ├── BadExposure     a list that the log cannot hold
     ├── BadArm          an arm or experiment that cannot be read
     ├── HistoryError    the store of events cannot be read or written
     └── EvaluationError the data cannot answer the question asked of it
@@ -44,6 +45,12 @@ class BadEvent(RankingError):
     """An event that breaks a rule."""
 
     code = "bad-event"
+
+
+class BadExposure(RankingError):
+    """A list that the log cannot hold."""
+
+    code = "bad-exposure"
 
 
 class BadArm(RankingError):

@@ -3,6 +3,7 @@
 Laws (tests/ranking/test_writer.py):
 - what `put` said yes to is written once and in the order it was put, or counted in `dropped` and logged;
 - what was put is `written`, `dropped` or `waiting`;
+- an item that cannot be written is lost alone, at once;
 - `close` writes all that waits; nothing can be put afterwards; a process that ends closes its writers.
 """
 
@@ -13,11 +14,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
 from engine.errors import VlclipError
+from ranking.errors import HistoryError
 
 T = TypeVar("T")
 WAITS_S = (0.1, 0.5, 2.0, 5.0)
@@ -30,8 +32,9 @@ class Writer(Generic[T]):
     """One thread that takes what waits, up to `batch` items at a time, and calls `write` with it.
 
     `write` has to keep a batch as a whole or not at all, and one that is written twice once: it is called
-    again after each of `waits_s` when it raises a `VlclipError`, and a lost answer is no failure. At most
-    `capacity` items wait. `name` says in the log what was lost. With `linger_s` it waits so long for more
+    again after each of `waits_s` when it raises a `HistoryError`, and a lost answer is no failure. Any other
+    error is one of the items', so both halves of the batch are written by themselves. At most `capacity`
+    items wait. `name` says in the log what was lost. With `linger_s` it waits so long for more
     before it writes: fewer, larger batches take less from the threads that answer.
     """
 
@@ -105,17 +108,16 @@ class Writer(Generic[T]):
         return self._written + self._dropped
 
     def _run(self) -> None:
-        kept = True
+        written = 1
         while batch := self._next():
             # a process that is to end does not wait again and again for a store that is away
-            kept = self._try(batch, self._waits_s if kept or not self._closed else ())
+            waits_s = self._waits_s if written or not self._closed else ()
+            written = self._try(batch, iter(waits_s))
             with self._changed:
                 for _ in batch:
                     self._items.popleft()
-                if kept:
-                    self._written += len(batch)
-                else:
-                    self._dropped += len(batch)
+                self._written += written
+                self._dropped += len(batch) - written
                 self._changed.notify_all()
 
     def _next(self) -> list[T]:
@@ -128,20 +130,23 @@ class Writer(Generic[T]):
             self._hurried = False
             return list(islice(self._items, self._batch))
 
-    def _try(self, batch: list[T], waits_s: Sequence[float]) -> bool:
-        waits = iter(waits_s)
+    def _try(self, batch: list[T], waits_s: Iterator[float]) -> int:
+        """Write the batch, or what can be written of it; how many items that are."""
         while True:
             try:
                 self._write(batch)
-            except VlclipError as error:
-                wait_s = next(waits, None)
+            except HistoryError as error:
+                wait_s = next(waits_s, None)
                 if wait_s is None:
                     log.error("%s: %d lost: %s", self._name, len(batch), error)  # noqa: TRY400 - it says what to do
-                    return False
+                    return 0
                 log.warning("%s: %d wait another %g s: %s", self._name, len(batch), wait_s, error)
                 time.sleep(wait_s)
-            except Exception:
-                log.exception("%s: %d lost to an unexpected error", self._name, len(batch))
-                return False
+            except Exception as error:
+                if half := len(batch) // 2:
+                    return self._try(batch[:half], waits_s) + self._try(batch[half:], waits_s)
+                known = isinstance(error, VlclipError)
+                log.error("%s: 1 lost: %s", self._name, error, exc_info=not known)  # noqa: TRY400 - it says why
+                return 0
             else:
-                return True
+                return len(batch)

@@ -145,7 +145,7 @@ def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
                 body.text, photo=decoded, weights=body.weights, page=page, shopper=unit, arm=arm
             )
 
-        context = {"text": body.text, "photo": photo is not None, "filter": clauses or body.filter}
+        context = {"text": body.text, "photo": photo is not None, "filter": clauses or _floats(body.filter)}
         asked = Wanted(page, body.weights, [], body.explain)
         return await answer(request, "search", unit, asked, context, run)
 
@@ -194,6 +194,15 @@ def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
                 return orjson.dumps(list_shape(made, request_id, took_ms, explain=asked.explain))
 
         return Response(await workers.run(request, queued(work)), media_type="application/json")
+
+
+def _floats(form: Any) -> Any:
+    """A filter's JSON, its numbers as they are compared: the log holds no whole number of over 64 bits."""
+    if isinstance(form, dict):
+        return {name: _floats(value) for name, value in form.items()}
+    if isinstance(form, list):
+        return [_floats(value) for value in form]
+    return float(form) if isinstance(form, int) and not isinstance(form, bool) else form
 
 
 async def _read_search(request: Request) -> tuple[SearchBody, bytes | None, Page, list[str]]:

@@ -2,7 +2,7 @@
 
 Laws (tests/ranking/experiments/test_exposures.py):
 - what is added is read back equal; of two lists with one request id the first is kept;
-- a batch is added as a whole or not at all;
+- a batch is added as a whole or not at all; a list that cannot be written is a `BadExposure`, and only that;
 - `scan` gives lists by their time, of equal times the one added first, in flat memory, also while others
   are added;
 - a forgotten unit has no lists and no trace in the file; forgetting nobody removes nothing.
@@ -26,7 +26,7 @@ import orjson
 from engine.settings import Settings
 from engine.store.opening import home
 from engine.transaction import transaction
-from ranking.errors import HistoryError
+from ranking.errors import BadExposure, HistoryError
 from ranking.experiments.exposure import Exposure, Shown
 
 FILE = "exposures.sqlite"
@@ -79,7 +79,10 @@ class SqliteExposures:
             self._sql.executescript(_SCHEMA)
 
     def add(self, exposures: Sequence[Exposure]) -> int:
-        """Keep the lists, all or none; how many of their request ids were new."""
+        """Keep the lists, all or none; how many of their request ids were new.
+
+        Errors: `HistoryError` where the file cannot be used, `BadExposure` where a list is at fault.
+        """
         rows = [
             (one.request_id, one.time, one.kind, one.unit, one.arm, one.experiment, _body(one))
             for one in exposures
@@ -142,7 +145,9 @@ class SqliteExposures:
             raise HistoryError(
                 f"the log of exposures {self._path} is closed ({error}); open it again"
             ) from None
-        except (sqlite3.Error, OSError, UnicodeEncodeError) as error:
+        except (sqlite3.IntegrityError, UnicodeEncodeError) as error:
+            raise BadExposure(f"the log of exposures cannot hold this ({error}); mend it") from None
+        except (sqlite3.Error, OSError) as error:
             raise HistoryError(
                 f"the log of exposures {self._path} cannot be used ({error}); free its disk or, if it is "
                 "damaged, move it away: lists are served without it, and a new one is begun"
@@ -162,12 +167,13 @@ def _body(one: Exposure) -> bytes:
     for shown in one.items:
         numbers += shown.score, shown.propensity, *shown.parts.values()
     try:
-        head = orjson.dumps(words)
-    except TypeError as error:  # orjson's own error is one
-        raise HistoryError(
-            f"the list {one.request_id!r} cannot be written ({error}); its context must be JSON"
+        head, tail = orjson.dumps(words), struct.pack(f"<{len(numbers)}d", *numbers)
+    except (TypeError, struct.error, OverflowError) as error:  # orjson's own error is a TypeError
+        raise BadExposure(
+            f"the list {one.request_id!r} cannot be written ({error}); its context must be JSON with whole "
+            "numbers of at most 64 bits, its scores numbers"
         ) from None
-    return zlib.compress(head + b"\n" + struct.pack(f"<{len(numbers)}d", *numbers), 1)
+    return zlib.compress(head + b"\n" + tail, 1)
 
 
 def _exposure(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ranking.errors import HistoryError
+from ranking.errors import BadExposure, HistoryError
 from ranking.writer import Writer
 
 NAME = "test"
@@ -140,6 +140,31 @@ def test_an_unexpected_error_is_not_tried_again_and_does_not_end_the_writer(disk
     assert disk.kept == [2]
     assert (writer.written, writer.dropped) == (1, 1)
     assert "a mistake" in caplog.text
+
+
+@given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.sampled_from([TypeError, BadExposure]))
+@settings(deadline=None, max_examples=30)
+def test_items_that_cannot_be_written_are_lost_alone_and_the_others_written_once_in_order(n, bad, error):
+    kept = []
+
+    def write(batch):
+        if bad & set(batch):
+            raise error("it holds what no disk can")
+        kept.extend(batch)
+
+    writer = Writer(write, name=NAME, waits_s=[60])
+    writer.put(range(n))
+    writer.close()
+    assert kept == [item for item in range(n) if item not in bad]
+    assert (writer.written, writer.dropped) == (len(kept), n - len(kept))
+
+
+def test_an_item_that_cannot_be_written_is_logged_with_the_reason(disk, make, caplog):
+    writer = make()
+    disk.fail = [BadExposure("its context must be JSON")]
+    writer.put([1])
+    writer.close()
+    assert [record.getMessage() for record in caplog.records] == ["test: 1 lost: its context must be JSON"]
 
 
 def test_close_writes_all_that_waits_and_takes_nothing_more(disk, make):

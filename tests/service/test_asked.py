@@ -92,6 +92,17 @@ def test_made_anonymous_it_keeps_all_but_what_was_excluded(client, shop):
     assert one.context["asked"] == {"weights": WEIGHTS, **kept}
 
 
+def test_a_number_of_any_size_in_a_filter_is_logged_as_it_was_compared(client, shop):
+    asked = {"price": {"lt": 10**30, "gt": 1}, "available": [True], "brand": {"missing": False}}
+    assert client.post("/v1/search", json={"text": "red", "filter": asked}).status_code == 200
+    logged = latest(shop).context
+    assert logged["text"] == "red"
+    assert logged["filter"] == asked | {"price": {"lt": 1e30, "gt": 1}}
+    assert logged["filter"]["available"] == [True]
+    refused = client.post("/v1/search", json={"text": "red", "filter": {"price": {"lt": 10**400}}})
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad-filter")
+
+
 def assert_certain(shop, context):
     """The plain arm, asked again, gives the very list."""
     past = PastShop(shop.store, shop.encoders.load, shop.settings.search, shop.shoppers.history)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.settings import Settings
-from ranking.errors import HistoryError
+from ranking.errors import BadExposure, HistoryError
 from ranking.experiments import log as log_module
 from ranking.experiments import table as table_module
 from ranking.experiments.log import SqliteExposures, exposures_path
@@ -67,8 +67,15 @@ def test_of_two_lists_with_one_request_id_the_first_is_kept(log):
 
 
 def test_a_batch_is_added_as_a_whole_or_not_at_all(log):
-    for bad in (a_list("bad", context={"when": object()}), a_list("half\ud800"), a_list("n", time=None)):
-        with pytest.raises(HistoryError):
+    for bad in (
+        a_list("bad", context={"when": object()}),
+        a_list("large", context={"filter": {"price": 10**30}}),
+        a_list("half\ud800"),
+        a_list("n", time=None),
+        a_list("t", temperature="warm"),
+        a_list("u", temperature=10**400),
+    ):
+        with pytest.raises(BadExposure):
             log.add([a_list("good"), bad])
     assert log.count() == 0
 
