@@ -347,7 +347,7 @@ def test_whatever_ends_a_service_its_shop_is_closed(filled, tmp_path, monkeypatc
         raise RuntimeError("a mistake of the probe")
 
     monkeypatch.setattr("service.watching.probe", breaks)
-    shop = shop_of(filled, tmp_path)
+    shop = shop_of(filled, tmp_path, metrics={"probe_interval_s": 1.0})
     with pytest.raises(RuntimeError, match="a mistake"), TestClient(create_app(shop)):
         assert broke.wait(60)
     open_store(shop.settings.store, shop.settings).close()  # its lock is free
