@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from engine.errors import SettingsError
+from engine.weights import Weight
 
 
 class _Section(BaseModel):
@@ -90,12 +91,12 @@ class Grounding(_Section):
 class Search(_Section):
     """How lists are made when a request does not say."""
 
-    image_weight: float = Field(1.0, ge=0, description="of the image segment")
-    text_weight: float = Field(1.0, ge=0, description="of the text segment")
-    behaviour_weight: float = Field(1.0, ge=0, description="of the behaviour segment, where there is one")
-    history_weight: float = Field(0.3, ge=0, description="of the shopper's profile beside a question")
-    lexical_weight: float = Field(12.0, ge=0, description="for text queries; 0 turns BM25 off")
-    lexical_weight_with_photo: float = Field(1.0, ge=0, description="the same, of words beside a photo")
+    image_weight: Weight = Field(1.0, description="of the image segment")
+    text_weight: Weight = Field(1.0, description="of the text segment")
+    behaviour_weight: Weight = Field(1.0, description="of the behaviour segment, where there is one")
+    history_weight: Weight = Field(0.3, description="of the shopper's profile beside a question")
+    lexical_weight: Weight = Field(12.0, description="for text queries; 0 turns BM25 off")
+    lexical_weight_with_photo: Weight = Field(1.0, description="the same, of words beside a photo")
     vectors: int = Field(20_000, ge=0, description="items' vectors kept in memory for profiles")
     query_cache: int = Field(10_000, ge=0, description="texts whose vectors a service keeps; 0 for none")
     query_wait_ms: float = Field(

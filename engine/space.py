@@ -9,7 +9,6 @@ Laws (tested in tests/engine/test_space.py):
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import SpaceError
+from engine.weights import check_weight
 
 Floats = NDArray[np.float32]
 
@@ -78,7 +78,7 @@ class FusedSpace:
         """Fuse query directions into one `(size,)` vector, each scaled to its weight.
 
         `parts[name]` is `(size_s,)` of any length greater than zero; a segment without a part or
-        with weight 0 is zeros. Weights are finite, not negative and need not sum to 1.
+        with weight 0 is zeros. Weights are from 0 to `HEAVIEST` and need not sum to 1.
         """
         self._check_names(parts)
         checked = self.check_weights(weights)
@@ -115,8 +115,7 @@ class FusedSpace:
         """The same weights, or a `SpaceError` that says which one is wrong and why."""
         self._check_names(weights)
         for name, weight in weights.items():
-            if not math.isfinite(weight) or weight < 0:
-                raise SpaceError(f"weight {name}={weight} must be a number of at least 0")
+            check_weight(name, weight)
         return dict(weights)
 
     def _check_names(self, names: Mapping[str, object]) -> None:

@@ -13,7 +13,6 @@ Laws (tested in tests/ranking/test_recommender.py and test_shopper.py):
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +28,7 @@ from engine.errors import SpaceError
 from engine.settings import Search
 from engine.space import Floats
 from engine.store.store import Store
+from engine.weights import check_weight
 from ranking.answer import FIRST, HISTORY, LEXICAL, Answer, Page, Taste
 from ranking.boosts import hidden
 from ranking.errors import BadPage, EmptyQuery, UnknownItem
@@ -87,7 +87,7 @@ class Recommender:
     ) -> Answer:
         """Items like this one, best first, the item itself left out, collapsed also its duplicates.
 
-        `weights` by segment name (`image`, `text`, …) and `history`, each at least 0; those not named are
+        `weights` by segment name (`image`, `text`, …) and `history`, from 0 to a million; those not named are
         the arm's, or the settings'. `shopper` is a unit (`ranking.events.unit_of`), whose profile is
         blended in. Errors: `UnknownItem`; `SpaceError`, `FilterError`, `BadPage` for bad arguments.
         """
@@ -214,8 +214,7 @@ class Recommender:
         for name, weight in (asked | dict(given or {})).items():
             if name not in weights:
                 raise SpaceError(f"no weight named {name!r} here; there are: {', '.join(weights)}")
-            if not math.isfinite(weight) or weight < 0:
-                raise SpaceError(f"weight {name}={weight} must be a number of at least 0")
+            check_weight(name, weight)
             weights[name] = float(weight)
         return weights
 

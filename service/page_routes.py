@@ -38,8 +38,8 @@ FETCHES = 8
 """Photos fetched for browsers at a time."""
 WHY = {
     "bad-key": "This key is not known here, or was revoked.",
-    "forbidden": "This key may not see that page. Lists need one with the scope 'read', what a shopper did one "
-    "with 'write' too, and experiments one with 'metrics' or 'write' too.",
+    "forbidden": "This key may not see that page. Lists need one with the scope 'read', what a shopper did "
+    "one with 'write' too, and experiments one with 'metrics' or 'write' too.",
 }
 
 

@@ -24,7 +24,7 @@ MAX_QUERY_CHARS = 2000
 Weights = Annotated[
     dict[str, float],
     Field(
-        description="Weight per score part (`image`, `text`, `lexical`), each at least 0.",
+        description="Weight per score part (`image`, `text`, `lexical`), from 0 to a million.",
         examples=[{"image": 1.0, "text": 0.5}],
     ),
 ]

@@ -18,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from engine.errors import FilterError
 from engine.filters import parse_clauses
+from engine.weights import Weight
 from ranking.errors import BadArm
 from ranking.events import Kind
 
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 

@@ -112,7 +112,7 @@ def test_what_is_relevant_can_be_said(filled, ratings):
     [
         (["--against", "stroe"], "no run is called 'stroe'; there are: default"),
         (["--weights", "imag=1"], "no weight named 'imag' here"),
-        (["--lexical", "-1"], "lexical=-1.0 must be a number of at least 0"),
+        (["--lexical", "-1"], "lexical=-1.0 must be a number from 0 to 1,000,000"),
         (["--lexical", "1", "--lexical", "1.0"], "two runs are called 'lexical=1'"),
         (["--arm", "none.toml"], "none.toml cannot be read"),
         (["--run-in", "none.trec"], "none.trec cannot be read"),

@@ -535,7 +535,7 @@ def test_each_file_of_the_page_is_there_and_kept_for_long(web):
     [
         ("/?filter=prize%3C40", 400, "no field named 'prize'"),
         ("/?price.from=cheap", 400, "'cheap' is not a number"),
-        ("/?w.image=-1&text=shoe", 400, "must be a number of at least 0"),
+        ("/?w.image=-1&text=shoe", 400, "must be a number from 0 to 1,000,000"),
         ("/?w.image=0&w.text=0", 400, "nothing is left to compare"),
         ("/?diversity=2&text=shoe", 400, "between 0 and 1"),
         ("/?offset=-3", 400, "between 0 and 10000"),

@@ -1,0 +1,21 @@
+"""What a part of a score may count: one rule for settings, arms and requests.
+
+The scores of heavier parts would lose what lighter ones add, and in the end be no numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from engine.errors import SpaceError
+
+HEAVIEST = 1e6
+Weight = Annotated[float, Field(ge=0, le=HEAVIEST)]
+
+
+def check_weight(name: str, weight: float) -> None:
+    """`SpaceError` unless the weight is a number from 0 to `HEAVIEST`."""
+    if not 0 <= weight <= HEAVIEST:
+        raise SpaceError(f"weight {name}={weight} must be a number from 0 to {HEAVIEST:,.0f}")
