@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import httpx2
 import orjson
 import typer
 from rich.console import Console
@@ -147,7 +148,7 @@ def _told(act: Callable[[], bool | None]) -> bool | None:
             signal.signal(end, _end)
     try:
         return act()
-    except LoadTestError as error:
+    except (LoadTestError, httpx2.InvalidURL) as error:
         err.print("[bold red]error:[/]", end=" ")
         _say(str(error))
         sys.exit(2)

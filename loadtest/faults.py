@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -44,12 +45,23 @@ def read_faults(written: Sequence[str]) -> Faults:
     return Faults(delay_s, errors)
 
 
+def read_address(to: str) -> tuple[str, int]:
+    """Host and port of a service; `BadFault` where the proxy cannot pass on to such an address."""
+    try:
+        where = urlsplit(to)
+        if where.scheme == "http" and where.hostname:
+            return where.hostname, where.port or 80
+    except ValueError:  # a port that is none
+        pass
+    raise BadFault(f"cannot pass on to {to!r}; write it as http://127.0.0.1:8000 (https is not passed on)")
+
+
 async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asyncio.Server:
-    """The proxy, listening on this machine; port 0 is a free one."""
-    where, random = urlsplit(to), Random(seed)  # noqa: S311 - no secrets here
+    """The proxy, listening on this machine; port 0 is a free one. `BadFault` where it cannot be."""
+    where, random = read_address(to), Random(seed)  # noqa: S311 - no secrets here
 
     async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(where.hostname, where.port or 80, limit=HEAD_BYTES)
+        return await asyncio.open_connection(*where, limit=HEAD_BYTES)
 
     async def passed_on(caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         ends = [back]
@@ -74,7 +86,11 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
             for end in ends:
                 end.close()
 
-    return await asyncio.start_server(passed_on, "127.0.0.1", port, limit=HEAD_BYTES)
+    try:
+        return await asyncio.start_server(passed_on, "127.0.0.1", port, limit=HEAD_BYTES)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise BadFault(f"cannot listen on port {port} ({why}); take another --port") from None
 
 
 @contextlib.contextmanager
@@ -83,6 +99,7 @@ def faulty(to: str, faults: Faults) -> Iterator[str]:
     if faults == Faults():
         yield to
         return
+    read_address(to)  # before a thread is started for it
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from loadtest.errors import BadReport
 from loadtest.figures import Figures, Point
@@ -65,28 +66,32 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
 
 
+class _Earlier(BaseModel):
+    """What is read of an earlier report; what else it holds may be of another version."""
+
+    figures: dict[str, Figures]
+    knee: Annotated[float, Field(gt=0)] | None = None
+
+
 def read_figures(path: Path) -> dict[str, Figures]:
     """The figures of an earlier report; `BadReport` where it is none."""
-    known = {one.name for one in fields(Figures)}
-    return {
-        name: Figures(**{key: value for key, value in one.items() if key in known})
-        for name, one in _form(path)["figures"].items()
-    }
+    return _read(path).figures
 
 
 def read_knee(path: Path) -> float:
     """The knee of an earlier report; `BadReport` where it has none."""
-    knee = _form(path).get("knee")
-    if not knee:
+    knee = _read(path).knee
+    if knee is None:
         raise BadReport(f"{path} found no knee; give the report.json of a plan whose shape is steps")
-    return float(knee)
+    return knee
 
 
-def _form(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Earlier:
     try:
-        form = json.loads(path.read_text(encoding="utf-8"))
-        if "figures" in form:
-            return dict(form)
-    except (OSError, ValueError, TypeError) as error:
-        raise BadReport(f"{path} cannot be read: {error}; give the report.json of an earlier run") from None
-    raise BadReport(f"{path} is no report; give the report.json of an earlier run")
+        return _Earlier.model_validate_json(path.read_bytes())
+    except OSError as error:
+        why = str(error.strerror)
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+    raise BadReport(f"{path} is no report of a run ({why}); give the report.json of an earlier one")

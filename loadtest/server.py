@@ -1,6 +1,8 @@
 """`vlclip serve` as a process of its own: started, watched, stopped under load, started again.
 
-Laws (tests/loadtest/test_server.py): memory that rises evenly has that slope; one odd moment is no growth.
+Laws (tests/loadtest/test_server.py):
+- memory that rises evenly has that slope; one odd moment is no growth;
+- one that does not start is told with what it said this time, whatever is in its file from before.
 """
 
 from __future__ import annotations
@@ -69,10 +71,16 @@ class Server:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def ended(self) -> int | None:
+        """The exit status of one that ended, by itself or not; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start it, wait until it is ready; `NotReached` with its last words where it is not."""
         words = ["serve", "--store", self._store, "--port", str(self.port), *self._options]
         with self._said.open("ab") as said:
+            before = said.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-c", "from service.cli import main; main()", *words],
                 stdout=said, stderr=said, start_new_session=True,
@@ -85,7 +93,7 @@ class Server:
                     return
             time.sleep(0.1)
         self.kill()
-        last = self._said.read_text(encoding="utf-8", errors="replace")[-2000:]
+        last = self._said.read_bytes()[before:].decode(errors="replace")[-2000:]
         raise NotReached(f"vlclip serve --store {self._store} did not become ready:\n{last}")
 
     def stop(self) -> int:

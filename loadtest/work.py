@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx2
 import orjson
@@ -56,14 +57,17 @@ def read_work(folder: Path) -> Work:
 
 
 def learn(plan: Plan, http: httpx2.Client) -> Shop:
-    """Ids, queries and photos for the plan. The popular items are drawn by the plan's seed."""
+    """Ids, queries and photos for the plan. The popular items are drawn by the plan's seed.
+
+    `NotReached` where the service does not answer what the run will ask, the probe's exact search included.
+    """
     random = Random(plan.seed)  # noqa: S311 - no secrets here
     titles = _titles(plan, http)
-    ids = sorted(titles)
-    if plan.ids:
-        ids = plan.near(plan.ids).read_text(encoding="utf-8").split()
+    ids = _ids(plan) if plan.ids else sorted(titles)
     if not ids:
         raise NotReached("the service knows no items; ingest a catalogue first")
+    if plan.probe.share:
+        _search(http, {"text": WORDS[0], "limit": 1, "exact": True})
     random.shuffle(ids)
     photos = _photos(plan, random) if plan.mix.photo else []
     queries = read_queries(plan, [title for title in titles.values() if title])
@@ -76,16 +80,48 @@ def _titles(plan: Plan, http: httpx2.Client) -> dict[str, str]:
     for offset in range(0, 10_000, PAGE):
         before = len(found)
         for word in (*WORDS, *furniture(8)):
-            body = {"text": word, "limit": PAGE, "offset": offset}
-            try:
-                answer = http.post("/v1/search", json=body).raise_for_status().json()
-            except (httpx2.HTTPError, ValueError) as error:
-                raise NotReached(f"{http.base_url} does not answer a search: {error}") from error
-            found |= {one["id"]: str(one["item"].get("title", "")) for one in answer["results"]}
+            results = _search(http, {"text": word, "limit": PAGE, "offset": offset})
+            found |= {one["id"]: str(one["item"].get("title", "")) for one in results}
             if len(found) >= plan.items:
                 return found
         if len(found) == before:
             break
+    return found
+
+
+def _search(http: httpx2.Client, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    kind = "an exact search" if "exact" in body else "a search"
+    try:
+        return list(http.post("/v1/search", json=body).raise_for_status().json()["results"])
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise NotReached(f"{http.base_url} does not answer {kind}: {why(error)}") from error
+
+
+def why(error: Exception) -> str:
+    """What is wrong with an answer, or why there is none, and what to do where that is known."""
+    if isinstance(error, httpx2.UnsupportedProtocol):
+        return "write http:// before the address"
+    if isinstance(error, (KeyError, TypeError, ValueError)):
+        return "what came is no list of results; is it the address of a vlclip service?"
+    if not isinstance(error, httpx2.HTTPStatusError):
+        return str(error) or type(error).__name__
+    status = error.response.status_code
+    if status in (401, 403):
+        return (
+            f"status {status}; set VLCLIP_API_KEY to a key of the service with the scopes read and, for the "
+            "probe, metrics (vlclip keys add --scope read --scope metrics)"
+        )
+    return f"status {status}: {error.response.text[:200]}"
+
+
+def _ids(plan: Plan) -> list[str]:
+    path = plan.near(plan.ids)
+    try:
+        found = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPlan(f"ids: cannot read {path} ({error}); name a file of item ids beside the plan") from None
+    if not found:
+        raise BadPlan(f"ids: {path} is empty; write an item's id on each line")
     return found
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
+from dataclasses import asdict
 
 import pytest
 from typer.testing import CliRunner
 
 from loadtest import __main__ as command
-from loadtest.errors import NotReached
+from loadtest import run
+from loadtest.errors import BadReport, NotReached
+from loadtest.figures import by_endpoint
+from loadtest.report import read_figures, read_knee
+from tests.loadtest.conftest import record
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +102,66 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_run(call, tmp_pat
             status, said = call(*words, "--report", report)
             assert status == 2
             assert said == f"error: --report {report}: {why}; give a folder\n"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{"figures": {"all": 3}}',
+        '{"figures": []}',
+        '{"figures": {"all": {"p50_ms": 3}}}',
+        '{"figures": {}, "knee": "x"}',
+        '{"figures": {}, "knee": -1}',
+        "[]",
+        "{",
+        "",
+    ],
+)
+@pytest.mark.parametrize("option", ["--baseline", "--knee"])
+def test_what_is_no_report_is_refused_before_the_run(call, tmp_path, option, form):
+    (tmp_path / "soak.toml").write_text(
+        'id = "soak"\nmix = { similar = 1 }\nshape = { kind = "soak", share = 0.5, seconds = 9 }'
+    )
+    (tmp_path / "other.json").write_text(form)
+    words = ["run", tmp_path / "soak.toml", option, tmp_path / "other.json", "--report", tmp_path]
+    status, said = call(*words, ran=run.run)
+    assert status == 2
+    assert said.startswith(f"error: {tmp_path / 'other.json'} is no report of a run (")
+    assert said.endswith("); give the report.json of an earlier one\n")
+
+
+def test_a_report_of_another_version_is_read(tmp_path):
+    figures = by_endpoint([record()], 1)
+    form = {"all": asdict(figures["all"]) | {"unheard_of": 1}}
+    (tmp_path / "report.json").write_text(json.dumps({"figures": form, "unheard_of": 1}))
+    assert read_figures(tmp_path / "report.json") == {"all": figures["all"]}
+    with pytest.raises(BadReport, match="found no knee; give the report"):
+        read_knee(tmp_path / "report.json")
+
+
+def test_a_proxy_that_cannot_be_says_why(call):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = call("faults", "--to", "http://127.0.0.1:9", "--port", port)
+    assert status == 2
+    assert said == f"error: cannot listen on port {port} (Address already in use); take another --port\n"
+    status, said = call("faults", "--to", "127.0.0.1:9")
+    assert status == 2
+    assert "write it as http://" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("127.0.0.1:8000", "does not answer a search: write http:// before the address"),
+        ("localhost:8000", "does not answer a search: write http:// before the address"),
+        ("http://127.0.0.1:x", "Invalid port: 'x'"),
+    ],
+)
+def test_an_address_that_is_none_says_how_to_write_it(call, tmp_path, host, why):
+    status, said = call("run", "shop", "--host", host, "--report", tmp_path, ran=run.run)
+    assert status == 2
+    assert why in said
 
 
 def test_an_error_is_shown_as_it_is_not_as_markup(call, tmp_path):

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from loadtest.errors import BadFault
-from loadtest.faults import Faults, faulty, read_faults
+from loadtest.faults import Faults, faulty, read_address, read_faults
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -52,6 +52,16 @@ def test_faults_are_read_and_others_refused():
     for wrong in ("delay=50", "errors=2", "errors=1%", "loss=0.1"):
         with pytest.raises(BadFault, match=r"write delay=50ms or errors=0\.01"):
             read_faults([wrong])
+
+
+def test_an_address_that_nothing_can_be_passed_on_to_is_refused():
+    assert read_address("http://127.0.0.1:8018") == ("127.0.0.1", 8018)
+    assert read_address("http://shop/") == ("shop", 80)
+    for wrong in ("127.0.0.1:8018", "localhost:8018", "https://shop", "http://", "http://shop:x", ""):
+        with pytest.raises(BadFault, match=r"write it as http://127\.0\.0\.1:8000"):
+            read_address(wrong)
+        with pytest.raises(BadFault), faulty(wrong, Faults(errors=0.5)):
+            pass
 
 
 def test_without_faults_there_is_no_proxy(echo):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
-from loadtest.server import Memory, resident_mb
+from loadtest.errors import NotReached
+from loadtest.server import Memory, Server, resident_mb
 
 
 def test_memory_that_rises_evenly_has_that_slope_and_growth():
@@ -23,6 +25,19 @@ def test_one_odd_moment_is_no_growth():
     seen = [(float(at), 100.0) for at in range(100)]
     seen[99] = (99.0, 900.0)
     assert Memory(seen).growth_mb == 0
+
+
+def test_one_that_does_not_start_is_told_with_its_words_of_this_time(tmp_path, monkeypatch):
+    program, said = tmp_path / "program", tmp_path / "server.log"
+    program.write_text("#!/bin/sh\necho these words\nexit 3\n")
+    program.chmod(0o755)
+    said.write_text("words of an earlier run\n")
+    monkeypatch.setattr(sys, "executable", str(program))
+    server = Server("store", said)
+    with pytest.raises(NotReached, match=r"did not become ready:\nthese words\n$"):
+        server.start()
+    assert server.ended == 3
+    assert said.read_text() == "words of an earlier run\nthese words\n"
 
 
 def test_too_little_says_nothing():
