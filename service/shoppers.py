@@ -3,7 +3,7 @@
 Laws (tests/service/test_shoppers.py):
 - an event that was accepted is kept, however the service ends in good order;
 - a list that was served is in the log once, or counted as lost;
-- of a forgotten user nothing is left.
+- of a forgotten user nothing is left; one who cannot be forgotten yet is told so.
 """
 
 from __future__ import annotations
@@ -113,18 +113,22 @@ class Shoppers:
             self.unlogged += 1
 
     def forget(self, user: str) -> int:
-        """Remove every event and every logged list of a user; how many events there were."""
+        """Remove every event and every logged list of a user; how many events there were.
+
+        `Busy`, and nothing is removed, where what was accepted a moment ago cannot be written yet: it would
+        come after.
+        """
         unit = unit_of(user)
-        self.flush()  # what was accepted a moment ago goes as well
+        if not self.flush():
+            raise Busy("what this user did a moment ago is not written yet; ask again in a moment")
         if self.log is not None:
             self.log.forget(unit)
         return self.history.forget(unit)
 
-    def flush(self, timeout_s: float = 10.0) -> None:
-        """Wait until what was accepted is written."""
-        self._events.flush(timeout_s)
-        if self._exposures is not None:
-            self._exposures.flush(timeout_s)
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait so long for events and so long for lists until what was accepted is written; whether it is."""
+        lists = self._exposures
+        return self._events.flush(timeout_s) and (lists is None or lists.flush(timeout_s))
 
     def _log(self, exposures: list[Exposure]) -> None:
         """Write lists; once a day those go whose clicks are gone."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 import uuid
+from functools import partial
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -161,6 +164,27 @@ def test_a_forgotten_user_has_no_history_and_no_lists(client, shop, user):
     assert client.get(f"/v1/users/{user}/events").json() == {"events": []}
     assert not [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
     assert client.delete(f"/v1/users/{user}").json() == {"events": 0}
+
+
+@pytest.mark.parametrize("file", ["history.sqlite", "exposures.sqlite"])
+def test_a_user_whose_last_deeds_are_not_written_yet_is_told_to_ask_again(
+    client, shop, user, file, monkeypatch
+):
+    other = sqlite3.connect(Path(shop.settings.store) / file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # another process writes
+    event = {"kind": "view", "item": "drawn-00005", "user": user}
+    assert client.post("/v1/events", json={"events": [event]}).status_code == 202
+    assert client.get(f"/v1/users/{user}/recommendations").status_code == 200
+    with monkeypatch.context() as hurry:
+        hurry.setattr(shop.shoppers, "flush", partial(shop.shoppers.flush, 0.3))
+        answer = client.delete(f"/v1/users/{user}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer.headers["retry-after"]
+    other.execute("COMMIT")
+    other.close()
+    assert client.delete(f"/v1/users/{user}").json() == {"events": 1}
+    assert client.get(f"/v1/users/{user}/events").json() == {"events": []}
+    assert not [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
 
 
 @pytest.mark.parametrize(
