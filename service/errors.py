@@ -10,6 +10,7 @@ VlclipError
     ├── Overloaded    more is asked than can be answered in time
     ├── RefusedItem   an item of a write could not be embedded
     ├── KeyFileError  the file of API keys cannot be read or written
+    ├── CannotListen  the address to answer on cannot be had
     └── UnknownKey    no API key has this id
 """
 
@@ -74,6 +75,12 @@ class KeyFileError(ServiceError):
     """The file of API keys cannot be read or written."""
 
     code = "bad-key-file"
+
+
+class CannotListen(ServiceError):
+    """The address to answer on cannot be had."""
+
+    code = "cannot-listen"
 
 
 class UnknownKey(ServiceError):

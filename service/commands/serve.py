@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import math
+import os
 import signal
 import sys
 from typing import Annotated
@@ -14,6 +16,7 @@ from fastapi import FastAPI
 
 from engine.settings import Settings
 from service.api import create_app
+from service.errors import CannotListen
 from service.keys import keys_path, read_keys
 from service.logs import set_up
 from service.terminal import Device, StoreOption, err, says_what_went_wrong
@@ -38,6 +41,7 @@ def serve(
     """Answer over HTTP until stopped; the API is described at /docs and /openapi.json."""
     settings = Settings.load(store=store, device=device)
     keys = len(read_keys(keys_path(settings)))
+    asyncio.run(check_free(host, port))
     shop = Shop(settings)
     err.print(f"vlclip {shop.version} on http://{host}:{port}  (API: /docs, stop: Ctrl-C)")
     err.print(_who_may_ask(keys, host), soft_wrap=True)
@@ -61,6 +65,21 @@ def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
         # no request is longer under way than that
         timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),
     )
+
+
+async def check_free(host: str, port: int) -> None:
+    """`CannotListen` where the server could not listen there, found before the models are loaded."""
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            asyncio.Protocol, host, port, start_serving=False
+        )
+    except OSError as error:
+        number = error.errno or 0  # of a name that is not known it is below 0
+        why = os.strerror(number) if number > 0 else error.strerror or str(error)
+        raise CannotListen(
+            f"cannot listen on port {port} of {host} ({why}); take another --port or --host"
+        ) from None
+    server.close()
 
 
 def _who_may_ask(keys: int, host: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,19 @@ def test_a_store_of_another_encoder_is_refused_with_both_named(store, tmp_path):
 def test_a_store_in_use_is_refused_with_what_to_do(shop: Shop):
     error = body("similar", "drawn-00001", "--store", shop.settings.store, status=1)["error"]
     assert error["code"] == "store-locked"
+
+
+def test_a_server_whose_port_is_taken_says_so_before_it_says_that_it_serves(store):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = run("serve", "--store", store, "--port", port, status=1).stderr
+    assert " ".join(said.split()) == (
+        f"error (cannot-listen): cannot listen on port {port} of 127.0.0.1 (Address already in use); "
+        "take another --port or --host"
+    )
+    said = run("serve", "--store", store, "--host", "203.0.113.1", status=1).stderr  # no machine has it
+    assert said.startswith("error (cannot-listen): cannot listen on port 8000 of 203.0.113.1 (")
+    assert "(None)" not in said
 
 
 def test_a_wrong_setting_is_named(monkeypatch, store):
