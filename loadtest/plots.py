@@ -1,4 +1,9 @@
-"""A run over time as inline SVG: nothing is asked of any other site."""
+"""A run over time as inline SVG: nothing is asked of any other site.
+
+Laws (tests/loadtest/test_plots.py):
+- numbers at an axis are plain ones, of a narrow range as of a wide one;
+- there is no picture of times where nothing was answered.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import LogFormatter
 
 from loadtest.report import Report
 
@@ -19,11 +25,13 @@ STYLE: dict[str, Any] = {
     "axes.edgecolor": FAINT, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
     "axes.spines.right": False, "axes.formatter.useoffset": False, "legend.frameon": False,
 }  # fmt: skip
+LEGEND: dict[str, Any] = {"ncols": 3, "loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+"""Above the picture, so that it lies on no line."""
 NOTHING = float("nan")
 
 
 def pictures(report: Report) -> dict[str, str]:
-    """SVG by title: times, rate, users, and memory where it was watched."""
+    """SVG by title: times where there are any, rate, users, and memory where it was watched."""
     at = [one.at_s for one in report.series]
 
     def times(axis: Any) -> None:
@@ -32,15 +40,16 @@ def pictures(report: Report) -> dict[str, str]:
             axis.plot(at, values, color=colour, linewidth=1.4, label=name.removesuffix("_ms"))
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))  # fewer where it is wide
         axis.set_ylabel("ms")
-        axis.legend(ncols=3, loc="upper left")
+        axis.legend(**LEGEND)
 
     def rates(axis: Any) -> None:
         axis.plot(at, [one.requests_per_s for one in report.series], color=FIRST, label="requests")
         axis.plot(at, [one.errors_per_s for one in report.series], color=THIRD, label="errors")
         axis.set_ylim(bottom=0)
         axis.set_ylabel("a second")
-        axis.legend(ncols=2, loc="upper left")
+        axis.legend(**LEGEND)
 
     def users(axis: Any) -> None:
         axis.step([at for at, _ in report.levels], [count for _, count in report.levels], color=FIRST)
@@ -52,6 +61,8 @@ def pictures(report: Report) -> dict[str, str]:
         axis.set_ylabel("MB")
 
     drawn = {"Times": times, "Rate": rates, "Users": users}
+    if not any(one.p50_ms for one in report.series):
+        del drawn["Times"]
     if report.memory:
         drawn["Memory of the server"] = memory
     return {title: _picture(title, draw) for title, draw in drawn.items()}
