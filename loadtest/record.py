@@ -20,9 +20,9 @@ from loadtest.session import Ask
 class Record:
     """One request: when it was due (seconds since 1970), how long it took from then, and what came back.
 
-    `late_ms` of `ms` passed before it was sent. `status` is 0 and `error` says why where no answer came;
-    an answer that is wrong in itself has an `error` too. `told` is the user and the id of an accepted
-    event, `kept` what the probe asks again, with the ids that were answered.
+    `late_ms` of `ms` passed before it was sent; all of it, where it never was. `status` is 0 and `error` says
+    why where no answer came; an answer that is wrong in itself has an `error` too. `told` is the user and the
+    id of an accepted event, `kept` what the probe asks again, with the ids that were answered.
     """
 
     endpoint: str

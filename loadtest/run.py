@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -23,9 +24,10 @@ from loadtest.probe import Probed, probe
 from loadtest.record import Record, read_lines, read_records
 from loadtest.report import Report, limits_form, machine, read_knee
 from loadtest.server import Memory, Server, serving
+from loadtest.shapes import due
 from loadtest.steps import Step, knee, read_steps
 from loadtest.termination import Termination, ended
-from loadtest.thresholds import missed
+from loadtest.thresholds import lags, missed
 from loadtest.work import Work, learn, write_work
 
 USERS = Path(__file__).with_name("users.py")
@@ -164,6 +166,8 @@ def _judged(
     misses = [str(one) for one in found] + (termination.missed if termination else [])
     if steps and best is None:
         misses += [f"no step held: {said}" for said in steps[0].missed]
+    if not steps and termination is None:
+        misses += _silence(plan, records, levels, began + plan.warm_s, ended_at)
     return Report(
         plan=plan.id, plan_hash=plan.hash, host=host, began=began, seconds=ended_at - began,
         figures=figures, misses=misses,
@@ -175,6 +179,19 @@ def _judged(
         rss_growth_mb=growth, rss_slope_mb_per_h=memory.slope_mb_per_h,
         termination=termination, machine=machine(),
     )  # fmt: skip
+
+
+def _silence(
+    plan: Plan, records: Sequence[Record], levels: Sequence[Mapping[str, Any]], begin: float, end: float
+) -> list[str]:
+    """What a server has missed that does not answer, whatever the limits are; an error is an answer."""
+    answered = sum(begin <= one.at < end and one.status > 0 for one in records)
+    if plan.pace.kind == "think":
+        return [] if answered else ["all: nothing was answered"]
+    asked, seconds = due(levels, plan.pace, begin, end), end - begin
+    if not lags(answered, asked):
+        return []
+    return [f"all: {answered / seconds:.1f}/s were answered of {asked / seconds:.1f}/s that were due"]
 
 
 def _figures(

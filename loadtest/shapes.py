@@ -2,6 +2,7 @@
 
 Laws (tests/loadtest/test_shapes.py):
 - a shape ends when its seconds are over, and never before;
+- what was due is what the users there were ask for, and no more than the level;
 - the knee is a level that held, and the least level that did not lies above it;
 - each bisection halves the (logarithmic) gap between the two.
 """
@@ -9,7 +10,10 @@ Laws (tests/loadtest/test_shapes.py):
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 from loadtest.plan import Constant, Pace, Ramp, Spike, Steps
 
@@ -30,6 +34,19 @@ def level_at(shape: Timed, seconds: float) -> float | None:
 def users_for(level: float, pace: Pace) -> int:
     """How many users make this level."""
     return max(1, round(level / pace.per_user if pace.kind == "open" else level))
+
+
+def due(levels: Sequence[Mapping[str, Any]], pace: Pace, begin: float, end: float) -> float:
+    """How many requests were due from `begin` to `end` on average, where the pace is open.
+
+    `levels` are what the shape asked for and the `users` there were, `at` a time each, until the next.
+    Users start some time after a level rises; those that a lower level sends away may take long to go.
+    """
+    total = 0.0
+    for one, after in pairwise(levels):
+        seconds = min(end, after["at"]) - max(begin, one["at"])
+        total += max(0.0, seconds) * min(one["level"], one["users"] * pace.per_user)
+    return total
 
 
 @dataclass(frozen=True, slots=True)

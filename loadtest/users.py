@@ -5,17 +5,25 @@ Only locust imports this module, in its own process: it monkey-patches the stand
 Where the pace is open, a request's time runs from when it was due: one that had to wait for the one before
 it is slow, not absent. Users are Poisson rather than `constant_throughput`, since those that start together
 would ask together ever after.
+
+Laws (tests/loadtest/test_users.py):
+- every request that was due is written down, also those that were never answered or never sent, as the server
+  hung until the user was made to leave;
+- a connection that the server drops without an answer is an error, and nothing is asked twice.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import geventhttpclient.client
 import orjson
+from gevent import GreenletExit  # type: ignore[import-untyped]
 from locust import FastHttpUser, LoadTestShape, task
 from locust.runners import WorkerRunner
 
@@ -35,6 +43,10 @@ PER_WORKER = 1_000_000
 PAUSE_USERS = 1
 SOON = 100
 """Users that start in a second; locust warns beyond."""
+NO_ANSWER, NOT_SENT = "no answer before the user left", "not sent before the user left"
+
+# where a connection is dropped it would ask again, up to eleven times, and hide that
+geventhttpclient.client.IDEMPOTENT_METHODS = frozenset()
 
 
 class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into by mypy
@@ -48,7 +60,7 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
         runner = self.environment.runner
         worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
         self.session = Session(PLAN, WORK.shop, WORK.name, worker * PER_WORKER + next(NUMBERS))
-        self.due = time.time()
+        self.due, self.until = time.time(), math.inf
         time.sleep(self.wait_time())  # locust has made it give way to the others
 
     def wait_time(self) -> float:
@@ -61,23 +73,54 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
         self.due += self.session.gap_s()
         return max(0.0, self.due - now)
 
+    def stop(self, *, force: bool = False) -> bool:
+        """Leave, after the request that is under way."""
+        self.until = time.time()
+        return bool(super().stop(force=force))
+
     @task  # type: ignore[untyped-decorator]
     def step(self) -> None:
+        """The next request, and where the user is told to leave meanwhile, those that were due by then."""
+        try:
+            self._ask()
+            # the queue of a step of a search for the knee is no load for the next step
+            while not isinstance(PLAN.shape, Steps) and self._owes():
+                self._ask()
+        finally:  # there is no time for more
+            while self._owes():
+                ms = (self.until - self.due) * 1000
+                RECORDER.write(Record(self.session.ask().endpoint, self.due, ms, ms, 0, NOT_SENT))
+
+    def _owes(self) -> bool:
+        """Whether one more request was due before the user was told to leave; `due` is its time."""
+        if PLAN.pace.kind == "think" or self.until == math.inf:
+            return False
+        self.due += self.session.gap_s()
+        return self.due < self.until
+
+    def _ask(self) -> None:
         """One request, written down."""
         ask = self.session.ask()
         sent = time.time()
         due = min(self.due, sent) if PLAN.pace.kind == "open" else sent
-        began = time.perf_counter()
-        answer = self.client.request(
-            ask.method, ask.path, name=ask.endpoint, data=ask.body, headers=dict(ask.headers)
-        )
         late_ms = (sent - due) * 1000
-        ms = (time.perf_counter() - began) * 1000 + late_ms
+        began = time.perf_counter()
+
+        def write(status: int, error: str, **known: Any) -> None:
+            ms = (time.perf_counter() - began) * 1000 + late_ms
+            RECORDER.write(Record(ask.endpoint, due, ms, late_ms, status, error, **known))
+
+        try:
+            answer = self.client.request(
+                ask.method, ask.path, name=ask.endpoint, data=ask.body, headers=dict(ask.headers)
+            )
+        except GreenletExit:
+            write(0, NO_ANSWER)
+            raise
         failure = repr(getattr(answer, "error", "") or "")
         error, ids, request_id = read_answer(ask, answer.status_code, answer.content or b"", failure)
-        told = ask.told if not error else None
-        kept = None if error else kept_form(ask, ids)
-        RECORDER.write(Record(ask.endpoint, due, ms, late_ms, answer.status_code, error, told, kept))
+        told, kept = (None, None) if error else (ask.told, kept_form(ask, ids))
+        write(answer.status_code, error, told=told, kept=kept)
         self.session.heard(ask, ids, request_id)
 
 

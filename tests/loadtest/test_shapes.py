@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.plan import Constant, Pace, Ramp, Spike, Steps
-from loadtest.shapes import Search, level_at, users_for
+from loadtest.shapes import Search, due, level_at, users_for
 
 SHAPES = [
     Constant(kind="constant", level=7, seconds=30),
@@ -35,6 +35,15 @@ def test_users_make_the_level():
     assert users_for(7.4, Pace()) == 7
     assert users_for(50, Pace(kind="open", per_user=0.5)) == 100
     assert users_for(0.1, Pace(kind="open", per_user=1)) == 1
+
+
+def test_what_was_due_is_what_the_users_there_were_ask_for_and_no_more_than_the_level():
+    told = [(0, 10, 0), (1, 10, 20), (3, 4, 20), (5, None, 8)]  # users come a second late and leave late
+    levels = [{"at": at, "level": level, "users": users} for at, level, users in told]
+    pace = Pace(kind="open", per_user=0.5)
+    assert due(levels, pace, 0, 5) == 0 + 2 * 10 + 2 * 4
+    assert due(levels, pace, 2, 4) == 10 + 4
+    assert due(levels[:1], pace, 0, 5) == 0
 
 
 def searched(steps, true_knee):
