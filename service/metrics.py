@@ -79,7 +79,7 @@ class Metrics:
         stages = served.stages
         for stage, seconds in stages.seconds().items():
             self._stage(served.route, stage).observe(seconds)
-        if stages.kind:
+        if stages.kind and served.status == 200:
             self._list(stages.kind, stages.arm, stages.strategy).inc()
 
     def probed(self, recall: float) -> None:

@@ -2,7 +2,8 @@
 
 Laws (tests/service/test_shoppers.py):
 - an event that was accepted is kept, however the service ends in good order;
-- a list that was served is in the log once, or counted as lost;
+- a list that was served is in the log once, or counted as lost; one that was not, as its caller had gone or
+  was told that it took too long, is in neither;
 - of a forgotten user nothing is left; one who cannot be forgotten yet is told so.
 """
 
@@ -75,27 +76,13 @@ class Shoppers:
         offset: int,
         run: Callable[[Arm], Answer],
     ) -> tuple[Answer, str]:
-        """Rank by the unit's arm and log the list, with what was asked; the list and its request id.
+        """Rank by the unit's arm; the list and its request id.
 
+        The list is logged, with what was asked, when the request is answered by it (service/watch.py).
         The id is the list's own: a caller may send one `X-Request-Id` with several requests.
         """
         with stage("rank"):
             answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
-        listed(kind, answer.arm.id, answer.strategy)
-        self._show(answer, request_id, kind, unit, context, offset)
-        return answer, request_id
-
-    def _show(
-        self,
-        answer: Answer,
-        request_id: str,
-        kind: ListKind,
-        unit: str,
-        context: Mapping[str, Any],
-        offset: int,
-    ) -> None:
-        if self._exposures is None:
-            return
         exposure = Exposure(
             request_id=request_id,
             time=time.time(),
@@ -109,7 +96,11 @@ class Shoppers:
             candidates=answer.explored,
             temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
         )
-        if not self._exposures.put([exposure]):
+        listed(kind, answer.arm.id, answer.strategy, lambda: self._show(exposure))
+        return answer, request_id
+
+    def _show(self, exposure: Exposure) -> None:
+        if self._exposures is not None and not self._exposures.put([exposure]):
             self.unlogged += 1
 
     def forget(self, user: str) -> int:

@@ -39,14 +39,18 @@ class Lap(NamedTuple):
 
 
 class Stages:
-    """The laps of one request and, where its answer is a list, which: `kind`, `arm` and `strategy`."""
+    """The laps of one request and, where it made a list, which: `kind`, `arm` and `strategy`.
 
-    __slots__ = ("arm", "kind", "laps", "open", "strategy")
+    `show` is called once that list is on its way to its caller, and never if it is not.
+    """
+
+    __slots__ = ("arm", "kind", "laps", "open", "show", "strategy")
 
     def __init__(self) -> None:
         self.laps: list[Lap] = []
         self.open: Stage | None = None
         self.kind = self.arm = self.strategy = ""
+        self.show: Callable[[], object] | None = None
 
     def seconds(self) -> dict[Stage, float]:
         """Each stage's own time."""
@@ -95,11 +99,11 @@ def queued(work: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def listed(kind: str, arm: str, strategy: str) -> None:
-    """The current request is answered by a list of this kind."""
+def listed(kind: str, arm: str, strategy: str, show: Callable[[], object]) -> None:
+    """The current request made a list of this kind; `show`, which must not block, for when it is answered."""
     stages = current.get()
     if stages is not None:
-        stages.kind, stages.arm, stages.strategy = kind, arm, strategy
+        stages.kind, stages.arm, stages.strategy, stages.show = kind, arm, strategy, show
 
 
 class WatchedStore:

@@ -4,6 +4,7 @@ The outermost middleware. What it tells is told after the answer is out, so no c
 
 Laws (tests/service/test_watch.py):
 - every request is told once, with its route's template and never its path, whatever became of it;
+- a list is shown once its answer begins, unless that is another (a 504, an error) or its caller has gone;
 - the time is until the last byte of the answer was handed over, not until work that was late has ended;
 - an observer that breaks is logged and breaks nothing.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth import Caller
@@ -81,6 +83,13 @@ class Watch:
         async def sent(message: Message) -> None:
             nonlocal ended, status
             if message["type"] == "http.response.start":
+                # now, so that nothing its reader does next can come before it
+                if (
+                    stages.show is not None
+                    and message["status"] == 200
+                    and not await Request(scope, received).is_disconnected()
+                ):
+                    stages.show()
                 status = message["status"]
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):

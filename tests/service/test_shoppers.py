@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 import time
 import uuid
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,6 +18,7 @@ from engine.settings import Settings
 from ranking.events import unit_of
 from ranking.experiments.exposure import Exposure
 from service.api import create_app
+from service.problems import problem
 from service.wiring import Shop
 
 EXPERIMENT = """
@@ -146,6 +149,43 @@ def test_lists_are_logged_with_what_they_were_and_joined_by_their_id(client, sho
     explored = logged.arm.startswith("varied")
     assert (len(logged.candidates) == 20) == explored
     assert all(shown.propensity < 1 for shown in logged.items) == explored
+
+
+def similar_page(user):
+    return "/page/item?id=drawn-00001", {"cookies": {"vlclip_user": quote(user)}}
+
+
+def similar_api(user):
+    return "/v1/items/drawn-00001/similar", {"params": {"user": user}}
+
+
+@pytest.mark.parametrize("ask", [similar_api, similar_page])
+def test_a_list_that_came_too_late_was_shown_to_nobody(shop, user, ask, monkeypatch):
+    late, similar = threading.Event(), shop.recommender.similar
+
+    def slow(*asked, **how):
+        assert late.wait(60)
+        return similar(*asked, **how)
+
+    def told(scope, status, *_):
+        late.set()
+        return problem(scope, status, *_)
+
+    monkeypatch.setattr(shop.recommender, "similar", slow)
+    monkeypatch.setattr("service.limits.problem", told)
+    api = shop.settings.api.model_copy(update={"timeout_s": 0.2})
+    monkeypatch.setattr(shop, "settings", shop.settings.model_copy(update={"api": api}))
+    client = TestClient(create_app(shop))
+    path, sent = ask(user)
+    client.cookies.update(sent.pop("cookies", {}))
+    assert client.get(path, **sent).status_code == 504
+    assert "vlclip_lists_total{" not in client.get("/metrics").text
+    shop.shoppers.flush()
+    assert not [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
+    monkeypatch.undo()
+    assert TestClient(create_app(shop), cookies=client.cookies).get(path, **sent).status_code == 200
+    shop.shoppers.flush()
+    assert [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
 
 
 def test_the_same_request_id_header_does_not_lose_a_list(client, shop):

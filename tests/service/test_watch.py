@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from service.request_id import RequestIds
+from service.stages import listed
 from service.watch import GONE, UNMATCHED, Watch
 
 
@@ -84,6 +85,29 @@ def serve(app, told, receive):
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     asyncio.run(Watch(app, [told.append])(scope, receive, send))
+
+
+@pytest.mark.parametrize(
+    ("comes", "status", "told_as", "times"),
+    [
+        ("http.request", 200, 200, 1),
+        ("http.request", 504, 504, 0),
+        ("http.disconnect", 200, GONE, 0),
+    ],
+)
+def test_a_list_is_shown_when_its_answer_begins_and_only_to_who_is_there(told, comes, status, told_as, times):
+    shown = []
+
+    async def receive():
+        return {"type": comes}
+
+    async def answers(scope, receive, send):
+        listed("similar", "default", "content", lambda: shown.append(len(told)))
+        await PlainTextResponse("a list", status)(scope, receive, send)
+
+    serve(answers, told, receive)
+    assert shown == [0] * times
+    assert told[0].status == told_as
 
 
 def test_a_caller_who_left_before_the_answer_is_told_apart(told):
