@@ -75,6 +75,18 @@ def test_a_long_run_has_wider_points_with_the_same_rates():
     assert points[1].at_s == 15
 
 
+@pytest.mark.parametrize("seconds", [0.5, 30.05, 30.9, 1200.05])
+def test_an_even_rate_is_even_over_time_also_at_the_end(seconds):
+    records = [record(at=0.05 + n / 10) for n in range(int(10 * seconds))]  # the last within 0.1 s of the end
+    rates = [one.requests_per_s for one in over_time(records, 0, seconds)]
+    assert min(rates) > 9
+    assert max(rates) < 11.1
+
+
+def test_over_no_time_there_is_no_point():
+    assert over_time([record()], 5, 5) == []
+
+
 def test_errors_are_counted_by_what_they_say():
     records = [record(), record(status=500), record(status=500), record("search", error="an empty list")]
     assert reasons(records) == {"similar: status 500": 2, "search: an empty list": 1}

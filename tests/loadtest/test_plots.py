@@ -35,7 +35,7 @@ def test_times_of_any_range_are_at_plain_numbers(times_ms):
     words = {"seconds", "ms", "p50", "p95", "p99"}
     found = texts(svg)
     assert words < set(found)
-    numbers = [float(text) for text in found if text not in words]  # "6 × 10" is none
+    numbers = [float(text) for text in found if text not in words]  # those with a power of ten are none
     assert sum(min(times_ms) <= number <= max(times_ms) for number in numbers) > 1
 
 
