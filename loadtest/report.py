@@ -22,7 +22,8 @@ from loadtest.termination import Termination
 class Report:
     """One run. `misses` are empty where it passed; times are seconds since 1970, or since `began`.
 
-    `levels` are (seconds, users), `memory` (seconds, MB) of a server that was started for the run.
+    `reasons` count the errors of the figures, of a run of steps all that came. `levels` are (seconds,
+    users), `memory` (seconds, MB) of a server that was started for the run.
     """
 
     plan: str
@@ -94,4 +95,4 @@ def _read(path: Path) -> _Earlier:
     except ValidationError as error:
         first = error.errors()[0]
         why = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
-    raise BadReport(f"{path} is no report of a run ({why}); give the report.json of an earlier one")
+    raise BadReport(f"{path} is no report ({why}); give the report.json of an earlier run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,9 @@ from loadtest.work import Work, learn, write_work
 USERS = Path(__file__).with_name("users.py")
 STOP_S = 30
 """How long users may take to end what they began."""
+WEB_PORT = 8089
+PAGE = ["--autostart", "--autoquit", "5", "--web-host", "127.0.0.1", "--web-port", str(WEB_PORT)]
+"""Words to locust for its own page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,8 @@ class Options:
 def run(plan: Plan, host: str, options: Options, server: Server | None = None) -> Report:
     """Run `plan` against `host`; `server` is watched, and stopped half-way where that is asked for."""
     plan = with_level(plan, options.knee)
+    if options.web:
+        check_page()
     host = host.rstrip("/")
     with (
         tempfile.TemporaryDirectory(prefix="vlclip-loadtest-") as folder,
@@ -74,10 +80,23 @@ def serve_and_run(plan: Plan, store: str, options: Options, said: Path) -> Repor
     """Start `vlclip serve` on `store`, run, stop it; what the server says goes to the file `said`."""
     with serving(store, said) as server:
         report = run(plan, server.url, options, server)
+        ended_early = server.ended is not None
         status = server.stop()
+    if ended_early:
+        miss = f"the server ended during the run, with status {status}; its last words are in {said}"
+        return replace(report, misses=[*report.misses, miss])
     if status:
         report = replace(report, misses=[*report.misses, f"the server ended with status {status}, not 0"])
     return report
+
+
+def check_page() -> None:
+    """`NotReached` where locust could not show its own page; it would say so only after the run."""
+    try:
+        socket.create_server(("127.0.0.1", WEB_PORT)).close()
+    except OSError:
+        said = f"port {WEB_PORT}, of locust's own page, is taken"
+        raise NotReached(f"{said}; end what listens there, or leave out --web") from None
 
 
 def with_level(plan: Plan, found: Path | None) -> Plan:
@@ -100,7 +119,7 @@ def _locust(
         sys.executable, "-m", "locust", "-f", str(USERS), "--host", host, "--stop-timeout", str(STOP_S),
         "--exit-code-on-error", "0", "--loglevel", "WARNING", "--only-summary",
     ]  # fmt: skip
-    words += ["--autostart", "--autoquit", "5", "--web-host", "127.0.0.1"] if options.web else ["--headless"]
+    words += PAGE if options.web else ["--headless"]
     if options.processes:
         words += ["--processes", str(options.processes)]
     root = str(USERS.parents[1])
@@ -155,6 +174,7 @@ def _judged(
         ended_at = termination.at
         records = [one for one in records if one.done < ended_at]
     steps = read_steps(work)
+    counts_from = began if steps else began + plan.warm_s
     best = knee(steps)
     level = None if best is None else best.level
     figures = _figures(plan, records, steps, began, ended_at)
@@ -171,7 +191,7 @@ def _judged(
     return Report(
         plan=plan.id, plan_hash=plan.hash, host=host, began=began, seconds=ended_at - began,
         figures=figures, misses=misses,
-        reasons={**reasons([one for one in records if one.at < ended_at]), **probed.left_out},
+        reasons={**reasons([one for one in records if counts_from <= one.at < ended_at]), **probed.left_out},
         series=over_time(records, began, ended_at, allow_busy=plan.allow_busy),
         levels=[(one["at"] - began, one["users"]) for one in levels if one["at"] <= ended_at],
         limits=limits_form(plan), faults=list(options.faults), knee=level, steps=steps,

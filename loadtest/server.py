@@ -89,7 +89,7 @@ class Server:
         while time.monotonic() < until and self._process.poll() is None:
             with contextlib.suppress(httpx2.TransportError):
                 if httpx2.get(f"{self.url}/readyz").status_code == 200:
-                    threading.Thread(target=self._watch, args=(self._process.pid,), daemon=True).start()
+                    threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
                     return
             time.sleep(0.1)
         self.kill()
@@ -114,11 +114,11 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def _watch(self, process: int) -> None:
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
         self._over.clear()
-        while not self._over.wait(1.0):
+        while not self._over.wait(1.0) and process.poll() is None:  # one that ended has none
             with contextlib.suppress(OSError):
-                self.memory.seen.append((time.time(), resident_mb(process)))
+                self.memory.seen.append((time.time(), resident_mb(process.pid)))
 
 
 @contextlib.contextmanager

@@ -126,8 +126,8 @@ def test_what_is_no_report_is_refused_before_the_run(call, tmp_path, option, for
     words = ["run", tmp_path / "soak.toml", option, tmp_path / "other.json", "--report", tmp_path]
     status, said = call(*words, ran=run.run)
     assert status == 2
-    assert said.startswith(f"error: {tmp_path / 'other.json'} is no report of a run (")
-    assert said.endswith("); give the report.json of an earlier one\n")
+    assert said.startswith(f"error: {tmp_path / 'other.json'} is no report (")
+    assert said.endswith("); give the report.json of an earlier run\n")
 
 
 def test_a_report_of_another_version_is_read(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -38,6 +39,15 @@ def test_one_that_does_not_start_is_told_with_its_words_of_this_time(tmp_path, m
         server.start()
     assert server.ended == 3
     assert said.read_text() == "words of an earlier run\nthese words\n"
+
+
+def test_one_that_ended_has_no_memory(tmp_path):
+    server = Server("store", tmp_path / "server.log")
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
+        assert resident_mb(process.pid) == 0
+        server._watch(process)
+    assert server.memory.seen == []
 
 
 def test_too_little_says_nothing():
