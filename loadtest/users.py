@@ -54,13 +54,16 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
 
     network_timeout = connection_timeout = 60.0
     default_headers = WORK.headers
+    asks = False
+    until = math.inf
+    """When it was told to leave, if that was while it asked."""
 
     def on_start(self) -> None:
         """Wait as if before a request, so that not all begin at once."""
         runner = self.environment.runner
         worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
         self.session = Session(PLAN, WORK.shop, WORK.name, worker * PER_WORKER + next(NUMBERS))
-        self.due, self.until = time.time(), math.inf
+        self.due = time.time()
         time.sleep(self.wait_time())  # locust has made it give way to the others
 
     def wait_time(self) -> float:
@@ -74,13 +77,15 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
         return max(0.0, self.due - now)
 
     def stop(self, *, force: bool = False) -> bool:
-        """Leave, after the request that is under way."""
-        self.until = time.time()
+        """Leave, after the request that is under way; at once, where there is none."""
+        if self.asks:
+            self.until = time.time()
         return bool(super().stop(force=force))
 
     @task  # type: ignore[untyped-decorator]
     def step(self) -> None:
         """The next request, and where the user is told to leave meanwhile, those that were due by then."""
+        self.asks = True
         try:
             self._ask()
             # the queue of a step of a search for the knee is no load for the next step
@@ -90,6 +95,7 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
             while self._owes():
                 ms = (self.until - self.due) * 1000
                 RECORDER.write(Record(self.session.ask().endpoint, self.due, ms, ms, 0, NOT_SENT))
+            self.asks = False
 
     def _owes(self) -> bool:
         """Whether one more request was due before the user was told to leave; `due` is its time."""
@@ -115,7 +121,8 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
                 ask.method, ask.path, name=ask.endpoint, data=ask.body, headers=dict(ask.headers)
             )
         except GreenletExit:
-            write(0, NO_ANSWER)
+            if self.until < math.inf:  # else it began in the moment in which the user was sent away
+                write(0, NO_ANSWER)
             raise
         failure = repr(getattr(answer, "error", "") or "")
         error, ids, request_id = read_answer(ask, answer.status_code, answer.content or b"", failure)
