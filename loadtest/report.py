@@ -91,8 +91,9 @@ def _read(path: Path) -> _Earlier:
     try:
         return _Earlier.model_validate_json(path.read_bytes())
     except OSError as error:
-        why = str(error.strerror)
+        why = f"cannot be read ({error.strerror})"
     except ValidationError as error:
         first = error.errors()[0]
-        why = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
-    raise BadReport(f"{path} is no report ({why}); give the report.json of an earlier run")
+        where = ".".join(map(str, first["loc"]))
+        why = f"is no report ({where + ': ' if where else ''}{first['msg']})"
+    raise BadReport(f"{path} {why}; give the report.json of an earlier run")
