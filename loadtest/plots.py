@@ -2,7 +2,8 @@
 
 Laws (tests/loadtest/test_plots.py):
 - numbers at an axis are plain ones, of a narrow range as of a wide one;
-- there is no picture of times where nothing was answered.
+- there is no picture of times where nothing was answered;
+- all pictures are of the whole run.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ def pictures(report: Report) -> dict[str, str]:
         del drawn["Times"]
     if report.memory:
         drawn["Memory of the server"] = memory
-    return {title: _picture(title, draw) for title, draw in drawn.items()}
+    return {title: _picture(title, draw, report.seconds) for title, draw in drawn.items()}
 
 
-def _picture(title: str, draw: Callable[[Any], None]) -> str:
+def _picture(title: str, draw: Callable[[Any], None], seconds: float) -> str:
     # the names inside a picture are hashes: its title keeps them apart from those of the others
     with mpl.rc_context(STYLE | {"svg.hashsalt": title}):
         drawing = Drawing(figsize=(8, 2.4), layout="constrained")
@@ -76,6 +77,7 @@ def _picture(title: str, draw: Callable[[Any], None]) -> str:
         axis.grid(visible=True, color=FAINT, alpha=0.25, linewidth=0.6)
         draw(axis)
         axis.set_xlabel("seconds")
+        axis.set_xlim(0, max(1.0, seconds))
         written = StringIO()
         drawing.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     box, body = re.findall(r'<svg[^>]* (viewBox="[^"]*")[^>]*>(.*)', written.getvalue(), flags=re.DOTALL)[0]

@@ -13,8 +13,10 @@ from tests.loadtest.conftest import record
 
 
 def drawn(*times_ms, status=200):
-    """Of a run with an answer a second, each after this time."""
-    records = [record(at=float(at), ms=ms, status=status) for at, ms in enumerate(times_ms)]
+    """Of a run with a request a second, each answered after this time, with None refused."""
+    records = [
+        record(at=float(at), ms=ms or 1.0, status=status if ms else 500) for at, ms in enumerate(times_ms)
+    ]
     seconds = float(len(records))
     return pictures(
         Report(
@@ -37,6 +39,12 @@ def test_times_of_any_range_are_at_plain_numbers(times_ms):
     assert words < set(found)
     numbers = [float(text) for text in found if text not in words]  # those with a power of ten are none
     assert sum(min(times_ms) <= number <= max(times_ms) for number in numbers) > 1
+
+
+def test_every_picture_is_of_the_whole_run_also_where_answers_came_only_at_first():
+    pictures = drawn(*[5.0] * 3, *[None] * 37)
+    for svg in pictures.values():
+        assert "40" in texts(svg)
 
 
 def test_where_nothing_was_answered_there_is_no_picture_of_times():
