@@ -70,7 +70,9 @@ def probe(
             left_out[f"{one.endpoint}: asked exactly: {error}"] += 1
             if left_out.total() == len(chosen):
                 said = f"the probe could not ask {one.kept['path']} exactly: {error}"
-                raise NotReached(f"{said}; a key needs the scope metrics for it") from error
+                raise NotReached(
+                    f"{said}; the key in VLCLIP_API_KEY needs the scope metrics for it"
+                ) from error
         except httpx2.HTTPError as error:
             left_out[f"not asked exactly: {error!r}"] = len(chosen) - number
             break

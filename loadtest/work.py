@@ -111,7 +111,7 @@ def why(error: Exception) -> str:
             f"status {status}; set VLCLIP_API_KEY to a key of the service with the scopes read and, for the "
             "probe, metrics (vlclip keys add --scope read --scope metrics)"
         )
-    return f"status {status}: {error.response.text[:200]}"
+    return f"status {status}: {' '.join(error.response.text.split())[:200]}"
 
 
 def _ids(plan: Plan) -> list[str]:
