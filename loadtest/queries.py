@@ -91,4 +91,8 @@ def _lines(plan: Plan, name: str) -> list[str]:
     if not path.is_file():
         known = ", ".join(["titles", "typos", *sorted(one.stem for one in SHIPPED.glob("*.txt"))])
         raise BadPlan(f"queries.{name}: no such source; there are {known}, and .txt files beside the plan")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadPlan(f"queries.{name}: {path} is no text in UTF-8 ({error}); save it as such") from None
+    return [line.strip() for line in lines if line.strip()]

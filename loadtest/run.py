@@ -27,7 +27,7 @@ from loadtest.report import Report, limits_form, machine, read_knee
 from loadtest.server import Memory, Server, serving
 from loadtest.shapes import due
 from loadtest.steps import Step, knee, read_steps
-from loadtest.termination import Termination, ended
+from loadtest.termination import Termination, ended, events_of
 from loadtest.thresholds import lags, missed
 from loadtest.work import Work, learn, write_work
 
@@ -64,6 +64,8 @@ def run(plan: Plan, host: str, options: Options, server: Server | None = None) -
     ):
         work = Path(folder)
         write_work(work, Work(plan, learn(plan, http), options.headers))
+        if options.term_under_load:
+            events_of("nobody", http)  # whether it may be asked, before the load
         stopped = _locust(plan, work, asked, options, server)
         records = read_records(work)
         if not records:

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import httpx2
 
+from loadtest.errors import NotReached
 from loadtest.record import Record
+from loadtest.work import why
 
 GRACE_S = 0.25
 MOST_EVENTS = 1000
@@ -58,7 +60,7 @@ def ended(records: Sequence[Record], at: float, exit_status: int, http: httpx2.C
     for one in records:
         if one.told:
             told.setdefault(one.told[0], set()).add(one.told[1])
-    missing = sum(len(ids - _kept(http, user)) for user, ids in told.items())
+    missing = sum(len(ids - events_of(user, http)) for user, ids in told.items())
     return Termination(
         at,
         exit_status,
@@ -70,6 +72,10 @@ def ended(records: Sequence[Record], at: float, exit_status: int, http: httpx2.C
     )
 
 
-def _kept(http: httpx2.Client, user: str) -> set[str]:
-    answer = http.get(f"/v1/users/{user}/events", params={"limit": MOST_EVENTS}).raise_for_status()
+def events_of(user: str, http: httpx2.Client) -> set[str]:
+    """Ids of a user's newest events; `NotReached` where the service does not give them."""
+    try:
+        answer = http.get(f"/v1/users/{user}/events", params={"limit": MOST_EVENTS}).raise_for_status()
+    except httpx2.HTTPError as error:
+        raise NotReached(f"{http.base_url} does not give back a user's events: {why(error)}") from error
     return {event["id"] for event in answer.json()["events"]}

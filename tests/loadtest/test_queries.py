@@ -73,3 +73,9 @@ def test_a_source_that_is_not_there_or_empty_is_named(read):
         read_queries(read(more="[queries]\nfurnitur = 1"), [])
     with pytest.raises(BadPlan, match=r"queries\.titles: nothing to search for"):
         read_queries(read(), [])
+
+
+def test_a_source_that_is_no_text_is_named(read, tmp_path):
+    (tmp_path / "photo.txt").write_bytes(b"\xff\xd8")
+    with pytest.raises(BadPlan, match=r"queries\.photo\.txt: .* is no text in UTF-8"):
+        read_queries(read(more='[queries]\n"photo.txt" = 1'), [])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 from pathlib import Path
 
+import httpx2
 import orjson
 import pytest
 
@@ -75,6 +77,16 @@ def test_a_server_that_ended_is_a_miss_of_a_run_that_is_reported(
     report = serve_and_run(read(), "store", Options(), Path("server.log"))
     assert report.misses == misses
     assert report.figures["all"].requests == 30
+
+
+def test_whether_events_may_be_read_back_is_found_before_the_load(loaded, read, monkeypatch):
+    loaded()
+    monkeypatch.setattr(running, "_locust", lambda *_: pytest.fail("it was loaded"))
+    answers = httpx2.MockTransport(lambda _: httpx2.Response(403))
+    client = functools.partial(httpx2.Client, transport=answers)
+    monkeypatch.setattr(running.httpx2, "Client", client)
+    with pytest.raises(NotReached, match=r"back a user's events: status 403; .* --term-under-load write"):
+        run(read(), "http://shop", Options(term_under_load=True))
 
 
 def test_a_taken_port_of_locusts_page_is_found_before_the_load(read, monkeypatch):

@@ -32,7 +32,7 @@ def test_ids_and_titles_are_those_that_searches_find(read):
 
 
 def test_a_key_that_may_not_search_exactly_is_found_before_the_run_unless_nothing_is_probed(read):
-    says = r"an exact search: status 403; set VLCLIP_API_KEY .* scopes read and, for the probe, metrics"
+    says = r"an exact search: status 403; set VLCLIP_API_KEY .* for the probe metrics"
     with pytest.raises(NotReached, match=says):
         ask(read(), exact=403)
     assert ask(read(more="[probe]\nshare = 0"), exact=403).ids
