@@ -111,9 +111,10 @@ class Lists:
         end = question.page.offset + limit
         explored: tuple[tuple[str, float], ...] = ()
         is_plain = arranging.is_plain and not (question.lexical or question.shares or question.arm.rules.pins)
-        if is_plain and len(question.directions) == 1:
+        results = None
+        if is_plain and len(question.directions) == 1 and not question.page.offset:
             results = self._plain(question, limit)
-        else:
+        if results is None:
             pins = self._pins(question, arranging)
             candidates = self._candidates(question, arranging, [pin.id for pin in pins])
             rest = arranging.arrange(candidates, end - len(pins)) if end > len(pins) else Arrangement(())
@@ -161,13 +162,20 @@ class Lists:
             look=partial(self._store.retrieve, with_vector=True),
         )
 
-    def _plain(self, question: Question, limit: int) -> list[Result]:
-        """The ranking itself: one search."""
+    def _plain(self, question: Question, limit: int) -> list[Result] | None:
+        """The top of the ranking itself by one search; None where its last ties with what comes next.
+
+        Many items are copies in one segment, and which of those that tie an engine gives changes with how
+        many are asked for.
+        """
         asked = Query(
-            vector=question.directions[0].query, limit=limit, offset=question.page.offset,
-            filter=question.narrowed, exclude=question.exclude, exact=question.page.exact, with_vector=True,
+            vector=question.directions[0].query, limit=limit + 1, filter=question.narrowed,
+            exclude=question.exclude, exact=question.page.exact, with_vector=True,
         )  # fmt: skip
-        hits = self._store.search([asked])[0]
+        found = self._store.search([asked])[0]
+        if len(found) > limit and found[limit].score == found[limit - 1].score:
+            return None
+        hits = sorted(found[:limit], key=lambda hit: (-hit.score, hit.id))
         parts = _Once(lambda: self._parts(question.directions[0], _vectors(hits)))
         return [
             Result(hit.id, hit.score, partial(_row, parts, row), _shown(hit.payload))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.settings import Search
+from engine.weights import HEAVIEST
 from ranking.evaluation.bootstrap import Figure
 from ranking.experiments.arm import Arm, arm_of, read_arm
 from ranking.learning.arm_file import arm_text, arm_weights, learned_arm

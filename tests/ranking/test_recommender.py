@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from engine.errors import FilterError, SpaceError
 from engine.filters import parse_json
-from engine.settings import Search
-from engine.store.store import Hit, Store
+from engine.settings import Search, Settings
+from engine.space import unit
+from engine.store.opening import open_store
+from engine.store.store import Hit, Point, Store
 from ranking.answer import Page
 from ranking.errors import BadPage, EmptyQuery, UnknownItem
 from ranking.recommender import Recommender
-from tests.ranking.planted import SPACE, PlantedEmbedder
+from tests.ranking.planted import INFO, SPACE, PlantedEmbedder
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,19 @@ def test_pages_continue_each_other(shop, ask):
         ]
 
     assert page(0, 10) + page(10, 10) + page(20, 10) == page(0, 30)
+
+
+def test_pages_of_items_that_are_copies_continue_each_other_the_smaller_id_first(tmp_path):
+    # 200 items with five photos: 40 tie at every score, and no page ends between two of them
+    rng = np.random.default_rng(1)
+    five = unit(rng.normal(size=(5, 24)).astype(np.float32))
+    with closing(open_store(str(tmp_path / "store"), Settings.load(), INFO)) as store:
+        store.upsert([Point(f"i{n:03}", five[n % 5], "", {}) for n in rng.permutation(200)])
+        shop = Recommender(store, PlantedEmbedder, Search())
+        pages = [shop.similar("i000", page=Page(limit=7, offset=offset)) for offset in range(0, 196, 7)]
+        near = sorted(range(5), key=lambda n: -(five[n] @ five[0]))
+    walked = [result.id for page in pages for result in page]
+    assert walked == [f"i{n:03}" for first in near for n in range(first, 200, 5) if n][:196]
 
 
 def test_every_result_fits_the_filter_and_none_is_lost(shop, vectors):
