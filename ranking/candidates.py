@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import FilterError
 from engine.filters import Condition, Filter
 from engine.space import Floats
 from engine.store.contenders import Blend
@@ -108,10 +109,11 @@ class Nearest:
     def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
         """The same ranking of what fits these conditions as well, less `ids`.
 
-        A condition on what has no index is not asked for, so it may not hold.
+        A condition on what has no index, or with a value that the index cannot hold, is not asked for, so
+        it may not hold.
         """
-        indexed = self.store.fields()
-        asked = [one for one in conditions if one.field in indexed]
+        kinds = self.store.fields()
+        asked = [one for one in conditions if one.field in kinds and _takes(kinds, one)]
         narrower = Filter((*self.filter.conditions, *asked))
         return replace(self, filter=narrower, exclude=(*self.exclude, *ids))
 
@@ -175,6 +177,15 @@ def join(first: Pool, rest: Pool) -> Pool:
         rest.floor,
         {name: np.concatenate([_term(first, name), _term(rest, name)]) for name in names},
     )
+
+
+def _takes(kinds: Mapping[str, str], condition: Condition) -> bool:
+    """Whether the field holds such values: a number field may have come to items as text too."""
+    try:
+        Filter((condition,)).check(kinds)
+    except FilterError:
+        return False
+    return True
 
 
 def _term(pool: Pool, name: str) -> Scores:

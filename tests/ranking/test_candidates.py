@@ -109,3 +109,11 @@ def test_narrowed_the_rest_keeps_its_order(store):
     red = Condition("colour", "not", ("red",))
     rest = asked.without([red, Condition("no such field", "not", ("x",))], whole[:40]).pool(COUNT + 1).ids
     assert rest == [item_id for item_id in whole[40:] if int(item_id[1:]) % 3]
+
+
+def test_what_the_kind_of_a_field_cannot_be_compared_with_is_not_asked_for(store):
+    asked = nearest(store, direction(0))
+    kinds = store.fields()
+    assert (kinds["price"], kinds["available"]) == ("number", "bool")
+    text = [Condition("price", "not", ("one size",)), Condition("available", "not", ("maybe",))]
+    assert asked.without(text, []).pool(COUNT + 1).ids == asked.pool(COUNT + 1).ids
