@@ -112,7 +112,7 @@ arms = st.builds(
         },
         "test",
     ),
-    st.dictionaries(text, st.floats(0, allow_infinity=False), max_size=3),
+    st.dictionaries(text, st.floats(0, HEAVIEST), max_size=3),
     st.lists(text, max_size=2),
     st.dictionaries(text, st.integers(1, 9), max_size=2),
     st.lists(text, max_size=2),
