@@ -99,10 +99,17 @@ def attribute(name: str, value: Any) -> Attribute | None:
 
 
 def identifier(value: Any) -> str:
-    """A cell as an item id; 17.0, as spreadsheets write whole numbers, is 17."""
-    if isinstance(value, float) and value.is_integer():
+    """A cell as an item id; 17.0, as spreadsheets write whole numbers, is 17.
+
+    Whole numbers of any size are written out: as floats, neighbours would become one id.
+    """
+    if isinstance(value, bool | list | tuple):
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         return str(int(value))
-    return "" if isinstance(value, bool | list | tuple) else text(value)
+    return text(value)
 
 
 def number(name: str, value: Any) -> float | None:

@@ -2,6 +2,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import ItemError
 from ingestion import values
@@ -28,10 +30,20 @@ def test_these_say_nothing(cell):
         (True, ""),
         (7.5, "7.5"),
         ([1], ""),
+        (Decimal("17.00"), "17"),
+        (Decimal("7.5"), "7.5"),
+        (Decimal("NaN"), ""),
+        (float("inf"), ""),
+        (10**400, str(10**400)),
     ],
 )
 def test_ids(cell, identifier):
     assert values.identifier(cell) == identifier
+
+
+@given(st.integers(-(10**38), 10**38))
+def test_a_whole_number_is_its_digits_as_an_id_however_long(number):
+    assert values.identifier(number) == values.identifier(Decimal(number)) == str(number)
 
 
 @pytest.mark.parametrize(
