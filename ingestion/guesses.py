@@ -26,6 +26,7 @@ from ingestion.mapping import (
     parse_map,
     read_object,
 )
+from ingestion.photos import is_photo_file
 
 GUESSES: dict[str, tuple[str, ...]] = {
     "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "asin", "parentasin", "uniqid"),
@@ -121,11 +122,11 @@ def _beside(id_origin: Origin, sample: Sequence[Row], root: Path) -> Origin | No
     """Photos named after their items: `images/{Id}.webp`, if one of the first rows has such a file."""
     for row in sample[:20]:
         known = values.identifier(id_origin.value(row))
-        if not known or len(known) > 200 or re.search(r"[/\\\0]", known):
+        if not known or re.search(r"[/\\]", known):
             continue
         for folder in PHOTO_FOLDERS:
             for ending in PHOTO_ENDINGS:
-                if (root / folder / f"{known}{ending}").is_file():
+                if is_photo_file(root / folder / f"{known}{ending}"):
                     slot = id_origin.template if not id_origin.column else f"{{{id_origin.column}}}"
                     path = f"{slot}{ending}"
                     return Origin(f"{folder}/{path}" if folder else path, optional=True)

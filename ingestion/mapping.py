@@ -20,6 +20,7 @@ import orjson
 from engine.item import PAYLOAD_FIELDS, Attribute, Item
 from ingestion import values
 from ingestion.errors import MappingError
+from ingestion.photos import is_photo_file
 from ingestion.price import parse_price
 
 Row = Mapping[str, Any]
@@ -130,7 +131,7 @@ class ColumnMapping:
         if (origin := self.fields.get("image")) is None:
             return
         image = values.photo(origin.value(row))
-        if origin.optional and isinstance(image, str) and not (self.root / image).is_file():
+        if origin.optional and isinstance(image, str) and not is_photo_file(self.root / image):
             warnings.append(f"no file at {origin.template}; kept without a photo")
             image = None
         found["image"] = image

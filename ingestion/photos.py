@@ -49,6 +49,14 @@ def read_photo(path: Path, limits: Fetch) -> Image.Image:
     return decode(read_file(path, limits.max_bytes), max_pixels=limits.max_pixels)
 
 
+def is_photo_file(path: Path) -> bool:
+    """Whether there is a file at `path`; a name no disk can hold, such as too long a one, is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_file(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file; a `PhotoError` says why they cannot be had."""
     try:

@@ -142,6 +142,16 @@ def test_photos_beside_the_catalogue_are_found_by_id(tmp_path):
     assert warnings == ("no file at images/{Id}.webp; kept without a photo",)
 
 
+def test_an_id_too_long_for_a_file_name_has_no_photo_beside_the_catalogue(tmp_path):
+    (tmp_path / "1.webp").write_bytes(b"x")
+    long = "衬" * 100  # 300 bytes; a file name has 255 at most
+    mapping = mapped(["id"], sample=[{"id": long}, {"id": "1"}], root=tmp_path)
+    assert mapping.item({"id": "1"})[0].image == "1.webp"
+    item, warnings = mapping.item({"id": long})
+    assert item.image is None
+    assert warnings == ("no file at {id}.webp; kept without a photo",)
+
+
 def test_ids_that_are_paths_do_not_lead_the_search_for_photos_elsewhere(tmp_path):
     (tmp_path / "secret.jpg").write_bytes(b"x")
     root = tmp_path / "shop"
