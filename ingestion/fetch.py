@@ -125,7 +125,7 @@ class Fetcher:
     def _body(self, response: httpcore2.Response, announced: str) -> bytes:
         limit = self._settings.max_bytes
         too_large = f"the photo has more than {limit:,} bytes; make it smaller"
-        if announced.isdigit() and int(announced[:20]) > limit:
+        if _is_whole(announced) and int(announced[:20]) > limit:
             raise FetchError(too_large)
         body = bytearray()
         for chunk in response.iter_stream():
@@ -138,8 +138,16 @@ class Fetcher:
 
 
 def _seconds(retry_after: str) -> float:
-    """What a Retry-After header asks for, as seconds or as a date."""
-    if retry_after.isdigit():
+    """What a Retry-After header asks for, as seconds or as a date; 0 where it is neither."""
+    if _is_whole(retry_after):
         return float(retry_after[:6])
-    parsed = parsedate_tz(retry_after)
-    return max(0.0, mktime_tz(parsed) - time.time()) if parsed else 0.0
+    try:
+        parsed = parsedate_tz(retry_after)
+        return max(0.0, mktime_tz(parsed) - time.time()) if parsed else 0.0
+    except (ValueError, OverflowError):  # the year 99999
+        return 0.0
+
+
+def _is_whole(header: str) -> bool:
+    """Whether a header is a whole number; of what only looks like digits, "²", Python makes none."""
+    return header.isascii() and header.isdigit()

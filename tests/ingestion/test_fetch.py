@@ -183,6 +183,18 @@ def test_overload_that_stays_gives_up(server, fetcher):
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize(
+    "wait",
+    ["Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 99999 00:00:00 GMT", "\xb2", "soon",
+     f"Mon, 01 Jan 2020 {'9' * 400}:00:00 GMT"],
+)  # fmt: skip
+def test_overload_that_asks_for_a_wait_nobody_can_read_is_overload(server, fetcher, wait):
+    url = server.serve("/a", b"", status=503, Retry_After=wait)
+    with pytest.raises(FetchError, match="the server answered 503, 3 times in a row"):
+        fetcher().fetch(url)
+    assert len(server.asked) == 3
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_no_more_than_the_limit_is_read(server, fetcher, announced):
     sent = []
