@@ -203,13 +203,20 @@ class Arranging:
         return True
 
     def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
-        """What of an item is capped; a list of values is one value, told by how it is written."""
-        held = [(name, payload.get(name)) for name in self.arm.diversity.at_most]
-        return [
-            (name, value if isinstance(value, str | float) else str(value))
-            for name, value in held
-            if value not in (None, "")
-        ]
+        """What of an item is capped: the values of each field, of a list each of its elements once."""
+        labels: list[Label] = []
+        for name in self.arm.diversity.at_most:
+            held = payload.get(name)
+            values = held if isinstance(held, list) else [held]
+            labels += [(name, one) for one in dict.fromkeys(map(_label, values)) if one not in (None, "")]
+        return labels
+
+
+def _label(value: object) -> str | float | None:
+    """How a value is told from others: 5 and 5.0 are one, as the store has it."""
+    if value is None or isinstance(value, str):
+        return value
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _place(pool: Pool, row: int, propensity: float = 1.0, duplicates: tuple[str, ...] = ()) -> Placed:

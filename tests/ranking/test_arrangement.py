@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from functools import partial
 
 import numpy as np
 import pytest
 
 from engine.filters import Filter
+from engine.settings import Settings
 from engine.space import unit
+from engine.store.opening import open_store
+from engine.store.store import Point
 from ranking.arrangement import Arranging
 from ranking.boosts import boost_terms
 from ranking.candidates import Nearest
 from ranking.experiments.arm import arm_of
 from ranking.exploration import propensities
-from tests.ranking.planted import COUNT, planted_points
+from tests.ranking.planted import COUNT, INFO, planted_points
 
 QUERY = unit(np.random.default_rng(11).normal(size=(1, 24)).astype(np.float32))[0]
 NOW = 1_700_000_000.0
@@ -153,3 +157,31 @@ def test_where_the_nearest_are_of_one_kind_the_list_is_filled_with_what_comes_ne
             expected.append(item_id)
     for end in (3, 11, 12, 40):
         assert ids(arrange(store, end, **knobs)) == expected[:end]
+
+
+# after the first values the store is asked on without what is full; the values are told apart as it does it
+MIXED = {
+    "several colours": (["red"] * 40 + [["red", "blue"], ["green", "blue"], "blue", "white"], [0, 41, 43]),
+    "an element twice": ([["red", "red"]] + ["red"] * 40 + ["blue"], [0, 41]),
+    "text among numbers": ([38.0, 39.0] + ["one size"] * 40 + [40.0, 38.0], [0, 1, 2, 42]),
+    "whole numbers and others": ([5, 5.0] * 20 + [6.0, 6, 7], [0, 40, 42]),
+    "true, text and numbers": ([True] * 20 + ["maybe", 1.0, False, "maybe", 1], [0, 20, 21, 22]),
+    "nothing": (["red"] * 40 + [None, "", [], None, "red"], [0, 40, 41, 42, 43]),
+}
+
+
+@pytest.mark.parametrize(("values", "shown"), MIXED.values(), ids=MIXED)
+@pytest.mark.parametrize("first", [2, None])
+def test_a_cap_of_one_shows_the_first_of_each_value_and_nothing_less(tmp_path, values, shown, first):
+    """The items are ranked as they are numbered; the first batch settles the kind of the field."""
+    points = []
+    for n, value in enumerate(values):
+        tilted = unit((QUERY + n / 10 * np.eye(24, dtype=np.float32)[0])[None])[0]
+        points.append(Point(f"m{n:02}", tilted, "", {} if value is None else {"held": value}))
+    with closing(open_store(str(tmp_path), Settings.load(), INFO)) as mixed:
+        mixed.upsert(points[:first])
+        mixed.upsert(points)
+        assert ids(arrange(mixed, COUNT)) == [point.id for point in points]
+        for end in (2, len(shown), COUNT):
+            found = ids(arrange(mixed, end, diversity={"at_most": {"held": 1}}))
+            assert found == [f"m{n:02}" for n in shown][:end]
