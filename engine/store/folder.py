@@ -6,7 +6,7 @@
         segments/  wal/  …              Qdrant Edge's own
 
 Laws (tests/engine/test_edge_store.py):
-- a collection appears whole or not at all: it is made under another name and renamed;
+- a collection appears and goes whole or not at all: it is made, and deleted, under another name;
 - a process killed anywhere leaves a folder that opens, or that the next ingest completes.
 """
 
@@ -90,7 +90,7 @@ def create(folder: Path, collection: Collection, build: Callable[[Path], None]) 
     if folder.is_dir():
         return
     _sweep(store)
-    making = store / f".making-{uuid.uuid4().hex[:8]}"
+    making = _beside(store)
     try:
         making.mkdir()
         build(making)
@@ -104,6 +104,12 @@ def create(folder: Path, collection: Collection, build: Callable[[Path], None]) 
         _sync(store)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Delete the folder of a collection; half of one would open as an empty store."""
+    gone = folder.rename(_beside(folder.parent))
+    shutil.rmtree(gone)
 
 
 def check_segments(folder: Path) -> None:
@@ -133,8 +139,13 @@ def full(folder: Path) -> StoreFull:
     )
 
 
+def _beside(store: Path) -> Path:
+    """A name under which nobody looks for a collection."""
+    return store / f".making-{uuid.uuid4().hex[:8]}"
+
+
 def _sweep(store: Path) -> None:
-    """Remove what makings left that were killed long ago."""
+    """Remove what makings and removals left that were killed long ago."""
     for old in store.glob(".making-*"):
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)

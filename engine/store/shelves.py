@@ -9,7 +9,6 @@ with the one before restores what was.
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -94,10 +93,10 @@ class FolderShelf:
             folders.make_current(self._folder, name)
 
     def drop(self, name: str) -> None:
-        """Delete the folder; `StoreLocked` if a process has it open."""
+        """Delete the folder, out of sight at once; `StoreLocked` if a process has it open."""
         EdgeBackend(self._folder / name, self._hnsw).close()
         with folders.disk_errors(self._folder):
-            shutil.rmtree(self._folder / name)
+            folders.remove(self._folder / name)
 
     def open(self, name: str) -> EdgeBackend:
         """Load the shard."""

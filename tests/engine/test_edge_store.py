@@ -165,6 +165,25 @@ def test_the_collection_being_served_is_not_dropped(folder: Path):
 # killed
 
 
+def test_a_drop_that_was_killed_leaves_no_half_of_a_collection(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    open_store(str(folder), SETTINGS, create=OTHER, beside=True).close()
+
+    def killed(folder: Path) -> None:
+        shutil.move(folder / "segments", folder / "half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folders.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        drop(str(folder), SETTINGS, OTHER.fingerprint)
+    monkeypatch.undo()
+    with pytest.raises(StoreNotFound):
+        promote(str(folder), SETTINGS, OTHER.fingerprint)
+    for old in folder.glob(".making-*"):
+        os.utime(old, (0, 0))
+    open_store(str(folder), SETTINGS, create=OTHER, beside=True).close()  # sweeps
+    assert not list(folder.glob(".making-*"))
+
+
 def test_a_making_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path):
     store, shelf = tmp_path / "store", FolderShelf(tmp_path / "store", Hnsw())
 
