@@ -1,7 +1,8 @@
 """What people do most with, for shoppers of whom nothing is known.
 
-Laws (tests/ranking/test_popularity.py):
+Laws (tests/ranking/test_shopper.py):
 - items come in the order of what was done with them, then those most like these, all within the filter;
+- items that are not held, however much was done with them, take nobody's place;
 - where nothing was ever done, the items' own `popularity` decides, and where there is none, the most
   typical items come first.
 """
@@ -57,19 +58,25 @@ class Popularity:
             return self._kept[1]
 
     def _ask(self, now: float) -> Popular:
-        sums: Mapping[str, float] = {}
-        if self._history is not None:
-            sums = self._history.popular(KINDS, MOST, since=now - DAYS * DAY_S)
-        held = self._store.retrieve(list(sums), fields=("id",), with_vector=True) if sums else {}
-        sums = {item_id: total for item_id, total in sums.items() if item_id in held}
-        if not sums:
-            sums = self._own()
-            held = self._store.retrieve(list(sums), fields=("id",), with_vector=True) if sums else {}
+        sums = {} if self._history is None else self._done(self._history, now - DAYS * DAY_S)
+        sums = sums or self._own()
+        held = self._store.retrieve(list(sums), fields=("id",), with_vector=True)
         records = list(held.values()) or next(self._store.scan(fields=("id",), with_vector=True), [])
         vectors = [record.vector for record in records if record.vector is not None]
         typical = np.mean(vectors, axis=0) if vectors else np.zeros(self._store.info.space.size)
         best = max(sums.values(), default=1.0)
         return Popular({item_id: total / best for item_id, total in sums.items()}, typical.astype(np.float32))
+
+    def _done(self, history: History, since: float) -> dict[str, float]:
+        """What was done with items that the store holds, at most `MOST` of them, the most popular first."""
+        limit = MOST
+        while True:
+            sums = history.popular(KINDS, limit, since=since)
+            there = self._store.retrieve(list(sums), fields=())
+            held = [item_id for item_id in sums if item_id in there]
+            if len(held) >= MOST or len(sums) < limit:
+                return {item_id: sums[item_id] for item_id in held[:MOST]}
+            limit *= 4  # some are gone: others are popular in their place
 
     def _own(self) -> dict[str, float]:
         """The items' own popularity, the largest first."""

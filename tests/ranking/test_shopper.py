@@ -17,6 +17,7 @@ from ranking.errors import BadPage
 from ranking.events import Event
 from ranking.experiments.arm import arm_of
 from ranking.history.sqlite import SqliteHistory
+from ranking.popularity import Popularity
 from ranking.profile import PLACES, interests, merge, places
 from ranking.recommender import Recommender
 from tests.ranking.planted import COUNT, SPACE, PlantedEmbedder
@@ -138,6 +139,15 @@ def test_somebody_new_gets_what_others_do_most_with_then_what_is_like_it(shop, h
     reds = shop.recommend(ANNA, page=Page(limit=20, filter=parse_json({"colour": "red"})))
     assert reds[0].id == "i3"
     assert {number(item_id) % 3 for item_id in ids(reds)} == {0}
+
+
+@pytest.mark.parametrize("gone", [0, 4, 5, 100])
+def test_what_the_store_does_not_hold_takes_no_place_among_the_popular(store, history, monkeypatch, gone):
+    monkeypatch.setattr("ranking.popularity.MOST", 5)
+    did(history, *[("purchase", f"gone {n}") for n in range(gone)], user="bob")
+    did(history, *[("view", f"i{n}") for n in (3, 3, 3, 8, 8, *range(10, 20))], user="eve")
+    shares = {"i3": 1, "i8": 2 / 3, "i10": 1 / 3, "i11": 1 / 3, "i12": 1 / 3}
+    assert Popularity(store, history, lambda: NOW).get().shares == pytest.approx(shares)
 
 
 def test_before_anybody_did_anything_the_items_own_popularity_decides(shop):
