@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_a_drop_that_was_killed_leaves_no_half_of_a_collection(folder: Path, mon
         shutil.move(folder / "segments", folder / "half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folders.shutil, "rmtree", killed)
+    monkeypatch.setattr(folders, "shutil", SimpleNamespace(rmtree=killed))
     with pytest.raises(KeyboardInterrupt):
         drop(str(folder), SETTINGS, OTHER.fingerprint)
     monkeypatch.undo()
