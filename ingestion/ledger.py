@@ -176,11 +176,15 @@ class Ledger:
                 sql.executemany(_BURY, rows)
 
     def resolve(self, entries: Iterable[Entry]) -> None:
-        """Drop the dead letters of entries that are in the store now."""
+        """Drop the dead letters of entries that are in the store now, or of the row of a duplicate."""
         with self._transaction() as sql:
             if sql.execute("SELECT 1 FROM dead_letters LIMIT 1").fetchone() is None:
                 return
-            keys = [(key,) for entry in entries for key in (_id_key(entry.id), _row_key(entry))]
+            keys: list[tuple[str]] = []
+            for entry in entries:
+                keys.append((_row_key(entry),))
+                if entry.outcome != "duplicate":  # else the first row of the id speaks for the item
+                    keys.append((_id_key(entry.id),))
             sql.executemany("DELETE FROM dead_letters WHERE key = ?", keys)
 
     def forget(self, ids: Iterable[str]) -> None:

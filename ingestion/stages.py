@@ -288,7 +288,7 @@ class Save:
             replace(entry, outcome="embedded", vector=None) if entry.pending else entry for entry in batch
         ]
         self.ledger.bury(self.run, done)
-        self.ledger.resolve(entry for entry in done if entry.outcome in ("embedded", "unchanged"))
+        self.ledger.resolve(entry for entry in done if entry.outcome is not None)
         return done
 
     def _point(self, entry: Entry) -> Point:

@@ -57,6 +57,12 @@ def test_a_second_row_of_an_id_is_buried_by_row_and_survives_the_first_ones_succ
     assert [letter.row for letter in ledger.dead_letters()] == [7]
 
 
+def test_a_row_that_repeats_its_item_is_well_but_says_nothing_of_the_item(ledger):
+    ledger.bury(1, [failed(1, "a"), failed(7, "a", of_row=True)])
+    ledger.resolve([Entry(source="a.csv", row=7, id="a", outcome="duplicate")])
+    assert [letter.row for letter in ledger.dead_letters()] == [1]
+
+
 def test_what_a_complete_run_did_not_meet_again_is_forgotten_but_not_in_other_catalogues(ledger):
     ledger.bury(1, [failed(1, "a"), failed(2, "b"), failed(1, "c", source="other.csv")])
     ledger.bury(2, [failed(2, "b")])

@@ -190,6 +190,17 @@ def test_retrying_takes_up_failures_alone_and_a_success_drops_the_dead_letter(sh
         assert ledger.dead_letters()[0].attempts == 3
 
 
+def test_a_second_row_of_an_id_that_was_made_equal_to_the_first_is_no_dead_letter(shop, tmp_path):
+    file = tmp_path / "items.jsonl"
+    rows = [{"id": "a", "title": title} for title in ("one", "two")]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert shop.ingest(file).failed == 1
+    file.write_text("\n".join(map(json.dumps, [rows[0], rows[0]])))
+    mended = shop.ingest(file, retry_failed=True)
+    assert (mended.read, mended.duplicates) == (1, 1)
+    assert shop.failures() == {}
+
+
 def test_a_failed_item_that_was_stored_before_keeps_its_old_point(shop, catalogue):
     shop.ingest(catalogue)
     before = shop.points()
