@@ -5,7 +5,8 @@ Laws (tests/ranking/experiments/test_exposures.py):
 - a batch is added as a whole or not at all; a list that cannot be written is a `BadExposure`, and only that;
 - `scan` gives lists by their time, of equal times the one added first, in flat memory, also while others
   are added;
-- a forgotten unit has no lists and no trace in the file; forgetting nobody removes nothing.
+- a forgotten unit has no lists and no trace in the file, or it is an error that says so; forgetting
+  nobody removes nothing.
 
 A forgotten unit's lists are removed, not made anonymous: its events go as well, and a list whose clicks
 are gone would be read as one that nobody clicked.
@@ -28,6 +29,7 @@ from engine.store.opening import home
 from engine.transaction import transaction
 from ranking.errors import BadExposure, HistoryError
 from ranking.experiments.exposure import Exposure, Shown
+from ranking.history.checkpoint import empty_log
 
 FILE = "exposures.sqlite"
 """Its name beside the vectors."""
@@ -110,11 +112,14 @@ class SqliteExposures:
             return int(self._sql.execute("SELECT count(*) FROM exposures").fetchone()[0])
 
     def forget(self, unit: str) -> int:
-        """Remove every list shown to a unit, for good; how many there were."""
+        """Remove every list shown to a unit, for good; how many there were.
+
+        `HistoryError` where others read the file: the lists are gone, traces stay in its log. Ask again.
+        """
         with self._transaction() as sql:
             removed = sql.execute("DELETE FROM exposures WHERE unit = ? AND unit <> ''", (unit,)).rowcount
         with self._lock, self._errors():
-            self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            empty_log(self._sql)
         return removed
 
     def expire(self, before: float) -> int:

@@ -53,7 +53,10 @@ class History(Protocol):
         ...
 
     def forget(self, unit: str) -> int:
-        """Remove every event of a unit, for good; how many there were."""
+        """Remove every event of a unit, for good; how many there were.
+
+        `HistoryError` where a trace may be left; asked again it is tried again.
+        """
         ...
 
     def expire(self, before: float) -> int:

@@ -5,7 +5,7 @@ write-ahead log they wait for no writer. Other processes may use the same file.
 
 Laws: those of `ranking/history/history.py`; and, in tests/ranking/history/test_sqlite.py:
 - reading goes on while a write is under way;
-- of a forgotten unit nothing is left in the file;
+- of a forgotten unit nothing is left in the file, or it is an error that says so;
 - a file that is damaged, newer, or something else is refused and left as it was.
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 from engine.transaction import transaction
 from ranking.errors import HistoryError
 from ranking.events import Event, Kind
+from ranking.history.checkpoint import empty_log
 from ranking.history.history import horizon
 
 VERSION = 1
@@ -153,11 +154,14 @@ class SqliteHistory:
         return {one: found[one] for one in request_ids if one in found}
 
     def forget(self, unit: str) -> int:
-        """Remove every event of a unit, from the write-ahead log too; how many there were."""
+        """Remove every event of a unit, from the write-ahead log too; how many there were.
+
+        `HistoryError` where others read the file: the events are gone, traces stay in the log. Ask again.
+        """
         with self._transaction() as sql:
             removed = sql.execute("DELETE FROM events WHERE unit = ?", (unit,)).rowcount
         with self._lock, self._errors():
-            self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            empty_log(self._sql)
         return removed
 
     def expire(self, before: float) -> int:

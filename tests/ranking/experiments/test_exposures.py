@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -120,6 +121,21 @@ def test_a_forgotten_unit_leaves_no_trace_in_the_file_and_others_stay(tmp_path):
     assert b"mine-" not in kept
     assert ids(log) == ["other", "nobody"]
     log.close()
+
+
+def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("ranking.history.checkpoint.WAIT_MS", 1)
+    path = tmp_path / "log.sqlite"
+    with closing(SqliteExposures(path)) as log, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        log.add([a_list("r", unit="user:secretive")])
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM exposures").fetchall()
+        for _ in range(2):  # the second time there are no lists to remove
+            with pytest.raises(HistoryError, match=r"log\.sqlite, but traces remain .*ask again"):
+                log.forget("user:secretive")
+        other.execute("COMMIT")
+        assert log.forget("user:secretive") == 0
+        assert not [file for file in tmp_path.iterdir() if b"secretive" in file.read_bytes()]
 
 
 def test_forgetting_nobody_removes_nothing(log):

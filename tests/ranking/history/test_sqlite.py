@@ -92,6 +92,26 @@ def test_of_a_forgotten_unit_nothing_is_left_in_the_file(history, path):
     assert not [file for file in files if b"secret" in file.read_bytes()]
 
 
+def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(history, path, monkeypatch):
+    monkeypatch.setattr("ranking.history.checkpoint.WAIT_MS", 1)
+    history.add([event(1, "secret-ann"), event(2, "bob")])
+
+    def traces():
+        return [file.name for file in path.parent.iterdir() if b"secret" in file.read_bytes()]
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as a_backup:
+        a_backup.execute("BEGIN")
+        a_backup.execute("SELECT * FROM events").fetchall()
+        for _ in range(2):  # the second time there are no events to remove
+            with pytest.raises(HistoryError, match=r"history\.sqlite, but traces remain .*ask again"):
+                history.forget("user:secret-ann")
+            assert history.recent("user:secret-ann", 1) == []
+            assert traces()
+        a_backup.execute("COMMIT")
+        assert history.forget("user:secret-ann") == 0
+        assert traces() == []
+
+
 def test_many_events_expire_in_parts(history, monkeypatch):
     monkeypatch.setattr("ranking.history.sqlite.BATCH", 10)
     history.add([event(n, time=float(n)) for n in range(35)])
