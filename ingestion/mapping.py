@@ -2,7 +2,8 @@
 
 Laws (tests/ingestion/test_mapping.py):
 - a given mapping always wins over a guess;
-- every column feeds a field, is an attribute, or is named as left out by `describe()`;
+- every column feeds a field, is an attribute, or is named as left out by `describe()`; where two
+  become an attribute of one name the last is kept, and the row warns if they differ;
 - equal rows give equal items.
 """
 
@@ -87,11 +88,16 @@ class ColumnMapping:
             found[name] = values.text(origin.value(row) if origin else nested.pop(name, ""))
         self._price(row, found, warnings)
         self._others(row, found, warnings)
-        attributes = {attribute_name(name): value for name, value in nested.items()}
+        given = [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
             value = self._attribute(column, row.get(column), warnings)
             if value is not None:
-                attributes[name] = value
+                given.append((name, value))
+        attributes: dict[str, Attribute] = {}
+        for name, value in given:
+            if attributes.get(name, value) != value:
+                warnings.append(f"attribute {name} is given twice, differently; the last is kept")
+            attributes[name] = value
         return Item(**found, attributes=attributes), tuple(warnings)
 
     def describe(self) -> list[str]:

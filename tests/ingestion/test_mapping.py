@@ -101,6 +101,14 @@ def test_names_that_filters_cannot_spell_are_changed():
     assert item.attributes == {"size (EU)_": "40", "a_b_0_": "x", "provenance_": "UK"}
 
 
+def test_of_two_columns_that_become_one_attribute_the_last_is_kept_with_a_warning():
+    mapping = mapped(["id", "a.b", "a[b", "attributes"], sample=[{"id": 1, "attributes": {"a_b": "x"}}])
+    item, warnings = mapping.item({"id": 1, "a.b": "x", "a[b": "y", "attributes": {"a_b": "x"}})
+    assert item.attributes == {"a_b": "y"}
+    assert warnings == ("attribute a_b is given twice, differently; the last is kept",)
+    assert mapping.item({"id": 1, "a.b": "x", "a[b": "x"})[1] == ()  # nothing is lost
+
+
 def test_numbers_in_a_file_without_types_are_numbers_if_the_whole_column_is():
     sample = [
         {"id": "1", "stock": "3", "ean": "0042", "size": "M"},
