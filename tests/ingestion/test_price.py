@@ -25,6 +25,9 @@ from ingestion.price import parse_price
         ("EUR 5", 5.0, "EUR"),
         ("£.50", 0.5, "GBP"),
         ("-3.5", -3.5, ""),
+        ("-.5 €", -0.5, "EUR"),
+        ("₹12,34,567.8", 1234567.8, "INR"),
+        ("CHF 1'299.00", 1299.0, "CHF"),
     ],
 )
 def test_prices_as_shops_write_them(written, price, currency):
@@ -32,7 +35,26 @@ def test_prices_as_shops_write_them(written, price, currency):
 
 
 @pytest.mark.parametrize(
-    "written", ["abc", "inf", "-Infinity", "1e999", True, "12 or 13", "from 5", "N/A", "--", [1], "5 apples"]
+    "written",
+    [
+        "abc",
+        "inf",
+        "-Infinity",
+        "1e999",
+        True,
+        "12 or 13",
+        "from 5",
+        "N/A",
+        "--",
+        [1],
+        "5 apples",
+        "3..5 €",
+        "1,2,3 €",
+        "1.2.3 €",
+        "1,299,50",
+        "12,34,567.8.9 €",
+        "1.299,000.50 €",
+    ],
 )
 def test_anything_else_is_refused_and_says_so(written):
     with pytest.raises(ItemError, match="price"):
