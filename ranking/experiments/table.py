@@ -177,18 +177,31 @@ def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table of exposures; `HistoryError` where it is none."""
+    columns = _LIST | _ITEM
     try:
-        if path.suffix == ".jsonl":
-            with path.open("rb") as lines:
-                yield from map(orjson.loads, lines)
-        else:
-            # collect_batches reads ahead without end: by slices memory is flat
-            rows, start = pl.scan_parquet(path), 0
-            while len(frame := rows.slice(start, ROWS).collect()):
-                yield from frame.iter_rows(named=True)
-                start += ROWS
+        for number, row in enumerate(_read(path), 1):
+            held = row if isinstance(row, dict) else {}
+            if missing := [name for name in columns if name not in held]:
+                raise HistoryError(
+                    f"{path} is no table of exposures (row {number} has no {missing[0]!r}); export it again"
+                )
+            yield row
     except (pl.exceptions.PolarsError, OSError, orjson.JSONDecodeError) as error:
         raise HistoryError(f"{path} is no table of exposures ({error}); export it again") from error
+
+
+def _read(path: Path) -> Iterator[Any]:
+    """Whatever the rows of a file are."""
+    if path.suffix == ".jsonl":
+        with path.open("rb") as lines:
+            yield from map(orjson.loads, lines)
+    else:
+        # collect_batches reads ahead without end: by slices memory is flat
+        rows, start = pl.scan_parquet(path), 0
+        while len(frame := rows.slice(start, ROWS).collect()):
+            yield from frame.iter_rows(named=True)
+            start += ROWS
 
 
 def _logged(rows: Sequence[Mapping[str, Any]]) -> Logged:

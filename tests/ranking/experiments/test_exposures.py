@@ -309,6 +309,29 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, name):
         list(read_exposures(path))
 
 
+@pytest.mark.parametrize(
+    ("line", "lacks"),
+    [
+        ('{"id": "1"}', "request_id"),
+        ("[1, 2]", "request_id"),
+        ("7", "request_id"),
+        ('{"request_id": "r"}', "time"),
+    ],
+)
+def test_a_table_of_something_else_is_refused_with_what_it_lacks(tmp_path, line, lacks):
+    path = tmp_path / "catalogue.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(HistoryError, match=rf"catalogue\.jsonl .*row 1 has no '{lacks}'\); export it again"):
+        list(read_exposures(path))
+
+
+def test_parquet_of_something_else_is_refused_with_what_it_lacks(tmp_path):
+    path = tmp_path / "catalogue.parquet"
+    pl.DataFrame({"id": ["1"]}).write_parquet(path)
+    with pytest.raises(HistoryError, match="row 1 has no 'request_id'"):
+        list(read_exposures(path))
+
+
 def test_made_anonymous_equal_units_stay_equal_and_nothing_personal_is_left(tmp_path, history):
     asked = {"text": "gift for Ada", "exclude": ["worn"], "anchor": "z", "weights": {"text": 1.0}}
     lists = [
