@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine.embedder import Embedder
 from engine.errors import VlclipError
@@ -116,11 +117,13 @@ def ingest_items(
     allow_files: bool = False,
     root: Path | None = None,
     preparation: Preparation | None = None,
+    made: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[ItemResult]:
     """Put items into the store through the same stages; one result each, in order.
 
     Photos are bytes or URLs; paths are read only with `allow_files`, from `root`, else the
-    working folder.
+    working folder. `made` maps the ids of items that were read from a store to their provenance: the
+    store keeps values in the kind of their field, so their hash stays that of the catalogue's row.
     Results are durable when this returns.
     """
     check_fingerprint(store.info, info, "the store")
@@ -132,10 +135,19 @@ def ingest_items(
     ):
         save = Save(store, ledger, 0, info.fingerprint, prepared)
         for batch in batched(claim_once(given), settings.ingest.batch):
-            results += [ItemResult.of(entry) for entry in save(way.embed(way.before(batch)))]
+            embedded = way.embed(way.before(batch))
+            if made is not None:
+                embedded = [_of_its_row(entry, made.get(entry.id, {})) for entry in embedded]
+            results += [ItemResult.of(entry) for entry in save(embedded)]
     if any(result.status == "embedded" for result in results):
         store.flush()
     return results
+
+
+def _of_its_row(entry: Entry, made: Mapping[str, Any]) -> Entry:
+    """The entry with the hash its point had; not if its photo looks different now, which is in the hash."""
+    same = entry.pending and entry.photo_hash == made.get("photo_hash", "")
+    return replace(entry, content_hash=made.get("content_hash", entry.content_hash)) if same else entry
 
 
 def delete_items(ids: Sequence[str], store: Store, ledger: Ledger) -> int:

@@ -1,7 +1,8 @@
 """Points brought up to the current grounder, rule and refiner from what the store holds: no catalogue.
 
 Laws (tests/ingestion/test_refresh.py):
-- refreshing equals ingesting the same catalogue again with the new grounder and refiner;
+- refreshing equals ingesting the same catalogue again with the new grounder and refiner, so that
+  ingest finds nothing changed afterwards;
 - a second time nothing is done; what cannot be done is said, item by item, and stays as it was.
 """
 
@@ -66,7 +67,8 @@ def refresh(
     for start in range(0, len(stale), settings.ingest.batch):
         part = stale[start : start + settings.ingest.batch]
         items: list[Item] = []
-        for record in store.retrieve(part, with_vector=True).values():
+        records = store.retrieve(part, with_vector=True)
+        for record in records.values():
             if _has_photo(record, span) and not record.payload.get("image"):
                 without_photo += 1
                 continue
@@ -77,6 +79,7 @@ def refresh(
         results = ingest_items(
             items, store, info, load, ledger, settings,
             source=SOURCE, allow_files=True, root=root, preparation=preparation,
+            made={item_id: record.payload.get("provenance") or {} for item_id, record in records.items()},
         )  # fmt: skip
         refreshed += sum(result.status == "embedded" for result in results)
         failed += [result for result in results if result.status == "failed"]

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from engine.item import Item
 from ingestion.pipeline import ingest_items
@@ -69,6 +70,30 @@ def test_refreshing_equals_ingesting_again(shop, tmp_path, catalogue):
     assert shop.points() == other.points()
     again = shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     assert again.unchanged == 6
+
+
+def test_values_the_store_keeps_in_another_kind_are_still_their_rows(shop, catalogue):
+    sizes = ["S", 42, 43.0, "44", 45, True]  # a keyword field, by its first batch: "42", "43", "true"
+    rows = [json.loads(line) for line in catalogue.read_text().splitlines()]
+    catalogue.write_text(
+        "\n".join(json.dumps(row | {"size": size}) for row, size in zip(rows, sizes, strict=True))
+    )
+    shop.ingest(catalogue)
+    made = preparation(FakeGrounder(), FakeRefiner())[0]
+    assert refreshed(shop, catalogue.parent, made).refreshed == 6
+    again = shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
+    assert (again.unchanged, again.embedded) == (6, 0)
+
+
+def test_a_photo_replaced_before_a_refresh_and_put_back_is_embedded_again(shop, catalogue):
+    photo, shaded = catalogue.parent / "2.png", Image.linear_gradient("L")
+    shaded.save(photo)
+    shop.ingest(catalogue, preparation=preparation()[0])
+    shaded.rotate(90).save(photo)
+    refreshed(shop, catalogue.parent, preparation(FakeGrounder())[0])
+    shaded.save(photo)
+    again = shop.ingest(catalogue, preparation=preparation(FakeGrounder())[0])
+    assert (again.unchanged, again.embedded) == (5, 1)
 
 
 def test_a_second_time_nothing_is_done_or_loaded(shop, catalogue):
