@@ -134,7 +134,7 @@ def read_arm(path: Path) -> Arm:
     """The arm in a TOML file, named by its `id` or else by the file; `BadArm` says what is wrong."""
     try:
         form = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8, no TOML, or a path with a null byte
         raise BadArm(f"the arm {path} cannot be read: {error}") from None
     return arm_of({"id": path.stem} | form, str(path))
 

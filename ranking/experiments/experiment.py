@@ -56,7 +56,8 @@ class _ArmForm(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    share: float = Field(gt=0, allow_inf_nan=False)
+    # any scale on which sums and quotients of shares stay finite
+    share: float = Field(ge=1e-12, le=1e12, allow_inf_nan=False)
     file: str = ""
 
 

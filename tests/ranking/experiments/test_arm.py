@@ -167,6 +167,8 @@ def test_a_file_that_is_no_toml_is_refused_by_its_path(tmp_path, content):
         read_arm(path)
     with pytest.raises(BadArm, match="missing"):
         read_arm(tmp_path / "missing.toml")
+    with pytest.raises(BadArm, match="null byte"):
+        read_arm(tmp_path / "a\0b.toml")
 
 
 def test_an_arm_cannot_be_changed_once_it_is_read():
