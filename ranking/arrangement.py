@@ -4,7 +4,8 @@ Laws (tests/ranking/test_arrangement.py):
 - an arm without knobs leaves the ranking as it is;
 - page two continues page one, whatever the arm;
 - boosted, the list is what boosting every item of the store would have given;
-- caps and collapsing hold over the whole list.
+- caps and collapsing hold over the whole list, but for pins: those stand above it, and count for nothing
+  in it (tests/ranking/test_shopper.py).
 """
 
 from __future__ import annotations

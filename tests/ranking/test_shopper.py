@@ -234,6 +234,14 @@ def test_pins_come_first_where_the_filter_lets_them(shop):
     assert all(sum(one.parts.values()) == pytest.approx(one.score) for one in second)
 
 
+def test_a_pin_counts_for_itself_only_and_for_no_cap(shop):
+    capped = {"diversity": {"at_most": {"colour": 1}}}
+    below = ids(shop.similar("i1", arm=arm_of(capped, "test")))
+    assert sorted(number(item_id) % 3 for item_id in below) == [0, 1, 2]
+    pinned = arm_of(capped | {"rules": {"pins": ["i50", "i53"]}}, "test")  # both are blue
+    assert ids(shop.similar("i1", arm=pinned)) == ["i50", "i53", *below]
+
+
 def test_a_requests_weights_and_diversity_go_before_the_arms(shop):
     arm = arm_of({"weights": {"text": 0.0}, "diversity": {"amount": 1.0}}, "test")
     relevant = Page(diversity=0.0)
