@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import ItemError
+from engine.filters import coerce
 
 Scalar = str | float | int | bool
 Attribute = Scalar | tuple[Scalar, ...]
@@ -84,10 +85,14 @@ class Item:
 
     @property
     def lexical_text(self) -> str:
-        """The words that can be matched exactly: title, brand, type and attributes."""
+        """The words that can be matched exactly: title, brand, type and attributes.
+
+        574, 574.0 and "574" are one word: which of them it is, a store's field settles.
+        """
         words = [self.title, self.brand, self.product_type]
         for value in self.attributes.values():
-            words += [str(part) for part in (value if isinstance(value, tuple) else (value,))]
+            parts = value if isinstance(value, tuple) else (value,)
+            words += [str(coerce("", part, "keyword")) for part in parts]
         return " ".join(word for word in words if word)
 
     def content_hash(self, image: bytes | None = None) -> str:

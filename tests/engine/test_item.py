@@ -50,6 +50,12 @@ def test_words_to_match_come_from_title_brand_type_and_attributes():
     assert SHOE.lexical_text == "Red shoe Nordwind Shoe 41 42"
 
 
+def test_a_number_is_one_word_however_it_is_written():
+    words = {replace(SHOE, attributes={"model": model}).lexical_text for model in (574, 574.0, "574")}
+    assert words == {"Red shoe Nordwind Shoe 574"}
+    assert replace(SHOE, attributes={"width": (1.5, True)}).lexical_text == "Red shoe Nordwind Shoe 1.5 true"
+
+
 def test_without_a_title_the_next_best_words_are_embedded():
     assert replace(SHOE, title="").text == "Nordwind Shoe"
     assert Item("x", description="only this").text == "only this"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import replace
 
@@ -55,6 +56,19 @@ def test_payloads_say_who_made_the_vectors_now_and_words_are_still_found(copied)
         }  # fmt: skip
     for store in copied:
         assert store.search([Query(text="7")])[0][0].id == "sku-7"
+
+
+def test_a_code_in_a_field_of_numbers_scores_as_before(shop, tmp_path):
+    file = tmp_path / "shoes.jsonl"
+    shoes = [{"id": "a", "title": "shoe", "model": 40}, {"id": "b", "title": "boot", "model": "574"}]
+    for count in (1, 2):  # the first batch makes it a field of numbers; "574" is kept as 574.0
+        file.write_text("\n".join(map(json.dumps, shoes[:count])))
+        shop.ingest(file)
+    beside = open_store(str(shop.folder), shop.settings, WIDER, beside=True)
+    with shop.open() as (source, _), closing(beside) as target:
+        resegment(source, target, {"behaviour": LOOKUP})
+        (before,), (after,) = (store.search([Query(text="574 boot")]) for store in (source, target))
+    assert [(hit.id, hit.score) for hit in after] == [(hit.id, hit.score) for hit in before]
 
 
 def test_done_again_it_ends_the_same_and_what_is_gone_goes(copied):
