@@ -52,7 +52,7 @@ async def handler(scope: Scope, _: Receive, send: Send) -> None:
             for _ in range(2):
                 with stage("search"):
                     pass
-        listed("search", "default", "content", bool)
+        listed("search", "default", "content", None)
         with stage("serialise"):
             pass
 

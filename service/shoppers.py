@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,24 +84,27 @@ class Shoppers:
         """
         with stage("rank"):
             answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
-        exposure = Exposure(
-            request_id=request_id,
-            time=time.time(),
-            kind=kind,
-            unit=unit,
-            arm=f"{answer.arm.id}@{answer.arm.hash}",
-            items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
-            experiment=self.experiment.id if self.experiment else "",
-            context={**context, "weights": dict(answer.weights), "strategy": answer.strategy},
-            offset=offset,
-            candidates=answer.explored,
-            temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
-        )
-        listed(kind, answer.arm.id, answer.strategy, lambda: self._show(exposure))
+        show = None
+        if self._exposures is not None:
+            exposure = Exposure(
+                request_id=request_id,
+                time=time.time(),
+                kind=kind,
+                unit=unit,
+                arm=f"{answer.arm.id}@{answer.arm.hash}",
+                items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+                experiment=self.experiment.id if self.experiment else "",
+                context={**context, "weights": dict(answer.weights), "strategy": answer.strategy},
+                offset=offset,
+                candidates=answer.explored,
+                temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
+            )
+            show = partial(self._show, self._exposures, exposure)
+        listed(kind, answer.arm.id, answer.strategy, show)
         return answer, request_id
 
-    def _show(self, exposure: Exposure) -> None:
-        if self._exposures is not None and not self._exposures.put([exposure]):
+    def _show(self, writer: Writer[Exposure], exposure: Exposure) -> None:
+        if not writer.put([exposure]):
             self.unlogged += 1
 
     def forget(self, user: str) -> int:

@@ -41,7 +41,7 @@ class Lap(NamedTuple):
 class Stages:
     """The laps of one request and, where it made a list, which: `kind`, `arm` and `strategy`.
 
-    `show` is called once that list is on its way to its caller, and never if it is not.
+    `show`, if any, is called once that list is on its way to its caller, and never if it is not.
     """
 
     __slots__ = ("arm", "kind", "laps", "open", "show", "strategy")
@@ -99,7 +99,7 @@ def queued(work: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def listed(kind: str, arm: str, strategy: str, show: Callable[[], object]) -> None:
+def listed(kind: str, arm: str, strategy: str, show: Callable[[], object] | None) -> None:
     """The current request made a list of this kind; `show`, which must not block, for when it is answered."""
     stages = current.get()
     if stages is not None:

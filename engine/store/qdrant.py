@@ -165,7 +165,7 @@ class QdrantStore:
         dense, *rest = self._backend.scores(asked)
         matched = rest[0] if rest else {}
         floor = min(matched.values()) if len(matched) == pool else 0.0
-        dense_floor = min(dense.values()) if len(dense) == pool else None
+        dense_floor = min(dense.values()) if len(dense) == pool else None  # else all are there
         if blend is None:
             ids = list({**dense, **matched})
         else:
@@ -183,11 +183,11 @@ class QdrantStore:
         if blend is None:
             return ids, dense, matched, True
         ids = contenders(dense, matched, blend, reach=0.0, floor=0.0)
-        if dense_floor is None:
-            return ids, dense, matched, True
         scale = blend.scale(matched)
         scores = [dense.get(one, 0.0) + scale * matched.get(one, 0.0) for one in ids]
-        is_settled = settled(scores, blend, scale=scale, dense_floor=dense_floor, floor=floor)
+        is_settled = dense_floor is None or settled(
+            scores, blend, scale=scale, dense_floor=dense_floor, floor=floor
+        )
         return ids, dense, matched, is_settled
 
     def _reach(self, vector: Floats) -> float:
