@@ -41,6 +41,7 @@ COPY ingestion ingestion
 COPY ranking ranking
 COPY service service
 COPY loadtest loadtest
+COPY vlclip vlclip
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/vlclip/bin/python install --no-deps .
 

@@ -14,7 +14,7 @@ serve: .venv/runtime
 	VLCLIP_PAGE__PHOTOS=demo-out/catalogue $(BIN)/vlclip serve --store demo-out/store
 
 loadtest: .venv/development $(filter demo-out/store,$(STORE))
-	$(BIN)/python -m loadtest serve-and-run $(PLAN) --store $(STORE)
+	$(BIN)/python -m vlclip.loadtest serve-and-run $(PLAN) --store $(STORE)
 
 demo-out/store: | .venv/runtime
 	$(BIN)/vlclip demo
@@ -48,7 +48,7 @@ format: .venv/development
 	touch $@
 
 docs: .venv/development
-	$(BIN)/python -m service.reference
+	$(BIN)/python -m vlclip.service.reference
 
 clean:
 	rm -rf .venv demo-out

@@ -20,13 +20,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from engine.settings import Settings
-from ingestion.composed import compose_catalogue
-from ingestion.drawn import write_catalogue
-from ranking.evaluation.ablation_picture import check_picture, draw_ablation
-from service.ablation import Asked, Report, run_ablation
-from service.ablation_tables import print_report, shape
-from service.commands.ablate import ablation_settings
+from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.drawn import write_catalogue
+from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
+from vlclip.service.ablation.run import Asked, Report, run_ablation
+from vlclip.service.commands.ablate import ablation_settings
+from vlclip.service.reports.ablation import print_report, shape
+from vlclip.service.settings import Settings
 
 SEED = 7
 TARGETS = (
@@ -34,7 +34,7 @@ TARGETS = (
     ("spoiled", "refined", "full, base", 1.07, "HITS@5 of refined texts over that of raw titles"),
     ("cluttered", "tuned", "crop, refined", 1.05, "HITS@5 of the tuned model over that of the base model"),
 )
-"""Catalogue, step and what is held of `ranking.evaluation.ablation.Step`; what is to be reached."""
+"""Catalogue, step, what is held of a `Step` (ranking/evaluation/ablation), and what is to be reached."""
 
 
 def sources(catalogue: str, folder: Path, items: int) -> dict[str, Path]:

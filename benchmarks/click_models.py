@@ -22,16 +22,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from ranking.evaluation.click_models.bayesian import DynamicBayesian
-from ranking.evaluation.click_models.behaviour import ClickBehaviour
-from ranking.evaluation.click_models.calibration import calibration
-from ranking.evaluation.click_models.cascade import Cascade
-from ranking.evaluation.click_models.fitting import HELD_OUT, MODELS, SEED, Fitted, fit
-from ranking.evaluation.click_models.log import ClickLog, Lists
-from ranking.evaluation.click_models.position import PositionBased
-from ranking.evaluation.click_models.proxies import measures
-from ranking.evaluation.click_models.rates import Prior, Rates
-from ranking.evaluation.click_models.worth import Worth
+from vlclip.ranking.evaluation.click_models.bayesian import DynamicBayesian
+from vlclip.ranking.evaluation.click_models.behaviour import ClickBehaviour
+from vlclip.ranking.evaluation.click_models.calibration import calibration
+from vlclip.ranking.evaluation.click_models.cascade import Cascade
+from vlclip.ranking.evaluation.click_models.fitting import HELD_OUT, MODELS, SEED, Fitted, fit
+from vlclip.ranking.evaluation.click_models.log import ClickLog, Lists
+from vlclip.ranking.evaluation.click_models.position import PositionBased
+from vlclip.ranking.evaluation.click_models.proxies import measures
+from vlclip.ranking.evaluation.click_models.rates import Prior, Rates
+from vlclip.ranking.evaluation.click_models.worth import Worth
 
 PLACES = 10
 EXAMINATION = 1 / np.arange(1, PLACES + 1) ** 0.7

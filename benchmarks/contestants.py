@@ -20,15 +20,15 @@ import qdrant_edge as edge
 from lancedb.index import HnswFlat
 from qdrant_client import QdrantClient, models
 
-from engine.item import point_id
-from engine.settings import Settings
-from engine.space import Floats
-from engine.store.backend import DENSE
-from engine.store.edge import EdgeBackend
-from engine.store.qdrant import QdrantStore
-from engine.store.store import Query
-from ranking.recommender import Recommender
-from service.wiring import Encoders
+from vlclip.engine.item import point_id
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.space import Floats
+from vlclip.engine.store.backend import DENSE
+from vlclip.engine.store.edge.backend import EdgeBackend
+from vlclip.engine.store.qdrant import QdrantStore
+from vlclip.engine.store.store import Query
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.service.settings import Settings
 
 K = 10
 SHOWN = ("id", "title", "product_type", "base_colour")

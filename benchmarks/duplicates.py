@@ -33,11 +33,11 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from engine import duplicates
-from engine.item import Item
-from ingestion.catalogue import open_catalogue
-from ingestion.guesses import map_columns
-from ingestion.photos import PhotoSource, decode
+from vlclip.engine import duplicates
+from vlclip.engine.item import Item
+from vlclip.ingestion.photos.decoding import PhotoSource, decode
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
 
 MAX_BYTES, MAX_PIXELS = 20_000_000, 50_000_000
 TINT = 0.25

@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from vlclip.ranking.statistics.arrays import Values
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -33,19 +35,18 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from engine.embedder import embedder_info, load_embedder
-from engine.settings import Settings
-from engine.store.opening import open_store
-from engine.store.store import Store
-from ingestion.ledger import Ledger
-from ingestion.pipeline import ingest
-from ranking.answer import Page
-from ranking.evaluation.bootstrap import Values
-from ranking.evaluation.judged import answered, read_ratings
-from ranking.evaluation.measures import Qrels, condensed, measured
-from ranking.evaluation.significance import Standing, standings
-from ranking.recommender import Recommender
-from service.wiring import Encoders, ledger_path
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.store.store import Store
+from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ranking.evaluation.retrieval.judged import answered, read_ratings
+from vlclip.ranking.evaluation.retrieval.measures import Qrels, condensed, measured
+from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.statistics.significance import Standing, standings
+from vlclip.service.settings import Settings
 
 GRID = (0, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 K, DEPTH, FOLDS, SEED, ASKED = 10, 100, 10, 7, 80

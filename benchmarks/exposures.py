@@ -20,11 +20,11 @@ from time import process_time
 
 import numpy as np
 
-from ranking.experiments.exposure import Exposure, Shown
-from ranking.experiments.log import SqliteExposures
-from ranking.experiments.outcome import joined
-from ranking.experiments.table import part_names, read_exposures, write_table
-from ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.log import SqliteExposures
+from vlclip.ranking.experiments.outcome import joined
+from vlclip.ranking.experiments.table import part_names, read_exposures, write_table
+from vlclip.ranking.history.sqlite import SqliteHistory
 
 PARTS = ("image", "text", "lexical", "history")
 CONTEXT = {"anchor": "12345", "weights": {"image": 1.0, "text": 1.0}, "filter": {"available": True}}

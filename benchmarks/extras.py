@@ -23,18 +23,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from engine.store.store import Query, Store
-from ranking.answer import Answer, Page
-from ranking.events import Event
-from ranking.experiments.arm import Arm, arm_of
-from ranking.experiments.exposure import Exposure, Shown
-from ranking.experiments.log import SqliteExposures
-from ranking.history.sqlite import SqliteHistory
-from ranking.recommender import PLAIN, Recommender
-from ranking.writer import Writer
-from service.wiring import Encoders
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.store.store import Query, Store
+from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.log import SqliteExposures
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.history.writer import Writer
+from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.arm import Arm, arm_of
+from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.service.settings import Settings
 
 SHOPPER = "user:benchmark"
 BOOSTS = {"boosts": [{"field": "available", "weight": 0.02, "shape": "flag"}]}

@@ -21,11 +21,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from ranking.errors import EvaluationError
-from ranking.learning.clicks import design, fit
-from ranking.learning.rows import Rows
-from ranking.learning.weights import learn, scaled
 from tests.ranking.clicking import clicked_rows
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.learning.clicks import design, fit
+from vlclip.ranking.learning.rows import Rows
+from vlclip.ranking.learning.weights import learn, scaled
 
 FORCE, TRUE, SAME = (1.0, 0.3), (3.0, 9.0), (6.0, 1.8)
 LEVEL = -2.5

@@ -27,15 +27,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the models' libraries are
 import torch
 from PIL import Image
 
-from engine.grounding.dino import DinoGrounder
-from engine.grounding.loading import load_grounder
-from engine.grounding.rule import prompt
-from engine.grounding.transformers import TransformersNetwork
-from engine.settings import Settings
-from ingestion.catalogue import open_catalogue
-from ingestion.drawn.catalogue import draw_product
-from ingestion.guesses import map_columns
-from ingestion.photos import PhotoSource, decode
+from vlclip.engine.grounding.dino import DinoGrounder
+from vlclip.engine.grounding.loading import load_grounder
+from vlclip.engine.grounding.rule import prompt
+from vlclip.engine.grounding.transformers import TransformersNetwork
+from vlclip.ingestion.drawn.catalogue import draw_product
+from vlclip.ingestion.photos.decoding import PhotoSource, decode
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.service.settings import Settings
 
 
 def drawn(count: int) -> tuple[list[Image.Image], list[str]]:
@@ -101,7 +101,8 @@ def main() -> None:
         else drawn(arguments.photos)
     )
     grounding = {"model": arguments.model, "short_side": arguments.short_side}
-    grounder = load_grounder(Settings.load(device=arguments.device, grounding=grounding))
+    settings = Settings.load(device=arguments.device, grounding=grounding)
+    grounder = load_grounder(settings.grounding, settings.device)
     if not isinstance(grounder, DinoGrounder):
         raise SystemExit("give a --model; there is nothing to measure when grounding is off")
     if not arguments.json:

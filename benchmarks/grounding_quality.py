@@ -27,14 +27,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.grounding.folders import rule_from
-from engine.grounding.grounder import Box, Grounder
-from engine.grounding.loading import load_grounder
-from engine.settings import Settings
-from ingestion.catalogue import open_catalogue
-from ingestion.composed import compose_catalogue
-from ingestion.drawn import draw_catalogue
-from ingestion.guesses import map_columns
+from vlclip.engine.grounding.folders import rule_from
+from vlclip.engine.grounding.grounder import Box, Grounder
+from vlclip.engine.grounding.loading import load_grounder
+from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.drawn import draw_catalogue
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.service.settings import Settings
 
 TOGETHER = 32
 DRAWN_SEED = 7
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     settings = Settings.load(grounding={"model": options.model})
-    grounder = load_grounder(settings)
+    grounder = load_grounder(settings.grounding, settings.device)
     if grounder is None:
         parser.error("--model names no grounder")
     threshold = rule_from(settings.grounding).threshold

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from engine.item import Item
-from engine.space import Floats, FusedSpace, unit
-from engine.store.store import Point, Store, StoreInfo, info_form, info_from
+from vlclip.engine.item import Item
+from vlclip.engine.space import Floats, FusedSpace, unit
+from vlclip.engine.store.store import Point, Store, StoreInfo, info_form, info_from
 
 BLOCK = 5_000
 """Rows made together, of a random stream of their own."""

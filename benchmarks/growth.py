@@ -31,10 +31,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from grown import BLOCK, QUANTILES, Grown
 
-from engine.settings import Settings
-from engine.space import Floats
-from engine.store.opening import open_store
-from engine.store.store import Query, Store
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.space import Floats
+from vlclip.engine.store.store import Query, Store
+from vlclip.service.settings import Settings
 
 K = 10
 TIE = 1e-5

@@ -23,10 +23,10 @@ from random import Random
 
 from redis import Redis
 
-from ranking.events import Event, Kind
-from ranking.history.history import History
-from ranking.history.redis import RedisHistory
-from ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.history import History
+from vlclip.ranking.history.redis import RedisHistory
+from vlclip.ranking.history.sqlite import SqliteHistory
 
 START, SPAN_S, DAY_S = 1_700_000_000.0, 30 * 86_400, 86_400
 KINDS: dict[Kind, int] = {"view": 70, "click": 20, "cart": 6, "purchase": 3, "dislike": 1}

@@ -42,11 +42,11 @@ from contestants import (
     ours,
 )
 
-from engine.settings import Settings
-from engine.space import Floats
-from engine.store.opening import open_store
-from engine.store.qdrant import QdrantStore
-from service.wiring import Encoders
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.space import Floats
+from vlclip.engine.store.qdrant import QdrantStore
+from vlclip.service.settings import Settings
 
 TIE = 1e-5
 ENOUGH = 0.99

@@ -34,15 +34,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the models' libraries are
 
 from PIL import Image
 
-from engine.embedder import embedder_info, load_embedder
-from engine.item import Item
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ingestion import pipeline
-from ingestion.catalogue import Catalogue, open_catalogue
-from ingestion.guesses import map_columns
-from ingestion.ledger import FILE, Ledger
-from ingestion.photos import PhotoSource
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.item import Item
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.photos.decoding import PhotoSource
+from vlclip.ingestion.pipeline import ingest as pipeline
+from vlclip.ingestion.pipeline.ledger import FILE, Ledger
+from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.service.settings import Settings
 
 KINDS = ("encoder", "ingest", "again")
 
@@ -52,7 +52,7 @@ def encoder(catalogue: Path, items: int, store: Path, settings: Settings) -> dic
     del store
     import torch  # noqa: PLC0415 - the other measures must not carry it unless they need it
 
-    from engine.clip import load_clip  # noqa: PLC0415
+    from vlclip.engine.encoding.clip import load_clip  # noqa: PLC0415
 
     clip = load_clip(settings.clip, settings.device)
     opened = open_catalogue(catalogue)

@@ -25,10 +25,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ranking.evaluation.bootstrap import RESAMPLES
-from ranking.evaluation.off_policy.intervals import estimates
-from ranking.evaluation.off_policy.log import Choices, Values
-from ranking.evaluation.off_policy.single import estimators
+from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.log import Choices
+from vlclip.ranking.evaluation.off_policy.single import estimators
+from vlclip.ranking.statistics.arrays import Values
+from vlclip.ranking.statistics.bootstrap import RESAMPLES
 
 CHOICES = 50
 

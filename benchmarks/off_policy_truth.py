@@ -8,8 +8,8 @@
   where they do not;
 - verdicts: the share of logs that are not called "ok", broken on purpose and sound.
 
-Shops are those of `ranking.evaluation.off_policy.worlds`: single choices among 20 items in 200 contexts,
-and lists of 3 of 7 items. Accuracy is of one shop; the other two go through 20 shops in turn.
+Shops are those of `vlclip.ranking.evaluation.off_policy.worlds`: single choices among 20 items in 200
+contexts, and lists of 3 of 7 items. Accuracy is of one shop; the other two go through 20 shops in turn.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from ranking.evaluation.off_policy.evidence import Evidence, judge
-from ranking.evaluation.off_policy.intervals import estimates
-from ranking.evaluation.off_policy.lists import list_estimators
-from ranking.evaluation.off_policy.log import Choices, ListLog
-from ranking.evaluation.off_policy.selection import most_trusted
-from ranking.evaluation.off_policy.single import estimators
-from ranking.evaluation.off_policy.terms import Estimate, Terms
-from ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
+from vlclip.ranking.evaluation.off_policy.evidence import Evidence, judge
+from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.lists import list_estimators
+from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
+from vlclip.ranking.evaluation.off_policy.selection import most_trusted
+from vlclip.ranking.evaluation.off_policy.single import estimators
+from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
+from vlclip.ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
 
 SHOPS = 20
 STRIDE = 100_000

@@ -13,9 +13,9 @@ import argparse
 import time
 from pathlib import Path
 
-from ranking.evaluation.off_policy.intervals import estimates, observed
-from ranking.evaluation.replay.choices_report import choice_report
-from ranking.evaluation.replay.open_bandit import (
+from vlclip.ranking.evaluation.off_policy.intervals import estimates, observed
+from vlclip.ranking.evaluation.replay.choices_report import choice_report
+from vlclip.ranking.evaluation.replay.open_bandit import (
     BanditLog,
     EstimatedPolicy,
     Target,

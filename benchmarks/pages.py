@@ -15,11 +15,11 @@ from functools import partial
 
 import numpy as np
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ranking.answer import Answer, Page
-from ranking.recommender import Recommender
-from service.wiring import Encoders
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.service.settings import Settings
 
 PAGES, LIMIT = 10, 10
 TEXT_ALONE = {"image": 0.0, "text": 1.0}

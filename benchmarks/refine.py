@@ -4,7 +4,7 @@
 
 Over the catalogue's validation products (a tenth, by a hash of the id; none was trained on). Spoiled are
 titles as careless sellers write them: slogans, capitals, repetition, stock codes, the type left out
-(`ingestion.drawn.catalogue.messy_title`, two or three at once, seeded by the row). The photo does not
+(`vlclip.ingestion.drawn.catalogue.messy_title`, two or three at once, seeded by the row). The photo does not
 decide here: it would choose the text that finds it.
 
 Then the other way round: the clean titles ask, and what is asked are the spoiled items, stored with their
@@ -20,19 +20,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.clip import Clip, load_clip
-from engine.item import Item
-from engine.refinement import FieldRefiner
-from engine.refinement.agreement import keep_better
-from engine.settings import Settings
-from engine.space import Floats
-from engine.training.pairs import is_validation
-from engine.training.retrieval import text_to_image
-from ingestion.catalogue import open_catalogue
-from ingestion.drawn.catalogue import messy_title
-from ingestion.drawn.dice import Dice
-from ingestion.guesses import map_columns
-from ingestion.shown import shown_batches
+from vlclip.engine.encoding.clip import Clip, load_clip
+from vlclip.engine.item import Item
+from vlclip.engine.refinement import FieldRefiner
+from vlclip.engine.refinement.agreement import keep_better
+from vlclip.engine.space import Floats
+from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.retrieval import text_to_image
+from vlclip.ingestion.datasets.item_photos import shown_batches
+from vlclip.ingestion.drawn.catalogue import messy_title
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.service.settings import Settings
 
 
 def main() -> None:

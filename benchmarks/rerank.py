@@ -18,11 +18,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from engine.space import FusedSpace, Segment
-from ranking.boosts import boost_terms
-from ranking.diversity import diversify
-from ranking.experiments.arm import Boost
-from ranking.exploration import propensities, sample
+from vlclip.engine.space import FusedSpace, Segment
+from vlclip.ranking.lists.arm import Boost
+from vlclip.ranking.lists.boosts import boost_terms
+from vlclip.ranking.lists.diversity import diversify
+from vlclip.ranking.lists.exploration import propensities, sample
 
 SPACE = FusedSpace((Segment("image", 256), Segment("text", 256)))
 BOOSTS = (

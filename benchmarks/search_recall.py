@@ -28,15 +28,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image, ImageOps
 
-from engine.filters import Condition, Filter
-from engine.settings import Settings
-from engine.space import Floats, FusedSpace, Segment
-from engine.store.opening import open_store
-from engine.store.store import Point, Query, Record, Store, StoreInfo
-from ingestion.catalogue import open_catalogue
-from ingestion.guesses import map_columns
-from ingestion.photos import decode
-from service.wiring import Encoders
+from vlclip.engine.filters import Condition, Filter
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.space import Floats, FusedSpace, Segment
+from vlclip.engine.store.store import Point, Query, Record, Store, StoreInfo
+from vlclip.ingestion.photos.decoding import decode
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.service.settings import Settings
 
 TIE = 1e-6
 FILTER_FIELDS = ("product_type", "brand")

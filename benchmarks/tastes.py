@@ -18,22 +18,24 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vlclip.ranking.statistics.arrays import Values
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from engine.clip import load_clip
-from engine.item import Item
-from engine.settings import Settings
-from engine.space import Floats, FusedSpace, Segment
-from ingestion.catalogue import open_catalogue
-from ingestion.guesses import map_columns
-from ingestion.shown import shown_batches
-from ranking.evaluation.bootstrap import Values, interval, resampled_means
-from ranking.events import Event
-from ranking.experiments.arm import Profile
-from ranking.profile import interests, merge
+from vlclip.engine.encoding.clip import load_clip
+from vlclip.engine.item import Item
+from vlclip.engine.space import Floats, FusedSpace, Segment
+from vlclip.ingestion.datasets.item_photos import shown_batches
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.lists.arm import Profile
+from vlclip.ranking.lists.profile import interests, merge
+from vlclip.ranking.statistics.bootstrap import interval, resampled_means
+from vlclip.service.settings import Settings
 
 TOP = 10
 LEFT = 10

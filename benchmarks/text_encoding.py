@@ -29,17 +29,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a quer
 import open_clip
 import torch
 
-from engine.clip import Clip, load_clip, quiet_open_clip
-from engine.embedder import SegmentEmbedder
-from engine.model_files import model_folder
-from engine.onnx_tower import OnnxTower
-from engine.query_encoding import QueryEncoding
-from engine.space import Floats
-from ingestion.catalogue import open_catalogue
-from ingestion.guesses import map_columns
+from vlclip.engine.encoding.clip import Clip, load_clip, quiet_open_clip
+from vlclip.engine.encoding.embedder import SegmentEmbedder
+from vlclip.engine.encoding.model_files import model_folder
+from vlclip.engine.encoding.onnx_tower import OnnxTower
+from vlclip.engine.encoding.query_encoding import QueryEncoding
+from vlclip.engine.space import Floats
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
 
 if TYPE_CHECKING:
-    from engine.store.store import StoreInfo
+    from vlclip.engine.store.store import StoreInfo
 
 Ask = Callable[[str], object]
 

@@ -25,14 +25,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a quer
 import torch
 from text_encoding import titles
 
-from engine.settings import Settings
-from engine.store import lexical
-from engine.store.backend import Request
-from engine.store.qdrant import QdrantStore
-from engine.store.shelves import FolderShelf
-from ranking.answer import Page
-from ranking.recommender import Recommender
-from service.wiring import Encoders
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.store import lexical
+from vlclip.engine.store.backend import Request
+from vlclip.engine.store.edge.shelf import FolderShelf
+from vlclip.engine.store.qdrant import QdrantStore
+from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.service.settings import Settings
 
 BASES = {"encode + bare dense": ("encode", "bare dense"), "encode + bare both": ("encode", "bare both")}
 

@@ -20,15 +20,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.settings import Log, Tracing
-from engine.space import FusedSpace, Segment
-from engine.store.store import StoreInfo
-from service.logs import formatter, log_access
-from service.metrics import Metrics
-from service.overload import Workers
-from service.stages import listed, queued, stage
-from service.tracing import Traces
-from service.watch import Watch
+from vlclip.engine.space import FusedSpace, Segment
+from vlclip.engine.store.store import StoreInfo
+from vlclip.service.observing.logs import formatter, log_access
+from vlclip.service.observing.metrics import Metrics
+from vlclip.service.observing.middleware import Watch
+from vlclip.service.observing.tracing import Traces
+from vlclip.service.settings import Log, Tracing
+from vlclip.service.shop.stages import listed, queued, stage
+from vlclip.service.shop.workers import Workers
 
 REQUESTS, ROUNDS = 2000, 15
 ROUTE = SimpleNamespace(path_format="/v1/search")

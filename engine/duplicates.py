@@ -26,6 +26,8 @@ from PIL import Image, ImageChops
 
 MAX_DISTANCE = 17
 """Beyond this photos only resemble each other; up to it the search for pairs is quick (see `pairs`)."""
+NEAR = 8
+"""Photos this close are near-duplicates, where a setting does not say otherwise."""
 
 _SIDE = 64
 _MARGIN = 16

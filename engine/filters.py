@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from engine.errors import FilterError
+from vlclip.engine.errors import FilterError
 
 Value = str | float | bool
 Operator = Literal["any", "not", "gt", "gte", "lt", "lte", "missing"]

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
-from engine.errors import ItemError
-from engine.filters import coerce
+from vlclip.engine.errors import ItemError
+from vlclip.engine.filters import coerce
 
 Scalar = str | float | int | bool
 Attribute = Scalar | tuple[Scalar, ...]

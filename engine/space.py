@@ -17,8 +17,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import SpaceError
-from engine.weights import check_weight
+from vlclip.engine.errors import SpaceError
+from vlclip.engine.weights import check_weight
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.errors import SpaceError
+from vlclip.engine.errors import SpaceError
 
 HEAVIEST = 1e6
 Weight = Annotated[float, Field(ge=0, le=HEAVIEST)]

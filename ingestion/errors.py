@@ -13,7 +13,7 @@ In a batch `PhotoError` and `FetchError` are not raised: they become the reason 
 
 from __future__ import annotations
 
-from engine.errors import VlclipError
+from vlclip.engine.errors import VlclipError
 
 
 class IngestionError(VlclipError):

@@ -1,4 +1,4 @@
-"""`python -m loadtest`: run a plan, serve and run it, or stand in the way of a service."""
+"""`python -m vlclip.loadtest`: run a plan, serve and run it, or stand in the way of a service."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import orjson
 import typer
 from rich.console import Console
 
-from loadtest.baseline import TOLERANCE, compare
-from loadtest.errors import BadReport, LoadTestError
-from loadtest.faults import read_faults, serve_faults
-from loadtest.plan import read_plan
-from loadtest.report import Report, read_figures
-from loadtest.run import Options, run, serve_and_run
-from loadtest.tables import page, show
+from vlclip.loadtest.baseline import TOLERANCE, compare
+from vlclip.loadtest.errors import BadReport, LoadTestError
+from vlclip.loadtest.faults import read_faults, serve_faults
+from vlclip.loadtest.plan import read_plan
+from vlclip.loadtest.report import Report, read_figures
+from vlclip.loadtest.run import Options, run, serve_and_run
+from vlclip.loadtest.tables import page, show
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 out, err = Console(), Console(stderr=True)

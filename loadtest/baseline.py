@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.figures import Figures
-from loadtest.thresholds import LEAST, WORDS
+from vlclip.loadtest.figures import Figures
+from vlclip.loadtest.thresholds import LEAST, WORDS
 
 TOLERANCE = 0.1
 """The share of a figure that it may change by without being called changed."""

@@ -1,6 +1,7 @@
 """A proxy that makes a good service worse, to see that a gate sees it.
 
-    python -m loadtest faults --to http://127.0.0.1:8000 --port 8001 --fault delay=50ms --fault errors=0.01
+    python -m vlclip.loadtest faults --to http://127.0.0.1:8000 --port 8001 --fault delay=50ms --fault
+    errors=0.01
 
 It passes requests on over one connection for each of the caller's, and knows as much of HTTP/1.1 as that
 takes: bodies have a Content-Length, as those of callers and of the service have.
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlsplit
 
-from loadtest.errors import BadFault
+from vlclip.loadtest.errors import BadFault
 
 BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfault"
 HEAD_BYTES = 65_536

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.plan import ENDPOINTS
-from loadtest.record import Record
+from vlclip.loadtest.plan import ENDPOINTS
+from vlclip.loadtest.record import Record
 
 POINTS = 120
 """At most so many points of time in a series."""

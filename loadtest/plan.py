@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from loadtest.errors import BadPlan
+from vlclip.loadtest.errors import BadPlan
 
 PLANS = Path(__file__).parent / "plans"
 ENDPOINTS = ("similar", "search", "photo", "foryou", "events")
@@ -164,7 +164,7 @@ class Plan(_Part):
     """All of it. `zipf` is the exponent of the items' popularity, over `items` of the catalogue.
 
     `warm_s` are the seconds at the start that do not count. `queries` maps where words come from to its
-    weight (`loadtest.queries`). With `allow_busy` a 503 is no error; it is no answer either.
+    weight (`vlclip.loadtest.queries`). With `allow_busy` a 503 is no error; it is no answer either.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")

@@ -18,7 +18,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import LogFormatter
 
-from loadtest.report import Report
+from vlclip.loadtest.report import Report
 
 INK, FAINT, FIRST, SECOND, THIRD = "#22252a", "#85888d", "#2a5a9e", "#b46f22", "#8a2f4f"
 STYLE: dict[str, Any] = {

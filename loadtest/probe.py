@@ -21,9 +21,9 @@ from typing import Any
 import httpx2
 import numpy as np
 
-from loadtest.errors import NotReached
-from loadtest.record import Record
-from loadtest.session import KEPT
+from vlclip.loadtest.errors import NotReached
+from vlclip.loadtest.record import Record
+from vlclip.loadtest.session import KEPT
 
 K = KEPT
 DEPTH = 50

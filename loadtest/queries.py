@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from loadtest.errors import BadPlan
-from loadtest.plan import Plan
+from vlclip.loadtest.errors import BadPlan
+from vlclip.loadtest.plan import Plan
 
 SHIPPED = Path(__file__).parent / "queries"
 STYLES = (

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from loadtest.session import Ask
+from vlclip.loadtest.session import Ask
 
 
 @dataclass(frozen=True, slots=True)

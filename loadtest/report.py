@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from loadtest.errors import BadReport
-from loadtest.figures import Figures, Point
-from loadtest.plan import Plan
-from loadtest.steps import Step
-from loadtest.termination import Termination
+from vlclip.loadtest.errors import BadReport
+from vlclip.loadtest.figures import Figures, Point
+from vlclip.loadtest.plan import Plan
+from vlclip.loadtest.steps import Step
+from vlclip.loadtest.termination import Termination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,19 +17,19 @@ from typing import Any
 
 import httpx2
 
-from loadtest.errors import BadPlan, NotReached
-from loadtest.faults import faulty, read_faults
-from loadtest.figures import Figures, by_endpoint, over_time, reasons
-from loadtest.plan import Constant, Plan, Soak
-from loadtest.probe import Probed, probe
-from loadtest.record import Record, read_lines, read_records
-from loadtest.report import Report, limits_form, machine, read_knee
-from loadtest.server import Memory, Server, serving
-from loadtest.shapes import due
-from loadtest.steps import Step, knee, read_steps
-from loadtest.termination import Termination, ended, events_of
-from loadtest.thresholds import lags, missed
-from loadtest.work import Work, learn, write_work
+from vlclip.loadtest.errors import BadPlan, NotReached
+from vlclip.loadtest.faults import faulty, read_faults
+from vlclip.loadtest.figures import Figures, by_endpoint, over_time, reasons
+from vlclip.loadtest.plan import Constant, Plan, Soak
+from vlclip.loadtest.probe import Probed, probe
+from vlclip.loadtest.record import Record, read_lines, read_records
+from vlclip.loadtest.report import Report, limits_form, machine, read_knee
+from vlclip.loadtest.server import Memory, Server, serving
+from vlclip.loadtest.shapes import due
+from vlclip.loadtest.steps import Step, knee, read_steps
+from vlclip.loadtest.termination import Termination, ended, events_of
+from vlclip.loadtest.thresholds import lags, missed
+from vlclip.loadtest.work import Work, learn, write_work
 
 USERS = Path(__file__).with_name("users.py")
 STOP_S = 30

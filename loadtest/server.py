@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 
-from loadtest.errors import NotReached
+from vlclip.loadtest.errors import NotReached
 
 READY_S = 120.0
 STOP_S = 60.0
@@ -82,7 +82,7 @@ class Server:
         with self._said.open("ab") as said:
             before = said.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-c", "from service.cli import main; main()", *words],
+                [sys.executable, "-c", "from vlclip.service.cli import main; main()", *words],
                 stdout=said, stderr=said, start_new_session=True,
             )  # fmt: skip
         until = time.monotonic() + READY_S

@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from loadtest.plan import Plan
+from vlclip.loadtest.plan import Plan
 
 JSON = {"content-type": "application/json"}
 BOUNDARY = "vlclip-loadtest"

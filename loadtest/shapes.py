@@ -1,4 +1,4 @@
-"""How much is asked over time, as pure functions; `loadtest.users` gives them to locust.
+"""How much is asked over time, as pure functions; `vlclip.loadtest.users` gives them to locust.
 
 Laws (tests/loadtest/test_shapes.py):
 - a shape ends when its seconds are over, and never before;
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from loadtest.plan import Constant, Pace, Ramp, Spike, Steps
+from vlclip.loadtest.plan import Constant, Pace, Ramp, Spike, Steps
 
 Timed = Constant | Ramp | Spike
 

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from loadtest.figures import Figures, by_endpoint
-from loadtest.plan import Plan, Thresholds
-from loadtest.record import Record, read_lines, read_records
-from loadtest.session import least_share
-from loadtest.thresholds import lags, missed
+from vlclip.loadtest.figures import Figures, by_endpoint
+from vlclip.loadtest.plan import Plan, Thresholds
+from vlclip.loadtest.record import Record, read_lines, read_records
+from vlclip.loadtest.session import least_share
+from vlclip.loadtest.thresholds import lags, missed
 
 SURE = 9
 """Of so many requests on average some come: three sigma of a Poisson number are no more than it."""

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.baseline import Change
-from loadtest.figures import Figures
-from loadtest.plots import pictures
-from loadtest.report import Report
-from loadtest.thresholds import WORDS, written
+from vlclip.loadtest.baseline import Change
+from vlclip.loadtest.figures import Figures
+from vlclip.loadtest.plots import pictures
+from vlclip.loadtest.report import Report
+from vlclip.loadtest.thresholds import WORDS, written
 
 FIGURES = ("p50_ms", "p95_ms", "p99_ms", "error_share", "recall_at_10", "rate_per_s")
 TEMPLATE = Path(__file__).with_name("report.html.j2")

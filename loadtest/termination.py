@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import httpx2
 
-from loadtest.errors import NotReached
-from loadtest.record import Record
-from loadtest.work import why
+from vlclip.loadtest.errors import NotReached
+from vlclip.loadtest.record import Record
+from vlclip.loadtest.work import why
 
 GRACE_S = 0.25
 MOST_EVENTS = 1000

@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadtest.figures import Figures
-from loadtest.plan import Limits, Thresholds
+from vlclip.loadtest.figures import Figures
+from vlclip.loadtest.plan import Limits, Thresholds
 
 LEAST = ("recall_at_10", "rate_per_s", "knee_per_s")
 """Limits that a figure has to reach; of all others it has to stay below."""

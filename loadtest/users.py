@@ -27,12 +27,12 @@ from gevent import GreenletExit  # type: ignore[import-untyped]
 from locust import FastHttpUser, LoadTestShape, task
 from locust.runners import WorkerRunner
 
-from loadtest.plan import Soak, Steps
-from loadtest.record import Record, Recorder, kept_form, read_answer
-from loadtest.session import Session
-from loadtest.shapes import Search, level_at, users_for
-from loadtest.steps import Step, judge
-from loadtest.work import read_work
+from vlclip.loadtest.plan import Soak, Steps
+from vlclip.loadtest.record import Record, Recorder, kept_form, read_answer
+from vlclip.loadtest.session import Session
+from vlclip.loadtest.shapes import Search, level_at, users_for
+from vlclip.loadtest.steps import Step, judge
+from vlclip.loadtest.work import read_work
 
 FOLDER = Path(os.environ["VLCLIP_LOADTEST"])
 WORK = read_work(FOLDER)

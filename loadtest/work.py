@@ -17,10 +17,10 @@ import httpx2
 import orjson
 from PIL import Image, ImageDraw
 
-from loadtest.errors import BadPlan, NotReached
-from loadtest.plan import Plan
-from loadtest.queries import furniture, read_queries
-from loadtest.session import Shop
+from vlclip.loadtest.errors import BadPlan, NotReached
+from vlclip.loadtest.plan import Plan
+from vlclip.loadtest.queries import furniture, read_queries
+from vlclip.loadtest.session import Shop
 
 PAGE = 100
 PHOTOS = 24

@@ -14,7 +14,7 @@ VlclipError
 
 from __future__ import annotations
 
-from engine.errors import VlclipError
+from vlclip.engine.errors import VlclipError
 
 
 class RankingError(VlclipError):

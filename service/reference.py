@@ -14,8 +14,8 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from engine.settings import Settings
-from service.cli import build
+from vlclip.service.cli import build
+from vlclip.service.settings import Settings
 
 HEAD = "<!-- written by `make docs`; edit the code's help texts instead -->\n"
 
@@ -49,7 +49,7 @@ def settings_page() -> str:
 
 def main() -> None:
     """Write both pages into `docs/`."""
-    docs = Path(__file__).parents[1] / "docs"
+    docs = Path(__file__).resolve().parents[1] / "docs"
     (docs / "commands.md").write_text(commands_page(), encoding="utf-8")
     (docs / "settings.md").write_text(settings_page(), encoding="utf-8")
 

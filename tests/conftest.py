@@ -35,7 +35,7 @@ def make_tiny_clip(folder: Path, seed: int) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from engine.training.tokenizer import train_tokenizer
+    from vlclip.engine.training.tokenizer import train_tokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
     words = ["red shoe", "blue dress with white dots", "green hat", "a long title about a leather bag"]

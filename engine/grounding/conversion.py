@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer, GroundingDinoConfig, GroundingDinoImageProcessor
 
-from engine.grounding.folders import config_and_weights
-from engine.grounding.original import read_config, read_weights
-from engine.grounding.transformers import quiet_transformers
+from vlclip.engine.grounding.folders import config_and_weights
+from vlclip.engine.grounding.original import read_config, read_weights
+from vlclip.engine.grounding.transformers import quiet_transformers
 
 SWIN = {
     "swin_T_224_1k": (96, [2, 2, 6, 2], [3, 6, 12, 24], 7),

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.grounding.grounder import Detection
-from engine.grounding.rule import prompt
+from vlclip.engine.grounding.grounder import Detection
+from vlclip.engine.grounding.rule import prompt
 
 SPECIAL = {"[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
 """Tokens that end a phrase, by their ids in BERT's vocabulary; transformers' model has the ids built in."""

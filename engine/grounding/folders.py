@@ -15,10 +15,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import EncoderError
-from engine.grounding.rule import Rule
-from engine.model_files import SHIPPED, files_hash
-from engine.settings import Grounding
+from vlclip.engine.encoding.model_files import SHIPPED, files_hash
+from vlclip.engine.errors import EncoderError
+from vlclip.engine.grounding.rule import Rule
+from vlclip.engine.settings import Grounding
 
 OFF = "off"
 ORIGINAL = "original:"

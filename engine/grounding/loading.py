@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.grounding.folders import GrounderFolder, find_grounder, name_of
-from engine.grounding.grounder import Grounder
-from engine.settings import Settings
+from vlclip.engine.grounding.folders import GrounderFolder, find_grounder, name_of
+from vlclip.engine.grounding.grounder import Grounder
+from vlclip.engine.settings import Grounding
 
 if TYPE_CHECKING:
-    from engine.grounding.dino import Network
+    from vlclip.engine.grounding.dino import Network
 
 
-def load_grounder(settings: Settings) -> Grounder | None:
-    """Load the grounder these settings name; None for "off".
+def load_grounder(grounding: Grounding, device: str) -> Grounder | None:
+    """Load the grounder these settings name, onto `device`; None for "off".
 
     Errors: `EncoderError` for a model that cannot be found, downloaded or loaded.
     """
-    asked = settings.grounding
-    found = find_grounder(asked.model)
+    found = find_grounder(grounding.model)
     if found is None:
         return None
-    from engine.clip import pick_device  # noqa: PLC0415 - loading torch and transformers takes seconds
-    from engine.grounding.dino import DinoGrounder, with_short_side  # noqa: PLC0415
+    from vlclip.engine.encoding.clip import pick_device  # noqa: PLC0415 - loading torch and transformers takes seconds
+    from vlclip.engine.grounding.dino import DinoGrounder, with_short_side  # noqa: PLC0415
 
-    network, processor = _load(found, pick_device(settings.device))
-    processor.size = with_short_side(dict(processor.size), asked.short_side)
-    return DinoGrounder(name_of(found, asked.short_side), network, processor, batch=asked.batch)
+    network, processor = _load(found, pick_device(device))
+    processor.size = with_short_side(dict(processor.size), grounding.short_side)
+    return DinoGrounder(name_of(found, grounding.short_side), network, processor, batch=grounding.batch)
 
 
 def _load(found: GrounderFolder, device: str) -> tuple[Network, Any]:
     if found.backend == "original":
-        from engine.grounding.original import load_original  # noqa: PLC0415 - an extra
+        from vlclip.engine.grounding.original import load_original  # noqa: PLC0415 - an extra
 
         return load_original(found.path, device)
-    from engine.grounding.transformers import load_transformers  # noqa: PLC0415 - takes seconds
+    from vlclip.engine.grounding.transformers import load_transformers  # noqa: PLC0415 - takes seconds
 
     return load_transformers(found.path, device)

@@ -21,10 +21,10 @@ from typing import Any
 import torch
 from transformers import GroundingDinoImageProcessor
 
-from engine.errors import EncoderError
-from engine.grounding.dino import MAX_TOKENS, Pixels, phrase_logits
-from engine.grounding.folders import config_and_weights
-from engine.grounding.transformers import check_complete, quiet_transformers
+from vlclip.engine.errors import EncoderError
+from vlclip.engine.grounding.dino import MAX_TOKENS, Pixels, phrase_logits
+from vlclip.engine.grounding.folders import config_and_weights
+from vlclip.engine.grounding.transformers import check_complete, quiet_transformers
 
 _BUILDING = threading.Lock()
 

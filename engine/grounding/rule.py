@@ -4,7 +4,7 @@ Prompt the detector with the product type, take the box of the highest score; ov
 is embedded, otherwise the whole photo is. The paper gives neither threshold nor padding; 0.35 is the box
 threshold of Grounding DINO's own demo.
 
-Laws (tests/engine/test_grounding_rule.py):
+Laws (tests/engine/grounding/test_rule.py):
 - a crop lies inside the photo, holds the box, and without padding is the box rounded outwards;
 - more padding never makes a crop smaller; a higher threshold or least area never adds one;
 - a prompt is one phrase: lower case, one period, at its end.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from engine.grounding.grounder import Detection
+from vlclip.engine.grounding.grounder import Detection
 
 MAX_PROMPT = 200
 """Characters of a product type that are asked; detectors read 256 tokens at most."""

@@ -13,8 +13,8 @@ import torch
 from transformers import AutoImageProcessor, AutoModelForZeroShotObjectDetection, AutoTokenizer
 from transformers.utils import logging
 
-from engine.errors import EncoderError
-from engine.grounding.dino import MAX_TOKENS, SPECIAL, Pixels, phrase_logits
+from vlclip.engine.errors import EncoderError
+from vlclip.engine.grounding.dino import MAX_TOKENS, SPECIAL, Pixels, phrase_logits
 
 
 class TransformersNetwork:

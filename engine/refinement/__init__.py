@@ -5,12 +5,12 @@ photos)` gives texts with what they cost; `keep_better` asks the photos, by CLIP
 than the item's own; `settle` puts the item's own text back where it is not; a `RefinementReport` counts.
 """
 
-from engine.refinement.agreement import keep_better, settle
-from engine.refinement.checks import check_text
-from engine.refinement.fields import FieldRefiner
-from engine.refinement.refined import Refined, Refiner
-from engine.refinement.refiner import AgentRefiner, load_refiner
-from engine.refinement.report import RefinementReport
+from vlclip.engine.refinement.agreement import keep_better, settle
+from vlclip.engine.refinement.checks import check_text
+from vlclip.engine.refinement.fields import FieldRefiner
+from vlclip.engine.refinement.refined import Refined, Refiner
+from vlclip.engine.refinement.refiner import AgentRefiner, load_refiner
+from vlclip.engine.refinement.report import RefinementReport
 
 __all__ = [
     "AgentRefiner",

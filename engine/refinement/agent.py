@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from engine.item import Item
-from engine.refinement.checks import check_text, tidy
-from engine.refinement.messages import Message, messages, product_data
-from engine.refinement.prompt import Prompt
-from engine.refinement.reply import Reply
-from engine.refinement.verdict import SCHEMA, parse_verdict
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.checks import check_text, tidy
+from vlclip.engine.refinement.messages import Message, messages, product_data
+from vlclip.engine.refinement.prompt import Prompt
+from vlclip.engine.refinement.reply import Reply
+from vlclip.engine.refinement.verdict import SCHEMA, parse_verdict
 
 MOST_ANSWER_CHARS = 2000
 """Of an answer, read and shown to the next role; a good one has a few hundred."""

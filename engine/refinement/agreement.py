@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.item import Item
-from engine.refinement.refined import Refined
-from engine.space import Floats
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.refined import Refined
+from vlclip.engine.space import Floats
 
 ROUNDING = 1e-6
 """Encoding the same text in another batch may differ by so much."""

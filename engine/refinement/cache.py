@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import RefinementError
+from vlclip.engine.errors import RefinementError
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 
-from engine.item import Item
-from engine.refinement.facts import told
-from engine.refinement.prompt import echoes_a_prompt
-from engine.refinement.words import KINDS, WORD, fold, folded, vocabulary
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.facts import told
+from vlclip.engine.refinement.prompt import echoes_a_prompt
+from vlclip.engine.refinement.words import KINDS, WORD, fold, folded, vocabulary
 
 MOST_WORDS = 60
 MOST_CHARS = 400

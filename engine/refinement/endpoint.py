@@ -18,10 +18,10 @@ from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from engine.errors import RefinementError
-from engine.refinement.limits import Breaker, Pace
-from engine.refinement.messages import Message
-from engine.refinement.reply import (
+from vlclip.engine.errors import RefinementError
+from vlclip.engine.refinement.limits import Breaker, Pace
+from vlclip.engine.refinement.messages import Message
+from vlclip.engine.refinement.reply import (
     EndpointFailure,
     PassingFailure,
     Reply,
@@ -30,7 +30,7 @@ from engine.refinement.reply import (
     read_reply,
     refused_option,
 )
-from engine.settings import Refinement
+from vlclip.engine.settings import Refinement
 
 if TYPE_CHECKING:
     import openai

@@ -6,9 +6,9 @@ import html
 import re
 from dataclasses import dataclass
 
-from engine.item import Attribute, Item
-from engine.refinement.untrusted import plain, without_instructions
-from engine.refinement.words import vocabulary
+from vlclip.engine.item import Attribute, Item
+from vlclip.engine.refinement.untrusted import plain, without_instructions
+from vlclip.engine.refinement.words import vocabulary
 
 MOST_PARTS = 3
 MOST_WORDS = 4

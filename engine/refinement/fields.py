@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.item import Item
-from engine.refinement.facts import Facts, facts
-from engine.refinement.refined import Refined
-from engine.refinement.title import clean_title
-from engine.refinement.untrusted import plain, without_instructions
-from engine.refinement.words import folded, vocabulary
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.facts import Facts, facts
+from vlclip.engine.refinement.refined import Refined
+from vlclip.engine.refinement.title import clean_title
+from vlclip.engine.refinement.untrusted import plain, without_instructions
+from vlclip.engine.refinement.words import folded, vocabulary
 
 RULES = 1
 """Counted up by hand with any change of rule that changes texts."""

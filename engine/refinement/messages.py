@@ -14,9 +14,9 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from engine.item import Item
-from engine.refinement.prompt import Prompt
-from engine.refinement.untrusted import data_block, plain, without_instructions
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.prompt import Prompt
+from vlclip.engine.refinement.untrusted import data_block, plain, without_instructions
 
 Message = dict[str, Any]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from engine.errors import RefinementError
-from engine.refinement.words import folded
+from vlclip.engine.errors import RefinementError
+from vlclip.engine.refinement.words import folded
 
 FOLDER = Path(__file__).parent / "prompts"
 ROLES = ("summarizer", "evaluator", "refiner")

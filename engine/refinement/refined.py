@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from engine.item import Item
+from vlclip.engine.item import Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from engine.errors import BudgetSpent, RefinementError, SettingsError
-from engine.item import Item
-from engine.refinement.agent import Agent, Cost, TextRefused
-from engine.refinement.cache import Cache, Outcome
-from engine.refinement.endpoint import Endpoint
-from engine.refinement.fields import FieldRefiner
-from engine.refinement.messages import photo_url, product_data
-from engine.refinement.prompt import prompts
-from engine.refinement.refined import Refined, Refiner
-from engine.refinement.reply import EndpointFailure
-from engine.settings import Refinement
+from vlclip.engine.errors import BudgetSpent, RefinementError, SettingsError
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.agent import Agent, Cost, TextRefused
+from vlclip.engine.refinement.cache import Cache, Outcome
+from vlclip.engine.refinement.endpoint import Endpoint
+from vlclip.engine.refinement.fields import FieldRefiner
+from vlclip.engine.refinement.messages import photo_url, product_data
+from vlclip.engine.refinement.prompt import prompts
+from vlclip.engine.refinement.refined import Refined, Refiner
+from vlclip.engine.refinement.reply import EndpointFailure
+from vlclip.engine.settings import Refinement
 
 CHECKS = 1
 """Counted up by hand with any change of checks, messages or agent that changes texts."""

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from engine.refinement.messages import Message
-from engine.settings import Refinement
+from vlclip.engine.refinement.messages import Message
+from vlclip.engine.settings import Refinement
 
 PHOTO_TOKENS = 800
 """Announced for a photo before the endpoint says what it cost."""

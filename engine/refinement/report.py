@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.refinement.refined import Refined
+from vlclip.engine.refinement.refined import Refined
 
 
 @dataclass(slots=True)

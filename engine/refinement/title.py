@@ -11,8 +11,8 @@ import html
 import re
 from collections.abc import Collection, Sequence
 
-from engine.refinement.untrusted import plain
-from engine.refinement.words import fold, folded, vocabulary
+from vlclip.engine.refinement.untrusted import plain
+from vlclip.engine.refinement.words import fold, folded, vocabulary
 
 MARKUP = re.compile(r"<[^<>]{0,200}>")
 LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@]{1,64}@[^\s@]{1,255}\.\w+", re.IGNORECASE)

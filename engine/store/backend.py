@@ -10,12 +10,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from engine.settings import Hnsw
-from engine.space import Floats
-from engine.store.conditions import Dialect
-from engine.store.fields import FieldKind
-from engine.store.lexical import Sparse
-from engine.store.store import StoreInfo
+from vlclip.engine.settings import Hnsw
+from vlclip.engine.space import Floats
+from vlclip.engine.store.conditions import Dialect
+from vlclip.engine.store.fields import FieldKind
+from vlclip.engine.store.lexical import Sparse
+from vlclip.engine.store.store import StoreInfo
 
 Paths = Sequence[str] | None
 """Payload fields to read, as paths; None reads all of them, () none."""

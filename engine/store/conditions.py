@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.filters import Condition, Filter, coerce
-from engine.store.fields import FieldKind, path
+from vlclip.engine.filters import Condition, Filter, coerce
+from vlclip.engine.store.fields import FieldKind, path
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ The threshold algorithm's bounds (Fagin, Lotem and Naor, "Optimal aggregation al
 2001): an item that one search did not bring has at most what that search could still have brought. So only
 few missing scores have to be asked for.
 
-Laws (tests/engine/test_contenders.py):
+Laws (tests/engine/store/test_contenders.py):
 - none of the best of all that were found is left out;
 - what is settled no item that neither search brought could change.
 """

@@ -18,8 +18,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from engine.errors import FilterError
-from engine.filters import coerce
+from vlclip.engine.errors import FilterError
+from vlclip.engine.filters import coerce
 
 FieldKind = Literal["keyword", "number", "bool"]
 

@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import FilterError, InvalidVector, SpaceError
-from engine.filters import Filter
-from engine.item import point_id
-from engine.space import Floats
-from engine.store import lexical
-from engine.store.backend import Backend, Found, Key, Paths, Request, Row
-from engine.store.conditions import build
-from engine.store.contenders import Blend, contenders, settled
-from engine.store.fields import LACKS, FieldKind, fitted, has_path, new_kinds, path
-from engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
+from vlclip.engine.errors import FilterError, InvalidVector, SpaceError
+from vlclip.engine.filters import Filter
+from vlclip.engine.item import point_id
+from vlclip.engine.space import Floats
+from vlclip.engine.store import lexical
+from vlclip.engine.store.backend import Backend, Found, Key, Paths, Request, Row
+from vlclip.engine.store.conditions import build
+from vlclip.engine.store.contenders import Blend, contenders, settled
+from vlclip.engine.store.fields import LACKS, FieldKind, fitted, has_path, new_kinds, path
+from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
 
 DEEPER = 16
 """Times as deep as asked that searches for candidates go at most: what thousands tie for is cut off."""

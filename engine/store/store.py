@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.errors import FingerprintMismatch, SpaceError
-from engine.filters import Filter
-from engine.space import Floats, FusedSpace, Segment
-from engine.store.contenders import Blend
-from engine.store.fields import FieldKind
+from vlclip.engine.errors import FingerprintMismatch, SpaceError
+from vlclip.engine.filters import Filter
+from vlclip.engine.space import Floats, FusedSpace, Segment
+from vlclip.engine.store.contenders import Blend
+from vlclip.engine.store.fields import FieldKind
 
 
 @dataclass(frozen=True, slots=True)

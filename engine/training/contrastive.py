@@ -18,18 +18,18 @@ import open_clip
 import torch
 from torch import Tensor, nn
 
-from engine.clip import quiet_open_clip
-from engine.errors import TrainingError
-from engine.space import Floats
-from engine.text_tower import encode_text
-from engine.training.batches import batches
-from engine.training.gradients import backward
-from engine.training.likeness import Likeness
-from engine.training.loss import contrastive_loss, shared_labels
-from engine.training.pairs import Pairs, augment_photos, batch_texts, split, write_text
-from engine.training.recipe import Recipe
-from engine.training.retrieval import text_to_image
-from engine.training.run import Run, pace, resume, save
+from vlclip.engine.encoding.clip import quiet_open_clip
+from vlclip.engine.encoding.text_tower import encode_text
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.space import Floats
+from vlclip.engine.training.batches import batches
+from vlclip.engine.training.gradients import backward
+from vlclip.engine.training.likeness import Likeness
+from vlclip.engine.training.loss import contrastive_loss, shared_labels
+from vlclip.engine.training.pairs import Pairs, augment_photos, batch_texts, split, write_text
+from vlclip.engine.training.recipe import Recipe
+from vlclip.engine.training.retrieval import text_to_image
+from vlclip.engine.training.run import Run, pace, resume, save
 
 MAX_LOGIT_SCALE = math.log(100)
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from engine.clip import load_clip
-from engine.errors import TrainingError
-from engine.model_files import CONFIG
-from engine.training.recipe import Recipe
-from engine.training.run import source_folder
+from vlclip.engine.encoding.clip import load_clip
+from vlclip.engine.encoding.model_files import CONFIG
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.recipe import Recipe
+from vlclip.engine.training.run import source_folder
 
 Frame = Callable[[Image.Image], NDArray[np.uint8]]
 

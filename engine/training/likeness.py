@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.errors import TrainingError
-from engine.training.pairs import Pairs
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.pairs import Pairs
 
 NEAR = 8
 """Distance of photo hashes up to which two photos show one product (engine/duplicates.py)."""
@@ -58,6 +58,6 @@ def _near(hashes: Sequence[str]) -> NDArray[np.int64]:
     """`(2, m)` rows of near-duplicate photos."""
     if not any(hashes):
         return np.zeros((2, 0), np.int64)
-    from engine.duplicates import pairs  # noqa: PLC0415 - its libraries take a second to load
+    from vlclip.engine.duplicates import pairs  # noqa: PLC0415 - its libraries take a second to load
 
     return np.stack(pairs(hashes, NEAR)).astype(np.int64)

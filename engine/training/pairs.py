@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from engine.training.recipe import VALIDATION_SHARE, Augment, Recipe
+from vlclip.engine.training.recipe import VALIDATION_SHARE, Augment, Recipe
 
 
 @dataclass(frozen=True, slots=True)

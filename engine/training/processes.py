@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from engine.clip import pick_device
-from engine.errors import TrainingError
+from vlclip.engine.encoding.clip import pick_device
+from vlclip.engine.errors import TrainingError
 
 T = TypeVar("T")
 

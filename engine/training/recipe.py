@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engine.errors import TrainingError
+from vlclip.engine.errors import TrainingError
 
 VALIDATION_SHARE = 0.1
 """Share of the items kept back unless a recipe says otherwise; what `--split validation` means."""

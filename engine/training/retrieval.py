@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.space import Floats
+from vlclip.engine.space import Floats
 
 CUTS = (1, 5, 10)
 """The k of HITS@k."""

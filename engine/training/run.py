@@ -22,12 +22,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine.clip import load_clip, save_clip
-from engine.errors import TrainingError
-from engine.model_files import CONFIG, NOTES, WEIGHTS, model_folder
-from engine.training.processes import Processes
-from engine.training.recipe import Recipe, read_recipe
-from engine.training.tokenizer import train_tokenizer
+from vlclip.engine.encoding.clip import load_clip, save_clip
+from vlclip.engine.encoding.model_files import CONFIG, NOTES, WEIGHTS, model_folder
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.processes import Processes
+from vlclip.engine.training.recipe import Recipe, read_recipe
+from vlclip.engine.training.tokenizer import train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
 DESCRIBING = (".json", ".txt", ".model")

@@ -1,6 +1,6 @@
 """A catalogue the project draws itself: products with photos, titles and prices from numbers alone."""
 
-from ingestion.drawn.catalogue import (
+from vlclip.ingestion.drawn.catalogue import (
     DrawnProduct,
     draw_catalogue,
     draw_product,
@@ -8,8 +8,8 @@ from ingestion.drawn.catalogue import (
     write_catalogue,
     write_products,
 )
-from ingestion.drawn.kinds import COLOURS, KINDS
-from ingestion.drawn.surface import PATTERN_NAMES
+from vlclip.ingestion.drawn.kinds import COLOURS, KINDS
+from vlclip.ingestion.drawn.surface import PATTERN_NAMES
 
 __all__ = [
     "COLOURS",

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from ingestion.drawn.sketch import RGB, Box, Point, Sketch, fit
-from ingestion.drawn.surface import Surface, covering, shaded
+from vlclip.ingestion.drawn.sketch import RGB, Box, Point, Sketch, fit
+from vlclip.ingestion.drawn.surface import Surface, covering, shaded
 
 
 def draw(

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.item import Item
-from ingestion.drawn.dice import Dice
-from ingestion.drawn.kinds import (
+from vlclip.engine.item import Item
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.drawn.kinds import (
     CLOTHES_BRANDS,
     COLOURS,
     HOME_BRANDS,
@@ -32,9 +32,9 @@ from ingestion.drawn.kinds import (
     WIDE_BRANDS,
     Kind,
 )
-from ingestion.drawn.scene import cluttered, packshot
-from ingestion.drawn.sketch import RGB, Sketch
-from ingestion.drawn.surface import Surface
+from vlclip.ingestion.drawn.scene import cluttered, packshot
+from vlclip.ingestion.drawn.sketch import RGB, Sketch
+from vlclip.ingestion.drawn.surface import Surface
 
 Scene = Literal["packshot", "cluttered"]
 

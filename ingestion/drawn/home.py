@@ -6,8 +6,8 @@ Units: about 1 is the longer side, y points down, symmetric shapes stand on the 
 
 from __future__ import annotations
 
-from ingestion.drawn.dice import Dice
-from ingestion.drawn.sketch import (
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.drawn.sketch import (
     DARK,
     GOLD,
     OAK,

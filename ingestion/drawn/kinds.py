@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ingestion.drawn import home, worn
-from ingestion.drawn.dice import Dice
-from ingestion.drawn.sketch import RGB, Sketch
-from ingestion.drawn.surface import PATTERN_NAMES
+from vlclip.ingestion.drawn import home, worn
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.drawn.sketch import RGB, Sketch
+from vlclip.ingestion.drawn.surface import PATTERN_NAMES
 
 COLOURS: dict[str, RGB] = {
     "black": (34, 33, 36),

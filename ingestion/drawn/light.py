@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from engine.space import Floats
+from vlclip.engine.space import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from ingestion.drawn.canvas import draw
-from ingestion.drawn.dice import Dice
-from ingestion.drawn.kinds import KINDS
-from ingestion.drawn.light import light
-from ingestion.drawn.sketch import OAK, RGB, WALNUT, Box, Placement, Sketch, fit, rectangle
-from ingestion.drawn.surface import OVERSAMPLING, PATTERN_NAMES, Surface, covering, shaded
+from vlclip.ingestion.drawn.canvas import draw
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.drawn.kinds import KINDS
+from vlclip.ingestion.drawn.light import light
+from vlclip.ingestion.drawn.sketch import OAK, RGB, WALNUT, Box, Placement, Sketch, fit, rectangle
+from vlclip.ingestion.drawn.surface import OVERSAMPLING, PATTERN_NAMES, Surface, covering, shaded
 
 WALLS: tuple[RGB, ...] = (
     (214, 205, 190),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ingestion.drawn.dice import Dice
+from vlclip.ingestion.drawn.dice import Dice
 
 RGB = tuple[int, int, int]
 Point = tuple[float, float]

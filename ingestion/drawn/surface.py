@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from ingestion.drawn.sketch import RGB, Box, Placement, Point, rectangle
+from vlclip.ingestion.drawn.sketch import RGB, Box, Placement, Point, rectangle
 
 OVERSAMPLING = 3
 """Everything is drawn this many times larger, then averaged down: that smooths the edges."""

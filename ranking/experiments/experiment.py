@@ -25,8 +25,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.stats import chisquare
 
-from ranking.errors import BadArm
-from ranking.experiments.arm import Arm, arm_of, read_arm
+from vlclip.ranking.errors import BadArm
+from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
 
 ALARM = 0.001
 """Below this p the shares are not what was asked for (Kohavi, Tang & Xu, 2020, chapter 21)."""

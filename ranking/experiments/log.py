@@ -24,12 +24,12 @@ from pathlib import Path
 
 import orjson
 
-from engine.settings import Settings
-from engine.store.opening import home
-from engine.transaction import transaction
-from ranking.errors import BadExposure, HistoryError
-from ranking.experiments.exposure import Exposure, Shown
-from ranking.history.checkpoint import empty_log
+from vlclip.engine.opening.stores import home
+from vlclip.engine.sqlite import transaction
+from vlclip.ranking.errors import BadExposure, HistoryError
+from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.history.checkpoint import empty_log
+from vlclip.ranking.settings import RankingSettings
 
 FILE = "exposures.sqlite"
 """Its name beside the vectors."""
@@ -56,7 +56,7 @@ ORDER BY time, row LIMIT ?5
 _EXPIRE = "DELETE FROM exposures WHERE row IN (SELECT row FROM exposures WHERE time < ? LIMIT ?)"
 
 
-def exposures_path(settings: Settings) -> Path | None:
+def exposures_path(settings: RankingSettings) -> Path | None:
     """The file of the log: `exposures.path`, or beside the vectors; None for one in memory."""
     path = settings.exposures.path
     if (path or settings.store) == ":memory:":

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ranking.events import Event
-from ranking.experiments.exposure import Exposure
-from ranking.history.history import History
+from vlclip.ranking.experiments.exposure import Exposure
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.history import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ranking.evaluation.bootstrap import Figure
+from vlclip.ranking.statistics.bootstrap import Figure
 
 Z = 1.959964
 """Standard errors on each side of a 95 % interval."""

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.bootstrap import Figure
-from ranking.experiments.experiment import ALARM, Experiment, sample_ratio
-from ranking.experiments.exposure import Exposure
-from ranking.experiments.outcome import Logged, Outcome
-from ranking.experiments.rate import click_rate, difference
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.experiments.experiment import ALARM, Experiment, sample_ratio
+from vlclip.ranking.experiments.exposure import Exposure
+from vlclip.ranking.experiments.outcome import Logged, Outcome
+from vlclip.ranking.experiments.rate import click_rate, difference
+from vlclip.ranking.statistics.bootstrap import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

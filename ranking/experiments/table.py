@@ -23,9 +23,9 @@ import orjson
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from ranking.errors import HistoryError
-from ranking.experiments.exposure import Exposure, Shown
-from ranking.experiments.outcome import Logged, Outcome
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.outcome import Logged, Outcome
 
 ROWS = 50_000
 """Rows of Parquet read at a time."""

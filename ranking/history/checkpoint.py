@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ranking.errors import HistoryError
+from vlclip.ranking.errors import HistoryError
 
 WAIT_MS = 2000
 """How long readers are waited for."""

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ranking.events import Event, Kind
+from vlclip.ranking.history.events import Event, Kind
 
 
 class History(Protocol):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.settings import Settings
-from engine.store.opening import home
-from ranking.errors import HistoryError
-from ranking.history.history import History
-from ranking.history.sqlite import SqliteHistory
+from vlclip.engine.opening.stores import home
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.history import History
+from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.settings import RankingSettings
 
 FILE = "history.sqlite"
 """Its name beside the vectors."""
 
 
-def open_history(settings: Settings) -> History:
+def open_history(settings: RankingSettings) -> History:
     """The history of this shop; it is made if it is not there. `HistoryError` if it cannot be used."""
     chosen = settings.history
     if "://" not in chosen.url:
         return SqliteHistory(history_path(settings), retention_days=chosen.retention_days)
     try:
-        from ranking.history.redis import RedisHistory  # noqa: PLC0415 - an extra that a file needs not
+        from vlclip.ranking.history.redis import RedisHistory  # noqa: PLC0415 - an extra that a file needs not
     except ImportError:
         raise HistoryError(
             'history.url names a server, and its client is missing; pip install "vlclip[redis]"'
@@ -28,7 +28,7 @@ def open_history(settings: Settings) -> History:
     return RedisHistory(chosen.url, chosen.prefix, retention_days=chosen.retention_days)
 
 
-def history_path(settings: Settings) -> Path | None:
+def history_path(settings: RankingSettings) -> Path | None:
     """The file of the history: `history.url`, or beside the vectors; None for one in memory."""
     url = settings.history.url
     if (url or settings.store) == ":memory:":

@@ -29,9 +29,9 @@ from redis import Redis, exceptions
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from ranking.errors import HistoryError
-from ranking.events import Event, Kind
-from ranking.history.history import horizon
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.history import horizon
 
 BATCH = 500
 """Units, or events, asked for in one go."""

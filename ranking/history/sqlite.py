@@ -21,11 +21,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from engine.transaction import transaction
-from ranking.errors import HistoryError
-from ranking.events import Event, Kind
-from ranking.history.checkpoint import empty_log
-from ranking.history.history import horizon
+from vlclip.engine.sqlite import transaction
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.checkpoint import empty_log
+from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.history import horizon
 
 VERSION = 1
 """Of the tables, in the file's `user_version`."""

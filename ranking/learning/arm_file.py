@@ -1,6 +1,6 @@
 """Learned weights as an arm that an experiment can take at once, and an arm as a TOML file.
 
-Laws (tests/ranking/test_arm_file.py):
+Laws (tests/ranking/learning/test_arm_file.py):
 - what is written is read back equal;
 - all but the weights is as in the base arm; a boost keeps its shape and its sign;
 - learning what is in force writes an arm that ranks alike.
@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ranking.answer import HISTORY
-from ranking.evaluation.bootstrap import Figure
-from ranking.experiments.arm import Arm, arm_of
-from ranking.learning.rows import Evidence
-from ranking.learning.weighing import BOOST, total
-from ranking.learning.weights import Learned
+from vlclip.ranking.learning.rows import Evidence
+from vlclip.ranking.learning.weighing import BOOST, total
+from vlclip.ranking.learning.weights import Learned
+from vlclip.ranking.lists.answer import HISTORY
+from vlclip.ranking.lists.arm import Arm, arm_of
+from vlclip.ranking.statistics.bootstrap import Figure
 
 DIGITS = 4
 """Significant digits of a weight in the file."""

@@ -9,7 +9,7 @@ rank in personal search, WSDM 2018, but by gradients, not EM: it is the same lik
 within a list can change its order, so the mean over the list has a slope of its own (Mundlak, On the pooling
 of time series and cross section data, 1978): lists that are clicked more for other reasons do not count.
 
-Laws (tests/ranking/test_click_model.py):
+Laws (tests/ranking/learning/test_clicks.py):
 - the gradient is that of the loss;
 - slopes are never below 0; examination lies in (0, 1];
 - at an infinite strength slopes are in the proportions of the target, at a lower one they come from the data;
@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
-from ranking.errors import EvaluationError
-from ranking.learning.rows import Numbers, Rows, Values, list_means
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.learning.rows import Rows, list_means
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 PLACES = np.array([*range(10), 10, 20, 50])
 """Places, from 0, at which another examination begins: each of the first ten, then 11, 21 and 51 on."""
@@ -48,7 +49,7 @@ class Design:
 
     within: Values
     controls: Values
-    seen: Numbers
+    seen: Indices
     clicked: Values
     spread: Values
     examinations: int
@@ -93,7 +94,7 @@ def design(rows: Rows) -> Design:
     )
 
 
-def examination_of(place: Numbers) -> Numbers:
+def examination_of(place: Indices) -> Indices:
     """Which examination each place, from 0, has."""
     return np.searchsorted(PLACES, place, side="right") - 1
 

@@ -4,7 +4,7 @@ Clicks are rarer where nobody looks, so a click counts 1 / examination of its pl
 Joachims, Swaminathan & Schnabel, Unbiased learning-to-rank with biased feedback, WSDM 2017. A figure is of
 the items that were shown, in another order; what was not shown is in none.
 
-Laws (tests/ranking/test_comparison.py):
+Laws (tests/ranking/learning/test_comparison.py):
 - a ranking compared with itself differs by 0, from 0 to 0;
 - the order of what attracts has the highest DCG and CTR; in the order that was shown, CTR is what was
   observed;
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ranking.evaluation.bootstrap import SEED, Figure, interval, resampled_means
-from ranking.learning.rows import Numbers, Values
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import SEED, Figure, interval, resampled_means
 
 MOST = 20.0
 """The most that a click counts."""
@@ -47,7 +47,7 @@ def log_loss(log_p: Values, clicked: Values) -> Values:
     return -(clicked * log_p + (1 - clicked) * np.log(-np.expm1(log_p)))
 
 
-def by_units(in_force: Values, learned: Values, unit: Numbers) -> Compared:
+def by_units(in_force: Values, learned: Values, unit: Indices) -> Compared:
     """The means of two values of the same rows, `(n,)` each; rows of a unit `(n,)` are drawn together."""
     columns = (in_force, learned, np.ones(len(unit)))
     sums = np.stack([summed(column, unit) for column in columns], axis=1)
@@ -61,7 +61,7 @@ def by_units(in_force: Values, learned: Values, unit: Numbers) -> Compared:
     )
 
 
-def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Numbers) -> Compared:
+def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indices) -> Compared:
     """How often a clicked item of any list was given a higher probability than one that was not clicked."""
     scored = [auc_of(in_force, clicked), auc_of(learned, clicked)]
     ones = np.ones(len(clicked))
@@ -91,7 +91,7 @@ def auc_of(scores: Values, clicked: Values) -> Callable[[Values], float]:
     return auc
 
 
-def dcg(scores: Values, clicked: Values, examination: Values, lists: Numbers) -> Values:
+def dcg(scores: Values, clicked: Values, examination: Values, lists: Indices) -> Values:
     """Discounted cumulated gain of each list by `scores`; all but the lists are `(n,)`.
 
     Rows of a list stand together in the order they were shown. Järvelin & Kekäläinen, Cumulated gain-based
@@ -104,7 +104,7 @@ def dcg(scores: Values, clicked: Values, examination: Values, lists: Numbers) ->
     return summed(worth * gains[_order(scores, lists)], lists)
 
 
-def top_ctr(scores: Values, clicked: Values, examination: Values, lists: Numbers) -> Values:
+def top_ctr(scores: Values, clicked: Values, examination: Values, lists: Indices) -> Values:
     """Clicks a place that the first places of each list would have had, by the click model."""
     gains = clicked * np.minimum(1 / examination, MOST)
     top = _places(lists) < TOP
@@ -119,17 +119,17 @@ def calibration_error(probabilities: Values, clicked: Values, bins: int = 10) ->
     return float(sum(abs((clicked[one] - probabilities[one]).sum()) for one in groups) / len(order))
 
 
-def summed(values: Values, groups: Numbers) -> Values:
+def summed(values: Values, groups: Indices) -> Values:
     """The sum of each group's values, `(groups,)`."""
     return np.bincount(groups, values).astype(np.float64)
 
 
-def _order(scores: Values, lists: Numbers) -> Numbers:
+def _order(scores: Values, lists: Indices) -> Indices:
     """The rows list by list, best first; those that tie as they stood."""
     return np.lexsort((-scores, lists))
 
 
-def _places(lists: Numbers) -> Numbers:
+def _places(lists: Indices) -> Indices:
     """The place of each row in its list, from 0."""
     first = np.flatnonzero(np.diff(lists, prepend=-1))
     return np.arange(len(lists)) - first[lists]

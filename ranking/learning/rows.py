@@ -1,6 +1,6 @@
 """The log of exposures as arrays: what each shown item had of every part, and whether it was clicked.
 
-Laws (tests/ranking/test_learning_rows.py):
+Laws (tests/ranking/learning/test_rows.py):
 - feature times weight, summed, is the logged score, however often weights were changed;
 - a list of which a feature is not known is left out and counted with the reason;
 - a part of which most lists say nothing is not learned, and no list is left out because of it.
@@ -15,15 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.answer import HISTORY, LEXICAL, POPULAR
-from ranking.errors import EvaluationError
-from ranking.experiments.arm import Arm
-from ranking.experiments.exposure import Exposure
-from ranking.experiments.outcome import Logged
-from ranking.learning.weighing import boosts_of, divisors, is_segment, segment_sum, total
-
-Values = NDArray[np.float64]
-Numbers = NDArray[np.intp]
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.experiments.exposure import Exposure
+from vlclip.ranking.experiments.outcome import Logged
+from vlclip.ranking.learning.weighing import boosts_of, divisors, is_segment, segment_sum, total
+from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 NOT_ASKED: Mapping[str, frozenset[str]] = {
     "similar": frozenset({LEXICAL}), "recommendations": frozenset({LEXICAL, HISTORY}), "search": frozenset(),
@@ -45,10 +43,10 @@ class Rows:
     features: Values
     target: Values
     clicked: NDArray[np.bool_]
-    place: Numbers
-    kind: Numbers
-    list: Numbers
-    unit: Numbers
+    place: Indices
+    kind: Indices
+    list: Indices
+    unit: Indices
     kinds: tuple[str, ...]
 
     @property
@@ -200,7 +198,7 @@ def _gathered(
 def _unlearned(
     names: Sequence[str],
     features: Values,
-    of_list: Numbers,
+    of_list: Indices,
     unknown: NDArray[np.bool_],
     asked: NDArray[np.bool_],
 ) -> dict[str, str]:
@@ -215,7 +213,7 @@ def _unlearned(
     return found
 
 
-def _spread(features: Values, of_list: Numbers) -> Values:
+def _spread(features: Values, of_list: Indices) -> Values:
     """Standard deviation within lists of each feature, `(d,)`, by the rows that know it."""
     spread = np.zeros(features.shape[1])
     for column, values in enumerate(features.T):
@@ -226,7 +224,7 @@ def _spread(features: Values, of_list: Numbers) -> Values:
     return spread
 
 
-def list_means(values: Values, of_list: Numbers) -> Values:
+def list_means(values: Values, of_list: Indices) -> Values:
     """The mean over its list of each column, `(n, d)`, for every row."""
     counts = np.maximum(np.bincount(of_list), 1)
     sums = np.stack([np.bincount(of_list, column) for column in values.T], axis=1)

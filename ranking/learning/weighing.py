@@ -3,7 +3,7 @@
 That is a cosine, a share of the best BM25, or a boost's share of what it adds at most. A part whose weight
 was 0 says nothing about its feature.
 
-Laws (tests/ranking/test_learning_rows.py):
+Laws (tests/ranking/learning/test_rows.py):
 - feature times weight, summed, is the logged score, however often weights were changed;
 - a boost of another shape, and a boost of an arm that is not known, say nothing.
 """
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ranking.answer import HISTORY, LEXICAL
-from ranking.experiments.arm import Arm, Boost
+from vlclip.ranking.lists.answer import HISTORY, LEXICAL
+from vlclip.ranking.lists.arm import Arm, Boost
 
 BOOST = "boost."
 

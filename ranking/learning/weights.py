@@ -7,7 +7,7 @@ judged by was chosen on the other folds.
 A ranking is the same at any size of its weights, so they are given the size there was: the sum of the
 segments' weights stays, and with it what diversity and the temperature of exploration mean.
 
-Laws (tests/ranking/test_learning.py):
+Laws (tests/ranking/learning/test_weights.py):
 - weights by which simulated shoppers clicked are found again, nearer than without the click model's places;
 - clicks without any preference, or by the weights in force, are no improvement;
 - the same rows give the same answer; a unit's rows are in one fold;
@@ -26,10 +26,9 @@ from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.bootstrap import SEED, Figure
-from ranking.learning.clicks import PLACES, ClickModel, Design, design, fit
-from ranking.learning.comparison import (
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.learning.clicks import PLACES, ClickModel, Design, design, fit
+from vlclip.ranking.learning.comparison import (
     Compared,
     auc_by_units,
     by_units,
@@ -38,7 +37,9 @@ from ranking.learning.comparison import (
     log_loss,
     top_ctr,
 )
-from ranking.learning.rows import STILL, Numbers, Rows, Values
+from vlclip.ranking.learning.rows import STILL, Rows
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import SEED, Figure
 
 STRENGTHS = (0.0003, 0.003, 0.03, 0.3, 3.0, math.inf)
 """Pulls towards the weights in force that are tried."""
@@ -162,7 +163,7 @@ def learn(
     )
 
 
-def folds_of(unit: Numbers, folds: int, seed: int = SEED) -> Numbers:
+def folds_of(unit: Indices, folds: int, seed: int = SEED) -> Indices:
     """The fold of each row, `(n,)`, by its unit, numbered from 0: folds differ by at most one unit."""
     drawn = np.random.default_rng(seed).permutation(int(unit.max()) + 1) % folds
     return np.asarray(drawn, dtype=np.intp)[unit]
@@ -184,14 +185,14 @@ def _told(rows: Rows, whole: Design, in_force: Values, learned: Values) -> dict[
     }
 
 
-def _orders(rows: Rows, whole: Design, fold: Numbers, models: Sequence[ClickModel]) -> dict[str, Compared]:
+def _orders(rows: Rows, whole: Design, fold: Indices, models: Sequence[ClickModel]) -> dict[str, Compared]:
     """DCG and CTR of held-out lists, by the weights in force and by those their fold was told."""
     in_force = whole.within @ rows.target
     learned = (whole.within * np.stack([model.slopes for model in models])[fold]).sum(axis=1)
     seen = np.exp(np.stack([model.log_examination for model in models])[fold, whole.seen])
     unit = rows.unit[np.unique(rows.list, return_index=True)[1]]
 
-    def compared(measure: Callable[[Values, Values, Values, Numbers], Values]) -> Compared:
+    def compared(measure: Callable[[Values, Values, Values, Indices], Values]) -> Compared:
         before, after = (measure(scores, whole.clicked, seen, rows.list) for scores in (in_force, learned))
         return by_units(before, after, unit)
 
@@ -209,7 +210,7 @@ def _jackknife(value: float, left_out: Values) -> Figure:
     return Figure(float(value), max(float(value) - reach, 0.0), float(value) + reach)
 
 
-def _calibration(log_p: Values, clicked: Values, fold: Numbers) -> Calibration:
+def _calibration(log_p: Values, clicked: Values, fold: Indices) -> Calibration:
     """Each fold is corrected by what the others teach."""
     odds = logit(np.exp(log_p))[:, None]
     corrected = np.empty(len(odds))

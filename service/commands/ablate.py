@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.settings import Settings
-from ranking.evaluation.ablation_picture import check_picture, draw_ablation
-from service.ablation import Asked, run_ablation
-from service.ablation_tables import print_report, shape
-from service.terminal import Device, Grounder, Json, err, out, print_json, says_what_went_wrong
+from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
+from vlclip.service.ablation.run import Asked, run_ablation
+from vlclip.service.reports.ablation import print_report, shape
+from vlclip.service.reports.terminal import Device, Grounder, Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong

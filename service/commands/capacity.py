@@ -3,7 +3,7 @@
 What an item takes is measured on a store: the bytes of its files by part, over its items. Whatever is asked
 beyond the items of that store is extrapolated, in proportion.
 
-Laws (tests/service/test_capacity.py):
+Laws (tests/service/commands/test_capacity.py):
 - the parts add up to the bytes of the files;
 - twice the items or the replicas need twice the memory and disk; never fewer nodes than replicas;
 - what every search reads fits into what the nodes leave for it.
@@ -21,11 +21,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from engine.errors import StoreError
-from engine.settings import Hnsw, Settings
-from engine.store.folder import current
-from engine.store.opening import is_url, open_store
-from service.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.engine.errors import StoreError
+from vlclip.engine.opening.stores import is_url, open_store
+from vlclip.engine.settings import Hnsw
+from vlclip.engine.store.edge.folder import current
+from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 HOT = ("graph", "quantized", "ids", "field indexes", "words")

@@ -10,18 +10,18 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from engine.store.store import Store
-from ranking.errors import BadArm
-from ranking.experiments.arm import Arm, read_arm
-from ranking.experiments.table import read_exposures
-from ranking.history.opening import open_history
-from ranking.recommender import PLAIN, Recommender
-from service import contexts
-from service.comparison import compare_arms
-from service.comparison_table import comparison_json, print_comparison
-from service.terminal import (
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.store.store import Store
+from vlclip.ranking.errors import BadArm
+from vlclip.ranking.evaluation.comparison import contexts
+from vlclip.ranking.evaluation.comparison.comparison import compare_arms
+from vlclip.ranking.experiments.table import read_exposures
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.lists.arm import Arm, read_arm
+from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.service.reports.comparison import comparison_json, print_comparison
+from vlclip.service.reports.terminal import (
     Clip,
     Device,
     Json,
@@ -31,7 +31,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import Encoders
+from vlclip.service.settings import Settings
 
 ANCHORS = 200
 """Items to start from where nothing else is named."""

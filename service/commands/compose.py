@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from engine.settings import Settings
-from ingestion.composed import Split, compose_catalogue
-from service.terminal import Json, err, out, print_json, says_what_went_wrong
+from vlclip.ingestion.datasets.composed import Split, compose_catalogue
+from vlclip.service.reports.terminal import Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong

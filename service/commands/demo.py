@@ -13,16 +13,16 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 
-from engine.embedder import embedder_info, load_embedder
-from engine.grounding.folders import shipped_grounders
-from engine.settings import Grounding, Refinement, Settings
-from engine.store.opening import open_store, promote
-from ingestion.drawn import DrawnProduct, draw_catalogue, write_products
-from ingestion.ledger import Ledger
-from ingestion.pipeline import ingest
-from ranking.answer import Page, Result
-from ranking.recommender import Recommender
-from service.demo import (
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.grounding.folders import shipped_grounders
+from vlclip.engine.opening.stores import open_store, promote
+from vlclip.engine.settings import Grounding, Refinement
+from vlclip.ingestion.drawn import DrawnProduct, draw_catalogue, write_products
+from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ranking.lists.answer import Page, Result
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.service.demo.page import (
     DemoItem,
     DemoQuery,
     DemoResult,
@@ -32,11 +32,11 @@ from service.demo import (
     render_demo,
     telling,
 )
-from service.replay_page import write_replay_page
-from service.replay_table import print_replay
-from service.terminal import Json, out, print_json, print_results, says_what_went_wrong
-from service.which_arm import WhichArm, which_arm
-from service.wiring import ledger_path
+from vlclip.service.demo.which_arm import WhichArm, which_arm
+from vlclip.service.reports.replay.page import write_replay_page
+from vlclip.service.reports.replay.table import print_replay
+from vlclip.service.reports.terminal import Json, out, print_json, print_results, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 GROUNDER = "vlclip-grounder"
 SEED = 7
@@ -64,7 +64,10 @@ def demo(
         closing(open_store(settings.store, settings, info, beside=True)) as store,
         closing(Ledger(ledger_path(settings))) as ledger,
     ):
-        report = ingest(catalogue, store, info, lambda: embedder, ledger, settings, prune=True)
+        report = ingest(
+            catalogue, store, info, lambda: embedder, ledger, settings, prune=True,
+            near=settings.search.collapse_distance,
+        )  # fmt: skip
         if not json:
             out.print(
                 f"{report.read:,} drawn products: {report.embedded:,} embedded, {report.unchanged:,} "

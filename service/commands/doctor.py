@@ -7,13 +7,21 @@ from typing import Annotated
 
 import typer
 
-from engine.settings import Settings
-from service.diagnosis.finding import Check, findings
-from service.diagnosis.machine import disk, libraries, machine, model
-from service.diagnosis.records import events, exposures, keys, ledger
-from service.diagnosis.server import running
-from service.diagnosis.store import encoder, store
-from service.terminal import Clip, Device, Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.service.diagnosis.finding import Check, findings
+from vlclip.service.diagnosis.machine import disk, libraries, machine, model
+from vlclip.service.diagnosis.records import events, exposures, keys, ledger
+from vlclip.service.diagnosis.server import running
+from vlclip.service.diagnosis.store import encoder, store
+from vlclip.service.reports.terminal import (
+    Clip,
+    Device,
+    Json,
+    StoreOption,
+    out,
+    print_json,
+    says_what_went_wrong,
+)
+from vlclip.service.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
     libraries, machine, model, disk, store, encoder, ledger, events, exposures, keys,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ingestion.drawn import write_catalogue
-from service.terminal import Json, out, print_json, says_what_went_wrong
+from vlclip.ingestion.drawn import write_catalogue
+from vlclip.service.reports.terminal import Json, out, print_json, says_what_went_wrong
 
 
 @says_what_went_wrong

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from engine.duplicates import MAX_DISTANCE
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ingestion.duplicates import PhotoDuplicates, find_duplicates
-from service.terminal import Json, StoreOption, out, plain, print_json, says_what_went_wrong
+from vlclip.engine.duplicates import MAX_DISTANCE
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates, find_duplicates
+from vlclip.service.reports.terminal import Json, StoreOption, out, plain, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 SHOWN = 20
 LARGEST = 5

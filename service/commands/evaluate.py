@@ -10,22 +10,29 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from engine.training.pairs import is_validation
-from ingestion.catalogue import open_catalogue
-from ingestion.guesses import map_columns
-from ranking.errors import EvaluationError
-from ranking.evaluation import sessions as next_items
-from ranking.evaluation.bootstrap import Values
-from ranking.evaluation.judged import answered, read_queries, read_ratings, texts_of, unanswered
-from ranking.evaluation.measures import RELEVANT, Qrels, Run, condensed, measured
-from ranking.evaluation.retrieval import evaluate_titles, same_share
-from ranking.evaluation.significance import standings
-from ranking.evaluation.trec import read_run, write_run
-from ranking.experiments.arm import Arm, read_arm
-from ranking.recommender import PLAIN, Recommender
-from service.evaluation_tables import (
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.training.pairs import is_validation
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.retrieval import sessions as next_items
+from vlclip.ranking.evaluation.retrieval.judged import (
+    answered,
+    read_queries,
+    read_ratings,
+    texts_of,
+    unanswered,
+)
+from vlclip.ranking.evaluation.retrieval.measures import RELEVANT, Qrels, Run, condensed, measured
+from vlclip.ranking.evaluation.retrieval.stored import evaluate_titles, same_share
+from vlclip.ranking.evaluation.retrieval.trec import read_run, write_run
+from vlclip.ranking.lists.arm import Arm, read_arm
+from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.statistics.arrays import Values
+from vlclip.ranking.statistics.significance import standings
+from vlclip.service.http.schemas import read_filter, read_weights
+from vlclip.service.reports.evaluation import (
     print_plain,
     print_slices,
     print_standings,
@@ -33,8 +40,7 @@ from service.evaluation_tables import (
     slices_body,
     standings_body,
 )
-from service.schemas import read_filter, read_weights
-from service.terminal import (
+from vlclip.service.reports.terminal import (
     Device,
     Filters,
     Json,
@@ -45,7 +51,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import Encoders
+from vlclip.service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Judge a store offline.")
 

@@ -11,15 +11,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from engine.settings import Settings
-from ranking.errors import BadArm
-from ranking.evaluation.bootstrap import Figure
-from ranking.experiments.experiment import read_experiment
-from ranking.experiments.outcome import joined
-from ranking.experiments.report import ArmReport, ExperimentReport, report
-from ranking.history.opening import open_history
-from service.commands.export import Since, Until, beginning, open_log, seconds
-from service.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.ranking.errors import BadArm
+from vlclip.ranking.experiments.experiment import read_experiment
+from vlclip.ranking.experiments.outcome import joined
+from vlclip.ranking.experiments.report import ArmReport, ExperimentReport, report
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.commands.export import Since, Until, beginning, open_log, seconds
+from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Rankings against each other, on real shoppers.")
 

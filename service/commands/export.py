@@ -13,14 +13,14 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from engine.settings import Settings
-from ranking.errors import HistoryError
-from ranking.experiments.log import SqliteExposures, exposures_path
-from ranking.experiments.outcome import joined
-from ranking.experiments.table import anonymous, part_names, write_table
-from ranking.history.history import horizon
-from ranking.history.opening import open_history
-from service.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
+from vlclip.ranking.experiments.outcome import joined
+from vlclip.ranking.experiments.table import anonymous, part_names, write_table
+from vlclip.ranking.history.history import horizon
+from vlclip.ranking.history.opening import open_history
+from vlclip.service.reports.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Write what was logged to a file.")
 

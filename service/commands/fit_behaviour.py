@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from engine.embedder import embedder_info
-from engine.lookup import save_lookup
-from engine.settings import Settings
-from engine.store.opening import open_store, promote
-from ingestion.resegment import resegment
-from ranking.behaviour import SHIFT, SIZE, WINDOW, fit_behaviour
-from ranking.history.opening import open_history
-from service.commands.ingest import progress_bar
-from service.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
-from service.wiring import Encoders, current_lookups, lookup_folder
+from vlclip.engine.encoding.embedder import embedder_info
+from vlclip.engine.encoding.lookup import save_lookup
+from vlclip.engine.opening.encoders import Encoders, current_lookups, lookup_folder
+from vlclip.engine.opening.stores import open_store, promote
+from vlclip.ingestion.pipeline.resegment import resegment
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.learning.behaviour import SHIFT, SIZE, WINDOW, fit_behaviour
+from vlclip.service.commands.ingest import progress_bar
+from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 SEGMENT = "behaviour"
 

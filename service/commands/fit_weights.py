@@ -14,20 +14,28 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine.settings import Settings
-from ranking.answer import HISTORY
-from ranking.errors import BadArm
-from ranking.evaluation.bootstrap import Figure
-from ranking.experiments.arm import Arm, arm_of, read_arm
-from ranking.experiments.experiment import Experiment, read_experiment
-from ranking.experiments.outcome import joined
-from ranking.history.opening import open_history
-from ranking.learning.arm_file import arm_text, arm_weights, learned_arm
-from ranking.learning.rows import Evidence, evidence
-from ranking.learning.weights import Learned, learn
-from ranking.recommender import PLAIN
-from service.commands.export import Since, Until, beginning, open_log, seconds
-from service.terminal import Json, StoreOption, err, out, plain, print_json, says_what_went_wrong
+from vlclip.ranking.errors import BadArm
+from vlclip.ranking.experiments.experiment import Experiment, read_experiment
+from vlclip.ranking.experiments.outcome import joined
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.learning.arm_file import arm_text, arm_weights, learned_arm
+from vlclip.ranking.learning.rows import Evidence, evidence
+from vlclip.ranking.learning.weights import Learned, learn
+from vlclip.ranking.lists.answer import HISTORY
+from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
+from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.commands.export import Since, Until, beginning, open_log, seconds
+from vlclip.service.reports.terminal import (
+    Json,
+    StoreOption,
+    err,
+    out,
+    plain,
+    print_json,
+    says_what_went_wrong,
+)
+from vlclip.service.settings import Settings
 
 FIGURES = {"log_loss": "log-loss", "auc": "AUC", "dcg": "DCG@10", "top_ctr": "CTR@5"}
 

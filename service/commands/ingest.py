@@ -10,14 +10,14 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine.embedder import embedder_info, load_embedder
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ingestion.ledger import Ledger
-from ingestion.pipeline import ingest as run_ingest
-from ingestion.report import IngestReport
-from service.commands.duplicates import LARGEST, duplicates_json, print_clusters, told
-from service.terminal import (
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.opening.encoders import current_lookups
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.pipeline.ingest import ingest as run_ingest
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.service.commands.duplicates import LARGEST, duplicates_json, print_clusters, told
+from vlclip.service.reports.terminal import (
     Clip,
     Device,
     Grounder,
@@ -31,7 +31,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import current_lookups, ledger_path
+from vlclip.service.settings import Settings
 
 SHOWN_FAILURES = 5
 
@@ -69,7 +69,7 @@ def ingest(
             report = run_ingest(
                 source, opened, info, lambda: load_embedder(settings, lookups), ledger, settings,
                 mapping=map or [], prune=prune, force_prune=force_prune, retry_failed=retry_failed,
-                progress=shown_on(bar),
+                near=settings.search.collapse_distance, progress=shown_on(bar),
             )  # fmt: skip
         failures = ledger.dead_letters(SHOWN_FAILURES)
         waiting = ledger.count_dead_letters()

@@ -11,17 +11,18 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from engine.settings import Fetch, Settings
-from engine.store.opening import open_store
-from ingestion.errors import PhotoError
-from ingestion.photos import decode
-from ranking.answer import Page, Strategy
-from ranking.events import unit_of
-from ranking.experiments.arm import read_arm
-from ranking.history.opening import open_history
-from ranking.recommender import PLAIN, Recommender
-from service.schemas import read_filter, read_weights
-from service.terminal import (
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.errors import PhotoError
+from vlclip.ingestion.photos.decoding import decode
+from vlclip.ingestion.settings import Fetch
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.lists.answer import Page, Strategy
+from vlclip.ranking.lists.arm import read_arm
+from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.service.http.schemas import read_filter, read_weights
+from vlclip.service.reports.terminal import (
     ArmFile,
     Clip,
     Collapse,
@@ -40,7 +41,7 @@ from service.terminal import (
     print_results,
     says_what_went_wrong,
 )
-from service.wiring import Encoders
+from vlclip.service.settings import Settings
 
 TOLD: dict[Strategy, str] = {
     "history": "from what this user did",

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ingestion.ledger import Ledger
-from ingestion.preparation import Preparation
-from ingestion.refresh import refresh as refresh_points
-from service.commands.ingest import progress_bar
-from service.terminal import (
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.pipeline.refresh import refresh as refresh_points
+from vlclip.service.commands.ingest import progress_bar
+from vlclip.service.reports.terminal import (
     Device,
     Grounder,
     Json,
@@ -26,7 +26,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import Encoders, ledger_path
+from vlclip.service.settings import Settings
 
 SHOWN_FAILURES = 5
 

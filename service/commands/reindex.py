@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from engine.embedder import embedder_info, load_embedder
-from engine.settings import Settings
-from engine.store.opening import open_store, promote
-from ingestion.ledger import Ledger
-from ingestion.pipeline import ingest
-from service.commands.ingest import progress_bar, report_json, shown_on
-from service.terminal import (
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.opening.encoders import current_lookups
+from vlclip.engine.opening.stores import open_store, promote
+from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.service.commands.ingest import progress_bar, report_json, shown_on
+from vlclip.service.reports.terminal import (
     Clip,
     Device,
     Grounder,
@@ -27,7 +27,7 @@ from service.terminal import (
     print_json,
     says_what_went_wrong,
 )
-from service.wiring import current_lookups, ledger_path
+from vlclip.service.settings import Settings
 
 ENOUGH = 0.99
 """Share of the current collection's items that the new one must hold to take its place."""
@@ -66,7 +66,7 @@ def reindex(
         with progress_bar() as bar:
             report = ingest(
                 source, beside, info, lambda: load_embedder(settings, lookups), ledger, settings,
-                mapping=map or [], progress=shown_on(bar),
+                mapping=map or [], near=settings.search.collapse_distance, progress=shown_on(bar),
             )  # fmt: skip
         holds = beside.count()
     swapped = force or holds >= ENOUGH * held

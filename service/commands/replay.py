@@ -11,25 +11,25 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ranking.errors import BadArm, EvaluationError
-from ranking.evaluation.replay.as_of import PastShop
-from ranking.evaluation.replay.choices_report import choice_report
-from ranking.evaluation.replay.lists import Reward
-from ranking.evaluation.replay.lists_report import facts_of, list_report
-from ranking.evaluation.replay.open_bandit import EstimatedPolicy, Target, read_open_bandit, uniform
-from ranking.evaluation.replay.policy import ArmPolicy
-from ranking.evaluation.replay.replayed import replay
-from ranking.evaluation.replay.report import ReplayReport
-from ranking.experiments.arm import Arm, read_arm
-from ranking.experiments.experiment import Experiment, read_experiment
-from ranking.experiments.table import read_exposures
-from ranking.history.opening import open_history
-from service.replay_page import write_replay_page
-from service.replay_table import print_replay, replay_json
-from service.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
-from service.wiring import Encoders
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.ranking.errors import BadArm, EvaluationError
+from vlclip.ranking.evaluation.replay.as_of import PastShop
+from vlclip.ranking.evaluation.replay.choices_report import choice_report
+from vlclip.ranking.evaluation.replay.lists import Reward
+from vlclip.ranking.evaluation.replay.lists_report import facts_of, list_report
+from vlclip.ranking.evaluation.replay.open_bandit import EstimatedPolicy, Target, read_open_bandit, uniform
+from vlclip.ranking.evaluation.replay.policy import ArmPolicy
+from vlclip.ranking.evaluation.replay.replayed import replay
+from vlclip.ranking.evaluation.replay.report import ReplayReport
+from vlclip.ranking.experiments.experiment import Experiment, read_experiment
+from vlclip.ranking.experiments.table import read_exposures
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.lists.arm import Arm, read_arm
+from vlclip.service.reports.replay.page import write_replay_page
+from vlclip.service.reports.replay.table import print_replay, replay_json
+from vlclip.service.reports.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 import os
 import signal
@@ -14,13 +13,14 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from engine.settings import Settings
-from service.api import create_app
-from service.errors import CannotListen
-from service.keys import keys_path, read_keys
-from service.logs import set_up
-from service.terminal import Device, StoreOption, err, says_what_went_wrong
-from service.wiring import Shop
+from vlclip.service.access.keys import keys_path, read_keys
+from vlclip.service.api.app import create_app
+from vlclip.service.http.addresses import is_loopback
+from vlclip.service.http.errors import CannotListen
+from vlclip.service.observing.logs import set_up
+from vlclip.service.reports.terminal import Device, StoreOption, err, says_what_went_wrong
+from vlclip.service.settings import Settings
+from vlclip.service.shop.shop import Shop
 
 SWITCH_S = 0.0005
 """After how long a thread that makes a list lets go of Python's lock when the event loop wants it. The loop
@@ -91,11 +91,3 @@ def _who_may_ask(keys: int, host: str) -> str:
         f"[bold yellow]warning:[/] no API keys, and {host} is not only this machine: whoever reaches it may "
         "read and change the catalogue; make a key: vlclip keys add --scope read --scope write"
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

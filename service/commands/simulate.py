@@ -12,24 +12,32 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from ranking.evaluation.bootstrap import Figure
-from ranking.evaluation.click_models.bayesian import DynamicBayesian
-from ranking.evaluation.click_models.behaviour import ClickBehaviour
-from ranking.evaluation.click_models.cascade import Cascade
-from ranking.evaluation.click_models.position import PositionBased
-from ranking.evaluation.simulator.logs import parts_of, simulate
-from ranking.evaluation.simulator.shop import SimulatedShop
-from ranking.evaluation.simulator.truth import Truth, true_value
-from ranking.evaluation.simulator.world import World
-from ranking.experiments.arm import Arm, Exploration, read_arm
-from ranking.experiments.exposure import ListKind
-from ranking.experiments.table import Written, write_table
-from ranking.history.sqlite import SqliteHistory
-from service.schemas import read_weights
-from service.terminal import Json, StoreOption, err, out, plain, print_json, says_what_went_wrong
-from service.wiring import Encoders
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.ranking.evaluation.click_models.bayesian import DynamicBayesian
+from vlclip.ranking.evaluation.click_models.behaviour import ClickBehaviour
+from vlclip.ranking.evaluation.click_models.cascade import Cascade
+from vlclip.ranking.evaluation.click_models.position import PositionBased
+from vlclip.ranking.evaluation.simulator.logs import parts_of, simulate
+from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
+from vlclip.ranking.evaluation.simulator.truth import Truth, true_value
+from vlclip.ranking.evaluation.simulator.world import World
+from vlclip.ranking.experiments.exposure import ListKind
+from vlclip.ranking.experiments.table import Written, write_table
+from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.lists.arm import Arm, Exploration, read_arm
+from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.http.schemas import read_weights
+from vlclip.service.reports.terminal import (
+    Json,
+    StoreOption,
+    err,
+    out,
+    plain,
+    print_json,
+    says_what_went_wrong,
+)
+from vlclip.service.settings import Settings
 
 LOGGED_BY = Arm(id="logging", exploration=Exploration(temperature=0.05))
 """The plain ranking with some chance in it, where no arm is given."""

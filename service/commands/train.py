@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.settings import Settings
-from engine.training import contrastive
-from engine.training.curve import draw_curve
-from engine.training.pairs import Pairs
-from engine.training.processes import joined
-from engine.training.recipe import Recipe, read_recipe
-from engine.training.run import Run, export, start
-from service.terminal import Device, Json, err, out, print_json, says_what_went_wrong
-from service.training_set import read_pairs
+from vlclip.engine.training import contrastive
+from vlclip.engine.training.curve import draw_curve
+from vlclip.engine.training.pairs import Pairs
+from vlclip.engine.training.processes import joined
+from vlclip.engine.training.recipe import Recipe, read_recipe
+from vlclip.engine.training.run import Run, export, start
+from vlclip.ingestion.datasets.training import read_pairs
+from vlclip.service.reports.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong
@@ -50,7 +50,12 @@ def train(
 
 
 def _lay_out(run: Path, plan: Recipe, catalogue: list[str], map: list[str], settings: Settings) -> Pairs:
-    pairs = read_pairs(catalogue, map, plan, settings)
+    training_set = read_pairs(catalogue, map, plan, settings)
+    pairs = training_set.pairs
+    if training_set.left_out:
+        err.print(f"{training_set.left_out:,} rows without a usable photo or text are left out")
+    if training_set.grounder:
+        err.print(f"{training_set.cropped:,} of {len(pairs):,} photos are cropped by {training_set.grounder}")
     err.print(f"{len(pairs):,} pairs of photo and text")
     start(run, plan, [" ".join(item.values()) for item in pairs.fields])
     return pairs

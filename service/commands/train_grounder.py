@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.clip import pick_device
-from engine.settings import Settings
-from engine.training import grounding
-from engine.training.grounding_recipe import read_grounding_recipe
-from service.grounding_set import read_material
-from service.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+from vlclip.engine.encoding.clip import pick_device
+from vlclip.engine.training.grounder import training as grounding
+from vlclip.engine.training.grounder.recipe import read_grounding_recipe
+from vlclip.ingestion.datasets.grounder_training import read_material
+from vlclip.service.reports.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong
@@ -32,7 +32,10 @@ def train_grounder(
     """Train a small Grounding DINO on scenes composed of a catalogue's own packshots."""
     plan = read_grounding_recipe(recipe)
     settings = Settings.load(device=device)
-    material, held = read_material(catalogue, map or [], settings)
+    grounder_set = read_material(catalogue, map or [], settings)
+    material, held = grounder_set.material, grounder_set.held_out
+    if grounder_set.left_out:
+        err.print(f"{grounder_set.left_out:,} photos without a product on a plain background are left out")
     err.print(
         f"{len(material.products):,} products cut out, {len(material.scenes):,} scenes with boxes, "
         f"{len(held):,} scenes kept back"

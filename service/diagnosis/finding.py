@@ -1,6 +1,6 @@
 """One thing that was looked at, and how checks are run.
 
-Laws (tests/service/test_doctor.py):
+Laws (tests/service/commands/test_doctor.py):
 - a check that cannot be done is a finding; the others are done all the same;
 - every finding that is not `ok` says what to do next.
 """
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.errors import VlclipError
-from engine.settings import Settings
+from vlclip.engine.errors import VlclipError
+from vlclip.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

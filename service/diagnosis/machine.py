@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from engine.clip import load_clip, pick_device
-from engine.settings import Settings
-from engine.store.edge import RESERVE_BYTES
-from engine.store.opening import home, is_url
-from service.diagnosis.finding import Finding
+from vlclip.engine.encoding.clip import load_clip, pick_device
+from vlclip.engine.opening.stores import home, is_url
+from vlclip.engine.store.edge.backend import RESERVE_BYTES
+from vlclip.service.diagnosis.finding import Finding
+from vlclip.service.settings import Settings
 
 LIBRARIES = ("torch", "open_clip_torch", "qdrant-edge-py", "qdrant-client", "transformers", "polars")
 VECTOR_BYTES = 4 * 1024
@@ -57,7 +57,7 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 def disk(settings: Settings) -> Iterator[Finding]:
     """Room where the store, the history and the log lie."""
-    folder = home(settings)
+    folder = home(settings) if is_url(settings.store) else Path(settings.store)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

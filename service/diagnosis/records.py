@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from engine.settings import Settings
-from ingestion.ledger import Ledger, Run
-from ranking.experiments.log import exposures_path
-from ranking.history.opening import history_path, open_history
-from service.diagnosis.finding import Finding
-from service.keys import keys_path, read_keys
-from service.wiring import ledger_path
+from vlclip.ingestion.pipeline.ledger import Ledger, Run, ledger_path
+from vlclip.ranking.experiments.log import exposures_path
+from vlclip.ranking.history.opening import history_path, open_history
+from vlclip.service.access.keys import keys_path, read_keys
+from vlclip.service.diagnosis.finding import Finding
+from vlclip.service.settings import Settings
 
 SHOWN = 3
 """Commonest reasons of dead letters that are told."""

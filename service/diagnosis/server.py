@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.settings import Settings
-from engine.store.opening import shelf
-from service.commands.serve import is_loopback
-from service.diagnosis.finding import Check, Finding
+from vlclip.engine.opening.stores import shelf
+from vlclip.service.diagnosis.finding import Check, Finding
+from vlclip.service.http.addresses import is_loopback
+from vlclip.service.settings import Settings
 
 TIMEOUT_S = 10.0
 GOOD_RECALL = 0.95

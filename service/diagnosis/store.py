@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from engine.errors import StoreLocked, StoreNotFound
-from engine.filters import listed
-from engine.settings import Settings
-from engine.store.edge import FULL_SCAN_KB, LOCK
-from engine.store.fields import MAX_FIELDS
-from engine.store.opening import home, is_url, open_store, shelf
-from engine.store.qdrant import QdrantStore
-from service.diagnosis.finding import Finding
-from service.diagnosis.machine import memory_bytes
-from service.wiring import Encoders
+from vlclip.engine.errors import StoreLocked, StoreNotFound
+from vlclip.engine.filters import listed
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import is_url, open_store, shelf
+from vlclip.engine.store.edge.backend import FULL_SCAN_KB, LOCK
+from vlclip.engine.store.fields import MAX_FIELDS
+from vlclip.engine.store.qdrant import QdrantStore
+from vlclip.service.diagnosis.finding import Finding
+from vlclip.service.diagnosis.machine import memory_bytes
+from vlclip.service.settings import Settings
 
 
 def encoder(settings: Settings) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def _fields(opened: QdrantStore) -> Iterator[Finding]:
 
 def _holder(settings: Settings) -> str:
     """The process that has the store open, as well as the system tells."""
-    for lock in home(settings).glob(f"*/{LOCK}"):
+    for lock in Path(settings.store).glob(f"*/{LOCK}"):
         process = lock_holder(lock)
         if process is not None:
             return f"process {process}{_command(process)}"

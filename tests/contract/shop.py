@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.filters import Condition, Filter
-from engine.space import FusedSpace, Segment
-from engine.store.store import Point, Store, StoreInfo
+from vlclip.engine.filters import Condition, Filter
+from vlclip.engine.space import FusedSpace, Segment
+from vlclip.engine.store.store import Point, Store, StoreInfo
 
 SPACE = FusedSpace((Segment("image", 5), Segment("text", 3)))
 INFO = StoreInfo("0123456789abcdef", SPACE, {"image": "tiny", "text": "tiny"})

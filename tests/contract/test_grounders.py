@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from engine.errors import EncoderError
-from engine.grounding.folders import grounder_name
-from engine.grounding.grounder import Detection, Grounder
-from engine.grounding.loading import load_grounder
-from engine.settings import Settings
 from tests.contract.tiny_grounders import make_tiny_original, make_tiny_transformers
+from vlclip.engine.errors import EncoderError
+from vlclip.engine.grounding.folders import grounder_name
+from vlclip.engine.grounding.grounder import Detection, Grounder
+from vlclip.engine.grounding.loading import load_grounder
+from vlclip.service.settings import Settings
 
 BACKENDS = ["transformers", "original"]
 SIZES = [(60, 80), (90, 31), (8, 8), (60, 80), (11, 500), (60, 80), (1, 50), (200, 300), (80, 60)]
@@ -57,7 +57,8 @@ def settings(backend: str, folder: Path, **options) -> Settings:
 
 
 def loaded(backend: str, folder: Path, **options) -> Grounder:
-    grounder = load_grounder(settings(backend, folder, **options))
+    chosen = settings(backend, folder, **options)
+    grounder = load_grounder(chosen.grounding, chosen.device)
     assert grounder is not None
     return grounder
 
@@ -216,7 +217,7 @@ def test_loading_and_looking_say_nothing(backend, folders, capfd):
 
 
 def test_a_converted_checkpoint_gives_the_same_boxes_in_both_libraries(folders, tmp_path):
-    from engine.grounding.conversion import convert
+    from vlclip.engine.grounding.conversion import convert
 
     convert(folders["original"], tmp_path / "converted")
     authors = loaded("original", folders["original"]).locate(photos(), TYPES)
@@ -306,7 +307,7 @@ def make_full_transformers(folder: Path) -> Path:
     """IDEA-Research/grounding-dino-tiny's architecture, 172M parameters, with random weights."""
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
 
-    from engine.grounding.transformers import quiet_transformers
+    from vlclip.engine.grounding.transformers import quiet_transformers
 
     make_tiny_transformers(folder)
     with quiet_transformers():

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ranking.errors import HistoryError
-from ranking.events import KINDS, MAX_ID, Event
-from ranking.history.history import History
-from ranking.history.redis import RedisHistory
-from ranking.history.sqlite import SqliteHistory
 from tests.contract.redis_server import redis_server
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.events import KINDS, MAX_ID, Event
+from vlclip.ranking.history.history import History
+from vlclip.ranking.history.redis import RedisHistory
+from vlclip.ranking.history.sqlite import SqliteHistory
 
 lasting = pytest.mark.parametrize("place", ["sqlite", "redis"], indirect=True)
 """Not in memory, which ends with its process."""
@@ -196,9 +196,9 @@ def test_another_instance_sees_what_is_added_and_it_is_there_when_opened_again(p
 ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
-from ranking.events import Event
-from ranking.history.redis import RedisHistory
-from ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.redis import RedisHistory
+from vlclip.ranking.history.sqlite import SqliteHistory
 
 where, prefix = sys.argv[1:]
 history = RedisHistory(where, prefix) if prefix else SqliteHistory(Path(where))

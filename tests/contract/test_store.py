@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import (
+from tests.contract.shop import INFO, KINDS, OTHER, SHOP, SPACE, best, contents, direction, fits, shop
+from vlclip.engine.errors import (
     FilterError,
     FingerprintMismatch,
     InvalidVector,
@@ -24,15 +25,15 @@ from engine.errors import (
     StoreError,
     StoreNotFound,
 )
-from engine.filters import Condition, Filter, parse_json
-from engine.settings import Hnsw, Server
-from engine.store.contenders import Blend
-from engine.store.opening import open_on, promote_on
-from engine.store.qdrant import QdrantStore
-from engine.store.server_shelf import ServerShelf, connect
-from engine.store.shelves import FolderShelf, Shelf
-from engine.store.store import Point, Query
-from tests.contract.shop import INFO, KINDS, OTHER, SHOP, SPACE, best, contents, direction, fits, shop
+from vlclip.engine.filters import Condition, Filter, parse_json
+from vlclip.engine.opening.stores import open_on, promote_on
+from vlclip.engine.settings import Hnsw, Server
+from vlclip.engine.store.contenders import Blend
+from vlclip.engine.store.edge.shelf import FolderShelf
+from vlclip.engine.store.qdrant import QdrantStore
+from vlclip.engine.store.server.shelf import ServerShelf, connect
+from vlclip.engine.store.shelf import Shelf
+from vlclip.engine.store.store import Point, Query
 
 ENGINES = ["edge", "memory"]
 if "QDRANT_URL" in os.environ:

@@ -48,7 +48,7 @@ def make_tiny_transformers(folder: Path, seed: int = 0, kind: str = "grounding-d
     import torch
     from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, GroundingDinoImageProcessor
 
-    from engine.grounding.transformers import quiet_transformers
+    from vlclip.engine.grounding.transformers import quiet_transformers
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = write_tokenizer(folder)
@@ -90,8 +90,8 @@ def make_tiny_original(folder: Path, seed: int = 0, **changes: Any) -> Path:
     import torch
     from transformers import BertConfig, BertModel
 
-    from engine.grounding.original import build_original
-    from engine.grounding.transformers import quiet_transformers
+    from vlclip.engine.grounding.original import build_original
+    from vlclip.engine.grounding.transformers import quiet_transformers
 
     bert = folder / "bert"
     bert.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Dashboard and alerts ask for what there is.
 
-docs/monitoring.md lists just the metrics and labels that the registry has (tests/service/test_metrics.py), so
-what is asked for here is held against that list.
+docs/monitoring.md lists just the metrics and labels that the registry has
+(tests/service/observing/test_metrics.py), so what is asked for here is held against that list.
 """
 
 import json

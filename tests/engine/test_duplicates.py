@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from engine import duplicates
-from engine.duplicates import MAX_DISTANCE, clusters, distance, pairs, photo_hash
-from engine.settings import Search
+from vlclip.engine import duplicates
+from vlclip.engine.duplicates import MAX_DISTANCE, clusters, distance, pairs, photo_hash
+from vlclip.ranking.settings import Search
 
 NEAR = Search().collapse_distance
 distances = st.integers(0, MAX_DISTANCE)
@@ -206,6 +206,7 @@ def test_what_is_no_hash_is_near_nothing():
 
 
 def test_the_setting_allows_what_the_search_for_pairs_is_made_for():
+    assert Search().collapse_distance == duplicates.NEAR
     assert Search(collapse_distance=MAX_DISTANCE).collapse_distance == MAX_DISTANCE
     with pytest.raises(ValueError, match="less than or equal"):
         Search(collapse_distance=MAX_DISTANCE + 1)

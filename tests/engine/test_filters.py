@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import FilterError
-from engine.filters import Filter, coerce, parse_clauses, parse_json
+from vlclip.engine.errors import FilterError
+from vlclip.engine.filters import Filter, coerce, parse_clauses, parse_json
 
 KINDS = {"brand": "keyword", "price": "number", "available": "bool"}
 

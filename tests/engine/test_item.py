@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.errors import ItemError
-from engine.item import Item, point_id
+from vlclip.engine.errors import ItemError
+from vlclip.engine.item import Item, point_id
 
 SHOE = Item(
     "a1", title="Red shoe", brand="Nordwind", product_type="Shoe", price=10.0,

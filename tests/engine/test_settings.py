@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import SettingsError
-from engine.settings import Settings
+from vlclip.engine.errors import SettingsError
+from vlclip.service.settings import Settings
 
 
 @pytest.fixture(autouse=True)

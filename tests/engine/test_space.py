@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine.errors import SpaceError
-from engine.space import FusedSpace, Segment, unit
+from vlclip.engine.errors import SpaceError
+from vlclip.engine.space import FusedSpace, Segment, unit
 
 SPACE = FusedSpace((Segment("image", 3), Segment("text", 2)))
 numbers = st.floats(-5, 5, width=32)

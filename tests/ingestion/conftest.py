@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.settings import Settings
 from tests.ingestion.fakes import OPEN, PhotoServer, Shop, photo_bytes
+from vlclip.service.settings import Settings
 
 
 @pytest.fixture(autouse=True)

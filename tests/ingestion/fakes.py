@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.embedder import Embedder
-from engine.settings import Settings
-from engine.space import Floats, FusedSpace, Segment
-from engine.store.opening import open_store
-from engine.store.store import Store, StoreInfo
-from ingestion.ledger import FILE, Ledger
-from ingestion.pipeline import ingest
-from ingestion.report import IngestReport
+from vlclip.engine.encoding.embedder import Embedder
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.space import Floats, FusedSpace, Segment
+from vlclip.engine.store.store import Store, StoreInfo
+from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.ledger import FILE, Ledger
+from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.service.settings import Settings
 
 INFO = StoreInfo(
     fingerprint="fake-0001",
@@ -109,7 +109,16 @@ class Shop:
 
     def ingest(self, source: Path, **options: object) -> IngestReport:
         with self.open() as (store, ledger):
-            return ingest(source, store, INFO, self.load, ledger, self.settings, **options)
+            return ingest(
+                source,
+                store,
+                INFO,
+                self.load,
+                ledger,
+                self.settings,
+                near=self.settings.search.collapse_distance,
+                **options,
+            )
 
     def points(self) -> dict[str, tuple[object, list[float]]]:
         """Everything stored but for the time of embedding."""

@@ -7,14 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ingestion.drawn import COLOURS, KINDS, PATTERN_NAMES, draw_catalogue, draw_product, write_catalogue
-from ingestion.drawn.canvas import draw
-from ingestion.drawn.catalogue import messy_title
-from ingestion.drawn.dice import Dice
-from ingestion.drawn.kinds import BRANDS
-from ingestion.drawn.light import MATERIALS
-from ingestion.drawn.sketch import Sketch, rectangle
-from ingestion.drawn.surface import Surface
+from vlclip.ingestion.drawn import (
+    COLOURS,
+    KINDS,
+    PATTERN_NAMES,
+    draw_catalogue,
+    draw_product,
+    write_catalogue,
+)
+from vlclip.ingestion.drawn.canvas import draw
+from vlclip.ingestion.drawn.catalogue import messy_title
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.drawn.kinds import BRANDS
+from vlclip.ingestion.drawn.light import MATERIALS
+from vlclip.ingestion.drawn.sketch import Sketch, rectangle
+from vlclip.ingestion.drawn.surface import Surface
 
 SEED = 7
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.plan import Plan, read_plan
-from loadtest.record import Record
+from vlclip.loadtest.plan import Plan, read_plan
+from vlclip.loadtest.record import Record
 
 PLAN = """
 id = "small"

@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from loadtest.baseline import compare
-from loadtest.errors import BadReport
-from loadtest.figures import Figures
-from loadtest.report import read_figures, read_knee
+from vlclip.loadtest.baseline import compare
+from vlclip.loadtest.errors import BadReport
+from vlclip.loadtest.figures import Figures
+from vlclip.loadtest.report import read_figures, read_knee
 
 BEFORE = Figures(1000, 10, 0, 0.01, 50.0, p50_ms=20.0, p95_ms=80.0, p99_ms=120.0, recall_at_10=0.98)
 

@@ -1,4 +1,4 @@
-"""`python -m loadtest`: what it says and its exit status, where nothing has to be run to know."""
+"""`python -m vlclip.loadtest`: what it says and its exit status, where nothing has to be run to know."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import asdict
 import pytest
 from typer.testing import CliRunner
 
-from loadtest import __main__ as command
-from loadtest import run
-from loadtest.errors import BadReport, NotReached
-from loadtest.figures import by_endpoint
-from loadtest.report import read_figures, read_knee
 from tests.loadtest.conftest import record
+from vlclip.loadtest import __main__ as command
+from vlclip.loadtest import run
+from vlclip.loadtest.errors import BadReport, NotReached
+from vlclip.loadtest.figures import by_endpoint
+from vlclip.loadtest.report import read_figures, read_knee
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx2
 import pytest
 
-from loadtest.errors import BadFault
-from loadtest.faults import Faults, faulty, read_address, read_faults
+from vlclip.loadtest.errors import BadFault
+from vlclip.loadtest.faults import Faults, faulty, read_address, read_faults
 
 
 class Echo(BaseHTTPRequestHandler):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.figures import by_endpoint, over_time, reasons
-from loadtest.plan import ENDPOINTS
 from tests.loadtest.conftest import record
+from vlclip.loadtest.figures import by_endpoint, over_time, reasons
+from vlclip.loadtest.plan import ENDPOINTS
 
 RECORDS = st.lists(
     st.builds(

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.embedder import embedder_info
-from engine.settings import Hnsw, Settings
-from engine.store.opening import open_store
-from engine.store.store import Point
-from loadtest.errors import NotReached
-from loadtest.server import serving
+from vlclip.engine.encoding.embedder import embedder_info
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.settings import Hnsw
+from vlclip.engine.store.store import Point
+from vlclip.loadtest.errors import NotReached
+from vlclip.loadtest.server import serving
+from vlclip.service.settings import Settings
 
 pytestmark = pytest.mark.slow  # each starts a server with models and loads it for seconds
 
@@ -83,7 +84,7 @@ def store(tmp_path_factory) -> Path:
 def loadtest(*words, **environment):
     """The command as a process: its exit status and what it said."""
     process = subprocess.run(
-        [sys.executable, "-m", "loadtest", *map(str, words)],
+        [sys.executable, "-m", "vlclip.loadtest", *map(str, words)],
         capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"COLUMNS": "200"} | environment,
     )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.errors import BadPlan
-from loadtest.plan import PLANS, read_plan
+from vlclip.loadtest.errors import BadPlan
+from vlclip.loadtest.plan import PLANS, read_plan
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.toml")), ids=lambda path: path.stem)

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from loadtest.figures import by_endpoint, over_time
-from loadtest.plots import pictures
-from loadtest.report import Report
 from tests.loadtest.conftest import record
+from vlclip.loadtest.figures import by_endpoint, over_time
+from vlclip.loadtest.plots import pictures
+from vlclip.loadtest.report import Report
 
 
 def drawn(*times_ms, status=200):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.errors import NotReached
-from loadtest.probe import probe, recall
 from tests.loadtest.conftest import record
+from vlclip.loadtest.errors import NotReached
+from vlclip.loadtest.probe import probe, recall
 
 SCORED = st.lists(st.floats(0, 1), min_size=1, max_size=30).map(
     lambda scores: [(f"i{n}", score) for n, score in enumerate(sorted(scores, reverse=True))]

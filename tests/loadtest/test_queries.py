@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.errors import BadPlan
-from loadtest.queries import ROWS, SHIPPED, furniture, neighbours, read_queries, typo
+from vlclip.loadtest.errors import BadPlan
+from vlclip.loadtest.queries import ROWS, SHIPPED, furniture, neighbours, read_queries, typo
 
 
 def test_the_furniture_that_ships_is_what_the_generator_gives():

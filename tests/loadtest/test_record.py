@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from loadtest.record import Recorder, kept_form, read_answer, read_records
-from loadtest.session import Ask
 from tests.loadtest.conftest import record
+from vlclip.loadtest.record import Recorder, kept_form, read_answer, read_records
+from vlclip.loadtest.session import Ask
 
 LIST = Ask("similar", "GET", "/v1/items/a/similar", kept=True)
 EVENT = Ask("events", "POST", "/v1/events", b"{}")

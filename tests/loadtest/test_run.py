@@ -11,13 +11,13 @@ import httpx2
 import orjson
 import pytest
 
-from loadtest import run as running
-from loadtest.errors import NotReached
-from loadtest.probe import Probed
-from loadtest.record import Recorder
-from loadtest.run import Options, run, serve_and_run
-from loadtest.session import Shop
 from tests.loadtest.conftest import record
+from vlclip.loadtest import run as running
+from vlclip.loadtest.errors import NotReached
+from vlclip.loadtest.probe import Probed
+from vlclip.loadtest.record import Recorder
+from vlclip.loadtest.run import Options, run, serve_and_run
+from vlclip.loadtest.session import Shop
 
 
 class Ended:

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from loadtest.errors import NotReached
-from loadtest.server import Memory, Server, resident_mb
+from vlclip.loadtest.errors import NotReached
+from vlclip.loadtest.server import Memory, Server, resident_mb
 
 
 def test_memory_that_rises_evenly_has_that_slope_and_growth():

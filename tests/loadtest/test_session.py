@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from loadtest.session import Ask, Session, Shop, least_share, photo_form
+from vlclip.loadtest.session import Ask, Session, Shop, least_share, photo_form
 
 SHOP = Shop([f"id/{n}" for n in range(30)], {"titles": ["red dress"], "typos": ["rde dress"]}, [b"JPEG"])
 MIXED = "[mix]\nsimilar = 4\nsearch = 3\nphoto = 1\nforyou = 1\nevents = 1"

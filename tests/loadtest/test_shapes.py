@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan import Constant, Pace, Ramp, Spike, Steps
-from loadtest.shapes import Search, due, level_at, users_for
+from vlclip.loadtest.plan import Constant, Pace, Ramp, Spike, Steps
+from vlclip.loadtest.shapes import Search, due, level_at, users_for
 
 SHAPES = [
     Constant(kind="constant", level=7, seconds=30),

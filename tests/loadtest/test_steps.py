@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from loadtest.steps import judged, knee, read_steps
 from tests.loadtest.conftest import record
+from vlclip.loadtest.steps import judged, knee, read_steps
 
 LIMITS = """
 [thresholds.similar]

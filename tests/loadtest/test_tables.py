@@ -10,13 +10,13 @@ import orjson
 import pytest
 from rich.console import Console
 
-from loadtest.baseline import compare
-from loadtest.figures import by_endpoint, over_time
-from loadtest.report import Report
-from loadtest.steps import judged
-from loadtest.tables import page, show
-from loadtest.termination import Termination
 from tests.loadtest.conftest import record
+from vlclip.loadtest.baseline import compare
+from vlclip.loadtest.figures import by_endpoint, over_time
+from vlclip.loadtest.report import Report
+from vlclip.loadtest.steps import judged
+from vlclip.loadtest.tables import page, show
+from vlclip.loadtest.termination import Termination
 
 RECORDS = [record(at=n / 10, ms=10.0 + n % 7) for n in range(300)] + [record("search", at=5.0, status=500)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx2
 
-from loadtest.termination import ended
 from tests.loadtest.conftest import record
+from vlclip.loadtest.termination import ended
 
 KEPT = {"anna": ["e1", "e2"], "ben": ["e3"]}
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.figures import Figures
-from loadtest.plan import Thresholds
-from loadtest.thresholds import lags, missed
+from vlclip.loadtest.figures import Figures
+from vlclip.loadtest.plan import Thresholds
+from vlclip.loadtest.thresholds import lags, missed
 
 GOOD = Figures(1000, 0, 0, 0.0, 50.0, p50_ms=20.0, p95_ms=80.0, p99_ms=120.0, recall_at_10=0.99)
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 
 import pytest
 
-import loadtest.run
-from loadtest.run import Options
-from loadtest.thresholds import lags
+import vlclip.loadtest.run
+from vlclip.loadtest.run import Options
+from vlclip.loadtest.thresholds import lags
 
 LIST = {"results": [{"id": f"i{n}", "score": 1.0, "item": {"title": "red shoe"}} for n in range(20)]}
 BODY = json.dumps(LIST | {"request_id": "r"}).encode()
@@ -76,10 +76,12 @@ def visit(read, monkeypatch):
     def run(shop, stop_s=1, old="", new=""):
         server = asyncio.run_coroutine_threadsafe(asyncio.start_server(shop, "127.0.0.1", 0), loop).result()
         servers.append(server)
-        monkeypatch.setattr(loadtest.run, "STOP_S", stop_s)
+        monkeypatch.setattr(vlclip.loadtest.run, "STOP_S", stop_s)
         shape = f"level = {RATE}\nseconds = {SECONDS}"
         plan = read("level = 2\nseconds = 5", shape, OPEN.replace(old, new)).model_copy(update={"warm_s": 0})
-        return loadtest.run.run(plan, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Options())
+        return vlclip.loadtest.run.run(
+            plan, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Options()
+        )
 
     async def end() -> None:
         for server in servers:

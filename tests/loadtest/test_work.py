@@ -7,8 +7,8 @@ import json
 import httpx2
 import pytest
 
-from loadtest.errors import BadPlan, NotReached
-from loadtest.work import learn
+from vlclip.loadtest.errors import BadPlan, NotReached
+from vlclip.loadtest.work import learn
 
 RESULTS = [{"id": f"i{n}", "item": {"title": f"chair {n}"}} for n in range(40)]
 

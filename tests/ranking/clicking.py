@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ranking.learning.rows import Rows
+from vlclip.ranking.learning.rows import Rows
 
 SPREAD = np.array([0.2, 0.2, 0.3])
 """Of the features among the items of a shop, of photo, text and history."""

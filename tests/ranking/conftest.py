@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engine.settings import Settings
-from engine.store.opening import open_store
-from engine.store.store import Store
 from tests.ranking.planted import INFO, planted_points, planted_vectors
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.store.store import Store
+from vlclip.service.settings import Settings
 
 
 @pytest.fixture(scope="session")

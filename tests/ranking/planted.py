@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.space import FusedSpace, Segment, unit
-from engine.store.store import Point, StoreInfo
+from vlclip.engine.space import FusedSpace, Segment, unit
+from vlclip.engine.store.store import Point, StoreInfo
 
 SPACE = FusedSpace((Segment("image", 16), Segment("text", 8)))
 INFO = StoreInfo("fp", SPACE, {"image": "planted", "text": "planted"})

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedder import embedder_info, load_embedder
-from engine.settings import Log, Settings
-from engine.store.opening import open_store
-from ingestion.drawn import write_catalogue
-from ingestion.ledger import Ledger
-from ingestion.pipeline import ingest
-from service.logs import formatter
-from service.wiring import Shop, ledger_path
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.drawn import write_catalogue
+from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.service.observing.logs import formatter
+from vlclip.service.settings import Log, Settings
+from vlclip.service.shop.shop import Shop
 
 COUNT = 60
 

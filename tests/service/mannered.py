@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from fastapi import Request
 from fastapi.testclient import TestClient
 
-from engine.settings import Settings
-from service.api import _add_errors, _add_manners
-from service.description import DescribedApi
+from vlclip.service.api.app import _add_errors, _add_manners
+from vlclip.service.api.openapi import DescribedApi
+from vlclip.service.settings import Settings
 
 
 def mannered(store: Path, **api) -> TestClient:

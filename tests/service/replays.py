@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from math import nan
 
-from ranking.evaluation.bootstrap import Figure
-from ranking.evaluation.off_policy.terms import Estimate
-from ranking.evaluation.off_policy.verdict import Finding, Verdict
-from ranking.evaluation.replay.report import (
-    ArmReplay,
-    Calibration,
-    Histogram,
-    Proxy,
-    ReplayReport,
-    Slice,
-)
+from vlclip.ranking.evaluation.click_models.calibration import Calibration
+from vlclip.ranking.evaluation.click_models.proxies import Proxy
+from vlclip.ranking.evaluation.off_policy.terms import Estimate
+from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
+from vlclip.ranking.evaluation.replay.report import ArmReplay, Histogram, ReplayReport, Slice
+from vlclip.ranking.statistics.bootstrap import Figure
 
 DAY_S = 86_400.0
 SINCE = 1_772_409_600.0  # 2026-03-02

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from service.cli import COMMANDS, build
-from service.wiring import Shop
+from vlclip.service.cli import COMMANDS, build
+from vlclip.service.shop.shop import Shop
 
 runner = CliRunner()
 

@@ -17,9 +17,9 @@ import stamina
 import uvicorn
 from PIL import Image
 
-from service import client as module
-from service.api import create_app
-from service.client import ApiError, AsyncClient, Client, Listed, Result, Stored, Written
+from vlclip.service import client as module
+from vlclip.service.api.app import create_app
+from vlclip.service.client import ApiError, AsyncClient, Client, Listed, Result, Stored, Written
 
 A_LIST = {
     "results": [{"id": "a", "score": 1.5, "parts": {"text": 1.5}, "item": {}, "duplicates": [], "new": 1}],

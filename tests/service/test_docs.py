@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from service.cli import build
-from service.reference import commands_page, settings_page
+from vlclip.service.cli import build
+from vlclip.service.reference import commands_page, settings_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -10,15 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.grounding.folders import rule_from, shipped_grounders
-from engine.grounding.loading import load_grounder
-from engine.model_files import SHIPPED
-from engine.settings import Settings
-from engine.training.grounding_loss import box_iou
-from ingestion.catalogue import open_catalogue
-from ingestion.composed import compose_catalogue
-from ingestion.drawn import draw_catalogue
-from ingestion.guesses import map_columns
+from vlclip.engine.encoding.model_files import SHIPPED
+from vlclip.engine.grounding.folders import rule_from, shipped_grounders
+from vlclip.engine.grounding.loading import load_grounder
+from vlclip.engine.training.grounder.loss import box_iou
+from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.drawn import draw_catalogue
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.service.settings import Settings
 
 MODEL = SHIPPED / "vlclip-grounder"
 SETTINGS = Settings.load(grounding={"model": "vlclip-grounder"}, device="cpu")
@@ -35,7 +35,7 @@ def test_it_is_small_and_comes_with_all_it_needs():
 
 @pytest.fixture(scope="module")
 def grounder():
-    return load_grounder(SETTINGS)
+    return load_grounder(SETTINGS.grounding, SETTINGS.device)
 
 
 def overlaps(grounder, photos, names, boxes):

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from engine.model_files import SHIPPED
-from engine.training.pairs import is_validation
-from service.cli import build
+from vlclip.engine.encoding.model_files import SHIPPED
+from vlclip.engine.training.pairs import is_validation
+from vlclip.service.cli import build
 
 MODEL = SHIPPED / "vlclip-small"
 

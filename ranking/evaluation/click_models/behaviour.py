@@ -5,7 +5,7 @@ call. Attraction is the probability of a click on an item that is looked at, sat
 what one looked for after a click. All arrays are `(n, K)`: n lists of K places. Places that are not `shown`
 are passed over as if they were not there: no click, and no step on the way down.
 
-Laws (tests/ranking/click_models/test_behaviour.py), for every model:
+Laws (tests/ranking/evaluation/click_models/test_behaviour.py), for every model:
 - the marginal is the sum over all patterns of clicks, each the product of its conditionals;
 - sampled clicks are as frequent as the marginal says;
 - what is not shown is never clicked, and its attraction changes nothing.
@@ -17,11 +17,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ranking.evaluation.off_policy.log import Values
-
-Mask = NDArray[np.bool_]
+from vlclip.ranking.statistics.arrays import Mask, Values
 
 
 class ClickBehaviour(Protocol):

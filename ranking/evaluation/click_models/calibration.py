@@ -8,22 +8,38 @@ well calibrated probabilities using Bayesian binning, AAAI 2015. Intervals: Wils
 law of succession, and statistical inference, JASA 1927; they take places for independent, so they are too
 short where a unit has many lists.
 
-Laws (tests/ranking/click_models/test_calibration.py):
+Laws (tests/ranking/evaluation/click_models/test_calibration.py):
 - a model told the truth has an error near 0; one that tells twice too much, of the mean told less the seen;
 - bins are of equal size but for one place, and their order is that of what was told.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.stats import binomtest
 
-from ranking.evaluation.bootstrap import Figure
-from ranking.evaluation.click_models.fitting import Fitted
-from ranking.evaluation.click_models.log import ClickLog
-from ranking.evaluation.replay.report import Calibration
+from vlclip.ranking.evaluation.click_models.fitting import Fitted
+from vlclip.ranking.evaluation.click_models.log import ClickLog
+from vlclip.ranking.statistics.bootstrap import Figure
 
 BINS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What a model told and what was seen, over equally large bins: means told, rates seen with intervals.
+
+    `model` says which, `assumes` what it takes for granted, `error` is the mean distance of the two.
+    """
+
+    model: str
+    assumes: str
+    told: tuple[float, ...]
+    seen: tuple[Figure, ...]
+    error: float
+    perplexity: float
 
 
 def calibration(fitted: Fitted, log: ClickLog, bins: int = BINS) -> Calibration:

@@ -14,8 +14,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from ranking.evaluation.click_models.behaviour import Expected, Mask, reached
-from ranking.evaluation.off_policy.log import Values
+from vlclip.ranking.evaluation.click_models.behaviour import Expected, reached
+from vlclip.ranking.statistics.arrays import Mask, Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Rijke, Click Models for Web Search, 2015, chapter 4). An item's attraction is it
 looks, its satisfaction the expected satisfied clicks over those that tell; both are drawn towards a prior
 common to all items, which is found from a first fit with a weak one.
 
-Laws (tests/ranking/click_models/test_fitting.py):
+Laws (tests/ranking/evaluation/click_models/test_fitting.py):
 - no step lowers the log-posterior; the same log gives the same fit;
 - of clicks drawn from a model, it finds the model's parameters again;
 - a coin that is known to be fair has a perplexity of 2, certainty one of 1;
@@ -19,15 +19,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.click_models.bayesian import DynamicBayesian
-from ranking.evaluation.click_models.behaviour import Expected, LearnedBehaviour
-from ranking.evaluation.click_models.cascade import Cascade
-from ranking.evaluation.click_models.log import ClickLog, Lists
-from ranking.evaluation.click_models.position import PositionBased
-from ranking.evaluation.click_models.rates import Prior, Rates, empirical
-from ranking.evaluation.click_models.worth import Worth, worth
-from ranking.evaluation.off_policy.log import Numbers, Values
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.click_models.bayesian import DynamicBayesian
+from vlclip.ranking.evaluation.click_models.behaviour import Expected, LearnedBehaviour
+from vlclip.ranking.evaluation.click_models.cascade import Cascade
+from vlclip.ranking.evaluation.click_models.log import ClickLog, Lists
+from vlclip.ranking.evaluation.click_models.position import PositionBased
+from vlclip.ranking.evaluation.click_models.rates import Prior, Rates, empirical
+from vlclip.ranking.evaluation.click_models.worth import Worth, worth
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 SEED = 7
 HELD_OUT = 0.2
@@ -58,11 +58,11 @@ class Fitted:
     trace: tuple[float, ...]
     worth: Worth
 
-    def attraction(self, items: Numbers) -> Values:
+    def attraction(self, items: Indices) -> Values:
         """The probability of a click on these items when they are looked at, in their shape."""
         return self.attractions.of(items)
 
-    def satisfaction(self, items: Numbers) -> Values:
+    def satisfaction(self, items: Indices) -> Values:
         """The probability that these items satisfy who clicked them; 0 in a model without it."""
         return np.zeros(items.shape) if self.satisfactions is None else self.satisfactions.of(items)
 

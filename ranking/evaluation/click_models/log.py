@@ -1,6 +1,6 @@
 """A log of lists as arrays: which items stood where, and which were clicked.
 
-Laws (tests/ranking/click_models/test_log.py):
+Laws (tests/ranking/evaluation/click_models/test_log.py):
 - every shown item of every list stands in the column of its place in the ranking, page two after page one;
 - parts of a log have the same numbers for the same items, and no unit is in both.
 """
@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.click_models.behaviour import Mask
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.experiments.outcome import Logged
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.experiments.outcome import Logged
+from vlclip.ranking.statistics.arrays import Indices, Mask, Values
 
 PLACES = 50
 """Deeper places are left out: each costs memory in every list, and few look there."""
@@ -28,7 +27,7 @@ UNKNOWN = -1
 class Lists:
     """Items by number `(n, K)`, `UNKNOWN` among them, and which places were filled."""
 
-    items: Numbers
+    items: Indices
     shown: Mask
 
 
@@ -41,10 +40,10 @@ class ClickLog:
     that do not fit each other.
     """
 
-    items: Numbers
+    items: Indices
     clicked: Mask
     shown: Mask
-    unit: Numbers
+    unit: Indices
     names: tuple[str, ...]
     carts: Values | None = None
     purchases: Values | None = None

@@ -14,9 +14,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.click_models.behaviour import Expected, Mask
-from ranking.evaluation.off_policy.log import Values
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.click_models.behaviour import Expected
+from vlclip.ranking.statistics.arrays import Mask, Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A proxy is cheap and has no variance from rare propensities, but it is right only as far as its model is:
 every one says what it assumes. Of the models take that of the lowest perplexity (docs/click_models.md).
 
-Laws (tests/ranking/click_models/test_proxies.py):
+Laws (tests/ranking/evaluation/click_models/test_proxies.py):
 - of the logged lists themselves the difference is exactly 0;
 - better items above, and more clicks are expected;
 - an arm's expected clicks are near those drawn from the model that was fitted.
@@ -12,20 +12,32 @@ Laws (tests/ranking/click_models/test_proxies.py):
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.bootstrap import Figure, interval, resampled_means
-from ranking.evaluation.click_models.fitting import Fitted
-from ranking.evaluation.click_models.log import Lists
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.replay.report import Proxy
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.click_models.fitting import Fitted
+from vlclip.ranking.evaluation.click_models.log import Lists
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import Figure, interval, resampled_means
 
 DEPTHS = (1, 5, 10)
 """The k of each CTR at k."""
 _AFTER = "; after a click an item is {} equally often in every list and place, as in the log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """What a click model expects of an arm's lists, beside what it expects of those that were logged."""
+
+    model: str
+    assumes: str
+    name: str
+    arm: Figure
+    logged: Figure
+    difference: Figure
 
 
 class Measure(NamedTuple):
@@ -42,7 +54,7 @@ def measures(fitted: Fitted, lists: Lists, depths: Sequence[int] = DEPTHS) -> li
     return list(_measures(fitted, lists, depths))
 
 
-def proxies(fitted: Fitted, arm: Lists, logged: Lists, unit: Numbers) -> list[Proxy]:
+def proxies(fitted: Fitted, arm: Lists, logged: Lists, unit: Indices) -> list[Proxy]:
     """What is expected of an arm's lists and of the logged ones, row by row the same requests.
 
     `unit` `(n,)` says whose they are. Intervals are of a paired bootstrap over units: they say what other

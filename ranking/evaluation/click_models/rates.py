@@ -5,7 +5,7 @@ Beta(1 + s·m, 1 + s·(1 - m)), whose mode is m; an item nobody knows has m. By 
 those of the Beta(s·m, s·(1 - m)) from which hits like these are most probable (Casella, An introduction to
 empirical Bayes data analysis, The American Statistician 1985; the beta-binomial of Skellam, 1948).
 
-Laws (tests/ranking/click_models/test_rates.py):
+Laws (tests/ranking/evaluation/click_models/test_rates.py):
 - no rate is 0 or 1, and one without chances is m;
 - the more alike the items are, the larger s; rates drawn from a Beta are found nearer than by hits / chances.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import betaln, expit, logit
 
-from ranking.evaluation.off_policy.log import Numbers, Values
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 STRENGTHS = (1.0, 1e4)
 """Between which the strength of a prior is looked for, in chances."""
@@ -51,7 +51,7 @@ class Rates:
     chances: Values
     prior: Prior
 
-    def of(self, items: Numbers) -> Values:
+    def of(self, items: Indices) -> Values:
         """The rates of these items, in their shape; `UNKNOWN` ones have the prior's mode."""
         # the last is what the number -1 finds
         return np.append(self.prior.rates(self.hits, self.chances), self.prior.mode)[items]

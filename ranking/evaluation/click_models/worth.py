@@ -1,6 +1,6 @@
 """What a click on an item is worth: how often it ends in the cart, is bought, and what that brings.
 
-Laws (tests/ranking/click_models/test_proxies.py):
+Laws (tests/ranking/evaluation/click_models/test_proxies.py):
 - over the log it was counted on, rates times clicks are about the clicks that ended so;
 - what the log never had (no carts, no purchases, no money) is None, not 0.
 """
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ranking.evaluation.click_models.behaviour import Mask
-from ranking.evaluation.click_models.log import ClickLog
-from ranking.evaluation.click_models.rates import Rates, empirical
-from ranking.evaluation.off_policy.log import Numbers, Values
+from vlclip.ranking.evaluation.click_models.log import ClickLog
+from vlclip.ranking.evaluation.click_models.rates import Rates, empirical
+from vlclip.ranking.statistics.arrays import Indices, Mask, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Worth:
     purchases: Rates | None
     paid: Values | None
 
-    def revenue(self, items: Numbers) -> Values | None:
+    def revenue(self, items: Indices) -> Values | None:
         """What a click on each item brings, in their shape; None where nothing was paid."""
         if self.purchases is None or self.paid is None:
             return None

@@ -3,7 +3,7 @@
 Every check that tests a hypothesis cries wolf on one sound log in a thousand (`ALARM`), so a dozen of them
 together do on about one in a hundred. How often each of them is right and wrong is in docs/off_policy.md.
 
-Laws (tests/ranking/off_policy/test_checks.py):
+Laws (tests/ranking/evaluation/off_policy/test_checks.py):
 - a check says nothing of what it is not told: None instead of a finding;
 - the verdict is as bad as its worst finding.
 """
@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.off_policy.significance import equal_means_p, frequency_p, mean_p
-from ranking.evaluation.off_policy.verdict import Finding, Level
-from ranking.experiments.experiment import ALARM, sample_ratio
+from vlclip.ranking.evaluation.off_policy.significance import equal_means_p, frequency_p, mean_p
+from vlclip.ranking.evaluation.off_policy.verdict import Finding, Level
+from vlclip.ranking.experiments.experiment import ALARM, sample_ratio
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 REWARDED = (10, 30)
 """Rows with a reward and a weight over 0: refused below the first, to be taken with care below the second."""
@@ -96,7 +96,7 @@ def outside(outside: Values) -> Finding:
     return Finding("outside", level, f"{says}.")
 
 
-def mean_weight(weights: Values, unit: Numbers | None = None) -> Finding:
+def mean_weight(weights: Values, unit: Indices | None = None) -> Finding:
     """Whether weights `(n,)` are 1 in the mean, as where support holds and propensities are right."""
     mean, p = float(weights.mean()), mean_p(weights, 1.0, unit)
     says = f"Importance weights are {mean:.3g} in the mean, where they should be 1 (p {p:.2g})"
@@ -113,7 +113,7 @@ def mean_weight(weights: Values, unit: Numbers | None = None) -> Finding:
     return Finding("mean-weight", level, f"{says}.")
 
 
-def balance(weights: Values, predicted: Values, baseline: Values, unit: Numbers | None = None) -> Finding:
+def balance(weights: Values, predicted: Values, baseline: Values, unit: Indices | None = None) -> Finding:
     """Whether weighted predictions `(n,)` come to what the same model expects of the target policy.
 
     However wrong the model is, they do where support holds and propensities are right. It finds what
@@ -132,7 +132,7 @@ def balance(weights: Values, predicted: Values, baseline: Values, unit: Numbers 
     )  # fmt: skip
 
 
-def inverse_propensities(propensity: Values, candidates: Values, unit: Numbers | None = None) -> Finding:
+def inverse_propensities(propensity: Values, candidates: Values, unit: Indices | None = None) -> Finding:
     """Whether 1 / (propensity · candidates) is 1 in the mean, as it is if all candidates had a chance.
 
     `candidates` `(n,)` is how many there were. It is the mean weight of a policy that chooses evenly.
@@ -146,7 +146,7 @@ def inverse_propensities(propensity: Values, candidates: Values, unit: Numbers |
     return Finding("inverse-propensities", level, f"{says}.")
 
 
-def frequencies(chosen: Numbers, probabilities: Values, place: Numbers | None = None) -> Finding:
+def frequencies(chosen: Indices, probabilities: Values, place: Indices | None = None) -> Finding:
     """Whether choices `(n,)` came as often as their probabilities `(n, choices)` say, at every place."""
     groups = (
         [np.ones(len(chosen), dtype=np.bool_)]
@@ -217,8 +217,8 @@ def dealt(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
 
 def positions(
     reward: Values,
-    place: Numbers,
-    unit: Numbers | None = None,
+    place: Indices,
+    unit: Indices | None = None,
     *,
     constants: Sequence[Values],
     pooled: bool | None = None,

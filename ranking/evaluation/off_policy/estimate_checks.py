@@ -1,6 +1,6 @@
 """What is looked at of an estimate before it is believed: how much of the log carries it, and how evenly.
 
-Laws (tests/ranking/off_policy/test_checks.py):
+Laws (tests/ranking/evaluation/off_policy/test_checks.py):
 - a check says nothing of what it is not told: None instead of a finding;
 - rows of one unit are taken together.
 """
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ranking.evaluation.off_policy.checks import WEIGHT_OFF, level_over, said
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.off_policy.selection import UNWEIGHTED
-from ranking.evaluation.off_policy.significance import by_unit
-from ranking.evaluation.off_policy.tail import tail_shape
-from ranking.evaluation.off_policy.terms import Estimate
-from ranking.evaluation.off_policy.verdict import Finding, Level
+from vlclip.ranking.evaluation.off_policy.checks import WEIGHT_OFF, level_over, said
+from vlclip.ranking.evaluation.off_policy.selection import UNWEIGHTED
+from vlclip.ranking.evaluation.off_policy.significance import by_unit
+from vlclip.ranking.evaluation.off_policy.tail import tail_shape
+from vlclip.ranking.evaluation.off_policy.terms import Estimate
+from vlclip.ranking.evaluation.off_policy.verdict import Finding, Level
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 EFFECTIVE = (50, 300)
 """Effective rows below which an estimate is refused, and below which it is to be taken with care."""
@@ -56,7 +56,7 @@ def size(effective: float, rows: int) -> Finding | None:
     return Finding("size", level, f"{says}.")
 
 
-def tails(contributions: Values, unit: Numbers | None = None) -> Finding | None:
+def tails(contributions: Values, unit: Indices | None = None) -> Finding | None:
     """Whether one unit carries the estimate; `contributions` `(n,)` are weight times reward of each row.
 
     None where there are none.

@@ -1,6 +1,6 @@
 """All that is known of a log and of one policy's estimates on it, and the verdict on that.
 
-Laws (tests/ranking/off_policy/test_checks.py):
+Laws (tests/ranking/evaluation/off_policy/test_checks.py):
 - what is not known is not judged;
 - numbers that are no probabilities are refused, and nothing is computed from them.
 """
@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from ranking.evaluation.off_policy import checks, estimate_checks
-from ranking.evaluation.off_policy.log import Choices, ListLog, Numbers, Values
-from ranking.evaluation.off_policy.terms import Estimate, Terms
-from ranking.evaluation.off_policy.verdict import Finding, Verdict
+from vlclip.ranking.evaluation.off_policy import checks, estimate_checks
+from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
+from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
+from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +37,18 @@ class Evidence:
     reward: Values | None = None
     propensity: Values | None = None
     target: Values | None = None
-    unit: Numbers | None = None
-    place: Numbers | None = None
+    unit: Indices | None = None
+    place: Indices | None = None
     pooled: bool | None = None
     predicted: Values | None = None
     baseline: Values | None = None
     outside: Values | None = None
     sums: Values | None = None
     candidates: Values | None = None
-    chosen: Numbers | None = None
+    chosen: Indices | None = None
     probabilities: Values | None = None
     terms: Terms | None = None
-    terms_unit: Numbers | None = None
+    terms_unit: Indices | None = None
     estimate: Estimate | None = None
     estimates: Sequence[Estimate] = ()
     shown_at: Values | None = None

@@ -13,7 +13,7 @@ independent, a random byte each, and below that multinomial.
 What is resampled are deviations from the point value, the columns of its influence function: their sums are
 small beside the value, so float32 is precise enough for their products.
 
-Laws (tests/ranking/off_policy/test_intervals.py):
+Laws (tests/ranking/evaluation/off_policy/test_intervals.py):
 - the pass equals a loop over resamples with the same counts;
 - the same number of units, resamples and seed draw the same counts, whatever is measured with them, so a
   difference of two resampled estimates is that of pairs;
@@ -30,10 +30,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.bootstrap import RESAMPLES, SEED, Figure, interval, resampled_means
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.off_policy.terms import Estimate, Terms
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import RESAMPLES, SEED, Figure, interval, resampled_means
 
 POISSON_FROM = 1000
 """Units from which on counts are drawn independently."""
@@ -56,7 +56,7 @@ def observed(reward: Values) -> Terms:
 
 
 def estimates(
-    terms: Sequence[Terms], unit: Numbers | None = None, *, resamples: int = RESAMPLES, seed: int = SEED
+    terms: Sequence[Terms], unit: Indices | None = None, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> list[Estimate]:
     """Each estimator's value on one log, with its intervals; `unit` as in `Choices`.
 
@@ -72,7 +72,7 @@ def estimates(
 
 
 def resampled(
-    terms: Sequence[Terms], unit: Numbers | None = None, resamples: int = RESAMPLES, seed: int = SEED
+    terms: Sequence[Terms], unit: Indices | None = None, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Values:
     """Each estimator's value on every resample, `(resamples, estimators)`; NaN where it divides by nothing.
 
@@ -86,7 +86,7 @@ def resampled(
 def difference(
     first: Terms,
     second: Terms,
-    unit: Numbers | None = None,
+    unit: Indices | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
@@ -112,7 +112,7 @@ class _Part:
     moves: tuple[tuple[Values, Values], ...]
 
 
-def _by_unit(terms: Sequence[Terms], unit: Numbers | None) -> tuple[list[_Part], Values]:
+def _by_unit(terms: Sequence[Terms], unit: Indices | None) -> tuple[list[_Part], Values]:
     """The parts of each estimator, and the number of rows of each unit."""
     columns = [column for one in terms for column in (one.plain, one.above, one.below) if column is not None]
     if not columns or not len(columns[0]):
@@ -129,7 +129,7 @@ def _by_unit(terms: Sequence[Terms], unit: Numbers | None) -> tuple[list[_Part],
     return [_part(one, unit, sizes) for one in terms], sizes
 
 
-def _part(one: Terms, unit: Numbers | None, sizes: Values) -> _Part:
+def _part(one: Terms, unit: Indices | None, sizes: Values) -> _Part:
     pairs = []
     if one.plain is not None:
         pairs.append((_summed(one.plain, unit), sizes))
@@ -145,7 +145,7 @@ def _part(one: Terms, unit: Numbers | None, sizes: Values) -> _Part:
     return _Part(value, tuple(moves))
 
 
-def _summed(values: Values, unit: Numbers | None) -> Values:
+def _summed(values: Values, unit: Indices | None) -> Values:
     if unit is None:
         return values
     return np.bincount(unit, weights=values).astype(np.float64, copy=False)

@@ -12,7 +12,7 @@ the weight is a ratio of, and the wider the interval:
 biased, but steadier, and within the rewards there were. A place that was not shown earns 0 at a ratio of 1:
 how long a list is must not depend on the policy.
 
-Laws (tests/ranking/off_policy/test_lists.py):
+Laws (tests/ranking/evaluation/off_policy/test_lists.py):
 - for a target that is the logging policy all give the mean of the logged rewards, without a model;
 - on lists of one place all are IPS, or SNIPS, and cascade_dr is the doubly robust one;
 - cascade_dr with a model that tells 0 is rips;
@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import ListLog, Values
-from ranking.evaluation.off_policy.terms import Terms
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.off_policy.log import ListLog
+from vlclip.ranking.evaluation.off_policy.terms import Terms
+from vlclip.ranking.statistics.arrays import Values
 
 ROUNDING = 1e-9
 """How far over 1 a probability may lie, being a sum of rounded numbers."""
@@ -137,7 +138,7 @@ def _alone(log: ListLog) -> Values:
     _check(log)
     if log.place_target is None or log.place_propensity is None:
         raise EvaluationError(
-            "iips needs `place_target` and `place_propensity` (ranking.placement gives them); "
+            "iips needs `place_target` and `place_propensity` (vlclip.ranking.lists.placement gives them); "
             "without them take rips"
         )
     return log.place_target / log.place_propensity

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
-Numbers = NDArray[np.intp]
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Choices:
     target: Values
     predicted: Values | None = None
     baseline: Values | None = None
-    unit: Numbers | None = None
+    unit: Indices | None = None
 
     @property
     def weights(self) -> Values:
@@ -63,4 +62,4 @@ class ListLog:
     place_target: Values | None = None
     predicted: Values | None = None
     baseline: Values | None = None
-    unit: Numbers | None = None
+    unit: Indices | None = None

@@ -4,7 +4,7 @@ Folds are of whole units, so what is told of a row owes nothing to its own rewar
 unit: cross-fitting, Chernozhukov et al., Double/debiased machine learning for treatment and structural
 parameters, The Econometrics Journal 2018.
 
-Laws (tests/ranking/off_policy/test_rewards.py):
+Laws (tests/ranking/evaluation/off_policy/test_rewards.py):
 - other rewards of a unit change nothing of what is told of that unit;
 - of rewards drawn from a model, it tells what that model does;
 - the same log and seed give the same models.
@@ -24,8 +24,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import Numbers, Values
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 FOLDS = 3
 SEED = 7
@@ -51,9 +51,9 @@ class CrossFitted:
     """A model for each fold, trained on the others; `fold` `(n,)` is that of each row of the log."""
 
     models: tuple[Any, ...]
-    fold: Numbers
+    fold: Indices
 
-    def predict(self, features: Values, row: Numbers) -> Values:
+    def predict(self, features: Values, row: Indices) -> Values:
         """The reward to expect `(m,)` of features `(m, d)`, by the model that did not see their row's unit.
 
         `row` `(m,)` says which row of the log each belongs to.
@@ -69,7 +69,7 @@ class CrossFitted:
 def cross_fitted(
     features: Values,
     reward: Values,
-    unit: Numbers,
+    unit: Indices,
     *,
     folds: int = FOLDS,
     seed: int = SEED,
@@ -93,11 +93,11 @@ def cross_fitted(
 
 def cascade_model(
     features: Values,
-    chosen: Numbers,
+    chosen: Indices,
     reward: Values,
     shown: NDArray[np.bool_],
     target_next: Values,
-    unit: Numbers,
+    unit: Indices,
     *,
     folds: int = FOLDS,
     seed: int = SEED,
@@ -143,7 +143,7 @@ def cascade_model(
 
 
 def _backwards(
-    own: Any, features: Values, chosen: Numbers, shown: NDArray[np.bool_], target_next: Values, *, learn: int
+    own: Any, features: Values, chosen: Indices, shown: NDArray[np.bool_], target_next: Values, *, learn: int
 ) -> tuple[Values, Values]:
     """`predicted` and `baseline` of all lists; what comes below is learned from the first `learn` of them."""
     predicted, baseline = np.zeros(chosen.shape), np.zeros(chosen.shape)
@@ -183,7 +183,7 @@ def _next(value: Values, chance: Values) -> Values:
     return out
 
 
-def _own_rewards(model: Any, features: Values, lists: Numbers, place: int) -> Values:
+def _own_rewards(model: Any, features: Values, lists: Indices, place: int) -> Values:
     """What each candidate would earn at this place, `(lists, C)`, a block of lists at a time."""
     out = np.empty((len(lists), features.shape[1]))
     size = max(1, AT_ONCE // features.shape[1])
@@ -200,14 +200,14 @@ def _of_candidates(model: Any, features: Values) -> Values:
     return _expected(model, features.reshape(-1, features.shape[2])).reshape(features.shape[:2])
 
 
-def _folds(unit: Numbers, folds: int, seed: int) -> Numbers:
+def _folds(unit: Indices, folds: int, seed: int) -> Indices:
     """The fold of each row: units are dealt by chance, as many to each fold."""
     units, number = np.unique(unit, return_inverse=True)
     if folds < 2 or len(units) < 2:
         raise EvaluationError(
             f"{len(units)} units in {folds} folds leave nothing to learn from; give at least two of both"
         )
-    dealt: Numbers = np.random.default_rng(seed).permutation(len(units)) % folds
+    dealt: Indices = np.random.default_rng(seed).permutation(len(units)) % folds
     return dealt[number]
 
 

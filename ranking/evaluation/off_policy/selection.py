@@ -5,7 +5,7 @@ Krishnamurthy, "Adaptive estimator selection for off-policy evaluation", ICML 20
 widest interval to the narrowest and stop before the first that does not meet all the wider ones, as
 Lepski's method does. They double the intervals; here they are the plain 95 % ones, which stops earlier.
 
-Laws (tests/ranking/off_policy/test_selection.py):
+Laws (tests/ranking/evaluation/off_policy/test_selection.py):
 - intervals that all meet: the narrowest; a narrow one apart from a wider one is never chosen;
 - the order they are given in does not matter;
 - of several policies on one log the same estimator is chosen, one that none of them contradicts.
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ranking.evaluation.off_policy.terms import Estimate
+from vlclip.ranking.evaluation.off_policy.terms import Estimate
 
 UNWEIGHTED = ("dm", "replay")
 """Not to be chosen: the interval of one does not know its model's error, the other needs uniform logging."""

@@ -2,7 +2,7 @@
 
 Rows of one unit depend on each other, so sums are taken over units first and the units are what varies.
 
-Laws (tests/ranking/off_policy/test_checks.py):
+Laws (tests/ranking/evaluation/off_policy/test_checks.py):
 - with rows twice as many, each of them said twice by its unit, a p stays as it is.
 """
 
@@ -13,10 +13,10 @@ import math
 import numpy as np
 from scipy.stats import chi2, norm
 
-from ranking.evaluation.off_policy.log import Numbers, Values
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 
-def mean_p(values: Values, expected: float, unit: Numbers | None = None) -> float:
+def mean_p(values: Values, expected: float, unit: Indices | None = None) -> float:
     """How probable a mean of `values` `(n,)` this far from `expected` is, to either side.
 
     Weights are skewed to the right, and a plain t-test then finds too many means too low. Hall's cubic
@@ -34,7 +34,7 @@ def mean_p(values: Values, expected: float, unit: Numbers | None = None) -> floa
     return float(2 * norm.sf(abs(score)))
 
 
-def equal_means_p(values: Values, group: Numbers, unit: Numbers | None = None) -> float:
+def equal_means_p(values: Values, group: Indices, unit: Indices | None = None) -> float:
     """How probable means by `group` `(n,)`, numbers from 0, this different are if all groups have one mean.
 
     A score test: the variance is that of the units where the means are equal, chi-square with a degree of
@@ -49,7 +49,7 @@ def equal_means_p(values: Values, group: Numbers, unit: Numbers | None = None) -
     return _wald_p(sums.sum(axis=0), sums.T @ sums)
 
 
-def frequency_p(chosen: Numbers, probabilities: Values, most: int = 50) -> float:
+def frequency_p(chosen: Indices, probabilities: Values, most: int = 50) -> float:
     """How probable it is that choices `(n,)` were drawn by `probabilities` `(n, choices)`, by their counts.
 
     Counts against their expectation, with the covariance of independent draws. All but the `most` most
@@ -64,7 +64,7 @@ def frequency_p(chosen: Numbers, probabilities: Values, most: int = 50) -> float
     return _wald_p(observed - expected[kept], covariance)
 
 
-def by_unit(values: Values, unit: Numbers | None) -> Values:
+def by_unit(values: Values, unit: Indices | None) -> Values:
     """Sums of `(n,)` over the rows of each unit that has any; the rows themselves without units."""
     if unit is None:
         return values

@@ -3,7 +3,7 @@
 Throughout, r is the reward, w = target / propensity the importance weight, q the model's prediction for the
 logged choice and b its mean under the target policy.
 
-Laws (tests/ranking/off_policy/test_single.py):
+Laws (tests/ranking/evaluation/off_policy/test_single.py):
 - of the logging policy itself, IPS and SNIPS are the observed mean;
 - clipped IPS without a limit is IPS; Switch-DR and DRos lie between DM, at 0, and DR, at infinity;
 - a model that knows the rewards makes DR the DM;
@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import Choices, Values
-from ranking.evaluation.off_policy.terms import Terms
-from ranking.evaluation.off_policy.tuning import cuts, least_error, shrinkages
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.off_policy.log import Choices
+from vlclip.ranking.evaluation.off_policy.terms import Terms
+from vlclip.ranking.evaluation.off_policy.tuning import cuts, least_error, shrinkages
+from vlclip.ranking.statistics.arrays import Values
 
 TOLERANCE = 1e-9
 """How far over 1 a probability may come by rounding."""

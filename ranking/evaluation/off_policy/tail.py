@@ -1,6 +1,6 @@
 """How heavy the tail of importance weights is: the shape of the distribution that its end looks like.
 
-Laws (tests/ranking/off_policy/test_checks.py):
+Laws (tests/ranking/evaluation/off_policy/test_checks.py):
 - weights in another unit have the same shape; so have weights in another order;
 - of a generalized Pareto distribution it is near its own shape.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ranking.evaluation.off_policy.log import Values
+from vlclip.ranking.statistics.arrays import Values
 
 LEAST = 50
 """Different weights in the tail below which nothing is said about it."""

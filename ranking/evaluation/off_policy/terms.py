@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ranking.evaluation.off_policy.log import Values
+from vlclip.ranking.statistics.arrays import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ used: they are for any reward up to the largest, and for clicks, which are rare,
 
 Rows count as independent here: units are for the intervals.
 
-Laws (tests/ranking/off_policy/test_tuning.py):
+Laws (tests/ranking/evaluation/off_policy/test_tuning.py):
 - without rewards there is nothing to gain, and nothing is shrunk;
 - the choice does not depend on the unit of the reward, nor on the order of the rows.
 """
@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ranking.evaluation.off_policy.log import Values
+from vlclip.ranking.statistics.arrays import Values
 
 POINTS = 24
 """How many parameters are tried."""

@@ -4,7 +4,7 @@ A shop has a few hundred contexts, all as probable, and a click rate for every i
 policy's value is a finite sum. Estimators and verdicts are held against it; how they do is in
 docs/off_policy.md.
 
-Laws (tests/ranking/off_policy/test_worlds.py):
+Laws (tests/ranking/evaluation/off_policy/test_worlds.py):
 - the stated value is what the mean reward of a large log of the target policy comes to;
 - the same seeds give the same log.
 """
@@ -17,8 +17,9 @@ from typing import Literal
 
 import numpy as np
 
-from ranking.evaluation.off_policy.log import Choices, ListLog, Numbers, Values
-from ranking.exploration import propensities
+from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
+from vlclip.ranking.lists.exploration import propensities
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 Fault = Literal["wrong propensities", "pooled places"]
 """How a log lies: its propensities are of a more even policy, or of an item over all places together."""
@@ -59,8 +60,8 @@ class Draw:
     """
 
     choices: Choices
-    item: Numbers
-    place: Numbers
+    item: Indices
+    place: Indices
     told: Values
     outside: Values
 
@@ -161,7 +162,7 @@ class Shelf:
     `believed` those a reward model believes in. With `once` a list has one click at most.
     """
 
-    orders: Numbers
+    orders: Indices
     logging: Values
     target: Values
     clicked: Values
@@ -254,7 +255,7 @@ def _futures(world: Shelf) -> tuple[Values, Values]:
     return predicted, baseline
 
 
-def _over_same_tops(tops: Numbers, values: Values) -> Values:
+def _over_same_tops(tops: Indices, values: Values) -> Values:
     """Sums of `(contexts, m)` over all orders that begin alike, for each order."""
     _, group = (
         np.unique(tops, axis=0, return_inverse=True) if tops.shape[1] else (None, np.zeros(len(tops), int))

@@ -3,7 +3,7 @@
 What was asked then is asked again, with the same clock. What cannot be brought back is the items' fields and
 vectors: they are those of now, and an item that is gone is gone.
 
-Laws (tests/ranking/replay/test_as_of.py):
+Laws (tests/ranking/evaluation/replay/test_as_of.py):
 - what is done after the moment changes nothing, in whatever order moments are asked;
 - an item that was first offered later is in no list.
 """
@@ -16,18 +16,18 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
-from engine.embedder import Embedder
-from engine.settings import Search
-from engine.space import Floats
-from engine.store.store import Store
-from ranking.answer import Answer
-from ranking.boosts import seconds
-from ranking.errors import EvaluationError, HistoryError
-from ranking.evaluation.replay.contexts import Context
-from ranking.events import Event, Kind
-from ranking.experiments.arm import Arm
-from ranking.history.history import History
-from ranking.recommender import Recommender
+from vlclip.engine.encoding.embedder import Embedder
+from vlclip.engine.space import Floats
+from vlclip.engine.store.store import Store
+from vlclip.ranking.errors import EvaluationError, HistoryError
+from vlclip.ranking.evaluation.replay.contexts import Context
+from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.history import History
+from vlclip.ranking.lists.answer import Answer
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.boosts import seconds
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.settings import Search
 
 WORDS_KEPT = 2000
 """Searches whose vectors are kept: each is asked of every arm, and many again and again."""

@@ -1,6 +1,6 @@
 """A log of single choices, in the format of Open Bandit, judged for other policies.
 
-Laws (tests/ranking/replay/test_choices_report.py):
+Laws (tests/ranking/evaluation/replay/test_choices_report.py):
 - the policy that made the log would have earned what it earned;
 - a policy that is only estimated is never `ok`.
 """
@@ -12,15 +12,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ranking.evaluation.off_policy.evidence import Evidence
-from ranking.evaluation.off_policy.log import Values
-from ranking.evaluation.off_policy.rewards import cross_fitted
-from ranking.evaluation.off_policy.single import estimators
-from ranking.evaluation.off_policy.verdict import Finding
-from ranking.evaluation.replay.judging import Candidate, Rows, judged
-from ranking.evaluation.replay.lists_report import UNKNOWN, rate_by_place
-from ranking.evaluation.replay.open_bandit import BanditLog, EstimatedPolicy, Target
-from ranking.evaluation.replay.report import ReplayReport
+from vlclip.ranking.evaluation.off_policy.evidence import Evidence
+from vlclip.ranking.evaluation.off_policy.rewards import cross_fitted
+from vlclip.ranking.evaluation.off_policy.single import estimators
+from vlclip.ranking.evaluation.off_policy.verdict import Finding
+from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
+from vlclip.ranking.evaluation.replay.lists_report import UNKNOWN, rate_by_place
+from vlclip.ranking.evaluation.replay.open_bandit import BanditLog, EstimatedPolicy, Target
+from vlclip.ranking.evaluation.replay.report import ReplayReport
+from vlclip.ranking.statistics.arrays import Values
 
 DAY_S = 86_400
 AT_ONCE = 1000

@@ -1,6 +1,6 @@
 """What was asked for a logged list, read from the log so that it can be asked again.
 
-Laws (tests/ranking/replay/test_contexts.py):
+Laws (tests/ranking/evaluation/replay/test_contexts.py):
 - what the service logs of a request is read back as it was asked;
 - a list that cannot be asked again is told apart by a reason, never guessed at;
 - a list of a log without `asked` is asked with the arm's own weights.
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from engine.errors import FilterError
-from engine.filters import Condition, Filter, parse_clauses, parse_json
-from ranking.answer import HISTORY, Page
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.replay.ranking import Ranking
-from ranking.experiments.exposure import Exposure, ListKind
+from vlclip.engine.errors import FilterError
+from vlclip.engine.filters import Condition, Filter, parse_clauses, parse_json
+from vlclip.ranking.evaluation.replay.ranking import Ranking
+from vlclip.ranking.experiments.exposure import Exposure, ListKind
+from vlclip.ranking.lists.answer import HISTORY, Page
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 NOTHING_SHOWN = "nothing was shown"
 LATER_PAGE = "a later page: what stood above it is in another list"
@@ -51,7 +51,7 @@ class Context:
     page: Page
     candidates: tuple[str, ...]
     scores: Values
-    chosen: Numbers
+    chosen: Indices
     is_drawn: bool
 
     @property

@@ -3,7 +3,7 @@
 Everything is drawn by the same resamples of units, so that arms are compared in pairs, with each other and
 with what was logged.
 
-Laws (tests/ranking/replay/test_judging.py):
+Laws (tests/ranking/evaluation/replay/test_judging.py):
 - an arm that is the logged ranking has an uplift of 0, from 0 to 0;
 - an arm wins only if it is surely better than what was logged and than every other arm that can be judged;
 - slices of a kind have all lists of that kind between them, if none is too small.
@@ -17,14 +17,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.evaluation.bootstrap import Figure, interval
-from ranking.evaluation.off_policy.evidence import Evidence, judge
-from ranking.evaluation.off_policy.intervals import estimates, observed, resampled
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.off_policy.selection import most_trusted
-from ranking.evaluation.off_policy.terms import Estimate, Terms
-from ranking.evaluation.off_policy.verdict import Finding, Verdict
-from ranking.evaluation.replay.report import ArmReplay, Histogram, Proxy, ReplayReport, Slice
+from vlclip.ranking.evaluation.click_models.proxies import Proxy
+from vlclip.ranking.evaluation.off_policy.evidence import Evidence, judge
+from vlclip.ranking.evaluation.off_policy.intervals import estimates, observed, resampled
+from vlclip.ranking.evaluation.off_policy.selection import most_trusted
+from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
+from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
+from vlclip.ranking.evaluation.replay.report import ArmReplay, Histogram, ReplayReport, Slice
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import Figure, interval
 
 LEAST = 100
 """Lists that a slice has, at least: fewer say nothing."""
@@ -55,7 +56,7 @@ class Rows:
     """The rows that all arms are judged on: `reward` and `unit` `(n,)`, and `labels` `(n,)` to slice by."""
 
     reward: Values
-    unit: Numbers
+    unit: Indices
     labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
@@ -148,7 +149,7 @@ def _value(name: str, found: Sequence[Estimate]) -> float:
     return _named(name, found).value
 
 
-def _part(terms: Terms, rows: Numbers) -> Terms:
+def _part(terms: Terms, rows: Indices) -> Terms:
     """The same of some rows."""
     plain, above, below, weights = (
         None if column is None else column[rows]

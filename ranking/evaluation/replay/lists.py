@@ -9,10 +9,10 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.replay.contexts import Context
-from ranking.evaluation.replay.ranking import place_of
-from ranking.experiments.outcome import Outcome
+from vlclip.ranking.evaluation.replay.contexts import Context
+from vlclip.ranking.evaluation.replay.ranking import place_of
+from vlclip.ranking.experiments.outcome import Outcome
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 Reward = Literal["clicks", "carts", "purchases", "value"]
 REWARDS: tuple[Reward, ...] = get_args(Reward)
@@ -38,19 +38,19 @@ class Lists:
     request_ids: tuple[str, ...]
     items: Ids
     time: Values
-    kind: Numbers
+    kind: Indices
     kinds: tuple[str, ...]
-    arm: Numbers
+    arm: Indices
     arms: tuple[str, ...]
-    unit: Numbers
-    words: Numbers
+    unit: Indices
+    words: Indices
     is_drawn: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     there: NDArray[np.bool_]
     reward: Mapping[Reward, Values]
     propensity: Values
     place_propensity: Values
-    chosen: Numbers
+    chosen: Indices
     scores: Values
 
     @property
@@ -75,7 +75,7 @@ class Row:
     reward: Values
     propensity: Values
     place_propensity: Values
-    chosen: Numbers
+    chosen: Indices
     scores: Values
 
 
@@ -153,7 +153,7 @@ def filled(into: NDArray[Scalar], rows: Iterable[NDArray[Scalar]]) -> NDArray[Sc
     return into
 
 
-def _units(units: Sequence[str]) -> Numbers:
+def _units(units: Sequence[str]) -> Indices:
     """A number for each unit; "" is somebody else every time."""
     numbers: dict[str | int, int] = {}
     keys = (unit or row for row, unit in enumerate(units))

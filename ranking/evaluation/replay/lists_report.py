@@ -1,6 +1,6 @@
 """A replay of logged lists, judged: every list estimator, what click models expect, and the verdict.
 
-Laws (tests/ranking/replay/test_lists_report.py):
+Laws (tests/ranking/evaluation/replay/test_lists_report.py):
 - the arm that made the log would have earned what it earned;
 - the arm that is better in a shop whose truth is known wins, and the truth lies in its interval;
 - a log in which nothing was left to chance is refused for any other arm.
@@ -14,23 +14,24 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ranking.evaluation.bootstrap import Figure
-from ranking.evaluation.click_models.calibration import calibration
-from ranking.evaluation.click_models.fitting import HELD_OUT, SEED, Fitted, fit_all
-from ranking.evaluation.click_models.log import ClickLog, click_log
-from ranking.evaluation.click_models.proxies import proxies
-from ranking.evaluation.off_policy.evidence import Evidence
-from ranking.evaluation.off_policy.intervals import estimates
-from ranking.evaluation.off_policy.lists import list_estimators
-from ranking.evaluation.off_policy.log import ListLog, Numbers, Values
-from ranking.evaluation.off_policy.rewards import cascade_model
-from ranking.evaluation.off_policy.terms import Terms
-from ranking.evaluation.replay.judging import Candidate, Rows, judged
-from ranking.evaluation.replay.lists import Lists, Reward
-from ranking.evaluation.replay.replayed import Replayed
-from ranking.evaluation.replay.report import Calibration, Proxy, ReplayReport
-from ranking.experiments.experiment import Experiment
-from ranking.experiments.outcome import Logged
+from vlclip.ranking.evaluation.click_models.calibration import Calibration, calibration
+from vlclip.ranking.evaluation.click_models.fitting import HELD_OUT, SEED, Fitted, fit_all
+from vlclip.ranking.evaluation.click_models.log import ClickLog, click_log
+from vlclip.ranking.evaluation.click_models.proxies import Proxy, proxies
+from vlclip.ranking.evaluation.off_policy.evidence import Evidence
+from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.lists import list_estimators
+from vlclip.ranking.evaluation.off_policy.log import ListLog
+from vlclip.ranking.evaluation.off_policy.rewards import cascade_model
+from vlclip.ranking.evaluation.off_policy.terms import Terms
+from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
+from vlclip.ranking.evaluation.replay.lists import Lists, Reward
+from vlclip.ranking.evaluation.replay.replayed import Replayed
+from vlclip.ranking.evaluation.replay.report import ReplayReport
+from vlclip.ranking.experiments.experiment import Experiment
+from vlclip.ranking.experiments.outcome import Logged
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import Figure
 
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
 
@@ -125,7 +126,7 @@ def list_report(
 
 
 def rate_by_place(
-    reward: Values, shown: np.typing.NDArray[np.bool_], unit: Numbers
+    reward: Values, shown: np.typing.NDArray[np.bool_], unit: Indices
 ) -> tuple[tuple[int, int, Figure], ...]:
     """Each place from 1, how often it was shown, and its mean reward; `(n, K)` each but `unit` `(n,)`."""
     filled = [place for place in range(shown.shape[1]) if shown[:, place].any()]

@@ -9,7 +9,7 @@ Of a policy that was logged only what it chose has a propensity, so what it woul
 moment is an estimate: `EstimatedPolicy`. How good that is, `reproduced` says; every figure that rests on it
 is an estimate of an estimate.
 
-Laws (tests/ranking/replay/test_open_bandit.py):
+Laws (tests/ranking/evaluation/replay/test_open_bandit.py):
 - the uniform policy has ratios of 1 on its own log;
 - estimated probabilities sum to 1 in every row, and are exact for a policy that never changes.
 """
@@ -24,8 +24,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import Choices, Numbers, Values
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.off_policy.log import Choices
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 CONTEXT = "item_context.csv"
 COLUMNS = ("timestamp", "item_id", "position", "click", "propensity_score")
@@ -44,8 +45,8 @@ class BanditLog:
     """
 
     ids: tuple[str, ...]
-    item: Numbers
-    position: Numbers
+    item: Indices
+    position: Indices
     click: Values
     propensity: Values
     time: Values
@@ -140,7 +141,7 @@ class EstimatedPolicy:
         shares: Values = np.divide(told, sums, out=np.full_like(told, 1 / len(log.ids)), where=sums > 0)
         return shares
 
-    def _between(self, sources: Numbers, rows: Numbers, log: BanditLog) -> Values:
+    def _between(self, sources: Indices, rows: Indices, log: BanditLog) -> Values:
         """The propensity `(m,)` at the times of these rows, by the sources'; no row is told by itself."""
         if not len(sources):
             return np.full(len(rows), np.nan)

@@ -5,7 +5,7 @@ they are among all items, with its boosts, history, diversity and caps; what it 
 probability 0. How much of the list it would really have given lies outside of the logged candidates is told
 beside it: nothing in the log says how that would have been liked.
 
-Laws (tests/ranking/replay/test_policy.py):
+Laws (tests/ranking/evaluation/replay/test_policy.py):
 - the arm that made a log has the log's own propensities;
 - an arm without chance has probability 1 for its own list;
 - at each place the candidates' probabilities sum to 1, as long as the arm would show one that is left.
@@ -19,16 +19,16 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from engine.errors import FilterError, VlclipError
-from ranking.answer import Answer
-from ranking.errors import EvaluationError, UnknownItem
-from ranking.evaluation.off_policy.log import Values
-from ranking.evaluation.replay.as_of import PastShop
-from ranking.evaluation.replay.contexts import BAD_FILTER, Context
-from ranking.evaluation.replay.ranking import Ranking, place_of
-from ranking.experiments.arm import Arm, Exploration
-from ranking.experiments.exposure import Exposure
-from ranking.exploration import stable_rng
+from vlclip.engine.errors import FilterError, VlclipError
+from vlclip.ranking.errors import EvaluationError, UnknownItem
+from vlclip.ranking.evaluation.replay.as_of import PastShop
+from vlclip.ranking.evaluation.replay.contexts import BAD_FILTER, Context
+from vlclip.ranking.evaluation.replay.ranking import Ranking, place_of
+from vlclip.ranking.experiments.exposure import Exposure
+from vlclip.ranking.lists.answer import Answer
+from vlclip.ranking.lists.arm import Arm, Exploration
+from vlclip.ranking.lists.exploration import stable_rng
+from vlclip.ranking.statistics.arrays import Values
 
 GONE = "a candidate is gone from the store"
 NO_MORE = "the item it is about is gone from the store"

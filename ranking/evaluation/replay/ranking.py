@@ -3,9 +3,9 @@
 Where only some of the items count the others are crossed out. What is left of a Plackett-Luce order is one
 by the same scores: Luce, Individual Choice Behavior, 1959, his choice axiom.
 
-Laws (tests/ranking/replay/test_ranking.py):
+Laws (tests/ranking/evaluation/replay/test_ranking.py):
 - the probabilities to come next sum to 1 while anything is left, and are 0 for what stands above;
-- along an order they multiply to its probability, as `ranking.exploration` draws it;
+- along an order they multiply to its probability, as `vlclip.ranking.lists.exploration` draws it;
 - without chance they are 1 for the next item and 0 for others.
 """
 
@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.evaluation.off_policy.log import Values
-from ranking.exploration import sample
-from ranking.placement import place_probabilities
+from vlclip.ranking.lists.exploration import sample
+from vlclip.ranking.lists.placement import place_probabilities
+from vlclip.ranking.statistics.arrays import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

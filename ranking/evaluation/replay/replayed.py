@@ -2,7 +2,7 @@
 
 Policies are replayed on the same lists: one that any of them cannot answer is left out of all, and counted.
 
-Laws (tests/ranking/replay/test_replayed.py):
+Laws (tests/ranking/evaluation/replay/test_replayed.py):
 - the policy that made a log has ratios of 1, on every list and place;
 - every list of the log is either in every policy's rows or counted with a reason;
 - replayed with others or alone, a policy has the same rows for the same lists.
@@ -17,12 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import ListLog, Values
-from ranking.evaluation.replay.contexts import BAD_PROPENSITY, Context, read_context
-from ranking.evaluation.replay.lists import Ids, Lists, Reward, Row, Same, filled, gathered, row_of
-from ranking.evaluation.replay.policy import Policy, Probabilities
-from ranking.experiments.outcome import Logged
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.off_policy.log import ListLog
+from vlclip.ranking.evaluation.replay.contexts import BAD_PROPENSITY, Context, read_context
+from vlclip.ranking.evaluation.replay.lists import Ids, Lists, Reward, Row, Same, filled, gathered, row_of
+from vlclip.ranking.evaluation.replay.policy import Policy, Probabilities
+from vlclip.ranking.experiments.outcome import Logged
+from vlclip.ranking.statistics.arrays import Values
 
 FEATURES = ("logged_score", "logged_place", "score")
 """What is known of a candidate: see `Replayed.features`."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ranking.evaluation.bootstrap import Figure
-from ranking.evaluation.off_policy.terms import Estimate
-from ranking.evaluation.off_policy.verdict import Finding, Verdict
+from vlclip.ranking.evaluation.click_models.calibration import Calibration
+from vlclip.ranking.evaluation.click_models.proxies import Proxy
+from vlclip.ranking.evaluation.off_policy.terms import Estimate
+from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
+from vlclip.ranking.statistics.bootstrap import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,33 +32,6 @@ class Histogram:
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What a model told and what was seen, over equally large bins: means told, rates seen with intervals.
-
-    `model` says which, `assumes` what it takes for granted, `error` is the mean distance of the two.
-    """
-
-    model: str
-    assumes: str
-    told: tuple[float, ...]
-    seen: tuple[Figure, ...]
-    error: float
-    perplexity: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
-    """What a click model expects of an arm's lists, beside what it expects of those that were logged."""
-
-    model: str
-    assumes: str
-    name: str
-    arm: Figure
-    logged: Figure
-    difference: Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The items of a store as arrays, read once: simulated shoppers look at hundreds of thousands of them.
 
-Laws (tests/ranking/simulator/test_shoppers.py):
+Laws (tests/ranking/evaluation/simulator/test_shoppers.py):
 - the same items give the same catalogue, in whatever order a store holds them.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.space import Floats, FusedSpace
-from engine.store.store import Store
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import Numbers, Values
+from vlclip.engine.space import Floats, FusedSpace
+from vlclip.engine.store.store import Store
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +29,10 @@ class Catalogue:
     vectors: Floats
     prices: Values
     titles: tuple[str, ...]
-    whole: Numbers
+    whole: Indices
     row_of: Mapping[str, int]
 
-    def rows(self, ids: Sequence[str]) -> Numbers:
+    def rows(self, ids: Sequence[str]) -> Indices:
         """Which rows these items are, `(len(ids),)`."""
         return np.array([self.row_of[one] for one in ids], dtype=np.intp)
 

@@ -1,6 +1,6 @@
 """A log of lists that were served to simulated shoppers, and of what they did, as the service writes one.
 
-Laws (tests/ranking/simulator/test_logs.py):
+Laws (tests/ranking/evaluation/simulator/test_logs.py):
 - clicks are as frequent at each place as the click model's marginal says;
 - what is put in the cart was clicked, what is bought was in the cart;
 - the same seed writes the same log; read back from a table it is equal;
@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ranking.answer import HISTORY, LEXICAL, POPULAR, Answer
-from ranking.arrangement import DIVERSITY
-from ranking.errors import EvaluationError
-from ranking.evaluation.simulator.shop import SimulatedShop
-from ranking.evaluation.simulator.visits import Request
-from ranking.events import Event, Kind
-from ranking.experiments.arm import Arm
-from ranking.experiments.exposure import Exposure, Shown
-from ranking.experiments.outcome import Logged, outcome
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
+from vlclip.ranking.evaluation.simulator.visits import Request
+from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.outcome import Logged, outcome
+from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.arrangement import DIVERSITY
 
 BATCH = 500
 LOOK_S = 2.0

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from engine.embedder import Embedder
-from engine.settings import Search
-from engine.store.store import Store
-from ranking.answer import Answer, Page
-from ranking.evaluation.click_models.behaviour import ClickBehaviour
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.replay.as_of import PastHistory
-from ranking.evaluation.simulator.catalogue import read_catalogue
-from ranking.evaluation.simulator.shoppers import draw_shoppers
-from ranking.evaluation.simulator.visits import Request, draw_requests
-from ranking.evaluation.simulator.world import World
-from ranking.events import unit_of
-from ranking.experiments.arm import Arm
-from ranking.history.history import History
-from ranking.recommender import Recommender
+from vlclip.engine.encoding.embedder import Embedder
+from vlclip.engine.store.store import Store
+from vlclip.ranking.evaluation.click_models.behaviour import ClickBehaviour
+from vlclip.ranking.evaluation.replay.as_of import PastHistory
+from vlclip.ranking.evaluation.simulator.catalogue import read_catalogue
+from vlclip.ranking.evaluation.simulator.shoppers import draw_shoppers
+from vlclip.ranking.evaluation.simulator.visits import Request, draw_requests
+from vlclip.ranking.evaluation.simulator.world import World
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.history.history import History
+from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.settings import Search
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 
 class SimulatedShop:
@@ -53,7 +53,7 @@ class SimulatedShop:
         return draw_requests(self.shoppers, count)
 
     def unit(self, request: Request) -> str:
-        """Who asks, as `ranking.events.unit_of` names them; another seed has other units."""
+        """Who asks, as `vlclip.ranking.history.events.unit_of` names them; another seed has other units."""
         return unit_of(f"{self.world.seed}-{request.shopper}")
 
     def ask(self, request: Request, arm: Arm) -> Answer:
@@ -66,7 +66,7 @@ class SimulatedShop:
             return self._recommender.search(request.text, page=page, shopper=unit, arm=arm)
         return self._recommender.recommend(unit, page=page, arm=arm)
 
-    def likes(self, request: Request, rows: Numbers) -> tuple[Values, Values]:
+    def likes(self, request: Request, rows: Indices) -> tuple[Values, Values]:
         """Attraction and satisfaction of items of the catalogue for who asks, `(len(rows),)` each."""
         fit = self.shoppers.fit(request.shopper, request.taste, rows)
         return self.shoppers.attraction(fit, rows), self.shoppers.satisfaction(fit, rows)

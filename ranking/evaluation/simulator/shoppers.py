@@ -9,7 +9,7 @@ A taste is a real item's vector, noise added, each segment of unit length. Taste
 of items, one for each interest, follow Pal et al., "PinnerSage", KDD 2020. `centre` is the mean over each
 taste's nearest items, so that shops large and small are clicked alike, and `deviation` that of all items.
 
-Laws (tests/ranking/simulator/test_shoppers.py):
+Laws (tests/ranking/evaluation/simulator/test_shoppers.py):
 - an item nearer to a taste attracts more, all else equal; nothing attracts with certainty;
 - likeness has mean 0 over the items that are asked about, and deviation 1 over all;
 - an item's effect follows from the seed and its id alone;
@@ -24,11 +24,11 @@ from hashlib import blake2b
 import numpy as np
 from scipy.special import expit, ndtri
 
-from engine.space import Floats, unit
-from ranking.errors import EvaluationError
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.simulator.catalogue import Catalogue
-from ranking.evaluation.simulator.world import World
+from vlclip.engine.space import Floats, unit
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.simulator.catalogue import Catalogue
+from vlclip.ranking.evaluation.simulator.world import World
+from vlclip.ranking.statistics.arrays import Indices, Values
 
 AT_ONCE = 100
 """Tastes that are compared with all items together."""
@@ -48,15 +48,15 @@ class Shoppers:
 
     world: World
     catalogue: Catalogue
-    first: Numbers
+    first: Indices
     tastes: Floats
     shares: Values
-    near: Numbers
+    near: Indices
     centre: float
     deviation: float
     effects: Values
 
-    def fit(self, shopper: int, taste: int, rows: Numbers) -> Values:
+    def fit(self, shopper: int, taste: int, rows: Indices) -> Values:
         """How well items fit a shopper on a visit about one of their tastes, `(len(rows),)`, in deviations.
 
         `taste` is the taste's number among all.
@@ -67,13 +67,13 @@ class Shoppers:
         best: Values = (likeness - self.world.away * elsewhere).max(axis=1).astype(np.float64)
         return best
 
-    def attraction(self, fit: Values, rows: Numbers) -> Values:
+    def attraction(self, fit: Values, rows: Indices) -> Values:
         """The probability that an item that is looked at is clicked, `(len(rows),)`."""
         world = self.world
         chances: Values = expit(world.level + world.slope * fit + self.effects[0, rows])
         return chances
 
-    def satisfaction(self, fit: Values, rows: Numbers) -> Values:
+    def satisfaction(self, fit: Values, rows: Indices) -> Values:
         """The probability that an item that was clicked is what was wanted, `(len(rows),)`."""
         world = self.world
         odds = world.satisfaction_level + world.satisfaction_slope * fit + self.effects[1, rows]
@@ -122,7 +122,7 @@ def _scaled(tastes: Floats, catalogue: Catalogue, world: World) -> Floats:
     return scaled
 
 
-def _compared(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Numbers, float, float]:
+def _compared(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Indices, float, float]:
     """The whole items nearest to each taste, the mean product with them, and the deviation with all items."""
     found, total, squares, nearest = [], 0.0, 0.0, 0.0
     for start in range(0, len(tastes), AT_ONCE):

@@ -3,11 +3,12 @@
     value = mean over requests of Σ over places of P(click at the place), by the click model's marginal
 
 A list that is ranked without chance has one such sum, exactly. Where an arm explores, the sum is averaged
-over orders drawn anew from its Plackett-Luce distribution over its own candidates (`ranking/exploration.py`),
-and the interval is that of this average: it gets as narrow as one likes with more draws. The value is that
-of these requests, by these shoppers; of other requests another one is true.
+over orders drawn anew from its Plackett-Luce distribution over its own candidates
+(`ranking/lists/exploration.py`), and the interval is that of this average: it gets as narrow as one likes
+with more draws. The value is that of these requests, by these shoppers; of other requests another one is
+true.
 
-Laws (tests/ranking/simulator/test_truth.py):
+Laws (tests/ranking/evaluation/simulator/test_truth.py):
 - the value of the logging arm is the mean of its log, within the error of both;
 - of a small list the average over draws is the sum over all orders times their probabilities;
 - an arm that ranks by what shoppers like is worth more than one that does not.
@@ -20,13 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ranking.answer import Answer
-from ranking.errors import EvaluationError
-from ranking.evaluation.bootstrap import Figure
-from ranking.evaluation.off_policy.log import Numbers, Values
-from ranking.evaluation.simulator.shop import SimulatedShop
-from ranking.evaluation.simulator.visits import Request
-from ranking.experiments.arm import Arm
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
+from vlclip.ranking.evaluation.simulator.visits import Request
+from vlclip.ranking.lists.answer import Answer
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.statistics.arrays import Indices, Values
+from vlclip.ranking.statistics.bootstrap import Figure
 
 DRAWS = 30
 """Orders drawn for a list with chance in it."""
@@ -101,7 +102,7 @@ def _worth(
     return np.stack([clicks.sum(axis=1), (clicks * brings).sum(axis=1), *ctr], axis=1)
 
 
-def orders(answer: Answer, shop: SimulatedShop, draws: int, rng: np.random.Generator) -> Numbers:
+def orders(answer: Answer, shop: SimulatedShop, draws: int, rng: np.random.Generator) -> Indices:
     """The list as it might have been, `(draws, places)` rows of the catalogue; one order without chance.
 
     Chance deals with some places only: pins are above them, what is deeper than it reaches below.

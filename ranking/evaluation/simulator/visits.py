@@ -4,7 +4,7 @@ Visits begin by a Poisson process, are of one of the shoppers, each as likely, a
 by its share. What is asked about is one of the items nearest to the taste, each as likely; it does not depend
 on what was shown before.
 
-Laws (tests/ranking/simulator/test_visits.py):
+Laws (tests/ranking/evaluation/simulator/test_visits.py):
 - times rise, and lists of a visit are of one shopper and one taste;
 - the first 100 of 1000 are the 100; the same seed asks the same.
 """
@@ -18,8 +18,8 @@ from itertools import islice
 
 import numpy as np
 
-from ranking.evaluation.simulator.shoppers import Shoppers
-from ranking.experiments.exposure import ListKind
+from vlclip.ranking.evaluation.simulator.shoppers import Shoppers
+from vlclip.ranking.experiments.exposure import ListKind
 
 DAY_S = 86_400
 

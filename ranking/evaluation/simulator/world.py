@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import get_args
 
-from ranking.errors import EvaluationError
-from ranking.experiments.exposure import ListKind
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.experiments.exposure import ListKind
 
 PROBABILITIES = ("cart", "purchase")
 AT_LEAST_0 = ("seed", "noise", "away", "item_spread", "price", "pause_s")

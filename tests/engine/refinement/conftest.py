@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import stamina
 
-from engine.item import Item
-from engine.refinement.refiner import AgentRefiner
-from engine.settings import Refinement
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.refiner import AgentRefiner
+from vlclip.engine.settings import Refinement
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from engine.refinement.prompt import prompts
+from vlclip.engine.refinement.prompt import prompts
 
 STOP = '{"verdict": "stop", "critique": ""}'
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from engine.refinement.words import folded
+from vlclip.engine.refinement.words import folded
 
 SLOGANS = (
     "BEST PRICE!!!", "free shipping", "*** NEW ***", "HOT SALE -50%", "top quality!!", "gift idea 2024",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.item import Item
-from engine.refinement.agreement import keep_better, settle
-from engine.refinement.refined import Refined
-from engine.refinement.report import RefinementReport
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.agreement import keep_better, settle
+from vlclip.engine.refinement.refined import Refined
+from vlclip.engine.refinement.report import RefinementReport
 
 NONE = [0.0, 0.0]
 EAST, NORTH, BETWEEN = [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]

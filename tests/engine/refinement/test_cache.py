@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from engine.errors import RefinementError
-from engine.refinement.cache import Cache, Outcome
+from vlclip.engine.errors import RefinementError
+from vlclip.engine.refinement.cache import Cache, Outcome
 
 ONE = Outcome("a line", "", 2, 100, 10)
 

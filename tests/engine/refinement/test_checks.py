@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.item import Item
-from engine.refinement.checks import check_text, tidy
-from engine.refinement.prompt import prompts
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.checks import check_text, tidy
+from vlclip.engine.refinement.prompt import prompts
 
 GOOD = "turtle men's navy blue check shirt in cotton, button-down collar, formal wear"
 

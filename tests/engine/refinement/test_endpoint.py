@@ -8,12 +8,12 @@ import time
 import pytest
 import stamina
 
-from engine.errors import RefinementError, SettingsError
-from engine.refinement.endpoint import seconds
-from engine.refinement.fields import FieldRefiner
-from engine.refinement.refiner import AgentRefiner
-from engine.settings import Refinement
 from tests.engine.refinement.endpoint import STOP, Raw, by_role, completion, scripted
+from vlclip.engine.errors import RefinementError, SettingsError
+from vlclip.engine.refinement.endpoint import seconds
+from vlclip.engine.refinement.fields import FieldRefiner
+from vlclip.engine.refinement.refiner import AgentRefiner
+from vlclip.engine.settings import Refinement
 
 LINE = "turtle men's navy blue check shirt in cotton"
 HTML = {"Content-Type": "text/html"}

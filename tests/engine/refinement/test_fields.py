@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from engine.item import Item
-from engine.refinement.checks import check_text
-from engine.refinement.facts import Facts, facts
-from engine.refinement.fields import FieldRefiner, field_text
-from engine.refinement.messages import product_data
-from engine.refinement.words import folded
 from tests.engine.refinement.spoiler import spoil
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.checks import check_text
+from vlclip.engine.refinement.facts import Facts, facts
+from vlclip.engine.refinement.fields import FieldRefiner, field_text
+from vlclip.engine.refinement.messages import product_data
+from vlclip.engine.refinement.words import folded
 
 
 def test_a_clean_title_that_says_everything_stays(shirt):

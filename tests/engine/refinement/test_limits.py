@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.refinement.limits import BURST_S, Breaker, Pace
+from vlclip.engine.refinement.limits import BURST_S, Breaker, Pace
 
 
 class Clock:

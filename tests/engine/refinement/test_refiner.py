@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine.errors import BudgetSpent, RefinementError
-from engine.item import Item
-from engine.refinement import FieldRefiner, Refined, load_refiner
-from engine.settings import Refinement
 from tests.engine.refinement.endpoint import STOP, Raw, by_role, scripted
 from tests.engine.refinement.test_messages import jpeg
+from vlclip.engine.errors import BudgetSpent, RefinementError
+from vlclip.engine.item import Item
+from vlclip.engine.refinement import FieldRefiner, Refined, load_refiner
+from vlclip.engine.settings import Refinement
 
 LINE = "turtle men's navy blue check shirt in cotton"
 REVISE = '{"verdict": "revise", "critique": "name the collar"}'

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.item import Item
-from engine.refinement.fields import FieldRefiner
 from tests.engine.refinement.spoiler import spoil
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.fields import FieldRefiner
 
 pytestmark = [pytest.mark.slow, pytest.mark.data]
 
@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.data]
 def test_by_the_shipped_model_over_products_it_was_not_trained_on(data: Path):
     import polars as pl
 
-    from engine.clip import load_clip
-    from engine.training.pairs import is_validation
-    from engine.training.retrieval import text_to_image
+    from vlclip.engine.encoding.clip import load_clip
+    from vlclip.engine.training.pairs import is_validation
+    from vlclip.engine.training.retrieval import text_to_image
 
     rows = pl.read_parquet(data / "fashion" / "items-0.parquet").to_dicts()
     rows = [row for row in rows if is_validation(row["product_id"])]

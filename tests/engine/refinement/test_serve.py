@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.refinement.messages import messages
-from engine.refinement.prompt import prompts
-from engine.refinement.verdict import SCHEMA, parse_verdict
+from vlclip.engine.refinement.messages import messages
+from vlclip.engine.refinement.prompt import prompts
+from vlclip.engine.refinement.verdict import SCHEMA, parse_verdict
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def make_tiny_llama(folder: Path) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from engine.training.tokenizer import train_tokenizer
+    from vlclip.engine.training.tokenizer import train_tokenizer
 
     folder.mkdir()
     size = train_tokenizer([prompt.text for prompt in prompts().values()], 600, folder)

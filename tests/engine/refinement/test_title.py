@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.refinement.title import clean_title
-from engine.refinement.words import folded
+from vlclip.engine.refinement.title import clean_title
+from vlclip.engine.refinement.words import folded
 
 CLEAN = [
     "Turtle Men Navy Blue Check Shirt",

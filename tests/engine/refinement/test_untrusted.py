@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.refinement.untrusted import data_block, plain, without_instructions
+from vlclip.engine.refinement.untrusted import data_block, plain, without_instructions
 
 HOSTILE = st.text(alphabet='</product>"\\`&\n{}[]|ab\u2028é', max_size=60)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.refinement.verdict import parse_verdict
+from vlclip.engine.refinement.verdict import parse_verdict
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from engine.refinement.words import FOLDER, KINDS, fold, folded, vocabulary
+from vlclip.engine.refinement.words import FOLDER, KINDS, fold, folded, vocabulary
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.training.contrastive import train
-from engine.training.pairs import Pairs
-from engine.training.recipe import Augment, Recipe
-from engine.training.run import Run, start
+from vlclip.engine.training.contrastive import train
+from vlclip.engine.training.pairs import Pairs
+from vlclip.engine.training.recipe import Augment, Recipe
+from vlclip.engine.training.run import Run, start
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220), "white": (240, 240, 240)}
 STILL = Augment(flip=0, zoom=0, shift=0, rotate=0, light=0, erase=0, word_dropout=0)

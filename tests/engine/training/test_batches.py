@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.batches import batches
+from vlclip.engine.training.batches import batches
 
 kinds = st.lists(st.sampled_from(["shoe", "hat", "lamp", ""]), min_size=8, max_size=90)
 

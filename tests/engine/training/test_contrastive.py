@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from engine.clip import load_clip
-from engine.errors import TrainingError
-from engine.training.contrastive import learning_rate, train
-from engine.training.curve import draw_curve
-from engine.training.run import Run, export, start
 from tests.engine.training.colours import COLOURS, figures, pairs, recipe, trained
+from vlclip.engine.encoding.clip import load_clip
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.contrastive import learning_rate, train
+from vlclip.engine.training.curve import draw_curve
+from vlclip.engine.training.run import Run, export, start
 
 
 def test_the_rate_warms_up_and_falls_to_nothing():

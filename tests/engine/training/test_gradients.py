@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.training.gradients import backward
-from engine.training.loss import contrastive_loss, shared_labels
 from tests.engine.training.colours import figures, recipe, trained
+from vlclip.engine.training.gradients import backward
+from vlclip.engine.training.loss import contrastive_loss, shared_labels
 
 
 class Towers(nn.Module):

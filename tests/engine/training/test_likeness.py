@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.duplicates import photo_hash
-from engine.errors import TrainingError
-from engine.training.likeness import Likeness
-from engine.training.pairs import Pairs
+from vlclip.engine.duplicates import photo_hash
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.likeness import Likeness
+from vlclip.engine.training.pairs import Pairs
 
 
 def product(seed: int) -> Image.Image:

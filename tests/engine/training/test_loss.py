@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from engine.training.loss import contrastive_loss, shared_labels
+from vlclip.engine.training.loss import contrastive_loss, shared_labels
 
 
 def vectors(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.errors import TrainingError
-from engine.training.contrastive import train
-from engine.training.processes import Processes, joined
-from engine.training.recipe import Augment, Recipe
-from engine.training.run import Run, start
 from tests.engine.training.colours import figures, pairs, recipe, trained
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.contrastive import train
+from vlclip.engine.training.processes import Processes, joined
+from vlclip.engine.training.recipe import Augment, Recipe
+from vlclip.engine.training.run import Run, start
 
 WILD = Augment(flip=0.5, zoom=0.3, shift=0.2, rotate=20, light=0.2, erase=0.5, word_dropout=0.3)
 RESNET = {

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from engine.errors import TrainingError
-from engine.model_files import SHIPPED, shipped_models
-from engine.training.recipe import read_recipe
 from tests.engine.training.colours import recipe
+from vlclip.engine.encoding.model_files import SHIPPED, shipped_models
+from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.recipe import read_recipe
 
 
 @pytest.mark.parametrize(

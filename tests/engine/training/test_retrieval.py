@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.training.retrieval import text_to_image
+from vlclip.engine.training.retrieval import text_to_image
 
 
 def test_figures_by_hand():

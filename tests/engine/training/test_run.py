@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.clip import load_clip, save_clip
-from engine.errors import EncoderError, TrainingError
-from engine.training.contrastive import train
-from engine.training.framing import framing
-from engine.training.pairs import Pairs
-from engine.training.recipe import Recipe
-from engine.training.run import Run, export, resume, start
 from tests.engine.training.colours import pairs, recipe, trained
+from vlclip.engine.encoding.clip import load_clip, save_clip
+from vlclip.engine.errors import EncoderError, TrainingError
+from vlclip.engine.training.contrastive import train
+from vlclip.engine.training.framing import framing
+from vlclip.engine.training.pairs import Pairs
+from vlclip.engine.training.recipe import Recipe
+from vlclip.engine.training.run import Run, export, resume, start
 
 PHOTO = Image.new("RGB", (30, 40), "red")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ranking.events import Event
-from ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.history.events import Event
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(max_size=8)

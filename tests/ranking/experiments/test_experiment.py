@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.errors import BadArm
-from ranking.experiments.arm import Arm
-from ranking.experiments.experiment import ALARM, Experiment, read_experiment, sample_ratio
+from vlclip.ranking.errors import BadArm
+from vlclip.ranking.experiments.experiment import ALARM, Experiment, read_experiment, sample_ratio
+from vlclip.ranking.lists.arm import Arm
 
 USERS = [f"user:{n}" for n in range(100_000)]
 SOME = USERS[:20_000]

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.settings import Settings
-from ranking.errors import BadExposure, HistoryError
-from ranking.experiments import log as log_module
-from ranking.experiments import table as table_module
-from ranking.experiments.log import SqliteExposures, exposures_path
-from ranking.experiments.outcome import NOTHING, Outcome, joined
-from ranking.experiments.table import Written, anonymous, part_names, read_exposures, write_table
-from ranking.history.sqlite import SqliteHistory
 from tests.ranking.experiments.logs import a_list, an_event, exposures, number
+from vlclip.ranking.errors import BadExposure, HistoryError
+from vlclip.ranking.experiments import log as log_module
+from vlclip.ranking.experiments import table as table_module
+from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
+from vlclip.ranking.experiments.outcome import NOTHING, Outcome, joined
+from vlclip.ranking.experiments.table import Written, anonymous, part_names, read_exposures, write_table
+from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.service.settings import Settings
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_forgotten_unit_leaves_no_trace_in_the_file_and_others_stay(tmp_path):
 
 
 def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("ranking.history.checkpoint.WAIT_MS", 1)
+    monkeypatch.setattr("vlclip.ranking.history.checkpoint.WAIT_MS", 1)
     path = tmp_path / "log.sqlite"
     with closing(SqliteExposures(path)) as log, closing(sqlite3.connect(path, isolation_level=None)) as other:
         log.add([a_list("r", unit="user:secretive")])
@@ -175,7 +175,7 @@ def test_a_file_that_is_no_log_is_refused_with_what_to_do(tmp_path):
 
 
 def test_the_log_is_beside_the_vectors_unless_the_settings_say_where(tmp_path):
-    assert exposures_path(Settings.load(store=str(tmp_path))) == tmp_path / "exposures.sqlite"
+    assert exposures_path(Settings.load(store=str(tmp_path))) == tmp_path / "records" / "exposures.sqlite"
     named = Settings.load(exposures={"path": "elsewhere.sqlite"})
     assert exposures_path(named) == Path("elsewhere.sqlite")
     assert exposures_path(Settings.load(store=":memory:")) is None

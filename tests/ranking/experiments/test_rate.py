@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.experiments.rate import Z, click_rate, difference
+from vlclip.ranking.experiments.rate import Z, click_rate, difference
 
 logs = st.lists(
     st.integers(1, 50).flatmap(lambda shown: st.tuples(st.just(shown), st.integers(0, shown))),

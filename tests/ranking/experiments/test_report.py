@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ranking.errors import EvaluationError
-from ranking.experiments.arm import Arm
-from ranking.experiments.experiment import ALARM, Experiment
-from ranking.experiments.outcome import NOTHING, Outcome
-from ranking.experiments.rate import click_rate, difference
-from ranking.experiments.report import report
 from tests.ranking.experiments.logs import a_list
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.experiments.experiment import ALARM, Experiment
+from vlclip.ranking.experiments.outcome import NOTHING, Outcome
+from vlclip.ranking.experiments.rate import click_rate, difference
+from vlclip.ranking.experiments.report import report
+from vlclip.ranking.lists.arm import Arm
 
 PLAIN, TEXT = Arm(id="plain"), Arm(id="text", weights={"text": 2})
 EXPERIMENT = Experiment(id="e", salt="e", arms=(PLAIN, TEXT), shares=(1, 1))

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.settings import History, Server, Settings
-from engine.store.opening import open_store
-from ranking.errors import HistoryError
-from ranking.events import Event
-from ranking.history.opening import history_path, open_history
 from tests.contract.redis_server import redis_server
 from tests.contract.shop import INFO
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.settings import Server
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.opening import history_path, open_history
+from vlclip.ranking.settings import History
+from vlclip.service.settings import Settings
 
 EVENT = Event(id="1", kind="view", item="shoe", time=1.0, user="ann")
 
@@ -24,7 +26,7 @@ def kept_at(store: str, url: str = "") -> Path | None:
 
 
 def test_the_history_is_beside_the_vectors_unless_it_is_said_otherwise():
-    assert kept_at("/data/store") == Path("/data/store/history.sqlite")
+    assert kept_at("/data/store") == Path("/data/store/records/history.sqlite")
     assert kept_at("http://qdrant:6333") == Path(".vlclip/shoes/history.sqlite")
     assert kept_at("/data/store", "other.sqlite") == Path("other.sqlite")
     assert kept_at("/data/store", ":memory:") is None
@@ -58,7 +60,7 @@ def test_a_server_keeps_the_history_under_the_prefix(tmp_path):
 
 
 def test_without_the_servers_client_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "ranking.history.redis", raising=False)
+    monkeypatch.delitem(sys.modules, "vlclip.ranking.history.redis", raising=False)
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(HistoryError, match=r'pip install "vlclip\[redis\]"'):
         open_history(Settings(history=History(url="redis://localhost")))

@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 from redis import Redis
 
-from ranking.errors import HistoryError
-from ranking.events import Event
-from ranking.history.redis import RedisHistory
 from tests.contract.redis_server import redis_server
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.redis import RedisHistory
 
 DAY_S = 86_400
 

@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from ranking.errors import HistoryError
-from ranking.events import Event
-from ranking.history.sqlite import SWEEP_S, VERSION, SqliteHistory
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.sqlite import SWEEP_S, VERSION, SqliteHistory
 
 DAY_S = 86_400
 
@@ -93,7 +93,7 @@ def test_of_a_forgotten_unit_nothing_is_left_in_the_file(history, path):
 
 
 def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(history, path, monkeypatch):
-    monkeypatch.setattr("ranking.history.checkpoint.WAIT_MS", 1)
+    monkeypatch.setattr("vlclip.ranking.history.checkpoint.WAIT_MS", 1)
     history.add([event(1, "secret-ann"), event(2, "bob")])
 
     def traces():
@@ -113,14 +113,14 @@ def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(hi
 
 
 def test_many_events_expire_in_parts(history, monkeypatch):
-    monkeypatch.setattr("ranking.history.sqlite.BATCH", 10)
+    monkeypatch.setattr("vlclip.ranking.history.sqlite.BATCH", 10)
     history.add([event(n, time=float(n)) for n in range(35)])
     assert history.expire(30.0) == 30
     assert [one.time for one in history.recent("user:ann", 50)] == [34.0, 33.0, 32.0, 31.0, 30.0]
 
 
 def test_sequences_are_whole_however_the_file_is_read(history, monkeypatch):
-    monkeypatch.setattr("ranking.history.sqlite.BATCH", 3)
+    monkeypatch.setattr("vlclip.ranking.history.sqlite.BATCH", 3)
     history.add([event(n, f"user {n % 4}", float(n % 3)) for n in range(30)])
     for unit, found in history.sequences():
         mine = [n for n in range(30) if f"user:user {n % 4}" == unit]

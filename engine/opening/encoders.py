@@ -1,0 +1,81 @@
+"""The encoders of a store, loaded again by name.
+
+A store remembers the encoders that made its vectors, so questions need no model setting: the same
+encoders are loaded again by name, and refused if they are no longer the same (fingerprint).
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlclip.engine.encoding.embedder import SegmentEmbedder, embedder_info, load_embedder
+from vlclip.engine.encoding.lookup import Lookup, load_lookups
+from vlclip.engine.opening.stores import home, shelf
+from vlclip.engine.settings import EngineSettings, StoreSettings
+from vlclip.engine.store.store import StoreInfo, check_fingerprint
+
+if TYPE_CHECKING:
+    from vlclip.engine.encoding.onnx_tower import Runtime
+
+
+def lookup_folder(settings: StoreSettings) -> Path:
+    """Where the vectors that segments are looked up in lie, a folder each."""
+    return home(settings) / "lookups"
+
+
+def current_lookups(settings: StoreSettings) -> dict[str, Lookup]:
+    """What fills the looked-up segments of the store as it is now: a further ingest fills them as well."""
+    with closing(shelf(settings.store, settings)) as place:
+        name = place.current()
+        info = place.info(name) if name is not None else None
+    return load_lookups(info, lookup_folder(settings)) if info is not None else {}
+
+
+class Encoders:
+    """The encoder of a store, loaded once, at the first question that needs it."""
+
+    def __init__(self, settings: EngineSettings, info: StoreInfo) -> None:
+        chosen = settings.model_fields_set
+        self.settings = settings.model_copy(
+            update={
+                "clip": settings.clip if "clip" in chosen else info.encoders["image"],
+                "text_encoder": (
+                    settings.text_encoder if "text_encoder" in chosen else info.encoders["text"]
+                ),
+            }
+        )
+        self._info = info
+        self._lookups = load_lookups(info, lookup_folder(settings))
+        self._loaded: SegmentEmbedder | None = None
+        self._loading = threading.Lock()
+        self._asked: SegmentEmbedder | None = None
+        self._exporting = threading.Lock()
+        self.query_runtime = ""
+
+    def check(self) -> None:
+        """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
+        found = embedder_info(self.settings, self._lookups)
+        check_fingerprint(self._info, found, self.settings.store)
+
+    def load(self) -> SegmentEmbedder:
+        """The embedder, checked against the store."""
+        with self._loading:
+            if self._loaded is None:
+                self.check()
+                self._loaded = load_embedder(self.settings, self._lookups)
+            return self._loaded
+
+    def load_for_queries(self, runtime: Runtime, threads: int) -> SegmentEmbedder:
+        """The same, whose questions are encoded by `runtime` (`auto`, `torch`, `onnx`); items never are."""
+        embedder = self.load()
+        with self._exporting:
+            if self._asked is None:
+                from vlclip.engine.encoding.onnx_tower import OnnxTower, text_encoder  # noqa: PLC0415 - it loads torch
+
+                encoder = text_encoder(embedder.clip, runtime, threads)
+                self._asked = embedder.asked_through(encoder)
+                self.query_runtime = "onnx" if isinstance(encoder, OnnxTower) else "torch"
+            return self._asked

@@ -1,0 +1,205 @@
+"""What lies in the folder of an embedded store.
+
+    store/vlclip-store.json             which collection is the current one; replaced atomically
+    store/collection-1a2b3c4d/          one collection per encoder fingerprint
+        vlclip-collection.json          what made the vectors, kinds of the payload fields
+        segments/  wal/  …              Qdrant Edge's own
+    store/records/                      what other rooms keep beside the vectors
+
+Laws (tests/engine/store/test_edge.py):
+- a collection appears and goes whole or not at all: it is made, and deleted, under another name;
+- a process killed anywhere leaves a folder that opens, or that the next ingest completes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Any
+
+from vlclip.engine.errors import StoreDamaged, StoreError, StoreFull
+from vlclip.engine.store.fields import FieldKind
+from vlclip.engine.store.store import StoreInfo, info_form, info_from
+
+FORMAT = 1
+STORE_FILE = "vlclip-store.json"
+COLLECTION_FILE = "vlclip-collection.json"
+BESIDE = "records"
+"""The subfolder for what belongs to a store and is not in it; other rooms fill it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What `vlclip-collection.json` says."""
+
+    info: StoreInfo
+    kinds: Mapping[str, FieldKind]
+
+    def write(self, folder: Path) -> None:
+        """Replace the file in `folder`."""
+        form = {"format": FORMAT, **info_form(self.info), "fields": dict(self.kinds)}
+        _write_json(folder / COLLECTION_FILE, form)
+
+    @classmethod
+    def read(cls, folder: Path) -> Collection:
+        """What the file in `folder` says; `StoreDamaged` if it cannot be understood."""
+        form = _read_json(folder / COLLECTION_FILE)
+        try:
+            return cls(info_from(form), dict(form["fields"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(folder / COLLECTION_FILE, f"it lacks or garbles {error}") from None
+
+
+def current(store: Path) -> str | None:
+    """The name of the current collection; None while there is none yet."""
+    if not (store / STORE_FILE).is_file():
+        return None
+    name = str(_read_json(store / STORE_FILE).get("collection"))
+    if not (store / name).is_dir():
+        raise _damaged(store / STORE_FILE, f"it names {name}, which is not there")
+    return name
+
+
+def make_current(store: Path, name: str) -> None:
+    """Let `store` open the collection `name` from now on; one atomic step."""
+    _write_json(store / STORE_FILE, {"format": FORMAT, "collection": name})
+
+
+def check_ours(store: Path) -> None:
+    """`StoreDamaged` if `store` is something else than the folder of a store or an empty one."""
+    if not store.exists() or (store / STORE_FILE).is_file():
+        return
+    if not store.is_dir():
+        raise StoreDamaged(f"{store} is a file, not the folder of a store; name another with --store")
+    if strangers := _strangers(store):
+        raise StoreDamaged(
+            f"{store} is not a store: it holds {strangers[0]} and no {STORE_FILE}; name the store's own "
+            "folder with --store, or an empty one to start a new store"
+        )
+
+
+def create(folder: Path, collection: Collection, build: Callable[[Path], None]) -> None:
+    """The folder of a collection, filled by `build`; nothing happens if it is there already."""
+    store = folder.parent
+    store.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        return
+    _sweep(store)
+    making = _beside(store)
+    try:
+        making.mkdir()
+        build(making)
+        collection.write(making)
+        _sync(making)
+        try:
+            making.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster
+                raise
+        _sync(store)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Delete the folder of a collection; half of one would open as an empty store."""
+    gone = folder.rename(_beside(folder.parent))
+    shutil.rmtree(gone)
+
+
+def check_segments(folder: Path) -> None:
+    """`StoreDamaged` if the engine's files of a collection are gone."""
+    if not any((folder / "segments").glob("*")):
+        raise _damaged(folder / "segments", "it is missing or empty")
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the operating system's errors into `StoreError`s."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (ENOSPC, EDQUOT):
+            raise full(folder) from error
+        raise StoreError(
+            f"{folder} cannot be used: {error.strerror or error}; check that it may be read and written here"
+        ) from error
+
+
+def full(folder: Path) -> StoreFull:
+    """The error for a disk without room."""
+    return StoreFull(
+        f"the disk of {folder} is full; nothing is lost: make room there (or move the folder to a "
+        "larger disk) and run the same command again"
+    )
+
+
+def _beside(store: Path) -> Path:
+    """A name under which nobody looks for a collection."""
+    return store / f".making-{uuid.uuid4().hex[:8]}"
+
+
+def _sweep(store: Path) -> None:
+    """Remove what makings and removals left that were killed long ago."""
+    for old in store.glob(".making-*"):
+        if time.time() - old.stat().st_mtime > 3600:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _strangers(store: Path) -> list[str]:
+    ours = (".", "collection-", STORE_FILE)
+    return sorted(
+        entry.name
+        for entry in store.iterdir()
+        if not entry.name.startswith(ours) and entry.name not in (BESIDE, "lost+found")
+    )
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        form = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise _damaged(file, "it is missing") from None
+    except ValueError as error:
+        raise _damaged(file, str(error)) from None
+    if not isinstance(form, dict) or form.get("format") != FORMAT:
+        raise _damaged(file, f"this version reads format {FORMAT} only")
+    return form
+
+
+def _damaged(file: Path, why: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"{file} cannot be read ({why}); restore the folder from a copy, or ingest into a new one"
+    )
+
+
+def _write_json(file: Path, form: dict[str, Any]) -> None:
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with draft.open("w", encoding="utf-8") as handle:
+            json.dump(form, handle, indent=1, ensure_ascii=False)
+            handle.flush()
+            os.fsync(handle.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync(file.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make names in `folder` survive a power cut."""
+    if os.name == "nt":  # directories cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,61 @@
+"""Collections as folders of one folder, each a Qdrant Edge shard, and a file that names the current one."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from vlclip.engine.settings import Hnsw
+from vlclip.engine.store.edge import folder as folders
+from vlclip.engine.store.edge.backend import EdgeBackend, create_shard
+from vlclip.engine.store.edge.folder import Collection
+from vlclip.engine.store.store import StoreInfo
+
+
+class FolderShelf:
+    """Collections as folders of one folder, each a Qdrant Edge shard."""
+
+    def __init__(self, folder: Path, hnsw: Hnsw) -> None:
+        self._folder, self._hnsw = folder, hnsw
+
+    def name(self, fingerprint: str) -> str:
+        """The folder's name."""
+        return f"collection-{fingerprint[:8]}"
+
+    def current(self) -> str | None:
+        """What the pointer file says."""
+        with folders.disk_errors(self._folder):
+            folders.check_ours(self._folder)
+            return folders.current(self._folder)
+
+    def info(self, name: str) -> StoreInfo | None:
+        """What the collection's own file says."""
+        with folders.disk_errors(self._folder):
+            folder = self._folder / name
+            return Collection.read(folder).info if folder.is_dir() else None
+
+    def make(self, info: StoreInfo) -> str:
+        """Make the folder whole under another name, then rename it."""
+        name = self.name(info.fingerprint)
+        with folders.disk_errors(self._folder):
+            build = partial(create_shard, info=info, hnsw=self._hnsw)
+            folders.create(self._folder / name, Collection(info, {}), build)
+        return name
+
+    def make_current(self, name: str) -> None:
+        """Replace the pointer file."""
+        with folders.disk_errors(self._folder):
+            folders.make_current(self._folder, name)
+
+    def drop(self, name: str) -> None:
+        """Delete the folder, out of sight at once; `StoreLocked` if a process has it open."""
+        EdgeBackend(self._folder / name, self._hnsw).close()
+        with folders.disk_errors(self._folder):
+            folders.remove(self._folder / name)
+
+    def open(self, name: str) -> EdgeBackend:
+        """Load the shard."""
+        return EdgeBackend(self._folder / name, self._hnsw)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,276 @@
+"""The served engine: a Qdrant server or cluster (1.16 or newer), through qdrant-client.
+
+What a store must remember lies in the collection's metadata, one key per payload field, because
+the server merges keys: two writers that add different fields do not undo each other.
+
+`QdrantClient(":memory:")` stands in for a server in tests. It searches exactly whatever it is told,
+and warns about search parameters and payload indexes; so it is sent neither.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from qdrant_client import QdrantClient, models
+
+from vlclip.engine.errors import StoreDamaged, StoreError
+from vlclip.engine.settings import Hnsw
+from vlclip.engine.store.backend import (
+    DENSE,
+    WORDS,
+    WRITE_ROWS,
+    Found,
+    Key,
+    Paths,
+    Request,
+    Row,
+    outside_graph,
+    width,
+)
+from vlclip.engine.store.conditions import Dialect
+from vlclip.engine.store.fields import FieldKind, path
+from vlclip.engine.store.lexical import Sparse
+from vlclip.engine.store.server.errors import translated
+from vlclip.engine.store.store import StoreInfo, info_from
+
+INFO_KEY = "vlclip"
+FIELD_KEY = "field:"
+POLL_S = 0.5
+KINDS_S = 30.0
+"""How long fields that another process added may go unnoticed, unless they are asked for by name."""
+_KINDS: dict[FieldKind, models.PayloadSchemaType] = {
+    "keyword": models.PayloadSchemaType.KEYWORD,
+    "number": models.PayloadSchemaType.FLOAT,
+    "bool": models.PayloadSchemaType.BOOL,
+}
+
+
+class ServerBackend:
+    """One collection on a server; `collection` is its own name, not an alias.
+
+    Raises `StoreNotFound` if it is not there, `StoreDamaged` if something else made it.
+    """
+
+    dialect = Dialect(
+        filter=models.Filter,
+        field=models.FieldCondition,
+        match_bool=lambda value: models.MatchValue(value=value),
+        match_any=models.MatchAny,
+        range=models.Range,
+        has_id=lambda ids: models.HasIdCondition(has_id=ids),
+    )
+
+    def __init__(self, client: QdrantClient, collection: str, hnsw: Hnsw, poll_s: float = POLL_S) -> None:
+        self._client, self._name, self._hnsw = client, collection, hnsw
+        self._poll_s = poll_s
+        self._local = is_local(client)
+        self._info = stored_info(client, collection)
+        self._kinds: Mapping[str, FieldKind] = {}
+        self._kinds_until = 0.0
+
+    def info(self) -> StoreInfo:
+        """What made the vectors."""
+        return self._info
+
+    def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:
+        """Field kinds on record, at most `KINDS_S` old."""
+        if fresh or time.monotonic() > self._kinds_until:
+            self._kinds = {
+                key.removeprefix(FIELD_KEY): kind
+                for key, kind in _metadata(self._client, self._name).items()
+                if key.startswith(FIELD_KEY)
+            }
+            self._kinds_until = time.monotonic() + KINDS_S
+        return self._kinds
+
+    def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
+        """Index first, then record: whoever reads the record can filter at once."""
+        with translated():
+            if not self._local:
+                for name, kind in kinds.items():
+                    self._client.create_payload_index(self._name, path(name), _KINDS[kind], wait=True)
+            metadata = {FIELD_KEY + name: kind for name, kind in kinds.items()}
+            self._client.update_collection(self._name, metadata=metadata)
+        self._kinds_until = 0.0
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Add or replace points; applied on the server once this returns."""
+        for start in range(0, len(rows), WRITE_ROWS):
+            points = [
+                models.PointStruct(id=row.id, vector=_point_vectors(row), payload=row.payload)
+                for row in rows[start : start + WRITE_ROWS]
+            ]
+            with translated():
+                self._client.upsert(self._name, points, wait=True)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove points by uuid."""
+        with translated():
+            self._client.delete(self._name, models.PointIdsList(points=list(ids)), wait=True)
+
+    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[Found]:
+        """The points among `ids` that exist."""
+        with translated():
+            records = self._client.retrieve(
+                self._name, list(ids), with_payload=_payload(payload), with_vectors=_vectors(vector)
+            )
+        return [_found(record, 0.0) for record in records]
+
+    def page(
+        self, after: Any | None, limit: int, where: Any | None, payload: Paths, *, vector: bool
+    ) -> tuple[list[Found], Any | None]:
+        """The next points in the order of their uuids."""
+        with translated():
+            records, after = self._client.scroll(
+                self._name,
+                scroll_filter=where,
+                limit=limit,
+                offset=after,
+                with_payload=_payload(payload),
+                with_vectors=_vectors(vector),
+            )
+        return [_found(record, 0.0) for record in records], after
+
+    def query(self, requests: Sequence[Request]) -> list[list[Found]]:
+        """All requests in one call."""
+        with translated():
+            answers = self._client.query_batch_points(
+                self._name, [self._query(request) for request in requests]
+            )
+        return [[_found(point, point.score) for point in answer.points] for answer in answers]
+
+    def scores(self, requests: Sequence[Request]) -> list[dict[Key, float]]:
+        """The same, but only which points and their scores."""
+        return [{found.id: found.score for found in answer} for answer in self.query(requests)]
+
+    def uuid(self, key: Key) -> str:
+        """The uuid of a point that `scores` told of: the key itself."""
+        return str(key)
+
+    def count(self, where: Any | None) -> int:
+        """How many points fit, exactly."""
+        with translated():
+            return self._client.count(self._name, count_filter=where, exact=True).count
+
+    def facet(self, path: str, limit: int, where: Any | None) -> dict[str, int]:
+        """The commonest values of an indexed keyword field."""
+        with translated():
+            answer = self._client.facet(self._name, path, facet_filter=where, limit=limit, exact=True)
+        return {str(hit.value): hit.count for hit in answer.hits}
+
+    def unindexed(self) -> int:
+        """Points outside the graph."""
+        with translated():
+            state = self._client.get_collection(self._name)
+        return outside_graph(state.points_count or 0, state.indexed_vectors_count or 0)
+
+    def optimize(self) -> None:
+        """Wait until the server's own optimizers are done; wake them if they sleep."""
+        green = 0
+        while green < 2:  # twice: right after a write they may not have started yet
+            with translated():
+                state = self._client.get_collection(self._name)
+            green = green + 1 if state.status == models.CollectionStatus.GREEN else 0
+            if state.status == models.CollectionStatus.RED:
+                raise StoreError(f"the server cannot index {self._name}: {state.optimizer_status}")
+            if state.status == models.CollectionStatus.GREY:
+                with translated():
+                    self._client.update_collection(
+                        self._name, optimizers_config=models.OptimizersConfigDiff()
+                    )
+            if not self._local:
+                time.sleep(self._poll_s)
+
+    def flush(self) -> None:
+        """Nothing to do: the server keeps its own write-ahead log."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _query(self, request: Request) -> models.QueryRequest:
+        return models.QueryRequest(
+            query=_near(request),
+            using=_using(request),
+            prefetch=[self._prefetch(inner) for inner in request.prefetch] or None,
+            filter=request.where,
+            params=self._params(request),
+            limit=request.limit,
+            offset=request.offset,
+            with_payload=_payload(request.payload),
+            with_vector=_vectors(request.vector),
+        )
+
+    def _prefetch(self, request: Request) -> models.Prefetch:
+        return models.Prefetch(
+            prefetch=[self._prefetch(inner) for inner in request.prefetch] or None,
+            query=_near(request),
+            using=_using(request),
+            filter=request.where,
+            params=self._params(request),
+            limit=request.limit,
+        )
+
+    def _params(self, request: Request) -> models.SearchParams | None:
+        if self._local:
+            return None
+        ef, oversampling = width(request, self._hnsw)
+        rescored = models.QuantizationSearchParams(rescore=True, oversampling=oversampling)
+        return models.SearchParams(hnsw_ef=ef, exact=request.exact, quantization=rescored)
+
+
+def is_local(client: QdrantClient) -> bool:
+    """Whether the client is qdrant-client's own stand-in for a server."""
+    return bool(client.init_options.get("location") == ":memory:")
+
+
+def stored_info(client: QdrantClient, name: str) -> StoreInfo:
+    """What made the vectors of a collection."""
+    try:
+        return info_from(_metadata(client, name)[INFO_KEY])
+    except (KeyError, TypeError, ValueError):
+        raise StoreDamaged(
+            f"the collection {name!r} was not made by vlclip, or by another version; choose another "
+            "name with the setting server.collection"
+        ) from None
+
+
+def _metadata(client: QdrantClient, name: str) -> dict[str, Any]:
+    with translated():
+        return dict(client.get_collection(name).config.metadata or {})
+
+
+def _point_vectors(row: Row) -> dict[str, Any]:
+    """No words, no vector of words: one of zeros would count among the documents of the IDF."""
+    words = {WORDS: _sparse(row.words)} if row.words else {}
+    return {DENSE: row.vector, **words}
+
+
+def _sparse(words: Sparse) -> models.SparseVector:
+    return models.SparseVector(indices=words.indices, values=words.values)
+
+
+def _near(request: Request) -> Any:
+    return _sparse(request.near) if isinstance(request.near, Sparse) else request.near
+
+
+def _using(request: Request) -> str:
+    return WORDS if isinstance(request.near, Sparse) else DENSE
+
+
+def _payload(paths: Paths) -> bool | list[str]:
+    return True if paths is None else list(paths) or False
+
+
+def _vectors(wanted: bool) -> bool | list[str]:  # noqa: FBT001  # a switch in one place
+    return [DENSE] if wanted else False
+
+
+def _found(point: models.ScoredPoint | models.Record, score: float) -> Found:
+    dense = point.vector.get(DENSE) if isinstance(point.vector, dict) else None
+    read = None if dense is None else partial(np.asarray, dense, dtype=np.float32)
+    return Found(point.id, score, point.payload or {}, read)

@@ -1,0 +1,1 @@
+"""Catalogues read whole, for training and for evaluation."""

@@ -1,0 +1,201 @@
+"""A harder copy of a catalogue, with the truth beside it: what grounding and refinement are judged on.
+
+- `clutter`: each product is cut from its packshot and set among three others, of other types, on a
+  busy background of 224 by 224 pixels; its longer side takes 60 to 120 of them.
+- `spoil`: each title is spoiled as a careless seller would: slogans, repeated words, capitals, size
+  codes of nothing, the type left out.
+
+Laws (tested in tests/ingestion/datasets/test_composed.py):
+- ids stay as they are, so the items a training run keeps back stay kept back;
+- an item's scene and title depend on the seed, its id and the pool alone;
+- products of the kept-back items are never set into scenes of the others, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from vlclip.engine.item import Item
+from vlclip.engine.training.grounder.composites import Pixels, backdrop, compose, cut_out
+from vlclip.engine.training.pairs import is_validation
+from vlclip.ingestion.datasets.item_photos import Shown, shown_batches
+from vlclip.ingestion.drawn import messy_title
+from vlclip.ingestion.drawn.dice import Dice
+from vlclip.ingestion.errors import CatalogueError
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.settings import IngestionSettings
+
+Split = Literal["all", "training", "validation"]
+
+SIDE = 224
+LONGER_SIDE = (60, 120)
+OTHERS = 3
+POOL = 2000
+"""Cut-outs kept in memory to set around the others."""
+POOL_SIDE = 2 * LONGER_SIDE[1]
+"""Pixels of the longer side of a photo they are cut from."""
+TEXTURES = 200
+"""How many of them are blown up to backgrounds."""
+TRIES = 200
+"""Draws from the pool for one scene; a shop of few types has scenes of fewer products."""
+SHARD = 2000
+"""Rows of one Parquet file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What was written: `written` items into the folder at `catalogue`, `left_out` had no packshot."""
+
+    catalogue: Path
+    truth: Path
+    written: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A product to set around others; `product` is `(height, width, 4)`."""
+
+    product_type: str
+    product: Pixels
+
+
+def compose_catalogue(
+    source: str | Path,
+    folder: Path,
+    settings: IngestionSettings,
+    *,
+    mapping: Sequence[str] = (),
+    split: Split = "all",
+    limit: int | None = None,
+    clutter: bool = True,
+    spoil: bool = False,
+    seed: int = 7,
+) -> Composed:
+    """Write the harder copy of `source` to `folder`: `catalogue/*.parquet` and `truth.jsonl`.
+
+    A line of the truth has an item's `id`, `box` (x0, y0, x1, y1 in pixels; only with `clutter`),
+    `scene` and `clean_title`. Errors: `CatalogueError` where no item has a usable photo.
+    """
+    where = folder / "catalogue"
+    where.mkdir(parents=True, exist_ok=True)
+    for old in where.glob("*.parquet"):
+        old.unlink()
+    pool = _pool(source, settings, mapping, split) if clutter else []
+    textures = [other.product[..., :3] for other in pool[:TEXTURES]]
+    written = left_out = 0
+    rows: list[dict[str, Any]] = []
+    with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
+        for one in _shown(source, settings, mapping, split):
+            product = cut_out(np.asarray(one.photo)) if one is not None and clutter else None
+            if one is None or (clutter and product is None):
+                left_out += 1
+                continue
+            rows.append(_row(one, product, pool, textures, truth, seed, spoil=spoil))
+            written += 1
+            if len(rows) == SHARD:
+                _write(rows, where, written)
+                rows = []
+            if written == limit:
+                break
+    if rows:
+        _write(rows, where, written)
+    if not written:
+        raise CatalogueError(f"no item of {source} has a photo on a plain background and a title")
+    return Composed(where, folder / "truth.jsonl", written, left_out)
+
+
+def _row(
+    shown: Shown,
+    product: Pixels | None,
+    pool: Sequence[_Other],
+    textures: Sequence[Pixels],
+    truth: TextIO,
+    seed: int,
+    *,
+    spoil: bool,
+) -> dict[str, Any]:
+    item, photo = shown.item, shown.data
+    number = int.from_bytes(hashlib.sha256(item.id.encode()).digest()[:6])
+    known: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
+    if product is not None:
+        scene, box = _scene(product, item, pool, textures, np.random.default_rng([seed, number]))
+        photo, known["box"], known["scene"] = scene, box, "cluttered"
+    if spoil:
+        item = replace(item, title=messy_title(item.title, item.product_type, Dice(seed, number)))
+    truth.write(json.dumps(known, ensure_ascii=False) + "\n")
+    said = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
+    return {**said, "image": photo}
+
+
+def _scene(
+    product: Pixels,
+    item: Item,
+    pool: Sequence[_Other],
+    textures: Sequence[Pixels],
+    rng: np.random.Generator,
+) -> tuple[bytes, list[float]]:
+    around = [product]
+    taken = {item.product_type}
+    for _ in range(TRIES):
+        other = pool[int(rng.integers(len(pool)))]
+        if other.product_type in taken:
+            continue
+        taken.add(other.product_type)
+        around.append(other.product)
+        if len(around) > OTHERS:
+            break
+    scene = compose(around, backdrop(SIDE, rng, textures), rng.uniform(*LONGER_SIDE, len(around)), rng)
+    photo = BytesIO()
+    Image.fromarray(scene.photo).save(photo, "JPEG", quality=90)
+    return photo.getvalue(), [float(edge) for edge in scene.boxes[0]]
+
+
+def _pool(
+    source: str | Path, settings: IngestionSettings, mapping: Sequence[str], split: Split
+) -> list[_Other]:
+    """Cut-outs from all over the catalogue: a reservoir sample, the same for the same catalogue."""
+    rng = np.random.default_rng(0)
+    pool: list[_Other | None] = []
+    usable = (one for one in _shown(source, settings, mapping, split) if one is not None)
+    for seen, one in enumerate(usable):
+        place = seen if seen < POOL else int(rng.integers(seen + 1))
+        if place < POOL:
+            pool[place : place + 1] = [_other(one)]
+    return [other for other in pool if other is not None]
+
+
+def _other(shown: Shown) -> _Other | None:
+    shown.photo.thumbnail((POOL_SIDE, POOL_SIDE))
+    product = cut_out(np.asarray(shown.photo))
+    return None if product is None else _Other(shown.item.product_type, product)
+
+
+def _shown(
+    source: str | Path, settings: IngestionSettings, mapping: Sequence[str], split: Split
+) -> Iterator[Shown | None]:
+    """Items of the split with their photos; None where there is no photo or no title."""
+
+    def wanted(item: Item) -> bool:
+        return split == "all" or (split == "validation") == is_validation(item.id)
+
+    catalogue = open_catalogue(source)
+    columns = map_columns(catalogue, mapping)
+    for batch in shown_batches(catalogue, columns, settings, wanted=wanted):
+        yield from batch
+
+
+def _write(rows: list[dict[str, Any]], folder: Path, written: int) -> None:
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    frame.write_parquet(folder / f"items-{(written - 1) // SHARD:04d}.parquet")

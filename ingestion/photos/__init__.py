@@ -1,0 +1,1 @@
+"""Photos as bytes: fetched safely, decoded safely."""

@@ -1,0 +1,156 @@
+"""Bytes to an upright RGB photo, without trusting them.
+
+Laws (tests/ingestion/photos/test_decoding.py):
+- a photo over the pixel limit is refused from its header, before any pixel is decoded;
+- what comes out is RGB, turned as its EXIF tag says, transparent parts white, the first frame;
+- whatever the bytes are, the answer is a photo or a `PhotoError` that says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vlclip.ingestion.errors import PhotoError
+from vlclip.ingestion.settings import Fetch
+
+DRAFT_SIDE = 768
+"""JPEGs are decoded at a scale that leaves both sides at least this long: no encoder asks for more
+than half of it, so the resize that follows still averages over several pixels."""
+MAX_RATIO = 50
+"""Long side to short side: resizing by the short side would make anything thinner huge."""
+
+_WANTED = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "MPO")
+
+
+def decode(data: bytes, *, max_pixels: int) -> Image.Image:
+    """The photo in `data`, RGB and upright; a `PhotoError` where there is none."""
+    try:
+        return _decode(data, max_pixels)
+    except PhotoError:
+        raise
+    except UnidentifiedImageError:
+        raise PhotoError(f"the photo is not an image ({_shown(data)}); replace the file") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PhotoError(f"the photo has more than {max_pixels:,} pixels; make it smaller") from None
+    except MemoryError:
+        raise PhotoError("the photo does not fit into memory; make it smaller") from None
+    except Exception as error:  # noqa: BLE001 - Pillow's decoders raise whatever the bytes make them raise
+        raise PhotoError(f"the photo is damaged ({error}); replace the file") from None
+
+
+def read_photo(path: Path, limits: Fetch) -> Image.Image:
+    """The photo in a file, RGB and upright; a `PhotoError` where there is none."""
+    return decode(read_file(path, limits.max_bytes), max_pixels=limits.max_pixels)
+
+
+def is_photo_file(path: Path) -> bool:
+    """Whether there is a file at `path`; a name no disk can hold, such as too long a one, is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file; a `PhotoError` says why they cannot be had."""
+    try:
+        if not path.is_file():
+            raise PhotoError(f"there is no file at {path}; correct the path or leave it empty")
+        if path.stat().st_size > max_bytes:
+            raise PhotoError(f"{path} has more than {max_bytes:,} bytes; make it smaller")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"{str(path)[:200]!r} cannot be read: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSource:
+    """Where photos come from: bytes as they are, files under `root`, URLs through `fetch`.
+
+    `allow_files` is for the operator's own catalogue, where any path that can be read is meant;
+    turn it off for items that come in over the network.
+    """
+
+    fetch: Callable[[str], bytes]
+    root: Path
+    max_bytes: int
+    allow_files: bool = True
+
+    def read(self, image: bytes | str) -> bytes:
+        """The photo's bytes; a `PhotoError` says why they cannot be had."""
+        if isinstance(image, bytes):
+            return image
+        return self.fetch(image) if is_url(image) else self._file(image)
+
+    def _file(self, image: str) -> bytes:
+        if not self.allow_files:
+            raise PhotoError("paths are not accepted here; send the photo's bytes or an http(s) URL")
+        scheme, colon, rest = image.partition("://")
+        if colon and scheme != "file":
+            raise PhotoError(f"photos cannot be had over {scheme}://; give a path or an http(s) URL")
+        return read_file(self.root / (rest if colon else image), self.max_bytes)
+
+
+def is_url(image: bytes | str) -> bool:
+    """Whether a photo has to be fetched over HTTP."""
+    return isinstance(image, str) and image[:8].lower().startswith(("http://", "https://"))
+
+
+def _decode(data: bytes, max_pixels: int) -> Image.Image:
+    with Image.open(BytesIO(data), formats=_formats()) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise PhotoError(
+                f"the photo has {width:,} by {height:,} pixels; at most {max_pixels:,} are allowed"
+            )
+        if max(width, height) > MAX_RATIO * min(width, height):
+            raise PhotoError(f"the photo is {width:,} by {height:,} pixels, too thin to show a product")
+        image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
+        image.load()
+        return _rgb(_upright(image))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - a damaged EXIF block raises anything; the pixels are fine
+        return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _from_deep(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grey: the full range scaled to 8 bits instead of clipped."""
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    peak = float(grey.max(initial=0))
+    scale = 255.0 if peak <= 1 else 1.0 if peak <= 255 else 255 / max(peak, 65535.0)
+    return Image.fromarray((grey * scale).clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _formats() -> tuple[str, ...]:
+    """The formats a shop has photos in, as far as this Pillow can read them."""
+    Image.init()
+    return tuple(name for name in _WANTED if name in Image.OPEN)
+
+
+def _shown(data: bytes) -> str:
+    if not data:
+        return "it is empty"
+    start = data[:40].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "it is a web page"
+    return "it starts with " + repr(data[:8])[1:]

@@ -1,0 +1,39 @@
+"""Deleting from the store what the catalogue no longer has.
+
+Laws (tests/ingestion/pipeline/test_prune.py):
+- only ids that a complete read did not see are deleted;
+- where rows could not be tied to an id, or more than half would go, nothing is deleted unless forced.
+"""
+
+from __future__ import annotations
+
+from vlclip.engine.store.store import Store
+from vlclip.ingestion.pipeline.ledger import Ledger
+
+CHUNK = 1000
+
+
+def prune(store: Store, ledger: Ledger, run: int, *, nameless: int, force: bool) -> tuple[int, str]:
+    """How many items were deleted, and why none were if that was refused.
+
+    `nameless` is the number of rows whose id could not be read: any of them may be an item.
+    """
+    if nameless and not force:
+        return 0, (
+            f"{nameless} rows have no id that can be read and may be items of the store; correct them, "
+            "or force the pruning"
+        )
+    held = doomed = 0
+    for page in store.scan(fields=("id",), batch=CHUNK):
+        held += len(page)
+        doomed += ledger.doom(run, ledger.unseen(run, [record.id for record in page]))
+    if doomed * 2 > held and not force:
+        return 0, (
+            f"{doomed:,} of {held:,} items would be deleted, more than half; check that this is the "
+            "whole catalogue, or force the pruning"
+        )
+    deleted = 0
+    while ids := ledger.doomed(run, CHUNK):
+        deleted += store.delete(ids)
+        ledger.gone(run, ids)
+    return deleted, ""

@@ -1,0 +1,91 @@
+"""Points brought up to the current grounder, rule and refiner from what the store holds: no catalogue.
+
+Laws (tests/ingestion/pipeline/test_refresh.py):
+- refreshing equals ingesting the same catalogue again with the new grounder and refiner, so that
+  ingest finds nothing changed afterwards;
+- a second time nothing is done; what cannot be done is said, item by item, and stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlclip.engine.encoding.embedder import Embedder
+from vlclip.engine.errors import ItemError
+from vlclip.engine.item import Item
+from vlclip.engine.store.store import Record, Store, StoreInfo
+from vlclip.ingestion.pipeline.ingest import ingest_items
+from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.pipeline.report import ItemResult
+from vlclip.ingestion.settings import IngestionSettings
+
+SOURCE = "refresh"
+"""What dead letters of a refresh name as their source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What became of `items` points: `without_photo` were embedded from bytes that are not kept.
+
+    `failed` are results with their reasons; those items keep their vectors.
+    """
+
+    items: int
+    refreshed: int
+    without_photo: int
+    failed: tuple[ItemResult, ...]
+
+
+def refresh(
+    store: Store,
+    info: StoreInfo,
+    load: Callable[[], Embedder],
+    ledger: Ledger,
+    settings: IngestionSettings,
+    *,
+    root: Path,
+    preparation: Preparation,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Refreshed:
+    """Crop and refine again every point that another grounder, rule or refiner prepared.
+
+    Photos are read from where the points say they are: URLs, or paths from `root`. `progress` hears of
+    points looked at. Errors are those of `ingest_items`.
+    """
+    span = info.space.slices()["image"]
+    stale = [
+        record.id
+        for page in store.scan(fields=("provenance",))
+        for record in page
+        if not preparation.made(record.payload.get("provenance") or {})
+    ]
+    total, refreshed, without_photo = store.count(), 0, 0
+    failed: list[ItemResult] = []
+    for start in range(0, len(stale), settings.ingest.batch):
+        part = stale[start : start + settings.ingest.batch]
+        items: list[Item] = []
+        records = store.retrieve(part, with_vector=True)
+        for record in records.values():
+            if _has_photo(record, span) and not record.payload.get("image"):
+                without_photo += 1
+                continue
+            try:
+                items.append(Item.from_payload(record.payload))
+            except ItemError as error:
+                failed.append(ItemResult(record.id, "failed", str(error)))
+        results = ingest_items(
+            items, store, info, load, ledger, settings,
+            source=SOURCE, allow_files=True, root=root, preparation=preparation,
+            made={item_id: record.payload.get("provenance") or {} for item_id, record in records.items()},
+        )  # fmt: skip
+        refreshed += sum(result.status == "embedded" for result in results)
+        failed += [result for result in results if result.status == "failed"]
+        progress(total - len(stale) + start + len(part))
+    return Refreshed(total, refreshed, without_photo, tuple(failed))
+
+
+def _has_photo(record: Record, span: slice) -> bool:
+    return record.vector is not None and bool(record.vector[span].any())

@@ -1,0 +1,125 @@
+"""What an ingest did, told while it runs and when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vlclip.engine.refinement.report import RefinementReport
+from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates
+from vlclip.ingestion.reading.entry import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """Counts of a run: read = embedded + unchanged + duplicates + failed.
+
+    `total` is the number of rows expected, for progress; None where it is not known. `duplicates`
+    are rows that repeat an earlier one word for word. `photo_duplicates` are the items of the whole
+    store whose photos are alike, looked for at the end of a run that changed something. `warnings` maps
+    a sentence to the number of items it holds for. `cropped` of `looked_for` photos had a product the
+    grounder was sure of; `refinement` is `RefinementReport.as_dict()`, empty where nothing was refined.
+    `prune_refused` says why nothing was pruned though it was asked for, else "". `mapping` are the lines
+    of `ColumnMapping.describe()`.
+    """
+
+    read: int = 0
+    embedded: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    failed: int = 0
+    deleted: int = 0
+    seconds: float = 0.0
+    total: int | None = None
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    cropped: int = 0
+    looked_for: int = 0
+    refinement: Mapping[str, Any] = field(default_factory=dict)
+    prune_refused: str = ""
+    mapping: tuple[str, ...] = ()
+    photo_duplicates: PhotoDuplicates | None = None
+
+    @property
+    def items_per_second(self) -> float:
+        """Rows read per second of the whole run."""
+        return self.read / self.seconds if self.seconds else 0.0
+
+
+Progress = Callable[[IngestReport], None]
+"""Called in the caller's thread with the state so far: once at the start, then after every batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of one item: `reason` is "" unless it failed."""
+
+    id: str
+    status: Literal["embedded", "unchanged", "duplicate", "failed"]
+    reason: str = ""
+
+    @classmethod
+    def of(cls, entry: Entry) -> ItemResult:
+        """The result of an entry that has been through every stage."""
+        if entry.failure is not None or entry.outcome is None:
+            return cls(entry.id, "failed", entry.failure.reason if entry.failure else "")
+        return cls(entry.id, entry.outcome)
+
+
+class Tally:
+    """Counts entries as they come out; `report()` is the state so far.
+
+    `nameless` is for the reader to count: rows without an id, also those a retry passes over.
+    """
+
+    def __init__(self, total: int | None, mapping: Iterable[str]) -> None:
+        self.deleted = 0
+        self.prune_refused = ""
+        self.nameless = 0
+        self.photo_duplicates: PhotoDuplicates | None = None
+        self._total = total
+        self._mapping = tuple(mapping)
+        self._outcomes: Counter[str] = Counter()
+        self._warnings: Counter[str] = Counter()
+        self._found: Counter[bool] = Counter()
+        self._refinement = RefinementReport()
+        self._start = time.monotonic()
+
+    def count(self, entries: Iterable[Entry]) -> None:
+        """Add entries that have been through every stage."""
+        for entry in entries:
+            self._outcomes[entry.outcome or "failed"] += 1
+            self._warnings.update(entry.warnings)
+            if entry.outcome == "embedded" and entry.found is not None:
+                self._found[entry.found.crop is not None] += 1
+            if entry.outcome == "embedded" and entry.refined is not None:
+                self._refinement.add([entry.refined])
+
+    def counts(self) -> dict[str, int]:
+        """The counts a ledger keeps."""
+        report = self.report()
+        return {
+            name: getattr(report, name) for name in ("read", "embedded", "unchanged", "failed", "deleted")
+        }
+
+    def report(self) -> IngestReport:
+        """The state so far."""
+        return IngestReport(
+            read=self._outcomes.total(),
+            embedded=self._outcomes["embedded"],
+            unchanged=self._outcomes["unchanged"],
+            duplicates=self._outcomes["duplicate"],
+            failed=self._outcomes["failed"],
+            deleted=self.deleted,
+            seconds=time.monotonic() - self._start,
+            total=self._total,
+            warnings=dict(self._warnings),
+            cropped=self._found[True],
+            looked_for=self._found.total(),
+            refinement=self._refinement.as_dict() if self._refinement.items else {},
+            prune_refused=self.prune_refused,
+            mapping=self._mapping,
+            photo_duplicates=self.photo_duplicates,
+        )

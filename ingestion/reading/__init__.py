@@ -1,0 +1,1 @@
+"""Files of a catalogue, read as rows, then as items."""

@@ -1,0 +1,158 @@
+"""A shop's catalogue: one file or a folder of shards, read as entries.
+
+Laws (tests/ingestion/reading/test_catalogue.py):
+- a folder of shards gives the entries of its files, in order of their names;
+- every row gives exactly one entry, an item or a failure;
+- batches hold at most `size` entries and `MAX_BATCH_BYTES` of photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from vlclip.engine.errors import ItemError
+from vlclip.ingestion.errors import CatalogueError
+from vlclip.ingestion.reading.entry import Batch, Entry
+from vlclip.ingestion.reading.formats import FORMATS, Format, Row
+from vlclip.ingestion.reading.mapping import ColumnMapping
+
+SAMPLE = 500
+"""Rows looked at before reading: the columns of files that do not announce them, and guesses."""
+MAX_BATCH_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of a catalogue."""
+
+    path: Path
+    format: Format
+
+    @property
+    def name(self) -> str:
+        """What entries call their source."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The files, their columns and first rows; `root` is where relative photo paths start."""
+
+    shards: tuple[Shard, ...]
+    columns: tuple[str, ...]
+    sample: tuple[Row, ...]
+    root: Path
+
+    @property
+    def typed(self) -> bool:
+        """Whether cells know numbers from text."""
+        return all(shard.format.typed for shard in self.shards)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names entries carry as their source."""
+        return tuple(shard.name for shard in self.shards)
+
+    def total(self) -> int | None:
+        """How many rows there probably are, for progress."""
+        counts = [shard.format.total() for shard in self.shards]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def entries(self, mapping: ColumnMapping) -> Iterator[Entry]:
+        """Every row as an entry."""
+        for shard in self.shards:
+            for row in shard.format.rows():
+                yield read_entry(shard.name, row, mapping)
+
+
+def open_catalogue(path: str | Path) -> Catalogue:
+    """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be one."""
+    where = Path(path).expanduser()
+    if not where.exists():
+        raise CatalogueError(f"there is nothing at {where}; check the path")
+    files = _shard_files(where) if where.is_dir() else [where]
+    shards = tuple(Shard(file.absolute(), _format(file)) for file in files)
+    shards = tuple(shard for shard in shards if shard.path.stat().st_size)
+    if not shards:
+        raise CatalogueError(f"{where} is empty; there is nothing to ingest")
+    sample = tuple(islice((_light(row) for shard in shards for row in shard.format.rows()), SAMPLE))
+    if not sample:
+        raise CatalogueError(f"{where} holds no rows; there is nothing to ingest")
+    if all(row.problem for row in sample):
+        raise CatalogueError(
+            f"{where} cannot be read as {shards[0].path.suffix}: row {sample[0].number}: {sample[0].problem}"
+        )
+    return Catalogue(shards, _columns(shards, sample), sample, shards[0].path.parent)
+
+
+def read_entry(source: str, row: Row, mapping: ColumnMapping) -> Entry:
+    """One row as an entry: its item, or why there is none."""
+    if row.problem:
+        return Entry(source=source, row=row.number).failed("read", row.problem)
+    try:
+        item, warnings = mapping.item(row.values)
+    except ItemError as error:
+        known = mapping.item_id(row.values)
+        where = mapping.fields["id"].template
+        reason = str(error) if known else f"the row has no id; fill its {where!r}"
+        return Entry(source=source, row=row.number, id=known).failed("read", reason)
+    return Entry.of(item, source, row.number, warnings)
+
+
+def batched(entries: Iterable[Entry], size: int, max_bytes: int = MAX_BATCH_BYTES) -> Iterator[Batch]:
+    """Entries in batches of at most `size` and, beyond the first, `max_bytes` of photos."""
+    batch: Batch = []
+    held = 0
+    for entry in entries:
+        if batch and (len(batch) >= size or held + entry.weight > max_bytes):
+            yield batch
+            batch, held = [], 0
+        batch.append(entry)
+        held += entry.weight
+    if batch:
+        yield batch
+
+
+def _shard_files(folder: Path) -> list[Path]:
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in FORMATS)
+    if not files:
+        raise CatalogueError(f"{folder} holds no catalogue; {_endings()}")
+    kinds = sorted({file.suffix.lower() for file in files})
+    if len(kinds) > 1:
+        raise CatalogueError(f"{folder} holds {' and '.join(kinds)} files; name the one to ingest")
+    return files
+
+
+def _format(file: Path) -> Format:
+    make = FORMATS.get(file.suffix.lower())
+    if make is None:
+        raise CatalogueError(f"{file} has an unknown ending {file.suffix!r}; {_endings()}")
+    return make(file)
+
+
+def _endings() -> str:
+    return f"a catalogue is a file (or a folder of files) ending in {', '.join(FORMATS)}"
+
+
+def _light(row: Row) -> Row:
+    """The row without its photos' bytes, which would make the sample heavy."""
+    values = {name: value[:16] if isinstance(value, bytes) else value for name, value in row.values.items()}
+    return Row(row.number, values, row.problem)
+
+
+def _columns(shards: tuple[Shard, ...], sample: tuple[Row, ...]) -> tuple[str, ...]:
+    announced = shards[0].format.columns()
+    if not announced:
+        return tuple(dict.fromkeys(name for row in sample for name in row.values))
+    for shard in shards[1:]:
+        other = set(announced) ^ set(shard.format.columns())
+        if other:
+            raise CatalogueError(
+                f"{shard.path} does not have the columns of {shards[0].path.name}: only one of them "
+                f"has {', '.join(sorted(other)[:5])}; ingest them one by one"
+            )
+    return tuple(announced)

@@ -1,0 +1,104 @@
+"""One catalogue row on its way to the store, and what became of it.
+
+Laws:
+- an entry ends in exactly one way: failed, duplicate, unchanged or embedded;
+- a failed entry is passed along by every stage, untouched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vlclip.engine.grounding.grounder import Detection
+from vlclip.engine.grounding.rule import Crop
+from vlclip.engine.item import Item
+from vlclip.engine.refinement.refined import Refined
+from vlclip.engine.space import Floats
+
+Step = Literal["read", "photo", "embed"]
+"""Where an item can fail: reading its row, getting its photo, making its vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the grounder saw and the rule made of it; no crop means that the whole photo is embedded.
+
+    `size` is the width and height of the photo as it was decoded, which boxes are in pixels of.
+    """
+
+    detection: Detection | None
+    crop: Crop | None
+    size: tuple[int, int]
+
+
+Outcome = Literal["duplicate", "unchanged", "embedded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item is not in the store: the step that refused it and a reason for people.
+
+    `of_row` says that the row is at fault, not the item its id names: another row holds that one.
+    """
+
+    step: Step
+    reason: str
+    of_row: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row: where it came from, its item once read, and what the stages added.
+
+    `row` is the line of a CSV or JSONL file, the position from 1 in Parquet and JSON arrays.
+    `id` is known even when the rest of the row is not usable. `found` is None where nothing was
+    looked for. `data` are the photo's bytes, for a refiner that sees. `photo` is `(3, height, width)`,
+    `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where it shows nothing.
+    `warnings` are sentences without values, to be counted.
+    """
+
+    source: str
+    row: int
+    id: str = ""
+    item: Item | None = None
+    warnings: tuple[str, ...] = ()
+    content_hash: str = ""
+    found: Found | None = None
+    data: bytes | None = None
+    refined: Refined | None = None
+    photo: Floats | None = None
+    photo_hash: str = ""
+    vector: Floats | None = None
+    failure: Failure | None = None
+    outcome: Outcome | None = None
+
+    @classmethod
+    def of(cls, item: Item, source: str, row: int, warnings: tuple[str, ...] = ()) -> Entry:
+        """An item with the hash of its content, in which a photo file or URL counts by its name."""
+        try:
+            content_hash = item.content_hash()
+        except UnicodeEncodeError:
+            entry = cls(source=source, row=row, id=item.id)
+            return entry.failed("read", "the text holds half a character (a lone surrogate); correct it")
+        return cls(
+            source=source, row=row, id=item.id, item=item, warnings=warnings, content_hash=content_hash
+        )
+
+    @property
+    def pending(self) -> bool:
+        """Whether a later stage still has work to do on it."""
+        return self.failure is None and self.outcome is None
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the photo it carries, for cutting batches."""
+        image = self.item.image if self.item else None
+        return len(image) if isinstance(image, bytes) else 0
+
+    def failed(self, step: Step, reason: str, *, of_row: bool = False) -> Entry:
+        """The same row with a failure and without the arrays it no longer needs."""
+        return replace(self, failure=Failure(step, reason, of_row), photo=None, vector=None, data=None)
+
+
+Batch = list[Entry]

@@ -1,0 +1,168 @@
+"""What the columns of an unknown catalogue probably mean.
+
+Laws (tests/ingestion/reading/test_mapping.py):
+- a guess depends on column names alone, with two exceptions made by looking: photos that lie
+  beside the catalogue under their item's id, and columns of numbers in files without types;
+- a column is given to one field at most; a given mapping is never overruled.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from vlclip.ingestion.errors import MappingError
+from vlclip.ingestion.photos.decoding import is_photo_file
+from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading.catalogue import Catalogue
+from vlclip.ingestion.reading.mapping import (
+    FIELDS,
+    SLOT,
+    ColumnMapping,
+    Origin,
+    Row,
+    attribute_name,
+    parse_map,
+    read_object,
+)
+
+GUESSES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "asin", "parentasin", "uniqid"),
+    "title": ("title", "name", "productname", "producttitle", "itemname", "productdisplayname"),
+    "description": ("description", "productdescription", "longdescription", "desc"),
+    "product_type": ("producttype", "type", "articletype", "category", "productcategory", "subcategory"),
+    "brand": ("brand", "brandname", "manufacturer", "vendor"),
+    "price": ("price", "currentprice", "unitprice", "listprice"),
+    "currency": ("currency", "currencycode", "pricecurrency"),
+    "image": ("image", "imageurl", "imagelink", "imagepath", "imagefile", "images", "photo", "photourl",
+              "img", "imgurl", "picture", "pictureurl", "thumbnail"),
+    "popularity": ("popularity", "popularityscore"),
+    "available": ("available", "availability", "instock", "isavailable"),
+    "updated_at": ("updatedat", "lastmodified", "modifiedat"),
+}  # fmt: skip
+"""Field to the column names that mean it, likeliest first, in lower case without punctuation."""
+
+PHOTO_FOLDERS = ("images", "image", "photos", "img", "")
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".JPG")
+
+
+def map_columns(catalogue: Catalogue, options: Iterable[str] = ()) -> ColumnMapping:
+    """The mapping for a catalogue; `options` are the operator's own `field=column`."""
+    sample = [row.values for row in catalogue.sample if not row.problem]
+    return guess(catalogue.columns, parse_map(options), sample, catalogue.root, typed=catalogue.typed)
+
+
+def guess(
+    columns: Sequence[str],
+    given: Mapping[str, str],
+    sample: Sequence[Row],
+    root: Path,
+    *,
+    typed: bool = True,
+) -> ColumnMapping:
+    """The mapping for these columns: `given` (field to column or template) first, the rest guessed.
+
+    `sample` are the first rows, `root` the catalogue's folder, `typed` whether the file format
+    tells numbers from text. A `MappingError` names what does not exist and what was meant instead.
+    """
+    fields = _given(columns, given)
+    taken = {origin.column for origin in fields.values()}
+    for name, likely in GUESSES.items():
+        if name not in given and (column := _guess(columns, likely, taken)):
+            fields[name] = Origin(column, column)
+            taken.add(column)
+    if "id" not in fields:
+        raise MappingError(
+            f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
+        )
+    if "image" not in fields and "image" not in given and (beside := _beside(fields["id"], sample, root)):
+        fields["image"] = beside
+    rest = [column for column in columns if column not in taken]
+    nested = next((column for column in rest if _holds_objects(column, sample)), "")
+    kept = [column for column in rest if column != nested and _keepable(column, sample)]
+    return ColumnMapping(
+        fields={name: fields[name] for name in FIELDS if name in fields},
+        attributes={column: attribute_name(column) for column in kept},
+        nested=nested,
+        left_out=tuple(column for column in rest if column not in kept and column != nested),
+        numeric=frozenset() if typed else frozenset(c for c in kept if _numeric(c, sample)),
+        root=root,
+    )
+
+
+def _given(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, Origin]:
+    fields: dict[str, Origin] = {}
+    for name, template in given.items():
+        if name not in FIELDS:
+            raise MappingError(f"items have no field {name!r}{_nearest(name, FIELDS)}")
+        slots = SLOT.findall(template)
+        for column in slots or ([template] if template else []):
+            if column not in columns:
+                raise MappingError(
+                    f"--map {name}={template}: the catalogue has no column {column!r}"
+                    f"{_nearest(column, columns)}"
+                )
+        if template:
+            fields[name] = Origin(template, "" if slots else template)
+    return fields
+
+
+def _guess(columns: Sequence[str], likely: Sequence[str], taken: set[str]) -> str:
+    plain = {
+        re.sub(r"[^a-z0-9]", "", column.lower()): column
+        for column in reversed(columns)
+        if column not in taken
+    }
+    return next((plain[name] for name in likely if name in plain), "")
+
+
+def _beside(id_origin: Origin, sample: Sequence[Row], root: Path) -> Origin | None:
+    """Photos named after their items: `images/{Id}.webp`, if one of the first rows has such a file."""
+    for row in sample[:20]:
+        known = values.identifier(id_origin.value(row))
+        if not known or re.search(r"[/\\]", known):
+            continue
+        for folder in PHOTO_FOLDERS:
+            for ending in PHOTO_ENDINGS:
+                if is_photo_file(root / folder / f"{known}{ending}"):
+                    slot = id_origin.template if not id_origin.column else f"{{{id_origin.column}}}"
+                    path = f"{slot}{ending}"
+                    return Origin(f"{folder}/{path}" if folder else path, optional=True)
+    return None
+
+
+def _seen(column: str, sample: Sequence[Row]) -> list[object]:
+    return [value for row in sample if not values.absent(value := row.get(column))]
+
+
+def _holds_objects(column: str, sample: Sequence[Row]) -> bool:
+    seen = _seen(column, sample)
+    return column.lower() == "attributes" and any(read_object(value) is not None for value in seen)
+
+
+def _keepable(column: str, sample: Sequence[Row]) -> bool:
+    """Whether a column can be an attribute: not when all of its first values are bytes or objects."""
+    seen = _seen(column, sample)
+    if not column.strip():
+        return False
+    return not seen or any(
+        values.scalar(value) is not None or isinstance(value, list | tuple) for value in seen
+    )
+
+
+def _numeric(column: str, sample: Sequence[Row]) -> bool:
+    seen = _seen(column, sample)
+    return bool(seen) and all(values.written_number(values.text(value)) is not None for value in seen)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    lower = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return f"; did you mean {lower[close[0]]!r}?" if close else f"; there are: {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(list(names)[:30]) + (", …" if len(names) > 30 else "")

@@ -1,0 +1,211 @@
+"""A catalogue's columns read as items.
+
+Laws (tests/ingestion/reading/test_mapping.py):
+- a given mapping always wins over a guess;
+- every column feeds a field, is an attribute, or is named as left out by `describe()`; where two
+  become an attribute of one name the last is kept, and the row warns if they differ;
+- equal rows give equal items.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from vlclip.engine.item import PAYLOAD_FIELDS, Attribute, Item
+from vlclip.ingestion.errors import MappingError
+from vlclip.ingestion.photos.decoding import is_photo_file
+from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading.price import parse_price
+
+Row = Mapping[str, Any]
+
+FIELDS = (
+    "id", "title", "description", "product_type", "brand", "price", "currency", "image",
+    "popularity", "available", "updated_at",
+)  # fmt: skip
+"""The fields of an item a column can feed; every other column is an attribute."""
+
+TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
+SLOT = re.compile(r"\{([^{}]+)\}")
+_AWKWARD = re.compile(r'[.\[\]"<>=!]')
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a field comes from: a column, or a template such as `images/{Id}.webp`.
+
+    `optional` marks a guessed photo path: a file that is not there means the row has no photo.
+    """
+
+    template: str
+    column: str = ""
+    optional: bool = False
+
+    def value(self, row: Row) -> Any:
+        """The field's raw value in one row; a template with an absent part is absent."""
+        if self.column:
+            return row.get(self.column)
+        parts = {name: row.get(name) for name in SLOT.findall(self.template)}
+        if any(values.absent(part) for part in parts.values()):
+            return None
+        return SLOT.sub(lambda slot: values.identifier(parts[slot[1]]), self.template)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """How the columns of one catalogue become items; `vlclip.ingestion.reading.guesses` makes one.
+
+    `attributes` maps the columns that feed no field to attribute names, `numeric` names those
+    among them that hold numbers in a file without types, `nested` is the column whose JSON object
+    holds more attributes, `root` the folder guessed photo paths start from.
+    """
+
+    fields: Mapping[str, Origin]
+    attributes: Mapping[str, str]
+    nested: str
+    left_out: tuple[str, ...]
+    numeric: frozenset[str]
+    root: Path
+
+    def item_id(self, row: Row) -> str:
+        """The row's id, "" where it has none."""
+        return values.identifier(self.fields["id"].value(row))
+
+    def item(self, row: Row) -> tuple[Item, tuple[str, ...]]:
+        """The row as an item, and warnings to count; an `ItemError` says what is wrong with it."""
+        warnings: list[str] = []
+        nested = self._nested(row.get(self.nested), warnings) if self.nested else {}
+        found: dict[str, Any] = {"id": self.item_id(row)}
+        for name in TEXTS:
+            origin = self.fields.get(name)
+            found[name] = values.text(origin.value(row) if origin else nested.pop(name, ""))
+        self._price(row, found, warnings)
+        self._others(row, found, warnings)
+        given = [(attribute_name(name), value) for name, value in nested.items()]
+        for column, name in self.attributes.items():
+            value = self._attribute(column, row.get(column), warnings)
+            if value is not None:
+                given.append((name, value))
+        attributes: dict[str, Attribute] = {}
+        for name, value in given:
+            if attributes.get(name, value) != value:
+                warnings.append(f"attribute {name} is given twice, differently; the last is kept")
+            attributes[name] = value
+        return Item(**found, attributes=attributes), tuple(warnings)
+
+    def describe(self) -> list[str]:
+        """The mapping in lines for people, one per field."""
+        lines = [f"{name:<12} ← {origin.template}" for name, origin in self.fields.items()]
+        attributes = [
+            name if name == column else f"{name} (column {column})"
+            for column, name in self.attributes.items()
+        ]
+        if self.nested:
+            attributes.append(f"everything in {self.nested}")
+        if attributes:
+            lines.append(f"{'attributes':<12} ← {', '.join(attributes)}")
+        if self.left_out:
+            lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
+        return lines
+
+    def _price(self, row: Row, found: dict[str, Any], warnings: list[str]) -> None:
+        raw = self._raw("price", row)
+        if values.absent(raw) and not isinstance(raw, float):
+            return
+        price, currency = parse_price(raw)
+        if math.isnan(price):
+            warnings.append("price is NaN; kept without a price")
+            return
+        found["price"] = price
+        found["currency"] = found["currency"] or currency
+
+    def _others(self, row: Row, found: dict[str, Any], warnings: list[str]) -> None:
+        if not values.absent(raw := self._raw("popularity", row)):
+            found["popularity"] = values.number("popularity", raw)
+        if not values.absent(raw := self._raw("available", row)):
+            known = values.yes_or_no(raw)
+            if known is None:
+                warnings.append("availability cannot be told; kept as available")
+            found["available"] = known is not False
+        if (origin := self.fields.get("image")) is None:
+            return
+        image = values.photo(origin.value(row))
+        if origin.optional and isinstance(image, str) and not is_photo_file(self.root / image):
+            warnings.append(f"no file at {origin.template}; kept without a photo")
+            image = None
+        found["image"] = image
+
+    def _raw(self, field: str, row: Row) -> Any:
+        origin = self.fields.get(field)
+        return origin.value(row) if origin else None
+
+    def _attribute(self, column: str, value: Any, warnings: list[str]) -> Attribute | None:
+        if values.absent(value):
+            return None
+        if column in self.numeric and isinstance(value, str):
+            number = values.written_number(value)
+            if number is None:
+                warnings.append(f"{column} holds numbers but not here; left out")
+            return number
+        found = values.attribute(column, value)
+        if found is None:
+            warnings.append(f"{column} is neither a value nor a list of values; left out")
+        return found
+
+    def _nested(self, cell: Any, warnings: list[str]) -> dict[str, Attribute]:
+        """The JSON object in one cell, one level deep."""
+        out: dict[str, Attribute] = {}
+        if values.absent(cell):
+            return out
+        holder = read_object(cell)
+        if holder is None:
+            warnings.append(f"{self.nested} is not a JSON object; left out")
+            return out
+        for key, value in holder.items():
+            name = str(key).strip()
+            if not name or values.absent(value):
+                continue
+            found = values.attribute(name, value)
+            if found is None:
+                warnings.append(f"{self.nested} holds objects deeper than one level; left out")
+            else:
+                out[name] = found
+        return out
+
+
+def parse_map(options: Iterable[str]) -> dict[str, str]:
+    """The command line's `field=column` options as field to column or template.
+
+    An empty right side, `brand=`, leaves the field empty instead of guessing it.
+    """
+    given: dict[str, str] = {}
+    for option in options:
+        name, sign, column = option.partition("=")
+        if not sign or not name.strip():
+            raise MappingError(f"cannot read the mapping {option!r}; write field=column, as in title=Name")
+        given[name.strip()] = column.strip()
+    return given
+
+
+def attribute_name(column: str) -> str:
+    """A name that filters can spell and that no built-in field has."""
+    name = _AWKWARD.sub("_", column.strip())
+    return f"{name}_" if name in PAYLOAD_FIELDS else name
+
+
+def read_object(cell: Any) -> Mapping[str, Any] | None:
+    """The JSON object in a cell, written out or already read; None where there is none."""
+    if isinstance(cell, Mapping):
+        return cell
+    try:
+        found = orjson.loads(cell) if isinstance(cell, str) else None
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

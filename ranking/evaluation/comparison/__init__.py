@@ -1,0 +1,1 @@
+"""Two or more arms asked the same questions."""

@@ -1,0 +1,1 @@
+"""Measures of search and of next items, against judgements and sessions."""

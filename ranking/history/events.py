@@ -1,0 +1,73 @@
+"""What people did with what they were shown: the events a shop sends, kept as they came.
+
+Laws (tests/ranking/history/test_events.py):
+- an event belongs to exactly one unit: its user, or its session where nobody is logged in;
+- an event that breaks a rule is refused with a sentence that names the field.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from vlclip.ranking.errors import BadEvent
+
+Kind = Literal["view", "click", "cart", "purchase", "dislike"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MAX_ID = 512
+"""Characters of an id, a user, a session, an item or a request."""
+_NO_TEXT = re.compile("[\x00-\x1f\ud800-\udfff]")
+"""Control characters, and halves of characters, which no store can write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Someone did something with an item; `time` is in seconds since 1970, UTC.
+
+    `id` is the shop's own: the same id is the same event, however often it is sent. `user` or `session`
+    is given, or both. `request_id` is that of the list the item was taken from, where there was one.
+    `value` is what a purchase brought, in the shop's currency.
+    """
+
+    id: str
+    kind: Kind
+    item: str
+    time: float
+    user: str = ""
+    session: str = ""
+    request_id: str = ""
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        # events are read by the hundred for one list: all names at once, and each only if one is wrong
+        names = f"{self.id}{self.item}{self.user}{self.session}{self.request_id}"
+        if len(names) > MAX_ID or _NO_TEXT.search(names):
+            self._check_names()
+        if not self.id or not self.item:
+            raise BadEvent("an event needs an id and an item")
+        if self.kind not in KINDS:
+            raise BadEvent(f"kind is {self.kind!r}; it is one of {', '.join(KINDS)}")
+        if not self.user and not self.session:
+            raise BadEvent("an event needs a user or a session")
+        if not math.isfinite(self.time) or not 0 <= self.time < 1e11:
+            raise BadEvent("time must be in seconds since 1970, UTC")
+        if self.value is not None and not math.isfinite(self.value):
+            raise BadEvent("value must be a number")
+
+    def _check_names(self) -> None:
+        for name in ("id", "item", "user", "session", "request_id"):
+            text = getattr(self, name)
+            if len(text) > MAX_ID or _NO_TEXT.search(text):
+                raise BadEvent(f"{name} has over {MAX_ID} characters or control characters in it; mend it")
+
+    @property
+    def unit(self) -> str:
+        """Whose history it is part of."""
+        return unit_of(self.user, self.session)
+
+
+def unit_of(user: str = "", session: str = "") -> str:
+    """Who is meant, `user:…` or `session:…`, "" for nobody: histories are kept and arms dealt by it."""
+    return f"user:{user}" if user else f"session:{session}" if session else ""

@@ -1,0 +1,1 @@
+"""What makes one list: an arm, candidates, their arrangement."""

@@ -1,0 +1,149 @@
+"""An arm: one way to rank, as data. A TOML file with an id; its hash says whether it was changed.
+
+Laws (tests/ranking/lists/test_arm.py):
+- equal rankings have equal hashes, however their files are written; any other knob is another hash;
+- an arm of an empty file ranks as the settings do;
+- a knob that does not exist, or is out of range, is refused with its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vlclip.engine.errors import FilterError
+from vlclip.engine.filters import parse_clauses
+from vlclip.engine.weights import Weight
+from vlclip.ranking.errors import BadArm
+from vlclip.ranking.history.events import Kind
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+RANGES = ("lt", "lte", "gt", "gte")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Profile(_Section):
+    """How a shopper's events become up to `interests` directions in the fused space."""
+
+    half_life: float = Field(5.0, gt=0, description="events after which one counts half")
+    interests: int = Field(3, ge=1, le=10, description="most directions that are kept, the heaviest")
+    events: int = Field(100, ge=1, le=1000, description="newest events that are looked at")
+    apart: float = Field(
+        0.5, ge=-1, le=1, description="items less alike than this cosine are of different interests"
+    )
+    kinds: dict[Kind, Number] = Field(
+        default={"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0},
+        description="what an event counts; below 0 pushes away",
+    )
+
+
+class Boost(_Section):
+    """A bounded term of the score from a field of the item: between 0 and `weight`, 0 without the field.
+
+    - `rising`: weight · x / (x + half) of a number x, 0 below 0: popularity, margin
+    - `fresh`: weight · 2^(-age / half) of a time, `half` in days, 0 for a time to come
+    - `flag`: weight where the field is true, as is a number over 0: available, stock
+    """
+
+    field: str = Field(min_length=1)
+    weight: Number
+    shape: Literal["rising", "fresh", "flag"] = "rising"
+    half: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+
+class Rules(_Section):
+    """What a shop wants to be shown, whatever people like."""
+
+    boosts: tuple[Boost, ...] = ()
+    include: tuple[str, ...] = Field((), description="filter clauses that all must hold: available=true")
+    exclude: tuple[str, ...] = Field((), description="filter clauses none of which may hold: brand=Acme")
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _readable(cls, clauses: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            parse_clauses(clauses)
+        except FilterError as error:
+            raise ValueError(str(error)) from None
+        return clauses
+
+    @field_validator("exclude")
+    @classmethod
+    def _has_opposite(cls, clauses: tuple[str, ...]) -> tuple[str, ...]:
+        ranges = [one.field for one in parse_clauses(clauses).conditions if one.operator in RANGES]
+        if ranges:
+            raise ValueError(f"a range of {ranges[0]!r} is not excluded; include the other range")
+        return clauses
+
+    pins: tuple[str, ...] = Field((), description="ids that come first, where the filter lets them")
+    hide_history: bool = Field(
+        default=True, description="in recommendations leave out the items they are made from"
+    )
+    hide_bought: bool = Field(default=False, description="leave out what this shopper bought")
+    hide_seen: int = Field(0, ge=0, description="leave out what was seen so many times; 0 for never")
+
+
+class Diversity(_Section):
+    """How much the list varies: 0 is pure relevance, 1 pure variety."""
+
+    amount: float = Field(0.0, ge=0, le=1)
+    window: int = Field(30, ge=1, le=1000, description="of the best results, how many it chooses from")
+    at_most: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="results of one value of a field: {brand = 2}"
+    )
+
+
+class Exploration(_Section):
+    """Chance in the order, so that the log can say what another order would have earned."""
+
+    temperature: float = Field(0.0, ge=0, allow_inf_nan=False, description="0 leaves the order as it is")
+    depth: int = Field(30, ge=1, le=1000, description="of the best results, how many may trade places")
+
+
+class Arm(_Section):
+    """One way to rank. What is not said is as the request or the settings say."""
+
+    id: str = Field("default", pattern=r"^[A-Za-z0-9_.-]{1,100}$")
+    weights: dict[str, Weight] = Field(
+        default_factory=dict, description="per score part: image, text, behaviour, lexical, history"
+    )
+    profile: Profile = Profile()
+    rules: Rules = Rules()
+    diversity: Diversity = Diversity()
+    exploration: Exploration = Exploration()
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits of everything but the id."""
+        form = self.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+        body = json.dumps(form, sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()[:12]
+
+
+def read_arm(path: Path) -> Arm:
+    """The arm in a TOML file, named by its `id` or else by the file; `BadArm` says what is wrong."""
+    try:
+        form = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # no UTF-8, no TOML, or a path with a null byte
+        raise BadArm(f"the arm {path} cannot be read: {error}") from None
+    return arm_of({"id": path.stem} | form, str(path))
+
+
+def arm_of(form: dict[str, object], source: str) -> Arm:
+    """The arm of these values; `BadArm` names the first that is wrong."""
+    try:
+        return Arm.model_validate(form)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise BadArm(f"arm {source}: {where}: {first['msg']} (see docs/experiments.md)") from None

@@ -1,0 +1,231 @@
+"""From the best candidates to the list that is shown: boosts, duplicates, diversity, caps, chance.
+
+Laws (tests/ranking/lists/test_arrangement.py):
+- an arm without knobs leaves the ranking as it is;
+- page two continues page one, whatever the arm;
+- boosted, the list is what boosting every item of the store would have given;
+- caps and collapsing hold over the whole list, but for pins: those stand above it, and count for nothing
+  in it (tests/ranking/lists/test_shopper.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from vlclip.engine.duplicates import stored_hash
+from vlclip.engine.filters import Condition
+from vlclip.engine.space import Floats
+from vlclip.engine.store.store import Hit, Record
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.boosts import boost_terms, most_boost, settled
+from vlclip.ranking.lists.candidates import Candidates, Nearest, Pool
+from vlclip.ranking.lists.collapse import collapse
+from vlclip.ranking.lists.diversity import diversify
+from vlclip.ranking.lists.exploration import sample
+from vlclip.ranking.statistics.arrays import Values
+
+Label = tuple[str, str | float]
+"""A capped field and a value of it."""
+
+DIVERSITY = "diversity"
+"""The score part of what variety takes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An item at its place: what was added to its score by name, and the propensity of its place."""
+
+    id: str
+    score: float
+    terms: Mapping[str, float] = field(default_factory=dict)
+    propensity: float = 1.0
+    duplicates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """The list from its top; `explored` are the candidates that chance dealt with, and their scores.
+
+    `looked_at` are the items whose vectors were read on the way.
+    """
+
+    placed: Sequence[Placed]
+    explored: tuple[tuple[str, float], ...] = ()
+    looked_at: Mapping[str, Record | Hit] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arranging:
+    """How a ranking becomes a list.
+
+    `collapse_distance` is None where duplicates stay; `anchor` is the hash of a photo whose duplicates
+    are left out. `now` is in seconds since 1970. `look` reads items with their vectors.
+    """
+
+    arm: Arm
+    now: float
+    collapse_distance: int | None = None
+    anchor: str = ""
+    draw: Callable[[], np.random.Generator] = np.random.default_rng
+    look: Callable[[Sequence[str]], Mapping[str, Record]] = lambda _: {}
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The payload fields that this looks at."""
+        boosted = [boost.field for boost in self.arm.rules.boosts]
+        collapsing = ["provenance"] if self.collapse_distance is not None else []
+        return tuple(dict.fromkeys([*collapsing, *boosted, *self.arm.diversity.at_most]))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the list is the ranking itself."""
+        arm = self.arm
+        return not (self.fields or arm.diversity.amount or arm.exploration.temperature)
+
+    def arrange(self, candidates: Candidates, end: int) -> Arrangement:
+        """The first `end` of the list, or all of it."""
+        varied, dealt = self.arm.diversity, self.arm.exploration
+        # those that diversity and chance choose from are the same on every page
+        moved = max(varied.window if varied.amount else 0, dealt.depth if dealt.temperature else 0)
+        # of those that tie with the last one some may not be there; of the others some may not be kept
+        depth = max(2 * end if self.fields else end + 1, moved + 1)
+        known: dict[str, Record | Hit] = {}
+        while True:
+            pool = candidates.pool(depth)
+            known |= pool.whole
+            ranked, duplicates = self._folded(self._boosted(pool))
+            if len(ranked.ids) >= max(moved, end) or pool.floor is None:
+                found = self._placed(ranked, duplicates, moved, end, known)
+                if len(found.placed) == end or pool.floor is None:
+                    return found
+                if self.collapse_distance is None and isinstance(candidates, Nearest):
+                    return self._filled(found, ranked, candidates, end)
+            depth *= 4 if varied.at_most else 2
+
+    def _filled(self, found: Arrangement, ranked: Pool, nearest: Nearest, end: int) -> Arrangement:
+        """The list made as long as `end` by asking on for what caps still let in, instead of ever deeper.
+
+        What is placed of the `ranked` stays where it is; the others of them are what caps keep out.
+        """
+        placed, known = list(found.placed), dict(found.looked_at)
+        payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
+        met = Counter(label for one in placed for label in self._labels(payloads[one.id]))
+        depth = 0
+        while len(placed) < end:
+            full = [label for label, times in met.items() if times == self.arm.diversity.at_most[label[0]]]
+            conditions = [Condition(name, "not", (value,)) for name, value in full]
+            rest = nearest.without(conditions, [one.id for one in placed])
+            depth = max(depth, 2 * (end - len(placed)))
+            pool = rest.pool(depth)
+            known |= pool.whole
+            more = self._boosted(pool)
+            kept = [row for row in range(len(more.ids)) if self._lets_in(more.payloads[row], met)]
+            placed += [_place(more, row) for row in kept[: end - len(placed)]]
+            if pool.floor is None:
+                break
+            depth = depth if kept else 4 * depth
+        return replace(found, placed=placed, looked_at=known)
+
+    def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
+        """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
+        terms = boost_terms(self.arm.rules.boosts, payloads, self.now)
+        return {f"boost.{name}": term for name, term in terms.items()}
+
+    def _boosted(self, pool: Pool) -> Pool:
+        """The items that no other one can come before, with boosts, best first."""
+        boosts = self.arm.rules.boosts
+        if not boosts or not pool.ids:
+            return pool
+        terms = self.boosts(pool.payloads)
+        scores = pool.scores + np.sum(list(terms.values()), axis=0)
+        order = np.flatnonzero(settled(scores, pool.floor, most_boost(boosts))).tolist()
+        order.sort(key=lambda row: (-scores[row], pool.ids[row]))
+        return replace(pool, scores=scores, terms={**pool.terms, **terms}).rows(order)
+
+    def _folded(self, ranked: Pool) -> tuple[Pool, Mapping[str, Sequence[str]]]:
+        """One of each photo, and by id whom it stands for."""
+        if self.collapse_distance is None:
+            return ranked, {}
+        photos = zip(ranked.ids, map(stored_hash, ranked.payloads), strict=True)
+        shown = collapse(dict(photos), self.collapse_distance, self.anchor)
+        return ranked.rows([row for row, item_id in enumerate(ranked.ids) if item_id in shown]), shown
+
+    def _placed(
+        self,
+        ranked: Pool,
+        duplicates: Mapping[str, Sequence[str]],
+        moved: int,
+        end: int,
+        known: dict[str, Record | Hit],
+    ) -> Arrangement:
+        """Diversity, caps and chance, over the first `moved` and then the others."""
+        varied, chance = self.arm.diversity, self.arm.exploration
+        scores, terms, order = ranked.scores, ranked.terms, np.arange(len(ranked.ids))
+        if varied.amount and len(order):
+            window = ranked.ids[: varied.window]
+            known |= self.look([item_id for item_id in window if item_id not in known])
+            there = [row for row, item_id in enumerate(window) if item_id in known]  # one may just be deleted
+            vectors = stacked([known[window[row]].vector for row in there])
+            rows = np.array(there, dtype=np.intp)
+            picked, taken = diversify(scores[rows], vectors, varied.amount, len(rows))
+            term = np.zeros(len(scores))
+            term[rows[picked]] = taken
+            scores, terms = scores + term, {**terms, DIVERSITY: term}
+            order = np.concatenate([rows[picked], order[varied.window :]])
+        if varied.at_most:
+            met = Counter[Label]()
+            kept = [row for row in order.tolist() if self._lets_in(ranked.payloads[row], met)]
+            order = np.array(kept, dtype=np.intp)
+        propensity = np.ones(len(order))
+        explored: tuple[tuple[str, float], ...] = ()
+        if chance.temperature:
+            dealt = order[: np.count_nonzero(order < moved)][: chance.depth]
+            drawn, chances = sample(scores[dealt], chance.temperature, self.draw(), len(dealt))
+            explored = tuple((ranked.ids[row], float(scores[row])) for row in dealt.tolist())
+            order = np.concatenate([dealt[drawn], order[len(dealt) :]])
+            propensity[: len(dealt)] = chances
+        shown = replace(ranked, scores=scores, terms=terms)
+        placed = [
+            _place(shown, row, float(likely), tuple(duplicates.get(ranked.ids[row], ())))
+            for row, likely in zip(order[:end].tolist(), propensity[:end], strict=True)
+        ]
+        return Arrangement(placed, explored, known)
+
+    def _lets_in(self, payload: Mapping[str, Any], met: Counter[Label]) -> bool:
+        """Whether caps let the item in below those whose labels were `met`; then its own are counted too."""
+        labels = self._labels(payload)
+        if any(met[label] >= self.arm.diversity.at_most[label[0]] for label in labels):
+            return False
+        met.update(labels)
+        return True
+
+    def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
+        """What of an item is capped: the values of each field, of a list each of its elements once."""
+        labels: list[Label] = []
+        for name in self.arm.diversity.at_most:
+            held = payload.get(name)
+            values = held if isinstance(held, list) else [held]
+            labels += [(name, one) for one in dict.fromkeys(map(_label, values)) if one not in (None, "")]
+        return labels
+
+
+def _label(value: object) -> str | float | None:
+    """How a value is told from others: 5 and 5.0 are one, as the store has it."""
+    if value is None or isinstance(value, str):
+        return value
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _place(pool: Pool, row: int, propensity: float = 1.0, duplicates: tuple[str, ...] = ()) -> Placed:
+    terms = {name: float(term[row]) for name, term in pool.terms.items()}
+    return Placed(pool.ids[row], float(pool.scores[row]), terms, propensity, duplicates)
+
+
+def stacked(vectors: Sequence[Floats | None]) -> Floats:
+    """`(n, size)` of vectors that were asked for."""
+    return np.array([vector for vector in vectors if vector is not None], dtype=np.float32)

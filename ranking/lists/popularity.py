@@ -1,0 +1,135 @@
+"""What people do most with, for shoppers of whom nothing is known.
+
+Laws (tests/ranking/lists/test_shopper.py):
+- items come in the order of what was done with them, then those most like these, all within the filter;
+- items that are not held, however much was done with them, take nobody's place;
+- where nothing was ever done, the items' own `popularity` decides, and where there is none, the most
+  typical items come first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vlclip.engine.filters import Condition, Filter
+from vlclip.engine.space import Floats, FusedSpace
+from vlclip.engine.store.store import Query, Store
+from vlclip.ranking.history.events import Kind
+from vlclip.ranking.history.history import History
+from vlclip.ranking.lists.answer import POPULAR
+from vlclip.ranking.lists.candidates import Nearest, Pool, join
+
+KINDS: Mapping[Kind, float] = {"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0}
+MOST = 1000
+"""Items whose popularity is known at a time."""
+DAYS = 30
+"""How long what was done counts."""
+KEPT_S = 60.0
+"""How long an answer is kept: popularity is no matter of seconds."""
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Popular:
+    """Shares by id, from 1 for the most popular item down, and the `(size,)` mean of these items' vectors."""
+
+    shares: Mapping[str, float]
+    typical: Floats
+
+
+class Popularity:
+    """Asks history and store, and keeps the answer for a minute; safe to use from several threads."""
+
+    def __init__(self, store: Store, history: History | None, clock: Callable[[], float]) -> None:
+        self._store, self._history, self._clock = store, history, clock
+        self._lock = threading.Lock()
+        self._kept: tuple[float, Popular] | None = None
+
+    def get(self) -> Popular:
+        """What is popular now, or was a minute ago."""
+        with self._lock:
+            now = self._clock()
+            if self._kept is None or not 0 <= now - self._kept[0] < KEPT_S:
+                self._kept = now, self._ask(now)
+            return self._kept[1]
+
+    def _ask(self, now: float) -> Popular:
+        sums = {} if self._history is None else self._done(self._history, now - DAYS * DAY_S)
+        sums = sums or self._own()
+        held = self._store.retrieve(list(sums), fields=("id",), with_vector=True)
+        records = list(held.values()) or next(self._store.scan(fields=("id",), with_vector=True), [])
+        vectors = [record.vector for record in records if record.vector is not None]
+        typical = np.mean(vectors, axis=0) if vectors else np.zeros(self._store.info.space.size)
+        best = max(sums.values(), default=1.0)
+        return Popular({item_id: total / best for item_id, total in sums.items()}, typical.astype(np.float32))
+
+    def _done(self, history: History, since: float) -> dict[str, float]:
+        """What was done with items that the store holds, at most `MOST` of them, the most popular first."""
+        limit = MOST
+        while True:
+            sums = history.popular(KINDS, limit, since=since)
+            there = self._store.retrieve(list(sums), fields=())
+            held = [item_id for item_id in sums if item_id in there]
+            if len(held) >= MOST or len(sums) < limit:
+                return {item_id: sums[item_id] for item_id in held[:MOST]}
+            limit *= 4  # some are gone: others are popular in their place
+
+    def _own(self) -> dict[str, float]:
+        """The items' own popularity, the largest first."""
+        if "popularity" not in self._store.fields():
+            return {}
+        own = [
+            (record.id, float(record.payload["popularity"]))
+            for page in self._store.scan(fields=("popularity",))
+            for record in page
+            if record.payload.get("popularity", 0) > 0
+        ]
+        return dict(sorted(own, key=lambda one: (-one[1], one[0]))[:MOST])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MostPopular:
+    """Candidates: the popular items that fit, by their shares, then those nearest to the typical one.
+
+    `nearest` asks for the second part, in one direction, scaled so that they come after the first.
+    """
+
+    shares: Mapping[str, float]
+    nearest: Nearest
+
+    def pool(self, depth: int) -> Pool:
+        """All that are popular, and about `depth` more."""
+        first = self._popular()
+        asked = self.nearest
+        rest = replace(asked, exclude=(*asked.exclude, *first.ids)).pool(max(1, depth - len(first.ids)))
+        return join(first, rest)
+
+    def _popular(self) -> Pool:
+        asked, ids = self.nearest, tuple(self.shares)
+        if not ids:
+            return Pool([], np.empty(0), [], None)
+        among = Filter((*asked.filter.conditions, Condition("id", "any", ids)))
+        query = Query(
+            vector=asked.directions[0], limit=len(ids), filter=among, exclude=tuple(asked.exclude),
+            exact=True, fields=asked.fields,
+        )  # fmt: skip
+        found = {hit.id: hit for hit in asked.store.search([query])[0]}
+        hits = [found[item_id] for item_id in ids if item_id in found]
+        return Pool(
+            [hit.id for hit in hits],
+            np.array([self.shares[hit.id] for hit in hits], dtype=np.float64),
+            [hit.payload for hit in hits],
+            None,
+            {POPULAR: np.array([self.shares[hit.id] for hit in hits], dtype=np.float64)},
+        )
+
+
+def last_place(space: FusedSpace, typical: Floats, weights: Mapping[str, float], below: float) -> Floats:
+    """The query for items like the typical one, with no score over half of `below`."""
+    query = space.query_vector(space.split(typical), weights)
+    most = sum(float(np.linalg.norm(query[span])) for span in space.slices().values())
+    return query * np.float32(below / (2 * most)) if most else query

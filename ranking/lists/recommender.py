@@ -1,0 +1,233 @@
+"""Vectors to lists: items like this one, items that fit these words or this photo, items for this shopper.
+
+Laws (tested in tests/ranking/lists/test_recommender.py and test_shopper.py):
+- a result's parts add up to its score;
+- weight 1 on one segment and 0 on the others ranks as that segment alone;
+- the anchor is never in its own list, nor is anything excluded;
+- page two continues page one; every result fits the filter;
+- collapsed, no two results are near-duplicates, none is one of the anchor, and the page is as full as
+  the store allows;
+- an item without photo or without words still ranks by what it has;
+- without events, or with a history weight of 0, a shopper gets what nobody in particular gets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vlclip.engine.duplicates import stored_hash
+from vlclip.engine.encoding.embedder import QueryEmbedder
+from vlclip.engine.errors import SpaceError
+from vlclip.engine.space import Floats
+from vlclip.engine.store.store import Store
+from vlclip.engine.weights import check_weight
+from vlclip.ranking.errors import BadPage, EmptyQuery, UnknownItem
+from vlclip.ranking.history.history import History
+from vlclip.ranking.lists.answer import FIRST, HISTORY, LEXICAL, Answer, Page, Taste
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.boosts import hidden
+from vlclip.ranking.lists.lists import Direction, Lists, Question
+from vlclip.ranking.lists.popularity import Popularity, last_place
+from vlclip.ranking.lists.profile import Interest
+from vlclip.ranking.lists.tastes import Tastes
+from vlclip.ranking.lists.vectors import Vectors
+from vlclip.ranking.settings import Search
+
+PLAIN = Arm()
+REMEMBERED = 1000
+"""Newest events in which what was bought or seen is looked for."""
+
+Weights = Mapping[str, float]
+
+
+class Recommender:
+    """Answers from one store. The encoder is loaded at the first search; other lists need none.
+
+    Without a `history` nobody is known.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        load_embedder: Callable[[], QueryEmbedder],
+        search: Search,
+        history: History | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._load_embedder = load_embedder
+        self._settings = search
+        self._history = history
+        self._clock = clock
+        vectors = Vectors(store, clock, search.vectors)
+        self._lists = Lists(store, search)
+        self._popularity = Popularity(store, history, clock)
+        self._tastes = Tastes(store.info.space, vectors, history, clock)
+
+    @cached_property
+    def embedder(self) -> QueryEmbedder:
+        """The query-side encoder, loaded once."""
+        return self._load_embedder()
+
+    def similar(
+        self,
+        item_id: str,
+        *,
+        weights: Weights | None = None,
+        page: Page = FIRST,
+        shopper: str = "",
+        arm: Arm = PLAIN,
+    ) -> Answer:
+        """Items like this one, best first, the item itself left out, collapsed also its duplicates.
+
+        `weights` by segment name (`image`, `text`, …) and `history`, from 0 to a million; those not named are
+        the arm's, or the settings'. `shopper` is a unit (`vlclip.ranking.history.events.unit_of`), whose
+        profile is blended in. Errors: `UnknownItem`; `SpaceError`, `FilterError`, `BadPage` for bad
+        arguments.
+        """
+        wanted = self._weights(weights, arm)
+        self._check(page)
+        fields = ("provenance",) if page.collapses(self._settings) else ()
+        record = self._store.retrieve([item_id], fields=fields, with_vector=True).get(item_id)
+        if record is None or record.vector is None:
+            raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
+        space = self._store.info.space
+        question = record.vector * space.scales(self._segments(wanted))
+        return self._blended(
+            question, shopper,
+            key=f"similar {item_id}", weights=wanted, page=page, arm=arm,
+            exclude=(item_id, *page.exclude), anchor=stored_hash(record.payload),
+        )  # fmt: skip
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        photo: Image.Image | None = None,
+        weights: Weights | None = None,
+        page: Page = FIRST,
+        shopper: str = "",
+        arm: Arm = PLAIN,
+    ) -> Answer:
+        """Items that fit the words, the photo (RGB) or both, best first.
+
+        `weights` as for `similar`, and `lexical` for matching words. The lexical part is BM25 over
+        the best BM25 score any item reaches for these words within the filter, so it lies in
+        [0, weight]. Errors: `EmptyQuery`; `SpaceError`, `FilterError`, `BadPage`.
+        """
+        text = text.strip()
+        if not text and photo is None:
+            raise EmptyQuery("give words, a photo, or both to search for")
+        wanted = self._weights(weights, arm, with_photo=photo is not None)
+        self._check(page)
+        space = self._store.info.space
+        question = space.query_vector(
+            self.embedder.embed_query(text=text, photo=photo), self._segments(wanted)
+        )
+        return self._blended(
+            question, shopper,
+            key=f"search {text}", weights=wanted, page=page, arm=arm, exclude=tuple(page.exclude), text=text,
+        )  # fmt: skip
+
+    def recommend(
+        self, shopper: str, *, weights: Weights | None = None, page: Page = FIRST, arm: Arm = PLAIN
+    ) -> Answer:
+        """Items for a shopper, by what they did; without events of use, what others do most with.
+
+        An item's score is its best over the shopper's interests, which share the first places by weight
+        (`vlclip.ranking.lists.profile.factors`). `weights` by segment name. Errors:
+        `EmptyQuery` where all weights are 0; `SpaceError`, `FilterError`, `BadPage`.
+        """
+        wanted = self._weights(weights, arm)
+        self._check(page)
+        found, events = self._tastes.get(shopper, arm.profile)
+        question = Question(
+            key="recommendations", directions=(), weights=wanted, page=page, arm=arm, shopper=shopper,
+            exclude=tuple(page.exclude),
+        )  # fmt: skip
+        segments = self._segments(wanted)
+        if not found:
+            popular = self._popularity.get()
+            least = min(popular.shares.values(), default=2.0)
+            query = last_place(self._store.info.space, popular.typical, segments, least)
+            return self._list(
+                replace(
+                    question, directions=[Direction(query)], shares=popular.shares,
+                    strategy="popular" if popular.shares else "content",
+                )
+            )  # fmt: skip
+        if arm.rules.hide_history:
+            known = dict.fromkeys(event.item for event in events)
+            question = replace(question, exclude=(*question.exclude, *known))
+        scales = self._store.info.space.scales(segments)
+        directions = [Direction(one.vector * scales) for one in found]
+        return self._list(replace(question, directions=directions, strategy="history", tastes=_tastes(found)))
+
+    def _blended(self, question: Floats, shopper: str, *, weights: Weights, arm: Arm, **asked: Any) -> Answer:
+        """The list for a question, with the interest nearest to it beside it, at the history's weight."""
+        profile = None
+        share = weights[HISTORY]
+        found = self._tastes.get(shopper, arm.profile)[0] if share else []
+        if found:
+            scales = self._store.info.space.scales(self._segments(weights))
+            queries = [one.vector * scales for one in found]
+            nearest = max(range(len(found)), key=lambda n: float(queries[n] @ question))
+            found, profile = [found[nearest]], np.float32(share) * queries[nearest]
+        return self._list(
+            Question(
+                directions=[Direction(question, profile)], weights=weights, arm=arm, shopper=shopper,
+                strategy="history" if found else "content", tastes=_tastes(found), **asked,
+            )
+        )  # fmt: skip
+
+    def _list(self, question: Question) -> Answer:
+        """The list, by the arm's rules about what this shopper did."""
+        rules = question.arm.rules
+        if self._history is not None and question.shopper and (rules.hide_bought or rules.hide_seen):
+            events = self._history.recent(question.shopper, REMEMBERED)
+            question = replace(question, exclude=(*question.exclude, *sorted(hidden(events, rules))))
+        return self._lists.answer(question, self._clock())
+
+    def _segments(self, weights: Weights) -> dict[str, float]:
+        return {name: weights[name] for name in self._store.info.space.names}
+
+    def _weights(self, given: Weights | None, arm: Arm, *, with_photo: bool = False) -> dict[str, float]:
+        """Every part's weight: the request's, else the arm's, else the settings'."""
+        settings = self._settings
+        known = {
+            "image": settings.image_weight, "text": settings.text_weight,
+            "behaviour": settings.behaviour_weight,
+        }  # fmt: skip
+        names = self._store.info.space.names
+        weights = {name: known.get(name, 1.0) for name in names}
+        # words beside a photo say what should be other than in the photo; matched alone they would drown it
+        lexical = settings.lexical_weight_with_photo if with_photo else settings.lexical_weight
+        weights |= {LEXICAL: lexical, HISTORY: settings.history_weight}
+        # an arm is written for a shop, whose store may not have learned from behaviour yet
+        asked = {name: weight for name, weight in arm.weights.items() if name in weights or name not in known}
+        for name, weight in (asked | dict(given or {})).items():
+            if name not in weights:
+                raise SpaceError(f"no weight named {name!r} here; there are: {', '.join(weights)}")
+            check_weight(name, weight)
+            weights[name] = float(weight)
+        return weights
+
+    def _check(self, page: Page) -> None:
+        limit, most = self._settings.limit if page.limit is None else page.limit, self._settings.max_limit
+        if not 1 <= limit <= most:
+            raise BadPage(f"limit is {limit}; it must lie between 1 and {most}")
+        if not 0 <= page.offset <= 10_000:
+            raise BadPage(f"offset is {page.offset}; it must lie between 0 and 10000")
+        if page.diversity is not None and not 0 <= page.diversity <= 1:
+            raise BadPage(f"diversity is {page.diversity}; it must lie between 0 and 1")
+
+
+def _tastes(found: Sequence[Interest]) -> tuple[Taste, ...]:
+    return tuple(Taste(one.weight, one.events) for one in found)

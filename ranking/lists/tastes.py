@@ -1,0 +1,65 @@
+"""A shopper's interests, from history and vectors; kept until there is a new event.
+
+Laws (tests/ranking/lists/test_tastes.py):
+- a new event, a removed one or another arm's profile is seen at once; a changed item after a minute at most;
+- no more shoppers are kept than `KEPT`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vlclip.engine.space import FusedSpace
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.history import History
+from vlclip.ranking.lists.arm import Profile
+from vlclip.ranking.lists.profile import Interest, interests
+from vlclip.ranking.lists.vectors import KEPT_S, Vectors
+
+KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    events: Sequence[str]
+    made_at: float
+    found: list[Interest]
+
+
+class Tastes:
+    """Interests by shopper; safe to use from several threads."""
+
+    def __init__(
+        self,
+        space: FusedSpace,
+        vectors: Vectors,
+        history: History | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._space, self._vectors, self._history, self._clock = space, vectors, history, clock
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+
+    def get(self, shopper: str, profile: Profile) -> tuple[list[Interest], list[Event]]:
+        """The interests of a shopper, heaviest first, and the events they are made from, newest first."""
+        if self._history is None or not shopper:
+            return [], []
+        events = self._history.recent(shopper, profile.events)
+        key, ids, now = (shopper, profile.model_dump_json()), [event.id for event in events], self._clock()
+        with self._lock:
+            known = self._known.get(key)
+        if known is None or known.events != ids or not 0 <= now - known.made_at < KEPT_S:
+            known = _Known(ids, now, self._made(events, profile))
+            with self._lock:
+                self._known[key] = known
+                self._known.move_to_end(key)
+                while len(self._known) > KEPT:
+                    self._known.popitem(last=False)
+        return known.found, events
+
+    def _made(self, events: Sequence[Event], profile: Profile) -> list[Interest]:
+        vectors = self._vectors.get([event.item for event in events])
+        return interests(events, vectors, self._space, profile)

@@ -1,0 +1,64 @@
+"""The settings of ranking: how lists are made, what is kept of shoppers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from vlclip.engine.settings import EngineSettings, Section
+from vlclip.engine.weights import Weight
+
+
+class Search(Section):
+    """How lists are made when a request does not say."""
+
+    image_weight: Weight = Field(1.0, description="of the image segment")
+    text_weight: Weight = Field(1.0, description="of the text segment")
+    behaviour_weight: Weight = Field(1.0, description="of the behaviour segment, where there is one")
+    history_weight: Weight = Field(0.3, description="of the shopper's profile beside a question")
+    lexical_weight: Weight = Field(12.0, description="for text queries; 0 turns BM25 off")
+    lexical_weight_with_photo: Weight = Field(1.0, description="the same, of words beside a photo")
+    vectors: int = Field(20_000, ge=0, description="items' vectors kept in memory for profiles")
+    query_cache: int = Field(10_000, ge=0, description="texts whose vectors a service keeps; 0 for none")
+    query_wait_ms: float = Field(
+        0.0, ge=0, le=2, description="texts that waited for a batch wait longer for more; 0 for not at all"
+    )
+    query_runtime: Literal["auto", "torch", "onnx"] = Field(
+        "auto", description="what encodes a service's texts on a CPU; auto is onnx where it is installed"
+    )
+    query_threads: int = Field(
+        1, ge=1, le=256, description="of torch or ONNX Runtime, in a service, for one batch of texts"
+    )
+    pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
+    limit: int = Field(10, ge=1, le=1000, description="results where a request does not say")
+    max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
+    collapse: bool = Field(default=False, description="show one of results with near-duplicate photos")
+    collapse_distance: int = Field(8, ge=0, le=17, description="photos this close are near-duplicates")
+
+
+class History(Section):
+    """What people did: where events are kept, and for how long."""
+
+    url: str = Field("", description="a file, or redis://host:6379/0; unset: history.sqlite beside the store")
+    prefix: str = Field("vlclip:", min_length=1, description="of every key on a Redis or Valkey server")
+    retention_days: float = Field(
+        365.0, ge=0, allow_inf_nan=False, description="age at which an event is removed; 0 for never"
+    )
+
+
+class Exposures(Section):
+    """The log of what was shown to whom."""
+
+    log: bool = Field(default=True, description="keep every list that is served")
+    path: str = Field("", description="file of the log; unset: exposures.sqlite beside the store")
+    queue: int = Field(10_000, ge=1, description="lists waiting to be written; more are not logged")
+
+
+class RankingSettings(EngineSettings):
+    """All that ranking reads: a question needs the encoders of its store."""
+
+    search: Search = Search()
+    history: History = History()
+    exposures: Exposures = Exposures()
+    experiment: str = Field("", description="TOML file of the experiment that runs; empty for none")

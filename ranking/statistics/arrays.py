@@ -1,0 +1,13 @@
+"""Names for the arrays that ranking and its evaluation pass on; shapes stand with each function."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+"""Scores, probabilities, rewards, weights."""
+Indices = NDArray[np.intp]
+"""Rows, columns, places, counts."""
+Mask = NDArray[np.bool_]
+"""Which rows or places are meant."""

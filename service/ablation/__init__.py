@@ -1,0 +1,1 @@
+"""An ablation from a catalogue to its report."""

@@ -1,0 +1,1 @@
+"""Who may ask: keys, limits, request ids."""

@@ -1,0 +1,176 @@
+"""API keys: a file of their hashes beside the store.
+
+A key is `vlclip_` and 32 random bytes. Only its SHA-256 is kept. Slow password hashes protect secrets
+that can be guessed; 256 random bits cannot, so a fast hash suffices. A key is found by looking up its
+hash, so no comparison's time depends on how much of a secret was right.
+
+Laws (tests/service/access/test_auth.py):
+- a key is shown once, when it is made; the file is for its owner's eyes and holds no key;
+- a change of the file is noticed within a second, without a restart;
+- a process that has seen a key is never open again, whatever becomes of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from vlclip.engine.opening.stores import home
+from vlclip.service.http.errors import KeyFileError, UnknownKey
+from vlclip.service.settings import Settings
+
+log = logging.getLogger("vlclip.api")
+PREFIX = "vlclip_"
+LOOK_EVERY_S = 1.0
+"""Seconds between two looks at the file."""
+
+
+class Scope(StrEnum):
+    """What a key allows."""
+
+    READ = "read"
+    WRITE = "write"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is kept of a key. `hash` is hexadecimal SHA-256; `requests_per_minute` 0: the setting's."""
+
+    id: str
+    hash: str
+    scopes: tuple[Scope, ...]
+    requests_per_minute: int
+    note: str
+    created: str
+
+
+_FILE = TypeAdapter(tuple[Key, ...])
+
+
+def keys_path(settings: Settings) -> Path:
+    """The file `api.keys` names; by default beside the store."""
+    return Path(settings.api.keys) if settings.api.keys else home(settings) / "keys.json"
+
+
+def read_keys(path: Path) -> tuple[Key, ...]:
+    """The keys of a file, none if there is no file; a `KeyFileError` if it is not one of keys."""
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise KeyFileError(
+            f"the file of API keys {path} cannot be read ({reason}); mend it, or move it away and make "
+            "new keys: vlclip keys add"
+        ) from None
+
+
+def add_key(
+    path: Path, scopes: Iterable[str], *, requests_per_minute: int = 0, note: str = ""
+) -> tuple[str, Key]:
+    """A new key, in clear for the only time, and what the file keeps of it."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = Key(
+        id=secrets.token_hex(4),
+        hash=_hash(secret),
+        scopes=tuple(sorted({Scope(scope) for scope in scopes})),
+        requests_per_minute=requests_per_minute,
+        note=note,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    with _changing(path) as keys:
+        keys.append(key)
+    return secret, key
+
+
+def revoke_key(path: Path, key_id: str) -> int:
+    """Take a key out of the file; how many are left. `UnknownKey` if it is not there."""
+    with _changing(path) as keys:
+        left = [key for key in keys if key.id != key_id]
+        if len(left) == len(keys):
+            raise UnknownKey(f"no key {key_id!r} in {path}; see vlclip keys list")
+        keys[:] = left
+    return len(left)
+
+
+class KeyRing:
+    """The keys of a file, as they are now; `clock` gives seconds."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock = path, clock
+        self._looked, self._stamp = clock(), _stamp(path)
+        self._keys = {key.hash: key for key in read_keys(path)}
+        self._is_open = not self._keys
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may ask: no key has been seen."""
+        self._look()
+        return self._is_open
+
+    def find(self, secret: str) -> Key | None:
+        """What is known of a key."""
+        self._look()
+        return self._keys.get(_hash(secret))
+
+    def _look(self) -> None:
+        now = self._clock()
+        if now - self._looked < LOOK_EVERY_S:
+            return
+        self._looked, before, self._stamp = now, self._stamp, _stamp(self._path)
+        if self._stamp == before:
+            return
+        try:
+            self._keys = {key.hash: key for key in read_keys(self._path)}
+        except KeyFileError as error:
+            log.warning("%s; the keys read before stay in force", error)
+            return
+        self._is_open = self._is_open and not self._keys
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[list[Key]]:
+    """The keys to change: written whole or not at all, by one process at a time."""
+    beside = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyFileError(
+            f"{beside} is there: other keys are being written; if none are, delete it"
+        ) from None
+    except OSError as error:
+        raise KeyFileError(f"the file of API keys {path} cannot be written: {error}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            keys = list(read_keys(path))
+            yield keys
+            file.write(_FILE.dump_json(tuple(keys), indent=2))
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,208 @@
+"""What one caller may take: requests a minute, bytes in a body, seconds for an answer.
+
+Pure ASGI middleware: nothing here buffers a body or an answer. Counts are kept in the memory of this
+process; several processes allow that many times the rate.
+
+Laws (tests/service/access/test_limits.py):
+- in any minute no caller gets more than twice the quota, and at rest the whole quota at once;
+- no more than the limit is read of a body, whether its length is announced or not;
+- a request is answered in time or told that it was not; its work is never cut in half.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vlclip.service.access.auth import OPEN, Caller
+from vlclip.service.http.problems import problem
+from vlclip.service.http.routing import route_of
+
+log = logging.getLogger("vlclip.api")
+WINDOW_S = 60.0
+SMALL_BODY_BYTES = 4_000_000
+"""Of a request that carries neither photos nor products; a thousand events fit."""
+_SWEEP = 10_000
+"""Callers remembered before those at rest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one request: `remaining` are whole requests, `full_s` and `wait_s` seconds."""
+
+    allowed: bool
+    remaining: int
+    full_s: float
+    wait_s: float
+
+
+class TokenBuckets:
+    """A bucket of tokens per caller: one a request, `quota` at most, refilled evenly in a minute.
+
+    Of each only the time is kept at which it will be full again. One that is full is the same as none,
+    so those are forgotten. `clock` gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._full_at: dict[str, float] = {}
+        self._sweep_at = _SWEEP
+
+    def take(self, caller: str, quota: int) -> Taken:
+        """Take one token from the bucket of `caller`, if there is one."""
+        now = self._clock()
+        waits = max(0.0, self._full_at.get(caller, 0.0) - now)
+        one = WINDOW_S / quota
+        full_s = waits + one
+        # tokens are 1/quota of a minute each; the sum of many such steps is off by some last bits
+        if full_s > WINDOW_S + 1e-6:
+            return Taken(allowed=False, remaining=0, full_s=waits, wait_s=full_s - WINDOW_S)
+        self._full_at[caller] = now + full_s
+        if len(self._full_at) >= self._sweep_at:
+            self._full_at = {name: at for name, at in self._full_at.items() if at > now}
+            self._sweep_at = max(_SWEEP, 2 * len(self._full_at))
+        return Taken(allowed=True, remaining=int((WINDOW_S - full_s) / one + 1e-6), full_s=full_s, wait_s=0.0)
+
+
+class RateLimit:
+    """429 to callers who ask more than their quota; headers after draft-ietf-httpapi-ratelimit-headers-11.
+
+    A caller is a key with its own quota or, without keys, an address; `per_minute` 0 is no limit.
+    """
+
+    def __init__(self, app: ASGIApp, per_minute: int, buckets: TokenBuckets | None = None) -> None:
+        self.app, self._per_minute = app, per_minute
+        self._buckets = buckets or TokenBuckets()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        caller, quota = self._caller(scope)
+        if not quota:
+            await self.app(scope, receive, send)
+            return
+        taken = self._buckets.take(caller, quota)
+        headers = {
+            "RateLimit-Policy": f'"minute";q={quota};w={WINDOW_S:.0f}',
+            "RateLimit": f'"minute";r={taken.remaining};t={math.ceil(taken.full_s)}',
+        }
+        if not taken.allowed:
+            wait = math.ceil(taken.wait_s)
+            detail = f"more than {quota} requests a minute; ask again in {wait} s"
+            headers["Retry-After"] = str(wait)
+            await problem(scope, 429, "too-many-requests", detail, headers)(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        await self.app(scope, receive, told)
+
+    def _caller(self, scope: Scope) -> tuple[str, int]:
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            return "", 0
+        user = scope["user"]
+        if isinstance(user, Caller):
+            return f"key {user.key.id}", user.key.requests_per_minute or self._per_minute
+        return f"address {(scope.get('client') or ('',))[0]}", self._per_minute
+
+
+class BodyLimit:
+    """413 to bodies larger than allowed, counted as they come.
+
+    Starlette's own limit is not used, because it answers text/plain where a length is announced.
+    `max_bytes` holds for items and searches, which carry photos; others are small.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app, self._max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, reading no more of it than allowed."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        large = scope["path"].startswith(("/v1/items", "/v1/search", "/page/photo"))
+        limit = self._max_bytes if large else min(SMALL_BODY_BYTES, self._max_bytes)
+        detail = f"the body is larger than {limit:,} bytes"
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdigit() and int(announced[:20]) > limit:
+            await problem(scope, 413, "too-large", detail)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise HTTPException(413, detail)  # FastAPI lets no other error through from a body
+            return message
+
+        await self.app(scope, counted, send)
+
+
+class Timeout:
+    """504 if the answer takes too long, 408 if the request itself does.
+
+    Work in threads cannot be stopped: it goes on, its answer is dropped, and the server's end waits for
+    it. So a write that was answered 504 may still have happened; writing it again is harmless.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float, write_seconds: float) -> None:
+        self.app, self._seconds, self._write_seconds = app, seconds, write_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request in time."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        writes = scope["method"] in ("PUT", "POST") and scope["path"].startswith("/v1/items")
+        seconds = self._write_seconds if writes else self._seconds
+        started = reading = False
+        late: asyncio.Task[None] | None = None
+
+        def expire() -> None:
+            nonlocal late
+            if started:
+                return
+            if reading:
+                answer = problem(scope, 408, "request-timeout", f"the body did not come within {seconds:g} s")
+            else:
+                answer = problem(scope, 504, "timeout", f"no answer within {seconds:g} s; try again")
+            late = asyncio.create_task(answer(scope, receive, send))
+
+        async def received() -> Message:
+            nonlocal reading
+            reading = True
+            try:
+                return await receive()  # the server ends this wait once the request is answered
+            finally:
+                reading = False
+
+        async def sent(message: Message) -> None:
+            nonlocal started
+            if late is None:
+                started = True
+                await send(message)
+
+        timer = asyncio.get_running_loop().call_later(seconds, expire)
+        try:
+            await self.app(scope, received, sent)
+        except Exception as error:
+            if late is None:
+                raise
+            log.warning("%s %s, answered as late, ended in %r", scope["method"], route_of(scope), error)
+        finally:
+            timer.cancel()
+            if late is not None:
+                await late

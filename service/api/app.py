@@ -1,0 +1,213 @@
+"""The HTTP API: lists, what shoppers do, and writes that go through the pipeline.
+
+Everything a handler needs hangs on one `Shop`; blocking work runs in the thread pool. Errors are
+problem+json with a stable `code`.
+
+Laws (tests/service/api/test_app.py):
+- a service that could not warm up says why, and tries again until it can or is stopped;
+- whatever ends a service, its shop is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.telemetry import TelemetryConfig
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+
+from vlclip.engine.errors import VlclipError
+from vlclip.ranking.errors import UnknownItem
+from vlclip.service.access.auth import METRICS, ApiKeys, refusal
+from vlclip.service.access.keys import KeyRing, keys_path
+from vlclip.service.access.limits import BodyLimit, RateLimit, Timeout
+from vlclip.service.access.request_id import RequestIds
+from vlclip.service.api.lists import add_list_routes
+from vlclip.service.api.openapi import ERRORS, DescribedApi
+from vlclip.service.api.shoppers import add_shopper_routes
+from vlclip.service.http.errors import STATUS, NotReady, Overloaded, RefusedItem, TooLarge
+from vlclip.service.http.problems import problem
+from vlclip.service.http.schemas import (
+    BatchItem,
+    BatchShape,
+    ItemBody,
+    ItemShape,
+    WrittenShape,
+)
+from vlclip.service.observing.observers import Watching
+from vlclip.service.page.routes import add_page_routes
+from vlclip.service.shop.shop import Shop
+from vlclip.service.shop.workers import Workers
+
+MAX_BATCH = 1000
+WARM_AGAIN_S, WARM_RARELY_S = 1.0, 60.0
+"""Before the second try to warm up, then twice as long each time; and at most."""
+HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+"""The `code` of what FastAPI and Starlette refuse themselves."""
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own spans hold paths and queries, so users and filters; those of observing/tracing do not."""
+
+
+def create_app(shop: Shop) -> FastAPI:
+    """The application around an open shop; it closes the shop when it stops."""
+    api = shop.settings.api
+    workers = Workers(api.workers, queue=api.queue, max_wait_s=api.max_wait_s)
+    watching = Watching(shop, workers)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with watching.running(), _warming(shop):
+                yield
+        finally:
+            await run_in_threadpool(workers.close)
+            await run_in_threadpool(shop.close)
+
+    app = DescribedApi(
+        title="vlclip",
+        summary="Similar items and search for shops whose products are looked at before they are bought.",
+        version=shop.version,
+        lifespan=lifespan,
+        responses=ERRORS,
+        telemetry=NO_TELEMETRY,
+    )
+    app.state.workers = workers
+    _add_manners(app, shop)
+    watching.add_to(app)
+    _add_errors(app)
+    _add_health(app, shop)
+    add_list_routes(app, shop, workers)
+    add_shopper_routes(app, shop)
+    _add_items(app, shop)
+    add_page_routes(app, shop)
+    return app
+
+
+@asynccontextmanager
+async def _warming(shop: Shop) -> AsyncIterator[None]:
+    """Meanwhile make the shop ready, trying ever less often until it is."""
+    stopped = asyncio.Event()
+
+    async def warm() -> None:
+        wait_s = WARM_AGAIN_S
+        while not stopped.is_set():
+            await run_in_threadpool(shop.warm)
+            if shop.is_ready:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), wait_s)
+            wait_s = min(2 * wait_s, WARM_RARELY_S)
+
+    warming = asyncio.create_task(warm())
+    try:
+        yield
+    finally:
+        stopped.set()
+        await warming
+
+
+def _add_items(app: FastAPI, shop: Shop) -> None:
+    @app.post("/v1/items:batch", response_model=BatchShape, tags=["items"])
+    async def put_batch(items: list[BatchItem]) -> BatchShape:
+        """Add or replace up to 1,000 items; one that fails does not stop the others."""
+        if len(items) > MAX_BATCH:
+            raise TooLarge(f"{len(items)} items in one batch; send at most {MAX_BATCH}")
+        written = await run_in_threadpool(shop.put, [(body.id, body) for body in items])
+        counts = Counter(one.status for one in written)
+        return BatchShape(
+            results=written,
+            embedded=counts["embedded"],
+            unchanged=counts["unchanged"],
+            failed=counts["failed"],
+        )
+
+    @app.put("/v1/items/{item_id:path}", response_model=WrittenShape, tags=["items"])
+    async def put_item(item_id: str, body: ItemBody) -> WrittenShape:
+        """Add or replace one item; it answers once the item can be found."""
+        written = (await run_in_threadpool(shop.put, [(item_id, body)]))[0]
+        if written.status == "failed":
+            raise RefusedItem(written.reason)
+        return written
+
+    @app.get("/v1/items/{item_id:path}", response_model=ItemShape, tags=["items"])
+    async def get_item(item_id: str) -> ItemShape:
+        """One stored item with what made its vector."""
+        record = (await run_in_threadpool(shop.store.retrieve, [item_id])).get(item_id)
+        if record is None:
+            raise UnknownItem(f"no item {item_id!r} in the store")
+        payload = dict(record.payload)
+        provenance = payload.pop("provenance", {})
+        return ItemShape(id=item_id, item=payload, provenance=provenance)
+
+    @app.delete("/v1/items/{item_id:path}", status_code=204, tags=["items"])
+    async def delete_item(item_id: str) -> Response:
+        """Remove one item."""
+        if not await run_in_threadpool(shop.delete, item_id):
+            raise UnknownItem(f"no item {item_id!r} in the store")
+        return Response(status_code=204)
+
+
+def _add_health(app: FastAPI, shop: Shop) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Answers while the process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> dict[str, Any]:
+        """200 once the models are warm and the store answers, else 503."""
+        if not shop.is_ready:
+            raise NotReady(shop.why_not_ready)
+        return {"status": "ready", "items": await run_in_threadpool(shop.store.count)}
+
+
+def _add_manners(app: FastAPI, shop: Shop) -> None:
+    """Who may ask, how much and how long; what is added last is the outermost."""
+    api = shop.settings.api
+    app.add_middleware(BodyLimit, max_bytes=api.max_body_bytes)
+    app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
+    keys = KeyRing(keys_path(shop.settings))
+    free = (METRICS,) if shop.settings.metrics.open else ()
+    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys, free), on_error=refusal)
+    app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
+    if api.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=api.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "X-Request-Id"),
+            expose_headers=("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
+        )
+    app.add_middleware(RequestIds)
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(VlclipError)
+    async def known(request: Request, error: VlclipError) -> Response:
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
+        return problem(request.scope, STATUS.get(error.code, 500), error.code, str(error), headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads it; the log and the metrics do, as nginx's
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+        return problem(request.scope, 400, "bad-request", f"{where}: {first['msg']}")
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code = HTTP_CODES.get(error.status_code, "http-error")
+        return problem(request.scope, error.status_code, code, str(error.detail), error.headers)

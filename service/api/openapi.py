@@ -1,0 +1,39 @@
+"""What /openapi.json says beside the routes: how errors look, and which keys are taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from vlclip.service.access.auth import OPEN
+from vlclip.service.http.problems import PROBLEM
+from vlclip.service.http.schemas import Problem
+
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is at fault; `code` says how.", "content": {PROBLEM: _PROBLEM}},
+    "5XX": {"description": "The server is at fault or not ready.", "content": {PROBLEM: _PROBLEM}},
+}
+"""Responses of every route."""
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `vlclip_…`."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+class DescribedApi(FastAPI):
+    """FastAPI, with a description that knows problem+json and API keys."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            described = super().openapi()
+            parts = described.setdefault("components", {})
+            parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+            parts["securitySchemes"] = _KEYS
+            for path, operations in described["paths"].items():
+                for operation in operations.values():
+                    # {}: a server without any key asks for none
+                    operation["security"] = [] if path in OPEN else [{}, *({name: []} for name in _KEYS)]
+        return super().openapi()

@@ -1,0 +1,41 @@
+"""The routes for what shoppers do: events in, a history out, and everything of a user gone on request."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import FastAPI, Query
+from starlette.concurrency import run_in_threadpool
+
+from vlclip.ranking.history.events import unit_of
+from vlclip.service.http.schemas import AcceptedShape, EventsBody, EventsShape, ForgottenShape, event_shape
+from vlclip.service.shop.shop import Shop
+
+
+def add_shopper_routes(app: FastAPI, shop: Shop) -> None:
+    """Events and users."""
+
+    @app.post("/v1/events", response_model=AcceptedShape, status_code=202, tags=["shoppers"])
+    async def tell(body: EventsBody) -> AcceptedShape:
+        """Take up to 1,000 events, all or none; the same id again is the same event.
+
+        Items that are not in the store are no error: events may come before their item does.
+        """
+        now = time.time()
+        events = [one.event(now) for one in body.events]
+        shop.shoppers.tell(events)
+        return AcceptedShape(accepted=len(events))
+
+    @app.get("/v1/users/{user:path}/events", response_model=EventsShape, tags=["shoppers"])
+    async def history(
+        user: str, limit: Annotated[int, Query(description="how many of the newest", ge=1, le=1000)] = 100
+    ) -> EventsShape:
+        """What a user did, newest first."""
+        events = await run_in_threadpool(shop.shoppers.history.recent, unit_of(user), limit)
+        return EventsShape(events=[event_shape(event) for event in events])
+
+    @app.delete("/v1/users/{user:path}", response_model=ForgottenShape, tags=["shoppers"])
+    async def forget(user: str) -> ForgottenShape:
+        """Remove every event and every logged list of a user, for good."""
+        return ForgottenShape(events=await run_in_threadpool(shop.shoppers.forget, user))

@@ -1,0 +1,1 @@
+"""What every route shares: shapes, errors, problem+json, HTML."""

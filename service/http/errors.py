@@ -1,0 +1,114 @@
+"""What can go wrong at the way in, and which HTTP status each error of the rooms below becomes.
+
+VlclipError
+└── ServiceError
+    ├── BadRequest    the request cannot be read
+    ├── Forbidden     the caller's key does not allow it
+    ├── TooLarge      the request is larger than allowed
+    ├── NotReady      the models are still being loaded
+    ├── Busy          more is waiting to be done than is good
+    ├── Overloaded    more is asked than can be answered in time
+    ├── RefusedItem   an item of a write could not be embedded
+    ├── KeyFileError  the file of API keys cannot be read or written
+    ├── CannotListen  the address to answer on cannot be had
+    └── UnknownKey    no API key has this id
+"""
+
+from __future__ import annotations
+
+from vlclip.engine.errors import VlclipError
+
+
+class ServiceError(VlclipError):
+    """Something at the way in."""
+
+    code = "service-error"
+
+
+class BadRequest(ServiceError):
+    """The request cannot be read."""
+
+    code = "bad-request"
+
+
+class Forbidden(ServiceError):
+    """The caller's key does not allow it."""
+
+    code = "forbidden"
+
+
+class TooLarge(ServiceError):
+    """The request is larger than allowed."""
+
+    code = "too-large"
+
+
+class NotReady(ServiceError):
+    """The models are still being loaded."""
+
+    code = "not-ready"
+
+
+class Busy(ServiceError):
+    """More is waiting to be done than is good."""
+
+    code = "busy"
+
+
+class Overloaded(ServiceError):
+    """More is asked than can be answered in time; `retry_after_s` is when there may be room again."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RefusedItem(ServiceError):
+    """An item of a write could not be embedded."""
+
+    code = "refused-item"
+
+
+class KeyFileError(ServiceError):
+    """The file of API keys cannot be read or written."""
+
+    code = "bad-key-file"
+
+
+class CannotListen(ServiceError):
+    """The address to answer on cannot be had."""
+
+    code = "cannot-listen"
+
+
+class UnknownKey(ServiceError):
+    """No API key has this id."""
+
+    code = "unknown-key"
+
+
+STATUS = {
+    "bad-request": 400,
+    "bad-query": 400,
+    "bad-filter": 400,
+    "bad-page": 400,
+    "empty-query": 400,
+    "bad-photo": 422,
+    "bad-item": 422,
+    "refused-item": 422,
+    "forbidden": 403,
+    "unknown-item": 404,
+    "too-large": 413,
+    "fingerprint-mismatch": 409,
+    "store-full": 507,
+    "store-locked": 503,
+    "store-unavailable": 503,
+    "not-ready": 503,
+    "busy": 503,
+    "overloaded": 503,
+    "bad-event": 422,
+    "history-error": 503,
+}
+"""HTTP status by error code; anything else raised on purpose is 500."""

@@ -1,0 +1,91 @@
+"""Pages as HTML: the templates, the headers every page has, and errors said as a sentence.
+
+Laws (tests/service/page/test_page.py):
+- a page loads nothing from another host and runs nothing but the two files beside it;
+- whatever a title says, it is shown as text;
+- every error under a page's address is a sentence in a page, also those of the middleware.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.types import Scope
+
+TEMPLATES = Path(__file__).parents[1] / "page" / "templates"
+STATIC = TEMPLATES.with_name("static")
+ASSETS = {"/page/style.css": "text/css", "/page/htmx.min.js": "text/javascript"}
+"""The files pages are made with; they need no key."""
+KEY_PATH = "/page/key"
+"""Where somebody gives their API key; it needs none."""
+KEY_COOKIE = "vlclip_key"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+    "Vary": "HX-Request",
+}
+
+_PAGES = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGES.globals["assets"] = {
+    path: f"{path}?v={hashlib.sha256((STATIC / Path(path).name).read_bytes()).hexdigest()[:8]}"
+    for path in ASSETS
+}
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at what is under this path; machines at all else."""
+    return path == "/" or path.startswith("/page/")
+
+
+def is_fragment(headers: Headers) -> bool:
+    """Whether htmx asks, which wants the part that changes."""
+    return headers.get("hx-request") == "true"
+
+
+def page(
+    name: str, shown: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer made of what is shown by the template `name`."""
+    html = _PAGES.get_template(f"{name}.html.j2").render(shown)
+    return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
+
+
+def asset(path: str) -> Response:
+    """A file pages are made with; its address changes with it, so it is kept for long."""
+    return FileResponse(
+        STATIC / Path(path).name,
+        media_type=ASSETS[path],
+        headers={"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def sentence(scope: Scope, status: int, detail: str, headers: Mapping[str, str]) -> Response:
+    """What went wrong, as a page or, for htmx, as the part that changes."""
+    name = "problem_part" if is_fragment(Headers(scope=scope)) else "problem"
+    return page(name, {"problem": detail}, status, headers)
+
+
+def key_wanted(scope: Scope, code: str) -> Response:
+    """Send somebody without a key that fits to where they can give one."""
+    address = f"{KEY_PATH}?why={code}"
+    if is_fragment(Headers(scope=scope)):
+        return Response(status_code=401, headers={"HX-Redirect": address})
+    return Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store"})

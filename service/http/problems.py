@@ -1,0 +1,31 @@
+"""Errors over HTTP: problem+json after RFC 9457, with a stable `code` and the id of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
+
+from vlclip.service.http.html import is_page, sentence
+from vlclip.service.http.schemas import Problem
+
+PROBLEM = "application/problem+json"
+RETRY_AFTER_S = 2
+"""What a 503 asks for: models are warm and locks are free within seconds, or not at all."""
+
+
+def problem(
+    scope: Scope, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to the request of `scope` that says what went wrong; to people as a page."""
+    extra = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    if is_page(scope["path"]):
+        return sentence(scope, status, detail, {**extra, **(headers or {})})
+    body = Problem(
+        title=code.replace("-", " "), status=status, detail=detail, code=code,
+        request_id=scope["state"]["request_id"],
+    )  # fmt: skip
+    return JSONResponse(
+        body.model_dump(), status_code=status, media_type=PROBLEM, headers={**extra, **(headers or {})}
+    )

@@ -1,0 +1,112 @@
+"""The photos a page shows: those of items, as far as they may be shown, and those people search with.
+
+An item's photo is named by the item's id, never by a path. A path counts where it lies in the folder
+`page.photos` names; a URL is fetched here, with the limits that hold while ingesting, so that a browser
+asks no other host.
+
+Laws (tests/service/page/test_page.py):
+- nothing outside the folder is served, through dots or through links; nothing that is not a photo is;
+- a photo that was searched with is kept for the newest searches only, in memory.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from vlclip.ingestion.errors import PhotoError
+from vlclip.ingestion.photos.decoding import decode, is_url, read_file
+from vlclip.ingestion.photos.fetch import Fetcher
+from vlclip.ingestion.settings import Fetch
+from vlclip.service.http.errors import BadRequest
+from vlclip.service.settings import Settings
+
+KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+"""What browsers show, by Pillow's names; drawings with scripts in them are not among it."""
+ASKED = 64
+"""Photos of searches that are kept."""
+SIDE = 640
+"""Pixels of their longer side."""
+
+
+class ItemPhotos:
+    """The photos of items, by what the store says of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        folder = settings.page.photos
+        self._root = Path(folder).resolve() if folder else None
+        self._limits: Fetch = settings.fetch
+
+    def has(self, image: Any) -> bool:
+        """Whether there is something to show for an item's `image`."""
+        return isinstance(image, str) and (is_url(image) or self._file(image) is not None)
+
+    def read(self, image: Any) -> tuple[bytes, str]:
+        """The photo and its MIME type; a `PhotoError` where there is none to show."""
+        if isinstance(image, str) and is_url(image):
+            with closing(Fetcher(self._limits)) as fetcher:
+                data = fetcher.fetch(image)
+        elif isinstance(image, str) and (file := self._file(image)) is not None:
+            data = read_file(file, self._limits.max_bytes)
+        else:
+            raise PhotoError("there is no photo to show; name the folder of the photos in page.photos")
+        return data, _kind(data)
+
+    def _file(self, image: str) -> Path | None:
+        """The file, links followed, if it lies in the folder."""
+        if self._root is None:
+            return None
+        try:
+            file = (self._root / image.removeprefix("file://")).resolve()
+            return file if file.is_relative_to(self._root) and file.is_file() else None
+        except (OSError, ValueError):
+            return None
+
+
+class AskedPhotos:
+    """The newest photos that were searched with, by a name that cannot be guessed; made small."""
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, data: bytes) -> str:
+        """Keep a photo; its name. A `PhotoError` says why it is none."""
+        photo = decode(data, max_pixels=self._max_pixels)
+        photo.thumbnail((SIDE, SIDE))
+        small = BytesIO()
+        photo.save(small, "JPEG", quality=92)
+        name = secrets.token_urlsafe(16)
+        with self._lock:
+            self._kept[name] = small.getvalue()
+            while len(self._kept) > ASKED:
+                self._kept.popitem(last=False)
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The photo as JPEG; a `BadRequest` once it is no longer kept."""
+        with self._lock:
+            if name not in self._kept:
+                raise BadRequest("the photo of this search is no longer here; choose it again")
+            self._kept.move_to_end(name)
+            return self._kept[name]
+
+    def decoded(self, name: str) -> Image.Image:
+        """The photo, RGB."""
+        return decode(self.get(name), max_pixels=self._max_pixels)
+
+
+def _kind(data: bytes) -> str:
+    try:
+        with Image.open(BytesIO(data), formats=tuple(KINDS)) as photo:
+            return KINDS[photo.format or ""]
+    except (UnidentifiedImageError, OSError, KeyError, Image.DecompressionBombError):
+        raise PhotoError("this is no photo that a browser shows; replace it") from None

@@ -1,0 +1,1 @@
+"""A replay in words, as a table, as pictures, as a page."""

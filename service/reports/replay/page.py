@@ -1,0 +1,94 @@
+"""A replay as a page to hand on: one HTML file with its pictures in it, that loads nothing and runs nothing.
+
+Laws (tests/service/reports/test_replay.py):
+- the file needs nothing else: no script, no address of another file;
+- whatever the log's names and texts hold, they are shown as text;
+- equal reports give equal files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.replay.report import ArmReplay, ReplayReport
+from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.reports.replay import words
+
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGES.filters["whole"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def write_replay_page(report: ReplayReport, path: Path) -> None:
+    """Write the page to `path`; parents are made. `EvaluationError` where it cannot be written."""
+    page = replay_page(report)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written ({error.strerror}); name another file") from None
+
+
+def replay_page(report: ReplayReport) -> str:
+    """The page as HTML."""
+    from vlclip.service.reports.replay import plots  # noqa: PLC0415 - a second of loading that few commands need
+
+    digits = words.decimals(report.observed)
+    calibrations = [(one, Markup(plots.calibration_picture(one))) for one in report.calibrations]  # noqa: S704 - ours
+    return _PAGES.get_template("replay.html.j2").render(
+        report=report,
+        answer=words.answer(report),
+        counted=words.counted(report),
+        about=words.about_log(report),
+        marks=words.MARKS,
+        day=words.day,
+        short=words.short,
+        share=words.share,
+        parameters=words.parameters,
+        estimate_of=words.estimate_of,
+        uplift_of=words.uplift_of,
+        decimals=words.decimals,
+        value=lambda number, of=digits: words.number(number, of),
+        change=lambda number, of=digits: words.number(number, of, sign=True),
+        span=lambda figure, of=digits: words.span(figure, of),
+        rise=lambda figure, of=digits: words.span(figure, of, sign=True),
+        interval=Figure,
+        unknown=words.NOTHING,
+        assumptions=_assumptions(report),
+        uplifts=Markup(plots.uplift_picture(report)),  # noqa: S704
+        positions=Markup(plots.positions_picture(report.rate_by_position))  # noqa: S704
+        if report.rate_by_position
+        else "",
+        calibrations=calibrations,
+        arms=[_arm(report, one, plots, digits) for one in report.arms],
+    )
+
+
+def _arm(report: ReplayReport, arm: ArmReplay, plots: Any, digits: int) -> dict[str, Any]:
+    """An arm with its pictures."""
+    cuts = groupby(arm.slices, key=lambda one: one.by)
+    return {
+        "found": arm,
+        "called": words.called(report, arm),
+        "level": arm.verdict.level,
+        "estimates": Markup(plots.estimates_picture(report, arm)),  # noqa: S704
+        "weights": Markup(plots.weights_picture(arm.arm, arm.weights)),  # noqa: S704
+        "slices": [(by, Markup(plots.slices_picture(by, list(parts), digits))) for by, parts in cuts],  # noqa: S704
+    }
+
+
+def _assumptions(report: ReplayReport) -> Mapping[str, str]:
+    """What each estimator takes for granted, once for all arms."""
+    return {one.estimator: one.assumes for arm in report.arms for one in arm.estimates}

@@ -1,0 +1,1 @@
+"""The open shop behind the routes: store, encoders, shoppers, workers."""

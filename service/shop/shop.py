@@ -1,0 +1,126 @@
+"""Everything a running service needs, opened from settings and closed together."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import cast
+
+from vlclip.engine.encoding.query_encoding import QueryEncoding
+from vlclip.engine.errors import VlclipError
+from vlclip.engine.item import Item
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.store.store import Store
+from vlclip.ingestion.pipeline.ingest import delete_items, ingest_items
+from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.service.http.schemas import ItemBody, WrittenShape
+from vlclip.service.settings import Settings
+from vlclip.service.shop.shoppers import Shoppers
+from vlclip.service.shop.stages import WatchedEncoder, WatchedStore
+
+log = logging.getLogger("vlclip.api")
+
+
+class Shop:
+    """Everything a running service needs, open until `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.version = version("vlclip")
+        self.store: Store = open_store(settings.store, settings)
+        self.encoders = Encoders(settings, self.store.info)
+        try:
+            self.shoppers = Shoppers(settings)
+        except BaseException:
+            self.store.close()
+            raise
+        self.queries = QueryEncoding(
+            partial(
+                self.encoders.load_for_queries, settings.search.query_runtime, settings.search.query_threads
+            ),
+            kept=settings.search.query_cache,
+            wait_s=settings.search.query_wait_ms / 1000,
+        )
+        self.watched = WatchedStore(self.store)
+        self.recommender = Recommender(
+            cast("Store", self.watched), lambda: WatchedEncoder(self.queries),
+            settings.search, self.shoppers.history,
+        )  # fmt: skip
+        self.ledger = Ledger(ledger_path(settings))
+        self.preparation = Preparation.of(settings)
+        self._writing = threading.Lock()
+        self.is_ready = False
+        self.why_not_ready = "the models are being loaded; ask again in a moment"
+
+    def warm(self) -> None:
+        """Load the encoder and answer one question, so that the first user waits for neither.
+
+        Where it cannot, `why_not_ready` and the log say why; it may be called again.
+        """
+        import torch  # noqa: PLC0415 - loading it takes seconds
+
+        # all cores for one batch would have each of its steps wait for a core that answers somebody else
+        torch.set_num_threads(self.settings.search.query_threads)
+        try:
+            self.recommender.search("warm up")
+        except VlclipError as error:
+            self.why_not_ready = str(error)
+            log.error("not ready, tried again: %s", error)  # noqa: TRY400 - it says what to do
+            return
+        except Exception as error:
+            self.why_not_ready = (
+                f"warming up ended in {type(error).__name__} ({error}) and is tried again; the log says where"
+            )
+            log.exception("not ready, tried again")
+            return
+        # PyTorch brings 700,000 objects that stay. Each full collection of garbage, every half a minute,
+        # would go through them for a third of a second in which nobody is answered.
+        gc.collect()
+        gc.freeze()
+        self.is_ready = True
+
+    def put(self, bodies: Sequence[tuple[str, ItemBody]]) -> list[WrittenShape]:
+        """Write items through the pipeline's own stages; one outcome each, in order."""
+        results: dict[int, WrittenShape] = {}
+        items: list[Item] = []
+        for place, (item_id, body) in enumerate(bodies):
+            try:
+                items.append(body.item(item_id))
+            except VlclipError as error:
+                results[place] = WrittenShape(id=item_id, status="failed", reason=str(error))
+        with self._writing:
+            written = ingest_items(
+                items,
+                self.store,
+                self.store.info,
+                self.encoders.load,
+                self.ledger,
+                self.settings,
+                preparation=self.preparation,
+            )
+        done = iter(written)
+        for place in range(len(bodies)):
+            if place not in results:
+                one = next(done)
+                results[place] = WrittenShape(id=one.id, status=one.status, reason=one.reason)
+        return [results[place] for place in range(len(bodies))]
+
+    def delete(self, item_id: str) -> bool:
+        """Remove one item; whether it was there."""
+        with self._writing:
+            return delete_items([item_id], self.store, self.ledger) == 1
+
+    def close(self) -> None:
+        """Flush and close the store, the ledger, the refiner, and what is kept of shoppers."""
+        self.shoppers.close()
+        self.preparation.close()
+        self.ledger.close()
+        self.store.close()
+        gc.unfreeze()

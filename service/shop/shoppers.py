@@ -1,0 +1,159 @@
+"""What a running shop remembers of its shoppers: what they did, what they were shown, which arm they have.
+
+Laws (tests/service/api/test_shoppers.py):
+- an event that was accepted is kept, however the service ends in good order;
+- a list that was served is in the log once, or counted as lost; one that was not, as its caller had gone or
+  was told that it took too long, is in neither;
+- of a forgotten user nothing is left; one who cannot be forgotten yet is told so.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vlclip.ranking.experiments.experiment import read_experiment
+from vlclip.ranking.experiments.exposure import Exposure, ListKind, Shown
+from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
+from vlclip.ranking.history.events import Event, unit_of
+from vlclip.ranking.history.opening import open_history
+from vlclip.ranking.history.writer import Writer
+from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.service.http.errors import Busy
+from vlclip.service.settings import Settings
+from vlclip.service.shop.stages import listed, stage
+
+DAY_S = 86_400
+LINGER_S = 0.2
+"""Lists are logged together with those that come so soon after."""
+
+
+def asked_form(weights: Mapping[str, float], page: Page) -> dict[str, Any]:
+    """What a request itself said, beside the question and the filter, for the log: JSON values."""
+    return {
+        "weights": dict(weights), "exclude": list(page.exclude), "limit": page.limit,
+        "collapse": page.collapse, "diversity": page.diversity,
+    }  # fmt: skip
+
+
+class Shoppers:
+    """History, log and experiment of one service, open until `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.experiment = read_experiment(Path(settings.experiment)) if settings.experiment else None
+        self.history = open_history(settings)
+        self._events: Writer[Event] = Writer(self.history.add, name="events")
+        self.log = SqliteExposures(exposures_path(settings)) if settings.exposures.log else None
+        self._exposures: Writer[Exposure] | None = None
+        if self.log is not None:
+            self._exposures = Writer(
+                self._log, name="exposures", capacity=settings.exposures.queue, linger_s=LINGER_S
+            )
+        self._retention_s = settings.history.retention_days * DAY_S
+        self._expired_at = 0.0
+        self.unlogged = 0
+        """Lists that were served while the queue of the log was full."""
+
+    def arm(self, unit: str) -> Arm:
+        """The arm of a unit; the plain one where no experiment runs."""
+        return self.experiment.assign(unit) if self.experiment else PLAIN
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Take events to be written; `Busy` where too many wait, and then none is taken."""
+        if not self._events.put(events):
+            raise Busy("too many events wait to be written; send these again in a moment")
+
+    def serve(
+        self,
+        kind: ListKind,
+        unit: str,
+        context: Mapping[str, Any],
+        offset: int,
+        run: Callable[[Arm], Answer],
+    ) -> tuple[Answer, str]:
+        """Rank by the unit's arm; the list and its request id.
+
+        The list is logged, with what was asked, when the request is answered by it
+        (service/observing/middleware.py). The id is the list's own: a caller may send one `X-Request-Id`
+        with several requests.
+        """
+        with stage("rank"):
+            answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
+        show = None
+        if self._exposures is not None:
+            exposure = Exposure(
+                request_id=request_id,
+                time=time.time(),
+                kind=kind,
+                unit=unit,
+                arm=f"{answer.arm.id}@{answer.arm.hash}",
+                items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+                experiment=self.experiment.id if self.experiment else "",
+                context={**context, "weights": dict(answer.weights), "strategy": answer.strategy},
+                offset=offset,
+                candidates=answer.explored,
+                temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
+            )
+            show = partial(self._show, self._exposures, exposure)
+        listed(kind, answer.arm.id, answer.strategy, show)
+        return answer, request_id
+
+    def _show(self, writer: Writer[Exposure], exposure: Exposure) -> None:
+        if not writer.put([exposure]):
+            self.unlogged += 1
+
+    def forget(self, user: str) -> int:
+        """Remove every event and every logged list of a user; how many events there were.
+
+        `Busy`, and nothing is removed, where what was accepted a moment ago cannot be written yet: it would
+        come after.
+        """
+        unit = unit_of(user)
+        if not self.flush():
+            raise Busy("what this user did a moment ago is not written yet; ask again in a moment")
+        if self.log is not None:
+            self.log.forget(unit)
+        return self.history.forget(unit)
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait so long for events and so long for lists until what was accepted is written; whether it is."""
+        lists = self._exposures
+        return self._events.flush(timeout_s) and (lists is None or lists.flush(timeout_s))
+
+    def _log(self, exposures: list[Exposure]) -> None:
+        """Write lists; once a day those go whose clicks are gone."""
+        if self.log is None:
+            return
+        self.log.add(exposures)
+        now = time.time()
+        if self._retention_s and now - self._expired_at > DAY_S:
+            self.log.expire(now - self._retention_s)
+            self._expired_at = now
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events and lists: written, waiting, and lost."""
+        lists = self._exposures
+        return {
+            "events_written": self._events.written,
+            "events_waiting": self._events.waiting,
+            "events_lost": self._events.dropped,
+            "lists_written": lists.written if lists else 0,
+            "lists_waiting": lists.waiting if lists else 0,
+            "lists_lost": self.unlogged + (lists.dropped if lists else 0),
+        }
+
+    def close(self) -> None:
+        """Write what waits, then close."""
+        self._events.close()
+        if self._exposures is not None:
+            self._exposures.close()
+        if self.log is not None:
+            self.log.close()
+        self.history.close()

@@ -1,0 +1,153 @@
+"""What a request spends its time on: waiting for a thread, encoding, searching, ranking, writing the answer.
+
+A request's `Stages` lie in a context variable, which goes along into the thread that does its work; marks
+cost about a microsecond each, and where nobody watches they cost less. The store and the encoder are marked
+here, from outside, so the rooms below know nothing of it.
+
+Laws (tests/service/shop/test_stages.py):
+- a stage's seconds are its own: those of a stage inside it are not counted twice;
+- what a watched store or encoder answers is what it answers unwatched;
+- without a request to watch a mark is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
+
+from PIL import Image
+
+from vlclip.engine.encoding.embedder import QueryEmbedder
+from vlclip.engine.space import Floats
+from vlclip.engine.store.contenders import Blend
+from vlclip.engine.store.store import Candidate, Hit, Query, Record, Store, StoreInfo
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Stage = Literal["queue", "encode", "search", "rank", "serialise"]
+
+
+class Lap(NamedTuple):
+    """One stretch of a stage, in seconds of `time.perf_counter`; `inside` names the stage around it."""
+
+    stage: Stage
+    began: float
+    ended: float
+    inside: Stage | None
+
+
+class Stages:
+    """The laps of one request and, where it made a list, which: `kind`, `arm` and `strategy`.
+
+    `show`, if any, is called once that list is on its way to its caller, and never if it is not.
+    """
+
+    __slots__ = ("arm", "kind", "laps", "open", "show", "strategy")
+
+    def __init__(self) -> None:
+        self.laps: list[Lap] = []
+        self.open: Stage | None = None
+        self.kind = self.arm = self.strategy = ""
+        self.show: Callable[[], object] | None = None
+
+    def seconds(self) -> dict[Stage, float]:
+        """Each stage's own time."""
+        own: dict[Stage, float] = {}
+        for stage, began, ended, inside in self.laps:
+            own[stage] = own.get(stage, 0.0) + ended - began
+            if inside is not None:
+                own[inside] = own.get(inside, 0.0) - (ended - began)
+        return own
+
+
+current: ContextVar[Stages | None] = ContextVar("stages", default=None)
+"""The stages of the request that is under way; None where nobody watches."""
+
+
+class stage:  # noqa: N801 - read as a word: `with stage("search"):`
+    """Marks what is done inside as a stage of the current request."""
+
+    __slots__ = ("_began", "_inside", "_name", "_stages")
+
+    def __init__(self, name: Stage) -> None:
+        self._name: Stage = name
+
+    def __enter__(self) -> None:
+        self._stages = current.get()
+        if self._stages is not None:
+            self._inside, self._stages.open = self._stages.open, self._name
+            self._began = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        if self._stages is not None:
+            self._stages.laps.append(Lap(self._name, self._began, perf_counter(), self._inside))
+            self._stages.open = self._inside
+
+
+def queued(work: Callable[P, R]) -> Callable[P, R]:
+    """`work`, to be given to a thread now; how long it waits for one is the stage `queue`."""
+    stages, began = current.get(), perf_counter()
+    if stages is None:
+        return work
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        stages.laps.append(Lap("queue", began, perf_counter(), None))
+        return work(*args, **kwargs)
+
+    return run
+
+
+def listed(kind: str, arm: str, strategy: str, show: Callable[[], object] | None) -> None:
+    """The current request made a list of this kind; `show`, which must not block, for when it is answered."""
+    stages = current.get()
+    if stages is not None:
+        stages.kind, stages.arm, stages.strategy, stages.show = kind, arm, strategy, show
+
+
+class WatchedStore:
+    """A store whose reads are the stage `search`; all else is the store's own.
+
+    `recent` is the last search by vector it was asked for.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.info: StoreInfo = store.info
+        self.recent: Query | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """As the store does."""
+        if queries and queries[0].vector is not None:
+            self.recent = queries[0]
+        with stage("search"):
+            return self._store.search(queries)
+
+    def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
+        """As the store does."""
+        self.recent = query
+        with stage("search"):
+            return self._store.candidates(query, text, pool, blend)
+
+    def retrieve(
+        self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False
+    ) -> Mapping[str, Record]:
+        """As the store does."""
+        with stage("search"):
+            return self._store.retrieve(ids, fields=fields, with_vector=with_vector)
+
+
+class WatchedEncoder:
+    """An encoder whose questions are the stage `encode`."""
+
+    def __init__(self, encoder: QueryEmbedder) -> None:
+        self._encoder = encoder
+
+    def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
+        """As the encoder does."""
+        with stage("encode"):
+            return self._encoder.embed_query(text=text, photo=photo)

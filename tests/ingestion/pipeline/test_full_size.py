@@ -1,0 +1,51 @@
+"""Models of the size people use go through ingestion. Random weights: plumbing, no quality."""
+
+import json
+from contextlib import closing
+
+import pytest
+
+from tests.contract.test_grounders import make_full_transformers
+from vlclip.engine.encoding.embedder import embedder_info, load_embedder
+from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.drawn import write_catalogue
+from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.service.settings import Settings
+
+
+def make_full_clip(folder):
+    import open_clip
+    from safetensors.torch import save_file
+
+    config = {"model_cfg": open_clip.get_model_config("ViT-B-32"), "preprocess_cfg": {}}
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    save_file(open_clip.create_model("ViT-B-32").state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+@pytest.mark.slow  # 172M and 151M parameters are made, written, read and run on a CPU
+def test_grounding_dino_tiny_and_vit_b_32_ingest_a_catalogue(tmp_path):
+    catalogue = write_catalogue(tmp_path / "drawn", 6)
+    settings = Settings.load(
+        store=str(tmp_path / "store"),
+        clip=str(make_full_clip(tmp_path / "clip")),
+        grounding={"model": str(make_full_transformers(tmp_path / "grounder")), "short_side": 224},
+        refinement={"mode": "fields"},
+        device="cpu",
+    )
+    info = embedder_info(settings)
+    with (
+        closing(open_store(settings.store, settings, info)) as store,
+        closing(Ledger(tmp_path / "ledger.sqlite")) as ledger,
+    ):
+        report = ingest(catalogue, store, info, lambda: load_embedder(settings), ledger, settings)
+        assert (report.embedded, report.failed, report.looked_for) == (6, 0, 6)
+        for page in store.scan(with_vector=True):
+            for record in page:
+                said = record.payload["provenance"]
+                assert said["grounder"].startswith("transformers:grounder@")
+                assert said["refiner"].startswith("fields-")
+                assert len(said["detected"]) == 4
+                assert record.vector.shape == (1024,)

@@ -1,0 +1,167 @@
+from pathlib import Path
+
+import pytest
+
+from vlclip.engine.errors import ItemError
+from vlclip.ingestion.errors import MappingError
+from vlclip.ingestion.reading.guesses import guess
+from vlclip.ingestion.reading.mapping import parse_map
+
+ROOT = Path("/nowhere")
+
+
+def mapped(columns, given=(), sample=(), root=ROOT, **options):
+    return guess(columns, parse_map(given), sample, root, **options)
+
+
+@pytest.mark.parametrize(
+    ("columns", "fields"),
+    [
+        (
+            ["Id", "Type", "Brand", "Name", "Description", "Price"],
+            "id product_type brand title description price",
+        ),
+        (["product_id", "title", "article_type", "base_colour", "image"], "id title product_type image"),
+        (["sku", "productDisplayName", "image_link", "availability"], "id title image available"),
+        (["ASIN", "Product Name", "Image URL", "Manufacturer"], "id title image brand"),
+    ],
+)
+def test_obvious_columns_are_guessed(columns, fields):
+    assert set(mapped(columns).fields) == set(fields.split())
+
+
+def test_a_given_mapping_wins_over_a_guess():
+    mapping = mapped(["id", "title", "name"], ["title=name"])
+    item, _ = mapping.item({"id": "1", "title": "A", "name": "B"})
+    assert item.title == "B"
+    assert item.attributes == {"title_": "A"}  # the column is not lost: it is an attribute now
+
+
+def test_an_empty_right_side_leaves_a_field_empty():
+    mapping = mapped(["id", "brand"], ["brand="])
+    item, _ = mapping.item({"id": "1", "brand": "Acme"})
+    assert item.brand == ""
+    assert item.attributes == {"brand_": "Acme"}
+
+
+def test_templates_are_filled_from_columns():
+    mapping = mapped(["Id", "Maker", "Model"], ["title={Maker} {Model}", "image=pics/{Id}.webp"])
+    item, _ = mapping.item({"Id": 7, "Maker": "Acme", "Model": "X"})
+    assert (item.title, item.image) == ("Acme X", "pics/7.webp")
+    without, _ = mapping.item({"Id": 8, "Maker": "Acme", "Model": None})
+    assert without.title == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("titl=Name", r"no field 'titl'; did you mean 'title'\?"),
+        ("title=Names", r"no column 'Names'; did you mean 'Name'\?"),
+        ("image=x/{Ident}.jpg", r"no column 'Ident'"),
+        ("title", "write field=column"),
+        ("attributes=Name", "no field 'attributes'"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_the_nearest(given, message):
+    with pytest.raises(MappingError, match=message):
+        mapped(["Id", "Name"], [given])
+
+
+def test_without_an_id_column_the_columns_are_listed():
+    with pytest.raises(MappingError, match=r"--map id=COLUMN.*colour, size"):
+        mapped(["colour", "size"])
+
+
+def test_every_column_feeds_a_field_or_is_an_attribute_or_is_named_as_left_out():
+    sample = [
+        {"id": "1", "title": "A", "raw": b"\x00", "colour": "red", "attributes": {"fit": "slim"}, "": "0"}
+    ]
+    mapping = mapped(list(sample[0]), sample=sample)
+    assert mapping.describe() == [
+        "id           ← id",
+        "title        ← title",
+        "attributes   ← colour, everything in attributes",
+        "left out     : raw, ",
+    ]
+
+
+def test_attributes_in_an_object_are_flattened_one_level():
+    cell = {"fit": "slim", "sizes": ["S", "M"], "care": None, "deep": {"a": 1}, "product_type": "Jeans"}
+    mapping = mapped(["id", "attributes"], sample=[{"id": 1, "attributes": cell}])
+    item, warnings = mapping.item({"id": 1, "attributes": cell})
+    assert item.attributes == {"fit": "slim", "sizes": ("S", "M")}
+    assert item.product_type == "Jeans"  # no column feeds the field, so the object may
+    assert warnings == ("attributes holds objects deeper than one level; left out",)
+    assert mapping.item({"id": 1, "attributes": '{"fit": "slim"}'})[0].attributes == {"fit": "slim"}
+
+
+def test_names_that_filters_cannot_spell_are_changed():
+    mapping = mapped(["id", "size (EU)=", "a.b[0]", "provenance"])
+    item, _ = mapping.item({"id": "1", "size (EU)=": "40", "a.b[0]": "x", "provenance": "UK"})
+    assert item.attributes == {"size (EU)_": "40", "a_b_0_": "x", "provenance_": "UK"}
+
+
+def test_of_two_columns_that_become_one_attribute_the_last_is_kept_with_a_warning():
+    mapping = mapped(["id", "a.b", "a[b", "attributes"], sample=[{"id": 1, "attributes": {"a_b": "x"}}])
+    item, warnings = mapping.item({"id": 1, "a.b": "x", "a[b": "y", "attributes": {"a_b": "x"}})
+    assert item.attributes == {"a_b": "y"}
+    assert warnings == ("attribute a_b is given twice, differently; the last is kept",)
+    assert mapping.item({"id": 1, "a.b": "x", "a[b": "x"})[1] == ()  # nothing is lost
+
+
+def test_numbers_in_a_file_without_types_are_numbers_if_the_whole_column_is():
+    sample = [
+        {"id": "1", "stock": "3", "ean": "0042", "size": "M"},
+        {"id": "2", "stock": "4.5", "ean": "", "size": ""},
+    ]
+    mapping = mapped(list(sample[0]), sample=sample, typed=False)
+    assert mapping.item(sample[0])[0].attributes == {"stock": 3, "ean": "0042", "size": "M"}
+    item, warnings = mapping.item({"id": "3", "stock": "many", "ean": "1", "size": "L"})
+    assert item.attributes == {"ean": "1", "size": "L"}
+    assert warnings == ("stock holds numbers but not here; left out",)
+
+
+def test_a_price_that_is_nan_is_left_out_and_counted():
+    item, warnings = mapped(["id", "price"]).item({"id": "1", "price": float("nan")})
+    assert item.price is None
+    assert warnings == ("price is NaN; kept without a price",)
+
+
+@pytest.mark.parametrize("price", ["abc", "inf", float("inf"), True])
+def test_a_price_that_cannot_be_read_refuses_the_item(price):
+    with pytest.raises(ItemError, match="price"):
+        mapped(["id", "price"]).item({"id": "1", "price": price})
+
+
+def test_a_currency_written_with_the_price_is_taken_unless_there_is_a_column():
+    assert mapped(["id", "price"]).item({"id": "1", "price": "15.00 USD"})[0].currency == "USD"
+    item, _ = mapped(["id", "price", "currency"]).item({"id": "1", "price": "$15", "currency": "CAD"})
+    assert item.currency == "CAD"
+
+
+def test_photos_beside_the_catalogue_are_found_by_id(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.webp").write_bytes(b"x")
+    mapping = mapped(["Id"], sample=[{"Id": 1}], root=tmp_path)
+    assert mapping.fields["image"].template == "images/{Id}.webp"
+    assert mapping.item({"Id": 1})[0].image == "images/1.webp"
+    item, warnings = mapping.item({"Id": 2})  # nobody said there is a photo, so none is missing
+    assert item.image is None
+    assert warnings == ("no file at images/{Id}.webp; kept without a photo",)
+
+
+def test_an_id_too_long_for_a_file_name_has_no_photo_beside_the_catalogue(tmp_path):
+    (tmp_path / "1.webp").write_bytes(b"x")
+    long = "衬" * 100  # 300 bytes; a file name has 255 at most
+    mapping = mapped(["id"], sample=[{"id": long}, {"id": "1"}], root=tmp_path)
+    assert mapping.item({"id": "1"})[0].image == "1.webp"
+    item, warnings = mapping.item({"id": long})
+    assert item.image is None
+    assert warnings == ("no file at {id}.webp; kept without a photo",)
+
+
+def test_ids_that_are_paths_do_not_lead_the_search_for_photos_elsewhere(tmp_path):
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    root = tmp_path / "shop"
+    root.mkdir()
+    assert "image" not in mapped(["id"], sample=[{"id": "../secret"}, {"id": "a\0b"}], root=root).fields

@@ -1,0 +1,117 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlclip.engine.errors import ItemError
+from vlclip.ingestion.reading import values
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("cell", [None, "", "  ", NAN, [], {}, ()])
+def test_these_say_nothing(cell):
+    assert values.absent(cell)
+    assert values.text(cell) == ""
+    assert values.attribute("x", cell) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "identifier"),
+    [
+        (7, "7"),
+        (7.0, "7"),
+        ("7", "7"),
+        (" a b ", "a b"),
+        (None, ""),
+        (NAN, ""),
+        (True, ""),
+        (7.5, "7.5"),
+        ([1], ""),
+        (Decimal("17.00"), "17"),
+        (Decimal("7.5"), "7.5"),
+        (Decimal("NaN"), ""),
+        (float("inf"), ""),
+        (10**400, str(10**400)),
+    ],
+)
+def test_ids(cell, identifier):
+    assert values.identifier(cell) == identifier
+
+
+@given(st.integers(-(10**38), 10**38))
+def test_a_whole_number_is_its_digits_as_an_id_however_long(number):
+    assert values.identifier(number) == values.identifier(Decimal(number)) == str(number)
+
+
+@pytest.mark.parametrize(
+    ("cell", "attribute"),
+    [
+        ("red", "red"),
+        (3, 3),
+        (2.5, 2.5),
+        (False, False),
+        (Decimal("1.5"), 1.5),
+        (date(2024, 2, 3), "2024-02-03"),
+        (["a", None, "b"], ("a", "b")),
+        ((1, 2), (1, 2)),
+        (float("inf"), None),
+        ([{"a": 1}], None),
+        ({"a": 1}, None),
+        (b"bytes", None),
+        (2**70, float(2**70)),
+    ],
+)
+def test_attributes_are_scalars_or_lists_of_them(cell, attribute):
+    assert values.attribute("x", cell) == attribute
+
+
+def test_an_attribute_as_long_as_a_book_is_refused():
+    with pytest.raises(ItemError, match="care has 10,000,000 characters"):
+        values.attribute("care", "x" * 10_000_000)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("3", 3), ("0", 0), ("-2.50", -2.5), ("007", None), ("5901234123457", None), ("", None), ("3 kg", None)],
+)
+def test_codes_with_leading_zeros_and_barcodes_are_no_numbers(written, number):
+    assert values.written_number(written) == number
+
+
+@pytest.mark.parametrize(
+    ("cell", "known"),
+    [("in stock", True), ("Out of stock", False), (0, False), ("12", True), (True, True), ("perhaps", None)],
+)
+def test_availability(cell, known):
+    assert values.yes_or_no(cell) is known
+
+
+@pytest.mark.parametrize(
+    ("cell", "photo"),
+    [
+        ("a.jpg", "a.jpg"),
+        (b"xx", b"xx"),
+        (b"", None),
+        (["a.jpg", "b.jpg"], "a.jpg"),
+        ({"bytes": b"xx", "path": "a.jpg"}, b"xx"),
+        ({"bytes": None, "path": "a.jpg"}, "a.jpg"),
+        ("data:image/png;base64,eHg=", b"xx"),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_photos(cell, photo):
+    assert values.photo(cell) == photo
+
+
+def test_a_data_address_that_is_not_base64_is_refused():
+    with pytest.raises(ItemError, match="base64"):
+        values.photo("data:image/png;base64,e_!")
+
+
+def test_popularity_that_is_no_number_is_refused():
+    with pytest.raises(ItemError, match="popularity 'high' is not a number"):
+        values.number("popularity", "high")

@@ -1,0 +1,69 @@
+"""Rates of items with few chances are drawn towards what is common to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlclip.ranking.evaluation.click_models.log import UNKNOWN
+from vlclip.ranking.evaluation.click_models.rates import Prior, Rates, empirical
+
+counts = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12)
+
+
+def test_a_rate_worked_out_by_hand():
+    # (3 + 4 · 0.25) / (6 + 4) = 0.4; (0 + 1) / (1 + 4) = 0.2; nothing known: 0.25
+    rates = Rates(np.array([3.0, 0.0]), np.array([6.0, 1.0]), Prior(0.25, 4.0))
+    assert rates.of(np.array([[0, 1], [UNKNOWN, 0]])) == pytest.approx(np.array([[0.4, 0.2], [0.25, 0.4]]))
+
+
+@settings(deadline=None)
+@given(counts)
+def test_no_rate_is_none_or_certain_and_all_lie_between_their_own_and_the_common(pairs):
+    missed, hits = np.array(pairs, float).T
+    prior = empirical(hits, hits + missed)
+    rates = prior.rates(hits, hits + missed)
+    assert ((rates > 0) & (rates < 1)).all()
+    known = hits + missed > 0
+    own = hits[known] / (hits + missed)[known]
+    low, high = np.minimum(own, prior.mode), np.maximum(own, prior.mode)
+    assert ((low - 1e-9 <= rates[known]) & (rates[known] <= high + 1e-9)).all()
+    assert rates[~known] == pytest.approx(prior.mode)
+
+
+def test_the_most_probable_rate_is_the_top_of_the_posterior():
+    prior = Prior(0.3, 5.0)
+    grid = np.linspace(0.001, 0.999, 999)
+    posterior = [
+        2 * np.log(rate) + 8 * np.log1p(-rate) + prior.log_density(np.array([rate])) for rate in grid
+    ]
+    # 2 hits of 10: (2 + 1.5) / 15
+    assert grid[np.argmax(posterior)] == pytest.approx(prior.rates(np.array(2.0), np.array(10.0)), abs=0.001)
+
+
+def test_alike_items_have_a_stronger_prior_than_different_ones():
+    chances = np.full(50, 100.0)
+    alike = empirical(np.full(50, 20.0), chances)
+    different = empirical(np.tile([5.0, 35.0], 25), chances)
+    assert alike.strength > 100 * different.strength
+    assert alike.mode == pytest.approx(0.2, abs=0.001)
+    assert different.mode == pytest.approx(0.2, abs=0.02)
+
+
+def test_rates_from_a_beta_are_found_nearer_than_by_their_own_counts():
+    rng = np.random.default_rng(4)
+    truth = rng.beta(2, 18, 2000)
+    chances = rng.integers(1, 40, 2000).astype(float)
+    hits = rng.binomial(chances.astype(int), truth).astype(float)
+    prior = empirical(hits, chances)
+    assert prior.mode == pytest.approx(0.1, rel=0.1)
+    assert prior.strength == pytest.approx(20, rel=0.3)
+    own, found = np.abs(hits / chances - truth).mean(), np.abs(prior.rates(hits, chances) - truth).mean()
+    assert found < 0.75 * own
+
+
+def test_a_given_strength_is_kept_and_nothing_known_is_an_even_chance():
+    assert empirical(np.array([1.0, 0.0]), np.array([4.0, 4.0]), 7.0).strength == pytest.approx(7)
+    assert empirical(np.zeros(3), np.zeros(3)) == Prior(0.5, 1.0)

@@ -1,0 +1,123 @@
+"""A planted shop that serves lists at moments of its own, and logs them as the service does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.ranking.planted import PlantedEmbedder
+from vlclip.engine.filters import Condition
+from vlclip.engine.store.store import Store
+from vlclip.ranking.evaluation.replay.as_of import PastShop
+from vlclip.ranking.experiments.exposure import Exposure, ListKind, Shown
+from vlclip.ranking.experiments.outcome import Logged, Outcome
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.history import History
+from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.arm import Arm, arm_of
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.settings import Search
+from vlclip.service.shop.shoppers import asked_form
+
+NOW = 1_700_000_000.0
+SEARCH = Search(lexical_weight=0.5, history_weight=0.4)
+ANNA = "user:anna"
+
+
+def an_arm(id: str = "drawn", **knobs: Any) -> Arm:
+    return arm_of({"id": id, "exploration": {"temperature": 0.1, "depth": 20}} | knobs, "a test")
+
+
+DRAWN = an_arm()
+PLAIN = an_arm("plain", exploration={"temperature": 0})
+
+
+@dataclass
+class Front:
+    """Serves and logs; `now` is the moment."""
+
+    store: Store
+    history: History
+    now: float = NOW
+    logged: list[Logged] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.recommender = Recommender(self.store, PlantedEmbedder, SEARCH, self.history, lambda: self.now)
+
+    def past(self, exists_since: str | None = None) -> PastShop:
+        return PastShop(self.store, PlantedEmbedder, SEARCH, self.history, exists_since=exists_since)
+
+    def did(self, kind: Any, item: str, user: str = "anna", at: float | None = None) -> None:
+        one = f"e{self.history.count()}"
+        self.history.add([Event(id=one, kind=kind, item=item, time=at or self.now - 1, user=user)])
+
+    def similar(
+        self, anchor: str, arm: Arm = DRAWN, *, unit: str = "", weights: Any = None, **page: Any
+    ) -> Logged:
+        return self._served(
+            "similar", {"anchor": anchor}, arm, unit, weights or {}, Page(**page),
+            lambda **asked: self.recommender.similar(anchor, shopper=unit, **asked),
+        )  # fmt: skip
+
+    def search(
+        self, text: str, arm: Arm = DRAWN, *, unit: str = "", weights: Any = None, **page: Any
+    ) -> Logged:
+        return self._served(
+            "search", {"text": text, "photo": False}, arm, unit, weights or {}, Page(**page),
+            lambda **asked: self.recommender.search(text, shopper=unit, **asked),
+        )  # fmt: skip
+
+    def recommend(self, unit: str, arm: Arm = DRAWN, *, weights: Any = None, **page: Any) -> Logged:
+        return self._served(
+            "recommendations", {}, arm, unit, weights or {}, Page(**page),
+            lambda **asked: self.recommender.recommend(unit, **asked),
+        )  # fmt: skip
+
+    def _served(
+        self,
+        kind: ListKind,
+        context: dict[str, Any],
+        arm: Arm,
+        unit: str,
+        weights: dict[str, float],
+        page: Page,
+        run: Callable[..., Answer],
+    ) -> Logged:
+        answer = run(weights=weights, page=page, arm=arm)
+        one = Exposure(
+            request_id=f"r{len(self.logged)}", time=self.now, kind=kind, unit=unit,
+            arm=f"{arm.id}@{arm.hash}",
+            items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+            context={
+                **context,
+                "filter": [_form(one) for one in page.filter.conditions],
+                "asked": asked_form(weights, page),
+                "weights": dict(answer.weights),
+                "strategy": answer.strategy,
+            },
+            offset=page.offset, candidates=answer.explored,
+            temperature=arm.exploration.temperature if answer.explored else 0.0,
+        )  # fmt: skip
+        self.logged.append((one, tuple(Outcome(clicks=n % 2) for n in range(len(one.items)))))
+        self.now += 600
+        return self.logged[-1]
+
+
+def _form(one: Condition) -> dict[str, Any]:
+    return {one.field: {one.operator: list(one.values) if one.operator == "any" else one.values[0]}}
+
+
+@pytest.fixture
+def history():
+    kept = SqliteHistory(None)
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def front(store, history):
+    return Front(store, history)

@@ -1,0 +1,151 @@
+"""What users took next, of a shop whose vectors are planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.ranking.planted import COUNT
+from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.retrieval.sessions import (
+    HeldOut,
+    hold_out,
+    judged,
+    like_the_newest,
+    most_popular,
+    read_histories,
+    recommended,
+    recommender_for,
+)
+from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.arm import Arm, Profile, Rules
+from vlclip.ranking.settings import Search
+
+HISTORIES = {"anna": ["i1", "i2", "i3"], "ben": ["i1", "i9", "i1"], "cleo": ["i4"], "gone": ["i1", "sold"]}
+SEARCH = Search()
+DATED = """{"user": "u", "item": 2, "time": "2024-02-01"}
+{"user": "u", "item": 1, "time": "2024-01-31"}
+{"user": "v", "item": 3, "time": "2023-01-01T10:00:00"}
+"""
+
+
+def written(folder, name, text):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def held(store):
+    return hold_out(HISTORIES, store)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"u": [1, 2], "v": [3]}'),
+        ("a.csv", "user,item\nu,1\nv,3\nu,2\n"),
+        ("a.csv", "user_id,asin,timestamp\nu,2,200\nv,3,5\nu,1,100\n"),
+        ("a.jsonl", DATED),
+        ("a.tsv", "user\titem\ttime\nu\t1\t7\nu\t2\t7\nv\t3\t7\n"),
+    ],
+)  # fmt: skip
+def test_the_same_histories_are_read_from_every_format(tmp_path, name, text):
+    assert read_histories(written(tmp_path, name, text)) == {"u": ["1", "2"], "v": ["3"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.json", "{", "cannot be read"),
+        ("a.json", "[1]", "must be an object of lists"),
+        ("a.json", '{"u": 1}', "must be an object of lists"),
+        ("a.csv", "user,thing\nu,1\n", "no column for the item"),
+        ("a.csv", "user,item\nu,\n", "line 2: a user and an item are needed"),
+        ("a.csv", "user,item,time\nu,1,soon\n", "line 2: the time 'soon' is neither"),
+    ],
+)
+def test_a_history_that_cannot_be_read_is_named(tmp_path, name, text, message):
+    with pytest.raises(EvaluationError, match=message):
+        read_histories(written(tmp_path, name, text))
+
+
+def test_the_last_item_is_held_out_and_counted_nowhere(held):
+    assert held.wanted == {"anna": "i3", "ben": "i1", "cleo": "i4"}
+    assert held.before == {"anna": ["i1", "i2"], "ben": ["i1", "i9"], "cleo": []}
+    assert (held.left_out, held.repeated, len(held.ids)) == (1, 1, COUNT)
+    counts = dict(zip(held.ids, held.counts.tolist(), strict=True))
+    assert {item: n for item, n in counts.items() if n} == {"i1": 2, "i2": 1, "i9": 1}
+
+
+def test_with_nobody_left_it_is_said_why(store):
+    with pytest.raises(EvaluationError, match="ingest the catalogue of these histories"):
+        hold_out({"gone": ["sold"]}, store)
+
+
+def test_of_fewer_users_the_others_still_count(held):
+    first = held.first(1)
+    assert list(first.wanted) == ["anna"]
+    np.testing.assert_array_equal(first.counts, held.counts)
+    assert held.first(None) is held
+
+
+def test_what_is_popular_comes_in_order_without_what_was_had(held):
+    found = most_popular(held, 3)
+    assert found["cleo"] == ["i1", "i2", "i9"]
+    assert found["anna"] == ["i9", "i0", "i10"]  # i1 and i2 were theirs; then the smallest ids
+
+
+def test_nothing_held_out_reaches_the_recommender(held, store):
+    others = HeldOut(held.before, dict.fromkeys(held.wanted, "i7"), held.ids, 0, 0)
+    answers = []
+    for one in (held, others):
+        with recommender_for(one, store, SEARCH, 20) as shop:
+            answers.append((recommended(one, shop, Arm(), 20), like_the_newest(one, shop, 20)))
+    assert answers[0] == answers[1]
+
+
+def test_a_history_of_one_item_is_answered_as_the_newest_item_is(held, store):
+    arm = Arm(profile=Profile(events=1), rules=Rules(hide_history=True))
+    one = HeldOut({"u": ["i5"], "v": ["i30"]}, {"u": "i6", "v": "i31"}, held.ids, 0, 0)
+    with recommender_for(one, store, SEARCH, 30) as shop:
+        assert recommended(one, shop, arm, 30) == like_the_newest(one, shop, 30)
+
+
+def test_lists_may_be_longer_than_the_settings_allow(held, store):
+    with recommender_for(held, store, Search(max_limit=10), 40) as shop:
+        assert len(recommended(held.first(1), shop, Arm(), 40)["anna"]) == 40
+
+
+def test_a_user_without_items_before_gets_what_others_took(held, store):
+    with recommender_for(held, store, SEARCH, 3) as shop:
+        found = recommended(held, shop, Arm(), 3)
+        assert "cleo" not in like_the_newest(held, shop, 3)
+    assert found["cleo"][0] == "i1"
+
+
+def test_every_figure_by_hand(held, store):
+    # anna's is second, ben's is not there, cleo has no list
+    found = judged(held, {"anna": ["i8", "i3"], "ben": ["i8"]}, store, 2, 10)
+    assert found.values["HITS@2"].tolist() == [1.0, 0.0, 0.0]
+    assert found.values["nDCG@2"].tolist() == pytest.approx([1 / np.log2(3), 0, 0])
+    assert found.values["MRR@10"].tolist() == [0.5, 0.0, 0.0]
+    assert found.coverage == 2 / COUNT
+    # i8 twice and i3 once of 300: 298 nothings, then places 299 and 300
+    assert found.gini == pytest.approx((297 * 1 + 299 * 2) / (COUNT * 3))
+    np.testing.assert_array_equal(found.values["popularity@2"], [0, 0, np.nan])
+    np.testing.assert_allclose(found.values["novelty@2"], [np.log2(COUNT + 4)] * 2 + [np.nan])
+    vectors = store.retrieve(["i3", "i8"], with_vector=True)
+    cosine = float(vectors["i3"].vector @ vectors["i8"].vector) / 2  # both have two segments of length 1
+    np.testing.assert_allclose(found.values["diversity@2"], [1 - cosine, np.nan, np.nan], atol=1e-6)
+    # i3 and i4 were not taken before, i1 twice; anna and ben had two items, cleo none
+    assert [(one.name, one.n) for one in found.by_item] == [("0", 2), ("1-4", 1), ("5-19", 0), ("20+", 0)]
+    assert found.by_item[0].figure.value == 0.5
+    assert [(one.name, one.n) for one in found.by_user] == [("0", 1), ("1-4", 2), ("5-19", 0), ("20+", 0)]
+
+
+def test_an_answer_is_what_the_recommender_gives_that_user(held, store):
+    with recommender_for(held, store, SEARCH, 5) as shop:
+        asked = shop.recommend("user:anna", page=Page(limit=5))
+        assert recommended(held, shop, Arm(), 5)["anna"] == [one.id for one in asked]
+        assert asked.strategy == "history"

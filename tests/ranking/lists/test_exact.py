@@ -1,0 +1,55 @@
+"""Lists asked for exactly: every search of theirs compares every vector."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ranking.planted import PlantedEmbedder
+from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.settings import Search
+
+
+class Listening:
+    """A store that keeps whether each question was exact."""
+
+    def __init__(self, store):
+        self._store, self.asked = store, []
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def search(self, queries):
+        self.asked += [query.exact for query in queries]
+        return self._store.search(queries)
+
+    def candidates(self, query, text, pool, blend):
+        self.asked.append(query.exact)
+        return self._store.candidates(query, text, pool, blend)
+
+
+ASK = {
+    "similar": lambda shop, page: shop.similar("i1", page=page),
+    "similar with variety": lambda shop, page: shop.similar("i1", page=page),
+    "words": lambda shop, page: shop.search("red number7", page=page),
+    "for you": lambda shop, page: shop.recommend("user anna", page=page),
+}
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("asked", ASK)
+def test_every_search_of_an_exact_list_is_exact_and_of_others_not(store, asked, exact):
+    listening = Listening(store)
+    shop = Recommender(listening, PlantedEmbedder, Search())
+    ASK[asked](shop, Page(exact=exact, diversity=0.5 if "variety" in asked else None))
+    assert listening.asked
+    assert all(listening.asked) == exact  # what is popular is always read exactly
+
+
+@pytest.mark.parametrize("asked", ASK)
+def test_where_the_index_misses_nothing_both_give_the_same_list(store, asked):
+    shop = Recommender(store, PlantedEmbedder, Search())
+    plain, exact = (ASK[asked](shop, Page(limit=50, exact=one)) for one in (False, True))
+    assert [(one.id, pytest.approx(one.score, abs=1e-5)) for one in plain] == [
+        (one.id, one.score) for one in exact
+    ]

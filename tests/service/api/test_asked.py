@@ -1,0 +1,111 @@
+"""What was asked of the service is in its log, so that every list can be asked again."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from vlclip.ranking.evaluation.replay.as_of import PastShop
+from vlclip.ranking.evaluation.replay.contexts import Context, read_context
+from vlclip.ranking.evaluation.replay.policy import ArmPolicy
+from vlclip.ranking.experiments.table import anonymous
+from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.service.api.app import create_app
+
+WEIGHTS = {"image": 0.4, "text": 0.9}
+KNOBS = {"limit": 5, "diversity": 0.3, "collapse": True, "exclude": ["drawn-00003", "drawn-00004"]}
+
+
+@pytest.fixture(scope="module")
+def client(shop):
+    shop.is_ready = True
+    return TestClient(create_app(shop), raise_server_exceptions=False)
+
+
+def latest(shop):
+    shop.shoppers.flush()
+    return [one for batch in shop.shoppers.log.scan() for one in batch][-1]
+
+
+def similar(client):
+    params = {**KNOBS, "weights": "image=0.4,text=0.9", "filter": ["price<80", '{"price": {"gt": 1}}']}
+    return client.get("/v1/items/drawn-00001/similar", params=params)
+
+
+def recommendations(client):
+    params = {**KNOBS, "weights": "image=0.4,text=0.9", "filter": ["price<80", "price>1"]}
+    return client.get("/v1/users/anna/recommendations", params=params)
+
+
+def search(client):
+    asked = {"text": "red shoe", "weights": WEIGHTS, "filter": {"price": {"lt": 80, "gt": 1}}}
+    return client.post("/v1/search", json={**KNOBS, **asked})
+
+
+def form(client):
+    asked = {"text": "red shoe", "weights": "image=0.4,text=0.9", "filter": ["price<80", "price>1"]}
+    fields = [
+        (name, (None, str(one)))
+        for name, value in {**KNOBS, **asked}.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    return client.post("/v1/search", files=fields)
+
+
+@pytest.mark.parametrize("ask", [similar, recommendations, search, form])
+def test_over_http_a_list_is_logged_with_what_its_request_said(client, shop, ask):
+    answer = ask(client)
+    assert answer.status_code == 200, answer.text
+    one = latest(shop)
+    assert one.context["asked"] == {"weights": WEIGHTS, **KNOBS}
+    context = read_context(one)
+    assert isinstance(context, Context)
+    assert {(c.operator, c.values) for c in context.page.filter.conditions} == {("lt", (80,)), ("gt", (1,))}
+    assert_certain(shop, context)
+
+
+def test_what_a_request_does_not_say_is_not_made_up(client, shop):
+    client.get("/v1/items/drawn-00001/similar")
+    nothing = {"weights": {}, "exclude": [], "limit": None, "collapse": None, "diversity": None}
+    assert latest(shop).context["asked"] == nothing
+
+
+@pytest.mark.parametrize("path", ["/page/item?id=drawn-00001", "/?text=red+shoe", "/", "/page/you"])
+def test_the_web_page_logs_it_as_well(client, shop, path):
+    sign = "&" if "?" in path else "?"
+    answer = client.get(f"{path}{sign}w.image=0.4&diversity=0.3&price.to=80&filter=title!%3Dx%3Bprice>1")
+    assert answer.status_code == 200, answer.text
+    one = latest(shop)
+    assert one.context["asked"]["weights"] == {"image": 0.4}
+    assert (one.context["asked"]["diversity"], one.context["asked"]["limit"]) == (0.3, 24)
+    context = read_context(one)
+    assert isinstance(context, Context)
+    found = {(c.field, c.operator, c.values) for c in context.page.filter.conditions}
+    assert found == {("price", "lte", (80,)), ("title", "not", ("x",)), ("price", "gt", (1,))}
+    assert_certain(shop, context)
+
+
+def test_made_anonymous_it_keeps_all_but_what_was_excluded(client, shop):
+    similar(client)
+    (((one, _),),) = anonymous([[(latest(shop), ())]])
+    kept = {name: value for name, value in KNOBS.items() if name != "exclude"}
+    assert one.context["asked"] == {"weights": WEIGHTS, **kept}
+
+
+def test_a_number_of_any_size_in_a_filter_is_logged_as_it_was_compared(client, shop):
+    asked = {"price": {"lt": 10**30, "gt": 1}, "available": [True], "brand": {"missing": False}}
+    assert client.post("/v1/search", json={"text": "red", "filter": asked}).status_code == 200
+    logged = latest(shop).context
+    assert logged["text"] == "red"
+    assert logged["filter"] == asked | {"price": {"lt": 1e30, "gt": 1}}
+    assert logged["filter"]["available"] == [True]
+    refused = client.post("/v1/search", json={"text": "red", "filter": {"price": {"lt": 10**400}}})
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad-filter")
+
+
+def assert_certain(shop, context):
+    """The plain arm, asked again, gives the very list."""
+    past = PastShop(shop.store, shop.encoders.load, shop.settings.search, shop.shoppers.history)
+    found = ArmPolicy(PLAIN, past).probabilities(context)
+    assert found.own == context.shown
+    assert (found.next[range(len(context.chosen)), context.chosen] == 1).all()

@@ -1,0 +1,97 @@
+"""`vlclip evaluate sessions`, as a person and as a script sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from vlclip.service.cli import build
+
+runner = CliRunner(env={"COLUMNS": "250"})
+
+
+def run(*words, status=0):
+    result = runner.invoke(build("evaluate"), ["evaluate", "sessions", *[str(word) for word in words]])
+    assert result.exit_code == status, result.output + str(result.exception)
+    return result
+
+
+def body(*words, status=0):
+    return json.loads(run(*words, "--json", status=status).stdout)
+
+
+@pytest.fixture(scope="module")
+def histories(tmp_path_factory, filled):
+    """Twelve users of a few items each, one of whom wants what is not there."""
+    words = ["search", "red dress", "--store", str(filled), "-n", "50", "--json"]
+    ids = [one["id"] for one in json.loads(runner.invoke(build("search"), words).stdout)["results"]]
+    users = {f"u{n}": ids[n : n + 2 + n % 3] for n in range(11)}
+    path = tmp_path_factory.mktemp("histories") / "histories.json"
+    path.write_text(json.dumps({**users, "late": [ids[0], "sold"]}))
+    return path
+
+
+def test_recommendations_are_judged_beside_what_they_have_to_beat(filled, histories):
+    found = body(histories, "--store", filled)
+    assert (found["users"], found["items"], found["left_out"]) == (11, 60, 1)
+    assert [one["name"] for one in found["runs"]] == ["default", "newest item", "popular"]
+    for one in found["runs"]:
+        assert list(one["measures"]) == [
+            "HITS@10", "nDCG@10", "MRR@100", "novelty@10", "diversity@10", "popularity@10"
+        ]  # fmt: skip
+        assert 10 / 60 <= one["coverage"] <= 1
+        assert 0 <= one["gini"] < 1
+        assert sum(cut["n"] for cut in one["by_item"]) == sum(cut["n"] for cut in one["by_user"]) == 11
+    default, newest, popular = found["runs"]
+    assert default["measures"]["HITS@10"]["difference"] is None
+    for one in (newest, popular):
+        assert 0 < one["measures"]["HITS@10"]["difference"]["p_corrected"] <= 1
+    assert popular["coverage"] < newest["coverage"]
+    assert popular["measures"]["popularity@10"]["value"] > newest["measures"]["popularity@10"]["value"]
+
+
+def test_an_arm_that_hides_nothing_else_of_one_event_is_the_newest_item(filled, histories, tmp_path):
+    (tmp_path / "last.toml").write_text("[profile]\nevents = 1\n[rules]\nhide_history = false\n")
+    found = body(
+        histories, "--store", filled, "--arm", tmp_path / "last.toml", "--against", "last", "--users", 4
+    )
+    assert found["users"] == 4
+    names = [one["name"] for one in found["runs"]]
+    assert names == ["default", "last", "newest item", "popular"]
+    assert found["runs"][1]["measures"]["HITS@10"]["difference"] is None
+
+
+def test_people_get_tables(filled, histories):
+    text = run(histories, "--store", filled, "--k", 5).stdout
+    assert re.search(r"measure +default +newest item +popular", text)
+    assert re.search(r"coverage@5 +0\.\d{3} +0\.\d{3} +0\.\d{3}", text)
+    assert re.search(r"HITS@5, wanted item taken before", text)
+    assert "nDCG@5: popular less default" in text
+    assert "1 users are left out: their last item is not in the store" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--against", "newest"], "no run is called 'newest'; there are: default, newest item, popular"),
+        (["--weights", "txet=1"], "no weight named 'txet' here"),
+        (["--arm", "none.toml"], "none.toml cannot be read"),
+    ],
+)
+def test_a_slip_is_answered_with_what_there_is(filled, histories, words, message):
+    assert message in body(histories, "--store", filled, *words, status=1)["error"]["message"]
+
+
+def test_arms_need_names_of_their_own(filled, histories, tmp_path):
+    (tmp_path / "a.toml").write_text('id = "default"\n')
+    found = body(histories, "--store", filled, "--arm", tmp_path / "a.toml", status=1)
+    assert "two runs are called 'default'" in found["error"]["message"]
+
+
+def test_histories_of_another_catalogue_are_refused(filled, tmp_path):
+    (tmp_path / "other.json").write_text('{"u": ["x", "y"]}')
+    found = body(tmp_path / "other.json", "--store", filled, status=1)
+    assert "no user's last item is in the store" in found["error"]["message"]

@@ -1,0 +1,82 @@
+"""`vlclip train`: a catalogue and a recipe in, a model out, by one process or two."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vlclip.engine.encoding.clip import load_clip
+from vlclip.service.cli import build
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def recipe(tmp_path, tiny_clip) -> Path:
+    path = tmp_path / "recipe.json"
+    plan = {"init": str(tiny_clip), "epochs": 2, "batch": 16, "lr": 1e-4, "hard": 0.5, "cache_chunk": 8}
+    path.write_text(json.dumps(plan))
+    return path
+
+
+def train(*words: object) -> dict:
+    result = CliRunner().invoke(build("train"), ["train", *map(str, words), "--device", "cpu", "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_trained_model_loads_from_the_run_and_from_the_output(tmp_path, recipe, catalogue):
+    figures = train(recipe, catalogue, "--run", tmp_path / "run")
+    assert [row["epoch"] for row in figures["history"]] == [1, 2]
+    load_clip(str(tmp_path / "run"), "cpu")
+    again = train(recipe, catalogue, "--run", tmp_path / "run", "--output", tmp_path / "model")
+    assert again["history"] == figures["history"]
+    load_clip(str(tmp_path / "model"), "cpu")
+
+
+def test_an_unusable_recipe_ends_with_one_sentence(tmp_path, catalogue):
+    path = tmp_path / "recipe.json"
+    path.write_text('{"init": "vlclip-small", "refine": true}')
+    result = CliRunner().invoke(build("train"), ["train", str(path), str(catalogue)])
+    assert result.exit_code == 1
+    assert "use `{refined}` in one" in " ".join(result.stderr.split())
+
+
+@pytest.mark.slow  # three Python processes load torch
+def test_torchrun_trains_as_one_process_does(tmp_path, recipe, catalogue):
+    alone = train(recipe, catalogue, "--run", tmp_path / "one")
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--no-python",
+        "--",
+    ]
+    words = [
+        Path(sys.executable).with_name("vlclip"),
+        "train",
+        recipe,
+        catalogue,
+        "--run",
+        tmp_path / "two",
+        "--device",
+        "cpu",
+    ]
+    done = subprocess.run(
+        [*command, *map(str, words)], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the model is in") == 1
+    history = json.loads((tmp_path / "two" / "history.json").read_text())
+    for one, other in zip(alone["history"], history, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)

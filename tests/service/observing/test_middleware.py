@@ -1,0 +1,148 @@
+"""Every request is told to whoever watches, once."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.responses import PlainTextResponse, StreamingResponse
+
+from vlclip.service.access.request_id import RequestIds
+from vlclip.service.http.routing import UNMATCHED
+from vlclip.service.observing.middleware import GONE, Watch
+from vlclip.service.shop.stages import listed
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def client(told):
+    app = FastAPI()
+    app.add_middleware(RequestIds)
+    app.add_middleware(Watch, observers=[told.append])
+
+    @app.get("/v1/items/{item_id:path}/similar")
+    async def similar(item_id: str):
+        return item_id
+
+    @app.get("/broken")
+    async def broken():
+        raise RuntimeError("a screw is loose")
+
+    @app.get("/torn")
+    async def torn():
+        async def half():
+            yield "half"
+            raise RuntimeError("in the middle")
+
+        return StreamingResponse(half())
+
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "route", "status"),
+    [
+        ("/v1/items/a/b/similar", "/v1/items/{item_id}/similar", 200),
+        ("/broken", "/broken", 500),
+        ("/torn", "/torn", 200),
+        ("/v1/items/secret", UNMATCHED, 404),
+    ],
+)
+def test_a_request_is_told_once_by_its_route_and_never_its_path(client, told, asked, route, status):
+    client.get(asked, headers={"X-Request-Id": "the-one"})
+    (served,) = told
+    assert (served.method, served.route, served.status) == ("GET", route, status)
+    assert (served.request_id, served.caller) == ("the-one", "")
+    assert served.seconds > 0
+
+
+def test_a_method_nobody_knows_is_one_of_the_others(client, told):
+    client.request("BREW", "/broken")
+    assert told[0].method == "other"
+
+
+def test_an_observer_that_breaks_breaks_nothing(told, caplog):
+    app = FastAPI()
+
+    def breaks(_):
+        raise ValueError("full")
+
+    app.add_middleware(Watch, observers=[breaks, told.append])
+    assert TestClient(app).get("/docs").status_code == 200
+    assert len(told) == 1
+    assert "could not be counted" in caplog.text
+
+
+def serve(app, told, receive):
+    async def send(_):
+        pass
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(Watch(app, [told.append])(scope, receive, send))
+
+
+@pytest.mark.parametrize(
+    ("comes", "status", "told_as", "times"),
+    [
+        ("http.request", 200, 200, 1),
+        ("http.request", 504, 504, 0),
+        ("http.disconnect", 200, GONE, 0),
+    ],
+)
+def test_a_list_is_shown_when_its_answer_begins_and_only_to_who_is_there(told, comes, status, told_as, times):
+    shown = []
+
+    async def receive():
+        return {"type": comes}
+
+    async def answers(scope, receive, send):
+        listed("similar", "default", "content", lambda: shown.append(len(told)))
+        await PlainTextResponse("a list", status)(scope, receive, send)
+
+    serve(answers, told, receive)
+    assert shown == [0] * times
+    assert told[0].status == told_as
+
+
+def test_a_caller_who_left_before_the_answer_is_told_apart(told):
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def reads(scope, receive, send):
+        await receive()
+        await PlainTextResponse("nobody is there", 500)(scope, receive, send)
+
+    serve(reads, told, gone)
+    assert told[0].status == GONE
+
+
+def test_a_caller_who_left_after_the_answer_got_it(told):
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def answers(scope, receive, send):
+        await PlainTextResponse("here")(scope, receive, send)
+        await receive()
+
+    serve(answers, told, gone)
+    assert told[0].status == 200
+
+
+def test_work_that_goes_on_after_the_answer_is_not_counted(told):
+    late = []
+
+    async def answers(scope, receive, send):
+        await PlainTextResponse("here")(scope, receive, send)
+        assert not told
+        late.append(perf_counter())
+
+    serve(answers, told, None)
+    (served,) = told
+    assert served.began < served.ended <= late[0]

@@ -1,0 +1,5 @@
+"""`python -m vlclip`: the command `vlclip`."""
+
+from vlclip.service.cli import main
+
+main()
