@@ -10,8 +10,19 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # exporting takes every shop of a test two seconds; those that are about it say so
 os.environ.setdefault("VLCLIP_SEARCH__QUERY_RUNTIME", "torch")
 
+import hypothesis
 import pytest
 
+# how long an example takes says how busy the machine is
+hypothesis.settings.register_profile("vlclip", deadline=None)
+hypothesis.settings.load_profile("vlclip")
+
+MISSING = {
+    "Chromium (apt-get install chromium)": "Chromium",
+    "Redis or Valkey (apt-get install redis-server)": "redis-server",
+    "the real catalogues in ../shared/data": "real catalogues",
+}
+"""What tests are skipped for, how to get it, and a word of the reason they give."""
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -21,6 +32,18 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the real catalogues (../shared/data) are not beside the project")
     return DATA
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One closing line that says what is missing on this machine, and how many tests it cost."""
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ())]
+    missing = {
+        name: count for name, word in MISSING.items() if (count := sum(word in reason for reason in reasons))
+    }
+    if missing:
+        listing = ", ".join(f"{count} for want of {name}" for name, count in missing.items())
+        terminalreporter.write_line(f"skipped: {listing}")
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,6 @@ Open = Callable[..., History]
 DAY_S = 86_400.0
 FEW = settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

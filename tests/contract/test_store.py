@@ -126,7 +126,6 @@ ANY_CONDITION = st.one_of(
 ANY_FILTER = st.lists(ANY_CONDITION, max_size=3).map(lambda conditions: Filter(tuple(conditions)))
 FEW = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -84,7 +84,6 @@ def cropped(photo, share=0.02):
     return photo.crop((round(w * share), 0, w, round(h * (1 - share))))
 
 
-@settings(deadline=None)
 @given(families(most=3), st.integers(0, 2**32))
 def test_the_distance_is_a_metric(hashes, seed):
     a, b, c = random.Random(seed).choices(hashes, k=3)
@@ -94,7 +93,7 @@ def test_the_distance_is_a_metric(hashes, seed):
     assert (distance(a, b) == 0) == (a == b)
 
 
-@settings(deadline=None, max_examples=50)  # up to 150 masks, whatever the machine is doing
+@settings(max_examples=50)  # up to 150 masks, whatever the machine is doing
 @given(families(), distances)
 def test_pairs_are_those_of_comparing_every_photo_with_every_other(hashes, most):
     expected = sorted(compared(hashes, most))
@@ -118,7 +117,6 @@ def test_bands_lose_no_pair_among_thousands(monkeypatch):
         assert listed(duplicates._banded(codes, most)) == listed(everything)
 
 
-@settings(deadline=None)
 @given(families(), distances, st.randoms())
 def test_clusters_do_not_depend_on_the_order_and_every_member_is_near_the_first(hashes, most, rng):
     photos = {f"i{n}": photo for n, photo in enumerate([*hashes, *hashes[::3], ""])}

@@ -20,7 +20,7 @@ def test_a_text_of_the_items_own_words_passes(shirt, seen):
     assert check_text(GOOD, shirt, seen=seen) == ""
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.permutations(["turtle", "men", "navy", "blue", "check", "shirt", "cotton", "formal"]))
 def test_in_any_order(words):
     shirt = Item("s", title="Turtle Men Navy Blue Check Shirt", description="Cotton, formal")
@@ -110,7 +110,6 @@ def test_what_models_put_around_a_line_goes(answer, line):
     assert tidy(answer) == line
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text):
     check_text(text, Item("a", title="Red shirt"), seen=True)

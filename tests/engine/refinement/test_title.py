@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.engine.refinement.title import clean_title
@@ -64,7 +64,6 @@ def test_other_fields_keep_sizes_and_codes_and_lend_their_case():
 MESS = ["SALE!!!", "XL-42", "free shipping", "★", "A/B", "(", "new", "-", "for"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([*" ".join(CLEAN).split(), *MESS])))
 def test_cleaning_twice_equals_once_and_adds_no_word(words):
     title = " ".join(words)
@@ -73,7 +72,6 @@ def test_cleaning_twice_equals_once_and_adds_no_word(words):
     assert set(folded(once)) <= set(folded(title))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_breaks_it(title):
     once = clean_title(title)

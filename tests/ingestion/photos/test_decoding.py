@@ -80,7 +80,7 @@ def test_what_is_no_photo_says_what_it_is(data, reason):
 
 
 @given(st.binary(max_size=200), st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "TIFF"]), st.integers(0, 400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_the_bytes_are_the_answer_is_a_photo_or_a_photo_error(noise, format, at):
     good = photo_bytes(format=format)
     data = good[:at] + noise + good[at + len(noise) :]

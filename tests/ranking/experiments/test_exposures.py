@@ -50,7 +50,6 @@ def ids(log, **wanted):
 # the log
 
 
-@settings(deadline=None)
 @given(exposures)
 def test_what_is_added_is_read_back_equal_by_time_however_often_it_is_sent(some):
     log = SqliteExposures(None)
@@ -221,7 +220,7 @@ outcomes = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(exposures, st.sampled_from([".parquet", ".jsonl"]), st.data())
 def test_what_is_written_is_read_back_equal_through_parquet_and_json_lines(some, ending, data):
     logged = [(one, tuple(data.draw(outcomes) for _ in one.items)) for one in some]

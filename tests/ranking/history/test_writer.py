@@ -63,7 +63,7 @@ def away(times):
 
 
 @given(st.lists(st.lists(st.integers(), max_size=8), max_size=12), st.integers(1, 5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_what_is_put_is_written_once_and_in_order_in_batches_of_at_most_that_size(puts, size):
     disk = Disk()
     writer = Writer(disk.write, name=NAME, batch=size)
@@ -143,7 +143,7 @@ def test_an_unexpected_error_is_not_tried_again_and_does_not_end_the_writer(disk
 
 
 @given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.sampled_from([TypeError, BadExposure]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_items_that_cannot_be_written_are_lost_alone_and_the_others_written_once_in_order(n, bad, error):
     kept = []
 

@@ -89,7 +89,7 @@ def test_dislikes_and_lone_items_teach_nothing_and_the_same_item_again_is_one_st
     assert fit_behaviour(repeated, size=16).fingerprint == expected.fingerprint
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False), st.integers(0, 5))
 def test_the_order_of_units_changes_nothing(random, seed):
     histories = planted(seed)

@@ -23,7 +23,7 @@ def rows():
 
 
 @given(seed=st.integers(0, 1000), strength=st.sampled_from([0.0, 0.1, 3.0]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_gradient_is_that_of_the_loss(seed, strength):
     loss = Loss(design(clicked_rows((2.0, 1.0), FORCE, lists=20, seed=3)), np.array(FORCE), strength)
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.history.events import Event
@@ -80,7 +80,6 @@ def test_what_cannot_be_used_counts_as_missing(shape, value):
     assert term(shape, value, weight=-2) == 0
 
 
-@settings(deadline=None)
 @given(boosts, payloads)
 def test_a_boost_stays_between_0_and_its_weight(boost, items):
     terms = boost_terms([boost], items, NOW)[boost.field]
@@ -89,7 +88,6 @@ def test_a_boost_stays_between_0_and_its_weight(boost, items):
     assert all(term == 0 for term, item in zip(terms, items, strict=True) if boost.field not in item)
 
 
-@settings(deadline=None)
 @given(st.lists(boosts, max_size=4), payloads)
 def test_boosts_of_one_field_add_up_and_none_beats_the_most(some, items):
     terms = boost_terms(some, items, NOW)
@@ -110,7 +108,6 @@ def test_the_most_is_what_the_positive_boosts_can_give_together():
 grid = st.integers(0, 4).map(lambda n: n / 4)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(grid, grid), min_size=1, max_size=12), st.sampled_from([0, 0.25, 0.6]), st.randoms()
 )

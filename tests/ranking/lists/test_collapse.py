@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.engine.duplicates import distance
@@ -61,14 +61,12 @@ photos = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(photos, max_size=30), st.integers(0, 6), photos)
 def test_an_item_is_folded_into_the_best_of_those_shown_that_it_is_near(listed, most, anchor):
     hashes = {f"i{n}": photo for n, photo in enumerate(listed)}
     assert collapse(hashes, most, anchor) == folded(hashes, most, anchor)
 
 
-@settings(deadline=None)
 @given(st.lists(photos, max_size=30), st.integers(0, 30))
 def test_what_ranks_below_changes_nothing_above(listed, cut):
     hashes = {f"i{n}": photo for n, photo in enumerate(listed)}

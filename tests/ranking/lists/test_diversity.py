@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.engine.space import unit
@@ -57,7 +57,6 @@ def test_variety_alone_takes_what_is_least_like_the_list():
     assert diversify(SCORES, VECTORS, 1, 4)[0].tolist() == [0, 2, 3, 1]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.2, 0.5, 0.9, 1.0]))
 def test_the_order_is_that_of_the_rule(seed, amount):
     scores, vectors = a_list(seed)
@@ -66,7 +65,6 @@ def test_the_order_is_that_of_the_rule(seed, amount):
     assert diversify(scores, vectors, amount, 12)[0].tolist() == plainly(scores, vectors, amount, 12)
 
 
-@settings(deadline=None)
 @given(lists, st.integers(0, 30))
 def test_no_variety_is_the_plain_order(items, k):
     scores, vectors = items
@@ -75,7 +73,6 @@ def test_no_variety_is_the_plain_order(items, k):
     assert not term.any()
 
 
-@settings(deadline=None)
 @given(lists, amounts)
 def test_scores_never_rise_down_the_list_and_stay_within_those_there_were(items, amount):
     scores, vectors = items
@@ -89,7 +86,6 @@ def test_scores_never_rise_down_the_list_and_stay_within_those_there_were(items,
     assert shown.min() >= scores.min() - FINEST * max(1, np.ptp(scores))
 
 
-@settings(deadline=None)
 @given(lists, amounts, st.integers(0, 25))
 def test_a_shorter_list_is_the_beginning_of_a_longer_one(items, amount, k):
     short, long = (diversify(*items, amount, n) for n in (k, 25))

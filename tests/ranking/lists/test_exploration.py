@@ -8,7 +8,7 @@ from math import log, prod
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -33,7 +33,6 @@ def test_a_worked_example():
     assert next_probabilities(scores, np.array([1]), 2) == pytest.approx([3 / 4, 0, 1 / 4])
 
 
-@settings(deadline=None)
 @given(score_lists, temperatures, seeds)
 def test_an_order_is_of_distinct_candidates_with_the_propensities_of_the_rule(scores, temperature, seed):
     order, chances = drawn(scores, temperature, seed)
@@ -56,7 +55,6 @@ def test_the_probabilities_of_all_orders_sum_to_1(temperature):
         assert propensities(scores, orders, temperature).prod(axis=1).sum() == pytest.approx(1)
 
 
-@settings(deadline=None)
 @given(score_lists, temperatures, st.lists(seeds, min_size=1, max_size=5), st.integers(1, 12))
 def test_many_orders_at_once_are_each_by_itself(scores, temperature, many, k):
     orders = np.array([np.random.default_rng(seed).permutation(len(scores))[:k] for seed in many])
@@ -74,7 +72,6 @@ def test_orders_are_drawn_as_often_as_their_propensities_say():
     assert chisquare([met[order] for order in orders], uniform).pvalue < 1e-6
 
 
-@settings(deadline=None)
 @given(score_lists, st.integers(0, 15), seeds)
 def test_without_chance_the_order_is_plain_and_certain(scores, k, seed):
     order, chances = drawn(scores, 0, seed, k)
@@ -98,7 +95,6 @@ def test_what_hardly_ever_comes_first_is_as_rare_as_it_should_be():
     assert propensities(np.full(3, 1e300), np.array([0, 1, 2]), 1e-3) == pytest.approx([1 / 3, 1 / 2, 1])
 
 
-@settings(deadline=None)
 @given(score_lists, seeds)
 def test_more_heat_is_nearer_to_pure_chance(scores, seed):
     def distance(temperature):
@@ -110,7 +106,6 @@ def test_more_heat_is_nearer_to_pure_chance(scores, seed):
     assert by_heat[-1] == pytest.approx(0, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(score_lists, temperatures, seeds, st.integers(-1000, 1000))
 def test_a_shift_of_all_scores_changes_nothing(scores, temperature, seed, shift):
     plain, shifted = drawn(scores, temperature, seed), drawn(scores + shift, temperature, seed)
@@ -118,7 +113,6 @@ def test_a_shift_of_all_scores_changes_nothing(scores, temperature, seed, shift)
     assert plain[1].tolist() == shifted[1].tolist()
 
 
-@settings(deadline=None)
 @given(score_lists, temperatures, seeds, st.integers(0, 12))
 def test_a_shorter_list_is_the_beginning_of_a_longer_one(scores, temperature, seed, k):
     short, long = drawn(scores, temperature, seed, k), drawn(scores, temperature, seed)

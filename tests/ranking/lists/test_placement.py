@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
@@ -39,7 +39,6 @@ def test_a_worked_example():
     )
 
 
-@settings(deadline=None)
 @given(score_lists, temperatures, st.data())
 def test_they_are_the_sums_over_all_orders(scores, temperature, data):
     places = data.draw(st.integers(1, len(scores)))
@@ -74,7 +73,6 @@ def test_what_is_rare_is_as_rare_as_it_should_be():
     assert found[1, 2] == pytest.approx(np.exp(-5) / (1 + np.exp(-5)), rel=1e-9)
 
 
-@settings(deadline=None)
 @given(score_lists, st.integers(1, 6))
 def test_without_chance_the_order_is_plain(scores, places):
     found = place_probabilities(scores, 0, places)
@@ -84,14 +82,12 @@ def test_without_chance_the_order_is_plain(scores, places):
     assert found.tolist() == expected.tolist()
 
 
-@settings(deadline=None)
 @given(score_lists, st.sampled_from([0.0, 0.3, 5.0]), st.integers(-1000, 1000))
 def test_a_shift_of_all_scores_changes_nothing(scores, temperature, shift):
     plain = place_probabilities(scores, temperature, len(scores))
     assert place_probabilities(scores + shift, temperature, len(scores)).tolist() == plain.tolist()
 
 
-@settings(deadline=None)
 @given(score_lists, temperatures)
 def test_fewer_places_are_the_first_of_more_and_below_the_last_item_is_nobody(scores, temperature):
     n = len(scores)

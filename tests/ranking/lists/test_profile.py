@@ -56,7 +56,7 @@ profiles = st.builds(
     interests=st.integers(1, 4),
     apart=st.sampled_from([-0.5, 0.3, 0.7, 1.0]),
 )
-laws = settings(deadline=None, max_examples=60)
+laws = settings(max_examples=60)
 
 
 @laws

@@ -272,7 +272,7 @@ clauses = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arms, clauses, st.lists(st.integers(0, COUNT - 1), max_size=30), asks)
 def test_excluded_items_never_appear_and_every_other_that_fits_does(shop, knobs, wanted, excluded, ask):
     form = {name: condition for clause in wanted for name, condition in clause.items()}

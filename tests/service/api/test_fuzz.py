@@ -61,7 +61,7 @@ def test_answers_are_as_described_whatever_is_asked(described, mode, examples):
         operation = found.ok()
 
         @settings(
-            max_examples=examples, derandomize=True, deadline=None, database=None,
+            max_examples=examples, derandomize=True, database=None,
             phases=[Phase.generate], suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=operation.as_strategy(generation_mode=mode))

@@ -193,7 +193,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(count=st.integers(1, 3), queue=st.integers(0, 4), steps=steps)
 def test_whatever_happens_every_place_is_free_in_the_end_and_every_call_is_accounted_for(count, queue, steps):
     async def day():

@@ -60,7 +60,7 @@ def test_a_photo_without_a_product_on_a_plain_ground_is_refused(photo):
     assert cut_out(photo) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 4))
 def test_boxes_hold_their_products_and_hardly_overlap(seed, count):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -85,7 +85,6 @@ def test_a_place_of_which_nothing_is_known_is_refused():
 
 
 @every_model
-@settings(deadline=None)
 @given(attraction=rates, satisfaction=rates, shown=masks)
 def test_the_marginal_is_the_sum_over_all_patterns_of_their_conditionals(
     model, attraction, satisfaction, shown
@@ -100,7 +99,6 @@ def test_the_marginal_is_the_sum_over_all_patterns_of_their_conditionals(
 
 
 @every_model
-@settings(deadline=None)
 @given(attraction=rates, satisfaction=rates, other=rates, shown=masks)
 def test_what_is_not_shown_changes_nothing_and_is_never_clicked(
     model, attraction, satisfaction, other, shown
@@ -130,7 +128,6 @@ def test_sampled_clicks_are_as_frequent_as_the_model_says(model):
     assert drawn[after, 3].mean() == pytest.approx(conditional[after, 3].mean(), abs=0.015)
 
 
-@settings(deadline=None)
 @given(attraction=rates, shown=masks)
 def test_certain_satisfaction_and_continuation_make_a_cascade(attraction, shown):
     sure = np.ones_like(attraction)

@@ -96,7 +96,7 @@ def test_what_a_step_of_the_bayesian_network_expects_worked_out():
     assert model.continuation == pytest.approx((did + 1) / (1 + 0.34 / 0.84 + 1 + 1))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     attraction=arrays(float, (1, 3), elements=st.floats(0.05, 0.95)),
     satisfaction=arrays(float, (1, 3), elements=st.floats(0.05, 0.95)),

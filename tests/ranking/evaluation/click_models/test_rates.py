@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.evaluation.click_models.log import UNKNOWN
@@ -19,7 +19,6 @@ def test_a_rate_worked_out_by_hand():
     assert rates.of(np.array([[0, 1], [UNKNOWN, 0]])) == pytest.approx(np.array([[0.4, 0.2], [0.25, 0.4]]))
 
 
-@settings(deadline=None)
 @given(counts)
 def test_no_rate_is_none_or_certain_and_all_lie_between_their_own_and_the_common(pairs):
     missed, hits = np.array(pairs, float).T

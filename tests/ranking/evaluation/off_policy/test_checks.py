@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2, chisquare
@@ -76,7 +76,6 @@ def test_items_are_shown_as_often_as_their_propensities_say():
     assert "number 0 500 times instead of 250" in found.says
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=80))
 def test_where_probabilities_are_the_same_in_every_row_counts_are_tested_by_pearsons_chi_square(chosen):
     shares = np.array([0.4, 0.3, 0.2, 0.1])
@@ -221,7 +220,6 @@ def test_the_tail_of_weights_that_all_but_equal_each_other_is_not_seen():
     assert estimate_checks.heavy(np.ones(1000)) is None
 
 
-@settings(deadline=None)
 @given(st.integers(0, 100), st.floats(0.01, 100))
 def test_the_shape_of_a_tail_has_no_unit_and_no_order(seed, unit):
     weights = pareto(0.4, 500, seed)
@@ -377,7 +375,6 @@ def test_only_estimators_that_should_be_right_are_asked():
 weights = arrays(np.float64, st.integers(5, 60), elements=st.floats(0, 9).map(lambda value: round(value, 3)))
 
 
-@settings(deadline=None)
 @given(weights)
 def test_rows_said_twice_by_their_unit_say_nothing_more(values):
     twice = np.concatenate([values, values])

@@ -138,7 +138,7 @@ def test_resamples_without_the_only_row_that_counts_are_left_out(n):
     assert ends([found])[0] == pytest.approx((0.3, 0.3, 0.3, 0.3, 0.3, 0))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.booleans())
 def test_the_one_pass_equals_a_loop_over_the_same_counts(seed, by_unit):
     units, resamples = POISSON_FROM, 30

@@ -127,7 +127,6 @@ def a_log(seed, lists=7, places=3, *, model=True):
 
 
 @given(seeds)
-@settings(deadline=None)
 def test_the_logging_policys_own_value_is_what_was_seen(seed):
     log = a_log(seed)
     same = replace(log, target=log.propensity, place_target=log.place_propensity, baseline=log.predicted)
@@ -139,7 +138,6 @@ def test_the_logging_policys_own_value_is_what_was_seen(seed):
 
 
 @given(seeds)
-@settings(deadline=None)
 def test_lists_of_one_place_are_choices(seed):
     log = a_log(seed, places=1)
     log = replace(log, place_propensity=log.propensity, place_target=log.target)
@@ -157,7 +155,6 @@ def test_lists_of_one_place_are_choices(seed):
 
 
 @given(seeds)
-@settings(deadline=None)
 def test_with_a_model_that_tells_0_it_is_rips(seed):
     log = a_log(seed)
     nothing = replace(log, predicted=np.zeros_like(log.reward), baseline=np.zeros_like(log.reward))
@@ -165,7 +162,6 @@ def test_with_a_model_that_tells_0_it_is_rips(seed):
 
 
 @given(seeds, st.floats(0.1, 10))
-@settings(deadline=None)
 def test_normalised_estimates_do_not_change_when_all_weights_of_a_place_are_scaled(seed, factor):
     log = a_log(seed)
     scaled = replace(log, target=log.target.copy(), place_target=log.place_target.copy())
@@ -220,7 +216,7 @@ class World:
 
 
 @given(seeds)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_where_its_assumption_holds_an_estimator_is_unbiased(seed):
     world = World(seed)
     holds = {

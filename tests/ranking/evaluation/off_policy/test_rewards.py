@@ -78,7 +78,7 @@ def test_what_was_learned_by_heart_is_never_told_to_its_own_unit():
 
 
 @given(st.integers(0, 1000), st.integers(2, 12), st.integers(2, 5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_rows_of_a_unit_are_in_one_fold_and_folds_are_even(seed, units, folds):
     rng = np.random.default_rng(seed)
     unit = np.concatenate([np.arange(units), rng.integers(0, units, size=20)]) * 7

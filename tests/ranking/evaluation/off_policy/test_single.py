@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
@@ -126,7 +126,6 @@ def test_dros_by_hand():
     assert found.weights == pytest.approx([4 / 9, 2 / 3, 4 / 9, 0, 2 / 3])
 
 
-@settings(deadline=None)
 @given(logs())
 def test_of_the_logging_policy_ips_and_snips_are_the_observed_mean(log):
     same = replace(log, target=log.propensity)
@@ -134,20 +133,17 @@ def test_of_the_logging_policy_ips_and_snips_are_the_observed_mean(log):
     assert value(snips(same)) == near(log.reward.mean())
 
 
-@settings(deadline=None)
 @given(logs(), st.floats(0.1, 1))
 def test_snips_does_not_change_with_the_scale_of_the_weights(log, scale):
     log = replace(log, target=log.target.clip(1e-3))
     assert value(snips(replace(log, target=scale * log.target))) == near(value(snips(log)))
 
 
-@settings(deadline=None)
 @given(logs())
 def test_clipping_without_a_limit_is_ips(log):
     assert clipped_ips(log, np.inf).plain == near(ips(log).plain)
 
 
-@settings(deadline=None)
 @given(logs())
 def test_switch_dr_and_dros_lie_between_dm_and_dr(log):
     for name in (switch_dr, dros):
@@ -157,7 +153,6 @@ def test_switch_dr_and_dros_lie_between_dm_and_dr(log):
     assert dros(log, 1e15).plain == near(dr(log).plain)
 
 
-@settings(deadline=None)
 @given(logs(), parameters)
 def test_a_model_that_knows_the_rewards_makes_all_of_them_dm(log, parameter):
     log = replace(log, predicted=log.reward, target=log.target.clip(1e-3))
@@ -165,7 +160,6 @@ def test_a_model_that_knows_the_rewards_makes_all_of_them_dm(log, parameter):
         assert value(found) == near(value(dm(log)))
 
 
-@settings(deadline=None)
 @given(logs())
 def test_a_model_that_expects_nothing_makes_dr_ips_and_sndr_snips(log):
     nothing = np.zeros_like(log.reward)
@@ -174,7 +168,6 @@ def test_a_model_that_expects_nothing_makes_dr_ips_and_sndr_snips(log):
     assert value(sndr(log)) == near(value(snips(log)))
 
 
-@settings(deadline=None)
 @given(logs(), st.floats(-5, 5), parameters)
 def test_a_constant_added_to_rewards_and_model_is_added_to_the_value(log, more, parameter):
     log = replace(log, target=log.target.clip(1e-3))
@@ -187,7 +180,6 @@ def test_a_constant_added_to_rewards_and_model_is_added_to_the_value(log, more, 
         assert value(name(raised, parameter)) == near(value(name(log, parameter)) + more)
 
 
-@settings(deadline=None)
 @given(logs(), st.floats(-5, 5))
 def test_ips_moves_with_a_constant_only_as_far_as_its_mean_weight(log, more):
     raised = replace(log, reward=log.reward + more)
@@ -202,7 +194,6 @@ def test_all_estimators_come_with_a_model_and_four_without():
     assert all(one.assumes.endswith(".") for one in found)
 
 
-@settings(deadline=None)
 @given(logs())
 def test_all_estimators_are_those_of_the_functions_with_their_parameters(log):
     by_name = {one.estimator: one for one in estimators(log)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.evaluation.off_policy.tuning import POINTS, cuts, least_error, shrinkages
@@ -12,7 +12,6 @@ from vlclip.ranking.evaluation.off_policy.tuning import POINTS, cuts, least_erro
 weight_lists = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 100)), min_size=1, max_size=40).map(np.array)
 
 
-@settings(deadline=None)
 @given(weight_lists)
 def test_grids_fall_from_no_shrinking_at_all(weights):
     used = weights[weights > 0]
@@ -49,14 +48,12 @@ def test_what_a_model_expects_counts_towards_the_variance():
     assert least_error(np.array([5.0, 3, 1]), np.minimum, weights, reward, plain) == 5
 
 
-@settings(deadline=None)
 @given(weight_lists)
 def test_without_rewards_nothing_is_shrunk(weights):
     grid = cuts(weights)
     assert least_error(grid, np.minimum, weights, np.zeros_like(weights)) == grid[0]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.01, 0.5, 8.0, 1024.0]))
 def test_the_choice_depends_on_neither_the_unit_of_reward_nor_the_order_of_rows(seed, scale):
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
@@ -101,7 +101,6 @@ def test_a_target_that_is_no_distribution_is_refused(target):
         a_log([0, 1, 2, 1], [1 / 3] * 4).choices(target)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.05, 1), min_size=2, max_size=5), st.integers(0, 100))
 def test_a_policy_that_never_changes_is_estimated_exactly(odds, seed):
     rng = np.random.default_rng(seed)

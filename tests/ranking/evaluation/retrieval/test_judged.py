@@ -27,7 +27,7 @@ ROWS = """{"query": "phone case", "item": 1, "rating": 3}
 {"item": 1, "rating": 1, "query": "tv"}
 {"rating": 0, "query": "phone case", "item": 2}
 """
-ON_DISK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+ON_DISK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def written(folder, name, text):

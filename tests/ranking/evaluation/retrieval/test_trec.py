@@ -13,7 +13,7 @@ from vlclip.ranking.evaluation.retrieval.trec import read_qrels, read_run, write
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 rankings = st.lists(st.tuples(words, st.floats(-1e6, 1e6)), min_size=1, unique_by=lambda one: one[0])
-ON_DISK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+ON_DISK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ON_DISK

@@ -87,7 +87,7 @@ def test_likeness_is_0_where_one_asks_and_in_deviations_over_all_items(catalogue
     assert fits.mean() < -1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 29), st.integers(0, 1000))
 def test_the_nearer_attracts_and_satisfies_more_and_nothing_is_certain(catalogue, shopper, seed):
     shoppers = drawn(catalogue, item_spread=0, seed=seed)
