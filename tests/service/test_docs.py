@@ -47,3 +47,14 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_is_once_in_the_overview():
+    links = re.findall(r"\]\(([a-z_]+\.md)\)", (ROOT / "docs" / "README.md").read_text())
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert sorted(links) == sorted(pages)
+
+
+def test_every_word_of_the_glossary_is_defined_once():
+    words = re.findall(r"^\*\*([^*]+)\*\*:", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    assert len(words) == len(set(words)) > 0
