@@ -39,7 +39,8 @@ from vlclip.engine.encoding.embedder import embedder_info, load_embedder
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Store
-from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ranking.evaluation.retrieval.judged import answered, read_ratings
 from vlclip.ranking.evaluation.retrieval.measures import Qrels, condensed, measured
@@ -71,7 +72,9 @@ def shop(folder: Path, products: Path, text_encoder: str) -> tuple[Store, Recomm
     store = open_store(settings.store, settings, info)
     if store.count() < pl.scan_parquet(products).select(pl.len()).collect().item():
         ledger = Ledger(ledger_path(settings))
-        ingest(products, store, info, lambda: load_embedder(settings), ledger, settings)
+        ingest(
+            IngestPlan(products), Destination(store, ledger, info, lambda: load_embedder(settings)), settings
+        )
         ledger.close()
     return store, Recommender(store, Encoders(settings, store.info).load, settings.search)
 

@@ -39,6 +39,7 @@ from vlclip.engine.item import Item
 from vlclip.engine.opening.stores import open_store
 from vlclip.ingestion.photos.decoding import PhotoSource
 from vlclip.ingestion.pipeline import ingest as pipeline
+from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ledger import FILE, Ledger
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
@@ -81,7 +82,8 @@ def ingest(catalogue: Path, items: int, store: Path, settings: Settings) -> dict
         info = embedder_info(settings)
         opened = open_store(str(store), settings, info)
         ledger = Ledger(store / FILE)
-        report = pipeline.ingest(catalogue, opened, info, lambda: load_embedder(settings), ledger, settings)
+        destination = Destination(opened, ledger, info, lambda: load_embedder(settings))
+        report = pipeline.ingest(pipeline.IngestPlan(catalogue), destination, settings)
         ledger.close()
         opened.close()
     if report.failed:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vlclip.engine.filters import parse_clauses as parse_clauses
     from vlclip.engine.item import Item as Item
     from vlclip.engine.opening.stores import open_store as open_store
+    from vlclip.ingestion.pipeline.ingest import ingest_catalogue as ingest_catalogue
     from vlclip.ranking.experiments.table import read_exposures as read_exposures
     from vlclip.ranking.lists.answer import Answer as Answer
     from vlclip.ranking.lists.answer import Page as Page
@@ -44,6 +45,7 @@ _HOMES = {
     "Result": "ranking.lists.answer",
     "Settings": "service.settings",
     "VlclipError": "engine.errors",
+    "ingest_catalogue": "ingestion.pipeline.ingest",
     "open_recommender": "ranking.lists.opening",
     "open_store": "engine.opening.stores",
     "parse_clauses": "engine.filters",

@@ -71,16 +71,15 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PhotoSource:
-    """Where photos come from: bytes as they are, files under `root`, URLs through `fetch`.
+    """Where photos come from: bytes as they are, files at paths from `root`, URLs through `fetch`.
 
-    `allow_files` is for the operator's own catalogue, where any path that can be read is meant;
-    turn it off for items that come in over the network.
+    In the operator's own catalogue any path that can be read is allowed; it need not be below `root`. For
+    items that come in over the network `root` is None, and paths are refused.
     """
 
     fetch: Callable[[str], bytes]
-    root: Path
+    root: Path | None
     max_bytes: int
-    allow_files: bool = True
 
     def read(self, image: bytes | str) -> bytes:
         """The photo's bytes; a `PhotoError` says why they cannot be had."""
@@ -89,7 +88,7 @@ class PhotoSource:
         return self.fetch(image) if is_url(image) else self._file(image)
 
     def _file(self, image: str) -> bytes:
-        if not self.allow_files:
+        if self.root is None:
             raise PhotoError("paths are not accepted here; send the photo's bytes or an http(s) URL")
         scheme, colon, rest = image.partition("://")
         if colon and scheme != "file":

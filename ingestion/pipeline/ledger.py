@@ -156,8 +156,8 @@ class Ledger:
             rows = sql.execute("SELECT id FROM doomed WHERE run = ? LIMIT ?", (run, limit)).fetchall()
         return [item_id for (item_id,) in rows]
 
-    def gone(self, run: int, ids: Sequence[str]) -> None:
-        """These are deleted: forget them and their dead letters."""
+    def finish_deleting(self, run: int, ids: Sequence[str]) -> None:
+        """Forget ids that are deleted now, and their dead letters."""
         with self._transaction() as sql:
             keys = [(run, item_id) for item_id in ids]
             sql.executemany("DELETE FROM doomed WHERE run = ? AND id = ?", keys)
@@ -201,7 +201,7 @@ class Ledger:
                 "DELETE FROM dead_letters WHERE key = ?", [(_id_key(item_id),) for item_id in ids]
             )
 
-    def forget_gone(self, run: int, sources: Sequence[str]) -> None:
+    def forget_missing(self, run: int, sources: Sequence[str]) -> None:
         """Drop dead letters of `sources` that a complete run over them did not meet again."""
         with self._transaction() as sql:
             sql.executemany(

@@ -1,13 +1,13 @@
-"""By what photos are cropped and texts refined on their way in, and what that leaves in a point.
+"""The grounder and the refiner that prepare items, and what they leave in a point's provenance.
 
-Nothing is loaded before the first photo asks for it: a run that finds nothing changed needs only the
-names.
+Nothing is loaded before the first photo needs it: a run that finds nothing changed needs only the names.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -65,19 +65,29 @@ class Preparation:
         return judged(text, self.agreement)
 
     @property
-    def made_by(self) -> dict[str, str]:
-        """What a point's provenance says it was prepared by; a point that says otherwise is made anew."""
-        by = {"grounder": self.grounder, "rule": self.rule.id} if self.grounder else {}
+    def provenance(self) -> dict[str, str]:
+        """The part of a point's provenance that names what prepared it; a point with another one is stale."""
+        names = {"grounder": self.grounder, "rule": self.rule.id} if self.grounder else {}
         if self.refiner is not None:
-            by |= {"refiner": self.refiner.version, "agreement": self.agreement}
-        return by
+            names |= {"refiner": self.refiner.version, "agreement": self.agreement}
+        return names
 
-    def made(self, provenance: dict[str, Any]) -> bool:
-        """Whether a point of this provenance was prepared as this would prepare it."""
+    def matches(self, provenance: Mapping[str, Any]) -> bool:
+        """Whether a point with this provenance was prepared as this would prepare it."""
         keys = ("grounder", "rule", "refiner", "agreement")
-        return {key: provenance[key] for key in keys if provenance.get(key)} == self.made_by
+        return {key: provenance[key] for key in keys if provenance.get(key)} == self.provenance
 
     def close(self) -> None:
-        """Let go of the refiner's cache and connections."""
+        """Close the refiner's cache and connections."""
         if self.refiner is not None:
             self.refiner.close()
+
+
+@contextmanager
+def open_preparation(settings: IngestionSettings, preparation: Preparation | None) -> Iterator[Preparation]:
+    """`preparation`, which its owner closes; without one that of the settings, closed at the end."""
+    if preparation is not None:
+        yield preparation
+        return
+    with closing(Preparation.of(settings)) as own:
+        yield own

@@ -35,5 +35,5 @@ def prune(store: Store, ledger: Ledger, run: int, *, nameless: int, force: bool)
     deleted = 0
     while ids := ledger.doomed(run, CHUNK):
         deleted += store.delete(ids)
-        ledger.gone(run, ids)
+        ledger.finish_deleting(run, ids)
     return deleted, ""

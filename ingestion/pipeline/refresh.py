@@ -1,9 +1,9 @@
-"""Points brought up to the current grounder, rule and refiner from what the store holds: no catalogue.
+"""Points brought up to the current grounder, rule and refiner from what the store holds, without a catalogue.
 
 Laws (tests/ingestion/pipeline/test_refresh.py):
 - refreshing equals ingesting the same catalogue again with the new grounder and refiner, so that
   ingest finds nothing changed afterwards;
-- a second time nothing is done; what cannot be done is said, item by item, and stays as it was.
+- a second refresh changes nothing; an item that cannot be refreshed is reported and stays as it was.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlclip.engine.encoding.embedder import Embedder
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Item
-from vlclip.engine.store.store import Record, Store, StoreInfo
-from vlclip.ingestion.pipeline.ingest import ingest_items
-from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.engine.store.store import Record
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.items import ingest_items
 from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.pipeline.report import ItemResult
 from vlclip.ingestion.settings import IngestionSettings
@@ -40,10 +39,7 @@ class Refreshed:
 
 
 def refresh(
-    store: Store,
-    info: StoreInfo,
-    load: Callable[[], Embedder],
-    ledger: Ledger,
+    destination: Destination,
     settings: IngestionSettings,
     *,
     root: Path,
@@ -52,15 +48,16 @@ def refresh(
 ) -> Refreshed:
     """Crop and refine again every point that another grounder, rule or refiner prepared.
 
-    Photos are read from where the points say they are: URLs, or paths from `root`. `progress` hears of
-    points looked at. Errors are those of `ingest_items`.
+    Photos are read from where the points say they are: URLs, or paths from `root`. `progress` is called
+    with the number of points read so far. Errors are those of `ingest_items`.
     """
-    span = info.space.slices()["image"]
+    store = destination.store
+    span = destination.info.space.slices()["image"]
     stale = [
         record.id
         for page in store.scan(fields=("provenance",))
         for record in page
-        if not preparation.made(record.payload.get("provenance") or {})
+        if not preparation.matches(record.payload.get("provenance") or {})
     ]
     total, refreshed, without_photo = store.count(), 0, 0
     failed: list[ItemResult] = []
@@ -77,10 +74,14 @@ def refresh(
             except ItemError as error:
                 failed.append(ItemResult(record.id, "failed", str(error)))
         results = ingest_items(
-            items, store, info, load, ledger, settings,
-            source=SOURCE, allow_files=True, root=root, preparation=preparation,
-            made={item_id: record.payload.get("provenance") or {} for item_id, record in records.items()},
-        )  # fmt: skip
+            items,
+            destination,
+            settings,
+            source=SOURCE,
+            root=root,
+            preparation=preparation,
+            provenances={name: record.payload.get("provenance") or {} for name, record in records.items()},
+        )
         refreshed += sum(result.status == "embedded" for result in results)
         failed += [result for result in results if result.status == "failed"]
         progress(total - len(stale) + start + len(part))

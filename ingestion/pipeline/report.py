@@ -1,4 +1,4 @@
-"""What an ingest did, told while it runs and when it is over."""
+"""The report of an ingest: its state while it runs, and its result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from vlclip.engine.refinement.report import RefinementReport
 from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates
+from vlclip.ingestion.pipeline.ledger import DeadLetter
 from vlclip.ingestion.reading.entry import Entry
 
 
@@ -19,11 +20,12 @@ class IngestReport:
 
     `total` is the number of rows expected, for progress; None where it is not known. `duplicates`
     are rows that repeat an earlier one word for word. `photo_duplicates` are the items of the whole
-    store whose photos are alike, looked for at the end of a run that changed something. `warnings` maps
-    a sentence to the number of items it holds for. `cropped` of `looked_for` photos had a product the
-    grounder was sure of; `refinement` is `RefinementReport.as_dict()`, empty where nothing was refined.
-    `prune_refused` says why nothing was pruned though it was asked for, else "". `mapping` are the lines
-    of `ColumnMapping.describe()`.
+    store whose photos are alike, searched at the end of a run that changed something. `warnings` maps
+    a sentence to the number of items it holds for. In `cropped` of `grounded` photos the grounder was sure
+    of a product. `refinement` is `RefinementReport.as_dict()`, empty where nothing was refined.
+    `prune_refused` says why pruning was refused, else "". `mapping` are the lines of
+    `ColumnMapping.describe()`. At the end of a run, `dead_letters` counts the items that wait for a retry,
+    from this run or earlier ones, and `latest_dead_letters` holds a few of them, newest first.
     """
 
     read: int = 0
@@ -36,11 +38,13 @@ class IngestReport:
     total: int | None = None
     warnings: Mapping[str, int] = field(default_factory=dict)
     cropped: int = 0
-    looked_for: int = 0
+    grounded: int = 0
     refinement: Mapping[str, Any] = field(default_factory=dict)
     prune_refused: str = ""
     mapping: tuple[str, ...] = ()
     photo_duplicates: PhotoDuplicates | None = None
+    dead_letters: int = 0
+    latest_dead_letters: tuple[DeadLetter, ...] = ()
 
     @property
     def items_per_second(self) -> float:
@@ -71,7 +75,7 @@ class ItemResult:
 class Tally:
     """Counts entries as they come out; `report()` is the state so far.
 
-    `nameless` is for the reader to count: rows without an id, also those a retry passes over.
+    `nameless` are rows without an id, also those that a retry skips; whoever reads the rows counts them.
     """
 
     def __init__(self, total: int | None, mapping: Iterable[str]) -> None:
@@ -83,7 +87,7 @@ class Tally:
         self._mapping = tuple(mapping)
         self._outcomes: Counter[str] = Counter()
         self._warnings: Counter[str] = Counter()
-        self._found: Counter[bool] = Counter()
+        self._has_crop: Counter[bool] = Counter()
         self._refinement = RefinementReport()
         self._start = time.monotonic()
 
@@ -93,7 +97,7 @@ class Tally:
             self._outcomes[entry.outcome or "failed"] += 1
             self._warnings.update(entry.warnings)
             if entry.outcome == "embedded" and entry.found is not None:
-                self._found[entry.found.crop is not None] += 1
+                self._has_crop[entry.found.crop is not None] += 1
             if entry.outcome == "embedded" and entry.refined is not None:
                 self._refinement.add([entry.refined])
 
@@ -116,8 +120,8 @@ class Tally:
             seconds=time.monotonic() - self._start,
             total=self._total,
             warnings=dict(self._warnings),
-            cropped=self._found[True],
-            looked_for=self._found.total(),
+            cropped=self._has_crop[True],
+            grounded=self._has_crop.total(),
             refinement=self._refinement.as_dict() if self._refinement.items else {},
             prune_refused=self.prune_refused,
             mapping=self._mapping,

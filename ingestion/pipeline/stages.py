@@ -105,11 +105,11 @@ class Compare:
         ]
 
     def _is_of(self, payload: Mapping[str, Any], entry: Entry) -> bool:
-        made = payload.get("provenance") or {}
+        provenance = payload.get("provenance") or {}
         return (
-            made.get("content_hash") == entry.content_hash
-            and made.get("fingerprint") == self.fingerprint
-            and self.preparation.made(made)
+            provenance.get("content_hash") == entry.content_hash
+            and provenance.get("fingerprint") == self.fingerprint
+            and self.preparation.matches(provenance)
         )
 
 
@@ -301,7 +301,7 @@ class Save:
             "text": entry.refined.text if entry.refined is not None else item.text,
             "embedded_at": self.now().isoformat(timespec="seconds"),
             **({"photo_hash": entry.photo_hash} if entry.photo_hash else {}),
-            **self.preparation.made_by,
+            **self.preparation.provenance,
             **_seen(entry.found),
             **_said(entry.refined),
         }

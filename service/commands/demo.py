@@ -18,7 +18,8 @@ from vlclip.engine.grounding.folders import shipped_grounders
 from vlclip.engine.opening.stores import open_store, promote
 from vlclip.engine.settings import Grounding, Refinement
 from vlclip.ingestion.drawn import DrawnProduct, draw_catalogue, write_products
-from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ranking.lists.answer import Page, Result
 from vlclip.ranking.lists.recommender import Recommender
@@ -65,9 +66,10 @@ def demo(
         closing(Ledger(ledger_path(settings))) as ledger,
     ):
         report = ingest(
-            catalogue, store, info, lambda: embedder, ledger, settings, prune=True,
-            near=settings.search.collapse_distance,
-        )  # fmt: skip
+            IngestPlan(catalogue, prune=True, near=settings.search.collapse_distance),
+            Destination(store, ledger, info, lambda: embedder),
+            settings,
+        )
         if not json:
             out.print(
                 f"{report.read:,} drawn products: {report.embedded:,} embedded, {report.unchanged:,} "

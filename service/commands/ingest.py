@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vlclip.engine.encoding.embedder import embedder_info, load_embedder
-from vlclip.engine.opening.encoders import current_lookups
-from vlclip.engine.opening.stores import open_store
-from vlclip.ingestion.pipeline.ingest import ingest as run_ingest
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.pipeline.ingest import ingest_catalogue
 from vlclip.ingestion.pipeline.report import IngestReport
 from vlclip.service.commands.duplicates import LARGEST, duplicates_json, print_clusters, told
 from vlclip.service.reports.terminal import (
@@ -32,8 +27,6 @@ from vlclip.service.reports.terminal import (
     says_what_went_wrong,
 )
 from vlclip.service.settings import Settings
-
-SHOWN_FAILURES = 5
 
 
 @says_what_went_wrong
@@ -59,22 +52,13 @@ def ingest(
     settings = Settings.load(
         store=store, clip=clip, text_encoder=text_encoder, device=device, **chosen(grounder, refine)
     )
-    lookups = current_lookups(settings)
-    info = embedder_info(settings, lookups)
-    with (
-        closing(open_store(settings.store, settings, info)) as opened,
-        closing(Ledger(ledger_path(settings))) as ledger,
-    ):
-        with progress_bar() as bar:
-            report = run_ingest(
-                source, opened, info, lambda: load_embedder(settings, lookups), ledger, settings,
-                mapping=map or [], prune=prune, force_prune=force_prune, retry_failed=retry_failed,
-                near=settings.search.collapse_distance, progress=shown_on(bar),
-            )  # fmt: skip
-        failures = ledger.dead_letters(SHOWN_FAILURES)
-        waiting = ledger.count_dead_letters()
+    with progress_bar() as bar:
+        report = ingest_catalogue(
+            source, settings, mapping=map or [], prune=prune, force_prune=force_prune,
+            retry_failed=retry_failed, near=settings.search.collapse_distance, progress=shown_on(bar),
+        )  # fmt: skip
     if json:
-        print_json(report_json(report) | {"store": settings.store, "dead_letters": waiting})
+        print_json(report_json(report) | {"store": settings.store, "dead_letters": report.dead_letters})
         raise typer.Exit(1 if report.prune_refused else 0)
     out.print(
         f"{report.read:,} read, {report.embedded:,} embedded, {report.unchanged:,} unchanged, "
@@ -89,13 +73,14 @@ def ingest(
         out.print(f"[yellow]note[/] {count:,} x {warning}")
     if report.prune_refused:
         out.print(f"[yellow]not pruned[/] {report.prune_refused}")
-    if waiting:
+    if report.dead_letters:
         table = Table(
-            title=f"{waiting:,} items wait in the dead letters (retry with --retry-failed)", box=None
+            title=f"{report.dead_letters:,} items wait in the dead letters (retry with --retry-failed)",
+            box=None,
         )
         for heading in ("item", "row", "stage", "reason"):
             table.add_column(heading, overflow="fold")
-        for letter in failures:
+        for letter in report.latest_dead_letters:
             table.add_row(letter.item_id or "-", str(letter.row), letter.stage, letter.reason[:300])
         out.print(table)
     if report.prune_refused:
@@ -103,8 +88,8 @@ def ingest(
 
 
 def _tell_preparation(report: IngestReport) -> None:
-    if report.looked_for:
-        out.print(f"{report.cropped:,} of {report.looked_for:,} photos cropped to the product")
+    if report.grounded:
+        out.print(f"{report.cropped:,} of {report.grounded:,} photos cropped to the product")
     if report.refinement:
         told = report.refinement
         by = ", ".join(f"{count:,} by {name}" for name, count in told["by"].items())
@@ -129,7 +114,7 @@ def report_json(report: IngestReport) -> dict[str, Any]:
         "items_per_second": round(report.items_per_second, 1),
         "warnings": dict(report.warnings),
         "cropped": report.cropped,
-        "looked_for": report.looked_for,
+        "looked_for": report.grounded,
         "refinement": dict(report.refinement),
         "prune_refused": report.prune_refused,
         "mapping": list(report.mapping),

@@ -10,6 +10,7 @@ import typer
 
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.pipeline.refresh import refresh as refresh_points
@@ -57,10 +58,12 @@ def refresh(
     ):
         task = bar.add_task("", total=opened.count())
         done = refresh_points(
-            opened, opened.info, Encoders(settings, opened.info).load, ledger, settings,
-            root=root, preparation=preparation,
+            Destination(opened, ledger, opened.info, Encoders(settings, opened.info).load),
+            settings,
+            root=root,
+            preparation=preparation,
             progress=lambda count: bar.update(task, completed=count),
-        )  # fmt: skip
+        )
         if done.refreshed:
             opened.optimize()
     if json:

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from vlclip.engine.encoding.embedder import embedder_info, load_embedder
-from vlclip.engine.opening.encoders import current_lookups
 from vlclip.engine.opening.stores import open_store, promote
-from vlclip.ingestion.pipeline.ingest import ingest
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.pipeline.destination import open_destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.service.commands.ingest import progress_bar, report_json, shown_on
 from vlclip.service.reports.terminal import (
     Clip,
@@ -57,28 +55,21 @@ def reindex(
     )
     with closing(open_store(settings.store, settings)) as current:
         before, held = current.info.fingerprint, current.count()
-    lookups = current_lookups(settings)
-    info = embedder_info(settings, lookups)
-    with (
-        closing(open_store(settings.store, settings, info, beside=True)) as beside,
-        closing(Ledger(ledger_path(settings))) as ledger,
-    ):
+    plan = IngestPlan(source, map or [], near=settings.search.collapse_distance)
+    with open_destination(settings, beside=True) as beside:
         with progress_bar() as bar:
-            report = ingest(
-                source, beside, info, lambda: load_embedder(settings, lookups), ledger, settings,
-                mapping=map or [], near=settings.search.collapse_distance, progress=shown_on(bar),
-            )  # fmt: skip
-        holds = beside.count()
+            report = ingest(plan, beside, settings, progress=shown_on(bar))
+        fingerprint, holds = beside.info.fingerprint, beside.store.count()
     swapped = force or holds >= ENOUGH * held
     if swapped:
-        promote(settings.store, settings, info.fingerprint)
+        promote(settings.store, settings, fingerprint)
     body = report_json(report) | {
-        "before": before, "fingerprint": info.fingerprint, "items": holds, "swapped": swapped,
+        "before": before, "fingerprint": fingerprint, "items": holds, "swapped": swapped,
     }  # fmt: skip
     if json:
         print_json(body)
     elif swapped:
-        out.print(f"{holds:,} items, now served from {info.fingerprint}; back again: vlclip promote {before}")
+        out.print(f"{holds:,} items, now served from {fingerprint}; back again: vlclip promote {before}")
     if not swapped:
         err.print(
             f"not swapped: the new collection holds {holds:,} items, the current one {held:,}; see the dead "

@@ -16,7 +16,8 @@ from vlclip.engine.item import Item
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Store
-from vlclip.ingestion.pipeline.ingest import delete_items, ingest_items
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.items import delete_items, ingest_items
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ranking.lists.recommender import Recommender
@@ -98,10 +99,7 @@ class Shop:
         with self._writing:
             written = ingest_items(
                 items,
-                self.store,
-                self.store.info,
-                self.encoders.load,
-                self.ledger,
+                Destination(self.store, self.ledger, self.store.info, self.encoders.load),
                 self.settings,
                 preparation=self.preparation,
             )

@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vlclip.engine.encoding.embedder import Embedder
+from vlclip.engine.item import Item
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.space import Floats, FusedSpace, Segment
 from vlclip.engine.store.store import Store, StoreInfo
-from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
+from vlclip.ingestion.pipeline.items import ingest_items
 from vlclip.ingestion.pipeline.ledger import FILE, Ledger
-from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.pipeline.report import IngestReport, ItemResult, Progress
 from vlclip.service.settings import Settings
 
 INFO = StoreInfo(
@@ -107,18 +111,28 @@ class Shop:
                 part.close()
             self._parts = None
 
-    def ingest(self, source: Path, **options: object) -> IngestReport:
+    def ingest(
+        self,
+        source: Path,
+        *,
+        preparation: Preparation | None = None,
+        progress: Progress = lambda _: None,
+        **options: object,
+    ) -> IngestReport:
         with self.open() as (store, ledger):
+            plan = IngestPlan(source, near=self.settings.search.collapse_distance, **options)
             return ingest(
-                source,
-                store,
-                INFO,
-                self.load,
-                ledger,
+                plan,
+                Destination(store, ledger, INFO, self.load),
                 self.settings,
-                near=self.settings.search.collapse_distance,
-                **options,
+                preparation=preparation,
+                progress=progress,
             )
+
+    def put(self, items: Sequence[Item], **options: object) -> list[ItemResult]:
+        with self.open() as (store, ledger):
+            destination = Destination(store, ledger, INFO, self.load)
+            return ingest_items(items, destination, self.settings, **options)
 
     def points(self) -> dict[str, tuple[object, list[float]]]:
         """Everything stored but for the time of embedding."""

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from vlclip.engine.encoding.embedder import embedder_info, load_embedder
-from vlclip.engine.opening.stores import open_store
 from vlclip.ingestion.drawn import write_catalogue
-from vlclip.ingestion.pipeline.ingest import ingest
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.pipeline.ingest import ingest_catalogue
 from vlclip.service.observing.logs import formatter
 from vlclip.service.settings import Log, Settings
 from vlclip.service.shop.shop import Shop
@@ -32,11 +29,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path, catalogue:
     """A store folder holding the catalogue, closed."""
     folder = tmp_path_factory.mktemp("shop") / "store"
     settings = Settings.load(store=str(folder), clip=str(tiny_clip), device="cpu")
-    info = embedder_info(settings)
-    store, ledger = open_store(settings.store, settings, info), Ledger(ledger_path(settings))
-    report = ingest(catalogue, store, info, lambda: load_embedder(settings), ledger, settings)
-    ledger.close()
-    store.close()
+    report = ingest_catalogue(catalogue, settings)
     assert (report.read, report.embedded, report.failed) == (COUNT, COUNT, 0)
     return folder
 

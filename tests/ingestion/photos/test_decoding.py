@@ -172,7 +172,7 @@ def test_a_path_that_cannot_be_read_says_why(tmp_path, image, reason):
 @pytest.mark.parametrize("image", ["/etc/hostname", "a.jpg", "../a.jpg", "file:///etc/hostname"])
 def test_items_from_the_network_cannot_name_files(tmp_path, image):
     (tmp_path / "a.jpg").write_bytes(b"xx")
-    source = PhotoSource(lambda url: b"", tmp_path, max_bytes=10, allow_files=False)
+    source = PhotoSource(lambda url: b"", None, max_bytes=10)
     with pytest.raises(PhotoError, match="not accepted here"):
         source.read(image)
 

@@ -8,12 +8,12 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.ingestion.fakes import INFO, Shop, photo_bytes
+from tests.ingestion.fakes import Shop, photo_bytes
 from vlclip.engine.duplicates import distance, photo_hash
 from vlclip.engine.item import Item
 from vlclip.ingestion.photos.decoding import decode
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
-from vlclip.ingestion.pipeline.ingest import delete_items, ingest_items
+from vlclip.ingestion.pipeline.items import delete_items
 
 NEAR = 8
 
@@ -104,11 +104,9 @@ def test_runs_in_any_order_and_items_one_by_one_give_the_same_clusters(shop, cat
     for part in (rows[5:], rows[:5]):
         halves.ingest(written(catalogue.parent / "part.jsonl", part))
     singly = Shop(tmp_path / "singly", shop.settings)
-    with singly.open() as (store, ledger):
-        for row in reversed(rows):
-            photo = (catalogue.parent / row["image"]).read_bytes() if "image" in row else None
-            item = Item(row["id"], title=row["title"], image=photo)
-            ingest_items([item], store, INFO, singly.load, ledger, singly.settings)
+    for row in reversed(rows):
+        photo = (catalogue.parent / row["image"]).read_bytes() if "image" in row else None
+        singly.put([Item(row["id"], title=row["title"], image=photo)])
     assert in_store(shop) == in_store(halves) == in_store(singly)
 
 

@@ -1,16 +1,13 @@
 """Models of the size people use go through ingestion. Random weights: plumbing, no quality."""
 
 import json
-from contextlib import closing
 
 import pytest
 
 from tests.contract.test_grounders import make_full_transformers
-from vlclip.engine.encoding.embedder import embedder_info, load_embedder
-from vlclip.engine.opening.stores import open_store
 from vlclip.ingestion.drawn import write_catalogue
-from vlclip.ingestion.pipeline.ingest import ingest
-from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.pipeline.destination import open_destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.service.settings import Settings
 
 
@@ -35,14 +32,10 @@ def test_grounding_dino_tiny_and_vit_b_32_ingest_a_catalogue(tmp_path):
         refinement={"mode": "fields"},
         device="cpu",
     )
-    info = embedder_info(settings)
-    with (
-        closing(open_store(settings.store, settings, info)) as store,
-        closing(Ledger(tmp_path / "ledger.sqlite")) as ledger,
-    ):
-        report = ingest(catalogue, store, info, lambda: load_embedder(settings), ledger, settings)
-        assert (report.embedded, report.failed, report.looked_for) == (6, 0, 6)
-        for page in store.scan(with_vector=True):
+    with open_destination(settings) as destination:
+        report = ingest(IngestPlan(catalogue), destination, settings)
+        assert (report.embedded, report.failed, report.grounded) == (6, 0, 6)
+        for page in destination.store.scan(with_vector=True):
             for record in page:
                 said = record.payload["provenance"]
                 assert said["grounder"].startswith("transformers:grounder@")

@@ -6,10 +6,10 @@ import pytest
 from tests.ingestion.fakes import INFO, FakeEmbedder, Shop, photo_bytes
 from tests.ingestion.photos.test_decoding import bomb
 from vlclip.engine.errors import FingerprintMismatch, StoreUnavailable
-from vlclip.engine.item import Item
 from vlclip.engine.store.store import StoreInfo
 from vlclip.ingestion.errors import CatalogueError, MappingError
-from vlclip.ingestion.pipeline.ingest import delete_items, ingest, ingest_items
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest, ingest_catalogue
 from vlclip.ingestion.pipeline.ledger import Ledger
 from vlclip.service.settings import Settings
 
@@ -75,7 +75,11 @@ def test_an_encoder_that_changed_is_refused_before_anything_is_written(shop, cat
     before = shop.points()
     other = StoreInfo("other-0002", INFO.space, INFO.encoders)
     with shop.open() as (store, ledger), pytest.raises(FingerprintMismatch):
-        ingest(catalogue, store, other, lambda: FakeEmbedder(other), ledger, shop.settings)
+        ingest(
+            IngestPlan(catalogue),
+            Destination(store, ledger, other, lambda: FakeEmbedder(other)),
+            shop.settings,
+        )
     assert shop.points() == before
 
 
@@ -290,72 +294,26 @@ def test_a_catalogue_that_cannot_be_read_leaves_no_run(shop, catalogue, options,
         assert ledger.runs() == []
 
 
-def test_items_put_one_by_one_give_the_points_of_a_catalogue(shop, catalogue, tmp_path):
-    shop.ingest(catalogue)
-    rows = [json.loads(line) for line in catalogue.read_text().splitlines()]
-    items = [
-        Item(
-            row["id"],
-            title=row["title"],
-            price=row["price"],
-            attributes={"colour": row["colour"]},
-            image=str(catalogue.parent / row["image"]) if "image" in row else None,
-        )
-        for row in rows
-    ]
-    other = Shop(tmp_path / "other", shop.settings)
-    with other.open() as (store, ledger):
-        results = ingest_items(items, store, INFO, other.load, ledger, other.settings, allow_files=True)
-    assert {result.status for result in results} == {"embedded"}
-    vectors = {item_id: vector for item_id, (_, vector) in shop.points().items()}
-    assert {item_id: vector for item_id, (_, vector) in other.points().items()} == vectors
-
-
-def test_each_item_gets_its_own_result_in_order(shop):
-    items = [
-        Item("1", title="A", image=RED),
-        Item("2", title="B", image=b"no photo"),
-        Item("3", title="C", image="/etc/hostname"),
-        Item("1", title="A", image=RED),
-        Item("1", title="other"),
-        Item("4"),
-    ]
-    with shop.open() as (store, ledger):
-        results = ingest_items(items, store, INFO, shop.load, ledger, shop.settings)
-        again = ingest_items(items[:1], store, INFO, shop.load, ledger, shop.settings)
-        assert ledger.count_dead_letters() == 4
-    assert [result.id for result in results] == ["1", "2", "3", "1", "1", "4"]
-    assert [result.status for result in results] == [
-        "embedded",
-        "failed",
-        "failed",
-        "duplicate",
-        "failed",
-        "failed",
-    ]
-    assert "not accepted here" in results[2].reason
-    assert "duplicate id" in results[4].reason
-    assert [result.status for result in again] == ["unchanged"]
-
-
-@pytest.mark.parametrize("item", [Item("1", title="half \ud800"), Item("half \ud800", title="A")])
-def test_half_a_character_fails_its_item_alone(shop, item):
-    with shop.open() as (store, ledger):
-        results = ingest_items([item, Item("2", title="B")], store, INFO, shop.load, ledger, shop.settings)
-        assert ledger.count_dead_letters() == 1
-    assert [result.status for result in results] == ["failed", "embedded"]
-    assert "half a character" in results[0].reason
-
-
-def test_deleting_items_counts_those_that_were_there(shop, catalogue):
-    shop.ingest(catalogue)
-    with shop.open() as (store, ledger):
-        assert delete_items(["sku-1", "sku-2", "unknown"], store, ledger) == 2
-    assert len(shop.points()) == 10
-
-
 def test_a_ledger_in_memory_will_do(shop, catalogue):
     ledger = Ledger(None)
     with shop.open() as (store, _):
-        assert ingest(catalogue, store, INFO, shop.load, ledger, shop.settings).embedded == 12
+        destination = Destination(store, ledger, INFO, shop.load)
+        assert ingest(IngestPlan(catalogue), destination, shop.settings).embedded == 12
     ledger.close()
+
+
+def test_one_call_opens_and_closes_what_the_settings_name_and_reports_the_dead_letters(
+    tiny_clip, tmp_path, catalogue
+):
+    (catalogue.parent / "pics" / "3.jpg").write_bytes(b"no photo")
+    settings = Settings.load(store=str(tmp_path / "named"), clip=str(tiny_clip), device="cpu")
+    reports = []
+    report = ingest_catalogue(catalogue, settings, mapping=["brand=colour"], progress=reports.append)
+    assert (report.read, report.embedded, report.failed) == (12, 11, 1)
+    assert report.dead_letters == 1
+    assert [letter.item_id for letter in report.latest_dead_letters] == ["sku-3"]
+    assert reports[-1] == report
+    (catalogue.parent / "pics" / "3.jpg").write_bytes(RED)
+    mended = ingest_catalogue(catalogue, settings, mapping=["brand=colour"], retry_failed=True)
+    assert (mended.read, mended.embedded, mended.dead_letters) == (1, 1, 0)
+    assert mended.latest_dead_letters == ()

@@ -66,7 +66,7 @@ def test_a_row_that_repeats_its_item_is_well_but_says_nothing_of_the_item(ledger
 def test_what_a_complete_run_did_not_meet_again_is_forgotten_but_not_in_other_catalogues(ledger):
     ledger.bury(1, [failed(1, "a"), failed(2, "b"), failed(1, "c", source="other.csv")])
     ledger.bury(2, [failed(2, "b")])
-    ledger.forget_gone(2, ["a.csv"])
+    ledger.forget_missing(2, ["a.csv"])
     assert {letter.item_id for letter in ledger.dead_letters()} == {"b", "c"}
 
 

@@ -10,7 +10,6 @@ from vlclip.engine.errors import BudgetSpent
 from vlclip.engine.grounding.grounder import Detection
 from vlclip.engine.grounding.rule import Rule
 from vlclip.engine.refinement.refined import Refined
-from vlclip.ingestion.pipeline.ingest import ingest_items
 from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.service.settings import Settings
 
@@ -88,7 +87,7 @@ def provenance(shop):
 def test_the_crop_is_embedded_and_the_point_says_what_was_cut_out_by_whom(shop, catalogue):
     made, _ = preparation(FakeGrounder())
     report = shop.ingest(catalogue, preparation=made)
-    assert (report.cropped, report.looked_for, report.refinement) == (9, 9, {})
+    assert (report.cropped, report.grounded, report.refinement) == (9, 9, {})
     for payload, vector in shop.points().values():
         said = payload["provenance"]
         assert said["grounder"] == "fake:left@1"
@@ -119,7 +118,7 @@ def test_what_is_embedded_is_what_lies_inside_the_crop(tmp_path, shop):
 
 def test_a_box_that_is_not_trusted_is_kept_as_data_and_the_whole_photo_is_embedded(shop, tmp_path, catalogue):
     report = shop.ingest(catalogue, preparation=preparation(FakeGrounder(score=0.4))[0])
-    assert (report.cropped, report.looked_for) == (0, 9)
+    assert (report.cropped, report.grounded) == (0, 9)
     plain = Shop(tmp_path / "plain")
     plain.ingest(catalogue)
     for item_id, (payload, vector) in shop.points().items():
@@ -158,7 +157,7 @@ def test_the_second_time_nothing_is_loaded_or_asked(shop, catalogue):
 def test_another_way_to_prepare_embeds_everything_again(shop, catalogue, other):
     shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     assert shop.ingest(catalogue, preparation=other).embedded == 9
-    assert all(other.made(said) for said in provenance(shop).values())
+    assert all(other.matches(said) for said in provenance(shop).values())
 
 
 def test_a_type_is_asked_for_and_an_item_without_one_keeps_its_photo(shop, tmp_path, catalogue):
@@ -236,16 +235,15 @@ def test_items_that_come_one_by_one_are_prepared_alike(shop, tmp_path, catalogue
         Item(f"p{n}", f"thing {n}", product_type="lamp", image=(tmp_path / f"{n}.png").read_bytes())
         for n in range(9)
     ]
-    with other.open() as (store, ledger):
-        ingest_items(items, store, INFO, other.load, ledger, other.settings, preparation=made)
+    other.put(items, preparation=made)
     for item_id, (_, vector) in shop.points().items():
         assert other.points()[item_id][1] == vector
-    assert made.made(provenance(other)["p0"])
+    assert made.matches(provenance(other)["p0"])
 
 
 def test_settings_name_the_preparation_without_loading_anything():
     off = Preparation.of(Settings.load())
-    assert (off.grounder, off.refiner, off.made_by) == ("", None, {})
+    assert (off.grounder, off.refiner, off.provenance) == ("", None, {})
     on = Preparation.of(Settings.load(refinement={"mode": "fields"}))
-    assert set(on.made_by) == {"refiner", "agreement"}
+    assert set(on.provenance) == {"refiner", "agreement"}
     on.close()

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.ingestion.fakes import INFO, Shop, photo_bytes
 from tests.ingestion.pipeline.test_preparation import FakeGrounder, FakeRefiner, preparation, provenance
 from vlclip.engine.item import Item
-from vlclip.ingestion.pipeline.ingest import ingest_items
+from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.refresh import refresh
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
@@ -58,7 +58,9 @@ def shop(tmp_path):
 
 def refreshed(shop, root, made):
     with shop.open() as (store, ledger):
-        return refresh(store, INFO, shop.load, ledger, shop.settings, root=root, preparation=made)
+        return refresh(
+            Destination(store, ledger, INFO, shop.load), shop.settings, root=root, preparation=made
+        )
 
 
 def test_refreshing_equals_ingesting_again(shop, tmp_path, catalogue):
@@ -119,8 +121,7 @@ def test_photos_that_came_as_bytes_are_counted_and_left_alone(shop):
         Item("bytes", "a", product_type="lamp", image=photo_bytes()),
         Item("words", "b", product_type="lamp"),
     ]
-    with shop.open() as (store, ledger):
-        ingest_items(items, store, INFO, shop.load, ledger, shop.settings)
+    shop.put(items)
     before = shop.points()["bytes"]
     done = refreshed(shop, shop.folder, preparation(FakeGrounder())[0])
     assert (done.refreshed, done.without_photo) == (1, 1)

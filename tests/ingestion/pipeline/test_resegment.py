@@ -13,7 +13,8 @@ from tests.ingestion.fakes import INFO, FakeEmbedder
 from vlclip.engine.encoding.lookup import make_lookup, with_lookup
 from vlclip.engine.opening.stores import open_store, promote
 from vlclip.engine.store.store import Query
-from vlclip.ingestion.pipeline.ingest import ingest
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.ledger import FILE, Ledger
 from vlclip.ingestion.pipeline.resegment import resegment
 
@@ -90,5 +91,6 @@ def test_the_same_catalogue_is_unchanged_there(shop, catalogue, copied):
         closing(open_store(str(shop.folder), shop.settings, WIDER)) as store,
         closing(Ledger(shop.folder / FILE)) as ledger,
     ):
-        report = ingest(catalogue, store, WIDER, lambda: embedder, ledger, shop.settings)
+        destination = Destination(store, ledger, WIDER, lambda: embedder)
+        report = ingest(IngestPlan(catalogue), destination, shop.settings)
     assert (report.unchanged, report.embedded) == (12, 0)

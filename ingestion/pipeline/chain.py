@@ -1,0 +1,66 @@
+"""The stages from a row to its vector, assembled with the threads and connections they need."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlclip.ingestion.photos.decoding import PhotoSource
+from vlclip.ingestion.photos.fetch import Fetcher
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.pipeline.stages import Compare, Digest, Embed, LazyEmbedder, Prepare, Refine
+from vlclip.ingestion.reading.entry import Batch
+from vlclip.ingestion.settings import IngestionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The stages up to the vector; `cancel` ends the answers from outside that they may wait for."""
+
+    digest: Digest
+    compare: Compare
+    prepare: Prepare
+    refine: Refine
+    embed: Embed
+    cancel: Callable[[], None]
+
+    def before_embedding(self, batch: Batch) -> Batch:
+        """Every stage ahead of embedding, which several threads run side by side."""
+        return self.refine(self.prepare(self.compare(self.digest(batch))))
+
+
+@contextmanager
+def open_chain(
+    destination: Destination, settings: IngestionSettings, preparation: Preparation, root: Path | None
+) -> Iterator[Chain]:
+    """The stages; `root` is where photo paths start, None refuses paths."""
+    embedder = LazyEmbedder(destination.info, destination.load)
+    fetcher = Fetcher(settings.fetch)
+    fetching = ThreadPoolExecutor(settings.fetch.concurrency, thread_name_prefix="ingest-fetch")
+    photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes)
+    prepare = Prepare(
+        source=photos,
+        embedder=embedder,
+        preparation=preparation,
+        max_pixels=settings.fetch.max_pixels,
+        fetching=fetching,
+        decoding=threading.BoundedSemaphore(settings.ingest.workers),
+    )
+    compare = Compare(destination.store, destination.info.fingerprint, preparation)
+
+    def cancel() -> None:
+        fetcher.close()
+        preparation.close()
+
+    try:
+        yield Chain(
+            Digest(photos), compare, prepare, Refine(preparation), Embed(embedder, preparation), cancel
+        )
+    finally:
+        fetcher.close()
+        fetching.shutdown(cancel_futures=True)

@@ -1,0 +1,78 @@
+"""Single items into the store and out of it, without a catalogue.
+
+Law (tests/ingestion/pipeline/test_items.py): the stages are those of a catalogue and give the same points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vlclip.engine.item import Item
+from vlclip.engine.store.store import Store
+from vlclip.ingestion.pipeline.chain import open_chain
+from vlclip.ingestion.pipeline.destination import Destination
+from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.pipeline.preparation import Preparation, open_preparation
+from vlclip.ingestion.pipeline.report import ItemResult
+from vlclip.ingestion.pipeline.stages import Save, claim_once
+from vlclip.ingestion.reading.catalogue import batched
+from vlclip.ingestion.reading.entry import Entry
+from vlclip.ingestion.settings import IngestionSettings
+
+API = "api"
+"""The source of items that did not come from a catalogue."""
+
+
+def ingest_items(
+    items: Sequence[Item],
+    destination: Destination,
+    settings: IngestionSettings,
+    *,
+    source: str = API,
+    root: Path | None = None,
+    preparation: Preparation | None = None,
+    provenances: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[ItemResult]:
+    """Put items into the store through the stages of a catalogue; one result each, in order.
+
+    Photos are bytes or URLs; paths are read only where `root` names the folder they start from.
+    `preparation` is that of the settings unless the caller brings one, which the caller closes.
+    `provenances` holds, by id, the provenance of items that were read from a store: the store keeps values
+    in the kind of their field, so their hash stays that of the catalogue's row. Results are durable when
+    this returns.
+    """
+    destination.check()
+    entries = [Entry.of(item, source, number) for number, item in enumerate(items, start=1)]
+    results: list[ItemResult] = []
+    with (
+        open_preparation(settings, preparation) as prepared,
+        open_chain(destination, settings, prepared, root) as chain,
+    ):
+        save = Save(destination.store, destination.ledger, 0, destination.info.fingerprint, prepared)
+        for batch in batched(claim_once(entries), settings.ingest.batch):
+            embedded = chain.embed(chain.before_embedding(batch))
+            if provenances is not None:
+                embedded = [_with_stored_hash(entry, provenances.get(entry.id, {})) for entry in embedded]
+            results += [ItemResult.of(entry) for entry in save(embedded)]
+    if any(result.status == "embedded" for result in results):
+        destination.store.flush()
+    return results
+
+
+def delete_items(ids: Sequence[str], store: Store, ledger: Ledger) -> int:
+    """Remove items and their dead letters; how many were in the store."""
+    deleted = store.delete(ids)
+    ledger.forget(ids)
+    if deleted:
+        store.flush()
+    return deleted
+
+
+def _with_stored_hash(entry: Entry, provenance: Mapping[str, Any]) -> Entry:
+    """The entry with the content hash of its point, unless its photo, which is in that hash, has changed."""
+    same = entry.pending and entry.photo_hash == provenance.get("photo_hash", "")
+    content_hash = provenance.get("content_hash", entry.content_hash)
+    return replace(entry, content_hash=content_hash) if same else entry
