@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -34,15 +35,14 @@ def data() -> Path:
     return DATA
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One closing line that says what is missing on this machine, and how many tests it cost."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """After all else, one line that says what is missing on this machine, and how many tests it cost."""
+    yield
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ())]
-    missing = {
-        name: count for name, word in MISSING.items() if (count := sum(word in reason for reason in reasons))
-    }
-    if missing:
-        listing = ", ".join(f"{count} for want of {name}" for name, count in missing.items())
+    counts = {name: sum(word in reason for reason in reasons) for name, word in MISSING.items()}
+    listing = ", ".join(f"{count} for want of {name}" for name, count in counts.items() if count)
+    if listing:
         terminalreporter.write_line(f"skipped: {listing}")
 
 

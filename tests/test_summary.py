@@ -11,19 +11,18 @@ def summary_of(*reasons: str) -> list[str]:
     """The lines written after tests were skipped for these reasons."""
     lines: list[str] = []
     reports = [SimpleNamespace(longrepr=("test_x.py", 1, f"Skipped: {reason}")) for reason in reasons]
-    pytest_terminal_summary(SimpleNamespace(stats={"skipped": reports}, write_line=lines.append))
+    list(pytest_terminal_summary(SimpleNamespace(stats={"skipped": reports}, write_line=lines.append)))
     return lines
 
 
 def test_what_is_missing_is_counted_with_what_to_install():
-    assert summary_of(
+    (line,) = summary_of(
         "there is no Chromium at /usr/bin/chromium: apt-get install chromium",
         "no redis-server or valkey-server is installed (apt-get install redis-server)",
         "no redis-server or valkey-server is installed (apt-get install redis-server)",
-    ) == [
-        "skipped: 1 for want of Chromium (apt-get install chromium), "
-        "2 for want of Redis or Valkey (apt-get install redis-server)"
-    ]
+    )
+    assert "1 for want of Chromium (apt-get install chromium)" in line
+    assert "2 for want of Redis or Valkey (apt-get install redis-server)" in line
 
 
 def test_nothing_is_said_where_nothing_is_missing():
