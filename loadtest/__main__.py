@@ -82,8 +82,8 @@ def serve_and_run_command(
         faults=fault or (), processes=processes, web=web, knee=knee, headers=_headers(api_key),
         term_under_load=term_under_load,
     )  # fmt: skip
-    said = report / "server.log"
-    _report(lambda: serve_and_run(read_plan(plan), store, options, said), report, baseline, tolerance)
+    server_log = report / "server.log"
+    _report(lambda: serve_and_run(read_plan(plan), store, options, server_log), report, baseline, tolerance)
 
 
 @app.command()
@@ -101,32 +101,32 @@ def faults(
         _say(f"http://127.0.0.1:{at} passes on to {to}, with {what}")
         await server.serve_forever()
 
-    _told(lambda: asyncio.run(forever()))
+    _exit_status_of(lambda: asyncio.run(forever()))
 
 
 def _headers(api_key: str) -> dict[str, str]:
     return {"X-API-Key": api_key} if api_key else {}
 
 
-def _report(ran: Callable[[], Report], folder: Path, baseline: Path | None, tolerance: float) -> None:
+def _report(work: Callable[[], Report], folder: Path, baseline: Path | None, tolerance: float) -> None:
     def all_of_it() -> bool:
         _make(folder)  # before the run: it may be a long one
         before = read_figures(baseline) if baseline else None
         try:
-            found = ran()
+            report_of_run = work()
         except KeyboardInterrupt:
             _say("interrupted: nothing was judged, and no report written")
             raise
-        changes = compare(before, found.figures, tolerance) if before else []
-        (folder / "report.json").write_bytes(orjson.dumps(found.form(), option=orjson.OPT_INDENT_2))
-        (folder / "report.html").write_text(page(found, changes), encoding="utf-8")
-        show(found, changes, out)
+        changes = compare(before, report_of_run.figures, tolerance) if before else []
+        (folder / "report.json").write_bytes(orjson.dumps(report_of_run.form(), option=orjson.OPT_INDENT_2))
+        (folder / "report.html").write_text(page(report_of_run, changes), encoding="utf-8")
+        show(report_of_run, changes, out)
         if changes:
             out.print(f"a figure is the same within {tolerance:.0%} of itself")
         out.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)
-        return found.passed
+        return report_of_run.passed
 
-    if not _told(all_of_it):
+    if not _exit_status_of(all_of_it):
         sys.exit(1)
 
 
@@ -140,7 +140,7 @@ def _make(folder: Path) -> None:
         raise BadReport(f"--report {folder} cannot be written to; give a folder that can")
 
 
-def _told(act: Callable[[], bool | None]) -> bool | None:
+def _exit_status_of(act: Callable[[], bool | None]) -> bool | None:
     """What `act` gives; where it cannot, status 2 and a sentence."""
     # a server and load generators that were started have to end with this process
     for end in ENDS:

@@ -39,7 +39,7 @@ def compare(
     changes = []
     for endpoint in now:
         for figure in WORDS:
-            old, new = (getattr(one.get(endpoint), figure, None) for one in (before, now))
+            old, new = (getattr(figures.get(endpoint), figure, None) for figures in (before, now))
             if old is not None and new is not None:
                 changes.append(_change(endpoint, figure, old, new, tolerance))
     return changes

@@ -33,16 +33,16 @@ class Faults:
     errors: float = 0.0
 
 
-def read_faults(written: Sequence[str]) -> Faults:
+def read_faults(options: Sequence[str]) -> Faults:
     """Faults from `delay=50ms` and `errors=0.01`; `BadFault` where one cannot be read."""
     delay_s = errors = 0.0
-    for one in written:
-        if match := re.fullmatch(r"delay=(\d+(?:\.\d+)?)(ms|s)", one):
+    for fault in options:
+        if match := re.fullmatch(r"delay=(\d+(?:\.\d+)?)(ms|s)", fault):
             delay_s = float(match[1]) / (1000 if match[2] == "ms" else 1)
-        elif (match := re.fullmatch(r"errors=(\d+(?:\.\d+)?)", one)) and float(match[1]) <= 1:
+        elif (match := re.fullmatch(r"errors=(\d+(?:\.\d+)?)", fault)) and float(match[1]) <= 1:
             errors = float(match[1])
         else:
-            raise BadFault(f"cannot read the fault {one!r}; write delay=50ms or errors=0.01")
+            raise BadFault(f"cannot read the fault {fault!r}; write delay=50ms or errors=0.01")
     return Faults(delay_s, errors)
 
 
@@ -61,13 +61,13 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
     """The proxy, listening on this machine; port 0 is a free one. `BadFault` where it cannot be."""
     where, random = read_address(to), Random(seed)  # noqa: S311 - no secrets here
 
-    async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(*where, limit=HEAD_BYTES)
 
-    async def passed_on(caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    async def pass_on(caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         ends = [back]
         try:
-            service, there = await connected()
+            service, there = await connect()
             ends.append(there)
             while True:
                 request = await _message(caller)
@@ -76,7 +76,7 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
                     back.write(BROKEN)
                 else:
                     if service.at_eof():  # it closed the connection, as servers do with idle ones
-                        service, there = await connected()
+                        service, there = await connect()
                         ends.append(there)
                     there.write(request)
                     back.write(await _message(service))
@@ -88,7 +88,7 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
                 end.close()
 
     try:
-        return await asyncio.start_server(passed_on, "127.0.0.1", port, limit=HEAD_BYTES)
+        return await asyncio.start_server(pass_on, "127.0.0.1", port, limit=HEAD_BYTES)
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise BadFault(f"cannot listen on port {port} ({why}); take another --port") from None
@@ -124,7 +124,7 @@ async def _message(stream: asyncio.StreamReader) -> bytes:
 async def _close(server: asyncio.Server) -> None:
     """Let go of the port and end what is still open."""
     server.close()
-    others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
-    for one in others:
-        one.cancel()
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
     await asyncio.gather(*others, return_exceptions=True)

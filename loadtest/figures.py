@@ -55,11 +55,11 @@ class Point:
 
 def by_endpoint(records: Sequence[Record], seconds: float, *, allow_busy: bool = False) -> dict[str, Figures]:
     """Figures of every endpoint that was asked, and of `all`."""
-    found = {name: [one for one in records if one.endpoint == name] for name in ENDPOINTS}
+    records_by_name = {name: [record for record in records if record.endpoint == name] for name in ENDPOINTS}
     return {
-        name: _figures(some, seconds, allow_busy=allow_busy)
-        for name, some in {**found, "all": records}.items()
-        if some or name == "all"
+        name: _figures(chosen, seconds, allow_busy=allow_busy)
+        for name, chosen in {**records_by_name, "all": records}.items()
+        if chosen or name == "all"
     }
 
 
@@ -72,35 +72,35 @@ def over_time(
     count = min(POINTS, max(1, int(end - begin)))
     width = (end - begin) / count
     bins: list[list[Record]] = [[] for _ in range(count)]
-    for one in records:
-        if begin <= one.at < end:
-            bins[min(count - 1, int((one.at - begin) / width))].append(one)
+    for record in records:
+        if begin <= record.at < end:
+            bins[min(count - 1, int((record.at - begin) / width))].append(record)
     points = []
-    for number, some in enumerate(bins):
-        found = _figures(some, width, allow_busy=allow_busy)
+    for number, members in enumerate(bins):
+        figures = _figures(members, width, allow_busy=allow_busy)
         points.append(Point(
-            (number + 0.5) * width, len(some) / width, found.errors / width,
-            found.p50_ms, found.p95_ms, found.p99_ms,
+            (number + 0.5) * width, len(members) / width, figures.errors / width,
+            figures.p50_ms, figures.p95_ms, figures.p99_ms,
         ))  # fmt: skip
     return points
 
 
 def reasons(records: Sequence[Record]) -> dict[str, int]:
     """How often each error came, by endpoint, the commonest first."""
-    found = Counter(f"{one.endpoint}: {one.error}" for one in records if one.error)
-    return dict(found.most_common(20))
+    counts = Counter(f"{record.endpoint}: {record.error}" for record in records if record.error)
+    return dict(counts.most_common(20))
 
 
 def _figures(records: Sequence[Record], seconds: float, *, allow_busy: bool) -> Figures:
-    good = sum(one.is_good for one in records)
-    busy = sum(one.is_busy for one in records) if allow_busy else 0
+    good = sum(record.is_good for record in records)
+    busy = sum(record.is_busy for record in records) if allow_busy else 0
     errors = len(records) - good - busy
     share = errors / len(records) if records else None
     return Figures(len(records), errors, busy, share, good / seconds, *_percentiles(records))
 
 
 def _percentiles(records: Sequence[Record]) -> tuple[float | None, float | None, float | None]:
-    good = [one.ms for one in records if one.is_good]
+    good = [record.ms for record in records if record.is_good]
     if not good:
         return None, None, None
     p50, p95, p99 = np.percentile(good, [50, 95, 99])

@@ -207,24 +207,24 @@ class Plan(_Part):
 
 def read_plan(path: Path | str) -> Plan:
     """The plan in a file, or the shipped one of that name; `BadPlan` names the field that is wrong."""
-    found = Path(path)
+    file = Path(path)
     shipped = PLANS / f"{path}.toml"
-    if not found.is_file() and not shipped.is_file():
-        names = ", ".join(sorted(one.stem for one in PLANS.glob("*.toml")))
+    if not file.is_file() and not shipped.is_file():
+        names = ", ".join(sorted(shipped_plan.stem for shipped_plan in PLANS.glob("*.toml")))
         raise BadPlan(f"no plan {str(path)!r}: give a TOML file, or one of these: {names}")
-    found = found if found.is_file() else shipped
-    content = found.read_bytes()
+    file = file if file.is_file() else shipped
+    content = file.read_bytes()
     try:
         plan = Plan.model_validate(tomllib.loads(content.decode()))
     except ValidationError as error:
-        raise BadPlan(f"{found.name}: " + "; ".join(_told(one) for one in error.errors())) from None
+        raise BadPlan(f"{file.name}: " + "; ".join(_explain(fault) for fault in error.errors())) from None
     except ValueError as error:
-        raise BadPlan(f"{found.name} is not TOML: {error}") from None
-    plan._folder, plan._hash = found.parent, hashlib.sha256(content).hexdigest()[:12]  # noqa: SLF001
+        raise BadPlan(f"{file.name} is not TOML: {error}") from None
+    plan._folder, plan._hash = file.parent, hashlib.sha256(content).hexdigest()[:12]  # noqa: SLF001
     return plan
 
 
-def _told(error: Any) -> str:
+def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), set(_names(Plan)), n=1)

@@ -33,11 +33,11 @@ NOTHING = float("nan")
 
 def pictures(report: Report) -> dict[str, str]:
     """SVG by title: times where there are any, rate, users, and memory where it was watched."""
-    at = [one.at_s for one in report.series]
+    at = [point.at_s for point in report.series]
 
     def times(axis: Any) -> None:
         for name, colour in (("p50_ms", FIRST), ("p95_ms", SECOND), ("p99_ms", THIRD)):
-            values = [getattr(one, name) or NOTHING for one in report.series]
+            values = [getattr(point, name) or NOTHING for point in report.series]
             axis.plot(at, values, color=colour, linewidth=1.4, label=name.removesuffix("_ms"))
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter("{x:g}")
@@ -46,8 +46,8 @@ def pictures(report: Report) -> dict[str, str]:
         axis.legend(**LEGEND)
 
     def rates(axis: Any) -> None:
-        axis.plot(at, [one.requests_per_s for one in report.series], color=FIRST, label="requests")
-        axis.plot(at, [one.errors_per_s for one in report.series], color=THIRD, label="errors")
+        axis.plot(at, [point.requests_per_s for point in report.series], color=FIRST, label="requests")
+        axis.plot(at, [point.errors_per_s for point in report.series], color=THIRD, label="errors")
         axis.set_ylim(bottom=0)
         axis.set_ylabel("a second")
         axis.legend(**LEGEND)
@@ -61,12 +61,12 @@ def pictures(report: Report) -> dict[str, str]:
         axis.plot([at for at, _ in report.memory], [mb for _, mb in report.memory], color=FIRST)
         axis.set_ylabel("MB")
 
-    drawn = {"Times": times, "Rate": rates, "Users": users}
-    if not any(one.p50_ms for one in report.series):
-        del drawn["Times"]
+    panels = {"Times": times, "Rate": rates, "Users": users}
+    if not any(point.p50_ms for point in report.series):
+        del panels["Times"]
     if report.memory:
-        drawn["Memory of the server"] = memory
-    return {title: _picture(title, draw, report.seconds) for title, draw in drawn.items()}
+        panels["Memory of the server"] = memory
+    return {title: _picture(title, draw, report.seconds) for title, draw in panels.items()}
 
 
 def _picture(title: str, draw: Callable[[Any], None], seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Is what was answered right? Kept answers against the same questions asked with `exact=true`.
+"""Is what was answered right? Answers against the same questions asked with `exact=true`.
 
 Laws (tests/loadtest/test_probe.py):
 - an answer that is the exact one has a recall of 1, one that shares nothing with it 0;
@@ -23,9 +23,9 @@ import numpy as np
 
 from vlclip.loadtest.errors import NotReached
 from vlclip.loadtest.record import Record
-from vlclip.loadtest.session import KEPT
+from vlclip.loadtest.session import PROBED_RESULTS
 
-K = KEPT
+K = PROBED_RESULTS
 DEPTH = 50
 """Results that an exact answer is asked for: ties with the tenth are among them."""
 TIE = 2e-6
@@ -57,42 +57,42 @@ def probe(
     rate_per_s: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Probed:
-    """Judge at most `most` kept answers, one of each question; `NotReached` where every one is refused."""
-    kept = {_question(one.kept): one for one in records if one.kept and one.is_good}
-    chosen = list(kept.values())[:: max(1, -(-len(kept) // most))]
-    found: dict[str, list[float]] = {}
+    """Judge at most `most` answers, one of each question; `NotReached` where every one is refused."""
+    questions = {_question(record.probe): record for record in records if record.probe and record.is_good}
+    sample = list(questions.values())[:: max(1, -(-len(questions) // most))]
+    recalls: dict[str, list[float]] = {}
     left_out: Counter[str] = Counter()
-    for number, one in enumerate(chosen):
-        assert one.kept is not None  # noqa: S101  # just looked
+    for number, record in enumerate(sample):
+        assert record.probe is not None  # noqa: S101  # just looked
         try:
-            exact = _exact(http, one.kept)
+            exact = _exact(http, record.probe)
         except ValueError as error:
-            left_out[f"{one.endpoint}: asked exactly: {error}"] += 1
-            if left_out.total() == len(chosen):
-                said = f"the probe could not ask {one.kept['path']} exactly: {error}"
+            left_out[f"{record.endpoint}: asked exactly: {error}"] += 1
+            if left_out.total() == len(sample):
+                refusal = f"the probe could not ask {record.probe['path']} exactly: {error}"
                 raise NotReached(
-                    f"{said}; the key in VLCLIP_API_KEY needs the scope metrics for it"
+                    f"{refusal}; the key in VLCLIP_API_KEY needs the scope metrics for it"
                 ) from error
         except httpx2.HTTPError as error:
-            left_out[f"not asked exactly: {error!r}"] = len(chosen) - number
+            left_out[f"not asked exactly: {error!r}"] = len(sample) - number
             break
         else:
-            found.setdefault(one.endpoint, []).append(recall(one.kept["ids"], exact))
+            recalls.setdefault(record.endpoint, []).append(recall(record.probe["ids"], exact))
         sleep(1 / rate_per_s)
-    return Probed({name: float(np.mean(values)) for name, values in found.items()}, left_out)
+    return Probed({name: float(np.mean(values)) for name, values in recalls.items()}, left_out)
 
 
-def _question(kept: Mapping[str, Any]) -> tuple[str, str]:
-    return kept["path"], kept["body"]
+def _question(question: Mapping[str, Any]) -> tuple[str, str]:
+    return question["path"], question["body"]
 
 
-def _exact(http: httpx2.Client, kept: Mapping[str, Any]) -> list[tuple[str, float]]:
+def _exact(http: httpx2.Client, question: Mapping[str, Any]) -> list[tuple[str, float]]:
     """Ids with scores, best first; `ValueError` says what came instead."""
-    asked = {"exact": True, "limit": DEPTH}
-    if kept["body"]:
-        answer = http.post(kept["path"], json=json.loads(kept["body"]) | asked)
+    parameters = {"exact": True, "limit": DEPTH}
+    if question["body"]:
+        answer = http.post(question["path"], json=json.loads(question["body"]) | parameters)
     else:
-        answer = http.get(kept["path"], params=asked)
+        answer = http.get(question["path"], params=parameters)
     if not answer.is_success:
         raise ValueError(f"status {answer.status_code}")
     try:

@@ -34,12 +34,12 @@ ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 def furniture(count: int = FURNITURE, seed: int = 0) -> list[str]:
     """Short queries for furniture, all different: a style, a material, a piece, of which some lack one."""
-    random, found = Random(seed), dict[str, None]()  # noqa: S311 - no secrets here
-    while len(found) < count:
+    random, queries = Random(seed), dict[str, None]()  # noqa: S311 - no secrets here
+    while len(queries) < count:
         style, material, piece = random.choice(STYLES), random.choice(MATERIALS), random.choice(PIECES)
         words = random.choice([(style, material, piece), (style, piece), (material, piece)])
-        found[" ".join(words)] = None
-    return list(found)
+        queries[" ".join(words)] = None
+    return list(queries)
 
 
 def neighbours(letter: str) -> str:
@@ -72,25 +72,25 @@ def typo(query: str, random: Random) -> str:
 
 def read_queries(plan: Plan, titles: Sequence[str]) -> dict[str, list[str]]:
     """The queries of each source the plan names; `BadPlan` where one is unknown or empty."""
-    found: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     for name, weight in plan.queries.items():
         if weight and name != "typos":
-            found[name] = list(titles) if name == "titles" else _lines(plan, name)
+            sources[name] = list(titles) if name == "titles" else _lines(plan, name)
     if plan.queries.get("typos"):
-        right = [query for queries in found.values() for query in queries] or furniture()
+        correct = [query for queries in sources.values() for query in queries] or furniture()
         random = Random(plan.seed)  # noqa: S311
-        found["typos"] = [typo(query, random) for query in right]
-    for name, queries in found.items():
+        sources["typos"] = [typo(query, random) for query in correct]
+    for name, queries in sources.items():
         if not queries:
             raise BadPlan(f"queries.{name}: nothing to search for; take another source")
-    return found
+    return sources
 
 
 def _lines(plan: Plan, name: str) -> list[str]:
     path = plan.near(name) if name.endswith(".txt") else SHIPPED / f"{name}.txt"
     if not path.is_file():
-        known = ", ".join(["titles", "typos", *sorted(one.stem for one in SHIPPED.glob("*.txt"))])
-        raise BadPlan(f"queries.{name}: no such source; there are {known}, and .txt files beside the plan")
+        names = ", ".join(["titles", "typos", *sorted(file.stem for file in SHIPPED.glob("*.txt"))])
+        raise BadPlan(f"queries.{name}: no such source; there are {names}, and .txt files beside the plan")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:

@@ -21,8 +21,9 @@ class Record:
     """One request: when it was due (seconds since 1970), how long it took from then, and what came back.
 
     `late_ms` of `ms` passed before it was sent; all of it, where it never was. `status` is 0 and `error` says
-    why where no answer came; an answer that is wrong in itself has an `error` too. `told` is the user and the
-    id of an accepted event, `kept` what the probe asks again, with the ids that were answered.
+    why where no answer came; an answer that is wrong in itself has an `error` too. `event` is the user and
+    the id of an accepted event; `probe` is the question that the probe asks again, with the ids of the
+    answer.
     """
 
     endpoint: str
@@ -31,16 +32,16 @@ class Record:
     late_ms: float
     status: int
     error: str = ""
-    told: tuple[str, str] | None = None
-    kept: Mapping[str, Any] | None = None
+    event: tuple[str, str] | None = None
+    probe: Mapping[str, Any] | None = None
 
     @property
-    def sent(self) -> float:
+    def sent_at(self) -> float:
         """Seconds since 1970."""
         return self.at + self.late_ms / 1000
 
     @property
-    def done(self) -> float:
+    def answered_at(self) -> float:
         """Seconds since 1970."""
         return self.at + self.ms / 1000
 
@@ -72,12 +73,12 @@ class Recorder:
 
 def read_records(folder: Path) -> list[Record]:
     """All of a run so far, in the order they were due."""
-    found = [
+    records = [
         Record(**form)
         for path in sorted(folder.glob("requests-*.jsonl"))
         for form in read_lines(path)
     ]  # fmt: skip
-    return sorted(found, key=lambda one: one.at)
+    return sorted(records, key=lambda record: record.at)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -88,9 +89,9 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         yield orjson.loads(line)
 
 
-def kept_form(ask: Ask, ids: list[str]) -> dict[str, Any] | None:
-    """What the probe has to know of a request that is kept."""
-    if not ask.kept:
+def probe_form(ask: Ask, ids: list[str]) -> dict[str, Any] | None:
+    """What the probe has to know of a request that it asks again."""
+    if not ask.is_probed:
         return None
     return {"method": ask.method, "path": ask.path, "body": ask.body.decode(), "ids": ids}
 

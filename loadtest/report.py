@@ -58,8 +58,8 @@ class Report:
 
 def limits_form(plan: Plan) -> dict[str, dict[str, float]]:
     """The limits that a plan names."""
-    found = plan.thresholds.model_dump(exclude_none=True)
-    return {endpoint: limits for endpoint, limits in found.items() if limits}
+    thresholds = plan.thresholds.model_dump(exclude_none=True)
+    return {endpoint: limits for endpoint, limits in thresholds.items() if limits}
 
 
 def machine() -> str:

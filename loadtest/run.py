@@ -27,7 +27,7 @@ from vlclip.loadtest.report import Report, limits_form, machine, read_knee
 from vlclip.loadtest.server import Memory, Server, serving
 from vlclip.loadtest.shapes import due
 from vlclip.loadtest.steps import Step, knee, read_steps
-from vlclip.loadtest.termination import Termination, ended, events_of
+from vlclip.loadtest.termination import Termination, events_of, judge_termination
 from vlclip.loadtest.thresholds import lags, missed
 from vlclip.loadtest.work import Work, learn, write_work
 
@@ -60,32 +60,33 @@ def run(plan: Plan, host: str, options: Options, server: Server | None = None) -
     with (
         tempfile.TemporaryDirectory(prefix="vlclip-loadtest-") as folder,
         httpx2.Client(base_url=host, headers=dict(options.headers), timeout=60) as http,
-        faulty(host, read_faults(options.faults)) as asked,
+        faulty(host, read_faults(options.faults)) as address,
     ):
         work = Path(folder)
         write_work(work, Work(plan, learn(plan, http), options.headers))
         if options.term_under_load:
             events_of("nobody", http)  # whether it may be asked, before the load
-        stopped = _locust(plan, work, asked, options, server)
+        stopped = _locust(plan, work, address, options, server)
         records = read_records(work)
         if not records:
-            raise NotReached(f"no request was made of {asked}; make shape.seconds or shape.level larger")
+            raise NotReached(f"no request was made of {address}; make shape.seconds or shape.level larger")
         termination: Termination | None = None
         if stopped is not None and server is not None:
             server.start()
-            termination = ended(records, *stopped, http)
+            termination = judge_termination(records, *stopped, http)
         probed = probe(records, http, most=plan.probe.most, rate_per_s=plan.probe.rate_per_s)
-        return _judged(plan, work, records, probed, termination, server, host, options)
+        outcome = Outcome(folder=work, records=records, probed=probed, termination=termination, server=server)
+        return judge(plan, outcome, host, options)
 
 
-def serve_and_run(plan: Plan, store: str, options: Options, said: Path) -> Report:
+def serve_and_run(plan: Plan, store: str, options: Options, log_file: Path) -> Report:
     """Start `vlclip serve` on `store`, run, stop it; what the server says goes to the file `said`."""
-    with serving(store, said) as server:
+    with serving(store, log_file) as server:
         report = run(plan, server.url, options, server)
         ended_early = server.ended is not None
         status = server.stop()
     if ended_early:
-        miss = f"the server ended during the run, with status {status}; its last words are in {said}"
+        miss = f"the server ended during the run, with status {status}; its last words are in {log_file}"
         return replace(report, misses=[*report.misses, miss])
     if status:
         report = replace(report, misses=[*report.misses, f"the server ended with status {status}, not 0"])
@@ -97,17 +98,17 @@ def check_page() -> None:
     try:
         socket.create_server(("127.0.0.1", WEB_PORT)).close()
     except OSError:
-        said = f"port {WEB_PORT}, of locust's own page, is taken"
-        raise NotReached(f"{said}; end what listens there, or leave out --web") from None
+        problem = f"port {WEB_PORT}, of locust's own page, is taken"
+        raise NotReached(f"{problem}; end what listens there, or leave out --web") from None
 
 
-def with_level(plan: Plan, found: Path | None) -> Plan:
+def with_level(plan: Plan, knee_report: Path | None) -> Plan:
     """The plan with a soak's share turned into a rate, by the knee of an earlier report."""
     if not isinstance(plan.shape, Soak):
         return plan
-    if found is None:
+    if knee_report is None:
         raise BadPlan(f"shape.share: of which knee? give --knee REPORT.json, of a run of steps ({plan.id})")
-    level = plan.shape.share * read_knee(found)
+    level = plan.shape.share * read_knee(knee_report)
     return plan.model_copy(
         update={"shape": Constant(kind="constant", level=level, seconds=plan.shape.seconds)}
     )
@@ -124,13 +125,13 @@ def _locust(
     words += PAGE if options.web else ["--headless"]
     if options.processes:
         words += ["--processes", str(options.processes)]
-    root = str(USERS.parents[1])
+    root = str(USERS.parents[2])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"VLCLIP_LOADTEST": str(work), "PYTHONPATH": paths}
     with (
-        (work / "locust.log").open("wb") as said,
+        (work / "locust.log").open("wb") as log_file,
         subprocess.Popen(  # noqa: S603 - our own command
-            words, env=environment, stdout=said, stderr=said
+            words, env=environment, stdout=log_file, stderr=log_file
         ) as locust,
     ):
         try:
@@ -160,44 +161,49 @@ def _stop_half_way(
     return at, status
 
 
-def _judged(
-    plan: Plan,
-    work: Path,
-    records: Sequence[Record],
-    probed: Probed,
-    termination: Termination | None,
-    server: Server | None,
-    host: str,
-    options: Options,
-) -> Report:
-    levels = list(read_lines(work / "levels.jsonl"))
-    began, ended_at = levels[0]["at"], levels[-1]["at"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run left behind: its folder, its records, what the probe said, and how the server took it."""
+
+    folder: Path
+    records: Sequence[Record]
+    probed: Probed
+    termination: Termination | None
+    server: Server | None
+
+
+def judge(plan: Plan, outcome: Outcome, host: str, options: Options) -> Report:
+    """The report of a run: figures, and each threshold that was missed."""
+    levels = list(read_lines(outcome.folder / "levels.jsonl"))
+    began, ended_at, records = levels[0]["at"], levels[-1]["at"], outcome.records
+    termination = outcome.termination
     if termination is not None:
         ended_at = termination.at
-        records = [one for one in records if one.done < ended_at]
-    steps = read_steps(work)
-    counts_from = began if steps else began + plan.warm_s
+        records = [record for record in records if record.answered_at < ended_at]
+    steps = read_steps(outcome.folder)
+    warm = began + plan.warm_s
+    counts_from = began if steps else warm
     best = knee(steps)
     level = None if best is None else best.level
     figures = _figures(plan, records, steps, began, ended_at)
-    for name in probed.recall.keys() & figures.keys():
-        figures[name] = replace(figures[name], recall_at_10=probed.recall[name])
-    memory = server.memory.between(began + plan.warm_s, ended_at) if server is not None else Memory()
+    for name in outcome.probed.recall.keys() & figures.keys():
+        figures[name] = replace(figures[name], recall_at_10=outcome.probed.recall[name])
+    memory = outcome.server.memory.between(warm, ended_at) if outcome.server is not None else Memory()
     growth = memory.growth_mb
-    found = missed(plan.thresholds, figures, {"rss_growth_mb": growth, "knee_per_s": level})
-    misses = [str(one) for one in found] + (termination.missed if termination else [])
+    missed_limits = missed(plan.thresholds, figures, {"rss_growth_mb": growth, "knee_per_s": level})
+    misses = [*map(str, missed_limits), *(termination.misses if termination else [])]
     if steps and best is None:
-        misses += [f"no step held: {said}" for said in steps[0].missed]
+        misses += [f"no step held: {miss}" for miss in steps[0].missed]
     if not steps and termination is None:
-        misses += _silence(plan, records, levels, began + plan.warm_s, ended_at)
+        misses += _silence(plan, records, levels, warm, ended_at)
+    counted = [record for record in records if counts_from <= record.at < ended_at]
     return Report(
         plan=plan.id, plan_hash=plan.hash, host=host, began=began, seconds=ended_at - began,
-        figures=figures, misses=misses,
-        reasons={**reasons([one for one in records if counts_from <= one.at < ended_at]), **probed.left_out},
+        figures=figures, misses=misses, reasons={**reasons(counted), **outcome.probed.left_out},
         series=over_time(records, began, ended_at, allow_busy=plan.allow_busy),
-        levels=[(one["at"] - began, one["users"]) for one in levels if one["at"] <= ended_at],
+        levels=[(moment["at"] - began, moment["users"]) for moment in levels if moment["at"] <= ended_at],
         limits=limits_form(plan), faults=list(options.faults), knee=level, steps=steps,
-        memory=[(at - began, mb) for at, mb in memory.seen],
+        memory=[(at - began, mb) for at, mb in memory.samples],
         rss_growth_mb=growth, rss_slope_mb_per_h=memory.slope_mb_per_h,
         termination=termination, machine=machine(),
     )  # fmt: skip
@@ -207,13 +213,13 @@ def _silence(
     plan: Plan, records: Sequence[Record], levels: Sequence[Mapping[str, Any]], begin: float, end: float
 ) -> list[str]:
     """What a server has missed that does not answer, whatever the limits are; an error is an answer."""
-    answered = sum(begin <= one.at < end and one.status > 0 for one in records)
+    answered = sum(begin <= record.at < end and record.status > 0 for record in records)
     if plan.pace.kind == "think":
         return [] if answered else ["all: nothing was answered"]
-    asked, seconds = due(levels, plan.pace, begin, end), end - begin
-    if not lags(answered, asked):
+    due_requests, seconds = due(levels, plan.pace, begin, end), end - begin
+    if not lags(answered, due_requests):
         return []
-    return [f"all: {answered / seconds:.1f}/s were answered of {asked / seconds:.1f}/s that were due"]
+    return [f"all: {answered / seconds:.1f}/s were answered of {due_requests / seconds:.1f}/s that were due"]
 
 
 def _figures(
@@ -223,5 +229,5 @@ def _figures(
     if steps:
         return dict((knee(steps) or steps[0]).figures)
     begin = began + plan.warm_s
-    some = [one for one in records if begin <= one.at < ended_at]
-    return by_endpoint(some, max(1e-9, ended_at - begin), allow_busy=plan.allow_busy)
+    counted = [record for record in records if begin <= record.at < ended_at]
+    return by_endpoint(counted, max(1e-9, ended_at - begin), allow_busy=plan.allow_busy)

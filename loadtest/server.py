@@ -33,33 +33,33 @@ PAGE_BYTES = 4096
 class Memory:
     """Resident memory of a process and its children: (seconds since 1970, MB), in the order of time."""
 
-    seen: list[tuple[float, float]] = field(default_factory=list)
+    samples: list[tuple[float, float]] = field(default_factory=list)
 
     def between(self, begin: float, end: float) -> Memory:
         """The part of it in this time."""
-        return Memory([(at, mb) for at, mb in self.seen if begin <= at <= end])
+        return Memory([(at, mb) for at, mb in self.samples if begin <= at <= end])
 
     @property
     def growth_mb(self) -> float | None:
-        """What the median of the last tenth is over that of the first; None where too little was seen."""
-        mb = [mb for _, mb in self.seen]
+        """The median of the last tenth less that of the first; None where there are too few samples."""
+        mb = [mb for _, mb in self.samples]
         tenth = max(1, len(mb) // 10)
         return float(np.median(mb[-tenth:]) - np.median(mb[:tenth])) if len(mb) > 2 else None
 
     @property
     def slope_mb_per_h(self) -> float | None:
-        """Of the line of least squares; None where too little was seen."""
-        if len(self.seen) < 3:
+        """Of the line of least squares; None where there are too few samples."""
+        if len(self.samples) < 3:
             return None
-        at, mb = np.array(self.seen).T
+        at, mb = np.array(self.samples).T
         return float(np.polyfit(at - at[0], mb, 1)[0] * 3600)
 
 
 class Server:
     """One `vlclip serve` on a store, on a free port; its own words go to a file."""
 
-    def __init__(self, store: str, said: Path, options: Sequence[str] = ()) -> None:
-        self._store, self._said, self._options = store, said, options
+    def __init__(self, store: str, log_file: Path, options: Sequence[str] = ()) -> None:
+        self._store, self._log_file, self._options = store, log_file, options
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.memory = Memory()
@@ -79,11 +79,11 @@ class Server:
     def start(self) -> None:
         """Start it, wait until it is ready; `NotReached` with its last words where it is not."""
         words = ["serve", "--store", self._store, "--port", str(self.port), *self._options]
-        with self._said.open("ab") as said:
-            before = said.tell()
+        with self._log_file.open("ab") as log:
+            before = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-c", "from vlclip.service.cli import main; main()", *words],
-                stdout=said, stderr=said, start_new_session=True,
+                stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         until = time.monotonic() + READY_S
         while time.monotonic() < until and self._process.poll() is None:
@@ -93,7 +93,7 @@ class Server:
                     return
             time.sleep(0.1)
         self.kill()
-        last = self._said.read_bytes()[before:].decode(errors="replace")[-2000:]
+        last = self._log_file.read_bytes()[before:].decode(errors="replace")[-2000:]
         raise NotReached(f"vlclip serve --store {self._store} did not become ready:\n{last}")
 
     def stop(self) -> int:
@@ -118,13 +118,13 @@ class Server:
         self._over.clear()
         while not self._over.wait(1.0) and process.poll() is None:  # one that ended has none
             with contextlib.suppress(OSError):
-                self.memory.seen.append((time.time(), resident_mb(process.pid)))
+                self.memory.samples.append((time.time(), resident_mb(process.pid)))
 
 
 @contextlib.contextmanager
-def serving(store: str, said: Path) -> Iterator[Server]:
+def serving(store: str, log_file: Path) -> Iterator[Server]:
     """A server that is gone afterwards."""
-    server = Server(store, said)
+    server = Server(store, log_file)
     try:
         server.start()
         yield server

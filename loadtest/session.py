@@ -4,7 +4,7 @@ Laws (tests/loadtest/test_session.py):
 - the same seed and the same answers give the same requests;
 - clicks and views name the request whose list the item was taken from, or none where there is no such list;
 - an endpoint gets at least its `least_share` of the requests;
-- requests that are kept for the probe are nobody's, so that no history is in their answers, and say how many
+- requests for the probe are nobody's, so that no history is in their answers, and say how many
   results they want.
 """
 
@@ -23,8 +23,8 @@ from vlclip.loadtest.plan import Plan
 
 JSON = {"content-type": "application/json"}
 BOUNDARY = "vlclip-loadtest"
-KEPT = 10
-"""Results that a kept request asks for, as many as the probe judges."""
+PROBED_RESULTS = 10
+"""Results that a request for the probe asks for, as many as the probe judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. `kept` ones are asked again by the probe; `told` are the user and id of an event."""
+    """One request. The probe asks again what `is_probed`; `event` is the user and the id of an event."""
 
     endpoint: str
     method: str
     path: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    kept: bool = False
-    told: tuple[str, str] | None = None
+    is_probed: bool = False
+    event: tuple[str, str] | None = None
 
     @property
     def is_list(self) -> bool:
@@ -79,8 +79,8 @@ class Session:
             return self._next.popleft()
         endpoint = self._random.choices(list(self._mix), list(self._mix.values()))[0]
         if endpoint == "events":
-            shown = self._shown or [self._item()]
-            return self._event("view", self._random.choice(shown))
+            items = self._shown or [self._item()]
+            return self._event("view", self._random.choice(items))
         if endpoint == "foryou":
             return Ask("foryou", "GET", f"/v1/users/{quote(self.user)}/recommendations")
         if endpoint == "similar":
@@ -89,8 +89,8 @@ class Session:
             body, headers = photo_form(self._random.choice(self._shop.photos))
             return Ask("photo", "POST", "/v1/search", body, headers)
         source = self._random.choices(list(self._sources), list(self._sources.values()))[0]
-        asked, kept = self._whose({"text": self._random.choice(self._shop.queries[source])})
-        return Ask("search", "POST", "/v1/search", json.dumps(asked).encode(), JSON, kept)
+        question, is_probed = self._with_user({"text": self._random.choice(self._shop.queries[source])})
+        return Ask("search", "POST", "/v1/search", json.dumps(question).encode(), JSON, is_probed)
 
     def heard(self, ask: Ask, ids: Sequence[str], request_id: str) -> None:
         """Look at the list that came back, and decide what follows from it."""
@@ -99,10 +99,10 @@ class Session:
         session = self._plan.session
         self._shown, self._request_id = list(ids), request_id if ids else ""
         if ids and self._random.random() < session.follow:
-            chosen = self._looked_at(ids)
-            self._next += [self._event("click", chosen), self._event("view", chosen), self._similar(chosen)]
+            item = self._pick(ids)
+            self._next += [self._event("click", item), self._event("view", item), self._similar(item)]
         elif ids and self._random.random() < session.click:
-            self._next.append(self._event("click", self._looked_at(ids)))
+            self._next.append(self._event("click", self._pick(ids)))
         elif self._random.random() < session.leave:
             self._shoppers, self._shown, self._request_id = self._shoppers + 1, [], ""
 
@@ -118,18 +118,22 @@ class Session:
     def _item(self) -> str:
         return self._random.choices(self._shop.ids, cum_weights=self._popular)[0]
 
-    def _looked_at(self, ids: Sequence[str]) -> str:
+    def _pick(self, ids: Sequence[str]) -> str:
         """One of a list; the second half as often as the first, and so on down."""
         return self._random.choices(ids, [1 / place for place in range(1, len(ids) + 1)])[0]
 
-    def _whose(self, asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        kept = self._random.random() < self._plan.probe.share
-        return (asked | {"limit": KEPT}, True) if kept else (asked | {"user": self.user}, False)
+    def _with_user(self, parameters: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        is_probed = self._random.random() < self._plan.probe.share
+        return (
+            (parameters | {"limit": PROBED_RESULTS}, True)
+            if is_probed
+            else (parameters | {"user": self.user}, False)
+        )
 
     def _similar(self, item: str) -> Ask:
-        asked, kept = self._whose({})
-        query = f"?{urlencode(asked)}" if asked else ""
-        return Ask("similar", "GET", f"/v1/items/{quote(item, safe='')}/similar{query}", kept=kept)
+        parameters, is_probed = self._with_user({})
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return Ask("similar", "GET", f"/v1/items/{quote(item, safe='')}/similar{query}", is_probed=is_probed)
 
     def _event(self, kind: str, item: str) -> Ask:
         self._events += 1
@@ -138,7 +142,7 @@ class Session:
             "request_id": self._request_id,
         }  # fmt: skip
         body = json.dumps({"events": [event]}).encode()
-        return Ask("events", "POST", "/v1/events", body, JSON, told=(self.user, event["id"]))
+        return Ask("events", "POST", "/v1/events", body, JSON, event=(self.user, event["id"]))
 
 
 def least_share(plan: Plan, endpoint: str) -> float:

@@ -43,9 +43,9 @@ def due(levels: Sequence[Mapping[str, Any]], pace: Pace, begin: float, end: floa
     Users start some time after a level rises; those that a lower level sends away may take long to go.
     """
     total = 0.0
-    for one, after in pairwise(levels):
-        seconds = min(end, after["at"]) - max(begin, one["at"])
-        total += max(0.0, seconds) * min(one["level"], one["users"] * pace.per_user)
+    for level, after in pairwise(levels):
+        seconds = min(end, after["at"]) - max(begin, level["at"])
+        total += max(0.0, seconds) * min(level["level"], level["users"] * pace.per_user)
     return total
 
 
@@ -69,12 +69,12 @@ class Search:
         """Before the first step."""
         return cls(steps, steps.start)
 
-    def after(self, *, held: bool) -> Search:
+    def after(self, *, has_held: bool) -> Search:
         """The search after the step at `level`."""
         assert self.level is not None  # noqa: S101  # a search that is over has no steps
-        if not held and self.tried + 1 < self.steps.tries:
+        if not has_held and self.tried + 1 < self.steps.tries:
             return replace(self, tried=self.tried + 1)
-        good, bad = (self.level, self.bad) if held else (self.good, self.level)
+        good, bad = (self.level, self.bad) if has_held else (self.good, self.level)
         if math.isinf(bad):
             level = min(good * self.steps.factor, self.steps.most)
             return Search(self.steps, level if level > good else None, good)

@@ -38,7 +38,7 @@ class Step:
     missed: Sequence[str]
 
     @property
-    def held(self) -> bool:
+    def has_held(self) -> bool:
         """Whether nothing was missed."""
         return not self.missed
 
@@ -49,27 +49,30 @@ class Step:
     @classmethod
     def from_form(cls, form: Mapping[str, Any]) -> Self:
         """What `form` wrote."""
-        figures = {name: Figures(**one) for name, one in form["figures"].items()}
+        figures = {name: Figures(**values) for name, values in form["figures"].items()}
         return cls(form["level"], form["begin"], form["end"], figures, tuple(form["missed"]))
 
 
 def judge(folder: Path, plan: Plan, level: float, begin: float, end: float) -> Step:
     """The step at this level, by the records in `folder`."""
-    return judged(read_records(folder), plan, level, begin, end)
+    return judge_records(read_records(folder), plan, level, begin, end)
 
 
-def judged(records: Sequence[Record], plan: Plan, level: float, begin: float, end: float) -> Step:
+def judge_records(records: Sequence[Record], plan: Plan, level: float, begin: float, end: float) -> Step:
     """The step at this level, by limits on times and errors; rates and recall are for the whole run."""
-    some = [one for one in records if begin <= one.done < end]
-    figures, asked = by_endpoint(some, end - begin, allow_busy=plan.allow_busy), level * (end - begin)
+    counted = [record for record in records if begin <= record.answered_at < end]
+    figures, requests_due = (
+        by_endpoint(counted, end - begin, allow_busy=plan.allow_busy),
+        level * (end - begin),
+    )
     limits = {
-        name: one.model_copy(update=dict.fromkeys(OF_THE_RUN))
-        for name, one in dict(plan.thresholds).items()
-        if name in figures or least_share(plan, name) * asked > SURE
+        name: bounds.model_copy(update=dict.fromkeys(OF_THE_RUN))
+        for name, bounds in dict(plan.thresholds).items()
+        if name in figures or least_share(plan, name) * requests_due > SURE
     }
-    misses = [str(one) for one in missed(Thresholds(**limits), figures)]
+    misses = [str(miss) for miss in missed(Thresholds(**limits), figures)]
     rate = figures["all"].rate_per_s
-    if lags(rate * (end - begin), asked):
+    if lags(rate * (end - begin), requests_due):
         misses.append(f"all rate is {rate:.1f}/s of {level:.1f}/s that were asked")
     return Step(level, begin, end, figures, misses)
 
@@ -81,7 +84,7 @@ def read_steps(folder: Path) -> list[Step]:
 
 def knee(steps: Sequence[Step]) -> Step | None:
     """The highest level that held, at its last try, below all that did not; None where none did."""
-    last = {one.level: one for one in steps}
-    broken = min((level for level, one in last.items() if not one.held), default=float("inf"))
-    held = [one for one in steps if one.held and one.level < broken]
-    return max(held, key=lambda one: one.level, default=None)
+    last = {step.level: step for step in steps}
+    broken = min((level for level, step in last.items() if not step.has_held), default=float("inf"))
+    passed = [step for step in steps if step.has_held and step.level < broken]
+    return max(passed, key=lambda step: step.level, default=None)

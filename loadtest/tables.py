@@ -15,7 +15,7 @@ from vlclip.loadtest.baseline import Change
 from vlclip.loadtest.figures import Figures
 from vlclip.loadtest.plots import pictures
 from vlclip.loadtest.report import Report
-from vlclip.loadtest.thresholds import WORDS, written
+from vlclip.loadtest.thresholds import WORDS, format_figure
 
 FIGURES = ("p50_ms", "p95_ms", "p99_ms", "error_share", "recall_at_10", "rate_per_s")
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -42,14 +42,14 @@ def page(report: Report, changes: Sequence[Change]) -> str:
     """The report as an HTML page that asks nothing of any site."""
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     began = datetime.fromtimestamp(report.began, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    found = list(tables(report, changes))
-    return template.render(report=report, began=began, tables=found, pictures=pictures(report))
+    all_tables = list(tables(report, changes))
+    return template.render(report=report, began=began, tables=all_tables, pictures=pictures(report))
 
 
 def tables(report: Report, changes: Sequence[Change]) -> Iterator[Rows]:
     """Title, columns and rows of each table there is something for."""
     columns = ["", "requests", *(WORDS[name] for name in FIGURES)]
-    rows = [[name, f"{one.requests:,}", *_cells(one)] for name, one in report.figures.items()]
+    rows = [[name, f"{figures.requests:,}", *_cells(figures)] for name, figures in report.figures.items()]
     yield f"{report.plan}: what was measured", columns, rows
     if report.steps:
         yield _steps(report)
@@ -58,23 +58,23 @@ def tables(report: Report, changes: Sequence[Change]) -> Iterator[Rows]:
         row = [f"{report.memory[0][1]:.0f} MB", f"{report.memory[-1][1]:.0f} MB", growth, slope]
         yield "Memory of the server", ["first", "last", "growth", "an hour"], [row]
     if report.termination:
-        one = report.termination
+        end = report.termination
         names = ["exit status", "in flight", "not answered", "refused later", "accepted events", "missing"]
-        counts = (one.exit_status, one.in_flight, one.lost, one.refused, one.events, one.missing)
+        counts = (end.exit_status, end.in_flight, end.lost, end.refused, end.events, end.missing)
         yield "Stopped under load", names, [[str(count) for count in counts]]
     if report.reasons:
         yield "Errors", ["what", "times"], [[what, str(times)] for what, times in report.reasons.items()]
     if changes:
-        rows = [[one.endpoint, WORDS[one.figure], *_changed(one)] for one in changes]
+        rows = [[change.endpoint, WORDS[change.figure], *_changed(change)] for change in changes]
         yield "Beside the baseline", ["", "figure", "before", "now", "change", "verdict"], rows
 
 
 def _steps(report: Report) -> Rows:
     rows = []
-    for one in report.steps:
-        total = one.figures["all"]
-        said = one.missed[0] if one.missed else "held"
-        rows.append([f"{one.level:.1f}/s", *(_cell(total, name) for name in FIGURES[:3]), said])
+    for step in report.steps:
+        total = step.figures["all"]
+        outcome = step.missed[0] if step.missed else "held"
+        rows.append([f"{step.level:.1f}/s", *(_cell(total, name) for name in FIGURES[:3]), outcome])
     knee = "none held" if report.knee is None else f"{report.knee:.1f}/s"
     return f"Steps; the knee: {knee}", ["asked", "p50", "p95", "p99", ""], rows
 
@@ -85,9 +85,14 @@ def _cells(figures: Figures) -> list[str]:
 
 def _cell(figures: Figures, name: str) -> str:
     value = getattr(figures, name)
-    return "" if value is None else written(name, value)
+    return "" if value is None else format_figure(name, value)
 
 
-def _changed(one: Change) -> list[str]:
-    change = "" if one.share is None else f"{100 * one.share:+.1f} %"
-    return [written(one.figure, one.before), written(one.figure, one.now), change, one.verdict]
+def _changed(change: Change) -> list[str]:
+    difference = "" if change.share is None else f"{100 * change.share:+.1f} %"
+    return [
+        format_figure(change.figure, change.before),
+        format_figure(change.figure, change.now),
+        difference,
+        change.verdict,
+    ]

@@ -41,33 +41,38 @@ class Termination:
     missing: int
 
     @property
-    def missed(self) -> list[str]:
+    def misses(self) -> list[str]:
         """What went wrong, in sentences."""
-        found = []
+        sentences = []
         if self.exit_status:
-            found.append(f"the server ended with status {self.exit_status}, not 0")
+            sentences.append(f"the server ended with status {self.exit_status}, not 0")
         if self.lost:
-            found.append(f"{self.lost} of {self.in_flight} requests in flight at SIGTERM were not answered")
+            sentences.append(
+                f"{self.lost} of {self.in_flight} requests in flight at SIGTERM were not answered"
+            )
         if self.missing:
-            found.append(f"{self.missing} of {self.events} accepted events are not there after a restart")
-        return found
+            sentences.append(f"{self.missing} of {self.events} accepted events are not there after a restart")
+        return sentences
 
 
-def ended(records: Sequence[Record], at: float, exit_status: int, http: httpx2.Client) -> Termination:
+def judge_termination(
+    records: Sequence[Record], at: float, exit_status: int, http: httpx2.Client
+) -> Termination:
     """The termination at `at`; `http` asks the server that was started again."""
-    in_flight = [one for one in records if one.sent < at - GRACE_S and one.done > at]
-    told: dict[str, set[str]] = {}
-    for one in records:
-        if one.told:
-            told.setdefault(one.told[0], set()).add(one.told[1])
-    missing = sum(len(ids - events_of(user, http)) for user, ids in told.items())
+    in_flight = [record for record in records if record.sent_at < at - GRACE_S and record.answered_at > at]
+    events: dict[str, set[str]] = {}
+    for record in records:
+        if record.event:
+            events.setdefault(record.event[0], set()).add(record.event[1])
+    missing = sum(len(ids - events_of(user, http)) for user, ids in events.items())
     return Termination(
         at,
         exit_status,
         len(in_flight),
-        sum(not one.status for one in in_flight),
-        sum(not one.status for one in records if one.done > at) - sum(not one.status for one in in_flight),
-        sum(map(len, told.values())),
+        sum(not record.status for record in in_flight),
+        sum(not record.status for record in records if record.answered_at > at)
+        - sum(not record.status for record in in_flight),
+        sum(map(len, events.values())),
         missing,
     )
 

@@ -32,13 +32,13 @@ class Miss:
     endpoint: str
     limit: str
     value: float | None
-    wanted: float
+    bound: float
 
     def __str__(self) -> str:
         word = "least" if self.limit in LEAST else "limit"
-        value = "not known" if self.value is None else written(self.limit, self.value, self.wanted)
-        wanted = written(self.limit, self.wanted)
-        return f"{self.endpoint} {WORDS[self.limit]} is {value}, the {word} is {wanted}"
+        value = "not known" if self.value is None else format_figure(self.limit, self.value, self.bound)
+        bound = format_figure(self.limit, self.bound)
+        return f"{self.endpoint} {WORDS[self.limit]} is {value}, the {word} is {bound}"
 
 
 def missed(
@@ -47,33 +47,33 @@ def missed(
     """The limits that do not hold; `run` has what is measured of the run: `rss_growth_mb`, `knee_per_s`."""
     misses = []
     for endpoint, limits in dict(thresholds).items():
-        for name, wanted in dict(limits).items():
-            if wanted is None:
+        for name, bound in dict(limits).items():
+            if bound is None:
                 continue
             value = getattr(figures.get(endpoint), name, None)
             if endpoint == "all" and name not in Limits.model_fields:
                 value = (run or {}).get(name)
-            holds = value is not None and (value >= wanted if name in LEAST else value <= wanted)
+            holds = value is not None and (value >= bound if name in LEAST else value <= bound)
             if not holds:
-                misses.append(Miss(endpoint, name, value, wanted))
+                misses.append(Miss(endpoint, name, value, bound))
     return misses
 
 
-def lags(answered: float, asked: float) -> bool:
+def lags(answered: float, due: float) -> bool:
     """Whether too few requests were answered; `asked` is the mean of a Poisson number."""
-    return not answered or answered < asked - max(LAGS * asked, 3 * math.sqrt(asked))
+    return not answered or answered < due - max(LAGS * due, 3 * math.sqrt(due))
 
 
-def written(name: str, value: float, beside: float | None = None) -> str:
+def format_figure(name: str, value: float, beside: float | None = None) -> str:
     """A figure with its unit; with more digits where it would read like the one it stands `beside`."""
     for digits in range(7):
-        text = _written(name, value, digits)
-        if beside is None or value == beside or text != _written(name, beside, digits):
+        text = _format(name, value, digits)
+        if beside is None or value == beside or text != _format(name, beside, digits):
             return text
     return text
 
 
-def _written(name: str, value: float, more: int) -> str:
+def _format(name: str, value: float, more: int) -> str:
     if name.endswith("_ms"):
         return f"{value:.{more + (value < 10)}f} ms"
     if name == "error_share":

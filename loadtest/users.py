@@ -28,7 +28,7 @@ from locust import FastHttpUser, LoadTestShape, task
 from locust.runners import WorkerRunner
 
 from vlclip.loadtest.plan import Soak, Steps
-from vlclip.loadtest.record import Record, Recorder, kept_form, read_answer
+from vlclip.loadtest.record import Record, Recorder, probe_form, read_answer
 from vlclip.loadtest.session import Session
 from vlclip.loadtest.shapes import Search, level_at, users_for
 from vlclip.loadtest.steps import Step, judge
@@ -112,9 +112,9 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
         late_ms = (sent - due) * 1000
         began = time.perf_counter()
 
-        def write(status: int, error: str, **known: Any) -> None:
+        def write(status: int, error: str, **details: Any) -> None:
             ms = (time.perf_counter() - began) * 1000 + late_ms
-            RECORDER.write(Record(ask.endpoint, due, ms, late_ms, status, error, **known))
+            RECORDER.write(Record(ask.endpoint, due, ms, late_ms, status, error, **details))
 
         try:
             answer = self.client.request(
@@ -126,8 +126,8 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
             raise
         failure = repr(getattr(answer, "error", "") or "")
         error, ids, request_id = read_answer(ask, answer.status_code, answer.content or b"", failure)
-        told, kept = (None, None) if error else (ask.told, kept_form(ask, ids))
-        write(answer.status_code, error, told=told, kept=kept)
+        event, probe = (None, None) if error else (ask.event, probe_form(ask, ids))
+        write(answer.status_code, error, event=event, probe=probe)
         self.session.heard(ask, ids, request_id)
 
 
@@ -165,9 +165,9 @@ class Shape(LoadTestShape):  # type: ignore[misc]
 
     def _next(self, step: Step, now: float) -> None:
         assert self.search is not None  # noqa: S101
-        self.search = self.search.after(held=step.held)
+        self.search = self.search.after(has_held=step.has_held)
         self.began = now
-        if not step.held and self.search.level is not None:
+        if not step.has_held and self.search.level is not None:
             # its queue has to drain, and users who are late have to go
             self.rests_until = now + max(1.0, self.search.steps.settle_s)
 

@@ -76,17 +76,17 @@ def learn(plan: Plan, http: httpx2.Client) -> Shop:
 
 def _titles(plan: Plan, http: httpx2.Client) -> dict[str, str]:
     """Title by id, of what a few searches find, page by page, until there are enough."""
-    found: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for offset in range(0, 10_000, PAGE):
-        before = len(found)
+        before = len(titles)
         for word in (*WORDS, *furniture(8)):
             results = _search(http, {"text": word, "limit": PAGE, "offset": offset})
-            found |= {one["id"]: str(one["item"].get("title", "")) for one in results}
-            if len(found) >= plan.items:
-                return found
-        if len(found) == before:
+            titles |= {result["id"]: str(result["item"].get("title", "")) for result in results}
+            if len(titles) >= plan.items:
+                return titles
+        if len(titles) == before:
             break
-    return found
+    return titles
 
 
 def _search(http: httpx2.Client, body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -117,12 +117,12 @@ def why(error: Exception) -> str:
 def _ids(plan: Plan) -> list[str]:
     path = plan.near(plan.ids)
     try:
-        found = path.read_text(encoding="utf-8").split()
+        ids = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise BadPlan(f"ids: cannot read {path} ({error}); name a file of item ids beside the plan") from None
-    if not found:
+    if not ids:
         raise BadPlan(f"ids: {path} is empty; write an item's id on each line")
-    return found
+    return ids
 
 
 def _photos(plan: Plan, random: Random) -> list[bytes]:

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 @contextmanager
 def answering(status):
     """Its port, and the paths it was asked for."""
-    asked = []
+    path = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            path.append(self.path)
             self.send_response(status)
             self.end_headers()
 
@@ -23,7 +23,7 @@ def answering(status):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield server.server_port, asked
+            yield server.server_port, path
         finally:
             server.shutdown()
             thread.join()

@@ -62,26 +62,26 @@ def test_the_databases_have_no_way_out():
 
 
 def test_what_is_named_is_there_and_what_is_there_is_named():
-    volumes = {one.split(":")[0] for service in SERVICES.values() for one in service.get("volumes", [])}
-    assert {one for one in volumes if one[0] not in ".$"} == set(COMPOSE["volumes"])
-    assert {one for service in SERVICES.values() for one in service["networks"]} == set(COMPOSE["networks"])
-    secrets = {one["source"] for service in SERVICES.values() for one in service.get("secrets", [])}
+    volumes = {entry.split(":")[0] for service in SERVICES.values() for entry in service.get("volumes", [])}
+    assert {entry for entry in volumes if entry[0] not in ".$"} == set(COMPOSE["volumes"])
+    assert {network for each in SERVICES.values() for network in each["networks"]} == set(COMPOSE["networks"])
+    secrets = {entry["source"] for service in SERVICES.values() for entry in service.get("secrets", [])}
     assert secrets == set(COMPOSE["secrets"])
-    waited = {one for service in SERVICES.values() for one in service.get("depends_on", {})}
+    waited = {entry for service in SERVICES.values() for entry in service.get("depends_on", {})}
     assert waited <= set(SERVICES)
     for service in SERVICES.values():
-        for one in service.get("volumes", []):
-            if one.startswith("./"):
-                assert (ROOT / "deploy" / one.split(":")[0]).exists()
+        for entry in service.get("volumes", []):
+            if entry.startswith("./"):
+                assert (ROOT / "deploy" / entry.split(":")[0]).exists()
 
 
 def test_every_variable_is_in_the_example_and_none_has_a_secret_in_it():
-    asked = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
-    asked |= {secret["environment"] for secret in COMPOSE["secrets"].values()}
-    given = dict(line.split("=", 1) for line in EXAMPLE.splitlines() if line and not line.startswith("#"))
-    assert asked == set(given)
-    secret = {name for name in asked if name.endswith(("_KEY", "_PASSWORD"))}
-    assert {given[name] for name in secret} == {""}
+    requests = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
+    requests |= {secret["environment"] for secret in COMPOSE["secrets"].values()}
+    answers = dict(line.split("=", 1) for line in EXAMPLE.splitlines() if line and not line.startswith("#"))
+    assert requests == set(answers)
+    secret = {name for name in requests if name.endswith(("_KEY", "_PASSWORD"))}
+    assert {answers[name] for name in secret} == {""}
 
 
 def test_secrets_from_the_environment_are_for_services_that_can_be_written_to():
@@ -95,10 +95,10 @@ def test_everything_else_is_read_only():
 
 
 def test_the_settings_of_the_api_are_settings(monkeypatch):
-    known = set(re.findall(r"`(VLCLIP_\w+)`", (ROOT / "docs" / "settings.md").read_text()))
+    names = set(re.findall(r"`(VLCLIP_\w+)`", (ROOT / "docs" / "settings.md").read_text()))
     for name, value in SERVICES["api"]["environment"].items():
         if name.startswith("VLCLIP_"):
-            assert name in known
+            assert name in names
             monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?[^}]*\}", "secret", value))
     settings = Settings.load()
     assert settings.store == "http://qdrant:6333"
@@ -133,10 +133,10 @@ def test_the_server_is_at_most_one_minor_version_from_its_client():
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_a_nodes_health_is_what_its_readyz_says(status, healthy):
     _, *command = SERVICES["qdrant-1"]["healthcheck"]["test"]
-    with answering(status) as (port, asked):
-        script = [one.replace("$$", "$").replace("/6333", f"/{port}") for one in command]
+    with answering(status) as (port, requests):
+        script = [entry.replace("$$", "$").replace("/6333", f"/{port}") for entry in command]
         assert (subprocess.run(script, check=False).returncode == 0) is healthy
-    assert asked == ["/readyz"]
+    assert requests == ["/readyz"]
 
 
 def test_the_api_starts_after_what_it_asks_and_ends_after_what_it_was_asked():

@@ -33,8 +33,8 @@ LAST = WHOLE[max(place for place, (name, _) in enumerate(WHOLE) if name == "FROM
 
 def the(name):
     """The arguments of the one such instruction of the last stage."""
-    (found,) = [arguments for one, arguments in LAST if one == name]
-    return found
+    (arguments,) = [arguments for instruction, arguments in LAST if instruction == name]
+    return arguments
 
 
 def test_instructions_are_read_over_continued_lines_and_comments():
@@ -76,12 +76,12 @@ def test_what_it_starts_is_the_command_itself_so_that_signals_reach_it():
 def test_its_health_is_what_readyz_says_past_any_proxy(status, healthy):
     _, command = the("HEALTHCHECK").split(" CMD ", maxsplit=1)
     _, *arguments = json.loads(command)
-    with answering(status) as (port, asked):
-        code = [one.replace(":8000/", f":{port}/") for one in arguments]
+    with answering(status) as (port, words):
+        code = [word.replace(":8000/", f":{port}/") for word in arguments]
         proxy = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
         ended = subprocess.run([sys.executable, *code], env=proxy, capture_output=True, check=False)
     assert (ended.returncode == 0) is healthy
-    assert asked == ["/readyz"]
+    assert words == ["/readyz"]
 
 
 @pytest.mark.parametrize("extras", ["", "redis", "llm,tracing"])
@@ -91,14 +91,15 @@ def test_the_requirements_that_are_installed_first_are_the_projects_own(extras):
         [sys.executable, "-c", code, extras], cwd=ROOT, capture_output=True, text=True, check=True
     )
     project = PROJECT["project"]
-    chosen = [project["optional-dependencies"][name] for name in extras.split(",") if name]
-    assert ran.stdout.splitlines() == project["dependencies"] + [one for some in chosen for one in some]
+    names = [name for name in extras.split(",") if name]
+    chosen = [package for name in names for package in project["optional-dependencies"][name]]
+    assert ran.stdout.splitlines() == project["dependencies"] + chosen
 
 
 def run_with(word):
     """The one RUN with a word in it."""
-    (found,) = [arguments for name, arguments in WHOLE if name == "RUN" and word in arguments]
-    return found
+    (run,) = [arguments for name, arguments in WHOLE if name == "RUN" and word in arguments]
+    return run
 
 
 def test_only_what_the_image_needs_is_sent_to_the_build():
@@ -128,6 +129,6 @@ def test_no_layer_installs_what_the_constraints_do_not_pin():
         re.split(r"==", line)[0].lower().replace("_", "-")
         for line in (ROOT / "constraints.txt").read_text().splitlines()
     }
-    wanted = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
-    names = {re.split(r"[<>=\[;\s]", one)[0].lower().replace("_", "-") for one in wanted}
+    requirements = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
+    names = {re.split(r"[<>=\[;\s]", line)[0].lower().replace("_", "-") for line in requirements}
     assert names - pinned == set()

@@ -23,8 +23,8 @@ BOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "vlclip.json").read_text
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 
-ASKED = [target["expr"] for panel in PANELS for target in panel["targets"]]
-ASKED += [rule["expr"] for rule in RULES] + [one["expr"] for one in BOARD["annotations"]["list"]]
+QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
+QUERIES += [rule["expr"] for rule in RULES] + [entry["expr"] for entry in BOARD["annotations"]["list"]]
 ROW = re.compile(r"^\| `((?:vlclip|process)_\w+)` \| (\w+) \| ([\w, ]*)\|", re.MULTILINE)
 OURS = re.compile(r"\b((?:vlclip|process)_\w+)")
 FROM_PROMETHEUS = {"instance", "job", "le"}
@@ -35,7 +35,7 @@ def listed():
     """Series by name, each with its labels."""
     series = {}
     for name, kind, labels in ROW.findall(DOCS):
-        of = {one.strip() for one in labels.split(",")} - {""}
+        of = {entry.strip() for entry in labels.split(",")} - {""}
         ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
         series |= dict.fromkeys((name + end for end in ends), of)
     return series
@@ -45,7 +45,7 @@ def labels_of(expr):
     """Those that it groups or filters by."""
     grouped = re.findall(r"\bby \(([^)]*)\)", expr)
     filtered = re.findall(r"\{([^}]*)\}", expr)
-    return {one.strip() for some in grouped for one in some.split(",")} | {
+    return {entry.strip() for some in grouped for entry in some.split(",")} | {
         name for some in filtered for name in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", some)
     }
 
@@ -59,32 +59,34 @@ def test_a_list_in_the_docs_is_read_with_its_labels():
     }
 
 
-@pytest.mark.parametrize("expr", ASKED)
+@pytest.mark.parametrize("expr", QUERIES)
 def test_what_is_asked_for_is_measured_and_has_these_labels(expr):
     series = listed()
     named = OURS.findall(expr)
     assert named or "up{" in expr
     assert set(named) <= set(series)
-    known = FROM_PROMETHEUS.union(*(series[name] for name in named))
-    assert labels_of(expr) <= known
+    labels = FROM_PROMETHEUS.union(*(series[name] for name in named))
+    assert labels_of(expr) <= labels
 
 
 def test_what_is_asked_for_is_promql():
     promql = pytest.importorskip("promql_parser", reason="needs promql-parser")
-    for expr in ASKED:
+    for expr in QUERIES:
         promql.parse(expr.replace("$__rate_interval", "1m"))
 
 
 def test_counters_are_asked_for_by_their_growth():
     counters = {name for name, kind, _ in ROW.findall(DOCS) if kind == "counter"}
-    for expr in ASKED:
+    for expr in QUERIES:
         for name in counters & set(OURS.findall(expr)):
             assert re.search(rf"(rate|increase)\({name}\b", expr)
 
 
 def test_whatever_is_measured_of_lists_and_of_what_is_kept_is_shown():
-    shown = {name for panel in PANELS for target in panel["targets"] for name in OURS.findall(target["expr"])}
-    bases = {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown}
+    panels = {
+        name for panel in PANELS for target in panel["targets"] for name in OURS.findall(target["expr"])
+    }
+    bases = {re.sub(r"_(bucket|sum|count)$", "", name) for name in panels}
     ours = {name for name, *_ in ROW.findall(DOCS) if name.startswith("vlclip_")}
     assert ours - bases == {"vlclip_build_info"}
 
@@ -99,16 +101,16 @@ def test_panels_have_ids_of_their_own_a_source_that_is_provisioned_and_say_what_
         assert panel["description"]
         references = [target["refId"] for target in panel["targets"]]
         assert len(set(references)) == len(references)
-    for one in (*BOARD["templating"]["list"], *BOARD["annotations"]["list"]):
-        assert one["datasource"]["uid"] == source["uid"]
+    for entry in (*BOARD["templating"]["list"], *BOARD["annotations"]["list"]):
+        assert entry["datasource"]["uid"] == source["uid"]
 
 
 def test_no_panel_lies_on_another_or_beside_the_page():
     places = [panel["gridPos"] for panel in BOARD["panels"]]
     assert all(place["x"] >= 0 and place["x"] + place["w"] <= 24 for place in places)
-    for one, other in combinations(places, 2):
-        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        apart = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+    for entry, other in combinations(places, 2):
+        beside = entry["x"] + entry["w"] <= other["x"] or other["x"] + other["w"] <= entry["x"]
+        apart = entry["y"] + entry["h"] <= other["y"] or other["y"] + other["h"] <= entry["y"]
         assert beside or apart
 
 
@@ -126,28 +128,28 @@ def test_alerts_ask_for_labels_they_have_left():
         used = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
         grouped = re.findall(r"\bby \(([^)]*)\)", rule["expr"])
         summed = "sum(" in rule["expr"] or grouped
-        left = {one.strip() for one in ",".join(grouped).split(",")} if summed else {"instance", "job"}
+        left = {entry.strip() for entry in ",".join(grouped).split(",")} if summed else {"instance", "job"}
         assert used <= left, rule["alert"]
 
 
 def test_prometheus_asks_services_that_are_there_with_keys_that_it_has():
     hosts = set()
     for job in PROMETHEUS["scrape_configs"]:
-        for found in job.get("dns_sd_configs", []):
-            hosts |= set(found["names"])
+        for matches in job.get("dns_sd_configs", []):
+            hosts |= set(matches["names"])
         for some in job.get("static_configs", []):
             hosts |= {target.split(":")[0] for target in some["targets"]}
         if "authorization" in job:
             secret = Path(job["authorization"]["credentials_file"]).name
-            assert secret in {one["source"] for one in COMPOSE["services"]["prometheus"]["secrets"]}
+            assert secret in {entry["source"] for entry in COMPOSE["services"]["prometheus"]["secrets"]}
     assert hosts - {"localhost"} == {"api", "qdrant-1", "qdrant-2"}
     jobs = {job["job_name"] for job in PROMETHEUS["scrape_configs"]}
-    asked = {job for expr in ASKED for job in re.findall(r'job="(\w+)"', expr)}
-    assert asked <= jobs
+    queried = {job for expr in QUERIES for job in re.findall(r'job="(\w+)"', expr)}
+    assert queried <= jobs
 
 
 def test_what_grafana_reads_is_where_compose_puts_it():
-    mounted = dict(one.split(":")[:2] for one in COMPOSE["services"]["grafana"]["volumes"])
+    mounted = dict(entry.split(":")[:2] for entry in COMPOSE["services"]["grafana"]["volumes"])
     (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "vlclip.yml").read_text())["providers"]
     assert mounted["./grafana/dashboards"] == provider["options"]["path"]
     home = COMPOSE["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]

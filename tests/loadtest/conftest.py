@@ -33,6 +33,6 @@ def read(tmp_path: Path):
     return make
 
 
-def record(endpoint="similar", at=0.0, ms=10.0, status=200, **known) -> Record:
-    known.setdefault("error", "" if status in (200, 202) else f"status {status}")
-    return Record(endpoint, at, ms, known.pop("late_ms", 0.0), status, **known)
+def record(endpoint="similar", at=0.0, ms=10.0, status=200, **details) -> Record:
+    details.setdefault("error", "" if status in (200, 202) else f"status {status}")
+    return Record(endpoint, at, ms, details.pop("late_ms", 0.0), status, **details)

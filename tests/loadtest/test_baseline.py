@@ -17,8 +17,8 @@ BEFORE = Figures(1000, 10, 0, 0.01, 50.0, p50_ms=20.0, p95_ms=80.0, p99_ms=120.0
 
 def verdicts(now, tolerance=0.1):
     changes = compare({"similar": BEFORE}, {"similar": now, "all": now}, tolerance)
-    assert {one.endpoint for one in changes} == {"similar"}
-    return {one.figure: one.verdict for one in changes if one.verdict != "same"}
+    assert {change.endpoint for change in changes} == {"similar"}
+    return {change.figure: change.verdict for change in changes if change.verdict != "same"}
 
 
 def test_a_run_beside_itself_has_changed_in_nothing():

@@ -22,11 +22,11 @@ from vlclip.loadtest.report import read_figures, read_knee
 @pytest.fixture(autouse=True)
 def signals(monkeypatch):
     """The handlers of before afterwards; until then a signal that nobody handles does nothing."""
-    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGHUP)}
     monkeypatch.setenv("COLUMNS", "200")
     yield
-    for one, handler in before.items():
-        signal.signal(one, handler)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def call(monkeypatch):
         monkeypatch.setattr(command, "run", ran or (lambda *_: pytest.fail("it was run")))
         monkeypatch.setattr(command, "serve_and_run", ran or (lambda *_: pytest.fail("it was run")))
         monkeypatch.setattr(command.err, "width", 200)
-        with command.err.capture() as said:
+        with command.err.capture() as captured:
             result = CliRunner().invoke(command.app, list(map(str, words)))
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result.exit_code, said.get() + result.output
+        return result.exit_code, captured.get() + result.output
 
     return make
 
@@ -69,39 +69,39 @@ def test_under_nohup_a_closed_terminal_is_no_end(call, tmp_path):
         os.kill(os.getpid(), signal.SIGHUP)
         raise NotReached("it went on")
 
-    status, said = call("run", "shop", "--report", tmp_path, ran=ran)
-    assert (status, said) == (2, "error: it went on\n")
+    status, output = call("run", "shop", "--report", tmp_path, ran=ran)
+    assert (status, output) == (2, "error: it went on\n")
 
 
 def test_a_run_that_is_interrupted_says_that_nothing_was_judged(call, tmp_path):
     def ran(*_):
         raise KeyboardInterrupt
 
-    status, said = call("run", "shop", "--report", tmp_path, ran=ran)
+    status, output = call("run", "shop", "--report", tmp_path, ran=ran)
     assert status == 130
-    assert said == "interrupted: nothing was judged, and no report written\n"
+    assert output == "interrupted: nothing was judged, and no report written\n"
 
 
 @pytest.mark.parametrize("words", [["run", "shop"], ["serve-and-run", "shop", "--store", "store"]])
 def test_the_key_of_the_environment_goes_with_every_request(call, tmp_path, monkeypatch, words):
     monkeypatch.setenv("VLCLIP_API_KEY", "vlclip_secret")
-    seen = []
+    headers = []
 
     def ran(_, __, options, *___):
-        seen.append(options.headers)
+        headers.append(options.headers)
         raise NotReached("enough")
 
     assert call(*words, "--report", tmp_path, ran=ran)[0] == 2
-    assert seen == [{"X-API-Key": "vlclip_secret"}]
+    assert headers == [{"X-API-Key": "vlclip_secret"}]
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_run(call, tmp_path):
     (tmp_path / "file").write_text("")
     for words in (["run", "shop"], ["serve-and-run", "shop", "--store", "store"]):
         for report, why in ((tmp_path / "file", "File exists"), (tmp_path / "file/out", "Not a directory")):
-            status, said = call(*words, "--report", report)
+            status, output = call(*words, "--report", report)
             assert status == 2
-            assert said == f"error: --report {report}: {why}; give a folder\n"
+            assert output == f"error: --report {report}: {why}; give a folder\n"
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def test_what_is_no_report_is_refused_before_the_run(call, tmp_path, option, for
     )
     (tmp_path / "other.json").write_text(form)
     words = ["run", tmp_path / "soak.toml", option, tmp_path / "other.json", "--report", tmp_path]
-    status, said = call(*words, ran=run.run)
+    status, output = call(*words, ran=run.run)
     assert status == 2
-    assert said.startswith(f"error: {tmp_path / 'other.json'} is no report (")
-    assert said.endswith("); give the report.json of an earlier run\n")
+    assert output.startswith(f"error: {tmp_path / 'other.json'} is no report (")
+    assert output.endswith("); give the report.json of an earlier run\n")
 
 
 def test_a_report_of_another_version_is_read(tmp_path):
@@ -140,14 +140,14 @@ def test_a_report_of_another_version_is_read(tmp_path):
 
 
 def test_a_proxy_that_cannot_be_says_why(call):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        status, said = call("faults", "--to", "http://127.0.0.1:9", "--port", port)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        status, output = call("faults", "--to", "http://127.0.0.1:9", "--port", port)
     assert status == 2
-    assert said == f"error: cannot listen on port {port} (Address already in use); take another --port\n"
-    status, said = call("faults", "--to", "127.0.0.1:9")
+    assert output == f"error: cannot listen on port {port} (Address already in use); take another --port\n"
+    status, output = call("faults", "--to", "127.0.0.1:9")
     assert status == 2
-    assert "write it as http://" in said
+    assert "write it as http://" in output
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_a_proxy_that_cannot_be_says_why(call):
     ],
 )
 def test_an_address_that_is_none_says_how_to_write_it(call, tmp_path, host, why):
-    status, said = call("run", "shop", "--host", host, "--report", tmp_path, ran=run.run)
+    status, output = call("run", "shop", "--host", host, "--report", tmp_path, ran=run.run)
     assert status == 2
-    assert why in said
+    assert why in output
 
 
 def test_an_error_is_shown_as_it_is_not_as_markup(call, tmp_path):
     def ran(*_):
         raise NotReached("vlclip serve --store nix[/b] [red]did not start")
 
-    status, said = call("run", "shop", "--report", tmp_path, ran=ran)
-    assert (status, said) == (2, "error: vlclip serve --store nix[/b] [red]did not start\n")
+    status, output = call("run", "shop", "--report", tmp_path, ran=ran)
+    assert (status, output) == (2, "error: vlclip serve --store nix[/b] [red]did not start\n")

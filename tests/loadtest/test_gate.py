@@ -82,7 +82,7 @@ def store(tmp_path_factory) -> Path:
 
 
 def loadtest(*words, **environment):
-    """The command as a process: its exit status and what it said."""
+    """The command as a process: its exit status and what it printed."""
     process = subprocess.run(
         [sys.executable, "-m", "vlclip.loadtest", *map(str, words)],
         capture_output=True, text=True, timeout=300, check=False,
@@ -104,7 +104,7 @@ def write(tmp_path, *changes):
 def served(store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     shutil.copytree(store, folder / "store")
-    with serving(str(folder / "store"), folder / "said.log") as server:
+    with serving(str(folder / "store"), folder / "server.log") as server:
         yield server.url
 
 
@@ -114,19 +114,19 @@ def report(folder):
 
 def test_a_good_service_passes_and_is_the_same_as_itself(served, tmp_path):
     plan, out = write(tmp_path), tmp_path / "out"
-    status, said = loadtest("run", plan, "--host", served, "--report", out)
-    assert status == 0, said
-    found = report(out)
-    assert set(found["figures"]) == {"similar", "search", "photo", "foryou", "events", "all"}
-    assert found["figures"]["all"]["errors"] == 0
-    assert found["figures"]["search"]["recall_at_10"] is not None
-    assert "passed: every threshold of gate holds" in said
+    status, output = loadtest("run", plan, "--host", served, "--report", out)
+    assert status == 0, output
+    result = report(out)
+    assert set(result["figures"]) == {"similar", "search", "photo", "foryou", "events", "all"}
+    assert result["figures"]["all"]["errors"] == 0
+    assert result["figures"]["search"]["recall_at_10"] is not None
+    assert "passed: every threshold of gate holds" in output
     assert (out / "report.html").read_text().count("<svg") == 3
     again = ("--baseline", out / "report.json", "--tolerance", "1000")
-    status, said = loadtest("run", plan, "--host", served, "--report", tmp_path / "again", *again)
-    assert status == 0, said
-    assert "Beside the baseline" in said
-    assert " worse" not in said
+    status, output = loadtest("run", plan, "--host", served, "--report", tmp_path / "again", *again)
+    assert status == 0, output
+    assert "Beside the baseline" in output
+    assert " worse" not in output
 
 
 @pytest.mark.parametrize(
@@ -135,20 +135,20 @@ def test_a_good_service_passes_and_is_the_same_as_itself(served, tmp_path):
 )
 def test_a_service_with_a_fault_fails_and_the_threshold_is_named(served, tmp_path, fault, named):
     out = tmp_path / "out"
-    status, said = loadtest("run", write(tmp_path), "--host", served, "--report", out, "--fault", fault)
-    assert status == 1, said
-    assert named in said
+    status, output = loadtest("run", write(tmp_path), "--host", served, "--report", out, "--fault", fault)
+    assert status == 1, output
+    assert named in output
     [miss] = report(out)["misses"]
-    assert miss in said
+    assert miss in output
 
 
 def test_a_fast_wrong_answer_fails_by_its_recall(store, tmp_path):
     shutil.copytree(store, tmp_path / "store")
     out = tmp_path / "out"
     words = ("serve-and-run", write(tmp_path), "--store", tmp_path / "store", "--report", out)
-    status, said = loadtest(*words, VLCLIP_HNSW__EF="1")
-    assert status == 1, said
-    assert "missed: similar recall@10 is 0." in said
+    status, output = loadtest(*words, VLCLIP_HNSW__EF="1")
+    assert status == 1, output
+    assert "missed: similar recall@10 is 0." in output
     assert len(report(out)["misses"]) == 1
 
 
@@ -157,14 +157,14 @@ def test_several_load_generators_find_the_knee_of_a_service_that_holds(served, t
     steps = 'kind = "steps"\nstart = 4\nfactor = 2\nmost = 8\nseconds = 4\nsettle_s = 1\ntries = 3'
     out = tmp_path / "out"
     plan = write(tmp_path, (constant, steps), ("rate_per_s = 2", "knee_per_s = 8"))
-    status, said = loadtest("run", plan, "--host", served, "--report", out, "--processes", "2")
-    assert status == 0, said
+    status, output = loadtest("run", plan, "--host", served, "--report", out, "--processes", "2")
+    assert status == 0, output
     assert report(out)["knee"] == 8
-    status, said = loadtest(
+    status, output = loadtest(
         "run", write(tmp_path, (constant, 'kind = "soak"\nshare = 0.5\nseconds = 3')),
         "--host", served, "--knee", out / "report.json", "--report", tmp_path / "soak",
     )  # fmt: skip
-    assert status == 0, said
+    assert status == 0, output
     assert max(users for _, users in report(tmp_path / "soak")["levels"]) == 4  # half of 8/s, 1/s each
 
 
@@ -177,8 +177,8 @@ def test_stopped_under_load_a_server_answers_what_it_accepted_and_keeps_events(s
         tmp_path, limits, ("warm_s = 1", "warm_s = 1\nallow_busy = true"), ("level = 15", "level = 900")
     )
     words = ("serve-and-run", plan, "--store", tmp_path / "store", "--report", out, "--term-under-load")
-    status, said = loadtest(*words)
-    assert status == 0, said
+    status, output = loadtest(*words)
+    assert status == 0, output
     ended = report(out)["termination"]
     assert ended["exit_status"] == ended["lost"] == ended["missing"] == 0
     assert ended["in_flight"] > 0
@@ -189,17 +189,17 @@ def test_stopped_under_load_a_server_answers_what_it_accepted_and_keeps_events(s
 
 def test_what_cannot_be_run_says_why_with_status_2(tmp_path):
     plan = write(tmp_path, ("p50_ms", "p50ms"))
-    status, said = loadtest("run", plan)
+    status, output = loadtest("run", plan)
     assert status == 2
-    assert "thresholds.similar.p50ms: no such field; did you mean p50_ms?" in said
-    status, said = loadtest("run", write(tmp_path), "--host", "http://127.0.0.1:9")
+    assert "thresholds.similar.p50ms: no such field; did you mean p50_ms?" in output
+    status, output = loadtest("run", write(tmp_path), "--host", "http://127.0.0.1:9")
     assert status == 2
-    assert "http://127.0.0.1:9 does not answer a search" in said
+    assert "http://127.0.0.1:9 does not answer a search" in output
 
 
 def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path):
     (tmp_path / "file").write_text("")
     where = str(tmp_path / "file" / "store")
-    with pytest.raises(NotReached, match="did not become ready"), serving(where, tmp_path / "said.log"):
+    with pytest.raises(NotReached, match="did not become ready"), serving(where, tmp_path / "server.log"):
         pass
-    assert (tmp_path / "said.log").read_text()
+    assert (tmp_path / "server.log").read_text()

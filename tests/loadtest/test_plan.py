@@ -16,7 +16,7 @@ def test_every_plan_that_ships_is_read_by_its_name_and_limits_something(path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("items = 30", "itemz = 30", "itemz: no such field; did you mean items?"),
         ("similar = 1", "similarr = 1", "mix.similarr: no such field; did you mean similar?"),
@@ -31,13 +31,13 @@ def test_every_plan_that_ships_is_read_by_its_name_and_limits_something(path):
         ("items = 30", "items = ", "not TOML"),
     ],
 )
-def test_a_field_that_is_wrong_is_named(read, old, new, said):
-    with pytest.raises(BadPlan, match=said):
+def test_a_field_that_is_wrong_is_named(read, old, new, message):
+    with pytest.raises(BadPlan, match=message):
         read(old, new)
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ("[thresholds.similar]\np95ms = 3", "thresholds.similar.p95ms: no such field; did you mean p95_ms"),
         ("[thresholds.similarr]\np95_ms = 3", "thresholds.similarr: no such field; did you mean similar"),
@@ -46,8 +46,8 @@ def test_a_field_that_is_wrong_is_named(read, old, new, said):
         ("[queries]\ntitles = 0", "queries: all weights are 0"),
     ],
 )
-def test_a_section_that_is_wrong_is_named(read, more, said):
-    with pytest.raises(BadPlan, match=said):
+def test_a_section_that_is_wrong_is_named(read, more, message):
+    with pytest.raises(BadPlan, match=message):
         read(more=more)
 
 

@@ -35,9 +35,9 @@ def texts(svg):
 def test_times_of_any_range_are_at_plain_numbers(times_ms):
     svg = drawn(*times_ms)["Times"]
     words = {"seconds", "ms", "p50", "p95", "p99"}
-    found = texts(svg)
-    assert words < set(found)
-    numbers = [float(text) for text in found if text not in words]  # those with a power of ten are none
+    labels = texts(svg)
+    assert words < set(labels)
+    numbers = [float(text) for text in labels if text not in words]  # those with a power of ten are none
     assert sum(min(times_ms) <= number <= max(times_ms) for number in numbers) > 1
 
 

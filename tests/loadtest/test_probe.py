@@ -37,19 +37,19 @@ def test_a_short_shop_is_not_missing_what_it_has_not():
     assert recall([], []) == 1
 
 
-def served(*ids, body="", path="/v1/items/x/similar", **known):
-    kept = {"method": "POST" if body else "GET", "path": path, "body": body, "ids": list(ids)}
-    return record(kept=kept, **known)
+def served(*ids, body="", path="/v1/items/x/similar", **details):
+    probe = {"method": "POST" if body else "GET", "path": path, "body": body, "ids": list(ids)}
+    return record(probe=probe, **details)
 
 
 def shop(request: httpx2.Request) -> httpx2.Response:
     """Its exact answer is a, b; words are answered with c."""
-    asked = json.loads(request.content) if request.content else dict(request.url.params)
-    assert str(asked["exact"]).lower() == "true"
-    assert int(asked["limit"]) > 10
-    ids = ["c"] if "text" in asked else ["a", "b"]
+    parameters = json.loads(request.content) if request.content else dict(request.url.params)
+    assert str(parameters["exact"]).lower() == "true"
+    assert int(parameters["limit"]) > 10
+    ids = ["c"] if "text" in parameters else ["a", "b"]
     return httpx2.Response(
-        200, json={"results": [{"id": one, "score": 1 / n} for n, one in enumerate(ids, 1)]}
+        200, json={"results": [{"id": item, "score": 1 / n} for n, item in enumerate(ids, 1)]}
     )
 
 
@@ -85,24 +85,24 @@ def test_an_item_that_was_deleted_since_is_left_out_and_counted():
     def one_gone(request):
         return httpx2.Response(404) if "/gone/" in request.url.path else shop(request)
 
-    records = [served("a", "b", path=f"/v1/items/{one}/similar") for one in ("x", "gone", "y")]
-    found = ask(records, one_gone)
-    assert found.recall == {"similar": 1.0}
-    assert found.left_out == {"similar: asked exactly: status 404": 1}
+    records = [served("a", "b", path=f"/v1/items/{item}/similar") for item in ("x", "gone", "y")]
+    probed = ask(records, one_gone)
+    assert probed.recall == {"similar": 1.0}
+    assert probed.left_out == {"similar: asked exactly: status 404": 1}
     assert ask(records).left_out == {}
 
 
 def test_a_service_that_hangs_is_not_waited_for_again():
-    asked = []
+    paths = []
 
     def hangs(request):
-        asked.append(request.url.path)
+        paths.append(request.url.path)
         raise httpx2.ReadTimeout("timed out")
 
-    found = ask([served("a", path=f"/v1/items/i{n}/similar") for n in range(5)], hangs)
-    assert len(asked) == 1
-    assert found.recall == {}
-    assert found.left_out == {"not asked exactly: ReadTimeout('timed out')": 5}
+    probed = ask([served("a", path=f"/v1/items/i{n}/similar") for n in range(5)], hangs)
+    assert len(paths) == 1
+    assert probed.recall == {}
+    assert probed.left_out == {"not asked exactly: ReadTimeout('timed out')": 5}
 
 
 @pytest.mark.parametrize("answer", [httpx2.Response(400), httpx2.Response(200, json=[])])

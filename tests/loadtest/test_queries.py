@@ -60,12 +60,12 @@ def test_what_is_not_on_the_keyboard_stays():
 def test_sources_are_titles_shipped_lists_files_beside_the_plan_and_typos_of_them(read, tmp_path):
     (tmp_path / "own.txt").write_text("green lamp\n\n  blue chair \n")
     plan = read(more='[queries]\ntitles = 1\nfurniture = 1\n"own.txt" = 1\ntypos = 1\nscripts = 0')
-    found = read_queries(plan, ["Red Dress"])
-    assert found["titles"] == ["Red Dress"]
-    assert found["own.txt"] == ["green lamp", "blue chair"]
-    assert len(found["typos"]) == 1 + 480 + 2
-    assert "scripts" not in found
-    assert found == read_queries(plan, ["Red Dress"])
+    sources = read_queries(plan, ["Red Dress"])
+    assert sources["titles"] == ["Red Dress"]
+    assert sources["own.txt"] == ["green lamp", "blue chair"]
+    assert len(sources["typos"]) == 1 + 480 + 2
+    assert "scripts" not in sources
+    assert sources == read_queries(plan, ["Red Dress"])
 
 
 def test_a_source_that_is_not_there_or_empty_is_named(read):

@@ -8,29 +8,29 @@ import os
 import pytest
 
 from tests.loadtest.conftest import record
-from vlclip.loadtest.record import Recorder, kept_form, read_answer, read_records
+from vlclip.loadtest.record import Recorder, probe_form, read_answer, read_records
 from vlclip.loadtest.session import Ask
 
-LIST = Ask("similar", "GET", "/v1/items/a/similar", kept=True)
+LIST = Ask("similar", "GET", "/v1/items/a/similar", is_probed=True)
 EVENT = Ask("events", "POST", "/v1/events", b"{}")
 
 
 def test_records_of_several_processes_come_back_in_order(tmp_path):
-    mine = [record(at=3.0, kept={"ids": ["a"]}), record("events", at=1.0, told=("anna", "e1"), status=202)]
+    mine = [record(at=3.0, probe={"ids": ["a"]}), record("events", at=1.0, event=("anna", "e1"), status=202)]
     recorder = Recorder(tmp_path)
-    for one in mine:
-        recorder.write(one)
+    for entry in mine:
+        recorder.write(entry)
     child = os.fork()
     if child == 0:
         recorder.write(record(at=2.0, status=0, error="no answer: gone"))
         os._exit(0)
     os.waitpid(child, 0)
     assert len(list(tmp_path.glob("requests-*.jsonl"))) == 2
-    found = read_records(tmp_path)
-    assert [one.at for one in found] == [1.0, 2.0, 3.0]
-    assert found[0].told == ["anna", "e1"] or found[0].told == ("anna", "e1")
-    assert found[2] == mine[0]
-    assert [one.is_good for one in found] == [True, False, True]
+    records = read_records(tmp_path)
+    assert [entry.at for entry in records] == [1.0, 2.0, 3.0]
+    assert records[0].event == ["anna", "e1"] or records[0].event == ("anna", "e1")
+    assert records[2] == mine[0]
+    assert [entry.is_good for entry in records] == [True, False, True]
 
 
 def test_a_line_that_is_still_being_written_waits(tmp_path):
@@ -41,12 +41,12 @@ def test_a_line_that_is_still_being_written_waits(tmp_path):
 
 
 def test_when_it_was_sent_and_done():
-    one = record(at=100.0, ms=250.0, late_ms=50.0)
-    assert (one.sent, one.done) == (100.05, 100.25)
+    entry = record(at=100.0, ms=250.0, late_ms=50.0)
+    assert (entry.sent_at, entry.answered_at) == (100.05, 100.25)
 
 
 def body(*ids):
-    return json.dumps({"results": [{"id": one} for one in ids], "request_id": "r1"}).encode()
+    return json.dumps({"results": [{"id": entry} for entry in ids], "request_id": "r1"}).encode()
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_a_list_gives_its_ids_and_its_own_id():
 
 
 def test_only_kept_requests_are_kept():
-    assert kept_form(EVENT, []) is None
-    assert kept_form(LIST, ["a"]) == {"method": "GET", "path": LIST.path, "body": "", "ids": ["a"]}
+    assert probe_form(EVENT, []) is None
+    assert probe_form(LIST, ["a"]) == {"method": "GET", "path": LIST.path, "body": "", "ids": ["a"]}

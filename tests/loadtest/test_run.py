@@ -41,8 +41,8 @@ def loaded(monkeypatch):
             for at in range(6):
                 with (work / "levels.jsonl").open("ab") as file:
                     file.write(orjson.dumps({"at": float(at), "level": 2.0, "users": 2}) + b"\n")
-            for one in records:
-                Recorder(work).write(one)
+            for line in records:
+                Recorder(work).write(line)
 
         monkeypatch.setattr(running, "learn", lambda *_: Shop([], {}))
         monkeypatch.setattr(running, "_locust", locust)
@@ -90,7 +90,7 @@ def test_whether_events_may_be_read_back_is_found_before_the_load(loaded, read, 
 
 
 def test_a_taken_port_of_locusts_page_is_found_before_the_load(read, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(running, "WEB_PORT", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(running, "WEB_PORT", listener.getsockname()[1])
         with pytest.raises(NotReached, match="of locust's own page, is taken; end what listens there"):
             run(read(), "http://127.0.0.1:9", Options(web=True))

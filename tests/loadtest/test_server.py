@@ -18,27 +18,27 @@ def test_memory_that_rises_evenly_has_that_slope_and_growth():
     assert memory.slope_mb_per_h == pytest.approx(120)
     assert memory.growth_mb == pytest.approx(18, abs=0.01)
     half = memory.between(300, 1000)
-    assert half.seen[0] == (300.0, 110.0)
+    assert half.samples[0] == (300.0, 110.0)
     assert half.growth_mb == pytest.approx(9, abs=0.05)
 
 
 def test_one_odd_moment_is_no_growth():
-    seen = [(float(at), 100.0) for at in range(100)]
-    seen[99] = (99.0, 900.0)
-    assert Memory(seen).growth_mb == 0
+    samples = [(float(at), 100.0) for at in range(100)]
+    samples[99] = (99.0, 900.0)
+    assert Memory(samples).growth_mb == 0
 
 
 def test_one_that_does_not_start_is_told_with_its_words_of_this_time(tmp_path, monkeypatch):
-    program, said = tmp_path / "program", tmp_path / "server.log"
+    program, log = tmp_path / "program", tmp_path / "server.log"
     program.write_text("#!/bin/sh\necho these words\nexit 3\n")
     program.chmod(0o755)
-    said.write_text("words of an earlier run\n")
+    log.write_text("words of an earlier run\n")
     monkeypatch.setattr(sys, "executable", str(program))
-    server = Server("store", said)
+    server = Server("store", log)
     with pytest.raises(NotReached, match=r"did not become ready:\nthese words\n$"):
         server.start()
     assert server.ended == 3
-    assert said.read_text() == "words of an earlier run\nthese words\n"
+    assert log.read_text() == "words of an earlier run\nthese words\n"
 
 
 def test_one_that_ended_has_no_memory(tmp_path):
@@ -47,7 +47,7 @@ def test_one_that_ended_has_no_memory(tmp_path):
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
         assert resident_mb(process.pid) == 0
         server._watch(process)
-    assert server.memory.seen == []
+    assert server.memory.samples == []
 
 
 def test_too_little_says_nothing():
@@ -58,11 +58,11 @@ def test_too_little_says_nothing():
 def test_this_process_has_memory_and_its_children_count():
     alone = resident_mb(os.getpid())
     assert alone > 10
-    go_on, told = os.pipe()
+    go_on, signal_end = os.pipe()
     child = os.fork()
     if child == 0:
         os.read(go_on, 1)
         os._exit(0)
     assert resident_mb(os.getpid()) > alone * 1.01
-    os.write(told, b".")
+    os.write(signal_end, b".")
     os.waitpid(child, 0)

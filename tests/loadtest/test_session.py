@@ -23,15 +23,15 @@ def mixed(read, more=""):
 
 def walk(plan, count=400, number=0, ids=("a", "b", "c")):
     """What a shopper asks, with a list answered to everything that asks for one."""
-    session, asked = Session(plan, SHOP, "run", number), []
+    session, requests = Session(plan, SHOP, "run", number), []
     for step in range(count):
-        asked.append(session.ask())
-        session.heard(asked[-1], ids, f"list-{step}")
-    return asked
+        requests.append(session.ask())
+        session.heard(requests[-1], ids, f"list-{step}")
+    return requests
 
 
-def events(asked):
-    return [json.loads(one.body)["events"][0] for one in asked if one.endpoint == "events"]
+def events(requests):
+    return [json.loads(request.body)["events"][0] for request in requests if request.endpoint == "events"]
 
 
 def test_the_same_seed_and_answers_give_the_same_requests(read):
@@ -42,11 +42,11 @@ def test_the_same_seed_and_answers_give_the_same_requests(read):
 
 def test_requests_come_by_their_weights_and_items_by_their_rank(read):
     alone = "[session]\nfollow = 0\nclick = 0\n[probe]\nshare = 0"
-    asked = walk(mixed(read, alone), 4000)
-    counts = Counter(one.endpoint for one in asked)
+    requests = walk(mixed(read, alone), 4000)
+    counts = Counter(request.endpoint for request in requests)
     for endpoint, weight in {"similar": 4, "search": 3, "photo": 1, "foryou": 1, "events": 1}.items():
         assert counts[endpoint] / 4000 == pytest.approx(weight / 10, abs=0.03)
-    items = Counter(urlsplit(one.path).path for one in asked if one.endpoint == "similar")
+    items = Counter(urlsplit(request.path).path for request in requests if request.endpoint == "similar")
     # Zipf, exponent 1: the first of 30 has 1 / (1 + 1/2 + … + 1/30) = 0.25 of it, twice the second's share
     assert items["/v1/items/id%2F0/similar"] / items.total() == pytest.approx(0.25, abs=0.03)
     assert items["/v1/items/id%2F1/similar"] / items.total() == pytest.approx(0.125, abs=0.03)
@@ -55,31 +55,31 @@ def test_requests_come_by_their_weights_and_items_by_their_rank(read):
 def test_who_follows_an_item_clicks_it_views_it_and_asks_for_similar_ones(read):
     first, click, view, similar, *_ = walk(read(more="[session]\nfollow = 1\n[probe]\nshare = 0"), 8)
     assert (first.endpoint, similar.endpoint) == ("similar", "similar")
-    told = events([click, view])
-    assert [one["kind"] for one in told] == ["click", "view"]
-    assert told[0]["item"] == told[1]["item"]
-    assert {one["request_id"] for one in told} == {"list-0"}
-    assert urlsplit(similar.path).path == f"/v1/items/{told[0]['item']}/similar"
-    assert click.told == (told[0]["user"], told[0]["id"])
+    sent_events = events([click, view])
+    assert [request["kind"] for request in sent_events] == ["click", "view"]
+    assert sent_events[0]["item"] == sent_events[1]["item"]
+    assert {request["request_id"] for request in sent_events} == {"list-0"}
+    assert urlsplit(similar.path).path == f"/v1/items/{sent_events[0]['item']}/similar"
+    assert click.event == (sent_events[0]["user"], sent_events[0]["id"])
 
 
 def test_events_name_the_last_list_and_have_ids_of_their_own(read):
-    asked = walk(mixed(read), 600)
-    told = events(asked)
-    assert len({one["id"] for one in told}) == len(told)
+    requests = walk(mixed(read), 600)
+    sent_events = events(requests)
+    assert len({request["id"] for request in sent_events}) == len(sent_events)
     last = ""
-    for step, one in enumerate(asked):
-        if one.endpoint == "events":
-            assert events([one])[0]["request_id"] in (last, "")
+    for step, request in enumerate(requests):
+        if request.endpoint == "events":
+            assert events([request])[0]["request_id"] in (last, "")
         else:
             last = f"list-{step}"
-    assert any(one["request_id"] for one in told)
+    assert any(request["request_id"] for request in sent_events)
 
 
 @pytest.mark.parametrize("follow", FOLLOW)
 def test_an_endpoint_gets_its_least_share_whatever_follows(read, follow):
     plan = mixed(read, f"[session]\n{follow}\nclick = 0.2")
-    counts = Counter(one.endpoint for number in range(40) for one in walk(plan, 100, number))
+    counts = Counter(request.endpoint for number in range(40) for request in walk(plan, 100, number))
     for endpoint in ("similar", "search", "photo", "foryou", "events"):
         assert counts[endpoint] / 4000 >= least_share(plan, endpoint) * 0.9
 
@@ -102,24 +102,24 @@ def test_after_an_empty_list_an_event_names_no_list(read):
 
 
 def test_kept_requests_are_nobodys_and_all_others_somebodys(read):
-    asked = walk(mixed(read, "[probe]\nshare = 0.5"), 600)
-    kept = Counter()
-    for one in asked:
-        if one.endpoint not in ("similar", "search"):
-            assert not one.kept
+    requests = walk(mixed(read, "[probe]\nshare = 0.5"), 600)
+    numbers = Counter()
+    for request in requests:
+        if request.endpoint not in ("similar", "search"):
+            assert not request.is_probed
             continue
-        sent = json.loads(one.body) if one.body else parse_qs(urlsplit(one.path).query)
-        assert ("user" in sent) == (not one.kept)
-        assert ("limit" in sent) == one.kept
-        kept[one.endpoint, one.kept] += 1
-    assert min(kept.values()) > 20
-    assert len(kept) == 4
+        sent = json.loads(request.body) if request.body else parse_qs(urlsplit(request.path).query)
+        assert ("user" in sent) == (not request.is_probed)
+        assert ("limit" in sent) == request.is_probed
+        numbers[request.endpoint, request.is_probed] += 1
+    assert min(numbers.values()) > 20
+    assert len(numbers) == 4
 
 
 def test_who_leaves_is_somebody_else_afterwards(read):
     def users(leave):
         more = f"[session]\nfollow = 0\nclick = 0\nleave = {leave}\n[probe]\nshare = 0"
-        return [parse_qs(urlsplit(one.path).query)["user"][0] for one in walk(read(more=more), 5)]
+        return [parse_qs(urlsplit(request.path).query)["user"][0] for request in walk(read(more=more), 5)]
 
     assert users(1) == [f"run-0-{n}" for n in range(5)]
     assert users(0) == ["run-0-0"] * 5

@@ -38,8 +38,8 @@ def test_users_make_the_level():
 
 
 def test_what_was_due_is_what_the_users_there_were_ask_for_and_no_more_than_the_level():
-    told = [(0, 10, 0), (1, 10, 20), (3, 4, 20), (5, None, 8)]  # users come a second late and leave late
-    levels = [{"at": at, "level": level, "users": users} for at, level, users in told]
+    moments = [(0, 10, 0), (1, 10, 20), (3, 4, 20), (5, None, 8)]  # users come a second late and leave late
+    levels = [{"at": at, "level": level, "users": users} for at, level, users in moments]
     pace = Pace(kind="open", per_user=0.5)
     assert due(levels, pace, 0, 5) == 0 + 2 * 10 + 2 * 4
     assert due(levels, pace, 2, 4) == 10 + 4
@@ -50,7 +50,7 @@ def searched(steps, true_knee):
     search, tried = Search.begin(steps), []
     while search.level is not None:
         tried.append(search.level)
-        search = search.after(held=search.level <= true_knee)
+        search = search.after(has_held=search.level <= true_knee)
     return search, tried
 
 
@@ -70,10 +70,10 @@ def test_nothing_that_holds_has_no_knee_and_nothing_that_fails_ends_at_the_most(
 
 def test_a_level_is_tried_again_before_it_counts_as_not_held():
     steps = Steps(kind="steps", start=10, factor=2, seconds=1, tries=2)
-    first = Search.begin(steps).after(held=False)
+    first = Search.begin(steps).after(has_held=False)
     assert (first.level, first.good) == (10, 0)
-    assert first.after(held=True).level == 20  # it was chance
-    assert first.after(held=False).level is None
+    assert first.after(has_held=True).level == 20  # it was chance
+    assert first.after(has_held=False).level is None
     assert searched(steps, 15)[1] == [10, 20, 20]
 
 

@@ -14,7 +14,7 @@ from tests.loadtest.conftest import record
 from vlclip.loadtest.baseline import compare
 from vlclip.loadtest.figures import by_endpoint, over_time
 from vlclip.loadtest.report import Report
-from vlclip.loadtest.steps import judged
+from vlclip.loadtest.steps import judge_records
 from vlclip.loadtest.tables import page, show
 from vlclip.loadtest.termination import Termination
 
@@ -28,7 +28,7 @@ def report(read):
         figures=by_endpoint(RECORDS, 30), misses=["similar p95 is 143 ms, the limit is 80 ms"],
         reasons={"search: <b>status 500</b>": 1}, series=over_time(RECORDS, 0, 30),
         levels=[(0.0, 1), (1.0, 5)], limits={"similar": {"p95_ms": 80.0}}, knee=20.0,
-        steps=[judged(RECORDS, read(), 10, 0, 30)], memory=[(0.0, 900.0), (1.0, 901.0), (2.0, 902.0)],
+        steps=[judge_records(RECORDS, read(), 10, 0, 30)], memory=[(0.0, 900.0), (1.0, 901.0), (2.0, 902.0)],
         rss_growth_mb=2.0, rss_slope_mb_per_h=3600.0,
         termination=Termination(10.0, 0, 4, 0, 9, 120, 0), machine="here",
     )  # fmt: skip
@@ -37,7 +37,7 @@ def report(read):
 def test_the_terminal_shows_every_table_and_names_what_was_missed(report):
     console = Console(file=StringIO(), width=120)
     show(report, compare(report.figures, report.figures), console)
-    said = console.file.getvalue()
+    text = console.file.getvalue()
     for words in (
         "small: what was measured",
         "the knee: 20.0/s",
@@ -47,8 +47,8 @@ def test_the_terminal_shows_every_table_and_names_what_was_missed(report):
         "Beside the baseline",
         "missed: similar p95 is 143 ms",
     ):
-        assert words in said
-    assert "passed" not in said
+        assert words in text
+    assert "passed" not in text
 
 
 def test_the_page_asks_nothing_of_any_site_and_holds_no_foreign_markup(report):

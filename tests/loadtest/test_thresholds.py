@@ -14,12 +14,12 @@ GOOD = Figures(1000, 0, 0, 0.0, 50.0, p50_ms=20.0, p95_ms=80.0, p99_ms=120.0, re
 
 
 def misses(limits, figures, run=None):
-    wanted = Thresholds.model_validate(limits)
-    return [str(one) for one in missed(wanted, {"similar": figures, "all": figures}, run)]
+    thresholds = Thresholds.model_validate(limits)
+    return [str(miss) for miss in missed(thresholds, {"similar": figures, "all": figures}, run)]
 
 
 @pytest.mark.parametrize(
-    ("figure", "limit", "worse", "said"),
+    ("figure", "limit", "worse", "message"),
     [
         ("p50_ms", 20, 21.0, "similar p50 is 21 ms, the limit is 20 ms"),
         ("p95_ms", 80, 143.2, "similar p95 is 143 ms, the limit is 80 ms"),
@@ -29,20 +29,20 @@ def misses(limits, figures, run=None):
         ("rate_per_s", 50, 45.13, "similar rate is 45.1/s, the least is 50.0/s"),
     ],
 )
-def test_a_figure_at_its_limit_passes_and_one_beyond_is_named(figure, limit, worse, said):
+def test_a_figure_at_its_limit_passes_and_one_beyond_is_named(figure, limit, worse, message):
     limits = {"similar": {figure: limit}}
     assert misses(limits, GOOD) == []
     assert misses(limits, replace(GOOD, **{figure: worse})) == [
-        said.replace("the limit is 120.00", "the limit is 120")
+        message.replace("the limit is 120.00", "the limit is 120")
     ]
 
 
 @pytest.mark.parametrize("figure", ["p50_ms", "p95_ms", "p99_ms", "recall_at_10", "error_share"])
 def test_what_was_not_measured_does_not_pass(figure):
-    [said] = misses({"similar": {figure: 0.5}}, replace(GOOD, **{figure: None}))
-    assert "is not known" in said
-    [said] = misses({"photo": {figure: 0.5}}, GOOD)
-    assert said.startswith("photo")
+    [message] = misses({"similar": {figure: 0.5}}, replace(GOOD, **{figure: None}))
+    assert "is not known" in message
+    [message] = misses({"photo": {figure: 0.5}}, GOOD)
+    assert message.startswith("photo")
 
 
 def test_figures_of_the_run_are_looked_at_for_all():

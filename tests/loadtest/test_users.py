@@ -87,8 +87,8 @@ def visit(read, monkeypatch):
         for server in servers:
             server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for one in others:
-            one.cancel()
+        for record_ in others:
+            record_.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     yield run
@@ -101,9 +101,9 @@ def visit(read, monkeypatch):
 def test_a_server_that_hangs_fails_and_all_that_was_due_is_written_down(visit):
     shop = Shop(hangs_from=RATE, hangs_s=60)
     report = visit(shop)
-    found = report.figures["all"]
-    assert not lags(found.requests, RATE * SECONDS)
-    assert found.requests - found.errors == shop.answered
+    records = report.figures["all"]
+    assert not lags(records.requests, RATE * SECONDS)
+    assert records.requests - records.errors == shop.answered
     assert set(report.reasons) == {
         "similar: no answer before the user left",
         "similar: not sent before the user left",
@@ -135,5 +135,5 @@ def test_every_connection_that_is_dropped_is_an_error_and_nothing_is_asked_twice
     report = visit(shop)
     assert shop.dropped > 5
     assert sum(report.reasons.values()) == shop.dropped
-    assert all("HTTPConnectionClosed" in said for said in report.reasons)
+    assert all("HTTPConnectionClosed" in output for output in report.reasons)
     assert shop.asked == shop.answered + shop.dropped
