@@ -40,22 +40,25 @@ TARGETS = (
 def sources(catalogue: str, folder: Path, items: int) -> dict[str, Path]:
     """The three catalogues, written to `folder`."""
     settings = Settings.load()
-    made = {
+    catalogues = {
         name: compose_catalogue(
             catalogue, folder / name, settings,
             split="validation", limit=items, clutter=clutter, spoil=not clutter, seed=SEED,
         ).catalogue
         for name, clutter in (("cluttered", True), ("spoiled", False))
     }  # fmt: skip
-    return made | {"drawn": write_catalogue(folder / "drawn", items, SEED)}
+    return catalogues | {"drawn": write_catalogue(folder / "drawn", items, SEED)}
 
 
 def verdicts(reports: dict[str, Report]) -> list[dict[str, object]]:
     """What came out beside what was to be reached."""
     out: list[dict[str, object]] = []
-    for name, change, held, target, says in TARGETS:
+    for name, change, fixed, target, says in TARGETS:
         steps = reports[name].ablation.steps if name in reports else ()
-        step = next((one for one in steps if (one.change, one.held) == (change, held)), None)
+        step = next(
+            (row for row in steps if (row.change, row.held) == (change, fixed)),
+            None,
+        )
         if step is None:
             out.append({"on": name, "says": says, "target": target, "verdict": "not measured"})
         elif step.figure is None:
@@ -86,28 +89,28 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for a picture of each")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
-    given = parser.parse_args()
-    if given.pictures:
-        check_picture(given.pictures / "any.png")
-    settings = ablation_settings(given.base, given.grounder, given.refine, given.device)
+    arguments = parser.parse_args()
+    if arguments.pictures:
+        check_picture(arguments.pictures / "any.png")
+    settings = ablation_settings(arguments.base, arguments.grounder, arguments.refine, arguments.device)
     console, reports = Console(), {}
-    with nullcontext(given.folder) if given.folder else tempfile.TemporaryDirectory() as folder:
-        for name, path in sources(given.catalogue, Path(folder), given.items).items():
-            if given.only in {None, name}:
-                asked = Asked(str(path), tuned=given.tuned, limit=given.limit)
-                reports[name] = run_ablation(asked, settings)
+    with nullcontext(arguments.folder) if arguments.folder else tempfile.TemporaryDirectory() as folder:
+        for name, path in sources(arguments.catalogue, Path(folder), arguments.items).items():
+            if arguments.only in {None, name}:
+                question = Asked(str(path), tuned=arguments.tuned, limit=arguments.limit)
+                reports[name] = run_ablation(question, settings)
                 console.rule(name)
                 print_report(reports[name], console)
-                if given.pictures:
-                    draw_ablation(reports[name].ablation, given.pictures / f"{name}.png", title=name)
+                if arguments.pictures:
+                    draw_ablation(reports[name].ablation, arguments.pictures / f"{name}.png", title=name)
     console.rule("targets")
-    found = verdicts(reports)
-    for one in found:
-        told = f"{one['value']} {one['interval']}" if "value" in one else ""
-        print(f"{one['on']}: {one['says']}: {told} (target {one['target']}): {one['verdict']}")
-    if given.json:
-        body = {"reports": {name: shape(report) for name, report in reports.items()}, "targets": found}
-        given.json.write_text(json.dumps(body, indent=1), encoding="utf-8")
+    results = verdicts(reports)
+    for entry in results:
+        text = f"{entry['value']} {entry['interval']}" if "value" in entry else ""
+        print(f"{entry['on']}: {entry['says']}: {text} (target {entry['target']}): {entry['verdict']}")
+    if arguments.json:
+        body = {"reports": {name: shape(report) for name, report in reports.items()}, "targets": results}
+        arguments.json.write_text(json.dumps(body, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

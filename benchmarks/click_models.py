@@ -72,22 +72,22 @@ def main() -> None:
     parser.add_argument("--lists", type=int, default=20_000)
     parser.add_argument("--items", type=int, default=500)
     parser.add_argument("--logs", type=int, default=5, help="logs drawn from each model")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     print(f"{'clicks of':16} {'fitted':16} {'perplexity':>10} {'truth':>7} {'best':>5} "
           f"{'calibration':>11} {'arm':>7} {'seconds':>8}")  # fmt: skip
     recovered: dict[str, list[Recovered]] = {name: [] for name in TRUE}
     for true in TRUE:
         rows: dict[str, list[Judged]] = {name: [] for name in MODELS}
-        for seed in range(asked.logs):
-            world = World(true, asked.lists, asked.items, seed)
+        for seed in range(arguments.logs):
+            world = World(true, arguments.lists, arguments.items, seed)
             for name in MODELS:
                 row, fitted = world.judged(name)
                 rows[name].append(row)
                 if name == true:
                     recovered[name].append(world.recovered(fitted))
-        best = [min(MODELS, key=lambda name: rows[name][log].perplexity) for log in range(asked.logs)]
-        for name, found in rows.items():
-            mean = Judged(*np.mean(found, axis=0))
+        best = [min(MODELS, key=lambda name: rows[name][log].perplexity) for log in range(arguments.logs)]
+        for name, figures in rows.items():
+            mean = Judged(*np.mean(figures, axis=0))
             print(f"{true:16} {name:16} {mean.perplexity:10.4f} {mean.truth:7.4f} "
                   f"{best.count(name):3}/{len(best)} {mean.calibration:11.4f} {mean.arm:+7.1%} "
                   f"{mean.seconds:8.2f}")  # fmt: skip
@@ -107,19 +107,19 @@ class World:
         self._true, self._every = TRUE[true], np.arange(count)
         self._attraction, self._satisfaction = rng.beta(1.5, 6, count), rng.beta(3, 3, count)
         scores = np.log(self._attraction) / 2 + rng.gumbel(size=(lists, count))
-        items, shown = np.argsort(-scores, axis=1)[:, :PLACES], np.ones((lists, PLACES), dtype=bool)
-        clicked = self._true.sample(self._attraction[items], self._satisfaction[items], shown, rng)
+        items, filled = np.argsort(-scores, axis=1)[:, :PLACES], np.ones((lists, PLACES), dtype=bool)
+        clicked = self._true.sample(self._attraction[items], self._satisfaction[items], filled, rng)
         log = ClickLog(
-            items=items, clicked=clicked, shown=shown, unit=np.arange(lists) // 4,
+            items=items, clicked=clicked, shown=filled, unit=np.arange(lists) // 4,
             names=tuple(map(str, self._every)),
         )  # fmt: skip
         self._seen, self._unseen = log.split(HELD_OUT, SEED)
         drawn = np.argsort(rng.random((lists, count)), axis=1)[:, :40]
         order = np.argsort(-self._attraction[drawn], axis=1)[:, :PLACES]
-        self._arm = Lists(np.take_along_axis(drawn, order, axis=1), shown)
+        self._arm = Lists(np.take_along_axis(drawn, order, axis=1), filled)
         self._knowing = Fitted(
-            behaviour=self._true, attractions=_known(self._attraction),
-            satisfactions=_known(self._satisfaction), names=log.names, trace=(),
+            behaviour=self._true, attractions=_true_rates(self._attraction),
+            satisfactions=_true_rates(self._satisfaction), names=log.names, trace=(),
             worth=Worth(None, None, None),
         )  # fmt: skip
 
@@ -128,12 +128,12 @@ class World:
         start = perf_counter()
         fitted = fit(name, self._seen)
         seconds = perf_counter() - start
-        found = calibration(fitted, self._unseen)
-        expected, truth = (measures(one, self._arm)[0].above.mean() for one in (fitted, self._knowing))
+        calibrated = calibration(fitted, self._unseen)
+        expected, truth = (measures(model, self._arm)[0].above.mean() for model in (fitted, self._knowing))
         return Judged(
-            perplexity=found.perplexity,
+            perplexity=calibrated.perplexity,
             truth=self._knowing.perplexity(self._unseen)[1],
-            calibration=found.error,
+            calibration=calibrated.error,
             arm=expected / truth - 1,
             seconds=seconds,
         ), fitted
@@ -160,7 +160,7 @@ class World:
         )
 
 
-def _known(rates: np.ndarray) -> Rates:
+def _true_rates(rates: np.ndarray) -> Rates:
     """Rates without error."""
     return Rates(1e12 * rates, np.full(len(rates), 1e12), Prior(0.5, 1.0))
 

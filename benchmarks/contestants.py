@@ -31,7 +31,7 @@ from vlclip.ranking.lists.recommender import Recommender
 from vlclip.service.settings import Settings
 
 K = 10
-SHOWN = ("id", "title", "product_type", "base_colour")
+FIELDS = ("id", "title", "product_type", "base_colour")
 """Fields LanceDB has as columns and brings along."""
 
 Ask = Callable[[Floats, int | None], Sequence[int]]
@@ -51,7 +51,7 @@ class Corpus:
         """Everything the store holds."""
         records = [record for batch in store.scan(with_vector=True) for record in batch]
         vectors = np.stack([record.vector for record in records if record.vector is not None])
-        return cls([one.id for one in records], vectors, [dict(one.payload) for one in records])
+        return cls([hit.id for hit in records], vectors, [dict(hit.payload) for hit in records])
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def bare_edge(name: str, store: QdrantStore, corpus: Corpus, ef: int) -> Index:
     """The engine's own calls on the store's own collection; the request is what the store sends."""
     backend = store._backend  # noqa: SLF001 - nothing public gives the engine away
     assert isinstance(backend, EdgeBackend)
-    shard, row_of = backend._shard, {point_id(one): row for row, one in enumerate(corpus.ids)}  # noqa: SLF001
+    shard, row_of = backend._shard, {point_id(item_id): row for row, item_id in enumerate(corpus.ids)}  # noqa: SLF001
     chosen = {"ef": ef}
 
     def ask(vector: Floats, own: int | None) -> Sequence[int]:
@@ -112,7 +112,7 @@ def looked_up_edge(bare: Index, store: QdrantStore, corpus: Corpus) -> Index:
 
 def ours(store: QdrantStore, corpus: Corpus, settings: Settings) -> list[Index]:
     """A search of the store, and a list of the recommender, which knows ids only, without and with parts."""
-    row_of = {one: row for row, one in enumerate(corpus.ids)}
+    row_of = {item: row for row, item in enumerate(corpus.ids)}
     recommender = Recommender(store, Encoders(settings, store.info).load, settings.search)
 
     def search(vector: Floats, own: int | None) -> Sequence[int]:
@@ -122,11 +122,11 @@ def ours(store: QdrantStore, corpus: Corpus, settings: Settings) -> list[Index]:
 
     def similar(vector: Floats, own: int | None) -> Sequence[int]:
         del vector
-        return [row_of[one.id] for one in recommender.similar(corpus.ids[own or 0])]
+        return [row_of[item.id] for item in recommender.similar(corpus.ids[own or 0])]
 
     def explained(vector: Floats, own: int | None) -> Sequence[int]:
         del vector
-        return [row_of[one.id] for one in recommender.similar(corpus.ids[own or 0]) if one.parts]
+        return [row_of[item.id] for item in recommender.similar(corpus.ids[own or 0]) if item.parts]
 
     return [
         Index("vlclip, Store.search", search),
@@ -159,7 +159,7 @@ def faiss_index(corpus: Corpus, settings: Settings) -> Index:
 
 
 def lance_index(corpus: Corpus, settings: Settings, folder: Path) -> Index:
-    columns = {name: [str(payload.get(name, "")) for payload in corpus.payloads] for name in SHOWN}
+    columns = {name: [str(payload.get(name, "")) for payload in corpus.payloads] for name in FIELDS}
     vectors = pa.FixedSizeListArray.from_arrays(corpus.vectors.ravel(), corpus.vectors.shape[1])
     rows = pa.table({"row": np.arange(len(corpus.ids)), "vector": vectors, **columns})
     table = lancedb.connect(folder).create_table("items", rows)
@@ -170,10 +170,10 @@ def lance_index(corpus: Corpus, settings: Settings, folder: Path) -> Index:
     chosen = {"ef": K}
 
     def ask(vector: Floats, own: int | None) -> Sequence[int]:
-        wanted = K + (own is not None)
-        asked = table.search(vector, vector_column_name="vector").distance_type("dot").limit(wanted)
-        found = asked.ef(max(chosen["ef"], wanted)).select(["row", *SHOWN, "_distance"]).to_list()
-        return _without(own, [one["row"] for one in found])
+        limit = K + (own is not None)
+        query = table.search(vector, vector_column_name="vector").distance_type("dot").limit(limit)
+        rows = query.ef(max(chosen["ef"], limit)).select(["row", *FIELDS, "_distance"]).to_list()
+        return _without(own, [row["row"] for row in rows])
 
     return Index("LanceDB, IVF_HNSW_FLAT", ask, lambda ef: chosen.update(ef=ef))
 

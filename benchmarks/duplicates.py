@@ -153,10 +153,10 @@ def with_photos(source: Path, limit: int | None) -> Iterator[tuple[Item, Image.I
             yield entry.item, decode(photos.read(entry.item.image), max_pixels=MAX_PIXELS)
 
 
-def found(kind: Kind, originals: Sequence[Image.Image], copies: Sequence[Image.Image | None]) -> float:
+def recall_of(kind: Kind, originals: Sequence[Image.Image], copies: Sequence[Image.Image | None]) -> float:
     """The share of copies that are near their original."""
-    asked = [(photo, copy) for photo, copy in zip(originals, copies, strict=True) if copy is not None]
-    near = [kind.apart(kind.hash(photo), kind.hash(copy)) <= kind.near for photo, copy in asked]
+    shown_pairs = [(photo, copy) for photo, copy in zip(originals, copies, strict=True) if copy is not None]
+    near = [kind.apart(kind.hash(photo), kind.hash(copy)) <= kind.near for photo, copy in shown_pairs]
     return share(np.array(near))
 
 
@@ -176,7 +176,7 @@ def measured(
     chosen = np.random.default_rng(0).choice(len(photos), min(sample, len(photos)), replace=False)
     originals = [photos[n] for n in chosen]
     copied = {
-        name: found(kind, originals, [change(photo) for photo in originals])
+        name: recall_of(kind, originals, [change(photo) for photo in originals])
         for name, change in COPIES.items()
     }
     same = {

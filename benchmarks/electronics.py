@@ -50,7 +50,7 @@ from vlclip.ranking.statistics.significance import Standing, standings
 from vlclip.service.settings import Settings
 
 GRID = (0, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-K, DEPTH, FOLDS, SEED, ASKED = 10, 100, 10, 7, 80
+K, DEPTH, FOLDS, SEED, QUERIES = 10, 100, 10, 7, 80
 PLAIN, CONDENSED, JUDGED = "nDCG@10", "condensed", "Judged@10"
 COLOURS = ("Black", "White", "Blue", "Red", "Green", "Pink", "Brown", "Yellow")
 
@@ -82,20 +82,20 @@ def shop(folder: Path, products: Path, text_encoder: str) -> tuple[Store, Recomm
 def values(recommender: Recommender, qrels: Qrels, weights: Mapping[str, float]) -> dict[str, Values]:
     """Both figures, and how much of them was judged, of every query."""
     run = answered(recommender, {query: query for query in qrels}, k=K, depth=DEPTH, weights=weights)
-    found = measured(run, qrels, (PLAIN, JUDGED))
-    return {**found, CONDENSED: measured(condensed(run, qrels), qrels, (PLAIN,))[PLAIN]}
+    scores = measured(run, qrels, (PLAIN, JUDGED))
+    return {**scores, CONDENSED: measured(condensed(run, qrels), qrels, (PLAIN,))[PLAIN]}
 
 
 def held_out(weighed: Weighed) -> tuple[dict[str, Values], list[float]]:
     """Each query at the weight that the other folds chose, and what each fold chose."""
     grid = np.array(list(weighed))
-    merit = np.stack([(one[PLAIN] + one[CONDENSED]) / 2 for one in weighed.values()])
+    merit = np.stack([(scores[PLAIN] + scores[CONDENSED]) / 2 for scores in weighed.values()])
     folds = np.random.default_rng(SEED).permutation(merit.shape[1]) % FOLDS
     best = [int(merit[:, folds != fold].mean(axis=1).argmax()) for fold in range(FOLDS)]
     chosen = np.array(best)[folds]
     columns = np.arange(merit.shape[1])
     out = {
-        name: np.stack([one[name] for one in weighed.values()])[chosen, columns]
+        name: np.stack([scores[name] for scores in weighed.values()])[chosen, columns]
         for name in (PLAIN, JUDGED, CONDENSED)
     }
     return out, [float(grid[row]) for row in best]
@@ -120,14 +120,21 @@ def electronics(data: Path, work: Path) -> None:
         best, chosen = held_out({weight: weighed[weight] for weight in GRID})
         votes = ", ".join(f"{weight:g} by {n}" for weight, n in Counter(chosen).most_common())
         runs[f"{name} + BM25, held out (chosen: {votes})"] = best
-    found = standings(runs, "BM25 alone")
+    table_rows = standings(runs, "BM25 alone")
     print(f"{platform.machine()}, {len(qrels)} queries, {relevant.sum()} of them with a relevant item\n")
     print("| | nDCG@10 | p | with a relevant item | Judged@10 | condensed | p |")
     print("|---|---|---|---|---|---|---|")
-    for name, measures in found.items():
+    for name, measures in table_rows.items():
         plain, short, judged = measures[PLAIN], measures[CONDENSED], measures[JUDGED]
         some = runs[name][PLAIN][relevant].mean()
-        cells = [shown(plain), p(plain), f"{some:.3f}", f"{judged.figure.value:.3f}", shown(short), p(short)]
+        cells = [
+            cell(plain),
+            p(plain),
+            f"{some:.3f}",
+            f"{judged.figure.value:.3f}",
+            cell(short),
+            p(short),
+        ]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print(
         "\n| lexical weight | " + " | ".join(f"{name}: nDCG@10 | condensed" for name in grids) + " |\n|---|"
@@ -140,17 +147,17 @@ def electronics(data: Path, work: Path) -> None:
 
 def fashion(catalogue: Path, folder: str) -> None:
     """What the weights do where photos count: words alone, and words beside a photo."""
-    frame = pl.concat([pl.read_parquet(one) for one in sorted(catalogue.glob("*.parquet"))])
+    frame = pl.concat([pl.read_parquet(entry) for entry in sorted(catalogue.glob("*.parquet"))])
     pairs = [
-        pair for pair, _ in Counter(frame.select("base_colour", "article_type").rows()).most_common(ASKED)
+        pair for pair, _ in Counter(frame.select("base_colour", "article_type").rows()).most_common(QUERIES)
     ]
     photos = [
         (
             Image.open(io.BytesIO(row["image"])).convert("RGB"),
-            [one for one in COLOURS if one != row["base_colour"]][place % (len(COLOURS) - 1)],
+            [entry for entry in COLOURS if entry != row["base_colour"]][place % (len(COLOURS) - 1)],
             row["article_type"],
         )
-        for place, row in enumerate(frame.sample(ASKED, seed=SEED).to_dicts())
+        for place, row in enumerate(frame.sample(QUERIES, seed=SEED).to_dicts())
     ]
     settings = Settings.load(store=folder, device="cpu")
     with closing(open_store(settings.store, settings)) as store:
@@ -161,7 +168,7 @@ def fashion(catalogue: Path, folder: str) -> None:
                 right(recommender, f"{colour} {kind}".lower(), None, colour, kind, weight)
                 for colour, kind in pairs
             ]
-            both = [right(recommender, one[1].lower(), *one, weight) for one in photos]
+            both = [right(recommender, entry[1].lower(), *entry, weight) for entry in photos]
             print(f"| {weight:g} | {np.mean(words):.3f} | {np.mean(both):.3f} |", flush=True)
 
 
@@ -169,14 +176,23 @@ def right(
     recommender: Recommender, text: str, photo: Image.Image | None, colour: str, kind: str, weight: float
 ) -> float:
     """The share of the first ten of this colour and type."""
-    found = recommender.search(text, photo=photo, weights={"lexical": weight}, page=Page(limit=K))
-    fits = [(one.item.get("base_colour"), one.item.get("product_type")) == (colour, kind) for one in found]
+    answer = recommender.search(text, photo=photo, weights={"lexical": weight}, page=Page(limit=K))
+    fits = [
+        (result.item.get("base_colour"), result.item.get("product_type")) == (colour, kind)
+        for result in answer
+    ]
     return float(np.mean(fits))
 
 
-def shown(standing: Standing) -> str:
-    figure, found = standing.figure, standing.difference
-    mark = "" if found is None or not found.is_significant else " ▲" if found.figure.value > 0 else " ▼"
+def cell(standing: Standing) -> str:
+    figure, difference = standing.figure, standing.difference
+    mark = (
+        ""
+        if difference is None or not difference.is_significant
+        else " ▲"
+        if difference.figure.value > 0
+        else " ▼"
+    )
     return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f}){mark}"
 
 

@@ -64,8 +64,8 @@ def measure(count: int, explored: int) -> None:
         log, history = SqliteExposures(path), SqliteHistory(None)
         batch: list[Exposure] = []
         spent = 0.0
-        for one in lists(count, explored):
-            batch.append(one)
+        for exposure in lists(count, explored):
+            batch.append(exposure)
             if len(batch) == 500:
                 began = process_time()
                 log.add(batch)
@@ -74,21 +74,21 @@ def measure(count: int, explored: int) -> None:
         log.close()
         log = SqliteExposures(path)
         print(f"{count:,} lists, {explored} candidates")
-        told("log", spent, path, count)
+        report("log", spent, path, count)
         for ending in ("parquet", "jsonl"):
             out = Path(folder) / f"out.{ending}"
             began = process_time()
             write_table(out, joined(log.scan(), history), part_names(log.scan()))
-            told(f"export .{ending}", process_time() - began, out, count)
+            report(f"export .{ending}", process_time() - began, out, count)
             began = process_time()
             for _ in read_exposures(out):
                 pass
-            told(f"read .{ending}", process_time() - began, out, count)
+            report(f"read .{ending}", process_time() - began, out, count)
         log.close()
         history.close()
 
 
-def told(what: str, seconds: float, path: Path, count: int) -> None:
+def report(what: str, seconds: float, path: Path, count: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     size = path.stat().st_size / count
     print(f"  {what:16} {seconds / count * 1e6:6.0f} us, {size:6.0f} bytes a list, peak {peak} MB")
@@ -98,12 +98,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lists", type=int, nargs="+", default=[4000, 24_000])
     parser.add_argument("--explored", type=int, nargs="+", default=[0, 50])
-    asked = parser.parse_args()
-    if len(asked.lists) == 1 and len(asked.explored) == 1:
-        measure(asked.lists[0], asked.explored[0])
+    arguments = parser.parse_args()
+    if len(arguments.lists) == 1 and len(arguments.explored) == 1:
+        measure(arguments.lists[0], arguments.explored[0])
         return
-    for explored in asked.explored:
-        for count in asked.lists:
+    for explored in arguments.explored:
+        for count in arguments.lists:
             words = ["--lists", str(count), "--explored", str(explored)]
             subprocess.run([sys.executable, __file__, *words], check=True)
 

@@ -85,21 +85,21 @@ def measured(
 ) -> dict[str, list[float]]:
     """Milliseconds of every way, by its name."""
     plain = {"shopper": "", "arm": PLAIN}
-    known = {"shopper": SHOPPER, "arm": PLAIN}
-    ways: dict[str, dict[str, object]] = {"bare": plain, "a new event": known, "history": known}
+    options = {"shopper": SHOPPER, "arm": PLAIN}
+    ways: dict[str, dict[str, object]] = {"bare": plain, "a new event": options, "history": options}
     for name, knobs in ARMS.items():
         ways[name] = {"shopper": SHOPPER if name == "all together" else "", "arm": arm_of(dict(knobs), name)}
     ways["logging"] = plain
     took: dict[str, list[float]] = {name: [] for name in ways}
     for n, anchor in enumerate((*anchors[:20], *anchors)):  # the first twenty warm up
         first = n % len(ways)  # what an anchor is asked for first finds nothing in the processor's memory
-        for name, asked in [*ways.items()][first:] + [*ways.items()][:first]:
-            arm = asked["arm"]
+        for name, ask in [*ways.items()][first:] + [*ways.items()][:first]:
+            arm = ask["arm"]
             assert isinstance(arm, Arm)
             if name == "a new event":
                 history.add([event(anchor, time.time())])
             began = time.perf_counter()
-            answer = recommender.similar(anchor, page=Page(limit=10), shopper=str(asked["shopper"]), arm=arm)
+            answer = recommender.similar(anchor, page=Page(limit=10), shopper=str(ask["shopper"]), arm=arm)
             if name in ("logging", "all together"):
                 exposures.put([exposed(answer)])
             took[name].append((time.perf_counter() - began) * 1000)
@@ -111,7 +111,7 @@ def exposed(answer: Answer) -> Exposure:
     return Exposure(
         request_id=uuid.uuid4().hex, time=time.time(), kind="similar", unit=SHOPPER,
         arm=f"{answer.arm.id}@{answer.arm.hash}",
-        items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+        items=tuple(Shown(result.id, result.score, result.parts, result.propensity) for result in answer),
         context={"weights": dict(answer.weights)}, candidates=answer.explored,
     )  # fmt: skip
 
@@ -125,10 +125,10 @@ def some(store: Store, count: int) -> list[str]:
 
 def events(store: Store, anchors: list[str]) -> list[Event]:
     """Views of what is near the anchors, in turn, 50 in all."""
-    held = store.retrieve(anchors, fields=("id",), with_vector=True)
-    near = [store.search([Query(vector=held[anchor].vector, limit=17)])[0] for anchor in anchors]
-    seen = [hit.id for hits in zip(*near, strict=True) for hit in hits][:50]
-    return [event(item, time.time() - 60 * n) for n, item in enumerate(seen, 1)]
+    records = store.retrieve(anchors, fields=("id",), with_vector=True)
+    near = [store.search([Query(vector=records[anchor].vector, limit=17)])[0] for anchor in anchors]
+    viewed_items = [hit.id for hits in zip(*near, strict=True) for hit in hits][:50]
+    return [event(item, time.time() - 60 * n) for n, item in enumerate(viewed_items, 1)]
 
 
 def event(item: str, at: float) -> Event:

@@ -37,15 +37,15 @@ def main() -> None:
     )
     parser.add_argument("--lists", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--logs", type=int, default=40, help="simulated logs of each kind")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     print(
         f"{'lists':>6} {'chance':>6} {'clicks':>7} {'error':>6} {'no places':>9} {'better':>7} {'seconds':>8}"
     )
-    for lists in asked.lists:
+    for lists in arguments.lists:
         for temperature in (0.0, 0.2):
-            print(f"{lists:6} {temperature:6} {row(lists, temperature, asked.logs)}")
-    for lists in asked.lists:
-        called = [is_better(rows) for rows in logs(SAME, lists, 0.0, asked.logs)]
+            print(f"{lists:6} {temperature:6} {row(lists, temperature, arguments.logs)}")
+    for lists in arguments.lists:
+        called = [is_better(rows) for rows in logs(SAME, lists, 0.0, arguments.logs)]
         print(f"no better, {lists} lists: {sum(called)} of {len(called)} called better")
 
 
@@ -61,13 +61,13 @@ def row(lists: int, temperature: float, count: int) -> str:
     truth = 1.3 * TRUE[0] / sum(TRUE)
     for rows in logs(TRUE, lists, temperature, count):
         start = perf_counter()
-        found = learn(rows)
+        learned_weights = learn(rows)
         seconds.append(perf_counter() - start)
         flat = replace(rows, place=np.zeros_like(rows.place))
         naive = scaled(fit(design(flat), flat.target, 0.0).slopes, flat)
-        errors.append(abs(found.weights["image"].value - truth))
+        errors.append(abs(learned_weights.weights["image"].value - truth))
         flat_errors.append(abs(naive[0] - truth))
-        better.append(found.is_better)
+        better.append(learned_weights.is_better)
         clicks.append(rows.clicked.sum())
     return (
         f"{np.mean(clicks):7.0f} {np.mean(errors):6.3f} {np.mean(flat_errors):9.3f} "

@@ -51,7 +51,8 @@ def from_catalogue(path: Path, count: int) -> tuple[list[Image.Image], list[str]
     source = PhotoSource(lambda _: b"", catalogue.root, fetch.max_bytes)
     entries = catalogue.entries(map_columns(catalogue))
     items = islice(
-        (one.item for one in entries if one.item and one.item.image and one.item.product_type), count
+        (entry.item for entry in entries if entry.item and entry.item.image and entry.item.product_type),
+        count,
     )
     pairs = [
         (decode(source.read(item.image), max_pixels=fetch.max_pixels), item.product_type) for item in items
@@ -116,8 +117,8 @@ def main() -> None:
         for work in works.values():
             seconds(work)  # the first run allocates
         rounds = [{name: seconds(work) for name, work in works.items()} for _ in range(arguments.repeat)]
-        rate = {name: len(photos) / statistics.median(one[name] for one in rounds) for name in works}
-        share = statistics.median(one["bare"] / one["locate"] for one in rounds)
+        rate = {name: len(photos) / statistics.median(round_[name] for round_ in rounds) for name in works}
+        share = statistics.median(round_["bare"] / round_["locate"] for round_ in rounds)
         if arguments.json:
             print(
                 json.dumps(

@@ -51,10 +51,10 @@ class Case:
 
 def composites(catalogue: str, count: int) -> Iterator[Case]:
     with tempfile.TemporaryDirectory() as folder:
-        done = compose_catalogue(catalogue, Path(folder), Settings.load(), split="validation", limit=count)
-        rows = [json.loads(line) for line in done.truth.read_text(encoding="utf-8").splitlines()]
+        copy = compose_catalogue(catalogue, Path(folder), Settings.load(), split="validation", limit=count)
+        rows = [json.loads(line) for line in copy.truth.read_text(encoding="utf-8").splitlines()]
         truth = {row["id"]: tuple(row["box"]) for row in rows}
-        written = open_catalogue(done.catalogue)
+        written = open_catalogue(copy.catalogue)
         for entry in written.entries(map_columns(written, [])):
             if entry.item is not None and isinstance(entry.item.image, bytes):
                 photo = Image.open(BytesIO(entry.item.image)).convert("RGB")
@@ -81,25 +81,25 @@ def scenes(folder: Path) -> Iterator[Case]:
             yield Case(photo, name, tuple(boxes))
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(first: Box, other: Box) -> float:
     """IoU of two boxes."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    tall = min(one[3], other[3]) - max(one[1], other[1])
+    wide = min(first[2], other[2]) - max(first[0], other[0])
+    tall = min(first[3], other[3]) - max(first[1], other[1])
     shared = max(0.0, wide) * max(0.0, tall)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, other)]
     return shared / (sum(areas) - shared) if shared else 0.0
 
 
 def judge(grounder: Grounder, cases: Iterator[Case], threshold: float) -> dict[str, float]:
-    """Figures of one set."""
-    found, scores, whole = [], [], []
+    """Figures of first set."""
+    hits, scores, whole = [], [], []
     part: list[Case] = []
 
     def look() -> None:
         answers = grounder.locate([case.photo for case in part], [case.name for case in part])
         for case, answer in zip(part, answers, strict=True):
             best = max((overlap(answer.box, box) for box in case.boxes), default=0.0) if answer else 0.0
-            found.append(best)
+            hits.append(best)
             scores.append(answer.score if answer else 0.0)
             everything = (0.0, 0.0, float(case.photo.width), float(case.photo.height))
             whole.append(max(overlap(everything, box) for box in case.boxes))
@@ -111,7 +111,7 @@ def judge(grounder: Grounder, cases: Iterator[Case], threshold: float) -> dict[s
             look()
     if part:
         look()
-    iou, score = np.array(found), np.array(scores)
+    iou, score = np.array(hits), np.array(scores)
     trusted = score > threshold
     return {
         "n": len(iou),
@@ -153,10 +153,10 @@ def main() -> None:
     print(f"{grounder.name}, threshold {threshold:g}, {platform.processor() or platform.machine()}\n")
     print("| photos | n | mean IoU | right | trusted | right of trusted | whole photo, IoU |")
     print("|---|---|---|---|---|---|---|")
-    for name, one in figures.items():
+    for name, row in figures.items():
         print(
-            f"| {name} | {one['n']:,} | {one['iou']:.3f} | {one['right']:.1%} | {one['trusted']:.1%} "
-            f"| {one['right_of_trusted']:.1%} | {one['whole_photo']:.3f} |"
+            f"| {name} | {row['n']:,} | {row['iou']:.3f} | {row['right']:.1%} | {row['trusted']:.1%} "
+            f"| {row['right_of_trusted']:.1%} | {row['whole_photo']:.3f} |"
         )
 
 

@@ -27,7 +27,7 @@ BLOCK = 5_000
 """Rows made together, of a random stream of their own."""
 NEAR = 12
 """Neighbours an item is moved by."""
-ASKED = 2_000
+QUERIES = 2_000
 """Rows whose neighbours are looked up to compare catalogues."""
 EQUAL = 1 - 1e-5
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -37,7 +37,7 @@ class Spread(NamedTuple):
     """Of one segment: how far rows move from their seed, and the share of them that keep it."""
 
     reach: float
-    kept: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ class Grown:
     def check(self) -> dict[str, dict[str, list[float]]]:
         """By segment and for both: quantiles of the cosine to the nearest and the tenth, real and made."""
         count = len(self.vectors) // BLOCK * BLOCK
-        _, made = self.rows(0, count)
+        _, grown_rows = self.rows(0, count)
         spans = {**self.info.space.slices(), "fused": slice(None)}
         out = {}
         for name, span in spans.items():
-            real, like = _cosines(self.vectors[:count, span]), _cosines(made[:, span])
+            real, like = _cosines(self.vectors[:count, span]), _cosines(grown_rows[:, span])
             out[name] = {
                 f"{of}, {rank}": [round(float(q), 4) for q in np.quantile(rows[:, place], QUANTILES)]
                 for rank, place in (("nearest", 0), ("tenth", 9))
@@ -93,7 +93,7 @@ class Grown:
         """Keep it, so that later runs make the same catalogue."""
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / "seeds.npz", vectors=self.vectors, near=self.near)
-        spread = {name: list(one) for name, one in self.spread.items()}
+        spread = {name: list(values) for name, values in self.spread.items()}
         form = {"info": info_form(self.info), "payloads": self.payloads, "spread": spread}
         (folder / "seeds.json").write_bytes(orjson.dumps(form))
 
@@ -123,24 +123,24 @@ class Grown:
         """By halving: first the share kept, which alone makes equals, then the reach."""
         count = len(self.vectors) // BLOCK * BLOCK
         drawn = [self._drawn(block) for block in range(count // BLOCK)]
-        seeds, moves = (np.concatenate([one[part] for one in drawn]) for part in (0, 1))
+        seeds, moves = (np.concatenate([draw[part] for draw in drawn]) for part in (0, 1))
         out = {}
         for name, span in space.slices().items():
-            chance = np.concatenate([one[2][name] for one in drawn])
+            chance = np.concatenate([draw[2][name] for draw in drawn])
             real = _cosines(self.vectors[:count, span])[:, 0]
             at, move = self.vectors[seeds, span], moves[:, span]
             equal, middle = (real > EQUAL).mean(), np.median(real[real <= EQUAL])
 
             def nearest(
-                reach: float, kept: float, at: Floats = at, move: Floats = move, chance: Floats = chance
+                reach: float, share_kept: float, at: Floats = at, move: Floats = move, chance: Floats = chance
             ) -> Floats:
-                return _cosines(unit(_spread(at, move, chance, Spread(reach, kept))))[:, 0]
+                return _cosines(unit(_spread(at, move, chance, Spread(reach, share_kept))))[:, 0]
 
-            kept = _halved(lambda share: (nearest(0.5, share) > EQUAL).mean() - equal)  # noqa: B023
+            share_kept = _halved(lambda share: (nearest(0.5, share) > EQUAL).mean() - equal)  # noqa: B023
             reach = _halved(
-                lambda reach: middle - np.median((c := nearest(2 * reach, kept))[c <= EQUAL])  # noqa: B023
+                lambda reach: middle - np.median((c := nearest(2 * reach, share_kept))[c <= EQUAL])  # noqa: B023
             )
-            out[name] = Spread(2 * reach, kept)
+            out[name] = Spread(2 * reach, share_kept)
         return out
 
     def _drawn(self, block: int) -> tuple[np.ndarray, Floats, dict[str, Floats]]:
@@ -162,7 +162,7 @@ class Grown:
 
 
 def _spread(at: Floats, move: Floats, chance: Floats, spread: Spread) -> Floats:
-    moving = (chance >= spread.kept).astype(np.float32)[:, None]
+    moving = (chance >= spread.share).astype(np.float32)[:, None]
     return at + np.float32(spread.reach) * moving * move
 
 
@@ -178,9 +178,9 @@ def _halved(over: Any, rounds: int = 10) -> float:
 def _cosines(rows: Floats) -> Floats:
     """`(ASKED, 10)`: of evenly spaced rows, the cosines to their ten nearest others, nearest first."""
     rows = unit(rows)
-    asked = np.linspace(0, len(rows) - 1, min(ASKED, len(rows))).astype(int)
-    scores = rows[asked] @ rows.T
-    scores[np.arange(len(asked)), asked] = -2
+    chosen = np.linspace(0, len(rows) - 1, min(QUERIES, len(rows))).astype(int)
+    scores = rows[chosen] @ rows.T
+    scores[np.arange(len(chosen)), chosen] = -2
     best = np.partition(scores, -10, axis=1)[:, -10:]
     return -np.sort(-best, axis=1)
 

@@ -56,7 +56,7 @@ class Stand:
         return self.work / f"{self.items}-{self.quantization}"
 
     @property
-    def done(self) -> Path:
+    def marker(self) -> Path:
         """Written when the store is finished."""
         return self.folder.with_suffix(".json")
 
@@ -83,7 +83,7 @@ def build(stand: Stand, grown: Grown) -> None:
         "indexed_s": time.perf_counter() - stored,
         "peak_mb": _memory()["VmHWM"],
     }
-    stand.done.write_text(json.dumps(figures))
+    stand.marker.write_text(json.dumps(figures))
 
 
 def questions(grown: Grown, count: int) -> dict[str, Floats]:
@@ -96,12 +96,12 @@ def questions(grown: Grown, count: int) -> dict[str, Floats]:
     return out
 
 
-def truth(grown: Grown, items: int, asked: dict[str, Floats]) -> dict[str, Floats]:
+def truth(grown: Grown, items: int, queries: dict[str, Floats]) -> dict[str, Floats]:
     """Kind to the score `(count,)` of each query's tenth best other item among the first `items`."""
-    best = {kind: np.full((len(rows), 0), 0, dtype=np.float32) for kind, rows in asked.items()}
+    best = {kind: np.full((len(rows), 0), 0, dtype=np.float32) for kind, rows in queries.items()}
     for start in range(0, items, BLOCK):
         block = grown.rows(start, start + BLOCK)[1]
-        for kind, rows in asked.items():
+        for kind, rows in queries.items():
             scores = rows @ block.T
             if start < len(rows):
                 own = np.arange(start, min(start + BLOCK, len(rows)))
@@ -110,10 +110,10 @@ def truth(grown: Grown, items: int, asked: dict[str, Floats]) -> dict[str, Float
     return {kind: scores.min(axis=1) for kind, scores in best.items()}
 
 
-def recall(store: Store, asked: dict[str, Floats], least: dict[str, Floats]) -> dict[str, float]:
+def recall(store: Store, queries: dict[str, Floats], least: dict[str, Floats]) -> dict[str, float]:
     """By kind the share of the ten that are among the ten best."""
     out = {}
-    for kind, rows in asked.items():
+    for kind, rows in queries.items():
         right = 0
         for row, vector in enumerate(rows):
             (hits,) = store.search([_query(row, vector, with_vector=True)])
@@ -122,11 +122,11 @@ def recall(store: Store, asked: dict[str, Floats], least: dict[str, Floats]) -> 
     return out
 
 
-def memory(stand: Stand, asked: dict[str, Floats]) -> dict[str, float]:
+def memory(stand: Stand, queries: dict[str, Floats]) -> dict[str, float]:
     """MB that opening the store and asking it adds to this process, its own and of mapped files."""
     before = _memory()
     with closing(stand.open()) as store:
-        for row, vector in enumerate(asked["blend"]):
+        for row, vector in enumerate(queries["blend"]):
             store.search([_query(row, vector)])
         after = _memory()
     return {name: after[name] - before[name] for name in ("RssAnon", "RssFile")}
@@ -187,29 +187,31 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="PNG of latency and recall over size")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
     parser.add_argument("--task", choices=("build", "memory"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if any(size % BLOCK for size in given.sizes):
+    arguments = parser.parse_args()
+    if any(size % BLOCK for size in arguments.sizes):
         parser.error(f"sizes are multiples of {BLOCK:,}")
-    stands = [Stand(given.work, size, how) for how, size in product(given.quantization, given.sizes)]
-    grown = _grown(given.work, given.store)
-    if given.task == "build":
+    stands = [
+        Stand(arguments.work, size, how) for how, size in product(arguments.quantization, arguments.sizes)
+    ]
+    grown = _grown(arguments.work, arguments.store)
+    if arguments.task == "build":
         build(stands[0], grown)
         return
-    asked = questions(grown, given.queries)
-    if given.task == "memory":
+    queries = questions(grown, arguments.queries)
+    if arguments.task == "memory":
         del grown
-        print(json.dumps(memory(stands[0], asked)))
+        print(json.dumps(memory(stands[0], queries)))
         return
     print("\n".join(_likeness(grown)), flush=True)
     for stand in stands:
-        if not stand.done.exists():
-            _apart(stand, "build", given.queries)
-    rows = list(_figures(stands, grown, asked, given.rounds))
+        if not stand.marker.exists():
+            _apart(stand, "build", arguments.queries)
+    rows = list(_figures(stands, grown, queries, arguments.rounds))
     print("\n".join(_table(rows)))
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1))
-    if given.picture:
-        draw(rows, given.picture)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1))
+    if arguments.picture:
+        draw(rows, arguments.picture)
 
 
 def _grown(work: Path, store: str | None) -> Grown:
@@ -222,18 +224,18 @@ def _grown(work: Path, store: str | None) -> Grown:
 
 
 def _figures(
-    stands: Sequence[Stand], grown: Grown, asked: dict[str, Floats], rounds: int
+    stands: Sequence[Stand], grown: Grown, queries: dict[str, Floats], rounds: int
 ) -> Iterator[dict[str, Any]]:
-    least = {size: truth(grown, size, asked) for size in {stand.items for stand in stands}}
-    took = latencies(stands, asked["blend"], rounds)
+    least = {size: truth(grown, size, queries) for size in {stand.items for stand in stands}}
+    took = latencies(stands, queries["blend"], rounds)
     for stand in stands:
         with closing(stand.open()) as store:
-            shares = recall(store, asked, least[stand.items])
+            shares = recall(store, queries, least[stand.items])
         p50, p99 = (float(q) for q in np.quantile(took[stand], (0.5, 0.99)))
         yield {
             "items": stand.items, "quantization": stand.quantization,
-            **json.loads(stand.done.read_text()), "disk_mb": _disk(stand.folder),
-            **_apart(stand, "memory", len(asked["blend"])), "p50_ms": p50, "p99_ms": p99, "recall": shares,
+            **json.loads(stand.marker.read_text()), "disk_mb": _disk(stand.folder),
+            **_apart(stand, "memory", len(queries["blend"])), "p50_ms": p50, "p99_ms": p99, "recall": shares,
         }  # fmt: skip
 
 
@@ -272,16 +274,16 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Latency and recall over size, of the first kind of vectors asked for."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - a second of loading
 
-    shown = [row for row in rows if row["quantization"] == rows[0]["quantization"]]
-    sizes = [row["items"] for row in shown]
+    plotted = [row for row in rows if row["quantization"] == rows[0]["quantization"]]
+    sizes = [row["items"] for row in plotted]
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name in ("p50_ms", "p99_ms"):
-        left.plot(sizes, [row[name] for row in shown], marker="o", label=name.removesuffix("_ms"))
+        left.plot(sizes, [row[name] for row in plotted], marker="o", label=name.removesuffix("_ms"))
     left.set(xscale="log", xlabel="items", ylabel="ms a search", title="latency")
     left.set_ylim(bottom=0)
-    for kind in shown[0]["recall"]:
-        right.plot(sizes, [row["recall"][kind] for row in shown], marker="o", label=kind)
+    for kind in plotted[0]["recall"]:
+        right.plot(sizes, [row["recall"][kind] for row in plotted], marker="o", label=kind)
     right.axhline(0.98, linestyle=":", color="grey")
     right.set(xscale="log", xlabel="items", ylabel="recall@10", title="recall")
     right.set_ylim(0.95, 1.001)

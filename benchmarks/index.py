@@ -54,7 +54,7 @@ WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Questions:
     """Queries `(q, size)` of one kind, the rows they leave out, and the score of each's true tenth."""
 
     vectors: Floats
@@ -62,7 +62,7 @@ class Asked:
     least: Floats
 
     @classmethod
-    def of(cls, corpus: Corpus, vectors: Floats, own: Sequence[int | None]) -> Asked:
+    def of(cls, corpus: Corpus, vectors: Floats, own: Sequence[int | None]) -> Questions:
         """With the truth worked out."""
         least = np.empty(len(vectors), dtype=np.float32)
         for n, vector in enumerate(vectors):
@@ -72,13 +72,13 @@ class Asked:
             least[n] = np.partition(scores, -K)[-K]
         return cls(vectors, list(own), least)
 
-    def right(self, corpus: Corpus, n: int, found: Sequence[int]) -> float:
+    def right(self, corpus: Corpus, n: int, answer: Sequence[int]) -> float:
         """The share of the ten of query `n` that are among the ten best."""
-        scores = corpus.vectors[list(found)] @ self.vectors[n]
+        scores = corpus.vectors[list(answer)] @ self.vectors[n]
         return float((scores >= self.least[n] - TIE).sum()) / K
 
 
-def questions(store: QdrantStore, corpus: Corpus, settings: Settings, count: int) -> dict[str, Asked]:
+def questions(store: QdrantStore, corpus: Corpus, settings: Settings, count: int) -> dict[str, Questions]:
     """Items' own vectors, and their titles as words."""
     embedder, space = Encoders(settings, store.info).load(), store.info.space
     weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
@@ -86,35 +86,40 @@ def questions(store: QdrantStore, corpus: Corpus, settings: Settings, count: int
     titles = [str(corpus.payloads[row].get("title") or corpus.ids[row]) for row in rows]
     words = np.stack([space.query_vector(embedder.embed_query(text=text), weights) for text in titles])
     return {
-        "similar": Asked.of(corpus, corpus.vectors[rows], rows),
-        "words": Asked.of(corpus, words, [None] * len(rows)),
+        "similar": Questions.of(corpus, corpus.vectors[rows], rows),
+        "words": Questions.of(corpus, words, [None] * len(rows)),
     }
 
 
-def tune(index: Index, kind: str, asked: Asked, corpus: Corpus) -> None:
+def tune(index: Index, kind: str, questions_: Questions, corpus: Corpus) -> None:
     """Search as narrowly as finds enough."""
     assert index.widen is not None
     for width in WIDTHS:
         index.widen(width)
         index.width[kind] = width
-        found = (index.ask(vector, own) for vector, own in zip(asked.vectors, asked.own, strict=True))
-        if np.mean([asked.right(corpus, n, rows) for n, rows in enumerate(found)]) >= ENOUGH:
+        answers = (
+            index.ask(vector, own) for vector, own in zip(questions_.vectors, questions_.own, strict=True)
+        )
+        if np.mean([questions_.right(corpus, n, rows) for n, rows in enumerate(answers)]) >= ENOUGH:
             return
 
 
-def race(indexes: Sequence[Index], kind: str, asked: Asked, corpus: Corpus) -> None:
+def race(indexes: Sequence[Index], kind: str, questions_: Questions, corpus: Corpus) -> None:
     """Every query of one kind to every index in turn."""
-    rng, shares = np.random.default_rng(1), {index.name: [0.0] * len(asked.own) for index in indexes}
+    rng, shares = (
+        np.random.default_rng(1),
+        {index.name: [0.0] * len(questions_.own) for index in indexes},
+    )
     for index in indexes:
         index.took[kind] = []
-    for n in range(len(asked.own)):
+    for n in range(len(questions_.own)):
         for place in rng.permutation(len(indexes)):
             index = indexes[place]
-            index.ask(asked.vectors[n - 1], asked.own[n - 1])
+            index.ask(questions_.vectors[n - 1], questions_.own[n - 1])
             began = time.perf_counter()
-            found = index.ask(asked.vectors[n], asked.own[n])
+            answer = index.ask(questions_.vectors[n], questions_.own[n])
             index.took[kind].append(1000 * (time.perf_counter() - began))
-            shares[index.name][n] = asked.right(corpus, n, found)
+            shares[index.name][n] = questions_.right(corpus, n, answer)
     for index in indexes:
         index.right[kind] = float(np.mean(shares[index.name]))
 
@@ -139,13 +144,13 @@ def main() -> None:
     )
     parser.add_argument("--store", required=True, help="folder of a store")
     parser.add_argument("--queries", type=int, default=500)
-    given = parser.parse_args()
-    settings = Settings.load(store=given.store)
-    with tempfile.TemporaryDirectory() as folder, closing(open_store(given.store, settings)) as store:
+    arguments = parser.parse_args()
+    settings = Settings.load(store=arguments.store)
+    with tempfile.TemporaryDirectory() as folder, closing(open_store(arguments.store, settings)) as store:
         corpus = Corpus.read(store)
-        asked, ef = questions(store, corpus, settings, given.queries), settings.hnsw.ef
+        questions_by_kind, ef = questions(store, corpus, settings, arguments.queries), settings.hnsw.ef
         bare = bare_edge("Qdrant Edge, bare", store, corpus, ef)
-        bare.width = dict.fromkeys(asked, ef)
+        bare.width = dict.fromkeys(questions_by_kind, ef)
         narrow = bare_edge("Qdrant Edge, bare, narrower", store, corpus, ef)
         others = [
             built(lambda: hnswlib_index(corpus, settings)),
@@ -157,7 +162,7 @@ def main() -> None:
             bare, looked_up_edge(bare, store, corpus), *ours(store, corpus, settings),
             narrow, *others, numpy_index(corpus),
         ]  # fmt: skip
-        for kind, queries in asked.items():
+        for kind, queries in questions_by_kind.items():
             racing = [index for index in listed if kind == "similar" or not index.by_id]
             for index in racing:
                 if index.widen is not None and index is not bare:
@@ -189,7 +194,7 @@ def table(indexes: Sequence[Index], bare: Index) -> Iterator[str]:
                 f"{middle:.2f}",
                 f"{ratio:.2f}",
             ]
-        cells += ["" if one is None else f"{one:.0f}" for one in (index.built_s, index.built_mb)]
+        cells += ["" if cost is None else f"{cost:.0f}" for cost in (index.built_s, index.built_mb)]
         yield f"| {index.name} | {' | '.join(cells)} |"
 
 

@@ -105,8 +105,8 @@ def measured(kind: str, items: int, arguments: argparse.Namespace, store: Path) 
     """One measurement in a process of its own."""
     command = [sys.executable, __file__, "--measure", kind, "--items", str(items), "--store", str(store)]
     command += ["--catalogue", str(arguments.catalogue), "--clip", arguments.clip]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return {"kind": kind, **json.loads(done.stdout.splitlines()[-1])}
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {"kind": kind, **json.loads(process.stdout.splitlines()[-1])}
 
 
 def main() -> None:
@@ -123,11 +123,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure:
         settings = Settings.load(clip=arguments.clip)
-        found = MEASURES[arguments.measure](
+        figures = MEASURES[arguments.measure](
             arguments.catalogue, arguments.items[0], arguments.store, settings
         )
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps(found | {"peak_mb": round(peak_mb)}))
+        print(json.dumps(figures | {"peak_mb": round(peak_mb)}))
         return
     if not arguments.json:
         print(
@@ -139,8 +139,8 @@ def main() -> None:
         for _ in range(arguments.repeat):
             with tempfile.TemporaryDirectory() as folder:
                 for kind in KINDS:
-                    found = measured(kind, items, arguments, Path(folder) / "store")
-                    best[kind] = min(found, best.get(kind, found), key=lambda one: one["seconds"])
+                    figures = measured(kind, items, arguments, Path(folder) / "store")
+                    best[kind] = min(figures, best.get(kind, figures), key=lambda run: run["seconds"])
         show(best, as_json=arguments.json)
 
 

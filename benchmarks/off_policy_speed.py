@@ -87,48 +87,48 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
     parser.add_argument("--looped", type=int, default=5, help="resamples that are timed of the loop")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    log = made_up(asked.rows, asked.seed)
+    arguments = parser.parse_args()
+    log = made_up(arguments.rows, arguments.seed)
 
     began = time.perf_counter()
     terms = estimators(log)
     tuned_s = time.perf_counter() - began
-    found = estimates(terms, log.unit, resamples=asked.resamples)
+    intervals = estimates(terms, log.unit, resamples=arguments.resamples)
     pass_s = time.perf_counter() - began
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts it in KiB
 
-    plainly = formulas({name: value for one in terms for name, value in one.parameters.items()})
-    rng = np.random.default_rng(asked.seed)
+    plainly = formulas({name: value for term in terms for name, value in term.parameters.items()})
+    rng = np.random.default_rng(arguments.seed)
     timed: dict[str, float] = {}
-    for one in found:
-        names, estimator = plainly[one.estimator]
+    for term in intervals:
+        names, estimator = plainly[term.estimator]
         columns = [getattr(log, name) for name in names]
-        if not np.isclose(estimator(*columns), one.value, rtol=1e-9):
-            raise SystemExit(f"{one.estimator} is not what the loop computes: {one.value}")
+        if not np.isclose(estimator(*columns), term.value, rtol=1e-9):
+            raise SystemExit(f"{term.estimator} is not what the loop computes: {term.value}")
         began = time.perf_counter()
-        for _ in range(asked.looped):
-            rows = rng.integers(0, asked.rows, asked.rows)
+        for _ in range(arguments.looped):
+            rows = rng.integers(0, arguments.rows, arguments.rows)
             estimator(*(column[rows] for column in columns))
-        timed[one.estimator] = time.perf_counter() - began
-    loop_s = sum(timed.values()) / asked.looped * asked.resamples
+        timed[term.estimator] = time.perf_counter() - began
+    loop_s = sum(timed.values()) / arguments.looped * arguments.resamples
 
     print("| estimator | value | bootstrap | delta method | one resample of the loop, ms |")
     print("|---|---|---|---|---|")
-    for one in found:
+    for term in intervals:
         print(
-            f"| {one.estimator} | {one.value:.5f} | {one.low:.5f} to {one.high:.5f} "
-            f"| {one.analytic_low:.5f} to {one.analytic_high:.5f} "
-            f"| {1e3 * timed[one.estimator] / asked.looped:.1f} |"
+            f"| {term.estimator} | {term.value:.5f} | {term.low:.5f} to {term.high:.5f} "
+            f"| {term.analytic_low:.5f} to {term.analytic_high:.5f} "
+            f"| {1e3 * timed[term.estimator] / arguments.looped:.1f} |"
         )
     print(
         json.dumps({
-            "rows": asked.rows,
-            "estimators": len(found),
-            "resamples": asked.resamples,
+            "rows": arguments.rows,
+            "estimators": len(intervals),
+            "resamples": arguments.resamples,
             "one_pass_s": round(pass_s, 2),
             "of_it_terms_and_tuning_s": round(tuned_s, 2),
             "loop_s": round(loop_s, 1),
-            "loop_resamples_timed": asked.looped,
+            "loop_resamples_timed": arguments.looped,
             "ratio": round(loop_s / pass_s, 1),
             "peak_gib": round(peak_gib, 2),
             "machine": platform.machine(),

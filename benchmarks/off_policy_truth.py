@@ -58,10 +58,10 @@ def shop_of(seed: int) -> int:
 
 @cache
 def a_shop(seed: int, knobs: tuple[tuple[str, Any], ...], change: str = "") -> Shop:
-    made = shop(seed, **dict(knobs))
+    new_shop = shop(seed, **dict(knobs))
     if change == "uniform":
-        return replace(made, logging=np.full_like(made.logging, 1 / made.logging.shape[2]))
-    return replace(made, believed=made.rates) if change == "right model" else made
+        return replace(new_shop, logging=np.full_like(new_shop.logging, 1 / new_shop.logging.shape[2]))
+    return replace(new_shop, believed=new_shop.rates) if change == "right model" else new_shop
 
 
 @cache
@@ -81,22 +81,22 @@ def accuracy_of(kind: str, n: int, seed: int) -> dict[str, float]:
     """Every estimate on one log, relative to the truth."""
     if kind == "choices":
         world = a_shop(1, ())
-        terms, found = measured(draw(world, n, seed).choices, 2)
+        terms, estimated = measured(draw(world, n, seed).choices, 2)
         truth = world.value
     else:
         shelved = a_shelf(1, kind)
-        terms, found = measured(draw_lists(shelved, n, seed), 2)
+        terms, estimated = measured(draw_lists(shelved, n, seed), 2)
         truth = shelved.value
     del terms
-    return {one.estimator: one.value / truth - 1 for one in found}
+    return {estimate.estimator: estimate.value / truth - 1 for estimate in estimated}
 
 
 def accuracy(kind: str, logs: dict[int, int], run: Callable[..., Iterable[Any]]) -> Table:
     table: Table = defaultdict(dict)
     for n, many in logs.items():
         errors = defaultdict(list)
-        for found in run(accuracy_of, repeat(kind, many), repeat(n, many), range(many)):
-            for name, error in found.items():
+        for by_estimator in run(accuracy_of, repeat(kind, many), repeat(n, many), range(many)):
+            for name, error in by_estimator.items():
                 errors[name].append(100 * error)
         for name, error in errors.items():
             table[name] |= {
@@ -123,34 +123,34 @@ CASES: dict[str, dict[str, Any]] = {
 
 def coverage_of(case: str, n: int, seed: int, resamples: int) -> dict[str, tuple[bool, bool]]:
     """For each estimator whether the intervals, by resampling and by formula, hold the truth."""
-    known = CASES[case]
+    case_of = CASES[case]
     world: Shop | Shelf
     log: Choices | ListLog
-    if "shelf" in known:
-        world = a_shelf(shop_of(seed), known["shelf"])
+    if "shelf" in case_of:
+        world = a_shelf(shop_of(seed), case_of["shelf"])
         log = draw_lists(world, n, seed)
     else:
-        world = a_shop(shop_of(seed), tuple(known.get("shop", {}).items()), known.get("change", ""))
-        log = draw(world, n, seed, **known.get("draw", {})).choices
+        world = a_shop(shop_of(seed), tuple(case_of.get("shop", {}).items()), case_of.get("change", ""))
+        log = draw(world, n, seed, **case_of.get("draw", {})).choices
     truth = world.value
-    found = measured(log, resamples)[1]
-    held = {one.estimator: holds(one, truth) for one in found}
-    first = most_trusted([found])
-    return held | ({"(chosen)": held[first]} if first else {})
+    estimated = measured(log, resamples)[1]
+    coverage = {estimate.estimator: holds(estimate, truth) for estimate in estimated}
+    first = most_trusted([estimated])
+    return coverage | ({"(chosen)": coverage[first]} if first else {})
 
 
-def holds(one: Estimate, truth: float) -> tuple[bool, bool]:
-    return one.low <= truth <= one.high, one.analytic_low <= truth <= one.analytic_high
+def holds(estimate: Estimate, truth: float) -> tuple[bool, bool]:
+    return estimate.low <= truth <= estimate.high, estimate.analytic_low <= truth <= estimate.analytic_high
 
 
 def coverage(case: str, n: int, seeds: range, resamples: int, run: Callable[..., Iterable[Any]]) -> Table:
-    found = list(run(coverage_of, repeat(case), repeat(n), seeds, repeat(resamples)))
+    trials = list(run(coverage_of, repeat(case), repeat(n), seeds, repeat(resamples)))
     return {
         name: {
-            "resampled": float(np.mean([one[name][0] for one in found if name in one])),
-            "formula": float(np.mean([one[name][1] for one in found if name in one])),
+            "resampled": float(np.mean([trial[name][0] for trial in trials if name in trial])),
+            "formula": float(np.mean([trial[name][1] for trial in trials if name in trial])),
         }
-        for name in found[0]
+        for name in trials[0]
     }
 
 
@@ -159,12 +159,12 @@ def coverage(case: str, n: int, seeds: range, resamples: int, run: Callable[...,
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A kind of log; `known` is what beside rewards and probabilities of what was chosen is told."""
+    """A kind of log; `also` says what is given beside rewards and propensities."""
 
     name: str
     shop: tuple[tuple[str, Any], ...] = ()
     draw: dict[str, Any] = field(default_factory=dict)
-    known: str = ""
+    also: str = ""
     lists: str = ""
     clocks: float = -1.0
     lost: float = -1.0
@@ -175,11 +175,11 @@ class Trial:
 PLACES = (("places", 3),)
 TRIALS = (
     Trial("sound"),
-    Trial("sound, all told", known="all", clocks=0, lost=0),
-    Trial("sound, all told, estimator chosen by its interval", known="all", first=""),
-    Trial("sound, 5 a unit, all told", draw={"per_unit": 5}, known="all", clocks=0, lost=0),
-    Trial("sound, 3 places, all told", PLACES, known="all", clocks=0, lost=0),
-    Trial("sound, little explored, all told", (("sure", 3.0),), known="all"),
+    Trial("sound, all told", also="all", clocks=0, lost=0),
+    Trial("sound, all told, estimator chosen by its interval", also="all", first=""),
+    Trial("sound, 5 a unit, all told", draw={"per_unit": 5}, also="all", clocks=0, lost=0),
+    Trial("sound, 3 places, all told", PLACES, also="all", clocks=0, lost=0),
+    Trial("sound, little explored, all told", (("sure", 3.0),), also="all"),
     Trial("sound lists, clicks by place", lists="places", first="cascade_dr"),
     Trial("sound lists, cascade", lists="cascade", first="cascade_dr"),
     Trial("places pooled, said to be apart", PLACES, {"fault": "pooled places"}),
@@ -188,7 +188,7 @@ TRIALS = (
     Trial("places pooled, nothing said", PLACES, {"fault": "pooled places"}, pooled=None),
     Trial("1 of 20 items never logged, not told so", (("missing", 1),)),
     Trial("2 of 20 items never logged, not told so", (("missing", 2),)),
-    Trial("2 of 20 items never logged, told", (("missing", 2),), known="outside"),
+    Trial("2 of 20 items never logged, told", (("missing", 2),), also="outside"),
     Trial("wrong propensities, of the chosen only", (), {"fault": "wrong propensities"}),
     Trial(
         "wrong propensities, number of candidates told",
@@ -209,38 +209,38 @@ def verdict_of(trial: Trial, n: int, seed: int, resamples: int) -> tuple[str, li
         lists = draw_lists(a_shelf(shop_of(seed), trial.lists), n, seed)
         evidence = Evidence.of_lists(lists, **judged(lists, resamples, trial.first))
     else:
-        one = draw(a_shop(shop_of(seed), trial.shop), n, seed, **trial.draw)
-        known = judged(one.choices, resamples, trial.first)
+        log = draw(a_shop(shop_of(seed), trial.shop), n, seed, **trial.draw)
+        evidence_ = judged(log.choices, resamples, trial.first)
         if trial.shop == PLACES:
-            known |= {"place": one.place, "pooled": trial.pooled}
-        if trial.known in ("all", "outside"):
-            known |= {"outside": one.outside}
-        if trial.known in ("all", "candidates"):
-            known |= {"candidates": np.full(n, float(one.told.shape[1]))}
-        if trial.known in ("all", "told"):
-            known |= {"chosen": one.item, "probabilities": one.told, "sums": one.told.sum(axis=1)}
+            evidence_ |= {"place": log.place, "pooled": trial.pooled}
+        if trial.also in ("all", "outside"):
+            evidence_ |= {"outside": log.outside}
+        if trial.also in ("all", "candidates"):
+            evidence_ |= {"candidates": np.full(n, float(log.told.shape[1]))}
+        if trial.also in ("all", "told"):
+            evidence_ |= {"chosen": log.item, "probabilities": log.told, "sums": log.told.sum(axis=1)}
         if trial.clocks >= 0:
-            shown = NOW - rng.uniform(1000, SPAN_S, n)
+            shown_at = NOW - rng.uniform(1000, SPAN_S, n)
             later = rng.exponential(60, n) * np.where(rng.random(n) < trial.clocks, -1, 1)
-            came = np.where(one.choices.reward > 0, shown + later, np.nan)
-            known |= {"shown_at": shown, "came_at": came, "now": NOW}
+            came = np.where(log.choices.reward > 0, shown_at + later, np.nan)
+            evidence_ |= {"shown_at": shown_at, "came_at": came, "now": NOW}
         if trial.lost >= 0:
             first = int(rng.binomial(n, 0.5))
             second = int(rng.binomial(n - first, 1 - trial.lost))
-            known |= {"counts": {"a": first, "b": second}, "shares": (1, 1)}
-        evidence = Evidence.of_choices(one.choices, **known)
-    found = judge(evidence)
-    return found.level, [f"{one.code} {one.level}" for one in found.findings if one.level != "ok"]
+            evidence_ |= {"counts": {"a": first, "b": second}, "shares": (1, 1)}
+        evidence = Evidence.of_choices(log.choices, **evidence_)
+    verdict = judge(evidence)
+    return verdict.level, [f"{log.code} {log.level}" for log in verdict.findings if log.level != "ok"]
 
 
 def judged(log: Choices | ListLog, resamples: int, first: str) -> dict[str, Any]:
     """Estimates as a replay has them; `first` is the one looked at, "" for the one it would choose."""
-    terms, found = measured(log, resamples)
-    first = first or most_trusted([found]) or ""
-    place = next((place for place, one in enumerate(terms) if one.estimator == first), None)
+    terms, estimated = measured(log, resamples)
+    first = first or most_trusted([estimated]) or ""
+    place = next((place for place, term in enumerate(terms) if term.estimator == first), None)
     if place is None:
-        return {"estimates": found}
-    return {"estimates": found, "estimate": found[place], "terms": terms[place]}
+        return {"estimates": estimated}
+    return {"estimates": estimated, "estimate": estimated[place], "terms": terms[place]}
 
 
 def verdicts(
@@ -251,9 +251,9 @@ def verdicts(
     for trial in trials:
         levels: Counter[str] = Counter()
         codes: Counter[str] = Counter()
-        for level, found in run(verdict_of, repeat(trial), repeat(n), seeds, repeat(resamples)):
+        for level, trial_codes in run(verdict_of, repeat(trial), repeat(n), seeds, repeat(resamples)):
             levels[level] += 1
-            codes.update(found)
+            codes.update(trial_codes)
         table[trial.name] = {
             "not ok": 1 - levels["ok"] / logs,
             "refused": levels["refused"] / logs,
@@ -265,9 +265,9 @@ def verdicts(
 # --- all of it ---
 
 
-def rows_of(found: dict[str, Any]) -> Iterator[str]:
+def rows_of(results: dict[str, Any]) -> Iterator[str]:
     """The tables, in Markdown."""
-    for kind, table in found["accuracy"].items():
+    for kind, table in results["accuracy"].items():
         sizes = [name.split()[1] for name in next(iter(table.values())) if name.startswith("bias")]
         yield f"\n## Accuracy, {kind}\n"
         yield "| estimator | " + " | ".join(f"bias {n} | RMSE {n}" for n in sizes) + " |"
@@ -275,11 +275,11 @@ def rows_of(found: dict[str, Any]) -> Iterator[str]:
         for name, row in table.items():
             cells = (f"{row[f'bias {n}']:+.1f} ± {row[f'± {n}']:.1f} | {row[f'rmse {n}']:.1f}" for n in sizes)
             yield f"| {name} | " + " | ".join(cells) + " |"
-    for title, table in found["coverage"].items():
+    for title, table in results["coverage"].items():
         yield f"\n## Coverage, {title}\n\n| estimator | resampled | formula |\n|---|---|---|"
         for name, row in table.items():
             yield f"| {name} | {100 * row['resampled']:.1f} | {100 * row['formula']:.1f} |"
-    for title, table in found["verdicts"].items():
+    for title, table in results["verdicts"].items():
         yield f"\n## Verdicts, {title}\n\n| log | not ok | refused | by |\n|---|---|---|---|"
         for name, row in table.items():
             why = ", ".join(f"{code} {100 * share:.1f}" for code, share in row["by"].items())
@@ -303,28 +303,28 @@ def main() -> None:
     first = args.seed * STRIDE
     trials = [trial for trial in TRIALS if args.trials in trial.name]
     began = time.perf_counter()
-    found: dict[str, Any] = {"accuracy": {}, "coverage": {}, "verdicts": {}}
+    results: dict[str, Any] = {"accuracy": {}, "coverage": {}, "verdicts": {}}
     with ProcessPoolExecutor(args.jobs) as pool:
 
-        def run(function: Callable[..., Any], *given: Iterable[Any]) -> Iterable[Any]:
-            return pool.map(function, *given, chunksize=5)
+        def run(function: Callable[..., Any], *parameters: Iterable[Any]) -> Iterable[Any]:
+            return pool.map(function, *parameters, chunksize=5)
 
         for kind in ("choices", "places", "cascade") if "accuracy" in args.parts else ():
             name = kind if kind == "choices" else f"lists, {kind}"
-            found["accuracy"][name] = accuracy(kind, {1000: 2000, 10_000: 1000, 100_000: 200}, run)
+            results["accuracy"][name] = accuracy(kind, {1000: 2000, 10_000: 1000, 100_000: 200}, run)
         for rows in args.rows:
             for case in CASES if "coverage" in args.parts else ():
                 title = f"{case}, {args.logs} logs of {rows}"
-                found["coverage"][title] = coverage(
+                results["coverage"][title] = coverage(
                     case, rows, range(first, first + args.logs), args.resamples, run
                 )
             if "verdicts" in args.parts:
                 title = f"{args.judged} logs of {rows}"
-                found["verdicts"][title] = verdicts(
+                results["verdicts"][title] = verdicts(
                     trials, rows, range(first, first + args.judged), args.resamples, run
                 )
-    found["seconds"] = round(time.perf_counter() - began)
-    print(json.dumps(found) if args.json else "\n".join([*rows_of(found), f"\n{found['seconds']} s"]))
+    results["seconds"] = round(time.perf_counter() - began)
+    print(json.dumps(results) if args.json else "\n".join([*rows_of(results), f"\n{results['seconds']} s"]))
 
 
 if __name__ == "__main__":

@@ -45,14 +45,12 @@ def show(name: str, log: BanditLog, target_name: str, own: BanditLog, target: Ta
     print(f"On its own log: {per_mille(real.value, real.low, real.high)} clicks per 1,000 choices.\n")
     print("| estimator | clicks per 1,000 choices, 95 % | off by | effective rows |")
     print("|---|---|---|---|")
-    for one in arm.estimates:
-        first = " (first)" if one.estimator == arm.best else ""
-        off = 100 * (one.value / real.value - 1)
-        effective = "" if one.effective != one.effective else f"{one.effective:,.0f}"
-        print(
-            f"| `{one.estimator}`{first} | {per_mille(one.value, one.low, one.high)} | {off:+.0f} % | "
-            f"{effective} |"
-        )
+    for estimate in arm.estimates:
+        first = " (first)" if estimate.estimator == arm.best else ""
+        off = 100 * (estimate.value / real.value - 1)
+        effective = "" if estimate.effective != estimate.effective else f"{estimate.effective:,.0f}"
+        value = per_mille(estimate.value, estimate.low, estimate.high)
+        print(f"| `{estimate.estimator}`{first} | {value} | {off:+.0f} % | {effective} |")
     print(f"\nVerdict: {arm.verdict.level}.")
     for finding in arm.verdict.findings:
         if finding.level != "ok":

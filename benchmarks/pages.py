@@ -52,20 +52,20 @@ def main() -> None:
     )
     parser.add_argument("--store", required=True, help="folder of a store")
     parser.add_argument("--walks", type=int, default=60)
-    given = parser.parse_args()
-    settings = Settings.load(store=given.store)
-    with closing(open_store(given.store, settings)) as store:
+    arguments = parser.parse_args()
+    settings = Settings.load(store=arguments.store)
+    with closing(open_store(arguments.store, settings)) as store:
         shop = Recommender(store, Encoders(settings, store.info).load, settings.search)
-        shown = {
-            one.id: one.payload for batch in store.scan(fields=("title", "product_type")) for one in batch
+        payloads = {
+            item.id: item.payload for batch in store.scan(fields=("title", "product_type")) for item in batch
         }
-        ids = np.random.default_rng(0).choice(sorted(shown), given.walks, replace=False).tolist()
+        ids = np.random.default_rng(0).choice(sorted(payloads), arguments.walks, replace=False).tolist()
         print("| asked | places shown twice | walks with such | with `exact=true` |\n|---|---|---|---|")
-        tell("similar", [lambda page, one=one: shop.similar(one, page=page) for one in ids])
+        tell("similar", [lambda page, item=item: shop.similar(item, page=page) for item in ids])
         by_text = partial(shop.similar, weights=TEXT_ALONE)
-        tell("similar, text alone", [lambda page, one=one: by_text(one, page=page) for one in ids])
+        tell("similar, text alone", [lambda page, item=item: by_text(item, page=page) for item in ids])
         for field in ("title", "product_type"):
-            words = [str(shown[one].get(field) or one) for one in ids]
+            words = [str(payloads[item].get(field) or item) for item in ids]
             tell(f"words, {field}", [lambda page, text=text: shop.search(text, page=page) for text in words])
 
 

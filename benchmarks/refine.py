@@ -53,14 +53,14 @@ def main() -> None:
     ]
     refiner = FieldRefiner()
     figures = {}
-    for name, given in (("clean", items), ("spoiled", spoiled)):
+    for name, texts_of_items in (("clean", items), ("spoiled", spoiled)):
         began = time.perf_counter()
-        refined = [text.text for text in refiner.refine(given, [None] * len(given))]
-        took = (time.perf_counter() - began) / len(given)
-        raw = [item.text for item in given]
+        refined = [text.text for text in refiner.refine(texts_of_items, [None] * len(texts_of_items))]
+        took = (time.perf_counter() - began) / len(texts_of_items)
+        raw = [item.text for item in texts_of_items]
         for kind, texts in (("raw", raw), ("refined", refined)):
-            found = text_to_image(clip.encode_texts(texts), photos, titles)
-            figures[f"{name}, {kind}"] = {key: round(found[key], 4) for key in ("hits@1", "hits@5", "mrr")}
+            ranks = text_to_image(clip.encode_texts(texts), photos, titles)
+            figures[f"{name}, {kind}"] = {key: round(ranks[key], 4) for key in ("hits@1", "hits@5", "mrr")}
         figures[f"{name}, refined"]["us_per_item"] = round(took * 1e6)
     stored = stored_texts(spoiled, refiner, clip, photos)
     asking = clip.encode_texts(titles)
@@ -69,8 +69,8 @@ def main() -> None:
             ("text", asking, texts),
             ("image + text", np.hstack([asking, asking]), np.hstack([photos, texts])),
         ):
-            found = text_to_image(query, items_, titles)
-            figures[f"clean titles ask {segments}: {name}"] = {"hits@5": round(found["hits@5"], 4)}
+            ranks = text_to_image(query, items_, titles)
+            figures[f"clean titles ask {segments}: {name}"] = {"hits@5": round(ranks["hits@5"], 4)}
     print(json.dumps({"items": len(items), "version": refiner.version, **figures}, indent=1))
 
 
@@ -78,9 +78,9 @@ def stored_texts(items: list[Item], refiner: FieldRefiner, clip: Clip, photos: F
     """Text vectors of the items as each way to store them has it."""
     raw = clip.encode_texts([item.text for item in items])
     refined = clip.encode_texts([text.text for text in refiner.refine(items, [None] * len(items))])
-    kept = keep_better(photos, raw, refined)
-    better = f"the better ({kept.mean():.1%} refined)"
-    return {"raw": raw, "refined": refined, better: np.where(kept[:, None], refined, raw)}
+    chosen = keep_better(photos, raw, refined)
+    better = f"the better ({chosen.mean():.1%} refined)"
+    return {"raw": raw, "refined": refined, better: np.where(chosen[:, None], refined, raw)}
 
 
 def read(source: str, most: int, clip: Clip) -> tuple[list[Item], Floats]:
@@ -90,11 +90,11 @@ def read(source: str, most: int, clip: Clip) -> tuple[list[Item], Floats]:
     vectors: list[Floats] = []
     columns = map_columns(catalogue, [])
     for batch in shown_batches(catalogue, columns, Settings(), wanted=lambda item: is_validation(item.id)):
-        shown = [one for one in batch if one is not None][: most - len(items)]
-        if not shown:
+        with_photos = [entry for entry in batch if entry is not None][: most - len(items)]
+        if not with_photos:
             break
-        items += [one.item for one in shown]
-        vectors.append(clip.encode_images([one.photo for one in shown]))
+        items += [entry.item for entry in with_photos]
+        vectors.append(clip.encode_images([entry.photo for entry in with_photos]))
     return items, np.concatenate(vectors)
 
 

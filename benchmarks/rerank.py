@@ -30,7 +30,7 @@ BOOSTS = (
     Boost(field="updated_at", weight=0.05, shape="fresh", half=30),
     Boost(field="available", weight=0.1, shape="flag"),
 )
-SHOWN = 50
+RESULTS = 50
 ORDERS = 100
 
 
@@ -44,12 +44,12 @@ def tasks(n: int, rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], 
         {"popularity": float(row), "updated_at": f"2026-03-{1 + row % 28:02}T12:00:00Z", "available": True}
         for row in range(n)
     ]
-    orders = np.array([sample(scores, 0.1, rng, SHOWN)[0] for _ in range(ORDERS)])
+    orders = np.array([sample(scores, 0.1, rng, RESULTS)[0] for _ in range(ORDERS)])
     now = 1.775e9
     yield "three boosts", lambda: boost_terms(BOOSTS, payloads, now)
-    yield f"diversity, {SHOWN} shown", lambda: diversify(scores, vectors, 0.3, SHOWN)
-    yield f"a drawn order of {SHOWN}", lambda: sample(scores, 0.1, rng, SHOWN)
-    yield f"propensities of {ORDERS} orders of {SHOWN}", lambda: propensities(scores, orders, 0.1)
+    yield f"diversity, {RESULTS} shown", lambda: diversify(scores, vectors, 0.3, RESULTS)
+    yield f"a drawn order of {RESULTS}", lambda: sample(scores, 0.1, rng, RESULTS)
+    yield f"propensities of {ORDERS} orders of {RESULTS}", lambda: propensities(scores, orders, 0.1)
 
 
 def median_ms(task: Callable[[], object], repeats: int) -> float:
@@ -66,12 +66,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time what happens to a list after the search.")
     parser.add_argument("--candidates", type=int, nargs="+", default=[100, 200])
     parser.add_argument("--repeats", type=int, default=300)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     columns = [
-        [(name, median_ms(task, asked.repeats)) for name, task in tasks(n, np.random.default_rng(0))]
-        for n in asked.candidates
+        [(name, median_ms(task, arguments.repeats)) for name, task in tasks(n, np.random.default_rng(0))]
+        for n in arguments.candidates
     ]
-    print("| median ms | " + " | ".join(f"{n} candidates" for n in asked.candidates) + " |")
+    print("| median ms | " + " | ".join(f"{n} candidates" for n in arguments.candidates) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for line in zip(*columns, strict=True):
         print(f"| {line[0][0]} | " + " | ".join(f"{ms:.3f}" for _, ms in line) + " |")

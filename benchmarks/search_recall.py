@@ -54,7 +54,7 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """One query, and the rows of the corpus that may answer it."""
 
     query: Query
@@ -86,12 +86,12 @@ def catalogue_embedder(source: str, store: Store, settings: Settings) -> Embed:
     catalogue = open_catalogue(source)
     columns = map_columns(catalogue)
 
-    def fused(**asked: Any) -> Floats:
-        return store.info.space.query_vector(embedder.embed_query(**asked), weights)
+    def fused(**query: Any) -> Floats:
+        return store.info.space.query_vector(embedder.embed_query(**query), weights)
 
     def embed(records: Sequence[Record]) -> Mapping[str, Floats]:
-        wanted = {record.id for record in records}
-        items = [e.item for e in catalogue.entries(columns) if e.item is not None and e.id in wanted]
+        ids = {record.id for record in records}
+        items = [e.item for e in catalogue.entries(columns) if e.item is not None and e.id in ids]
         photos = [item.image for item in items if isinstance(item.image, bytes)]
         return {
             "text search": np.stack([fused(text=item.title) for item in items if item.title]),
@@ -118,7 +118,7 @@ def read(store: Store) -> Corpus:
     return Corpus(records, np.concatenate(blocks), store.info.space)
 
 
-def similar(corpus: Corpus, rows: np.ndarray, weights: Mapping[str, float], k: int) -> Iterator[Asked]:
+def similar(corpus: Corpus, rows: np.ndarray, weights: Mapping[str, float], k: int) -> Iterator[Question]:
     """'More like this': the stored vectors of `rows`, weighted, themselves left out."""
     spans = corpus.space.slices()
     for row in rows:
@@ -127,22 +127,22 @@ def similar(corpus: Corpus, rows: np.ndarray, weights: Mapping[str, float], k: i
             vector[spans[name]] = weight * corpus.vectors[row, spans[name]]
         if vector.any():
             allowed = np.delete(np.arange(len(corpus.vectors)), row)
-            yield Asked(Query(vector=vector, limit=k, exclude=(corpus.records[row].id,)), allowed)
+            yield Question(Query(vector=vector, limit=k, exclude=(corpus.records[row].id,)), allowed)
 
 
-def filtered(corpus: Corpus, rows: np.ndarray, field: str, k: int) -> Iterator[Asked]:
+def filtered(corpus: Corpus, rows: np.ndarray, field: str, k: int) -> Iterator[Question]:
     """The stored vectors of `rows` among the items that share their value of `field`."""
     values = np.array([str(record.payload.get(field, "")) for record in corpus.records])
     for row in rows:
         if values[row]:
             only = Filter((Condition(field, "any", (str(values[row]),)),))
             query = Query(vector=corpus.vectors[row], limit=k, filter=only)
-            yield Asked(query, np.flatnonzero(values == values[row]))
+            yield Question(query, np.flatnonzero(values == values[row]))
 
 
 def kinds(
     corpus: Corpus, rng: np.random.Generator, count: int, k: int, embed: Embed
-) -> Iterator[tuple[str, list[Asked]]]:
+) -> Iterator[tuple[str, list[Question]]]:
     """Every kind of query this corpus can be asked."""
     some = rng.choice(len(corpus.records), min(count, len(corpus.records)), replace=False)
     names = corpus.space.names
@@ -153,21 +153,21 @@ def kinds(
         lacking = np.flatnonzero(~corpus.vectors[:, span].any(axis=1))
         if len(lacking) >= k:
             rows = rng.choice(lacking, min(count, len(lacking)), replace=False)
-            asked = [Asked(Query(vector=corpus.vectors[row], limit=k), slice(None)) for row in rows]
-            yield f"itself, no {name}", asked
+            questions = [Question(Query(vector=corpus.vectors[row], limit=k), slice(None)) for row in rows]
+            yield f"itself, no {name}", questions
     for field in FILTER_FIELDS:
         if any(field in record.payload for record in corpus.records[:1000]):
             yield f"filtered by {field}", list(filtered(corpus, some, field, k))
     for kind, vectors in embed([corpus.records[row] for row in some]).items():
-        yield kind, [Asked(Query(vector=vector, limit=k), slice(None)) for vector in vectors]
+        yield kind, [Question(Query(vector=vector, limit=k), slice(None)) for vector in vectors]
 
 
-def measure(store: Store, corpus: Corpus, kind: str, asked: Sequence[Asked], k: int) -> Measured:
+def measure(store: Store, corpus: Corpus, kind: str, questions: Sequence[Question], k: int) -> Measured:
     """Ask every query of one kind, and work out the truth."""
     row_of = {record.id: row for row, record in enumerate(corpus.records)}
     shares, ours, numpys = [], [], []
-    store.search([each.query for each in asked[:10]])  # warm up
-    for each in asked:
+    store.search([each.query for each in questions[:10]])  # warm up
+    for each in questions:
         vector = np.asarray(each.query.vector)
         start = time.perf_counter()
         (hits,) = store.search([each.query])
@@ -182,7 +182,7 @@ def measure(store: Store, corpus: Corpus, kind: str, asked: Sequence[Asked], k: 
         shares.append(right / len(allowed) if len(allowed) else 1.0)
     p50, p99 = np.quantile(ours, [0.5, 0.99]) * 1000
     return Measured(
-        kind, len(asked), float(np.mean(shares)), float(p50), float(p99), float(np.median(numpys) * 1000)
+        kind, len(questions), float(np.mean(shares)), float(p50), float(p99), float(np.median(numpys) * 1000)
     )
 
 
@@ -234,41 +234,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    asked = parser.parse_args(arguments)
-    settings, rng = Settings.load(), np.random.default_rng(asked.seed)
+    options = parser.parse_args(arguments)
+    settings, rng = Settings.load(), np.random.default_rng(options.seed)
     embed: Embed = no_embedder
     with tempfile.TemporaryDirectory() as folder:
-        if asked.synthetic:
-            info, batches = synthetic(asked.synthetic, rng)
+        if options.synthetic:
+            info, batches = synthetic(options.synthetic, rng)
             store = open_store(f"{folder}/store", settings, create=info)
             for batch in batches:
                 store.upsert(batch)
             store.optimize()
         else:
-            store = open_store(asked.store, settings)
-            if asked.catalogue:
-                embed = catalogue_embedder(asked.catalogue, store, settings)
+            store = open_store(options.store, settings)
+            if options.catalogue:
+                embed = catalogue_embedder(options.catalogue, store, settings)
         corpus = read(store)
         lines = [
-            measure(store, corpus, kind, queries, asked.k)
-            for kind, queries in kinds(corpus, rng, asked.queries, asked.k, embed)
+            measure(store, corpus, kind, queries, options.k)
+            for kind, queries in kinds(corpus, rng, options.queries, options.k, embed)
         ]
         store.close()
     about = {
-        "store": asked.store or f"synthetic, {asked.synthetic} items",
+        "store": options.store or f"synthetic, {options.synthetic} items",
         "items": len(corpus.records),
         "size": corpus.space.size,
-        "k": asked.k,
+        "k": options.k,
         "hnsw": settings.hnsw.model_dump(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
-    if asked.json:
+    if options.json:
         print(json.dumps({**about, "kinds": [asdict(line) for line in lines]}))
         return
     print(f"{about['store']}: {about['items']:,} items of {about['size']}, {about['machine']}")
-    print(
-        f"{'kind':28} {'queries':>8} {f'overlap@{asked.k}':>11} {'p50 ms':>8} {'p99 ms':>8} {'NumPy p50':>10}"
-    )
+    overlap = f"overlap@{options.k}"
+    print(f"{'kind':28} {'queries':>8} {overlap:>11} {'p50 ms':>8} {'p99 ms':>8} {'NumPy p50':>10}")
     for line in lines:
         print(
             f"{line.kind:28} {line.queries:8} {line.overlap:11.4f} {line.p50_ms:8.2f} {line.p99_ms:8.2f} "

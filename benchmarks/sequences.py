@@ -69,17 +69,17 @@ def ways() -> list[Way]:
     def averaged(half_life: float) -> Profile:
         return Profile(half_life=half_life, apart=-1)
 
-    found = [Way("newest item, text", NEWEST, 1, 0)]
-    found += [Way(f"one average, half-life {h:g}, text", averaged(h), 1, 0) for h in HALF_LIVES]
-    found += [Way(f"interests, half-life {h:g}, text", Profile(half_life=h), 1, 0) for h in HALF_LIVES]
-    found += [Way("newest item, behaviour", NEWEST, 0, 1)]
-    found += [Way(f"one average, half-life {h:g}, behaviour", averaged(h), 0, 1) for h in HALF_LIVES]
-    found += [Way("newest item, both", NEWEST)]
-    found += [Way(f"one average, half-life {h:g}, both", averaged(h)) for h in HALF_LIVES]
-    found += [Way(f"interests, half-life {h:g}, both", Profile(half_life=h)) for h in HALF_LIVES]
-    found += [Way(f"the default, behaviour weighs {w:g}", DEFAULT, 1, w) for w in (0.5, 1, 2, 4)]
-    found += [Way(f"newest item, history weighs {h:g}", DEFAULT, history=h) for h in (0.1, 0.3, 0.5, 1, 2)]
-    return found
+    all_ways = [Way("newest item, text", NEWEST, 1, 0)]
+    all_ways += [Way(f"one average, half-life {h:g}, text", averaged(h), 1, 0) for h in HALF_LIVES]
+    all_ways += [Way(f"interests, half-life {h:g}, text", Profile(half_life=h), 1, 0) for h in HALF_LIVES]
+    all_ways += [Way("newest item, behaviour", NEWEST, 0, 1)]
+    all_ways += [Way(f"one average, half-life {h:g}, behaviour", averaged(h), 0, 1) for h in HALF_LIVES]
+    all_ways += [Way("newest item, both", NEWEST)]
+    all_ways += [Way(f"one average, half-life {h:g}, both", averaged(h)) for h in HALF_LIVES]
+    all_ways += [Way(f"interests, half-life {h:g}, both", Profile(half_life=h)) for h in HALF_LIVES]
+    all_ways += [Way(f"the default, behaviour weighs {w:g}", DEFAULT, 1, w) for w in (0.5, 1, 2, 4)]
+    all_ways += [Way(f"newest item, history weighs {h:g}", DEFAULT, history=h) for h in (0.1, 0.3, 0.5, 1, 2)]
+    return all_ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ class Sequences:
     targets: np.ndarray
 
     @classmethod
-    def without_last(cls, sequences: Sequence[Sequence[int]], held: int) -> Sequences:
+    def without_last(cls, sequences: Sequence[Sequence[int]], length: int) -> Sequences:
         """All but the `held` last, and the first of those."""
-        return cls([list(s[:-held]) for s in sequences], np.array([s[-held] for s in sequences]))
+        return cls([list(s[:-length]) for s in sequences], np.array([s[-length] for s in sequences]))
 
     def events(self) -> Iterator[list[Event]]:
         """The histories as events."""
@@ -127,36 +127,40 @@ class Shop:
 
     def scores(self, way: Way, *, hide: bool) -> Callable[[int, int], Floats]:
         """The scores `(users, items)` of a stretch of users."""
-        found = self.profiles(way.profile)
+        profiles = self.profiles(way.profile)
         weights = {"text": way.text, "behaviour": way.behaviour}
-        scale = np.concatenate([np.full(one.size, weights[one.name]) for one in self.space.segments])
+        scale = np.concatenate(
+            [np.full(segment.size, weights[segment.name]) for segment in self.space.segments]
+        )
 
         def of(start: int, stop: int) -> Floats:
             if way.history is not None:
                 users = range(start, stop)
-                queries = np.stack([self._beside(user, found[user], scale, way.history) for user in users])
+                queries = np.stack([self._beside(user, profiles[user], scale, way.history) for user in users])
                 table = queries.astype(np.float32) @ self.rows.T
                 for row, user in zip(table, users, strict=True):
                     row[self.sequences.histories[user] if hide else []] = -np.inf
                 return table
-            queries = np.stack([one.vector for user in found[start:stop] for one in user]) * scale
+            queries = (
+                np.stack([interest.vector for user in profiles[start:stop] for interest in user]) * scale
+            )
             table = queries.astype(np.float32) @ self.rows.T
             out = np.empty((stop - start, len(self.rows)), dtype=np.float32)
             first = 0
             for user in range(start, stop):
-                own = table[first : first + len(found[user])]
+                own = table[first : first + len(profiles[user])]
                 first += len(own)
                 if hide:
                     own[:, self.sequences.histories[user]] = -np.inf
-                out[user - start] = merge(own, [one.weight for one in found[user]])[0]
+                out[user - start] = merge(own, [segment.weight for segment in profiles[user]])[0]
             return out
 
         return of
 
-    def _beside(self, user: int, found: Sequence[Interest], scale: Values, weight: float) -> Values:
+    def _beside(self, user: int, interests: Sequence[Interest], scale: Values, weight: float) -> Values:
         """A user's newest item as the question, with the interest nearest to it."""
         question = self.rows[self.sequences.histories[user][-1]] * scale
-        return question + weight * max((one.vector * scale for one in found), key=question.dot)
+        return question + weight * max((interest.vector * scale for interest in interests), key=question.dot)
 
     def popularity(self) -> Callable[[int, int], Floats]:
         """The same scores for all: how often an item is in a history, their own left out."""
@@ -176,9 +180,9 @@ class Shop:
         for start in range(0, len(ranks), CHUNK):
             stop = min(start + CHUNK, len(ranks))
             table = scores(start, stop)
-            wanted = table[np.arange(stop - start), self.sequences.targets[start:stop], None]
-            ties = (table == wanted).sum(axis=1) - 1
-            ranks[start:stop] = (table > wanted).sum(axis=1) + ties / 2
+            target_scores = table[np.arange(stop - start), self.sequences.targets[start:stop], None]
+            ties = (table == target_scores).sum(axis=1) - 1
+            ranks[start:stop] = (table > target_scores).sum(axis=1) + ties / 2
         hits = ranks < TOP
         return np.column_stack([hits, np.where(hits, 1 / np.log2(ranks + 2), 0)]).astype(np.float64)
 
@@ -202,7 +206,7 @@ def summed(values: Values, base: Values) -> tuple[Figure, Figure, Figure | None]
     return interval(value[0], samples[:, 0]), interval(value[1], samples[:, 1]), over
 
 
-def shown(figure: Figure | None, digits: int = 3) -> str:
+def format_figure(figure: Figure | None, digits: int = 3) -> str:
     if figure is None:
         return "-"
     return f"{figure.value:.{digits}f} ({figure.low:.{digits}f}-{figure.high:.{digits}f})"
@@ -236,8 +240,8 @@ def main() -> None:
     def line(name: str, values: Values, left_in: str) -> None:
         reference = values if base is None else base
         every, some = summed(values, reference), summed(values[long], reference[long])
-        cells = [shown(every[0]), shown(every[1]), shown(every[2], 2)]
-        cells += [shown(some[0]), shown(some[1]), shown(some[2], 2), left_in]
+        cells = [format_figure(every[0]), format_figure(every[1]), format_figure(every[2], 2)]
+        cells += [format_figure(some[0]), format_figure(some[1]), format_figure(some[2], 2), left_in]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
     for way in ways():

@@ -65,10 +65,10 @@ def main() -> None:
 
 def serve(args: argparse.Namespace) -> None:
     """In a process of its own: what `made` says, under uvicorn as `vlclip serve` runs it."""
-    run_server(made(), HOST, int(args.serve), Settings.load(store=args.store, device="cpu"))
+    run_server(make_app(), HOST, int(args.serve), Settings.load(store=args.store, device="cpu"))
 
 
-def made() -> FastAPI:
+def make_app() -> FastAPI:
     """The API with a constant beside it, or the bare constant; granian calls this in its worker."""
     kind, size, store = os.environ[SERVED].split(",", 2)
     body = b'"' + b"x" * (int(size) - 2) + b'"'
@@ -83,7 +83,7 @@ def made() -> FastAPI:
 
 def compare(args: argparse.Namespace) -> None:
     """Start the processes, let them take turns, print the table."""
-    requests = cycle(asked(args))
+    requests = cycle(requests_of(args))
     measured = ("requests/s", "p50 ms", "p99 ms", "CPU ms")
     columns = ("server", "connections", "asked", *measured, *(f"of {name}" for name in BESIDE))
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
@@ -112,32 +112,34 @@ def compare(args: argparse.Namespace) -> None:
 
 def tell(server: str, connections: int, rounds: Sequence[dict[str, Turn]]) -> None:
     for name in rounds[0]:
-        turns = [one[name] for one in rounds]
-        refused = sum((one.statuses for one in turns), Counter())
+        turns = [turn[name] for turn in rounds]
+        refused = sum((turn.statuses for turn in turns), Counter())
         assert set(refused) == {200}, refused
-        waits = sorted(wait for one in turns for wait in one.waits_s)
+        waits = sorted(wait for turn in turns for wait in turn.waits_s)
         figures = [
-            f"{statistics.median(one.rate for one in turns):,.0f}",
+            f"{statistics.median(turn.rate for turn in turns):,.0f}",
             f"{1e3 * statistics.median(waits):.2f}",
             f"{1e3 * waits[int(0.99 * len(waits))]:.2f}",
-            f"{statistics.median(one.cpu_ms for one in turns):.2f}",
+            f"{statistics.median(turn.cpu_ms for turn in turns):.2f}",
             *(
-                f"{statistics.median(one[name].rate / one[beside].rate for one in rounds):.2f}"
+                f"{statistics.median(turn[name].rate / turn[beside].rate for turn in rounds):.2f}"
                 for beside in BESIDE
             ),
         ]
         print(f"| {server} | {connections} | {name} | {' | '.join(figures)} |", flush=True)
 
 
-def asked(args: argparse.Namespace) -> list[bytes]:
+def requests_of(args: argparse.Namespace) -> list[bytes]:
     """Requests for lists, each of another item or of another item's title."""
     store = open_store(args.store, Settings.load(store=args.store))
-    titles = {one.id: one.payload.get("title", "") for page in store.scan(fields=("title",)) for one in page}
+    titles = {
+        item.id: item.payload.get("title", "") for page in store.scan(fields=("title",)) for item in page
+    }
     store.close()
     drawn = Random(0).sample(sorted(titles), min(2000, len(titles)))
     if args.path == "similar":
-        return [get(f"/v1/items/{one}/similar?limit={args.limit}") for one in drawn]
-    return [post("/v1/search", {"text": titles[one], "limit": args.limit}) for one in drawn if titles[one]]
+        return [get(f"/v1/items/{item}/similar?limit={args.limit}") for item in drawn]
+    return [post("/v1/search", {"text": titles[item], "limit": args.limit}) for item in drawn if titles[item]]
 
 
 def get(path: str) -> bytes:
@@ -221,11 +223,11 @@ class Asking(asyncio.Protocol):
 async def ask(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Turn:
     turn, began = Turn(), time.perf_counter()
     loop = asyncio.get_running_loop()
-    made = [
+    make_app = [
         await loop.create_connection(lambda: Asking(requests, turn, began + seconds), HOST, port)
         for _ in range(connections)
     ]
-    await asyncio.gather(*(protocol.done for _, protocol in made))
+    await asyncio.gather(*(protocol.done for _, protocol in make_app))
     turn.seconds = time.perf_counter() - began
     return turn
 

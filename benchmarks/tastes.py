@@ -77,10 +77,10 @@ def shoppers(
 ) -> list[Shopper]:
     """Simulated people; `tastes` are the rows of the items of each type and colour."""
     rng = np.random.default_rng(args.seed)
-    known = sorted(taste for taste, rows in tastes.items() if len(rows) >= args.events + LEFT)
-    found: list[Shopper] = []
-    while len(found) < args.shoppers:
-        first, second = (known[n] for n in rng.choice(len(known), 2, replace=False))
+    names = sorted(taste for taste, rows in tastes.items() if len(rows) >= args.events + LEFT)
+    drawn_shoppers: list[Shopper] = []
+    while len(drawn_shoppers) < args.shoppers:
+        first, second = (names[n] for n in rng.choice(len(names), 2, replace=False))
         if first[0] == second[0]:
             continue
         viewed = np.concatenate(
@@ -90,8 +90,8 @@ def shoppers(
             rng.shuffle(viewed)
         strewn = rng.integers(0, items, round(noise * len(viewed)))
         viewed = np.insert(viewed, rng.integers(0, len(viewed) + 1, len(strewn)), strewn)
-        found.append(Shopper(viewed.tolist(), (first, second)))
-    return found
+        drawn_shoppers.append(Shopper(viewed.tolist(), (first, second)))
+    return drawn_shoppers
 
 
 def both_show(
@@ -99,19 +99,19 @@ def both_show(
 ) -> Values:
     """1.0 for every shopper whose tastes are both among the ten, else 0.0."""
     by_id = {str(row): vector for row, vector in enumerate(vectors)}
-    shown = np.zeros(len(people))
+    shares = np.zeros(len(people))
     for n, person in enumerate(people):
         events = [
             Event(id=str(place), kind="view", item=str(row), time=float(1e6 - place), user=str(n))
             for place, row in enumerate(person.viewed)
         ]
-        found = interests(events, by_id, space, way.profile)
-        table = np.stack([one.vector for one in found]) @ vectors.T
+        profile = interests(events, by_id, space, way.profile)
+        table = np.stack([interest.vector for interest in profile]) @ vectors.T
         table[:, person.viewed] = -np.inf
-        best = merge(table, [one.weight for one in found])[0] if way.shared else table.max(axis=0)
+        best = merge(table, [interest.weight for interest in profile])[0] if way.shared else table.max(axis=0)
         top = np.argpartition(-best, TOP)[:TOP]
-        shown[n] = set(person.tastes) <= {tastes[row] for row in top}
-    return shown
+        shares[n] = set(person.tastes) <= {tastes[row] for row in top}
+    return shares
 
 
 def read(source: str, most: int, colour: str) -> tuple[list[Taste], Floats, FusedSpace]:
@@ -121,11 +121,11 @@ def read(source: str, most: int, colour: str) -> tuple[list[Taste], Floats, Fuse
     items: list[Item] = []
     images: list[Floats] = []
     for batch in shown_batches(catalogue, map_columns(catalogue, []), Settings()):
-        shown = [one for one in batch if one is not None][: most - len(items)]
-        if not shown:
+        with_photos = [entry for entry in batch if entry is not None][: most - len(items)]
+        if not with_photos:
             break
-        items += [one.item for one in shown]
-        images.append(clip.encode_images([one.photo for one in shown]))
+        items += [entry.item for entry in with_photos]
+        images.append(clip.encode_images([entry.photo for entry in with_photos]))
     segments = {"image": np.concatenate(images), "text": clip.encode_texts([item.text for item in items])}
     space = FusedSpace(tuple(Segment(name, clip.size) for name in segments))
     tastes = [(item.product_type, str(item.attributes.get(colour, ""))) for item in items]
@@ -157,8 +157,8 @@ def main() -> None:
     for way in WAYS:
         cells = []
         for people in groups:
-            shown = both_show(people, tastes, vectors, space, way)[:, None]
-            figure = interval(float(shown.mean()), resampled_means(shown)[:, 0])
+            shares = both_show(people, tastes, vectors, space, way)[:, None]
+            figure = interval(float(shares.mean()), resampled_means(shares)[:, 0])
             cells.append(f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})")
         print(f"| {way.name} | " + " | ".join(cells) + " |", flush=True)
 

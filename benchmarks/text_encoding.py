@@ -47,13 +47,13 @@ Ask = Callable[[str], object]
 def titles(source: str, count: int) -> list[str]:
     """Different titles of a catalogue, in its order."""
     catalogue = open_catalogue(source)
-    found: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for entry in catalogue.entries(map_columns(catalogue)):
         if entry.item is not None and entry.item.title:
-            found[entry.item.title] = None
-            if len(found) == count:
+            unique[entry.item.title] = None
+            if len(unique) == count:
                 break
-    return list(found)
+    return list(unique)
 
 
 def load(name: str) -> Clip:
@@ -93,7 +93,7 @@ def alone(clip: Clip, tower: OnnxTower, queries: Sequence[str]) -> dict[str, flo
     for text in queries:
         for name, ask in ways.items():
             times[name].append(timed(lambda: ask(text)))  # noqa: B023 - called at once
-    return {name: 1000 * statistics.median(taken) for name, taken in times.items()}
+    return {name: 1000 * statistics.median(durations) for name, durations in times.items()}
 
 
 def together(
@@ -112,16 +112,19 @@ def together(
     runtimes = {"torch": embedder, "onnx": embedder.asked_through(tower)}
     batched = {
         f"batched by {runtime}, waiting {wait_ms:g} ms": QueryEncoding(
-            lambda asked=asked: asked, kept=0, wait_s=wait_ms / 1000
+            lambda encoder=encoder: encoder, kept=0, wait_s=wait_ms / 1000
         )
         for wait_ms in waits_ms
-        for runtime, asked in runtimes.items()
+        for runtime, encoder in runtimes.items()
     }
     ways: dict[str, Ask] = {
         "padded, each by itself": padded(clip),
         "trimmed, each by itself": lambda text: clip.encode_texts([text]),
         "onnx, each by itself": lambda text: tower.encode_texts([text]),
-    } | {name: lambda text, asked=asked: asked.embed_query(text=text) for name, asked in batched.items()}
+    } | {
+        name: lambda text, encoder=encoder: encoder.embed_query(text=text)
+        for name, encoder in batched.items()
+    }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     costs: dict[str, list[float]] = {name: [] for name in ways}
     with ThreadPoolExecutor(at_once) as pool:
@@ -131,7 +134,7 @@ def together(
                 took = timed(lambda: list(pool.map(ask, queries)))  # noqa: B023 - called at once
                 rates[name].append(len(queries) / took)
                 costs[name].append(1000 * (time.process_time() - before) / len(queries))
-    counts = {name: asked.counts() for name, asked in batched.items()}
+    counts = {name: encoder.counts() for name, encoder in batched.items()}
     return {
         "per s": {name: statistics.median(rate) for name, rate in rates.items()},
         "CPU ms": {name: statistics.median(cost) for name, cost in costs.items()},
@@ -165,28 +168,30 @@ def main() -> None:
         tower = OnnxTower(clip, args.threads)
         exporting_s = time.perf_counter() - began
         clip.encode_texts(queries[:4])
-        one = alone(clip, tower, queries)
+        single = alone(clip, tower, queries)
         many = together(clip, tower, queries, args.at_once, args.rounds, args.wait_ms)
         rate, cpu = many["per s"], many["CPU ms"]
-        ratios = {f"one, padded / {way}": one["padded"] / one[way] for way in ("trimmed", "onnx", "kept")}
+        ratios = {
+            f"one, padded / {way}": single["padded"] / single[way] for way in ("trimmed", "onnx", "kept")
+        }
         for runtime in ("torch", "onnx"):
             batched = f"batched by {runtime}, waiting {args.wait_ms[0]:g} ms"  # the ratios are the first's
             for way in ("padded", "trimmed"):
                 each = f"{way}, each by itself"
                 ratios[f"per s, batched by {runtime} / {way}"] = rate[batched] / rate[each]
                 ratios[f"CPU, {way} / batched by {runtime}"] = cpu[each] / cpu[batched]
-        figures = {"one at a time, ms": one, **many, "ratios": ratios}
-        shown = {
+        figures = {"one at a time, ms": single, **many, "ratios": ratios}
+        rates = {
             kind: {line: round(value, 3) for line, value in lines.items()} for kind, lines in figures.items()
         }
-        asked = {
+        paths = {
             "model": name,
             "queries": len(queries),
             "at once": args.at_once,
             "threads": args.threads,
             "exported in s": round(exporting_s, 1),
         }
-        print(json.dumps(asked | shown, indent=1))
+        print(json.dumps(paths | rates, indent=1))
 
 
 if __name__ == "__main__":

@@ -87,15 +87,15 @@ def main() -> None:
             cpu[way].append(1000 * (time.process_time() - spent))
             clock[way].append(1000 * (time.perf_counter() - began))
     store.close()
-    found = {}
+    results = {}
     for kind, times in (("p50 ms", clock), ("CPU p50 ms", cpu)):
-        medians = {way: statistics.median(taken) for way, taken in times.items()}
+        medians = {way: statistics.median(durations) for way, durations in times.items()}
         ratios = {
             f"text search / ({base})": medians["text search"] / sum(medians[part] for part in parts)
             for base, parts in BASES.items()
         }
-        found[kind] = {way: round(value, 3) for way, value in (medians | ratios).items()}
-    print(json.dumps({"queries": len(queries), "limit": args.limit} | found, indent=1))
+        results[kind] = {way: round(value, 3) for way, value in (medians | ratios).items()}
+    print(json.dumps({"queries": len(queries), "limit": args.limit} | results, indent=1))
 
 
 if __name__ == "__main__":

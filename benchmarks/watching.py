@@ -98,8 +98,8 @@ def main() -> None:
             for name, app in apps.items():
                 took[name].append(asyncio.run(microseconds(app)))
     nothing = statistics.median(took["nothing"])
-    for name, found in took.items():
-        print(f"{name:28} {statistics.median(found) - nothing:7.1f} us")
+    for name, durations in took.items():
+        print(f"{name:28} {statistics.median(durations) - nothing:7.1f} us")
     traces.close()
 
 
