@@ -23,14 +23,15 @@ from random import Random
 
 from redis import Redis
 
-from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.event_kinds import Kind, default_weights
+from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.history.redis import RedisHistory
 from vlclip.ranking.history.sqlite import SqliteHistory
 
 START, SPAN_S, DAY_S = 1_700_000_000.0, 30 * 86_400, 86_400
 KINDS: dict[Kind, int] = {"view": 70, "click": 20, "cart": 6, "purchase": 3, "dislike": 1}
-WEIGHTS: dict[Kind, float] = {"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0}
+WEIGHTS = default_weights()
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vlclip.ranking.experiments.exposure import Exposure
+from vlclip.ranking.history.event_kinds import EVENT_KINDS, CountsAs
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
 
@@ -51,12 +52,15 @@ def _outcomes(one: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...]:
 
 def outcome(events: Sequence[Event]) -> Outcome:
     """What the events of one item in one list come to."""
-    clicked = [event.time for event in events if event.kind == "click"]
-    bought = [event.value or 0.0 for event in events if event.kind == "purchase"]
+    clicks, carts, purchases = (_counting(events, name) for name in ("click", "cart", "purchase"))
     return Outcome(
-        clicks=len(clicked),
-        carts=sum(event.kind == "cart" for event in events),
-        purchases=len(bought),
-        first_click=min(clicked, default=None),
-        value=sum(bought),
+        clicks=len(clicks),
+        carts=len(carts),
+        purchases=len(purchases),
+        first_click=min((event.time for event in clicks), default=None),
+        value=sum(event.value or 0.0 for event in purchases),
     )
+
+
+def _counting(events: Sequence[Event], counts_as: CountsAs) -> list[Event]:
+    return [event for event in events if EVENT_KINDS[event.kind].counts_as == counts_as]

@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from vlclip.ranking.errors import BadEvent
+from vlclip.ranking.history.event_kinds import EVENT_KINDS, Kind, unknown_kind
 
-Kind = Literal["view", "click", "cart", "purchase", "dislike"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 MAX_ID = 512
 """Characters of an id, a user, a session, an item or a request."""
 _NO_TEXT = re.compile("[\x00-\x1f\ud800-\udfff]")
@@ -47,8 +45,8 @@ class Event:
             self._check_names()
         if not self.id or not self.item:
             raise BadEvent("an event needs an id and an item")
-        if self.kind not in KINDS:
-            raise BadEvent(f"kind is {self.kind!r}; it is one of {', '.join(KINDS)}")
+        if self.kind not in EVENT_KINDS:
+            raise BadEvent(unknown_kind(self.kind))
         if not self.user and not self.session:
             raise BadEvent("an event needs a user or a session")
         if not math.isfinite(self.time) or not 0 <= self.time < 1e11:

@@ -14,7 +14,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import Event
 
 
 class History(Protocol):

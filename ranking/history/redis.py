@@ -30,7 +30,8 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from vlclip.ranking.errors import HistoryError
-from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import horizon
 
 BATCH = 500

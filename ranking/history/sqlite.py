@@ -24,7 +24,8 @@ from typing import Any
 from vlclip.engine.sqlite import transaction
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.checkpoint import empty_log
-from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import horizon
 
 VERSION = 1

@@ -24,6 +24,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from vlclip.engine.encoding.lookup import Lookup, make_lookup
 from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 
 SIZE, WINDOW, SMOOTHING, SHIFT = 128, 5, 0.75, 1.0
@@ -50,11 +51,11 @@ def fit_behaviour(
     units = events = 0
     histories: list[list[str]] = []
     for sequence in sequences:
-        kept = [event for event in sequence if event.kind != "dislike"]
-        steps = [item for item, _ in groupby(event.item for event in kept)]
+        uses = [event for event in sequence if not EVENT_KINDS[event.kind].is_dislike]
+        steps = [item for item, _ in groupby(event.item for event in uses)]
         if len(steps) > 1:
-            units, events = units + 1, events + len(kept)
-            times = [event.time for event in kept]
+            units, events = units + 1, events + len(uses)
+            times = [event.time for event in uses]
             span = min(span[0], *times), max(span[1], *times)
             histories.append(steps)
     ids = sorted({item for steps in histories for item in steps})

@@ -20,7 +20,7 @@ from vlclip.engine.errors import FilterError
 from vlclip.engine.filters import parse_clauses
 from vlclip.engine.weights import Weight
 from vlclip.ranking.errors import BadArm
-from vlclip.ranking.history.events import Kind
+from vlclip.ranking.history.event_kinds import Kind, default_weights
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -42,8 +42,7 @@ class Profile(_Section):
         0.5, ge=-1, le=1, description="items less alike than this cosine are of different interests"
     )
     kinds: dict[Kind, Number] = Field(
-        default={"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0},
-        description="what an event counts; below 0 pushes away",
+        default_factory=default_weights, description="what an event counts; below 0 pushes away"
     )
 
 

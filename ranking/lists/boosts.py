@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.arm import Boost, Rules
 from vlclip.ranking.statistics.arrays import Values
@@ -61,15 +62,16 @@ def settled(boosted: Values, floor: float | None, most: float) -> NDArray[np.boo
 def hidden(events: Iterable[Event], rules: Rules) -> set[str]:
     """The items to leave out for a shopper with these events: bought, or seen often enough.
 
-    A view and a click each count as seen once.
+    An event of each kind that is a sight counts as seen once.
     """
-    bought, seen = set(), Counter[str]()
+    bought, sights = set(), Counter[str]()
     for event in events:
-        if event.kind == "purchase":
+        kind = EVENT_KINDS[event.kind]
+        if kind.counts_as == "purchase":
             bought.add(event.item)
-        elif event.kind in ("view", "click"):
-            seen[event.item] += 1
-    often = {item for item, times in seen.items() if times >= rules.hide_seen} if rules.hide_seen else set()
+        if kind.is_sight:
+            sights[event.item] += 1
+    often = {item for item, times in sights.items() if times >= rules.hide_seen} if rules.hide_seen else set()
     return often | (bought if rules.hide_bought else set())
 
 

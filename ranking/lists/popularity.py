@@ -18,12 +18,11 @@ import numpy as np
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.space import Floats, FusedSpace
 from vlclip.engine.store.store import Query, Store
-from vlclip.ranking.history.events import Kind
+from vlclip.ranking.history.event_kinds import default_weights
 from vlclip.ranking.history.history import History
 from vlclip.ranking.lists.answer import POPULAR
 from vlclip.ranking.lists.candidates import Nearest, Pool, join
 
-KINDS: Mapping[Kind, float] = {"view": 1.0, "click": 1.0, "cart": 2.0, "purchase": 3.0, "dislike": -2.0}
 MOST = 1000
 """Items whose popularity is known at a time."""
 DAYS = 30
@@ -69,9 +68,9 @@ class Popularity:
 
     def _done(self, history: History, since: float) -> dict[str, float]:
         """What was done with items that the store holds, at most `MOST` of them, the most popular first."""
-        limit = MOST
+        weights, limit = default_weights(), MOST
         while True:
-            sums = history.popular(KINDS, limit, since=since)
+            sums = history.popular(weights, limit, since=since)
             there = self._store.retrieve(list(sums), fields=())
             held = [item_id for item_id in sums if item_id in there]
             if len(held) >= MOST or len(sums) < limit:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vlclip.engine.errors import SpaceError
 from vlclip.engine.filters import Filter, parse_clauses, parse_json
 from vlclip.engine.item import Item
-from vlclip.ranking.history.events import MAX_ID, Event, Kind
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.lists.answer import Answer, Page, Result, Strategy
 from vlclip.service.http.errors import BadRequest
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from vlclip.ranking.experiments.exposure import ListKind
+from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
 from vlclip.ranking.lists.arm import Arm
@@ -27,11 +28,6 @@ SAID = {
     POPULAR: "popular", "diversity": "variety",
 }  # fmt: skip
 """Score parts in a shopper's words; others say themselves."""
-DONE = {
-    "view": "seen", "click": "clicked", "cart": "put in the cart", "purchase": "bought",
-    "dislike": "disliked",
-}  # fmt: skip
-"""Events in a shopper's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ def history(shop: Shop, photos: ItemPhotos, unit: str, limit: int = 30) -> list[
     known = shop.store.retrieve(ids, fields=("title", "price", "currency", "image")) if ids else {}
     return [
         (
-            DONE[event.kind],
+            EVENT_KINDS[event.kind].label,
             datetime.fromtimestamp(event.time, UTC).strftime("%d %b %H:%M UTC"),
             card(event.item, known[event.item].payload if event.item in known else {}, photos),
             event.item in known,

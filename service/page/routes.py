@@ -22,11 +22,11 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from vlclip.ranking.errors import UnknownItem
+from vlclip.ranking.history.event_kinds import CLICK, EVENT_KINDS
 from vlclip.service.demo.page import data_uri
 from vlclip.service.http.errors import BadRequest
 from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, asset, is_fragment, page
 from vlclip.service.page.form import WEIGHT, read_form
-from vlclip.service.page.lists import DONE
 from vlclip.service.page.views import DAYS, Views
 from vlclip.service.shop.shop import Shop
 
@@ -67,10 +67,9 @@ def _add_views(app: FastAPI, views: Views) -> None:
         item_id, user = request.query_params.get("id", ""), _user(request)
         shown = await run_in_threadpool(views.item, item_id)
         shown |= await run_in_threadpool(views.similar, item_id, read_form(request.query_params), user)
-        told = DONE.get(request.query_params.get("told", ""), "")
-        return _view(
-            request, "item", user, shown | {"list": request.query_params.get("list", ""), "told": told}
-        )
+        kind = EVENT_KINDS.get(request.query_params.get("told", ""))
+        shown |= {"list": request.query_params.get("list", ""), "told": kind.label if kind else ""}
+        return _view(request, "item", user, shown)
 
     @app.get("/page/you", include_in_schema=False)
     async def you(request: Request) -> Response:
@@ -94,7 +93,7 @@ def _add_actions(app: FastAPI, views: Views) -> None:
         # nobody's clicks are not kept, nor what a browser fetches ahead; one list's item is clicked once
         if user and list_id and "prefetch" not in request.headers.get("sec-purpose", ""):
             event_id = f"page click {uuid.uuid5(uuid.NAMESPACE_OID, f'{user} {list_id} {item_id}')}"
-            await run_in_threadpool(views.tell, user, "click", item_id, list_id, event_id)
+            await run_in_threadpool(views.tell, user, CLICK.name, item_id, list_id, event_id)
         return _see("/page/item", {"id": item_id, "list": list_id})
 
     @app.post("/page/event", include_in_schema=False)

@@ -16,6 +16,7 @@ from vlclip.ranking.errors import EvaluationError, UnknownItem
 from vlclip.ranking.experiments.exposure import ListKind
 from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.report import report
+from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer
 from vlclip.ranking.lists.arm import Arm
@@ -88,6 +89,7 @@ class Views:
             fields.pop(name, None)
         return {
             "item": shown,
+            "actions": [(kind.name, kind.action) for kind in EVENT_KINDS.values() if kind.action],
             "description": str(record.payload.get("description", "")),
             "fields": {name: _plain(value) for name, value in fields.items()},
             "looked": Looked.of(provenance, shown.title),

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tests.contract.redis_server import redis_server
 from vlclip.ranking.errors import HistoryError
-from vlclip.ranking.history.events import KINDS, MAX_ID, Event
+from vlclip.ranking.history.event_kinds import EVENT_KINDS
+from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.history.redis import RedisHistory
 from vlclip.ranking.history.sqlite import SqliteHistory
@@ -97,7 +98,7 @@ times = st.sampled_from([0.0, 1.0, 1.5, 2.0, 1e9 + 1 / 3, 99_999_999_999.0])
 events = st.builds(
     Event,
     id=st.integers(0, 30).map(str) | texts,
-    kind=st.sampled_from(KINDS),
+    kind=st.sampled_from(sorted(EVENT_KINDS)),
     item=texts,
     time=times,
     user=st.just("") | texts,
@@ -259,7 +260,7 @@ def test_popular_is_the_sum_of_the_weights_by_kind(history):
 
 @given(
     batches,
-    st.dictionaries(st.sampled_from(KINDS), st.sampled_from([-2.0, 0.1, 0.3, 1, 3])),
+    st.dictionaries(st.sampled_from(sorted(EVENT_KINDS)), st.sampled_from([-2.0, 0.1, 0.3, 1, 3])),
     st.integers(0, 6),
     st.sampled_from([0.0, 1.5]),
     st.sampled_from([None, 2.0]),

@@ -21,7 +21,8 @@ from vlclip.engine.space import Floats
 from vlclip.engine.store.store import Store
 from vlclip.ranking.errors import EvaluationError, HistoryError
 from vlclip.ranking.evaluation.replay.contexts import Context
-from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.lists.answer import Answer
 from vlclip.ranking.lists.arm import Arm

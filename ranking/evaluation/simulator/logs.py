@@ -19,7 +19,8 @@ from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
 from vlclip.ranking.evaluation.simulator.visits import Request
 from vlclip.ranking.experiments.exposure import Exposure, Shown
 from vlclip.ranking.experiments.outcome import Logged, outcome
-from vlclip.ranking.history.events import Event, Kind
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.arrangement import DIVERSITY

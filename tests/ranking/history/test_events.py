@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import BadEvent
-from vlclip.ranking.history.events import KINDS, MAX_ID, Event, unit_of
+from vlclip.ranking.history.event_kinds import EVENT_KINDS
+from vlclip.ranking.history.events import MAX_ID, Event, unit_of
 
 GOOD = {"id": "1", "kind": "view", "item": "shoe", "time": 1_700_000_000.0, "user": "ann"}
 TEXTS = ("id", "item", "user", "session", "request_id")
@@ -27,7 +28,7 @@ def test_a_unit_says_which_of_both_it_is(user, session):
     assert (kind, name) == (("user", user) if user else ("session", session) if session else ("", ""))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_every_kind_is_taken(kind):
     assert Event(**{**GOOD, "kind": kind}).kind == kind
 

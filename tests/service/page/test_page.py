@@ -19,6 +19,7 @@ from PIL import Image
 
 from tests.ingestion.fakes import PhotoServer
 from vlclip.ingestion.errors import PhotoError
+from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
 from vlclip.service.http.html import ASSETS, POLICY, is_page
@@ -426,6 +427,17 @@ def test_forms_work_without_scripts(web, shop, user):
     asked = web.post("/page/photo", files={"photo": photo.getvalue()}, data={"text": "shoe"})
     assert asked.url.params["text"] == "shoe"
     assert "data:image/jpeg" in asked.text
+
+
+def test_a_kind_of_event_in_the_table_has_its_button_and_its_label(web, user, monkeypatch):
+    praise = EventKind(name="praise", weight=1.5, label="praised", action="Praise it")
+    monkeypatch.setitem(EVENT_KINDS, "praise", praise)
+    web.cookies.set("vlclip_user", user.replace(" ", "%20"))
+    item = web.get("/page/item", params={"id": "drawn-00003"})
+    assert '<button name="kind" value="praise">Praise it</button>' in item.text
+    answer = web.post("/page/event", data={"kind": "praise", "item": "drawn-00003"})
+    assert f"Kept: praised by {user}" in unescape(answer.text)
+    assert "praised" in web.get("/page/you").text
 
 
 def test_lists_are_those_of_the_api_and_each_is_logged_once(web, shop, user):
