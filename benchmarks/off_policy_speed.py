@@ -5,8 +5,8 @@
 A made-up log, seeded: 50 choices, a logging policy that prefers some by a lot, a target policy that prefers
 others, clicks of about one in forty, a reward model that is a little off.
 
-- one pass: `estimators`, which also tunes the clip, the threshold and the shrinkage, then `estimates`: of all
-  of them together values, both intervals and the quantiles of weights.
+- one pass: `every_estimator`, which also tunes the clip, the threshold and the shrinkage, then `estimates`,
+  which gives values, both intervals and the quantiles of weights for all of them together.
 - loop: for each estimator and each resample draw rows with replacement, index the columns that it reads, and
   compute it again. Nothing is tuned or checked there. A few resamples of each are timed and scaled up.
 
@@ -27,7 +27,7 @@ import numpy as np
 
 from vlclip.ranking.evaluation.off_policy.intervals import estimates
 from vlclip.ranking.evaluation.off_policy.log import Choices
-from vlclip.ranking.evaluation.off_policy.single import estimators
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.statistics.arrays import Values
 from vlclip.ranking.statistics.bootstrap import RESAMPLES
 
@@ -91,7 +91,7 @@ def main() -> None:
     log = made_up(arguments.rows, arguments.seed)
 
     began = time.perf_counter()
-    terms = estimators(log)
+    terms = every_estimator(log)
     tuned_s = time.perf_counter() - began
     intervals = estimates(terms, log.unit, resamples=arguments.resamples)
     pass_s = time.perf_counter() - began

@@ -8,7 +8,7 @@
   where they do not;
 - verdicts: the share of logs that are not called "ok", broken on purpose and sound.
 
-Shops are those of `vlclip.ranking.evaluation.off_policy.worlds`: single choices among 20 items in 200
+Shops are those of `tests.ranking.evaluation.off_policy.worlds`: single choices among 20 items in 200
 contexts, and lists of 3 of 7 items. Accuracy is of one shop; the other two go through 20 shops in turn.
 """
 
@@ -31,14 +31,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from tests.ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence, judge
 from vlclip.ranking.evaluation.off_policy.intervals import estimates
-from vlclip.ranking.evaluation.off_policy.lists import list_estimators
 from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.selection import most_trusted
-from vlclip.ranking.evaluation.off_policy.single import estimators
 from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
-from vlclip.ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
 
 SHOPS = 20
 STRIDE = 100_000
@@ -70,7 +69,7 @@ def a_shelf(seed: int, clicks: Any) -> Shelf:
 
 
 def measured(log: Choices | ListLog, resamples: int) -> tuple[list[Terms], list[Estimate]]:
-    terms = list_estimators(log) if isinstance(log, ListLog) else estimators(log)
+    terms = every_estimator(log)
     return terms, estimates(terms, log.unit, resamples=resamples)
 
 

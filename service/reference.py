@@ -1,4 +1,4 @@
-"""The reference pages of the docs, written from the code: every command, every setting.
+"""The reference parts of the docs, written from the code: every command, every setting, every estimator.
 
 `make docs` writes them; a test fails when they no longer say what the code does.
 """
@@ -14,10 +14,13 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
+from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS
 from vlclip.service.cli import build
 from vlclip.service.settings import Settings
 
 HEAD = "<!-- written by `make docs`; edit the code's help texts instead -->\n"
+END_OF_TABLE = "<!-- end of the table -->"
 
 
 def commands_page() -> str:
@@ -47,9 +50,27 @@ def settings_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def with_estimators(page: str) -> str:
+    """A page with its tables of estimators, between their marks, as the registry describes them."""
+    for kind, log in (("choices", Choices), ("lists", ListLog)):
+        rows = [
+            f"| `{estimator.name}` | {estimator.formula} | {estimator.assumes} | {estimator.when} |"
+            for estimator in ESTIMATORS.values()
+            if estimator.log is log
+        ]
+        start = f"<!-- estimators of {kind}, written by `make docs` -->\n"
+        before, after = page.split(start)
+        after = after[after.index(END_OF_TABLE) :]
+        table = ["| name | formula | assumes | good for |", "|---|---|---|---|", *rows]
+        page = "".join([before, start, "\n".join(table), "\n", after])
+    return page
+
+
 def main() -> None:
-    """Write both pages into `docs/`."""
+    """Write both pages and the tables of estimators into `docs/`."""
     docs = Path(__file__).resolve().parents[1] / "docs"
+    estimators = docs / "off_policy.md"
+    estimators.write_text(with_estimators(estimators.read_text(encoding="utf-8")), encoding="utf-8")
     (docs / "commands.md").write_text(commands_page(), encoding="utf-8")
     (docs / "settings.md").write_text(settings_page(), encoding="utf-8")
 

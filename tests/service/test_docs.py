@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from vlclip.service.cli import build
-from vlclip.service.reference import commands_page, settings_page
+from vlclip.service.reference import commands_page, settings_page, with_estimators
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,6 +21,11 @@ PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").g
 )
 def test_the_reference_is_what_the_code_says(page, written):
     assert (ROOT / "docs" / page).read_text() == written(), "run `make docs`"
+
+
+def test_the_table_of_estimators_is_what_their_descriptions_say():
+    page = (ROOT / "docs" / "off_policy.md").read_text()
+    assert page == with_estimators(page), "run `make docs`"
 
 
 def snippets() -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vlclip.ranking.evaluation.off_policy.checks import WEIGHT_OFF, level_over, said
-from vlclip.ranking.evaluation.off_policy.selection import UNWEIGHTED
+from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS, estimator_named
 from vlclip.ranking.evaluation.off_policy.significance import by_unit
 from vlclip.ranking.evaluation.off_policy.tail import tail_shape
 from vlclip.ranking.evaluation.off_policy.terms import Estimate
@@ -29,10 +29,7 @@ SHAPE = (0.7, 0.5)
 """Of the tail of the weights: from 0.5 their variance is not finite, over 0.7 no log is long enough."""
 INTERVALS_OFF = 0.25
 """How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
-PLACES_ALONE = ("iips", "sniips")
-LESS_ASSUMED = ("rips", "snrips", "cascade_dr", "sips", "snsips")
-"""Of lists: estimators that take places for independent, and those that do not."""
-KEPT = (0.5, 0.8)
+WEIGHT_LEFT = (0.5, 0.8)
 """Mean weight of an estimator below which to refuse it, and below which to take care."""
 
 
@@ -94,39 +91,61 @@ def heavy(*weights: Values) -> Finding | None:
     return Finding("heavy", level, f"{says}.")
 
 
-def kept(estimate: Estimate) -> Finding | None:
+def weight_left(estimate: Estimate) -> Finding | None:
     """How much of the target policy an estimator that clips, switches off or shrinks still weighs.
 
-    The rest it takes for nothing, or for what the reward model believes, and the error of that is in no
-    interval. None where it has no weights.
+    It takes the rest for nothing, or for what the reward model predicts, and no interval knows the error of
+    that. None for an estimator without weights.
     """
     mean = estimate.mean_weight
     if np.isnan(mean):
         return None
-    level: Level = "refused" if mean < KEPT[0] else "careful" if mean < KEPT[1] else "ok"
+    level: Level = "refused" if mean < WEIGHT_LEFT[0] else "careful" if mean < WEIGHT_LEFT[1] else "ok"
     says = f"{estimate.estimator} weighs {100 * mean:.0f} % of what the target policy would do"
     if level != "ok":
-        says += "; of the rest its interval knows nothing. Look at one that keeps its weights: sndr, snips"
+        says += (
+            f"; its interval knows nothing of the other {100 * (1 - mean):.0f} %. "
+            f"Look at one that keeps its weights: {', '.join(_steady_alternatives(estimate.estimator))}"
+        )
     return Finding("kept", level, f"{says}.")
 
 
-def assumed(estimate: Estimate, estimates: Sequence[Estimate]) -> Finding | None:
-    """Whether what an estimator takes for granted could be checked by one that assumes less.
+def _steady_alternatives(name: str) -> list[str]:
+    """Trusted, self-normalised estimators of the same kind of log, those with a reward model first."""
+    log = estimator_named(name).log
+    alternatives = [
+        estimator
+        for estimator in ESTIMATORS.values()
+        if estimator.log is log and estimator.trusted and estimator.self_normalised
+    ]
+    alternatives.sort(key=lambda estimator: not estimator.needs_model)
+    return [estimator.name for estimator in alternatives]
 
-    That of places alone, `iips`, is the narrowest of lists. Its interval meets that of `rips`, or it would
-    not have been chosen; but an interval of a few effective lists meets anything.
+
+def independent_places(estimate: Estimate, estimates: Sequence[Estimate]) -> Finding | None:
+    """Whether an estimator that takes places for independent could be checked by one that does not.
+
+    `iips` assumes most of all list estimators. Its interval meets that of `rips`, or it would not have been
+    chosen; but an interval of a few effective lists meets anything. None for other estimators.
     """
-    if estimate.estimator not in PLACES_ALONE:
-        return None
-    weaker = max((one.effective for one in estimates if one.estimator in LESS_ASSUMED), default=0.0)
     name = estimate.estimator
-    if weaker >= EFFECTIVE[1]:
+    if estimator_named(name).reach != "own item":
+        return None
+    effective = max(
+        (
+            other.effective
+            for other in estimates
+            if estimator_named(other.estimator).reach in ("items above", "whole list")
+        ),
+        default=0.0,
+    )
+    if effective >= EFFECTIVE[1]:
         return Finding("assumed", "ok", f"Estimators that assume less than {name} agree with it.")
     return Finding(
         "assumed", "careful",
         f"{name} takes for granted that a click depends on its own item and place alone. For estimators that "
-        f"do not, the log is worth {said(weaker)} lists, too few to check that: believe it only if shoppers "
-        "mostly click what they like and go on looking.",
+        f"do not, the log is worth {said(effective)} lists, too few to check that. Believe it only if "
+        "shoppers mostly click what they like and go on looking.",
     )  # fmt: skip
 
 
@@ -148,28 +167,30 @@ def skewed(estimate: Estimate) -> Finding | None:
 
 
 def disagreement(estimates: Sequence[Estimate]) -> Finding | None:
-    """Whether estimators that should all be right are: those with enough rows and weights of about 1.
+    """Whether estimators that should all be right agree: those with enough rows and weights of about 1.
 
-    Those that clip so much that their mean weight is no longer within `WEIGHT_OFF` of 1 are known to be
-    biased, so they are not asked; nor are those of `selection.UNWEIGHTED`. None for less than two.
+    Estimators that clip so much that their mean weight is further than `WEIGHT_OFF` from 1 are known to be
+    biased, so they are left out; so are those that are not importance-weighted. None for less than two.
     """
-    asked = [
-        one
-        for one in estimates
-        if one.estimator not in UNWEIGHTED
-        and one.effective >= EFFECTIVE[0]
-        and abs(one.mean_weight - 1) <= WEIGHT_OFF
-        and one.low <= one.high
+    comparable = [
+        estimate
+        for estimate in estimates
+        if estimator_named(estimate.estimator).importance_weighted
+        and estimate.effective >= EFFECTIVE[0]
+        and abs(estimate.mean_weight - 1) <= WEIGHT_OFF
+        and estimate.low <= estimate.high
     ]
-    if len(asked) < 2:
+    if len(comparable) < 2:
         return None
-    low, high = max(asked, key=lambda one: one.low), min(asked, key=lambda one: one.high)
-    if low.low <= high.high:
-        return Finding("disagreement", "ok", f"The intervals of {len(asked)} estimators overlap.")
+    highest = max(comparable, key=lambda estimate: estimate.low)
+    lowest = min(comparable, key=lambda estimate: estimate.high)
+    if highest.low <= lowest.high:
+        return Finding("disagreement", "ok", f"The intervals of {len(comparable)} estimators overlap.")
     return Finding(
         "disagreement", "careful",
-        f"{low.estimator} says {_range(low.low, low.high)}, {high.estimator} {_range(high.low, high.high)}: "
-        "both cannot be right. Look at the propensities and at the reward model before believing either.",
+        f"{highest.estimator} says {_range(highest.low, highest.high)}, "
+        f"{lowest.estimator} {_range(lowest.low, lowest.high)}: they cannot both be right. Look at the "
+        "propensities and at the reward model before believing either.",
     )  # fmt: skip
 
 

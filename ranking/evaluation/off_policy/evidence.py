@@ -68,14 +68,14 @@ class Evidence:
     @classmethod
     def of_lists(cls, log: ListLog, **known: Any) -> Self:
         """The evidence in a log of lists, and what else is `known`; a list without a unit is one itself."""
-        row, place = np.nonzero(log.shown)
+        row, place = np.nonzero(log.filled)
         unit = row if log.unit is None else log.unit[row]
-        rewards, propensities, targets = (of[log.shown] for of in (log.reward, log.propensity, log.target))
+        rewards, propensities, targets = (of[log.filled] for of in (log.reward, log.propensity, log.target))
         return cls(
             reward=rewards, propensity=propensities, target=targets,
             unit=unit, place=place, pooled=False, terms_unit=log.unit,
-            predicted=None if log.predicted is None else log.predicted[log.shown],
-            baseline=None if log.baseline is None else log.baseline[log.shown],
+            predicted=None if log.predicted is None else log.predicted[log.filled],
+            baseline=None if log.baseline is None else log.baseline[log.filled],
             **known,
         )  # fmt: skip
 
@@ -140,8 +140,8 @@ def _of_estimates(known: Evidence) -> list[Finding | None]:
         first = known.estimate
         found += [
             estimate_checks.size(first.effective, first.rows),
-            estimate_checks.kept(first),
-            estimate_checks.assumed(first, known.estimates),
+            estimate_checks.weight_left(first),
+            estimate_checks.independent_places(first, known.estimates),
             estimate_checks.skewed(first),
         ]
     if known.terms is not None:

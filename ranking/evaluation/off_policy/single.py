@@ -1,7 +1,7 @@
-"""What the target policy would have earned a choice, from a log of single choices of the logging policy.
+"""What the target policy would have earned a choice, estimated from a log of single choices.
 
 Throughout, r is the reward, w = target / propensity the importance weight, q the model's prediction for the
-logged choice and b its mean under the target policy.
+logged choice and b the mean of its predictions under the target policy.
 
 Laws (tests/ranking/evaluation/off_policy/test_single.py):
 - of the logging policy itself, IPS and SNIPS are the observed mean;
@@ -15,13 +15,14 @@ from __future__ import annotations
 import numpy as np
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.off_policy.log import Choices
+from vlclip.ranking.evaluation.off_policy.estimator import Estimator
+from vlclip.ranking.evaluation.off_policy.log import Choices, check_choices
 from vlclip.ranking.evaluation.off_policy.terms import Terms
 from vlclip.ranking.evaluation.off_policy.tuning import cuts, least_error, shrinkages
 from vlclip.ranking.statistics.arrays import Values
 
-TOLERANCE = 1e-9
-"""How far over 1 a probability may come by rounding."""
+MODEL = ("predicted", "baseline")
+"""The columns of a log that a reward model fills."""
 
 
 def replay(log: Choices) -> Terms:
@@ -31,14 +32,19 @@ def replay(log: Choices) -> Terms:
     its choices would give. Li, Chu, Langford & Wang, "Unbiased offline evaluation of contextual-bandit-based
     news article recommendation algorithms", WSDM 2011.
     """
-    _check(log)
-    return Terms(
-        estimator="replay",
-        assumes="The log was dealt uniformly at random.",
-        above=log.target * log.reward,
-        below=log.target,
-        weights=log.target,
-    )
+    check_choices(log)
+    return REPLAY.terms(above=log.target * log.reward, below=log.target, weights=log.target)
+
+
+REPLAY = Estimator(
+    name="replay",
+    log=Choices,
+    evaluate=replay,
+    formula="Σ target·r / Σ target",
+    assumes="The log was dealt uniformly at random.",
+    when="logs of pure chance",
+    importance_weighted=False,
+)
 
 
 def ips(log: Choices) -> Terms:
@@ -48,14 +54,19 @@ def ips(log: Choices) -> Terms:
     the American Statistical Association 1952; for policies Strehl, Langford, Li & Kakade, "Learning from
     logged implicit exploration data", NIPS 2010.
     """
-    _check(log)
+    check_choices(log)
     weights = log.weights
-    return Terms(
-        estimator="ips",
-        assumes="Propensities are right, and whatever the target policy can choose the log could have shown.",
-        plain=weights * log.reward,
-        weights=weights,
-    )
+    return IPS.terms(plain=weights * log.reward, weights=weights)
+
+
+IPS = Estimator(
+    name="ips",
+    log=Choices,
+    evaluate=ips,
+    formula="mean(w·r)",
+    assumes="Propensities are right, and whatever the target policy can choose the log could have shown.",
+    when="the plain truth, wide",
+)
 
 
 def clipped_ips(log: Choices, most: float) -> Terms:
@@ -64,16 +75,21 @@ def clipped_ips(log: Choices, most: float) -> Terms:
     Ionides, "Truncated importance sampling", Journal of Computational and Graphical Statistics 2008; for
     logs of recommendations Bottou et al., "Counterfactual reasoning and learning systems", JMLR 2013.
     """
-    _check(log)
+    check_choices(log)
     _check_parameter("most", most)
     weights = np.minimum(log.weights, most)
-    return Terms(
-        estimator="clipped_ips",
-        assumes="As IPS, and choices with a weight over the limit earn little: rewards over 0 are told low.",
-        plain=weights * log.reward,
-        weights=weights,
-        parameters={"most": float(most)},
-    )
+    return CLIPPED_IPS.terms(plain=weights * log.reward, weights=weights, parameters={"most": float(most)})
+
+
+CLIPPED_IPS = Estimator(
+    name="clipped_ips",
+    log=Choices,
+    evaluate=lambda log: clipped_ips(log, _best_clip(log)),
+    formula="mean(min(w, M)·r)",
+    assumes="As IPS, and choices with a weight over the limit earn little: rewards over 0 come out too low.",
+    when="few huge weights; its values are too low",
+    tuned=True,
+)
 
 
 def snips(log: Choices) -> Terms:
@@ -81,15 +97,20 @@ def snips(log: Choices) -> Terms:
 
     Swaminathan & Joachims, "The self-normalized estimator for counterfactual learning", NIPS 2015.
     """
-    _check(log)
+    check_choices(log)
     weights = log.weights
-    return Terms(
-        estimator="snips",
-        assumes="As IPS, in a log long enough for the weights to have their mean of 1.",
-        above=weights * log.reward,
-        below=weights,
-        weights=weights,
-    )
+    return SNIPS.terms(above=weights * log.reward, below=weights, weights=weights)
+
+
+SNIPS = Estimator(
+    name="snips",
+    log=Choices,
+    evaluate=snips,
+    formula="Σ w·r / Σ w",
+    assumes="As IPS, in a log long enough for the weights to have their mean of 1.",
+    when="logs without a reward model",
+    self_normalised=True,
+)
 
 
 def dm(log: Choices) -> Terms:
@@ -98,11 +119,19 @@ def dm(log: Choices) -> Terms:
     Dudík, Erhan, Langford & Li, "Doubly robust policy evaluation and optimization", Statistical Science 2014.
     """
     _, baseline = _model(log)
-    return Terms(
-        estimator="dm",
-        assumes="The reward model is right wherever the target policy goes; propensities are not used.",
-        plain=baseline,
-    )
+    return DM.terms(plain=baseline)
+
+
+DM = Estimator(
+    name="dm",
+    log=Choices,
+    evaluate=dm,
+    formula="mean(b)",
+    assumes="The reward model is right wherever the target policy goes; propensities are not used.",
+    when="never alone",
+    columns=MODEL,
+    importance_weighted=False,
+)
 
 
 def dr(log: Choices) -> Terms:
@@ -112,12 +141,18 @@ def dr(log: Choices) -> Terms:
     """
     residual, baseline = _model(log)
     weights = log.weights
-    return Terms(
-        estimator="dr",
-        assumes="Propensities or the reward model are right, one of them is enough.",
-        plain=baseline + weights * residual,
-        weights=weights,
-    )
+    return DR.terms(plain=baseline + weights * residual, weights=weights)
+
+
+DR = Estimator(
+    name="dr",
+    log=Choices,
+    evaluate=dr,
+    formula="mean(b + w·(r - q))",
+    assumes="Propensities or the reward model are right, one of them is enough.",
+    when="logs with a reward model",
+    columns=MODEL,
+)
 
 
 def sndr(log: Choices) -> Terms:
@@ -128,14 +163,19 @@ def sndr(log: Choices) -> Terms:
     """
     residual, baseline = _model(log)
     weights = log.weights
-    return Terms(
-        estimator="sndr",
-        assumes="As DR, in a log long enough for the weights to have their mean of 1.",
-        plain=baseline,
-        above=weights * residual,
-        below=weights,
-        weights=weights,
-    )
+    return SNDR.terms(plain=baseline, above=weights * residual, below=weights, weights=weights)
+
+
+SNDR = Estimator(
+    name="sndr",
+    log=Choices,
+    evaluate=sndr,
+    formula="mean(b) + Σ w·(r - q) / Σ w",
+    assumes="As DR, in a log long enough for the weights to have their mean of 1.",
+    when="logs with a reward model; the steadiest of those without bias",
+    columns=MODEL,
+    self_normalised=True,
+)
 
 
 def switch_dr(log: Choices, threshold: float) -> Terms:
@@ -146,13 +186,23 @@ def switch_dr(log: Choices, threshold: float) -> Terms:
     residual, baseline = _model(log)
     _check_parameter("threshold", threshold)
     weights = _switched(log.weights, threshold)
-    return Terms(
-        estimator="switch_dr",
-        assumes="As DR, and the reward model is right for choices with a weight over the threshold.",
+    return SWITCH_DR.terms(
         plain=baseline + weights * residual,
         weights=weights,
         parameters={"threshold": float(threshold)},
     )
+
+
+SWITCH_DR = Estimator(
+    name="switch_dr",
+    log=Choices,
+    evaluate=lambda log: switch_dr(log, _best_threshold(log)),
+    formula="`dr` where w ≤ τ, else `dm`",
+    assumes="As DR, and the reward model is right for choices with a weight over the threshold.",
+    when="the least error; its interval is too short",
+    columns=MODEL,
+    tuned=True,
+)
 
 
 def dros(log: Choices, shrinkage: float) -> Terms:
@@ -163,27 +213,44 @@ def dros(log: Choices, shrinkage: float) -> Terms:
     residual, baseline = _model(log)
     _check_parameter("shrinkage", shrinkage)
     weights = _shrunk(log.weights, shrinkage)
-    return Terms(
-        estimator="dros",
-        assumes="As DR, and the reward model is nearly right for choices with large weights.",
+    return DROS.terms(
         plain=baseline + weights * residual,
         weights=weights,
         parameters={"shrinkage": float(shrinkage)},
     )
 
 
-def estimators(log: Choices) -> list[Terms]:
-    """All of them, with parameters from `tuning`; those that need a model only where the log has one."""
-    _check(log)
+DROS = Estimator(
+    name="dros",
+    log=Choices,
+    evaluate=lambda log: dros(log, _best_shrinkage(log)),
+    formula="`dr` with w shrunk to λw / (w² + λ)",
+    assumes="As DR, and the reward model is nearly right for choices with large weights.",
+    when="as `switch_dr`",
+    columns=MODEL,
+    tuned=True,
+)
+
+
+CHOICE_ESTIMATORS = (REPLAY, IPS, CLIPPED_IPS, SNIPS, DM, DR, SNDR, SWITCH_DR, DROS)
+
+
+def _best_clip(log: Choices) -> float:
+    check_choices(log)
     weights = log.weights
-    most = least_error(cuts(weights), np.minimum, weights, log.reward)
-    found = [replay(log), ips(log), clipped_ips(log, most), snips(log)]
-    if log.predicted is None or log.baseline is None:
-        return found
-    residual, baseline = log.reward - log.predicted, log.baseline
-    threshold = least_error(cuts(weights), _switched, weights, residual, baseline)
-    shrinkage = least_error(shrinkages(weights), _shrunk, weights, residual, baseline)
-    return [*found, dm(log), dr(log), sndr(log), switch_dr(log, threshold), dros(log, shrinkage)]
+    return least_error(cuts(weights), np.minimum, weights, log.reward)
+
+
+def _best_threshold(log: Choices) -> float:
+    residual, baseline = _model(log)
+    weights = log.weights
+    return least_error(cuts(weights), _switched, weights, residual, baseline)
+
+
+def _best_shrinkage(log: Choices) -> float:
+    residual, baseline = _model(log)
+    weights = log.weights
+    return least_error(shrinkages(weights), _shrunk, weights, residual, baseline)
 
 
 def _switched(weights: Values, threshold: float) -> Values:
@@ -198,35 +265,12 @@ def _shrunk(weights: Values, shrinkage: float) -> Values:
 
 def _model(log: Choices) -> tuple[Values, Values]:
     """What the model of a checked log left unexplained of each reward, and what it expects of the target."""
-    _check(log)
+    check_choices(log)
     if log.predicted is None or log.baseline is None:
         raise EvaluationError(
             "This estimator needs a reward model: give the log's `predicted` and `baseline`, or use snips."
         )
     return log.reward - log.predicted, log.baseline
-
-
-def _check(log: Choices) -> None:
-    """EvaluationError for a log that no estimator can read."""
-    rows = np.shape(log.reward)
-    if len(rows) != 1 or not rows[0]:
-        raise EvaluationError("The log has no choices: widen the time or the filter it was read with.")
-    for name in ("reward", "propensity", "target", "predicted", "baseline", "unit"):
-        values = getattr(log, name)
-        if values is None:
-            continue
-        if np.shape(values) != rows:
-            raise EvaluationError(
-                f"`{name}` has shape {np.shape(values)} and `reward` {rows}: give one number a row."
-            )
-        if not np.isfinite(values).all():
-            raise EvaluationError(f"`{name}` has NaN or infinite values: leave those rows out.")
-    if log.propensity.min() <= 0 or log.propensity.max() > 1 + TOLERANCE:
-        raise EvaluationError(
-            "Propensities must be over 0 and at most 1: leave out rows whose probability was not logged."
-        )
-    if log.target.min() < 0 or log.target.max() > 1 + TOLERANCE:
-        raise EvaluationError("The target policy's probabilities must be from 0 to 1: give it no scores.")
 
 
 def _check_parameter(name: str, value: float) -> None:

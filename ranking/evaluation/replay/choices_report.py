@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.rewards import cross_fitted
-from vlclip.ranking.evaluation.off_policy.single import estimators
 from vlclip.ranking.evaluation.off_policy.verdict import Finding
 from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
 from vlclip.ranking.evaluation.replay.lists_report import UNKNOWN, rate_by_place
@@ -75,7 +75,7 @@ def _candidate(name: str, target: Target, log: BanditLog, expected: Values | Non
         came_at=np.full(len(log.item), np.nan),
         now=now,
     )
-    return Candidate(arm=name, terms=estimators(choices), evidence=known, findings=_guessed(target))
+    return Candidate(arm=name, terms=every_estimator(choices), evidence=known, findings=_guessed(target))
 
 
 def _guessed(target: Target) -> list[Finding]:

@@ -20,8 +20,8 @@ from vlclip.ranking.evaluation.click_models.log import ClickLog, click_log
 from vlclip.ranking.evaluation.click_models.proxies import Proxy, proxies
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence
 from vlclip.ranking.evaluation.off_policy.intervals import estimates
-from vlclip.ranking.evaluation.off_policy.lists import list_estimators
 from vlclip.ranking.evaluation.off_policy.log import ListLog
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.rewards import cascade_model
 from vlclip.ranking.evaluation.off_policy.terms import Terms
 from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
@@ -157,7 +157,7 @@ def _candidate(
         shares=facts.shares,
     )
     return Candidate(
-        arm=one.name, terms=list_estimators(log), evidence=known, proxies=_proxies(one, facts, fitted)
+        arm=one.name, terms=every_estimator(log), evidence=known, proxies=_proxies(one, facts, fitted)
     )
 
 

@@ -57,7 +57,7 @@ class Replayed:
             reward=lists.reward[reward],
             propensity=lists.propensity,
             target=self.target,
-            shown=lists.shown,
+            filled=lists.shown,
             place_propensity=lists.place_propensity if self.place_target is not None else None,
             place_target=self.place_target,
             unit=lists.unit,

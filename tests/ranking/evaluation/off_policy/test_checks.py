@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2, chisquare
 
+from tests.ranking.evaluation.off_policy.worlds import draw, draw_lists, shelf, shop
 from vlclip.ranking.evaluation.off_policy import checks, estimate_checks
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence, judge
 from vlclip.ranking.evaluation.off_policy.log import Choices
@@ -16,12 +17,11 @@ from vlclip.ranking.evaluation.off_policy.significance import by_unit, equal_mea
 from vlclip.ranking.evaluation.off_policy.tail import tail_shape
 from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
 from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
-from vlclip.ranking.evaluation.off_policy.worlds import draw, draw_lists, shelf, shop
 
 NOW = 1_000_000.0
 
 
-def an_estimate(name="IPS", low=1.0, high=2.0, **knobs):
+def an_estimate(name="ips", low=1.0, high=2.0, **knobs):
     known = {
         "assumes": "nothing", "value": (low + high) / 2, "analytic_low": low, "analytic_high": high,
         "error": 0.25, "effective": 1000.0, "rows": 5000, "mean_weight": 1.0, "quantiles": {},
@@ -325,7 +325,7 @@ def test_both_intervals_of_an_estimate_say_the_same():
     ("mean", "expected"), [(0.45, "refused"), (0.75, "careful"), (0.95, "ok"), (1.3, "ok")]
 )
 def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
-    found = estimate_checks.kept(an_estimate("dros", mean_weight=mean))
+    found = estimate_checks.weight_left(an_estimate("dros", mean_weight=mean))
     assert level(found) == expected
     assert f"dros weighs {100 * mean:.0f} %" in found.says
 
@@ -340,32 +340,32 @@ def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
 )
 def test_places_are_taken_for_independent_only_where_that_could_be_checked(first, others, expected):
     estimates = [an_estimate(name, effective=effective) for name, effective in others.items()]
-    found = estimate_checks.assumed(an_estimate(first), estimates)
+    found = estimate_checks.independent_places(an_estimate(first), estimates)
     assert level(found) == expected
 
 
 def test_an_estimator_that_looks_at_the_list_above_takes_nothing_for_granted():
-    assert estimate_checks.assumed(an_estimate("snrips"), []) is None
+    assert estimate_checks.independent_places(an_estimate("snrips"), []) is None
 
 
 def test_an_estimator_without_weights_keeps_none():
-    assert estimate_checks.kept(an_estimate("dm", mean_weight=float("nan"))) is None
+    assert estimate_checks.weight_left(an_estimate("dm", mean_weight=float("nan"))) is None
 
 
 def test_estimators_that_should_all_be_right_agree():
-    ips, snips = an_estimate("IPS", 1, 2), an_estimate("SNIPS", 1.9, 3)
-    far = an_estimate("DR", 2.5, 3)
+    ips, snips = an_estimate("ips", 1, 2), an_estimate("snips", 1.9, 3)
+    far = an_estimate("dr", 2.5, 3)
     assert level(estimate_checks.disagreement([ips, snips])) == "ok"
     found = estimate_checks.disagreement([ips, snips, far])
     assert level(found) == "careful"
-    assert "DR says 2.5 to 3, IPS 1 to 2" in found.says
+    assert "dr says 2.5 to 3, ips 1 to 2" in found.says
 
 
 def test_only_estimators_that_should_be_right_are_asked():
-    ips = an_estimate("IPS", 1, 2)
-    clipped = an_estimate("clipped IPS", 0.1, 0.2, mean_weight=0.5)
-    few = an_estimate("DR", 3, 4, effective=20.0)
-    model = an_estimate("DM", 3, 4, effective=float("nan"), mean_weight=float("nan"))
+    ips = an_estimate("ips", 1, 2)
+    clipped = an_estimate("clipped_ips", 0.1, 0.2, mean_weight=0.5)
+    few = an_estimate("dr", 3, 4, effective=20.0)
+    model = an_estimate("dm", 3, 4, effective=float("nan"), mean_weight=float("nan"))
     by_replay = an_estimate("replay", 3, 4)
     assert estimate_checks.disagreement([ips, clipped, few, model, by_replay]) is None
 
@@ -426,8 +426,8 @@ def test_all_that_is_known_is_judged():
         Evidence.of_choices(
             log.choices, place=log.place, pooled=False, outside=log.outside, sums=log.told.sum(axis=1),
             candidates=np.full(5000, 20.0), chosen=log.item, probabilities=log.told,
-            terms=Terms(estimator="IPS", assumes="support", plain=log.choices.weights * log.choices.reward),
-            estimate=an_estimate(), estimates=[an_estimate(), an_estimate("DR")],
+            terms=Terms(estimator="ips", assumes="support", plain=log.choices.weights * log.choices.reward),
+            estimate=an_estimate(), estimates=[an_estimate(), an_estimate("dr")],
             shown_at=np.full(5000, NOW), came_at=np.full(5000, np.nan), now=NOW,
             counts={"a": 500, "b": 510}, shares=(1, 1),
         )
@@ -452,9 +452,9 @@ def test_of_lists_the_places_that_were_filled_are_rows():
         "size",
     }
     assert found.level == "ok"
-    log.shown[:, 2] = False
+    log.filled[:, 2] = False
     assert Evidence.of_lists(log).reward.shape == (8000,)
-    log.shown[:, 1] = False
+    log.filled[:, 1] = False
     assert "positions" not in {one.code for one in judge(Evidence.of_lists(log)).findings}
 
 

@@ -21,7 +21,8 @@ from vlclip.ranking.evaluation.off_policy.intervals import (
     resampled,
 )
 from vlclip.ranking.evaluation.off_policy.log import Choices
-from vlclip.ranking.evaluation.off_policy.single import estimators, ips, snips
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.single import ips, snips
 from vlclip.ranking.evaluation.off_policy.terms import Terms
 
 SIZES = (40, POISSON_FROM)
@@ -145,7 +146,7 @@ def test_the_one_pass_equals_a_loop_over_the_same_counts(seed, by_unit):
     rng = np.random.default_rng(seed)
     log = log_of(2 * units if by_unit else units, seed)
     unit = rng.permutation(np.repeat(np.arange(units), 2)) if by_unit else np.arange(units)
-    terms = estimators(log)
+    terms = every_estimator(log)
     counts = np.concatenate([counts for _, counts in poisson_counts(units, resamples, seed)], axis=1)
     looped = np.zeros((resamples, len(terms)))
     for b in range(resamples):
@@ -218,13 +219,13 @@ def test_an_interval_holds_the_truth_19_times_in_20():
 
 @pytest.mark.parametrize("n", SIZES)
 def test_every_row_twice_in_its_unit_changes_no_interval(n):
-    terms = estimators(log_of(n))
+    terms = every_estimator(log_of(n))
     twice = [rows_of(one, np.repeat(np.arange(n), 2)) for one in terms]
     assert ends(estimates(twice, np.repeat(np.arange(n), 2))) == pytest.approx(ends(estimates(terms)))
 
 
 def test_every_row_twice_without_units_narrows_the_interval():
-    terms = estimators(log_of(500))
+    terms = every_estimator(log_of(500))
     twice = [rows_of(one, np.repeat(np.arange(500), 2)) for one in terms]
     for once, doubled in zip(estimates(terms), estimates(twice), strict=True):
         assert doubled.error == pytest.approx(once.error / np.sqrt(2), rel=0.01)
@@ -232,14 +233,14 @@ def test_every_row_twice_without_units_narrows_the_interval():
 
 @pytest.mark.parametrize("n", SIZES)
 def test_numbers_of_units_may_have_gaps(n):
-    terms, unit = estimators(log_of(2 * n)), np.repeat(np.arange(n), 2)
+    terms, unit = every_estimator(log_of(2 * n)), np.repeat(np.arange(n), 2)
     assert ends(estimates(terms, 3 * unit + 5)).tolist() == ends(estimates(terms, unit)).tolist()
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_the_same_seed_gives_the_same_resamples_whatever_else_is_estimated(n):
     log = log_of(n)
-    alone, among = resampled([ips(log)])[:, 0], resampled(estimators(log))[:, 1]
+    alone, among = resampled([ips(log)])[:, 0], resampled(every_estimator(log))[:, 1]
     # the same counts; a product of other matrices may round otherwise
     assert alone == pytest.approx(among, rel=1e-6)
     assert not np.allclose(alone, resampled([ips(log)], seed=8)[:, 0], rtol=1e-6)

@@ -14,7 +14,6 @@ from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.lists import (
     cascade_dr,
     iips,
-    list_estimators,
     rips,
     sips,
     sniips,
@@ -22,6 +21,7 @@ from vlclip.ranking.evaluation.off_policy.lists import (
     snsips,
 )
 from vlclip.ranking.evaluation.off_policy.log import ListLog
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.lists.exploration import next_probabilities, propensities
 from vlclip.ranking.lists.placement import place_probabilities
 
@@ -44,7 +44,7 @@ def two_lists():
         reward=np.array([[1.0, 0], [0, 1]]),
         propensity=np.array([[0.5, 0.5], [0.5, 0.25]]),
         target=np.array([[0.25, 1], [1, 0.25]]),
-        shown=np.ones((2, 2), dtype=bool),
+        filled=np.ones((2, 2), dtype=bool),
         place_propensity=np.array([[0.5, 0.5], [0.5, 0.4]]),
         place_target=np.array([[0.25, 0.5], [1, 0.1]]),
         predicted=np.array([[0.8, 0.2], [0.5, 0.6]]),
@@ -79,7 +79,7 @@ def test_a_place_that_was_not_shown_earns_nothing_at_a_ratio_of_1():
     ones = np.where(shown, 0, 1)
     log = replace(
         log,
-        shown=shown,
+        filled=shown,
         reward=np.where(shown, log.reward, 0),
         propensity=np.where(shown, log.propensity, ones),
         target=np.where(shown, log.target, ones),
@@ -91,7 +91,7 @@ def test_a_place_that_was_not_shown_earns_nothing_at_a_ratio_of_1():
         "sips": 1 * 1 / 2, "snsips": 1 / (1 + 2), "rips": 0.5 / 2, "snrips": 0.5 / 2.5,
         "iips": 0.5 / 2, "sniips": 0.5 / 2.5, "cascade_dr": (1.1 + 2 * (0 - 0.5) + 1) / 2,
     }  # fmt: skip
-    found = {terms.estimator: terms for terms in list_estimators(log)}
+    found = {terms.estimator: terms for terms in every_estimator(log)}
     assert {name: value(terms) for name, terms in found.items()} == pytest.approx(by_hand)
     assert found["rips"].weights == pytest.approx([0.75, 2])
     assert found["iips"].weights == pytest.approx([0.75, 2])
@@ -104,7 +104,7 @@ def test_an_empty_list_earns_nothing_and_weighs_1():
         reward=np.concatenate([log.reward, none]),
         propensity=np.concatenate([log.propensity, none + 1]),
         target=np.concatenate([log.target, none + 1]),
-        shown=np.concatenate([log.shown, none.astype(bool)]),
+        filled=np.concatenate([log.filled, none.astype(bool)]),
     )
     assert value(rips(with_empty)) == pytest.approx(value(rips(log)) * 2 / 3)
     assert rips(with_empty).weights.tolist() == [0.75, 2, 1]
@@ -119,7 +119,7 @@ def a_log(seed, lists=7, places=3, *, model=True):
 
     return ListLog(
         reward=np.where(shown, rng.integers(0, 2, size=(lists, places)), 0).astype(float),
-        propensity=chances(), target=chances(), shown=shown,
+        propensity=chances(), target=chances(), filled=shown,
         place_propensity=chances(), place_target=chances(),
         predicted=rng.uniform(size=(lists, places)) if model else None,
         baseline=rng.uniform(size=(lists, places)) if model else None,
@@ -130,7 +130,7 @@ def a_log(seed, lists=7, places=3, *, model=True):
 def test_the_logging_policys_own_value_is_what_was_seen(seed):
     log = a_log(seed)
     same = replace(log, target=log.propensity, place_target=log.place_propensity, baseline=log.predicted)
-    found = list_estimators(same)
+    found = every_estimator(same)
     assert len(found) == 7
     for terms in found:
         assert value(terms) == pytest.approx(log.reward.sum(axis=1).mean())
@@ -145,7 +145,7 @@ def test_lists_of_one_place_are_choices(seed):
     ips = (weights * rewards).mean()
     snips = (weights * rewards).sum() / weights.sum()
     dr = (log.baseline[:, 0] + weights * (rewards - log.predicted[:, 0])).mean()
-    found = {terms.estimator: value(terms) for terms in list_estimators(log)}
+    found = {terms.estimator: value(terms) for terms in every_estimator(log)}
     assert found == pytest.approx(
         {
             "sips": ips, "rips": ips, "iips": ips, "snsips": snips, "snrips": snips, "sniips": snips,
@@ -200,7 +200,7 @@ class World:
             reward=reward,
             propensity=propensities(self.logging, ORDERS, 1.0),
             target=propensities(self.target, ORDERS, 0.5),
-            shown=np.ones(ORDERS.shape, dtype=bool),
+            filled=np.ones(ORDERS.shape, dtype=bool),
             place_propensity=placed[DOWN, ORDERS],
             place_target=wanted[DOWN, ORDERS],
             predicted=self.model[DOWN, ORDERS],
@@ -273,7 +273,7 @@ def test_the_right_model_leaves_no_noise_of_the_weights():
 
 def test_all_that_the_log_allows_and_no_more():
     log = replace(two_lists(), place_propensity=None, place_target=None, predicted=None, baseline=None)
-    assert [terms.estimator for terms in list_estimators(log)] == ["sips", "snsips", "rips", "snrips"]
+    assert [terms.estimator for terms in every_estimator(log)] == ["sips", "snsips", "rips", "snrips"]
     with pytest.raises(EvaluationError, match="place_propensity"):
         iips(log)
     with pytest.raises(EvaluationError, match="baseline"):
@@ -285,18 +285,18 @@ def test_all_that_the_log_allows_and_no_more():
     [
         ("reward", np.zeros(2), "lists as rows"),
         ("reward", np.zeros((0, 2)), "lists as rows"),
-        ("reward", [[np.nan, 0], [0, 0]], "reward has values that are no numbers"),
+        ("reward", [[np.nan, 0], [0, 0]], "reward has values that are not numbers"),
         ("target", np.ones((2, 3)), "target is"),
-        ("shown", np.ones((3, 2), dtype=bool), "shown is"),
+        ("filled", np.ones((3, 2), dtype=bool), "filled is"),
         ("propensity", [[0, 0.5], [0.5, 0.5]], "propensity is 0"),
         ("propensity", [[-0.1, 0.5], [0.5, 0.5]], "propensity runs from -0.1"),
         ("place_propensity", [[1.1, 0.5], [0.5, 0.5]], "place_propensity runs from 0.5 to 1.1"),
-        ("target", [[0.5, np.inf], [0.5, 0.5]], "target has values that are no numbers"),
-        ("shown", np.array([[True, False], [True, True]]), "must be 1"),
-        ("shown", np.array([[True, True], [True, False]]), "has a reward"),
+        ("target", [[0.5, np.inf], [0.5, 0.5]], "target has values that are not numbers"),
+        ("filled", np.array([[True, False], [True, True]]), "must be 1"),
+        ("filled", np.array([[True, True], [True, False]]), "has a reward"),
         ("unit", np.zeros(3, dtype=np.intp), "unit is"),
     ],
 )
 def test_a_broken_log_is_refused(column, values, says):
     with pytest.raises(EvaluationError, match=says):
-        list_estimators(replace(two_lists(), **{column: np.asarray(values)}))
+        every_estimator(replace(two_lists(), **{column: np.asarray(values)}))

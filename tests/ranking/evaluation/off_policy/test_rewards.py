@@ -155,7 +155,7 @@ def lists_of(seed, n, short=False):
         each = [propensities(s, o, 1.0) for s, o in zip(scores, chosen, strict=True)]
         return np.where(shown, np.array(each), 1.0)
 
-    log = ListLog(reward=reward, propensity=of(scores), target=of(wanted), shown=shown)
+    log = ListLog(reward=reward, propensity=of(scores), target=of(wanted), filled=shown)
     true = np.where(shown, chances[lists, wish, place], 0).sum(axis=1).mean()
     return Lists(features, chosen, reward, shown, coming, np.arange(n) // 2, log, true)
 
@@ -292,7 +292,7 @@ def test_a_model_makes_the_weights_matter_less(short):
     predicted, baseline = world.told()
     log = ListLog(
         reward=world.log.reward, propensity=world.log.propensity, target=world.log.target,
-        shown=world.shown, predicted=predicted, baseline=baseline,
+        filled=world.shown, predicted=predicted, baseline=baseline,
     )  # fmt: skip
     plain, doubly = rips(log).plain, cascade_dr(log).plain
     error = doubly.std() / np.sqrt(1500)

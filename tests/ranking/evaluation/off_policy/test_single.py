@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.intervals import estimates
 from vlclip.ranking.evaluation.off_policy.log import Choices
+from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.single import (
     clipped_ips,
     dm,
     dr,
     dros,
-    estimators,
     ips,
     replay,
     sndr,
@@ -188,15 +188,15 @@ def test_ips_moves_with_a_constant_only_as_far_as_its_mean_weight(log, more):
 
 def test_all_estimators_come_with_a_model_and_four_without():
     without = ["replay", "ips", "clipped_ips", "snips"]
-    assert [one.estimator for one in estimators(PLAIN)] == without
-    found = estimators(LOG)
+    assert [one.estimator for one in every_estimator(PLAIN)] == without
+    found = every_estimator(LOG)
     assert [one.estimator for one in found] == [*without, "dm", "dr", "sndr", "switch_dr", "dros"]
     assert all(one.assumes.endswith(".") for one in found)
 
 
 @given(logs())
 def test_all_estimators_are_those_of_the_functions_with_their_parameters(log):
-    by_name = {one.estimator: one for one in estimators(log)}
+    by_name = {one.estimator: one for one in every_estimator(log)}
     for name in (clipped_ips, switch_dr, dros):
         chosen = by_name[name.__name__]
         (parameter,) = chosen.parameters.values()
@@ -215,7 +215,7 @@ def test_parameters_are_those_of_the_least_error():
     # a model whose baseline moves with what is weighed: shrinking gains more
     log = replace(log, baseline=2 * log.weights * (log.reward - log.predicted))
     w, model = log.weights, (log.reward - log.predicted, log.baseline)
-    chosen = {name: value for one in estimators(log) for name, value in one.parameters.items()}
+    chosen = {name: value for one in every_estimator(log) for name, value in one.parameters.items()}
     assert chosen == {
         "most": least_error(cuts(w), np.minimum, w, log.reward),
         "threshold": least_error(cuts(w), lambda w, most: w * (w <= most), w, *model),
@@ -240,7 +240,7 @@ BAD = {
 
 @pytest.mark.parametrize("says", BAD)
 @pytest.mark.parametrize(
-    "name", [replay, ips, lambda log: clipped_ips(log, 1), snips, dm, dr, sndr, estimators]
+    "name", [replay, ips, lambda log: clipped_ips(log, 1), snips, dm, dr, sndr, every_estimator]
 )
 def test_a_log_that_cannot_be_read_is_refused(says, name):
     with pytest.raises(EvaluationError, match=says):
@@ -280,7 +280,7 @@ def test_on_a_real_log_all_are_the_published_formulas(data):
         predicted=np.array(models),
         baseline=np.full(n, rate),
     )
-    found = estimators(log)
+    found = every_estimator(log)
     chosen = {name: value for one in found for name, value in one.parameters.items()}
     totals = dict.fromkeys((one.estimator for one in found), 0.0)
     weight = residual = replayed = matched = 0.0

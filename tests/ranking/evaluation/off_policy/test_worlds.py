@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vlclip.ranking.evaluation.off_policy.worlds import draw, draw_lists, shelf, shop
+from tests.ranking.evaluation.off_policy.worlds import draw, draw_lists, shelf, shop
 
 WORLDS = [{}, {"places": 3}, {"missing": 2}, {"items": 5, "contexts": 3, "rate": 0.3}]
 

@@ -235,7 +235,7 @@ def draw_lists(world: Shelf, n: int, seed: int, *, by_target: bool = False) -> L
         reward=clicked.astype(np.float64),
         propensity=true[cell],
         target=world.target[cell],
-        shown=np.ones((n, places), dtype=np.bool_),
+        filled=np.ones((n, places), dtype=np.bool_),
         place_propensity=at_place[cell],
         place_target=target_at_place[cell],
         predicted=predicted[cell],
