@@ -26,9 +26,9 @@ import torch
 from text_encoding import titles
 
 from vlclip.engine.opening.encoders import Encoders
-from vlclip.engine.store import lexical
 from vlclip.engine.store.backend import Request
 from vlclip.engine.store.edge.shelf import FolderShelf
+from vlclip.engine.store.lexical import WordEncoder
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.recommender import Recommender
@@ -55,6 +55,7 @@ def main() -> None:
     backend = shelf.open(name)
     store = QdrantStore(backend)
     encoders = Encoders(settings, store.info)
+    word_encoder = WordEncoder(store.info.language)
     embedder, serving = encoders.load(), encoders.load_for_queries()
     recommender = Recommender(store, lambda: serving, settings.search)
     weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
@@ -64,7 +65,7 @@ def main() -> None:
         return Request(near=vectors[text], limit=args.limit, payload=None)
 
     def words(text: str) -> Request:
-        return Request(near=lexical.query(text), limit=args.limit, payload=None)
+        return Request(near=word_encoder.encode_query(text), limit=args.limit, payload=None)
 
     vectors = {
         text: store.info.space.query_vector(embedder.embed_query(text=text), weights).tolist()

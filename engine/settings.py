@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from vlclip.engine.language import DEFAULT
+
 
 class Section(BaseModel):
     """A part of the settings: unknown names are errors, values never change."""
@@ -94,10 +96,13 @@ class StoreSettings(Section):
 
 
 class EncoderSettings(Section):
-    """Which models make the vectors."""
+    """Which models make the vectors, and of texts in which language."""
 
     clip: str = Field("vlclip-small", description="shipped name, name/pretrained, hf-hub:, or folder")
     text_encoder: str = Field("clip", description="'clip', or a sentence-transformers name or folder")
+    language: str = Field(
+        DEFAULT, description="of the texts: stop words, stems, advertising, vocabulary; see engine/languages"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
 
 

@@ -26,6 +26,7 @@ from vlclip.engine.errors import EncoderError
 from vlclip.engine.refinement.agreement import keep_better
 from vlclip.engine.settings import EncoderSettings
 from vlclip.engine.space import Floats, FusedSpace, Segment, unit
+from vlclip.engine.store import lexical
 from vlclip.engine.store.store import StoreInfo
 
 if TYPE_CHECKING:
@@ -197,22 +198,28 @@ def _encoded(texts: Sequence[str], size: int, encode: Callable[[Sequence[str]], 
 
 
 @lru_cache(maxsize=8)
-def describe(clip: str, text_encoder: str) -> StoreInfo:
-    """What a store made with these encoders says of itself; reads files, loads no model from a folder."""
+def describe(clip: str, text_encoder: str, language: str) -> StoreInfo:
+    """What a store made with these encoders says of itself; reads files, loads no model from a folder.
+
+    The fingerprint is of the encoders and of how words are weighted. `SettingsError` if there is no such
+    language.
+    """
     mark, size = _clip_fingerprint(clip)
     if text_encoder == SAME:
         text_mark, text_size = mark, size
     else:
         text_mark, text_size = _sentence_fingerprint(text_encoder)
     space = FusedSpace((Segment("image", size), Segment("text", text_size)))
-    body = json.dumps([["image", mark, size], ["text", text_mark, text_size]])
-    fingerprint = hashlib.sha256(body.encode()).hexdigest()[:16]
-    return StoreInfo(fingerprint, space, {"image": clip, "text": text_encoder})
+    makers: list[list[Any]] = [["image", mark, size], ["text", text_mark, text_size]]
+    if (choices := lexical.choices(language)) != lexical.FIRST_CHOICES:
+        makers.append(["words", choices])
+    fingerprint = hashlib.sha256(json.dumps(makers).encode()).hexdigest()[:16]
+    return StoreInfo(fingerprint, space, {"image": clip, "text": text_encoder}, language)
 
 
 def embedder_info(settings: EncoderSettings, lookups: Lookups = NO_LOOKUPS) -> StoreInfo:
     """`describe` for these settings, and a segment for every lookup."""
-    info = describe(settings.clip, settings.text_encoder)
+    info = describe(settings.clip, settings.text_encoder, settings.language)
     for segment, lookup in lookups.items():
         info = with_lookup(info, segment, lookup)
     return info

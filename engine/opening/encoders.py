@@ -45,6 +45,7 @@ class Encoders:
                 "text_encoder": (
                     settings.text_encoder if "text_encoder" in chosen else info.encoders["text"]
                 ),
+                "language": settings.language if "language" in chosen else info.language,
             }
         )
         self._info = info

@@ -1,8 +1,9 @@
 """What the text segment says of an item: its fields in good order, or a language model's line, checked.
 
-How the parts meet: `load_refiner(settings.refinement)` gives a `Refiner` or None; its `refine(items,
-photos)` gives texts with what they cost; `keep_better` asks the photos, by CLIP, whether each is better
-than the item's own; `settle` puts the item's own text back where it is not; a `RefinementReport` counts.
+How the parts meet: `load_refiner(settings.refinement, settings.language)` gives a `Refiner` or None. Its
+`refine(items, photos)` gives texts with what they cost. `keep_better` asks the photos, by CLIP, whether each
+text is better than the item's own; `settle` puts the item's own text back where it is not. A
+`RefinementReport` counts.
 """
 
 from vlclip.engine.refinement.agreement import keep_better, settle

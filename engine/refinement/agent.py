@@ -17,6 +17,7 @@ from vlclip.engine.refinement.messages import Message, messages, product_data
 from vlclip.engine.refinement.prompt import Prompt
 from vlclip.engine.refinement.reply import Reply
 from vlclip.engine.refinement.verdict import SCHEMA, parse_verdict
+from vlclip.engine.refinement.words import Vocabulary
 
 MOST_ANSWER_CHARS = 2000
 """Of an answer, read and shown to the next role; a good one has a few hundred."""
@@ -62,6 +63,7 @@ class Agent:
     ask: Ask
     prompts: Mapping[str, Prompt]
     rounds: int
+    vocabulary: Vocabulary
 
     async def write(self, item: Item, photo: str | None, cost: Cost) -> str:
         """A line for the item that passed every check; `photo` is a `data:` URL, `cost` is added to.
@@ -90,7 +92,7 @@ class Agent:
         text = tidy(reply.text)[:MOST_ANSWER_CHARS]
         if reply.cut:
             return text, "it was cut off; write at most 40 words"
-        return text, check_text(text, item, seen=photo is not None)
+        return text, check_text(text, item, self.vocabulary, seen=photo is not None)
 
     async def _judge(self, said: Said, photo: str | None, cost: Cost) -> str:
         """The Evaluator's critique, "" for stop; it is asked a second time if it gives no verdict."""

@@ -16,7 +16,7 @@ import re
 from vlclip.engine.item import Item
 from vlclip.engine.refinement.facts import told
 from vlclip.engine.refinement.prompt import echoes_a_prompt
-from vlclip.engine.refinement.words import KINDS, WORD, fold, folded, vocabulary
+from vlclip.engine.refinement.words import KINDS, WORD, Vocabulary, fold, folded
 
 MOST_WORDS = 60
 MOST_CHARS = 400
@@ -40,12 +40,12 @@ _ABOUT_ITSELF = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def check_text(text: str, item: Item, *, seen: bool) -> str:
+def check_text(text: str, item: Item, vocabulary: Vocabulary, *, seen: bool) -> str:
     """Why the text may not stand for the item, in words a model can mend it by; "" if it may.
 
     `seen` says that the model was shown the photo.
     """
-    return _shape(text) or _invention(text, item, seen=seen)
+    return _shape(text, vocabulary) or _invention(text, item, vocabulary, seen=seen)
 
 
 def tidy(answer: str) -> str:
@@ -56,7 +56,7 @@ def tidy(answer: str) -> str:
     return text
 
 
-def _shape(text: str) -> str:
+def _shape(text: str, vocabulary: Vocabulary) -> str:
     said = [fold(word) for word in WORD.findall(text)]
     often = (said.count(word) for word in set(said) if len(word) > 2)
     faults = (
@@ -72,7 +72,7 @@ def _shape(text: str) -> str:
             "it is not about the product alone; write what the product is and looks like",
         ),
         (
-            vocabulary().slogans.search(text),
+            vocabulary.slogans.search(text),
             "it has advertising in it; write what the product is and looks like",
         ),
         (max(often, default=0) > MOST_REPEATS, "it repeats itself; say each thing once"),
@@ -80,25 +80,25 @@ def _shape(text: str) -> str:
     return next((reason for fault, reason in faults if fault), "")
 
 
-def _invention(text: str, item: Item, *, seen: bool) -> str:
+def _invention(text: str, item: Item, vocabulary: Vocabulary, *, seen: bool) -> str:
     backing = told(item)
     known = set(folded(backing))
     if known and known.isdisjoint(word for word in folded(text) if len(word) > 2) and _in_letters(backing):
         return "it shares no word with the product's data; say what the product is"
-    if names := _names(text, item, known):
+    if names := _names(text, item, known, vocabulary):
         return f"it names {names}, which the product's data do not; leave it out or write it in lower case"
     said: set[str] = set(_NUMBER.findall(text))
     if numbers := said - set(_NUMBER.findall(backing)):
         return f"it says {min(numbers)}, a number the product's data do not have; leave it out"
-    if sizes := vocabulary().sizes & set(folded(text)) - known:
+    if sizes := vocabulary.sizes & set(folded(text)) - known:
         return f"it says {min(sizes)}, a size the product's data do not have; leave it out"
     for kind in KINDS:
-        if reason := _contradiction(kind, text, backing, seen=seen):
+        if reason := _contradiction(kind, text, backing, vocabulary, seen=seen):
             return reason
     return ""
 
 
-def _names(text: str, item: Item, known: set[str]) -> str:
+def _names(text: str, item: Item, known: set[str], vocabulary: Vocabulary) -> str:
     """A name in the text that is not one of the item's, or ""."""
     words: list[str] = WORD.findall(text)
     makers = known
@@ -106,17 +106,17 @@ def _names(text: str, item: Item, known: set[str]) -> str:
         makers = set(folded(told(item, description=False)))
     for place, word in enumerate(words):
         folds = set(folded(word))
-        if folds & vocabulary().known_brands and not folds & vocabulary().known_brands <= makers:
+        if folds & vocabulary.known_brands and not folds & vocabulary.known_brands <= makers:
             return word
         capital = word[0].isupper() and place > 0 and not re.match(r"[A-Z]-", word)
-        if capital and not folds & known and not any(vocabulary().named(kind, word) for kind in KINDS):
+        if capital and not folds & known and not any(vocabulary.named(kind, word) for kind in KINDS):
             return word
     return ""
 
 
-def _contradiction(kind: str, text: str, backing: str, *, seen: bool) -> str:
-    given = vocabulary().named(kind, backing)
-    for word, family in vocabulary().named(kind, text).items():
+def _contradiction(kind: str, text: str, backing: str, vocabulary: Vocabulary, *, seen: bool) -> str:
+    given = vocabulary.named(kind, backing)
+    for word, family in vocabulary.named(kind, text).items():
         if word in given or "multi" in given.values():
             continue
         if not seen:

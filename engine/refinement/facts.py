@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vlclip.engine.item import Attribute, Item
 from vlclip.engine.refinement.untrusted import plain, without_instructions
-from vlclip.engine.refinement.words import vocabulary
+from vlclip.engine.refinement.words import Vocabulary
 
 MOST_PARTS = 3
 MOST_WORDS = 4
@@ -33,15 +33,15 @@ class Facts:
     pattern: str = ""
 
 
-def facts(item: Item) -> Facts:
+def facts(item: Item, vocabulary: Vocabulary) -> Facts:
     """The facts of an item: type (the last of a path), brand, and attributes by their usual names."""
-    pattern = _attribute(item, "pattern")
+    pattern = _attribute(item, vocabulary, "pattern")
     return Facts(
-        product_type=_usable(_PATH.split(item.product_type.rstrip(" >|/"))[-1][:READ_CHARS]),
-        brand=_usable(item.brand[:READ_CHARS]),
-        colour=_attribute(item, "colour"),
-        material=_attribute(item, "material"),
-        audience=_attribute(item, "audience", named=True),
+        product_type=_usable(_PATH.split(item.product_type.rstrip(" >|/"))[-1][:READ_CHARS], vocabulary),
+        brand=_usable(item.brand[:READ_CHARS], vocabulary),
+        colour=_attribute(item, vocabulary, "colour"),
+        material=_attribute(item, vocabulary, "material"),
+        audience=_attribute(item, vocabulary, "audience", named=True),
         pattern="" if pattern.casefold() in UNSAID_PATTERNS else pattern,
     )
 
@@ -54,29 +54,29 @@ def told(item: Item, *, description: bool = True) -> str:
     return " \n".join(without_instructions(plain(part)) for part in parts if part)
 
 
-def _attribute(item: Item, fact: str, *, named: bool = False) -> str:
+def _attribute(item: Item, vocabulary: Vocabulary, fact: str, *, named: bool = False) -> str:
     """The first attribute with a usable value; with `named`, a value with a word known for the fact."""
-    names = vocabulary().attributes[fact]
+    names = vocabulary.attributes[fact]
     for name, value in item.attributes.items():
         if re.sub(r"[\W_\d]", "", name.casefold()) not in names:
             continue
-        words = _value(value)
-        if words and (not named or vocabulary().named(fact, words)):
+        words = _value(value, vocabulary)
+        if words and (not named or vocabulary.named(fact, words)):
             return words
     return ""
 
 
-def _value(value: Attribute) -> str:
+def _value(value: Attribute, vocabulary: Vocabulary) -> str:
     """An attribute in words: at most three of its parts; numbers and truth values say nothing here."""
     raw = value if isinstance(value, tuple) else (value,)
     said = [text[:READ_CHARS] for text in raw if isinstance(text, str)]
-    said = [text for text in said if text.strip().casefold() not in vocabulary().nothing]
+    said = [text for text in said if text.strip().casefold() not in vocabulary.nothing]
     parts = [part for text in said for part in re.split(r"[,;/|]", text)]
-    words = [_usable(re.sub(r"\d+(?:\.\d+)? ?%", "", part)) for part in parts]
+    words = [_usable(re.sub(r"\d+(?:\.\d+)? ?%", "", part), vocabulary) for part in parts]
     return " ".join(dict.fromkeys(filter(None, words))) if len(words) <= MOST_PARTS else ""
 
 
-def _usable(text: str) -> str:
+def _usable(text: str, vocabulary: Vocabulary) -> str:
     words = without_instructions(plain(html.unescape(text))).strip(" .,-_")
-    known = words.casefold() not in vocabulary().nothing and any(map(str.isalpha, words))
+    known = words.casefold() not in vocabulary.nothing and any(map(str.isalpha, words))
     return words if known and len(words.split()) <= MOST_WORDS else ""

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlclip.engine.item import Item
+from vlclip.engine.language import DEFAULT
 from vlclip.engine.refinement.facts import Facts, facts
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.refinement.title import clean_title
 from vlclip.engine.refinement.untrusted import plain, without_instructions
-from vlclip.engine.refinement.words import folded, vocabulary
+from vlclip.engine.refinement.words import Vocabulary, folded, load_vocabulary
 
 RULES = 1
 """Counted up by hand with any change of rule that changes texts."""
@@ -30,12 +31,15 @@ READ_CHARS = 2000
 
 
 class FieldRefiner:
-    """The `Refiner` that needs nothing but the item."""
+    """The `Refiner` that needs nothing but the item. `SettingsError` if there is no such language."""
+
+    def __init__(self, language: str = DEFAULT) -> None:
+        self._vocabulary = load_vocabulary(language)
 
     @property
     def version(self) -> str:
         """Of the rules and the word lists."""
-        return f"fields-{RULES}-{vocabulary().version}"
+        return f"fields-{RULES}-{self._vocabulary.version}"
 
     def refine(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:  # noqa: ARG002
         """One text per item; photos are not looked at."""
@@ -43,29 +47,29 @@ class FieldRefiner:
 
     def text_of(self, item: Item) -> Refined:
         """The text of one item; the item's own where nothing is left of its fields."""
-        text = field_text(item)
+        text = field_text(item, self._vocabulary)
         return Refined(text, "fields", self.version) if text else Refined(item.text, "raw", self.version)
 
     def close(self) -> None:
         """Nothing to let go of."""
 
 
-def field_text(item: Item) -> str:
+def field_text(item: Item, vocabulary: Vocabulary) -> str:
     """The cleaned title with what it leaves out; without a title the fields, or the description's start."""
-    known = facts(item)
+    known = facts(item, vocabulary)
     values = [str(part) for value in item.attributes.values() for part in _parts(value)]
     keep = " ".join([known.brand, known.product_type, *values]).split()
-    title = clean_title(without_instructions(plain(item.title[:READ_CHARS])), keep)
-    text = complete(title, known)
+    title = clean_title(without_instructions(plain(item.title[:READ_CHARS])), vocabulary, keep)
+    text = complete(title, known, vocabulary)
     if text:
         return text
     words = clean_title(
-        without_instructions(plain(item.description[:READ_CHARS])).split(". ")[0], keep
+        without_instructions(plain(item.description[:READ_CHARS])).split(". ")[0], vocabulary, keep
     ).split()
     return " ".join(words[:DESCRIPTION_WORDS])
 
 
-def complete(title: str, known: Facts) -> str:
+def complete(title: str, known: Facts, vocabulary: Vocabulary) -> str:
     """The title with the facts it does not name, each at its usual place."""
     words = title.split()
     maker = set(folded(known.brand))
@@ -74,8 +78,8 @@ def complete(title: str, known: Facts) -> str:
     while end > start and _hints(words[end - 1], known.product_type):
         end -= 1
     brand = "" if _says(title, known.brand) else known.brand
-    audience = "" if vocabulary().named("audience", title) else known.audience
-    colour = "" if vocabulary().named("colour", title) else known.colour
+    audience = "" if vocabulary.named("audience", title) else known.audience
+    colour = "" if vocabulary.named("colour", title) else known.colour
     looks = [word for word in (colour, known.pattern, known.material) if not _says(title, word)]
     name = words[end:] or ([] if _hints(title, known.product_type) else [known.product_type])
     parts = [brand, *words[:start], audience, *words[start:end], *looks, *name]

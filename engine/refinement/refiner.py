@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from vlclip.engine.errors import BudgetSpent, RefinementError, SettingsError
 from vlclip.engine.item import Item
+from vlclip.engine.language import DEFAULT
 from vlclip.engine.refinement.agent import Agent, Cost, TextRefused
 from vlclip.engine.refinement.cache import Cache, Outcome
 from vlclip.engine.refinement.endpoint import Endpoint
@@ -28,6 +29,7 @@ from vlclip.engine.refinement.messages import photo_url, product_data
 from vlclip.engine.refinement.prompt import prompts
 from vlclip.engine.refinement.refined import Refined, Refiner
 from vlclip.engine.refinement.reply import EndpointFailure
+from vlclip.engine.refinement.words import load_vocabulary
 from vlclip.engine.settings import Refinement
 
 CHECKS = 1
@@ -36,15 +38,15 @@ CHECKS = 1
 T = TypeVar("T")
 
 
-def load_refiner(settings: Refinement) -> Refiner | None:
-    """The refiner these settings name; None where refinement is off.
+def load_refiner(settings: Refinement, language: str) -> Refiner | None:
+    """The refiner these settings name, for texts in a language; None where refinement is off.
 
-    Errors: `SettingsError` where mode is llm and no endpoint or model is named, `RefinementError`
-    where the packages for it are missing or the cache cannot be used.
+    Errors: `SettingsError` where there is no such language, or mode is llm and no endpoint or model is
+    named; `RefinementError` where the packages for it are missing or the cache cannot be used.
     """
     if settings.mode == "off":
         return None
-    return FieldRefiner() if settings.mode == "fields" else AgentRefiner(settings)
+    return FieldRefiner(language) if settings.mode == "fields" else AgentRefiner(settings, language)
 
 
 class AgentRefiner:
@@ -55,16 +57,16 @@ class AgentRefiner:
     next run, which finds another version than its own, asks again.
     """
 
-    def __init__(self, settings: Refinement) -> None:
+    def __init__(self, settings: Refinement, language: str = DEFAULT) -> None:
         for name in ("base_url", "model"):
             if not getattr(settings, name):
                 raise SettingsError(f"refinement.mode is llm but refinement.{name} is empty; name it")
         self._settings = settings
         self._endpoint = Endpoint(settings)
-        self._agent = Agent(self._endpoint.ask, prompts(), settings.rounds)
-        self._fields = FieldRefiner()
+        self._agent = Agent(self._endpoint.ask, prompts(), settings.rounds, load_vocabulary(language))
+        self._fields = FieldRefiner(language)
         self._cache = Cache(Path(settings.cache)) if settings.cache else None
-        self._sampling = self._sampling_key()
+        self._sampling = self._sampling_key(language)
         self._one_batch = threading.Lock()
         self._closed = threading.Event()
         self._batch: tuple[asyncio.AbstractEventLoop, asyncio.Task[list[Refined]]] | None = None
@@ -176,10 +178,11 @@ class AgentRefiner:
         sent = json.dumps([self._sampling, product_data(item), digest], sort_keys=True)
         return hashlib.sha256(sent.encode(errors="replace")).hexdigest()
 
-    def _sampling_key(self) -> str:
+    def _sampling_key(self, language: str) -> str:
         settings = self._settings
         asked = [settings.model, settings.sees, settings.rounds, settings.temperature, settings.max_tokens]
-        return json.dumps([CHECKS, *asked, *(prompt.digest for prompt in prompts().values())])
+        other = [] if language == DEFAULT else [language]  # keys of the default are older than the choice
+        return json.dumps([CHECKS, *asked, *(prompt.digest for prompt in prompts().values()), *other])
 
 
 def _run(work: Coroutine[None, None, T]) -> T:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from vlclip.engine.refinement.untrusted import plain
-from vlclip.engine.refinement.words import fold, folded, vocabulary
+from vlclip.engine.refinement.words import Vocabulary, fold, folded
 
 MARKUP = re.compile(r"<[^<>]{0,200}>")
 LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@]{1,64}@[^\s@]{1,255}\.\w+", re.IGNORECASE)
@@ -47,7 +47,7 @@ STUFFED = 0.3
 """With a greater share of repeated words a title is stuffed, not merely fond of a word."""
 
 
-def clean_title(title: str, keep: Collection[str] = ()) -> str:
+def clean_title(title: str, vocabulary: Vocabulary, keep: Collection[str] = ()) -> str:
     """The title without slogans, symbols, size and stock codes, repetition and shouting.
 
     `keep` are words of the item's other fields: a size or code among them stays, and they lend their
@@ -55,15 +55,15 @@ def clean_title(title: str, keep: Collection[str] = ()) -> str:
     """
     known = {fold(word): word for word in keep}
     for _ in range(MOST_PASSES):
-        cleaner = _cleaned(title, known)
+        cleaner = _cleaned(title, vocabulary, known)
         if cleaner == title:
             break
         title = cleaner
     return title
 
 
-def _cleaned(title: str, known: dict[str, str]) -> str:
-    slogans = vocabulary().slogans
+def _cleaned(title: str, vocabulary: Vocabulary, known: dict[str, str]) -> str:
+    slogans = vocabulary.slogans
     text = plain(LINK.sub(" ", MARKUP.sub(" ", html.unescape(title))))
     text = slogans.sub(" ", SHOUTED_NEW.sub(" ", text))
     text = slogans.sub(" ", SYMBOLS.sub(" ", text))
@@ -71,7 +71,7 @@ def _cleaned(title: str, known: dict[str, str]) -> str:
     text = " ".join(word for word in text.split() if not _is_code(word, known))
     text = SIZE.sub(lambda match: " " if _is_size(match, known) else match[0], text)
     text = re.sub(r"\(\s*\)|(?<=\()\s+|\s+(?=\))", "", text)
-    return _ended(_once(_unshouted(text.split(), known)))
+    return _ended(_once(_unshouted(text.split(), vocabulary, known)))
 
 
 def _is_size(match: re.Match[str], known: Collection[str]) -> bool:
@@ -89,23 +89,25 @@ def _is_code(word: str, known: Collection[str]) -> bool:
     return bool(CODE.fullmatch(bare)) and fold(bare) not in known
 
 
-def _unshouted(words: list[str], known: dict[str, str]) -> list[str]:
+def _unshouted(words: list[str], vocabulary: Vocabulary, known: dict[str, str]) -> list[str]:
     """Words in title case where most of them are capitals; a word of another field takes its case."""
     letters = [word for word in words if len(word) > 3 and _alphabetic(word)]
     if sum(word.isupper() for word in letters) <= 0.6 * len(letters):
         return words
-    return [_calm(word, known) if word.isupper() and _alphabetic(word) else word for word in words]
+    return [
+        _calm(word, vocabulary, known) if word.isupper() and _alphabetic(word) else word for word in words
+    ]
 
 
 def _alphabetic(word: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:['-][^\W\d_]+)*'?[,;]?", word) is not None
 
 
-def _calm(word: str, known: dict[str, str]) -> str:
+def _calm(word: str, vocabulary: Vocabulary, known: dict[str, str]) -> str:
     spelled = known.get(fold(word))
     if spelled is not None and spelled.casefold() == word.casefold() and not spelled.islower():
         return spelled
-    families = vocabulary().families.values()
+    families = vocabulary.families.values()
     acronym = len(word) < 4 and not any(fold(word) in family for family in families)
     return word if acronym else "-".join(part.capitalize() for part in word.split("-"))
 

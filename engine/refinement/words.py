@@ -7,15 +7,13 @@ Laws (tests/engine/refinement/test_words.py):
 
 from __future__ import annotations
 
-import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
-FOLDER = Path(__file__).parent / "words"
+from vlclip.engine.language import load_language
+
 KINDS = ("colour", "material", "pattern", "audience")
 """The kinds of fact whose words form families."""
 
@@ -61,20 +59,19 @@ class Vocabulary:
         return {word: family[word] for word in folded(text) if word in family}
 
 
-@lru_cache(maxsize=1)
-def vocabulary() -> Vocabulary:
-    """The words and slogans that ship with the package."""
-    files = [FOLDER / "vocabulary.toml", FOLDER / "slogans.toml"]
-    raw = [file.read_bytes() for file in files]
-    known, slogans = (tomllib.loads(text.decode()) for text in raw)
+@lru_cache(maxsize=16)
+def load_vocabulary(language: str) -> Vocabulary:
+    """The words and slogans of a language. `SettingsError` if there is no such language."""
+    data = load_language(language)
+    known = data.vocabulary
     return Vocabulary(
         families={kind: _by_word(known[kind]) for kind in KINDS},
         attributes={kind: tuple(names) for kind, names in known["attributes"].items()},
         nothing=frozenset(known["nothing"]["words"]),
         sizes=frozenset(known["size"]["words"]),
         known_brands=frozenset(fold(word) for word in known["known_brands"]["words"]),
-        slogans=_any_of(pattern for language in slogans.values() for pattern in language),
-        version=hashlib.sha256(b"".join(raw)).hexdigest()[:8],
+        slogans=_any_of(pattern for patterns in data.slogans.values() for pattern in patterns),
+        version=data.version,
     )
 
 

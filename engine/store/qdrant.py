@@ -24,11 +24,11 @@ from vlclip.engine.errors import FilterError, InvalidVector, SpaceError
 from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats
-from vlclip.engine.store import lexical
 from vlclip.engine.store.backend import Backend, Found, Key, Paths, Request, Row
 from vlclip.engine.store.conditions import build
 from vlclip.engine.store.contenders import Blend, contenders, settled
 from vlclip.engine.store.fields import LACKS, FieldKind, fitted, has_path, new_kinds, path
+from vlclip.engine.store.lexical import Sparse, WordEncoder
 from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
 
 DEEPER = 16
@@ -41,6 +41,7 @@ class QdrantStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._info = backend.info()
+        self._words = WordEncoder(self._info.language)
         self._writing = threading.Lock()
 
     @property
@@ -60,7 +61,7 @@ class QdrantStore:
                 point.id: Row(
                     point_id(point.id),
                     vector,
-                    lexical.document(point.lexical),
+                    self._words.encode_document(point.lexical),
                     fitted(payload, kinds),
                 )
                 for point, vector, payload in zip(points, vectors.tolist(), payloads, strict=True)
@@ -131,7 +132,7 @@ class QdrantStore:
         """
         if query.vector is None:
             raise SpaceError("candidates are searched by a vector and a text; the vector is missing")
-        where, words = self._where(query.filter, query.exclude), lexical.query(text)
+        where, words = self._where(query.filter, query.exclude), self._words.encode_query(text)
         deepest = pool if blend is None else DEEPER * pool
         while True:
             ids, dense, matched, is_settled = self._both(query, where, words, pool, blend)
@@ -156,7 +157,7 @@ class QdrantStore:
         return candidates
 
     def _both(
-        self, query: Query, where: Any | None, words: lexical.Sparse, pool: int, blend: Blend | None
+        self, query: Query, where: Any | None, words: Sparse, pool: int, blend: Blend | None
     ) -> tuple[list[Key], dict[Key, float], dict[Key, float], bool]:
         """Candidates of two searches this deep, their scores, and whether the best of all are there."""
         assert query.vector is not None  # noqa: S101  # its caller has looked
@@ -278,7 +279,7 @@ class QdrantStore:
             return self._nearest(
                 query, where, query.limit, query.offset, _selection(query.fields), vector=query.with_vector
             )
-        if words := lexical.query(query.text or ""):
+        if words := self._words.encode_query(query.text or ""):
             return Request(
                 near=words, limit=query.limit, offset=query.offset, where=where,
                 payload=_selection(query.fields), vector=query.with_vector,

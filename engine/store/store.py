@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from vlclip.engine.errors import FingerprintMismatch, SpaceError
 from vlclip.engine.filters import Filter
+from vlclip.engine.language import DEFAULT
 from vlclip.engine.space import Floats, FusedSpace, Segment
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import FieldKind
@@ -26,12 +27,14 @@ from vlclip.engine.store.fields import FieldKind
 class StoreInfo:
     """What made the vectors of a collection; written once, when it is created.
 
-    `encoders` maps each segment to the name its encoder can be loaded by again.
+    `encoders` maps each segment to the name its encoder can be loaded by again; `language` is that of the
+    texts.
     """
 
     fingerprint: str
     space: FusedSpace
     encoders: Mapping[str, str]
+    language: str = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,19 +197,32 @@ def info_form(info: StoreInfo) -> dict[str, Any]:
         "fingerprint": info.fingerprint,
         "segments": [[segment.name, segment.size] for segment in info.space.segments],
         "encoders": dict(info.encoders),
+        "language": info.language,
     }
 
 
 def info_from(form: Mapping[str, Any]) -> StoreInfo:
     """The `StoreInfo` that `info_form` wrote; raises KeyError, TypeError or ValueError."""
     segments = tuple(Segment(str(name), int(size)) for name, size in form["segments"])
-    return StoreInfo(str(form["fingerprint"]), FusedSpace(segments), dict(form["encoders"]))
+    return StoreInfo(
+        fingerprint=str(form["fingerprint"]),
+        space=FusedSpace(segments),
+        encoders=dict(form["encoders"]),
+        language=str(form.get("language", DEFAULT)),  # stores made before it was written down
+    )
 
 
 def check_fingerprint(stored: StoreInfo, wanted: StoreInfo, where: str) -> None:
-    """Refuse with `FingerprintMismatch` to use the vectors of `where` with another encoder."""
+    """Refuse with `FingerprintMismatch` to use the vectors of `where` with another encoder or language."""
     if stored.fingerprint == wanted.fingerprint:
         return
+    if stored.language != wanted.language:
+        raise FingerprintMismatch(
+            f"the texts in {where} are weighted as {stored.language} (fingerprint {stored.fingerprint}), now "
+            f"they would be as {wanted.language} (fingerprint {wanted.fingerprint}); set `language` to "
+            f"{stored.language!r}, or embed the catalogue anew beside it and swap: "
+            f"VLCLIP_LANGUAGE={wanted.language} vlclip reindex SOURCE"
+        )
     raise FingerprintMismatch(
         f"the vectors in {where} were made by {_encoders(stored)}, now loaded is {_encoders(wanted)}; "
         "load the first one again (setting `clip`), or embed the catalogue anew beside it and swap: "

@@ -137,7 +137,7 @@ def _grounder(recipe: Recipe, settings: IngestionSettings) -> Grounder | None:
 def _refiner(recipe: Recipe, settings: IngestionSettings) -> Refiner | None:
     if not recipe.refine:
         return None
-    refiner = load_refiner(settings.refinement)
+    refiner = load_refiner(settings.refinement, settings.language)
     if refiner is None:
         raise TrainingError("the recipe asks for refined texts; say by whom: VLCLIP_REFINEMENT__MODE=fields")
     return refiner

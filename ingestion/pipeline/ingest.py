@@ -95,7 +95,7 @@ def ingest(
     tally = Tally(total, columns.describe())
     with (
         _run(destination, str(plan.source), tally) as run,
-        open_preparation(settings, preparation) as prepared,
+        open_preparation(settings, preparation, destination.info.language) as prepared,
     ):
         progress(tally.report())
         with open_chain(destination, settings, prepared, catalogue.root) as chain:

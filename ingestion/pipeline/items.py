@@ -48,7 +48,7 @@ def ingest_items(
     entries = [Entry.of(item, source, number) for number, item in enumerate(items, start=1)]
     results: list[ItemResult] = []
     with (
-        open_preparation(settings, preparation) as prepared,
+        open_preparation(settings, preparation, destination.info.language) as prepared,
         open_chain(destination, settings, prepared, root) as chain,
     ):
         save = Save(destination.store, destination.ledger, 0, destination.info.fingerprint, prepared)

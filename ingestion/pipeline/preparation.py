@@ -40,12 +40,12 @@ class Preparation:
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, settings: IngestionSettings) -> Preparation:
-        """What these settings ask for."""
+    def of(cls, settings: IngestionSettings, language: str) -> Preparation:
+        """What these settings ask for, for a store of texts in a language."""
         return cls(
             grounder_name(settings.grounding) or "",
             rule_from(settings.grounding),
-            load_refiner(settings.refinement),
+            load_refiner(settings.refinement, language),
             settings.refinement.agreement,
             sees=settings.refinement.mode == "llm" and settings.refinement.sees,
             load=lambda: load_grounder(settings.grounding, settings.device),
@@ -84,10 +84,12 @@ class Preparation:
 
 
 @contextmanager
-def open_preparation(settings: IngestionSettings, preparation: Preparation | None) -> Iterator[Preparation]:
-    """`preparation`, which its owner closes; without one that of the settings, closed at the end."""
+def open_preparation(
+    settings: IngestionSettings, preparation: Preparation | None, language: str
+) -> Iterator[Preparation]:
+    """`preparation`, which its owner closes; without one that of the settings for this language, closed at the end."""
     if preparation is not None:
         yield preparation
         return
-    with closing(Preparation.of(settings)) as own:
+    with closing(Preparation.of(settings, language)) as own:
         yield own

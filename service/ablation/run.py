@@ -84,7 +84,7 @@ def run_ablation(asked: Asked, settings: Settings, progress: Progress = lambda *
     path = asked.truth or truth_beside(asked.source)
     truth = {} if path is None else read_truth(path)
     with ExitStack() as open_:
-        refiner = load_refiner(settings.refinement)
+        refiner = load_refiner(settings.refinement, settings.language)
         if refiner is not None:
             open_.enter_context(closing(refiner))
         names: dict[Model, str] = {"base": settings.clip}

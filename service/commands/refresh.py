@@ -53,7 +53,7 @@ def refresh(
     with (
         closing(open_store(settings.store, settings)) as opened,
         closing(Ledger(ledger_path(settings))) as ledger,
-        closing(Preparation.of(settings)) as preparation,
+        closing(Preparation.of(settings, opened.info.language)) as preparation,
         progress_bar() as bar,
     ):
         task = bar.add_task("", total=opened.count())

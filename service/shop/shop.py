@@ -55,7 +55,7 @@ class Shop:
             settings.search, self.shoppers.history,
         )  # fmt: skip
         self.ledger = Ledger(ledger_path(settings))
-        self.preparation = Preparation.of(settings)
+        self.preparation = Preparation.of(settings, self.store.info.language)
         self._writing = threading.Lock()
         self.is_ready = False
         self.why_not_ready = "the models are being loaded; ask again in a moment"

@@ -146,7 +146,7 @@ def test_an_embedder_leaves_what_is_missing_at_zero(tiny_clip):
     assert not fused[1, :32].any()
     assert not fused[2, 32:].any()
     np.testing.assert_allclose(np.linalg.norm(fused[0, :32]), 1, rtol=1e-5)
-    assert embedder.info == describe(str(tiny_clip), "clip")
+    assert embedder.info == describe(str(tiny_clip), "clip", "english")
 
 
 def test_query_directions_come_from_words_photo_or_both(tiny_clip):

@@ -44,12 +44,15 @@ def test_a_photo_cannot_ask_a_text_segment_of_another_space(tiny_clip, sentence)
 
 
 def test_another_text_encoder_is_another_fingerprint(tiny_clip, sentence):
-    assert describe(str(tiny_clip), str(sentence)).fingerprint != describe(str(tiny_clip), "clip").fingerprint
+    assert (
+        describe(str(tiny_clip), str(sentence), "english").fingerprint
+        != describe(str(tiny_clip), "clip", "english").fingerprint
+    )
 
 
 def test_a_text_encoder_that_is_not_there_is_refused(tiny_clip):
     with pytest.raises(EncoderError, match="no-such-encoder"):
-        describe(str(tiny_clip), "/no-such-encoder")
+        describe(str(tiny_clip), "/no-such-encoder", "english")
 
 
 @pytest.fixture(scope="module")

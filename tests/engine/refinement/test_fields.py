@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.engine.refinement.english import ENGLISH
 from tests.engine.refinement.spoiler import spoil
 from vlclip.engine.item import Item
 from vlclip.engine.refinement.checks import check_text
@@ -17,19 +18,25 @@ from vlclip.engine.refinement.words import folded
 
 
 def test_a_clean_title_that_says_everything_stays(shirt):
-    assert field_text(shirt) == "Turtle Men Navy Blue Check Shirt"
+    assert field_text(shirt, ENGLISH) == "Turtle Men Navy Blue Check Shirt"
 
 
 def test_what_the_title_leaves_out_is_added_where_titles_have_it(shirt):
     told = {"Base Colour": "Navy Blue", "Gender": "Men", "Fabric": "100% Cotton", "Pattern Type": "Striped"}
     bare = replace(shirt, title="Check Collar", attributes=told)
-    assert field_text(bare) == "Turtle Men Check Collar Navy Blue Striped Cotton Shirts"
-    assert field_text(replace(bare, title="Check Shirt")) == "Turtle Men Check Navy Blue Striped Cotton Shirt"
+    assert field_text(bare, ENGLISH) == "Turtle Men Check Collar Navy Blue Striped Cotton Shirts"
+    assert (
+        field_text(replace(bare, title="Check Shirt"), ENGLISH)
+        == "Turtle Men Check Navy Blue Striped Cotton Shirt"
+    )
 
 
 def test_without_a_title_the_fields_speak_and_else_the_description(shirt):
-    assert field_text(replace(shirt, title="")) == "Turtle Men Navy Blue Shirts"
-    assert field_text(Item("a", description="A soft scarf of wool. Free shipping!")) == "A soft scarf of wool"
+    assert field_text(replace(shirt, title=""), ENGLISH) == "Turtle Men Navy Blue Shirts"
+    assert (
+        field_text(Item("a", description="A soft scarf of wool. Free shipping!"), ENGLISH)
+        == "A soft scarf of wool"
+    )
     nothing = FieldRefiner().text_of(Item("a", title="FREE SHIPPING"))
     assert (nothing.text, nothing.by) == ("FREE SHIPPING", "raw")
 
@@ -37,8 +44,8 @@ def test_without_a_title_the_fields_speak_and_else_the_description(shirt):
 def test_a_type_or_colour_named_by_another_word_is_not_added():
     sari = Item("a", title="Prafful Rust Printed Sari", product_type="Sarees", attributes={"colour": "Brown"})
     deo = Item("b", title="Rasasi Men Deo", product_type="Personal Care > Deodorant")
-    assert field_text(deo) == "Rasasi Men Deo"
-    assert "Brown" not in field_text(sari)
+    assert field_text(deo, ENGLISH) == "Rasasi Men Deo"
+    assert "Brown" not in field_text(sari, ENGLISH)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +62,14 @@ def test_a_type_or_colour_named_by_another_word_is_not_added():
     ],
 )  # fmt: skip
 def test_attributes_are_found_by_their_usual_names(attributes, found):
-    assert facts(Item("a", attributes=attributes)) == found
+    assert facts(Item("a", attributes=attributes), ENGLISH) == found
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_refining_twice_equals_once_and_invents_nothing(shirt, seed):
     spoiled = replace(shirt, title=spoil(shirt.title, shirt.product_type, str(seed)))
-    once = field_text(spoiled)
-    assert field_text(replace(spoiled, title=once)) == once
+    once = field_text(spoiled, ENGLISH)
+    assert field_text(replace(spoiled, title=once), ENGLISH) == once
     assert set(folded(once)) <= set(folded(f"{spoiled.title} Turtle Shirts Navy Blue Men"))
     assert {"turtle", "check", "shirt", "blue"} <= set(folded(once))
 
@@ -80,7 +87,7 @@ def test_the_refiner_gives_one_text_per_item_with_its_version(shirt):
 def test_no_text_takes_long(text):
     item = Item("a", title=text, description=text, brand=text, attributes={"colour": text})
     began = time.process_time()
-    field_text(item)
+    field_text(item, ENGLISH)
     product_data(item)
-    check_text(text[:2000], item, seen=True)
+    check_text(text[:2000], item, ENGLISH, seen=True)
     assert time.process_time() - began < 0.5

@@ -63,10 +63,11 @@ def test_a_model_that_obeys_is_not_believed(shirt, refining, order, obeyed):
 
 
 def test_the_text_without_an_endpoint_obeys_nothing_either(shirt, refining):
+    from tests.engine.refinement.english import ENGLISH
     from vlclip.engine.refinement.fields import field_text
 
     for order in ORDERS:
-        text = field_text(replace(shirt, title=f"Turtle Check Shirt {order}"))
+        text = field_text(replace(shirt, title=f"Turtle Check Shirt {order}"), ENGLISH)
         assert text.startswith("Turtle ")
         assert "STOP" not in text
         assert "<" not in text

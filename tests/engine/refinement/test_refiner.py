@@ -30,9 +30,11 @@ def own_line(asked):
 
 
 def test_the_mode_names_the_refiner(tmp_path):
-    assert load_refiner(Refinement()) is None
-    assert isinstance(load_refiner(Refinement(mode="fields")), FieldRefiner)
-    llm = load_refiner(Refinement(mode="llm", base_url="http://127.0.0.1:9/v1", model="m", cache=""))
+    assert load_refiner(Refinement(), "english") is None
+    assert isinstance(load_refiner(Refinement(mode="fields"), "english"), FieldRefiner)
+    llm = load_refiner(
+        Refinement(mode="llm", base_url="http://127.0.0.1:9/v1", model="m", cache=""), "english"
+    )
     assert llm.version.startswith("llm-")
     llm.close()
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.engine.refinement.english import ENGLISH
 from vlclip.engine.refinement.title import clean_title
 from vlclip.engine.refinement.words import folded
 
@@ -28,7 +29,7 @@ CLEAN = [
 
 @pytest.mark.parametrize("title", CLEAN)
 def test_a_clean_title_stays_as_it_is(title):
-    assert clean_title(title) == title
+    assert clean_title(title, ENGLISH) == title
 
 
 @pytest.mark.parametrize(
@@ -53,12 +54,12 @@ def test_a_clean_title_stays_as_it_is(title):
     ],
 )
 def test_what_is_not_about_the_product_goes(messy, cleaned):
-    assert clean_title(messy) == cleaned
+    assert clean_title(messy, ENGLISH) == cleaned
 
 
 def test_other_fields_keep_sizes_and_codes_and_lend_their_case():
-    assert clean_title("Shirt KD-4821/XL XXL", ["KD-4821/XL", "XXL"]) == "Shirt KD-4821/XL XXL"
-    assert clean_title("MCQUEEN USB LAMP IN RED", ["McQueen"]) == "McQueen USB Lamp IN Red"
+    assert clean_title("Shirt KD-4821/XL XXL", ENGLISH, ["KD-4821/XL", "XXL"]) == "Shirt KD-4821/XL XXL"
+    assert clean_title("MCQUEEN USB LAMP IN RED", ENGLISH, ["McQueen"]) == "McQueen USB Lamp IN Red"
 
 
 MESS = ["SALE!!!", "XL-42", "free shipping", "★", "A/B", "(", "new", "-", "for"]
@@ -67,13 +68,13 @@ MESS = ["SALE!!!", "XL-42", "free shipping", "★", "A/B", "(", "new", "-", "for
 @given(st.lists(st.sampled_from([*" ".join(CLEAN).split(), *MESS])))
 def test_cleaning_twice_equals_once_and_adds_no_word(words):
     title = " ".join(words)
-    once = clean_title(title)
-    assert clean_title(once) == once
+    once = clean_title(title, ENGLISH)
+    assert clean_title(once, ENGLISH) == once
     assert set(folded(once)) <= set(folded(title))
 
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_it(title):
-    once = clean_title(title)
+    once = clean_title(title, ENGLISH)
     assert "\n" not in once
     assert once == once.strip()

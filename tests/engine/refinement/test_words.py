@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 import pytest
 
-from vlclip.engine.refinement.words import FOLDER, KINDS, fold, folded, vocabulary
+from tests.engine.refinement.english import ENGLISH
+from vlclip.engine.language import load_language
+from vlclip.engine.refinement.words import KINDS, fold, folded
 
 
 @pytest.mark.parametrize(
@@ -33,15 +34,15 @@ def test_a_hyphenated_word_gives_its_parts_too():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_word_belongs_to_one_family(kind):
-    families = tomllib.loads((FOLDER / "vocabulary.toml").read_text())[kind]
+    families = load_language("english").vocabulary[kind]
     words = [word for family in families.values() for word in {fold(word) for word in family}]
     assert len(words) == len(set(words))
 
 
 def test_the_families_of_a_text_are_named():
-    assert vocabulary().named("colour", "Navy Blue and RED") == {"navy": "blue", "blue": "blue", "red": "red"}
+    assert ENGLISH.named("colour", "Navy Blue and RED") == {"navy": "blue", "blue": "blue", "red": "red"}
 
 
 def test_no_slogan_is_empty():
-    assert not vocabulary().slogans.search("a quiet title of a product")
-    assert not re.search(vocabulary().slogans, "")
+    assert not ENGLISH.slogans.search("a quiet title of a product")
+    assert not re.search(ENGLISH.slogans, "")

@@ -56,6 +56,7 @@ def test_a_new_collection_has_the_layout_and_says_who_made_it(client: QdrantClie
         "fingerprint": INFO.fingerprint,
         "segments": [["image", 5], ["text", 3]],
         "encoders": {"image": "tiny", "text": "tiny"},
+        "language": "english",
     }
 
 

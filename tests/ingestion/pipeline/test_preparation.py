@@ -242,8 +242,8 @@ def test_items_that_come_one_by_one_are_prepared_alike(shop, tmp_path, catalogue
 
 
 def test_settings_name_the_preparation_without_loading_anything():
-    off = Preparation.of(Settings.load())
+    off = Preparation.of(Settings.load(), "english")
     assert (off.grounder, off.refiner, off.provenance) == ("", None, {})
-    on = Preparation.of(Settings.load(refinement={"mode": "fields"}))
+    on = Preparation.of(Settings.load(refinement={"mode": "fields"}), "english")
     assert set(on.provenance) == {"refiner", "agreement"}
     on.close()

@@ -1,0 +1,149 @@
+"""A language is a folder of data: words, stop words and refinement follow it, and so does the fingerprint."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vlclip.engine import language
+from vlclip.engine.encoding import embedder
+from vlclip.engine.errors import FingerprintMismatch, SettingsError
+from vlclip.engine.item import Item
+from vlclip.engine.opening.encoders import Encoders
+from vlclip.engine.opening.stores import open_store
+from vlclip.engine.refinement import load_refiner
+from vlclip.engine.refinement.words import load_vocabulary
+from vlclip.engine.settings import EncoderSettings, EngineSettings, Refinement, StoreSettings
+from vlclip.engine.store import lexical
+from vlclip.engine.store.lexical import WordEncoder
+from vlclip.engine.store.store import Point, Query, StoreInfo, info_form, info_from
+
+GERMAN_VOCABULARY = """
+nothing.words = ["keine"]
+size.words = ["xl"]
+known_brands.words = ["gucci"]
+colour.rot = ["rot", "rote"]
+material.wolle = ["wolle"]
+pattern.gestreift = ["gestreift"]
+audience.damen = ["damen"]
+[attributes]
+colour = ["farbe"]
+material = ["stoff"]
+pattern = ["muster"]
+audience = ["zielgruppe"]
+"""
+GERMAN = Item("d1", title="Jacke GRATISVERSAND", attributes={"farbe": "rot"})
+
+
+def forget_languages() -> None:
+    for cached in (language.load_language, load_vocabulary, embedder.describe):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder of languages with German beside English."""
+    folder = tmp_path / "languages"
+    (folder / "german").mkdir(parents=True)
+    (folder / "english").symlink_to(language.FOLDER / "english")
+    (folder / "german" / "vocabulary.toml").write_text(GERMAN_VOCABULARY, encoding="utf-8")
+    (folder / "german" / "slogans.toml").write_text("de = ['gratisversand']", encoding="utf-8")
+    monkeypatch.setattr(language, "FOLDER", folder)
+    forget_languages()
+    yield folder
+    forget_languages()
+
+
+@pytest.fixture
+def fresh():
+    """Nothing remembered of fingerprints, before and after."""
+    forget_languages()
+    yield
+    forget_languages()
+
+
+def info(name: str) -> StoreInfo:
+    return embedder.embedder_info(EncoderSettings(language=name))
+
+
+def test_the_words_of_a_language_lose_its_stop_words_and_endings(german):
+    words, english = WordEncoder("german"), WordEncoder("english")
+    assert words.encode_query("die Katzen") == words.encode_query("Katze")
+    assert english.encode_query("die Katzen") != english.encode_query("Katze")
+
+
+def test_refinement_uses_the_vocabulary_and_slogans_of_its_language(german):
+    refiner = load_refiner(Refinement(mode="fields"), "german")
+    (text,) = refiner.refine([GERMAN], [None])
+    assert text.text == "Jacke rot"
+    (other,) = load_refiner(Refinement(mode="fields"), "english").refine([GERMAN], [None])
+    assert "GRATISVERSAND" in other.text
+    assert text.version != other.version
+
+
+def test_the_cached_texts_of_a_model_are_of_one_language(german):
+    settings = Refinement(mode="llm", base_url="http://127.0.0.1:9/v1", model="m", cache="")
+    refiners = [load_refiner(settings, name) for name in ("english", "german")]
+    english, other = (refiner._key(GERMAN, None) for refiner in refiners)
+    assert english != other
+    assert refiners[0].version != refiners[1].version
+
+
+def test_another_language_is_another_fingerprint(german):
+    assert info("german").fingerprint != info("english").fingerprint
+    assert info("german").language == "german"
+    assert info_from(info_form(info("german"))) == info("german")
+
+
+@pytest.mark.parametrize(
+    ("choice", "value"), [("SATURATION", 1.5), ("LENGTH_PENALTY", 0.5), ("AVERAGE_WORDS", 20.0)]
+)
+def test_another_choice_of_bm25_is_another_fingerprint(fresh, monkeypatch, choice, value):
+    before = info("english").fingerprint
+    forget_languages()
+    monkeypatch.setattr(lexical, choice, value)
+    assert info("english").fingerprint != before
+
+
+def test_stores_made_before_the_language_was_written_down_are_english():
+    form = info_form(info("english"))
+    del form["language"]
+    assert info_from(form) == info("english")
+    assert lexical.choices("english") == lexical.FIRST_CHOICES
+
+
+def test_a_store_keeps_its_language_and_refuses_another(german, tmp_path):
+    settings = EngineSettings(store=str(tmp_path / "store"))
+    made = info("german")
+    with closing(open_store(settings.store, settings, made)) as store:
+        vector = np.zeros(made.space.size, dtype=np.float32)
+        store.upsert([Point("d1", vector, "die Katzen", {})])
+        Encoders(settings, store.info).check()  # nothing chosen: the store's own
+        with pytest.raises(FingerprintMismatch, match="set `language` to 'german'"):
+            Encoders(settings.model_copy(update={"language": "english"}), store.info).check()
+    with pytest.raises(FingerprintMismatch, match="VLCLIP_LANGUAGE=english vlclip reindex"):
+        open_store(settings.store, StoreSettings(), info("english"))
+    with closing(open_store(settings.store, StoreSettings())) as store:
+        assert [hit.id for hits in store.search([Query(text="Katze")]) for hit in hits] == ["d1"]
+
+
+def test_an_unknown_language_is_refused_with_those_there_are(german):
+    with pytest.raises(SettingsError, match=r"no language 'klingon'.*english, german.*vocabulary.toml"):
+        info("klingon")
+    with pytest.raises(SettingsError, match="english, german"):
+        load_refiner(Refinement(mode="fields"), "../german")
+
+
+def test_data_that_cannot_be_read_name_the_file(german):
+    (german / "german" / "slogans.toml").write_text("de = [", encoding="utf-8")
+    with pytest.raises(SettingsError, match="of the language 'german' cannot be read"):
+        WordEncoder("german")
+
+
+def test_a_language_that_bm25_does_not_know_is_an_error(german):
+    (german / "german").rename(german / "klingon")
+    with pytest.raises(SettingsError, match=r"klingon.*as BM25 names the language"):
+        WordEncoder("klingon")
