@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlclip.engine.errors import RefinementError
+from vlclip.engine.sqlite import open_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,7 @@ class Cache:
         self._path = path
         self._lock = threading.Lock()
         with self._errors():
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._sql = sqlite3.connect(
-                path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
-            )
-            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _SCHEMA):
-                self._sql.execute(statement)
+            self._sql = open_database(path, _SCHEMA)
 
     def get(self, key: str) -> Outcome | None:
         """The outcome under a key."""

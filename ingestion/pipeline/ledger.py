@@ -22,7 +22,7 @@ from typing import Literal
 
 from vlclip.engine.opening.stores import home
 from vlclip.engine.settings import StoreSettings
-from vlclip.engine.sqlite import transaction
+from vlclip.engine.sqlite import open_database, transaction
 from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.reading.entry import Entry
 
@@ -98,14 +98,7 @@ class Ledger:
         self._path = path
         self._lock = threading.Lock()
         with self._errors():
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._sql = sqlite3.connect(
-                path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
-            )
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=FILE"):
-                self._sql.execute(f"PRAGMA {pragma}")
-            self._sql.executescript(_SCHEMA)
+            self._sql = open_database(path, _SCHEMA, "temp_store=FILE")
 
     def start(self, source: str, fingerprint: str) -> int:
         """The number of a new run."""

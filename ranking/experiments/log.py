@@ -25,7 +25,7 @@ from pathlib import Path
 import orjson
 
 from vlclip.engine.opening.stores import home
-from vlclip.engine.sqlite import transaction
+from vlclip.engine.sqlite import open_database, transaction
 from vlclip.ranking.errors import BadExposure, HistoryError
 from vlclip.ranking.experiments.exposure import Exposure, Shown
 from vlclip.ranking.history.checkpoint import empty_log
@@ -71,14 +71,7 @@ class SqliteExposures:
         self._path = path
         self._lock = threading.Lock()
         with self._errors():
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._sql = sqlite3.connect(
-                path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
-            )
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
-                self._sql.execute(f"PRAGMA {pragma}")
-            self._sql.executescript(_SCHEMA)
+            self._sql = open_database(path, _SCHEMA, "secure_delete=ON")
 
     def add(self, exposures: Sequence[Exposure]) -> int:
         """Keep the lists, all or none; how many of their request ids were new.

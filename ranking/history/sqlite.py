@@ -21,7 +21,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from vlclip.engine.sqlite import transaction
+from vlclip.engine.sqlite import connect, prepare, transaction
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.history.event_kinds import Kind
@@ -50,8 +50,6 @@ _SCHEMA = (
     f"PRAGMA user_version = {VERSION}",
 )
 _WRITING = (
-    "journal_mode=WAL",
-    "synchronous=NORMAL",
     "secure_delete=ON",
     # ids and units are in no order, so every batch touches pages everywhere: 32 MB of them are held in
     # memory, and written back once for many batches
@@ -91,9 +89,7 @@ class SqliteHistory:
         self._sweep_at = -math.inf
         self._closed = False
         with self._errors():
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._sql = self._connect()
+            self._sql = connect(path)
         try:
             self._prepare()
         except BaseException:
@@ -187,11 +183,6 @@ class SqliteHistory:
             self._drain()
             self._sql.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            self._path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
-        )
-
     def _prepare(self) -> None:
         """Refuse what is not ours before anything is written to it; then make the tables."""
         with self._errors():
@@ -205,8 +196,7 @@ class SqliteHistory:
                 raise HistoryError(
                     f"{self._path} is a database of something else; name another file in history.url"
                 )
-            for pragma in _WRITING:
-                self._sql.execute(f"PRAGMA {pragma}")
+            prepare(self._sql, *_WRITING)
         if version < VERSION:
             with self._transaction() as sql:
                 for statement in _SCHEMA:
@@ -233,7 +223,7 @@ class SqliteHistory:
             try:
                 sql = self._idle.pop()
             except IndexError:
-                sql = self._connect()
+                sql = connect(self._path)
             try:
                 yield sql
             finally:
