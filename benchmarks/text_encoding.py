@@ -79,7 +79,7 @@ def padded(clip: Clip) -> Ask:
 def alone(clip: Clip, tower: OnnxTower, queries: Sequence[str]) -> dict[str, float]:
     """Median milliseconds of one query at a time."""
     embedder = SegmentEmbedder(cast("StoreInfo", None), clip)
-    keeping = QueryEncoding(lambda: embedder, kept=len(queries))
+    keeping = QueryEncoding(lambda: embedder, cached=len(queries))
     for text in queries:
         keeping.embed_query(text=text)
     ways: dict[str, Ask] = {
@@ -109,10 +109,10 @@ def together(
     Where other work takes turns with ours the first depends on how many threads we have, the second hardly.
     """
     embedder = SegmentEmbedder(cast("StoreInfo", None), clip)
-    runtimes = {"torch": embedder, "onnx": embedder.asked_through(tower)}
+    runtimes = {"torch": embedder, "onnx": embedder.with_query_encoder(tower)}
     batched = {
         f"batched by {runtime}, waiting {wait_ms:g} ms": QueryEncoding(
-            lambda encoder=encoder: encoder, kept=0, wait_s=wait_ms / 1000
+            lambda encoder=encoder: encoder, cached=0, wait_s=wait_ms / 1000
         )
         for wait_ms in waits_ms
         for runtime, encoder in runtimes.items()

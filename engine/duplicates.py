@@ -1,15 +1,15 @@
-"""Near-duplicate photos: a hash that survives re-encoding, and which photos lie close together.
+"""Near-duplicate photos: a hash that survives re-encoding, and the photos whose hashes lie close together.
 
-A hash has two parts, both taken of a square frame around the product, so margins do not count:
+A hash has two parts, both of a square frame around the product, so margins do not count:
 `structure`, a perceptual hash of 144 bits (pHash: signs of the lowest frequencies), and `colours`, the
-mean red, green and blue of each ninth of the frame. The distance is the larger of the bits that differ
-and of the largest difference of a colour (0 to 255): a navy T-shirt is no copy of a black one.
+mean red, green and blue of each ninth of the frame. The distance is the number of bits that differ, or
+the largest difference of a colour (0 to 255) if that is larger: a navy T-shirt is no copy of a black one.
 
 Laws (tests/engine/test_duplicates.py):
-- the distance is a metric: 0 to itself, symmetric, never more than the way through a third;
-- `pairs` are those that comparing every photo with every other would give;
+- the distance is a metric: 0 to itself, symmetric, never longer than the way through a third photo;
+- `pairs` gives the same pairs as comparing every photo with every other;
 - `clusters` do not depend on the order of the photos, and every member lies within the distance of the
-  first: chains, in which the ends have little in common, are cut.
+  first (a chain, whose ends have little in common, is cut).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 MAX_DISTANCE = 17
-"""Beyond this photos only resemble each other; up to it the search for pairs is quick (see `pairs`)."""
+"""Photos further apart only resemble each other; up to this the search for pairs is quick (see `pairs`)."""
 NEAR = 8
-"""Photos this close are near-duplicates, where a setting does not say otherwise."""
+"""Photos this close are near-duplicates, unless a setting says otherwise."""
 
 _SIDE = 64
 _MARGIN = 16
@@ -38,22 +38,22 @@ _FREQUENCIES = 12
 _COSINES = np.cos(np.pi * np.arange(_FREQUENCIES)[:, None] * (2 * np.arange(_HASHED) + 1) / (2 * _HASHED))
 """The lowest frequencies of the discrete cosine transform, `(12, 48)`."""
 _POWERS = np.stack([(np.arange(_SIDE) + 0.5) ** n for n in range(3)])
-"""Of the places along an axis, 0 to 2: they turn mass into its total, its centre and its spread."""
+"""Powers 0 to 2 of the places along an axis: they turn mass into its total, its centre and its spread."""
 _REACH = 2.2
 """Half the frame in standard deviations of the product's mass: a filled square reaches 1.7."""
 _LEAST = 0.25
-"""The frame's smallest side, as a share of the photo's; more would be all blur."""
+"""The frame's smallest side, as a share of the photo's; a smaller frame would be only blur."""
 _NOISE = 30.0
 """Difference from the background, summed over red, green and blue, that is not yet product."""
 _BLANK = 0.05
-"""Mean of what is left of that difference below which a photo shows nothing."""
+"""With a smaller mean of that difference, less the noise, a photo shows nothing."""
 _WORDS = 9
 """Words of 16 bits in the structure."""
 _BYTES = 2 * _WORDS + 27
 _FORM = re.compile(rf"[0-9a-f]{{{2 * _BYTES}}}")
 _CHUNK = 1 << 22
 _ALL_WITH_ALL = 512
-"""Up to so many photos, comparing all with all is quicker than looking for candidates."""
+"""Up to this many photos, comparing all with all is quicker than looking for candidates."""
 
 Index = NDArray[np.intp]
 
@@ -87,20 +87,11 @@ def stored_hash(payload: Mapping[str, Any]) -> str:
     return str((payload.get("provenance") or {}).get("photo_hash") or "")
 
 
-def distance(a: str, b: str) -> int:
-    """How far two hashes are apart, from 0 for the same photo to 255; "" is no hash: `ValueError`."""
-    for text in (a, b):
-        if not _FORM.fullmatch(text):
-            raise ValueError(f"{text!r} is no hash of a photo; compare what photo_hash gives")
-    codes = _read([a, b])
-    return int(_distances(codes, np.array([0]), np.array([1]))[0])
-
-
 def pairs(hashes: Sequence[str], max_distance: int) -> tuple[Index, Index]:
     """The places `(first, second)`, first < second, of hashes at most `max_distance` apart.
 
-    Texts that are no hash are near nothing. Exact: of nine words at least one differs in no more than
-    a ninth of the bits, so only photos that share a word up to so many bits have to be compared.
+    Texts that are no hash are near nothing. The search is exact: at least one of nine words differs in no
+    more than a ninth of the bits, so only photos that share a word up to that many bits are compared.
     """
     places = np.array([place for place, text in enumerate(hashes) if _FORM.fullmatch(text)], dtype=np.intp)
     codes = _read([hashes[place] for place in places])
@@ -114,8 +105,8 @@ def pairs(hashes: Sequence[str], max_distance: int) -> tuple[Index, Index]:
 def clusters(hashes: Mapping[str, str], max_distance: int) -> list[list[str]]:
     """Groups of ids, two or more, whose photos are near-duplicates, the largest first.
 
-    The photo with the most near-duplicates comes first in its group and takes all those that no
-    larger group has; the others follow by id.
+    The photo with the most near-duplicates comes first in its group and takes all of them that no larger
+    group has; they follow by id.
     """
     same: dict[str, list[str]] = {}
     for item_id in sorted(hashes):
@@ -131,25 +122,26 @@ def clusters(hashes: Mapping[str, str], max_distance: int) -> list[list[str]]:
         for group, ids in enumerate(groups)
         if group in near or len(ids) > 1
     }
-    found: list[list[str]] = []
-    taken: set[int] = set()
+    photo_clusters: list[list[str]] = []
+    grouped: set[int] = set()
     for group in sorted(size, key=lambda group: (-size[group], group)):
-        if group in taken:
+        if group in grouped:
             continue
-        members = [group, *(other for other in near.get(group, ()) if other not in taken)]
-        taken.update(members)
+        members = [group, *(other for other in near.get(group, ()) if other not in grouped)]
+        grouped.update(members)
         centre, *others = groups[group]
         others += [item_id for member in members[1:] for item_id in groups[member]]
         if others:
-            found.append([centre, *sorted(others)])
-    return sorted(found, key=lambda ids: (-len(ids), ids[0]))
+            photo_clusters.append([centre, *sorted(others)])
+    return sorted(photo_clusters, key=lambda ids: (-len(ids), ids[0]))
 
 
 def _frame(photo: Image.Image) -> Image.Image | None:
     """The product without its margins, 48 by 48; None where there is nothing but background.
 
-    Centre and spread of what differs from the border move by fractions of a pixel where the edge of
-    such a box would jump by whole ones: a copy, cropped or re-encoded, gets the same frame.
+    The frame follows the centre and spread of what differs from the border. These move by fractions of a
+    pixel where the edge of a bounding box would jump by whole ones, so a copy that was cropped or re-encoded
+    gets the same frame.
     """
     small = photo.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     pixels = np.asarray(small)
@@ -203,7 +195,7 @@ def _distances(codes: _Codes, first: Index, second: Index) -> NDArray[np.int16]:
 
 
 def _close(codes: _Codes, first: Index, second: Index, max_distance: int) -> tuple[Index, Index]:
-    """Those of the pairs that are near; most are told apart by a third of the bits."""
+    """The near ones among the pairs; for most, a third of the bits is enough to rule them out."""
     for third in codes.thirds:
         near = np.bitwise_count(third[first] ^ third[second]) <= max_distance
         first, second = first[near], second[near]
@@ -214,11 +206,11 @@ def _close(codes: _Codes, first: Index, second: Index, max_distance: int) -> tup
 def _banded(codes: _Codes, max_distance: int) -> tuple[Index, Index]:
     """Near pairs, in the order of comparing all with all, each once."""
     count = len(codes.colours)
-    found = [np.empty(0, dtype=np.int64)]
+    keys = [np.empty(0, dtype=np.int64)]
     for first, second in _candidates(codes.words, max_distance // _WORDS):
         low, high = _close(codes, np.minimum(first, second), np.maximum(first, second), max_distance)
-        found.append(low * count + high)
-    both = np.unique(np.concatenate(found))
+        keys.append(low * count + high)
+    both = np.unique(np.concatenate(keys))
     return both // count, both % count
 
 

@@ -28,6 +28,7 @@ Operator = Literal["any", "not", "gt", "gte", "lt", "lte", "missing"]
 OPERATORS: tuple[Operator, ...] = ("any", "not", "gt", "gte", "lt", "lte", "missing")
 MANY = 20
 """Names listed in full; of more only the nearest are shown."""
+_COMPARISONS: tuple[Operator, ...] = ("gt", "gte", "lt", "lte")
 _RANGES = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _CLAUSE = re.compile(r"^\s*([^<>=!\s][^<>=!]*?)\s*(!=|<=|>=|=|<|>)(.*)$", re.DOTALL)
 
@@ -67,13 +68,13 @@ class Filter:
         return self
 
 
-def listed(asked: str, names: Iterable[str]) -> str:
-    """All names if they are few, else those nearest to what was asked for."""
-    known = sorted(names)
-    if len(known) <= MANY:
-        return ", ".join(known) or "none"
-    near = get_close_matches(asked, known, n=5) or known[:5]
-    return f"{', '.join(near)} and {len(known) - len(near)} more"
+def listed(name: str, names: Iterable[str]) -> str:
+    """All names if they are few, else those nearest to `name`."""
+    sorted_names = sorted(names)
+    if len(sorted_names) <= MANY:
+        return ", ".join(sorted_names) or "none"
+    near = get_close_matches(name, sorted_names, n=5) or sorted_names[:5]
+    return f"{', '.join(near)} and {len(sorted_names) - len(near)} more"
 
 
 def parse_json(form: Mapping[str, Any]) -> Filter:
@@ -81,13 +82,13 @@ def parse_json(form: Mapping[str, Any]) -> Filter:
     if not isinstance(form, Mapping):
         raise FilterError('a filter is a JSON object such as {"brand": "Nike"}')
     conditions: list[Condition] = []
-    for name, wanted in form.items():
-        if not isinstance(wanted, Mapping):
-            conditions.append(Condition(name, "any", _values(name, wanted)))
+    for name, demand in form.items():
+        if not isinstance(demand, Mapping):
+            conditions.append(Condition(name, "any", _values(name, demand)))
             continue
-        if not wanted:
+        if not demand:
             raise FilterError(f"the condition on {name!r} is empty; give a value or an operator")
-        conditions += [_from_json(name, operator, operand) for operator, operand in wanted.items()]
+        conditions += [_from_json(name, operator, operand) for operator, operand in demand.items()]
     return Filter(tuple(conditions))
 
 
@@ -103,11 +104,11 @@ def _from_json(name: str, operator: str, operand: Any) -> Condition:
         if not isinstance(operand, bool):
             raise FilterError(f"'missing' on {name!r} takes true or false, not {operand!r}")
         return Condition(name, "missing", (operand,))
-    for known in ("gt", "gte", "lt", "lte"):
-        if operator == known:
+    for comparison in _COMPARISONS:
+        if operator == comparison:
             if isinstance(operand, bool) or not isinstance(operand, int | float):
                 raise FilterError(f"{operator!r} on {name!r} takes a number, not {operand!r}")
-            return Condition(name, known, (_number(name, operand),))
+            return Condition(name, comparison, (_number(name, operand),))
     raise FilterError(f"no operator {operator!r} (on {name!r}); there are: {', '.join(OPERATORS)}")
 
 

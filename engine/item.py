@@ -1,10 +1,10 @@
 """A product as the shop knows it, checked once, at the border.
 
 Laws (tested in tests/engine/test_item.py):
-- equal content gives an equal `content_hash`, any change that matters to a vector or to the
-  payload gives another one;
+- equal content gives an equal `content_hash`; any change that matters to a vector or to the payload gives
+  another one;
 - `point_id` depends on `id` alone;
-- an item is its payload's, but for a photo that came as bytes.
+- an item can be read back from its payload, except for a photo that came as bytes.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Item:
     def lexical_text(self) -> str:
         """The words that can be matched exactly: title, brand, type and attributes.
 
-        574, 574.0 and "574" are one word: which of them it is, a store's field settles.
+        574, 574.0 and "574" are the same word; the store's field decides how it is written.
         """
         words = [self.title, self.brand, self.product_type]
         for value in self.attributes.values():
@@ -101,9 +101,9 @@ class Item:
         `image` are the photo's bytes where they are known; else the reference stands for them.
         """
         digest = hashlib.sha256()
-        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "image"}
-        shown["attributes"] = dict(self.attributes)
-        digest.update(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode())
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "image"}
+        content["attributes"] = dict(self.attributes)
+        digest.update(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
         photo = image if image is not None else self.image
         digest.update(photo if isinstance(photo, bytes) else str(photo).encode())
         return digest.hexdigest()[:32]
@@ -141,5 +141,5 @@ PAYLOAD_FIELDS = frozenset(f.name for f in fields(Item)) | {"provenance"}
 
 @lru_cache(maxsize=100_000)
 def point_id(item_id: str) -> str:
-    """The uuid5 of a shop's item id; kept, since an item that is looked at is asked about again."""
+    """The uuid5 of a shop's item id; cached, since an item of one list is often in the next."""
     return str(uuid.uuid5(POINT_NAMESPACE, item_id))

@@ -128,7 +128,7 @@ class FusedSpace:
 
 @cache
 def _slices(segments: tuple[Segment, ...]) -> Mapping[str, slice]:
-    """Asked for several times a list."""
+    """Cached, because a list needs it several times."""
     out, start = {}, 0
     for segment in segments:
         out[segment.name] = slice(start, start + segment.size)
@@ -138,7 +138,7 @@ def _slices(segments: tuple[Segment, ...]) -> Mapping[str, slice]:
 
 @lru_cache(maxsize=1000)
 def _scales(segments: tuple[Segment, ...], weights: tuple[float, ...]) -> Floats:
-    """Hardly any list has weights of its own."""
+    """Cached, because hardly any list has weights of its own."""
     scales = np.repeat(np.array(weights, dtype=np.float32), [segment.size for segment in segments])
     scales.setflags(write=False)
     return scales

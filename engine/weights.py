@@ -1,6 +1,6 @@
-"""What a part of a score may count: one rule for settings, arms and requests.
+"""The limits of a weight: one rule for settings, arms and requests.
 
-The scores of heavier parts would lose what lighter ones add, and in the end be no numbers.
+Heavier parts would swallow what lighter ones add to a score, and in the end scores would overflow.
 """
 
 from __future__ import annotations

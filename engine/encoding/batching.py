@@ -1,15 +1,14 @@
-"""Calls of one function from many threads, made together: what several want at a time is one batch.
+"""Calls of one function from many threads, joined into batches.
 
-Batches form by themselves. Who comes while nothing runs goes at once, alone. Who comes while a batch runs
-waits, and those who waited are the next batch: the busier it is, the larger the batches. Only such a batch
-may wait a little longer, for those whom the one before has just answered and who come again. The work is
-done by the threads that want it: the first of a batch does it for all, so a call that is alone costs no
-change of threads.
+Batches form by themselves. A call that comes while nothing runs goes at once, alone. A call that comes
+while a batch runs waits; all that waited are the next batch, so batches grow with the load. Only such a
+batch may wait a little longer, for callers that the batch before has just answered and that come again. The
+first thread of a batch does the work for all of it, so a call that is alone costs no change of threads.
 
 Laws (tests/engine/encoding/test_batching.py):
-- every caller gets what the function gives for what it asked, in whatever batch;
-- one batch at a time runs, none larger than the limit, first come, first served;
-- if a batch fails every caller of it gets the error, and the next batch runs.
+- every caller gets what the function gives for its argument, in whatever batch;
+- one batch runs at a time, none is larger than the limit, and calls are served in the order they came;
+- if a batch fails, every caller in it gets the error, and the next batch runs.
 """
 
 from __future__ import annotations
@@ -20,37 +19,37 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, cast
 
-Asked = TypeVar("Asked")
-Given = TypeVar("Given")
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 OnBatch = Callable[[int, float], None]
-"""Told of every batch: how many were in it, and the seconds it took."""
+"""Called after every batch with the number of calls in it and the seconds it took."""
 
 
-class _Call(Generic[Asked, Given]):
-    """One thread's call: `turn` is let go when it is answered, or when it is to lead the next batch."""
+class _Call(Generic[Argument, Result]):
+    """One thread's call: `turn` is released when it is answered, or when it has to lead the next batch."""
 
-    __slots__ = ("asked", "error", "given", "leads", "turn")
+    __slots__ = ("argument", "error", "leads", "result", "turn")
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
-        self.given: Given | None = None
+    def __init__(self, argument: Argument) -> None:
+        self.argument = argument
+        self.result: Result | None = None
         self.error: BaseException | None = None
         self.leads = False
         self.turn = threading.Lock()
         self.turn.acquire()
 
 
-class Batcher(Generic[Asked, Given]):
-    """`work` on many things at a time, called for one; safe to use from several threads.
+class Batcher(Generic[Argument, Result]):
+    """`work` on many arguments at a time, called with one; safe to use from several threads.
 
-    A batch of those who waited, if it is not full, waits another `wait_s` for more. `batches` and `items`
-    count what was done.
+    A batch of calls that waited waits another `wait_s` for more if it is not full. `batches` and `items`
+    count batches and calls.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Asked]], Sequence[Given]],
+        work: Callable[[Sequence[Argument]], Sequence[Result]],
         *,
         limit: int,
         wait_s: float = 0.0,
@@ -59,13 +58,13 @@ class Batcher(Generic[Asked, Given]):
         self._work, self._limit, self._wait_s = work, limit, wait_s
         self.on_batch = on_batch
         self.batches = self.items = 0
-        self._waiting: deque[_Call[Asked, Given]] = deque()
+        self._waiting: deque[_Call[Argument, Result]] = deque()
         self._lock = threading.Lock()
         self._is_busy = False
 
-    def __call__(self, asked: Asked) -> Given:
-        """What `work` gives for this one; raises what it raised for the batch this one was in."""
-        call = _Call[Asked, Given](asked)
+    def __call__(self, argument: Argument) -> Result:
+        """What `work` gives for this argument; raises what `work` raised for its batch."""
+        call = _Call[Argument, Result](argument)
         with self._lock:
             if self._is_busy:
                 self._waiting.append(call)
@@ -79,10 +78,10 @@ class Batcher(Generic[Asked, Given]):
             self._lead(call, wait_s)
         if call.error is not None:
             raise call.error
-        return cast("Given", call.given)
+        return cast("Result", call.result)
 
-    def _lead(self, first: _Call[Asked, Given], wait_s: float) -> None:
-        """Work for `first`, this thread's own, and for those who wait; then let the next of them lead."""
+    def _lead(self, first: _Call[Argument, Result], wait_s: float) -> None:
+        """Answer `first`, this thread's own call, and the calls that wait; then let the next of them lead."""
         batch = [first]
         try:
             if wait_s and len(self._waiting) < self._limit - 1:
@@ -101,11 +100,12 @@ class Batcher(Generic[Asked, Given]):
             for call in batch[1:]:
                 call.turn.release()
 
-    def _answer(self, batch: Sequence[_Call[Asked, Given]]) -> None:
+    def _answer(self, batch: Sequence[_Call[Argument, Result]]) -> None:
         began = time.perf_counter()
         try:
-            for call, given in zip(batch, self._work([call.asked for call in batch]), strict=True):
-                call.given = given
+            results = self._work([call.argument for call in batch])
+            for call, result in zip(batch, results, strict=True):
+                call.result = result
         except BaseException as error:  # noqa: BLE001 - it is raised again, in every thread of the batch
             for call in batch:
                 call.error = error

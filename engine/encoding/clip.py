@@ -81,10 +81,10 @@ class Clip:
         return out
 
     def reading(self, text: str) -> str:
-        """What the tokenizer cuts into tokens: texts of one reading have the same tokens.
+        """The text as the tokenizer reads it: texts of one reading have the same tokens.
 
-        open_clip's tokenizers clean a text first and see the rest only (spaces, HTML, broken encodings).
-        A tokenizer of Hugging Face then normalizes it (case, widths), but its own special tokens before.
+        open_clip's tokenizers first clean a text (spaces, HTML, broken encodings) and read only the result.
+        A Hugging Face tokenizer then normalizes it (case, widths), except for its own special tokens.
         """
         clean = getattr(self.tokenizer, "clean_fn", None)
         cleaned: str = clean(text) if clean is not None else text
@@ -100,9 +100,9 @@ class Clip:
         """Padded ids `(n, context)` of texts."""
         with self._tokenizing:  # tokenizers keep their padding state on the object
             tokens: torch.Tensor = self.tokenizer(list(texts))
-            kept = getattr(self.tokenizer, "cache", {})  # open_clip's keeps every word it has seen
-            if len(kept) > WORDS:  # special tokens, which stand for themselves, have to stay
-                self.tokenizer.cache = {word: cut for word, cut in kept.items() if word == cut}
+            words = getattr(self.tokenizer, "cache", {})  # open_clip's cache never drops a word
+            if len(words) > WORDS:  # special tokens stand for themselves and have to stay
+                self.tokenizer.cache = {word: cut for word, cut in words.items() if word == cut}
         return tokens
 
     def _encode_tokens(self, tokens: torch.Tensor) -> Floats:
@@ -117,13 +117,13 @@ def load_clip(name: str, device: str = "auto") -> Clip:
     Errors: `EncoderError` for an unknown name (with the nearest), a folder that is no open_clip
     model, weights that cannot be downloaded.
     """
-    known, pretrained = _open_clip_name(name)
+    open_clip_name, pretrained = _open_clip_name(name)
     try:
         with quiet_open_clip():
             model, _, preprocess = open_clip.create_model_and_transforms(
-                known, pretrained=pretrained, require_pretrained=True
+                open_clip_name, pretrained=pretrained, require_pretrained=True
             )
-            tokenizer = open_clip.get_tokenizer(known)
+            tokenizer = open_clip.get_tokenizer(open_clip_name)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise EncoderError(f"cannot load the model {name!r}: {error}") from error
     return Clip(name, model, preprocess, tokenizer, pick_device(device))

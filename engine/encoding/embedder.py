@@ -1,10 +1,10 @@
-"""From photos and words to the fused space: which encoder fills which segment, for items and queries.
+"""Embedders: which encoder fills which segment of the fused space, for items and for queries.
 
 - `image`: CLIP's image tower for items and photo queries, CLIP's text tower for text queries.
-- `text`: CLIP's text tower by default, or a sentence-transformers encoder. A photo can ask the text
-  segment only in the first case, where both towers share one space.
+- `text`: CLIP's text tower by default, or a sentence-transformers encoder. A photo can query
+  the text segment only in the first case, where both towers share one space.
 - any further segment is looked up by the item's id (`vlclip.engine.encoding.lookup`); words and photos do
-  not ask it.
+  not query it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Embedder(QueryEmbedder, Protocol):
     ) -> Floats:
         """Fused vectors `(n, size)` of prepared photos and texts; None or "" leaves zeros.
 
-        `ids` are the items', for what is looked up by them; without ids that stays zeros.
+        `ids` are the items' ids, for the segments that are looked up; without ids those stay zeros.
         """
         ...
 
@@ -95,14 +95,14 @@ class SegmentEmbedder:
     ) -> None:
         self.info = info
         self.clip = clip
-        self._asked: TextEncoder = clip
+        self._query_encoder: TextEncoder = clip
         self._sentence = sentence
         self._lookups = lookups
 
-    def asked_through(self, encoder: TextEncoder) -> SegmentEmbedder:
-        """The same, but words of questions are encoded by `encoder`, which gives what CLIP gives."""
+    def with_query_encoder(self, encoder: TextEncoder) -> SegmentEmbedder:
+        """The same embedder, but `encoder` encodes the words of queries; it has to give what CLIP gives."""
         other = SegmentEmbedder(self.info, self.clip, self._sentence, self._lookups)
-        other._asked = encoder
+        other._query_encoder = encoder
         return other
 
     def prepare(self, photo: Image.Image) -> Floats:
@@ -113,7 +113,7 @@ class SegmentEmbedder:
         self, photos: Sequence[Floats | None], texts: Sequence[str], ids: Sequence[str] = ()
     ) -> Floats:
         """Fused vectors `(n, size)`; a missing photo or text leaves its segment at zero."""
-        segments = {"image": self._images(photos), "text": self._words(texts), **self._looked_up(ids)}
+        segments = {"image": self._images(photos), "text": self._words(texts), **self._from_lookups(ids)}
         return self.info.space.item_vectors(segments, len(photos))
 
     def embed_refined(
@@ -125,41 +125,41 @@ class SegmentEmbedder:
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Fused vectors of photos and, of two texts, the refined one unless the photo fits it less well.
 
-        That is asked of CLIP, whatever encoder fills the text segment. `(n,)` says where the refined
-        text stayed; equal texts do.
+        CLIP decides that, whatever encoder fills the text segment. `(n,)` says where the refined text
+        stayed; of two equal texts it does.
         """
         images = self._images(photos)
-        differ = [row for row, (one, other) in enumerate(zip(raw, refined, strict=True)) if one != other]
-        kept = np.ones(len(photos), dtype=bool)
+        differ = [row for row in range(len(photos)) if raw[row] != refined[row]]
+        stays = np.ones(len(photos), dtype=bool)
         if differ:
-            old, new = (
+            raw_vectors, refined_vectors = (
                 _encoded([texts[row] for row in differ], self.clip.size, self.clip.encode_texts)
                 for texts in (raw, refined)
             )
-            kept[differ] = keep_better(images[differ], old, new)
-        texts = [better if stays else own for own, better, stays in zip(raw, refined, kept, strict=True)]
-        segments = {"image": images, "text": self._words(texts), **self._looked_up(ids)}
-        return self.info.space.item_vectors(segments, len(photos)), kept
+            stays[differ] = keep_better(images[differ], raw_vectors, refined_vectors)
+        texts = [new if wins else old for old, new, wins in zip(raw, refined, stays, strict=True)]
+        segments = {"image": images, "text": self._words(texts), **self._from_lookups(ids)}
+        return self.info.space.item_vectors(segments, len(photos)), stays
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
-        """Query directions: words and photo ask the image segment together, words the text segment.
+        """Query directions: words and photo together query the image segment, words the text segment.
 
-        With a photo alone the text segment is asked through the image tower, if it is CLIP's.
+        With a photo alone, the image tower gives the direction of the text segment too, if that is CLIP's.
         """
         parts = self.embed_words([text])[0] if text.strip() else {}
         if photo is None:
             return parts
-        seen = self.clip.encode_images([photo])[0]
-        asked = [parts["image"], seen] if parts else [seen]
+        direction = self.clip.encode_images([photo])[0]
+        directions = [parts["image"], direction] if parts else [direction]
         if self._sentence is None:
-            parts.setdefault("text", seen)
-        return parts | {"image": unit(np.sum(asked, axis=0, keepdims=True))[0]}
+            parts.setdefault("text", direction)
+        return parts | {"image": unit(np.sum(directions, axis=0, keepdims=True))[0]}
 
     def embed_words(self, texts: Sequence[str]) -> list[dict[str, Floats]]:
         """`embed_query` of many texts at a time; none of them may be blank."""
-        asking = self._asked.encode_texts(texts)
-        own = asking if self._sentence is None else self._encode_texts(texts)
-        return [{"text": one, "image": other} for one, other in zip(own, asking, strict=True)]
+        clip_vectors = self._query_encoder.encode_texts(texts)
+        own_vectors = clip_vectors if self._sentence is None else self._encode_texts(texts)
+        return [{"text": own, "image": clip} for own, clip in zip(own_vectors, clip_vectors, strict=True)]
 
     def reading(self, text: str) -> str:
         """What the encoders read of a text: those of one reading have the same vectors."""
@@ -167,15 +167,15 @@ class SegmentEmbedder:
 
     def _images(self, photos: Sequence[Floats | None]) -> Floats:
         rows = np.zeros((len(photos), self._size("image")), dtype=np.float32)
-        seen = [row for row, photo in enumerate(photos) if photo is not None]
-        if seen:
-            rows[seen] = self.clip.encode_prepared([p for p in photos if p is not None])
+        present = [row for row, photo in enumerate(photos) if photo is not None]
+        if present:
+            rows[present] = self.clip.encode_prepared([p for p in photos if p is not None])
         return rows
 
     def _words(self, texts: Sequence[str]) -> Floats:
         return _encoded(texts, self._size("text"), self._encode_texts)
 
-    def _looked_up(self, ids: Sequence[str]) -> dict[str, Floats]:
+    def _from_lookups(self, ids: Sequence[str]) -> dict[str, Floats]:
         return {name: lookup.rows(ids) for name, lookup in self._lookups.items()} if ids else {}
 
     def _size(self, name: str) -> int:
@@ -191,9 +191,9 @@ class SegmentEmbedder:
 def _encoded(texts: Sequence[str], size: int, encode: Callable[[Sequence[str]], Floats]) -> Floats:
     """Vectors of texts, zeros where there is none."""
     rows = np.zeros((len(texts), size), dtype=np.float32)
-    said = [row for row, text in enumerate(texts) if text.strip()]
-    if said:
-        rows[said] = encode([texts[row] for row in said])
+    worded = [row for row, text in enumerate(texts) if text.strip()]
+    if worded:
+        rows[worded] = encode([texts[row] for row in worded])
     return rows
 
 

@@ -1,9 +1,10 @@
-"""A segment that is looked up by item id: what was learned of items, where nothing can be encoded.
+"""Lookups: segments whose vectors were learned per item and are looked up by its id, not encoded.
 
-It is the slot for whatever learns vectors of items: a folder of ids and vectors, and what its maker has to
-say of them. Laws (tests/engine/encoding/test_lookup.py):
-- what is saved is loaded equal, rows of length 1 or zeros;
-- ids nobody knows are zeros: such an item still competes on what it has;
+A lookup is a folder with ids, vectors, and the notes of whatever learned them.
+
+Laws (tests/engine/encoding/test_lookup.py):
+- a saved lookup is loaded equal; its rows have length 1 or are zeros;
+- an unknown id gets zeros: such an item still competes with its other segments;
 - the fingerprint follows from the vectors and their ids, not from the folder's place or its notes.
 """
 
@@ -31,7 +32,7 @@ NOTES = "lookup.json"
 
 @dataclass(frozen=True)
 class Lookup:
-    """`vectors` `(n, size)` float32, unit rows or zeros, of the items `ids`; `notes` are its maker's."""
+    """`vectors` `(n, size)` float32, unit rows or zeros, of the items `ids`; `notes` are free."""
 
     ids: tuple[str, ...]
     vectors: Floats
@@ -45,10 +46,10 @@ class Lookup:
 
     def rows(self, ids: Sequence[str]) -> Floats:
         """The vectors of these items `(len(ids), size)`; zeros where an id is not known."""
-        found = np.zeros((len(ids), self.size), dtype=np.float32)
+        rows = np.zeros((len(ids), self.size), dtype=np.float32)
         places = np.array([self._places.get(item_id, -1) for item_id in ids], dtype=np.int64)
-        found[places >= 0] = self.vectors[places[places >= 0]]
-        return found
+        rows[places >= 0] = self.vectors[places[places >= 0]]
+        return rows
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -60,9 +61,9 @@ def make_lookup(ids: Sequence[str], vectors: Floats, notes: Mapping[str, Any]) -
     return _lookup(ids, vectors, unit(vectors), notes)
 
 
-def _lookup(ids: Sequence[str], given: Floats, rows: Floats, notes: Mapping[str, Any]) -> Lookup:
-    if len(rows) != len(ids) or len(set(ids)) != len(ids) or not np.isfinite(given).all():
-        raise EncoderError(f"{len(ids)} distinct ids need as many finite vectors; got {given.shape}")
+def _lookup(ids: Sequence[str], vectors: Floats, rows: Floats, notes: Mapping[str, Any]) -> Lookup:
+    if len(rows) != len(ids) or len(set(ids)) != len(ids) or not np.isfinite(vectors).all():
+        raise EncoderError(f"{len(ids)} distinct ids need as many finite vectors; got {vectors.shape}")
     digest = hashlib.sha256("\n".join(ids).encode())
     digest.update(rows.tobytes())
     return Lookup(tuple(ids), rows, digest.hexdigest()[:16], dict(notes))

@@ -1,12 +1,13 @@
-"""The text tower of a CLIP in ONNX Runtime: the same vectors in full precision for half the processor's time.
+"""The text tower of a CLIP in ONNX Runtime: the same vectors in full precision for half the processor time.
 
-It lets go of Python's lock once for a pack of texts and not at every operator, so beside other threads it
-waits for them once. The tower is exported from the loaded model where a service starts; no file is kept.
+It releases Python's lock once per pack of texts, not at every operator, so it waits for other threads only
+once. The tower is exported from the loaded model when a service starts; no file stays.
 
 Laws (tests/engine/encoding/test_onnx_tower.py):
 - vectors equal open_clip's own `encode_text` to 1e-5, whatever stands beside a text in a batch;
-- what cannot be exported is encoded by PyTorch as before, and one line of the log says why;
-- nothing the exporter says reaches stdout or stderr, and what other threads encode meanwhile is right.
+- a model that cannot be exported is run by PyTorch as before, and one line of the log says why;
+- no output of the exporter reaches stdout or stderr, and vectors that other threads encode meanwhile are
+  right.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ log = logging.getLogger("vlclip.encoding")
 
 Runtime = Literal["auto", "torch", "onnx"]
 PACKAGES = ("onnxruntime", "onnx", "onnxscript")
-"""Of the extra `onnx`: the last two are what PyTorch exports with."""
+"""Of the extra `onnx`; PyTorch exports with the last two."""
 TOLERANCE = 1e-5
 """How far a vector's numbers may be from PyTorch's."""
 EXAMPLES = ("a photo of a product", "red shoe", "a")
@@ -45,15 +46,17 @@ EXAMPLES = ("a photo of a product", "red shoe", "a")
 class OnnxTower:
     """The text tower of a loaded CLIP as a session of ONNX Runtime; safe to use from several threads.
 
-    Errors: `EncoderError` for a model whose tower cannot be had so.
+    Errors: `EncoderError` for a model whose tower cannot be exported.
     """
 
     def __init__(self, clip: Clip, threads: int = 1) -> None:
-        of = f"the text tower of {clip.name!r}"
+        tower = f"the text tower of {clip.name!r}"
         if clip.device != "cpu":
-            raise EncoderError(f"{of} runs on {clip.device}; set device=cpu, or search.query_runtime=torch")
+            raise EncoderError(
+                f"{tower} runs on {clip.device}; set device=cpu, or search.query_runtime=torch"
+            )
         if not is_trimmable(clip.model):
-            raise EncoderError(f"{of} is not causal or does not pool at an end token")
+            raise EncoderError(f"{tower} is not causal or does not pool at an end token")
         self._clip = clip
         self._tower = text_tower(clip.model)
         try:
@@ -61,11 +64,11 @@ class OnnxTower:
             with _quiet(), TemporaryDirectory() as folder:
                 self._session = _session(_export(clip, Path(folder)), threads)
                 difference = self._difference()
-        except Exception as error:  # whatever goes wrong in there, PyTorch can do without
-            says = str(error.__cause__ or error).strip().partition("\n")[0]
-            raise EncoderError(f"{of} cannot be exported: {says}") from error
+        except Exception as error:  # whatever goes wrong in there, PyTorch can take over
+            reason = str(error.__cause__ or error).strip().partition("\n")[0]
+            raise EncoderError(f"{tower} cannot be exported: {reason}") from error
         if not difference <= TOLERANCE:
-            raise EncoderError(f"{of} gives other vectors when exported, by {difference:.1e}")
+            raise EncoderError(f"{tower} gives other vectors when exported, by {difference:.1e}")
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """Unit text vectors `(n, size)`, in order."""
@@ -74,23 +77,24 @@ class OnnxTower:
         return self._encode(self._clip.tokens(texts))
 
     def _encode(self, tokens: Tensor) -> Floats:
-        done = [self._session.run(None, pack._asdict())[0] for pack in packs(self._tower, tokens.numpy())]
-        return np.concatenate(done)
+        features = [self._session.run(None, pack._asdict())[0] for pack in packs(self._tower, tokens.numpy())]
+        return np.concatenate(features)
 
     def _difference(self) -> float:
-        """From PyTorch's own vectors, at other sizes than those of the export as well."""
+        """How far vectors are from PyTorch's own, also at other sizes than those of the export."""
         tokens = self._clip.tokens(EXAMPLES)
         with torch.inference_mode():
-            right = encode_text(self._clip.model, tokens).numpy()
+            expected = encode_text(self._clip.model, tokens).numpy()
         return max(
-            float(np.abs(self._encode(tokens[rows]) - right[rows]).max()) for rows in (slice(3), slice(2, 3))
+            float(np.abs(self._encode(tokens[rows]) - expected[rows]).max())
+            for rows in (slice(3), slice(2, 3))
         )
 
 
 def text_encoder(clip: Clip, runtime: Runtime, threads: int) -> Clip | OnnxTower:
-    """What encodes the texts a service is asked for; `auto` is ONNX Runtime on a CPU, where it is installed.
+    """The encoder of the texts of a service's queries; `auto` is ONNX Runtime on a CPU, if it is installed.
 
-    Errors: `EncoderError` where `onnx` is asked for and not installed.
+    Errors: `EncoderError` where `runtime` is `onnx` and it is not installed.
     """
     if runtime == "torch" or (runtime == "auto" and clip.device != "cpu"):
         return clip
@@ -122,17 +126,17 @@ class _Encoding(nn.Module):
 def _export(clip: Clip, folder: Path) -> Path:
     """Write an ONNX model that takes a `Pack` of any size and gives unit vectors."""
     # the exporter takes a module's weights out for a while: a copy's, which are the same tensors
-    weights = {id(one): one for one in chain(clip.model.parameters(), clip.model.buffers())}
+    weights = {id(tensor): tensor for tensor in chain(clip.model.parameters(), clip.model.buffers())}
     tower = text_tower(deepcopy(clip.model, weights))
     (example,) = packs(tower, clip.tokens(EXAMPLES).numpy())
-    some = torch.export.Dim.DYNAMIC
+    any_size = torch.export.Dim.DYNAMIC
     model = folder / "tower.onnx"
     torch.onnx.export(
         _Encoding(tower).eval(),
         tuple(map(torch.from_numpy, example)),
         model,
         input_names=Pack._fields,
-        dynamic_shapes=({0: some}, {0: some}, {0: some, 1: some}, {0: some}),
+        dynamic_shapes=({0: any_size}, {0: any_size}, {0: any_size, 1: any_size}, {0: any_size}),
         dynamo=True,
         optimize=False,  # ONNX Runtime does that itself, to 2 % the same and in less time
         verbose=False,
@@ -146,7 +150,7 @@ def _session(model: Path, threads: int) -> Any:
     silent = 4
     onnxruntime.set_default_logger_severity(silent)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = silent  # what goes wrong is raised as well
+    options.log_severity_level = silent  # errors are raised as well
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores
@@ -157,7 +161,7 @@ def _session(model: Path, threads: int) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No prints, log lines or warnings of the exporter, which tells of every step that fails."""
+    """No prints, log lines or warnings of the exporter, which reports every step that fails."""
     with (
         quiet_open_clip(),
         redirect_stdout(StringIO()),

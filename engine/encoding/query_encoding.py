@@ -1,12 +1,12 @@
-"""Vectors of queries for a service: words are encoded once for all who ask for them, many at a time.
+"""Vectors of queries for a service: equal words are encoded once, different ones in batches.
 
-In front of an embedder stand a cache by text and a batcher. Texts that the tokenizer reads alike are one.
-A question with a photo goes straight to the embedder: hardly two ask with the same one, each is prepared by
-itself before it could join a batch, and words in a batch with it would wait for so much more work.
+A cache by text and a batcher stand in front of an embedder. Texts that the tokenizer reads alike share an
+entry. A query with a photo goes straight to the embedder: photos hardly ever repeat, each has to be prepared
+by itself before it could join a batch, and words in its batch would have to wait for it.
 
 Laws (tests/engine/encoding/test_query_encoding.py):
-- it gives what the embedder gives, whoever asks at the same time, kept or not;
-- an error reaches everyone who waits for what failed, and is not kept.
+- it gives what the embedder gives, whatever is queried at the same time, from the cache or not;
+- an error reaches everyone who waits for it, and is not cached.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vlclip.engine.encoding.embedder import SegmentEmbedder
 
 BATCH = 16
-"""Most texts encoded together; beyond it a text's share of the time hardly falls, and all wait for all."""
+"""Most texts encoded together; with more, the time per text hardly falls, and all wait for all."""
 
 Directions = dict[str, Floats]
 """Query directions `(size,)` by segment."""
@@ -33,11 +33,12 @@ Directions = dict[str, Floats]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was asked since the start: `hits` needed no encoding, `batch_items` texts were in `batches`."""
+    """Since the start: `hits` needed no encoding, `batch_items` texts were encoded in `batches`."""
 
     hits: int
     misses: int
-    kept: int
+    cached: int
+    """Texts whose vectors are in memory now."""
     batches: int
     batch_items: int
 
@@ -45,18 +46,18 @@ class Counts:
 class QueryEncoding:
     """`embed_query` of an embedder, loaded at the first question; safe to use from several threads.
 
-    `kept` texts stay in memory, 0 for none; a batch that is not full waits `wait_s` for more.
+    The last `cached` texts stay in memory, 0 for none; a batch that is not full waits `wait_s` for more.
     """
 
     def __init__(
         self,
         load: Callable[[], SegmentEmbedder],
         *,
-        kept: int,
+        cached: int,
         wait_s: float = 0.0,
     ) -> None:
         self._load = load
-        self._cache = QueryCache[str, Directions](kept)
+        self._cache = QueryCache[str, Directions](cached)
         self._batcher = Batcher[str, Directions](
             lambda texts: load().embed_words(texts), limit=BATCH, wait_s=wait_s
         )
@@ -66,22 +67,22 @@ class QueryEncoding:
         embedder = self._load()
         if photo is not None or not text.strip():
             return embedder.embed_query(text=text, photo=photo)
-        found = self._cache.get(embedder.reading(text), lambda: _frozen(self._batcher(text)))
-        return dict(found)
+        directions = self._cache.get(embedder.reading(text), lambda: _frozen(self._batcher(text)))
+        return dict(directions)
 
     def watch(self, on_batch: OnBatch) -> None:
-        """Tell of every batch from now on: how many texts, and the seconds they took."""
+        """Call this after every batch from now on, with the number of texts and the seconds they took."""
         self._batcher.on_batch = on_batch
 
     def counts(self) -> Counts:
-        """How often the cache had it, and how large the batches were."""
+        """How often the cache had the vectors, and how large the batches were."""
         cache, batcher = self._cache, self._batcher
         return Counts(cache.hits, cache.misses, len(cache), batcher.batches, batcher.items)
 
 
 def _frozen(directions: Directions) -> Directions:
-    """Copies, so that a kept vector does not keep its whole batch."""
-    kept = {name: vector.copy() for name, vector in directions.items()}
-    for vector in kept.values():
+    """Copies, so that a cached vector does not hold its whole batch in memory."""
+    copies = {name: vector.copy() for name, vector in directions.items()}
+    for vector in copies.values():
         vector.setflags(write=False)
-    return kept
+    return copies

@@ -5,10 +5,9 @@ the longest end token in a batch can reach the result: cutting there gives the s
 (to 1e-5, tests/engine/encoding/test_clip.py) for a fraction of the work. Towers that are not causal
 (SigLIP) are left as they are.
 
-Texts of unlike lengths still pad each other. On a CPU, where a token costs what it costs, several are
-therefore packed: laid end to end as one sequence, in which attention sees its own text only. The numbers
-are the same again. What is packed is arrays, for PyTorch here and for ONNX Runtime
-(`vlclip.engine.encoding.onnx_tower`).
+Texts of unlike lengths still pad each other. On a CPU every token costs time, so several texts are packed:
+laid end to end as one sequence, in which attention sees only tokens of the same text. The numbers are the
+same again. Packs are arrays, for PyTorch here and for ONNX Runtime (`vlclip.engine.encoding.onnx_tower`).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from torch.nn import functional
 from vlclip.engine.space import Floats
 
 PACKED = 256
-"""Most tokens laid end to end; attention within them is computed for all pairs, and most are of two texts."""
+"""Most tokens laid end to end; attention is computed for all their pairs, most of them of two texts."""
 
 
 class Pack(NamedTuple):
@@ -65,17 +64,17 @@ def encode_text(model: Any, tokens: Tensor) -> Tensor:
 
 
 def packs(tower: Any, tokens: NDArray[np.int64]) -> Iterator[Pack]:
-    """Texts as padded ids `(n, context)`, in packs of neighbours that hold no more than `PACKED` tokens.
+    """Texts as padded ids `(n, context)`, in packs of neighbours with at most `PACKED` tokens.
 
-    One text alone may have more.
+    A single text may have more.
     """
     lengths = _end_positions(tower, tokens) + 1
-    start, held = 0, 0
+    start, count = 0, 0
     for row, length in enumerate(lengths.tolist()):
-        if held and held + length > PACKED:
+        if count and count + length > PACKED:
             yield _pack(tokens[start:row], lengths[start:row])
-            start, held = row, 0
-        held += length
+            start, count = row, 0
+        count += length
     yield _pack(tokens[start:], lengths[start:])
 
 

@@ -1,7 +1,7 @@
 """The encoders of a store, loaded again by name.
 
-A store remembers the encoders that made its vectors, so questions need no model setting: the same
-encoders are loaded again by name, and refused if they are no longer the same (fingerprint).
+A store remembers its language and the encoders that made its vectors, so queries need no model setting:
+the same encoders are loaded again by name. They are refused if their fingerprint is another one now.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def lookup_folder(settings: StoreSettings) -> Path:
-    """Where the vectors that segments are looked up in lie, a folder each."""
+    """The folder of the lookups of a store; each lookup has a folder in it."""
     return home(settings) / "lookups"
 
 
 def current_lookups(settings: StoreSettings) -> dict[str, Lookup]:
-    """What fills the looked-up segments of the store as it is now: a further ingest fills them as well."""
+    """The lookups of the store as it is now; a further ingest fills their segments as well."""
     with closing(shelf(settings.store, settings)) as place:
         name = place.current()
         info = place.info(name) if name is not None else None
@@ -35,7 +35,7 @@ def current_lookups(settings: StoreSettings) -> dict[str, Lookup]:
 
 
 class Encoders:
-    """The encoder of a store, loaded once, at the first question that needs it."""
+    """The encoder of a store, loaded once, at the first query that needs it."""
 
     def __init__(self, settings: EngineSettings, info: StoreInfo) -> None:
         chosen = settings.model_fields_set
@@ -52,14 +52,14 @@ class Encoders:
         self._lookups = load_lookups(info, lookup_folder(settings))
         self._loaded: SegmentEmbedder | None = None
         self._loading = threading.Lock()
-        self._asked: SegmentEmbedder | None = None
+        self._for_queries: SegmentEmbedder | None = None
         self._exporting = threading.Lock()
         self.query_runtime = ""
 
     def check(self) -> None:
         """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
-        found = embedder_info(self.settings, self._lookups)
-        check_fingerprint(self._info, found, self.settings.store)
+        loaded = embedder_info(self.settings, self._lookups)
+        check_fingerprint(self._info, loaded, self.settings.store)
 
     def load(self) -> SegmentEmbedder:
         """The embedder, checked against the store."""
@@ -70,13 +70,13 @@ class Encoders:
             return self._loaded
 
     def load_for_queries(self, runtime: Runtime, threads: int) -> SegmentEmbedder:
-        """The same, whose questions are encoded by `runtime` (`auto`, `torch`, `onnx`); items never are."""
+        """The same, but `runtime` (`auto`, `torch`, `onnx`) encodes the words of queries, not of items."""
         embedder = self.load()
         with self._exporting:
-            if self._asked is None:
+            if self._for_queries is None:
                 from vlclip.engine.encoding.onnx_tower import OnnxTower, text_encoder  # noqa: PLC0415 - it loads torch
 
                 encoder = text_encoder(embedder.clip, runtime, threads)
-                self._asked = embedder.asked_through(encoder)
+                self._for_queries = embedder.with_query_encoder(encoder)
                 self.query_runtime = "onnx" if isinstance(encoder, OnnxTower) else "torch"
-            return self._asked
+            return self._for_queries

@@ -20,7 +20,7 @@ def is_url(target: str) -> bool:
 
 
 def home(settings: StoreSettings) -> Path:
-    """The folder for what other rooms keep beside the vectors; of a server, one in the working folder."""
+    """The folder beside the vectors for other rooms' files; for a server it is in the working folder."""
     if is_url(settings.store):
         return Path(".vlclip") / settings.server.collection
     return Path(settings.store) / BESIDE
@@ -31,9 +31,9 @@ def open_store(
 ) -> QdrantStore:
     """The store at `target`, a folder or a URL; `:memory:` is a fresh one that vanishes.
 
-    With `create` it is made if it is not there, and refused with `FingerprintMismatch` if its vectors
-    are another encoder's. With `beside` as well, the collection of that encoder is opened or made
-    next to the current one, which stays current until `promote`.
+    With `create` the store is made if it is missing, and refused with `FingerprintMismatch` if another
+    encoder made its vectors. With `beside` as well, the collection of that encoder is opened or made next to
+    the current one, which stays current until `promote`.
     """
     place = shelf(target, settings)
     try:
@@ -63,7 +63,7 @@ def drop(target: str, settings: StoreSettings, fingerprint: str) -> None:
 
 
 def shelf(target: str, settings: StoreSettings) -> Shelf:
-    """Where the collections of `target` stand."""
+    """The shelf that holds the collections of `target`."""
     if is_url(target) or target == ":memory:":
         # here, because qdrant-client takes a second to import and a folder needs none of it
         from vlclip.engine.store.server.shelf import ServerShelf, connect  # noqa: PLC0415
@@ -78,18 +78,18 @@ def open_on(
     """`open_store` on a shelf that is there already."""
     name = place.current()
     if create is not None and (name is None or beside):
-        made = place.make(create)
+        new = place.make(create)
         if name is None:
-            place.make_current(made)
-        name = made
+            place.make_current(new)
+        name = new
     if name is None:
         raise StoreNotFound(
             f"there is no store at {target}; fill it first: vlclip ingest CATALOGUE --store {target}"
         )
     if create is not None:
-        found = place.info(name)
-        if found is not None:
-            check_fingerprint(found, create, target)
+        stored = place.info(name)
+        if stored is not None:
+            check_fingerprint(stored, create, target)
     return QdrantStore(place.open(name))
 
 

@@ -1,8 +1,8 @@
 """Summarizer, Evaluator, Refiner: the agent of VL-CLIP (arXiv 2507.17080) over one item.
 
-The Summarizer writes a line; in each round the Evaluator says stop or what is wrong, and the Refiner
-writes it anew. Here every line first passes `check_text`: a fault found there is the round's critique,
-at no cost, and no line with such a fault is ever accepted, whatever the Evaluator says.
+The Summarizer writes a line. In each round the Evaluator says "stop" or what is wrong, and the Refiner
+writes the line anew. Here every line first passes `check_text`. A fault that it finds is the round's
+critique, at no cost; no line with such a fault is accepted, whatever the Evaluator says.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from vlclip.engine.refinement.words import Vocabulary
 
 MOST_ANSWER_CHARS = 2000
 """Of an answer, read and shown to the next role; a good one has a few hundred."""
-Said = Mapping[str, Mapping[str, object] | str]
-"""What a role is told: data by the name of its block."""
+Blocks = Mapping[str, Mapping[str, object] | str]
+"""What is sent to a role: data by the name of their block."""
 
 
 class Ask(Protocol):
-    """Sends one chat to a model. Raises `EndpointFailure` when no answer is to be had."""
+    """Sends one chat to a model. Raises `EndpointFailure` when no answer comes."""
 
     async def __call__(self, chat: list[Message], schema: dict[str, Any] | None = None, /) -> Reply:
         """The model's reply; `schema` is the `response_format` asked for."""
@@ -34,7 +34,7 @@ class Ask(Protocol):
 
 
 class TextRefused(Exception):
-    """The model answered, but no text of it may be used; the message says why."""
+    """The model answered, but none of its texts may be used; the message says why."""
 
 
 @dataclass(slots=True)
@@ -66,38 +66,39 @@ class Agent:
     vocabulary: Vocabulary
 
     async def write(self, item: Item, photo: str | None, cost: Cost) -> str:
-        """A line for the item that passed every check; `photo` is a `data:` URL, `cost` is added to.
+        """A line for the item that passed every check; `photo` is a `data:` URL. The cost is added to `cost`.
 
-        The last line is taken when the rounds are over, as the paper does. Errors: `TextRefused` where
+        When the rounds are over, the last line is taken, as in the paper. Errors: `TextRefused` where
         that line fails a check or the Evaluator gives no verdict, `EndpointFailure`.
         """
-        said: dict[str, Mapping[str, object] | str] = {"product": product_data(item)}
-        text, fault = await self._line("summarizer", said, item, photo, cost)
+        blocks: dict[str, Mapping[str, object] | str] = {"product": product_data(item)}
+        text, fault = await self._line("summarizer", blocks, item, photo, cost)
         while cost.rounds < self.rounds:
             cost.rounds += 1
-            critique = fault or await self._judge({**said, "text": text}, photo, cost)
+            critique = fault or await self._judge({**blocks, "text": text}, photo, cost)
             if not critique:
                 return text
-            told = {**said, "text": text, "critique": critique}
-            text, fault = await self._line("refiner", told, item, photo, cost)
+            text, fault = await self._line(
+                "refiner", {**blocks, "text": text, "critique": critique}, item, photo, cost
+            )
         if fault:
             raise TextRefused(fault)
         return text
 
     async def _line(
-        self, role: str, said: Said, item: Item, photo: str | None, cost: Cost
+        self, role: str, blocks: Blocks, item: Item, photo: str | None, cost: Cost
     ) -> tuple[str, str]:
         """A role's line and what `check_text` finds wrong with it."""
-        reply = await self._say(role, said, photo, cost)
+        reply = await self._say(role, blocks, photo, cost)
         text = tidy(reply.text)[:MOST_ANSWER_CHARS]
         if reply.cut:
             return text, "it was cut off; write at most 40 words"
-        return text, check_text(text, item, self.vocabulary, seen=photo is not None)
+        return text, check_text(text, item, self.vocabulary, with_photo=photo is not None)
 
-    async def _judge(self, said: Said, photo: str | None, cost: Cost) -> str:
-        """The Evaluator's critique, "" for stop; it is asked a second time if it gives no verdict."""
+    async def _judge(self, blocks: Blocks, photo: str | None, cost: Cost) -> str:
+        """The Evaluator's critique, "" for stop. It is asked a second time if it gives no verdict."""
         for _ in range(2):
-            reply = await self._say("evaluator", said, photo, cost, SCHEMA)
+            reply = await self._say("evaluator", blocks, photo, cost, SCHEMA)
             verdict = parse_verdict(reply.text)
             if verdict is not None:
                 return verdict
@@ -106,12 +107,12 @@ class Agent:
     async def _say(
         self,
         role: str,
-        said: Said,
+        blocks: Blocks,
         photo: str | None,
         cost: Cost,
         schema: dict[str, Any] | None = None,
     ) -> Reply:
-        reply = await self.ask(messages(self.prompts[role], said, photo), schema)
+        reply = await self.ask(messages(self.prompts[role], blocks, photo), schema)
         cost.prompt_tokens += reply.prompt_tokens
         cost.completion_tokens += reply.completion_tokens
         return reply

@@ -1,8 +1,8 @@
-"""What the agent made of an item, kept on disk, so that a run that stopped goes on where it was.
+"""What the agent made of each item, on disk, so that a run that stopped goes on where it was.
 
-The key holds everything the outcome depends on: what was sent of the item, the photo's digest, prompts,
-model and sampling. Refusals are kept too (asking again would cost the same and end the same); failures
-of the endpoint are not.
+The key holds everything that the outcome depends on: what was sent of the item, the photo's digest,
+prompts, model and sampling. Refusals are stored too, because asking again would cost the same and end the
+same. Failures of the endpoint are not stored.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Cache:
             )
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         with self._lock:
             self._sql.close()
 

@@ -1,9 +1,9 @@
-"""One model behind an OpenAI-compatible URL: paced, within a deadline, tried again, given up on when dead.
+"""One model behind an OpenAI-compatible URL, with a pace, a deadline, retries and a breaker.
 
-What may pass (overload, server errors, broken or slow connections, an answer that is no chat completion)
-is tried again with growing, jittered waits; a `Retry-After` is honoured. What will not pass for any item
-(a refused key, an unknown model, an empty account) stops the run with a `RefinementError`. Everything
-else fails this item alone, with an `EndpointFailure`.
+A failure that may pass (overload, server errors, broken or slow connections, an answer that is no chat
+completion) is tried again with growing, jittered waits; a `Retry-After` is honoured. A failure that no item
+can escape (a refused key, an unknown model, an empty account) stops the run with a `RefinementError`.
+Everything else fails this item alone, with an `EndpointFailure`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1_000_000
 MAX_WAIT_S = 60.0
-"""An endpoint that asks for a longer wait than this is taken as failed."""
+"""An endpoint that asks for a longer wait counts as failed."""
 
 
 class Endpoint:
@@ -70,7 +70,7 @@ class Endpoint:
         if not self._breaker.lets_through():
             raise EndpointFailure("it failed several times in a row and is left alone for a while")
         try:
-            reply = await self._persistently(chat, schema)
+            reply = await self._with_retries(chat, schema)
         except PassingFailure:
             self._breaker.record(answered=False)
             raise
@@ -80,7 +80,7 @@ class Endpoint:
         self._breaker.record(answered=True)
         return reply
 
-    async def _persistently(self, chat: list[Message], schema: dict[str, Any] | None) -> Reply:
+    async def _with_retries(self, chat: list[Message], schema: dict[str, Any] | None) -> Reply:
         async for attempt in self._stamina.retry_context(
             on=self._again, attempts=self._settings.attempts, timeout=None, wait_initial=0.5, wait_max=20.0
         ):
@@ -103,7 +103,7 @@ class Endpoint:
         return reply
 
     async def _with_options(self, chat: list[Message], schema: dict[str, Any] | None) -> Reply:
-        """The reply; an option without which the endpoint answers is left out from then on."""
+        """The reply; an option that the endpoint refuses is left out from then on."""
         refused = set(self._refused)
         while True:
             sent = options(self._settings, schema, refused)

@@ -13,17 +13,16 @@ from vlclip.engine.refinement.words import Vocabulary
 MOST_PARTS = 3
 MOST_WORDS = 4
 READ_CHARS = 200
-"""Of a value; a longer one is no fact but a text."""
-UNSAID_PATTERNS = ("plain", "solid")
+"""Of a value; a longer value is a text, not a fact."""
+UNWRITTEN_PATTERNS = ("plain", "solid")
 """No shop writes them into a title."""
-
 
 _PATH = re.compile(r"\s*[>|]\s*|\s+\/\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Each is a word or a few, or "" where the fields say nothing usable."""
+    """Facts of a few words each, or "" where the fields say nothing usable."""
 
     product_type: str = ""
     brand: str = ""
@@ -42,12 +41,12 @@ def facts(item: Item, vocabulary: Vocabulary) -> Facts:
         colour=_attribute(item, vocabulary, "colour"),
         material=_attribute(item, vocabulary, "material"),
         audience=_attribute(item, vocabulary, "audience", named=True),
-        pattern="" if pattern.casefold() in UNSAID_PATTERNS else pattern,
+        pattern="" if pattern.casefold() in UNWRITTEN_PATTERNS else pattern,
     )
 
 
-def told(item: Item, *, description: bool = True) -> str:
-    """All the words of an item that can back a claim, instructions left out."""
+def backing_text(item: Item, *, description: bool = True) -> str:
+    """All the words of an item that can back a claim, without instructions."""
     parts = [item.title, item.product_type, item.brand, item.description if description else ""]
     for name, value in item.attributes.items():
         parts += [name.replace("_", " "), *map(str, value if isinstance(value, tuple) else (value,))]
@@ -69,14 +68,14 @@ def _attribute(item: Item, vocabulary: Vocabulary, fact: str, *, named: bool = F
 def _value(value: Attribute, vocabulary: Vocabulary) -> str:
     """An attribute in words: at most three of its parts; numbers and truth values say nothing here."""
     raw = value if isinstance(value, tuple) else (value,)
-    said = [text[:READ_CHARS] for text in raw if isinstance(text, str)]
-    said = [text for text in said if text.strip().casefold() not in vocabulary.nothing]
-    parts = [part for text in said for part in re.split(r"[,;/|]", text)]
+    texts = [text[:READ_CHARS] for text in raw if isinstance(text, str)]
+    texts = [text for text in texts if text.strip().casefold() not in vocabulary.nothing]
+    parts = [part for text in texts for part in re.split(r"[,;/|]", text)]
     words = [_usable(re.sub(r"\d+(?:\.\d+)? ?%", "", part), vocabulary) for part in parts]
     return " ".join(dict.fromkeys(filter(None, words))) if len(words) <= MOST_PARTS else ""
 
 
 def _usable(text: str, vocabulary: Vocabulary) -> str:
     words = without_instructions(plain(html.unescape(text))).strip(" .,-_")
-    known = words.casefold() not in vocabulary.nothing and any(map(str.isalpha, words))
-    return words if known and len(words.split()) <= MOST_WORDS else ""
+    has_meaning = words.casefold() not in vocabulary.nothing and any(map(str.isalpha, words))
+    return words if has_meaning and len(words.split()) <= MOST_WORDS else ""

@@ -1,6 +1,6 @@
-"""How much may be asked of an endpoint: a pace per minute, and when to stop asking a dead one.
+"""Limits on the use of an endpoint: a pace per minute, and a break while it is dead.
 
-Both are plain objects on a clock that tests can turn; the caller does the waiting.
+Both are plain objects on a clock that tests can set; the caller does the waiting.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 BURST_S = 5.0
-"""So much of the pace may be used at once after a rest."""
+"""This many seconds of the pace may be used at once after a rest."""
 FAILURES = 3
 REST_S = 30.0
 
@@ -17,7 +17,7 @@ REST_S = 30.0
 class Pace:
     """Spreads use over time: in any stretch of `t` seconds at most `per_minute * (t + 5) / 60`.
 
-    A single use greater than the burst goes ahead and is waited for afterwards. `per_minute` 0 means
+    A single use greater than the burst goes ahead; the next use waits for it. `per_minute` 0 means
     no limit.
     """
 
@@ -40,12 +40,12 @@ class Pace:
         return max(0.0, (min(amount, self._most) - before) / self._rate)
 
     def settle(self, difference: float) -> None:
-        """What was really used was this much more than what was announced (less, if negative)."""
+        """Correct the last use: it took this much more than announced (less, if negative)."""
         self._left -= difference
 
 
 class Breaker:
-    """Open after some failures in a row; then one request a rest is let through to see."""
+    """Opens after some failures in a row; then it lets one request through per rest, as a trial."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Breaker:
 
     @property
     def open(self) -> bool:
-        """Whether the endpoint is taken for dead."""
+        """Whether the endpoint counts as dead."""
         return self._failures >= self._most
 
     def lets_through(self) -> bool:
@@ -75,7 +75,7 @@ class Breaker:
         return True
 
     def record(self, *, answered: bool) -> None:
-        """How a request ended, its repetitions included."""
+        """Count how a request ended, after all its attempts."""
         self._failures = 0 if answered else self._failures + 1
         if not answered and self.open:
             self._until = self._clock() + self._rest_s

@@ -1,7 +1,7 @@
-"""What a role is told about an item: its prompt, the data as data, and the photo for models that see.
+"""What is sent to a role about an item: the prompt, the item's data, and the photo for models that see.
 
-Sent of an item: type, title, description, brand and attributes, each cut to a length. Never its id,
-price, popularity, availability or the photo's address.
+The data are type, title, description, brand and attributes, each cut to a length. The id, price,
+popularity, availability and the photo's address are never sent.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ PHOTO_PIXELS = 50_000_000
 
 
 def product_data(item: Item) -> dict[str, object]:
-    """The item's fields as they are sent: cleaned of what cannot be seen and of instructions."""
+    """The item's fields as they are sent: without invisible characters and without instructions."""
     fields = {
         "product_type": _cut(item.product_type, VALUE_CHARS),
         "brand": _cut(item.brand, VALUE_CHARS),
         "title": _cut(item.title, TITLE_CHARS),
         "description": _cut(item.description, DESCRIPTION_CHARS),
     }
-    told: dict[str, object] = {name: text for name, text in fields.items() if text}
+    data: dict[str, object] = {name: text for name, text in fields.items() if text}
     attributes = {
         _cut(name, VALUE_CHARS): _cut(", ".join(map(str, value)), VALUE_CHARS)
         if isinstance(value, tuple)
         else _cut(str(value), VALUE_CHARS)
         for name, value in list(item.attributes.items())[:MOST_ATTRIBUTES]
     }
-    return told | ({"attributes": attributes} if attributes else {})
+    return data | ({"attributes": attributes} if attributes else {})
 
 
 def messages(
@@ -58,7 +58,7 @@ def messages(
 def photo_url(photo: bytes | None) -> str | None:
     """The photo as a `data:` URL: a JPEG of at most 512 pixels a side, without its metadata.
 
-    None where there is no photo or none that can be read; the model is then told of none.
+    None where there is no photo or it cannot be read; the model then gets none.
     """
     if photo is None:
         return None
@@ -69,12 +69,12 @@ def photo_url(photo: bytes | None) -> str | None:
                 if opened.width * opened.height > PHOTO_PIXELS:
                     return None
                 opened.draft("RGB", (PHOTO_SIDE, PHOTO_SIDE))
-                shown = ImageOps.exif_transpose(opened).convert("RGB")
+                upright = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
-    shown.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+    upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
     small = io.BytesIO()
-    shown.save(small, "JPEG", quality=85)
+    upright.save(small, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode()
 
 

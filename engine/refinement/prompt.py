@@ -14,7 +14,7 @@ from vlclip.engine.refinement.words import folded
 FOLDER = Path(__file__).parent / "prompts"
 ROLES = ("summarizer", "evaluator", "refiner")
 ECHO_WORDS = 6
-"""So many words in a row that a prompt also has are no chance."""
+"""This many words in a row that also stand in a prompt are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Prompt:
 def load_prompt(path: Path) -> Prompt:
     """The prompt in a file that begins with `id` and `version` between two lines of `---`."""
     raw = path.read_text(encoding="utf-8")
-    found = re.fullmatch(r"---\nid: *(\S+)\nversion: *(\S+)\n---\n(.+)", raw, re.DOTALL)
-    if found is None:
+    match = re.fullmatch(r"---\nid: *(\S+)\nversion: *(\S+)\n---\n(.+)", raw, re.DOTALL)
+    if match is None:
         raise RefinementError(f"{path} must begin with the lines ---, id: ..., version: ... and ---")
-    return Prompt(found[1], found[2], found[3].strip(), hashlib.sha256(raw.encode()).hexdigest())
+    return Prompt(match[1], match[2], match[3].strip(), hashlib.sha256(raw.encode()).hexdigest())
 
 
 @lru_cache(maxsize=1)

@@ -16,8 +16,8 @@ class Refined:
     `by`: `llm`, `fields`, or `raw` where the item's own text stayed. `version` changes with rules,
     prompts and model. `rounds` and tokens are what the text cost when it was made; `cached` says that
     this was in an earlier request. `fallback` says why a language model's text was not used, as
-    "kind: detail", and is "" where nothing went wrong. `kept` is False where the photo agreed better
-    with the item's own text, which then stands here.
+    "kind: detail", and is "" where nothing went wrong. `photo_agrees` is False where
+    the photo agreed better with the item's own text, which then stands here.
     """
 
     text: str
@@ -28,7 +28,7 @@ class Refined:
     completion_tokens: int = 0
     fallback: str = ""
     cached: bool = False
-    kept: bool = True
+    photo_agrees: bool = True
 
 
 class Refiner(Protocol):

@@ -3,7 +3,7 @@
 Laws (tests/engine/refinement/test_refiner.py):
 - every item gets a text, or `refine` raises: an endpoint that fails costs quality, never an item;
 - a run that stopped at its budget and goes on gives the texts of one that never stopped;
-- what the endpoint was asked once is not asked again while the cache has it.
+- the endpoint is not asked a question again whose answer is in the cache.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from vlclip.engine.refinement.words import load_vocabulary
 from vlclip.engine.settings import Refinement
 
 CHECKS = 1
-"""Counted up by hand with any change of checks, messages or agent that changes texts."""
+"""Raise it by hand with any change of checks, messages or agent that changes texts."""
 
 T = TypeVar("T")
 
@@ -52,9 +52,9 @@ def load_refiner(settings: Refinement, language: str) -> Refiner | None:
 class AgentRefiner:
     """The agent over one endpoint, with the field refiner for items it fails on.
 
-    An item whose text failed the checks has its fields' text under this refiner's version: that is
-    settled. One for which the endpoint failed has it under the field refiner's version, so that the
-    next run, which finds another version than its own, asks again.
+    An item whose text failed the checks gets its fields' text under this refiner's version: that is settled.
+    An item for which the endpoint failed gets its fields' text under the field refiner's version; the next
+    run finds a version that is not its own and asks again.
     """
 
     def __init__(self, settings: Refinement, language: str = DEFAULT) -> None:
@@ -67,24 +67,24 @@ class AgentRefiner:
         self._fields = FieldRefiner(language)
         self._cache = Cache(Path(settings.cache)) if settings.cache else None
         self._sampling = self._sampling_key(language)
-        self._one_batch = threading.Lock()
+        self._batch_lock = threading.Lock()
         self._closed = threading.Event()
         self._batch: tuple[asyncio.AbstractEventLoop, asyncio.Task[list[Refined]]] | None = None
         self.tokens_spent = 0
 
     @property
     def version(self) -> str:
-        """Of prompts, model, sampling, checks, and the field refiner behind them."""
+        """Changes with prompts, model, sampling, checks, and the field refiner behind them."""
         return f"llm-{hashlib.sha256(f'{self._sampling}{self._fields.version}'.encode()).hexdigest()[:10]}"
 
     def refine(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:
         """One text per item, in order; `concurrency` items are asked about at a time.
 
-        Errors: `BudgetSpent` once `max_tokens_total` is used up and an item is left that the cache does
-        not know. Items begun by then are finished and cached; the budget may be passed by their cost.
+        Errors: `BudgetSpent` once `max_tokens_total` is used up and an item is left that is not in the
+        cache. Items begun by then are finished and cached; their cost may pass the budget.
         `RefinementError` where the endpoint refuses the key or the model, or after `close`.
         """
-        with self._one_batch:
+        with self._batch_lock:
             return _run(self._batch_of(items, photos))
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class AgentRefiner:
             loop, task = batch
             with suppress(RuntimeError):  # it has just ended by itself
                 loop.call_soon_threadsafe(task.cancel)
-        with self._one_batch:
+        with self._batch_lock:
             if self._cache is not None:
                 self._cache.close()
 
@@ -113,11 +113,11 @@ class AgentRefiner:
             self._batch = None
 
     async def _refine_all(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:
-        places = asyncio.Semaphore(self._settings.concurrency)
+        slots = asyncio.Semaphore(self._settings.concurrency)
         stops: list[RefinementError] = []
 
-        async def one(item: Item, photo: bytes | None) -> Refined | None:
-            async with places:
+        async def refine_item(item: Item, photo: bytes | None) -> Refined | None:
+            async with slots:
                 if stops:
                     return None
                 try:
@@ -127,16 +127,16 @@ class AgentRefiner:
                     return None
 
         async with self._endpoint.connected():
-            done = await asyncio.gather(*(one(*pair) for pair in zip(items, photos, strict=True)))
+            texts = await asyncio.gather(*(refine_item(*pair) for pair in zip(items, photos, strict=True)))
         if stops:
             raise stops[0]
-        return [text for text in done if text is not None]
+        return [text for text in texts if text is not None]
 
     async def _refined(self, item: Item, photo: bytes | None) -> Refined:
         key = self._key(item, photo)
-        known = self._cache.get(key) if self._cache is not None else None
-        if known is not None:
-            return self._text(item, known, cached=True)
+        cached = self._cache.get(key) if self._cache is not None else None
+        if cached is not None:
+            return self._text(item, cached, cached=True)
         self._check_budget()
         cost = Cost()
         try:
@@ -173,16 +173,16 @@ class AgentRefiner:
         return Refined(plain.text, plain.by, version, *cost.spent, fallback=reason, cached=cached)
 
     def _key(self, item: Item, photo: bytes | None) -> str:
-        """Of everything an outcome depends on."""
+        """A digest of everything that an outcome depends on."""
         digest = hashlib.sha256(photo).hexdigest() if photo is not None else ""
         sent = json.dumps([self._sampling, product_data(item), digest], sort_keys=True)
         return hashlib.sha256(sent.encode(errors="replace")).hexdigest()
 
     def _sampling_key(self, language: str) -> str:
         settings = self._settings
-        asked = [settings.model, settings.sees, settings.rounds, settings.temperature, settings.max_tokens]
+        sampling = [settings.model, settings.sees, settings.rounds, settings.temperature, settings.max_tokens]
         other = [] if language == DEFAULT else [language]  # keys of the default are older than the choice
-        return json.dumps([CHECKS, *asked, *(prompt.digest for prompt in prompts().values()), *other])
+        return json.dumps([CHECKS, *sampling, *(prompt.digest for prompt in prompts().values()), *other])
 
 
 def _run(work: Coroutine[None, None, T]) -> T:

@@ -1,4 +1,4 @@
-"""The wire: what a request carries, and what its answer is taken for."""
+"""The options of a request to a model, and the reply read from its answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from vlclip.engine.refinement.messages import Message
 from vlclip.engine.settings import Refinement
 
 PHOTO_TOKENS = 800
-"""Announced for a photo before the endpoint says what it cost."""
+"""Assumed for a photo until the endpoint says what it cost."""
 OPTIONS = ("response_format", "temperature", "max_tokens")
-"""What some endpoints refuse, the likeliest first."""
+"""Options that some endpoints refuse, the likeliest first."""
 
 
 class EndpointFailure(Exception):
@@ -20,7 +20,7 @@ class EndpointFailure(Exception):
 
 
 class PassingFailure(EndpointFailure):
-    """May be gone at the next try; `wait_s` is what the endpoint asked for."""
+    """A failure that may pass; `wait_s` is how long the endpoint asks to wait."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ class PassingFailure(EndpointFailure):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model answered; `cut` says that it ran into the limit on its length."""
+    """What a model answered; `cut` says that the answer reached the limit on its length."""
 
     text: str
     prompt_tokens: int = 0
@@ -43,10 +43,10 @@ def read_reply(body: bytes, estimate: int) -> Reply:
     Errors: `PassingFailure` for anything that is not a chat completion.
     """
     try:
-        found = json.loads(body)
-        choice = found["choices"][0]
+        completion = json.loads(body)
+        choice = completion["choices"][0]
         text = (choice["message"].get("content") or "").encode(errors="replace").decode()
-        usage = found.get("usage") or {}
+        usage = completion.get("usage") or {}
         return Reply(
             text.strip(),
             int(usage.get("prompt_tokens") or estimate),
@@ -58,7 +58,7 @@ def read_reply(body: bytes, estimate: int) -> Reply:
 
 
 def options(settings: Refinement, schema: dict[str, Any] | None, refused: set[str]) -> dict[str, Any]:
-    """The options of a request without the refused ones; the limit on the answer has a newer name."""
+    """The options of a request without the refused ones; `max_tokens` has a newer name to fall back on."""
     sent: dict[str, Any] = {"max_tokens": settings.max_tokens}
     if settings.temperature is not None:
         sent["temperature"] = settings.temperature
@@ -70,13 +70,13 @@ def options(settings: Refinement, schema: dict[str, Any] | None, refused: set[st
 
 
 def refused_option(complaint: str, sent: dict[str, Any]) -> str | None:
-    """The option a complaint names; of an unclear one, the likeliest; None where none is left to doubt."""
+    """The option that a complaint names, or else the likeliest; None where no option can be the reason."""
     named = [name for name in OPTIONS if name in sent and name in complaint]
     return next(iter([*named, *(name for name in OPTIONS[:1] if name in sent)]), None)
 
 
 def estimate(chat: list[Message]) -> int:
-    """Tokens of a chat before anybody has counted them: a third of the characters, and the photo."""
+    """A guess at the tokens of a chat: a third of its characters, and a fixed number for the photo."""
     total = 0
     for message in chat:
         content = message["content"]

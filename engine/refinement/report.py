@@ -32,7 +32,7 @@ class RefinementReport:
         for text in texts:
             self.items += 1
             self.by[text.by] += 1
-            self.refused += not text.kept
+            self.refused += not text.photo_agrees
             self.cached += text.cached
             if not text.cached:
                 self.rounds += text.rounds

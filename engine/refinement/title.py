@@ -1,8 +1,8 @@
-"""A seller's title without what is not about the product.
+"""A seller's title, cleaned of what is not about the product.
 
 Laws (tests/engine/refinement/test_title.py):
-- cleaning a clean title changes nothing; cleaning twice equals once;
-- no word comes out that did not go in, but for its case.
+- cleaning a clean title changes nothing; cleaning twice equals cleaning once;
+- every word of the result is a word of the title, apart from its case.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ CODE = re.compile(
 DANGLING = frozenset(("for", "with", "and", "by", "in", "of", "from", "the", "or"))
 EDGES = " \t,.;:|/\\-_*~!?=<>+&"
 MOST_PASSES = 4
-"""What goes may leave behind what goes next; nearly always one pass does all."""
+"""One removal may make another possible; nearly always one pass is enough."""
 STUFFED = 0.3
-"""With a greater share of repeated words a title is stuffed, not merely fond of a word."""
+"""With a greater share of repeated words, a title counts as stuffed."""
 
 
 def clean_title(title: str, vocabulary: Vocabulary, keep: Collection[str] = ()) -> str:
@@ -53,49 +53,49 @@ def clean_title(title: str, vocabulary: Vocabulary, keep: Collection[str] = ()) 
     `keep` are words of the item's other fields: a size or code among them stays, and they lend their
     case to a title that is all capitals.
     """
-    known = {fold(word): word for word in keep}
+    spellings = {fold(word): word for word in keep}
     for _ in range(MOST_PASSES):
-        cleaner = _cleaned(title, vocabulary, known)
+        cleaner = _cleaned(title, vocabulary, spellings)
         if cleaner == title:
             break
         title = cleaner
     return title
 
 
-def _cleaned(title: str, vocabulary: Vocabulary, known: dict[str, str]) -> str:
+def _cleaned(title: str, vocabulary: Vocabulary, spellings: dict[str, str]) -> str:
     slogans = vocabulary.slogans
     text = plain(LINK.sub(" ", MARKUP.sub(" ", html.unescape(title))))
     text = slogans.sub(" ", SHOUTED_NEW.sub(" ", text))
     text = slogans.sub(" ", SYMBOLS.sub(" ", text))
-    text = LABELLED.sub(lambda match: match[0] if fold(match[1]) in known else " ", text)
-    text = " ".join(word for word in text.split() if not _is_code(word, known))
-    text = SIZE.sub(lambda match: " " if _is_size(match, known) else match[0], text)
+    text = LABELLED.sub(lambda match: match[0] if fold(match[1]) in spellings else " ", text)
+    text = " ".join(word for word in text.split() if not _is_code(word, spellings))
+    text = SIZE.sub(lambda match: " " if _is_size(match, spellings) else match[0], text)
     text = re.sub(r"\(\s*\)|(?<=\()\s+|\s+(?=\))", "", text)
-    return _ended(_once(_unshouted(text.split(), vocabulary, known)))
+    return _without_loose_end(_without_repeats(_unshouted(text.split(), vocabulary, spellings)))
 
 
-def _is_size(match: re.Match[str], known: Collection[str]) -> bool:
-    """Whether a match is a size no field knows; L/S is a sleeve and M/M a plug, S/M/L are sizes."""
+def _is_size(match: re.Match[str], own_words: Collection[str]) -> bool:
+    """Whether a match is a size that no field has; L/S is a sleeve and M/M a plug, S/M/L are sizes."""
     letters = re.findall(r"\w+", match["range"] or "")
     places = [LETTERS.index(letter.casefold()) for letter in letters]
     if places != sorted(set(places)):
         return False
-    said = [word for word in folded(match[0]) if word not in ("size", "sz")]
-    return not all(word in known for word in said)
+    words = [word for word in folded(match[0]) if word not in ("size", "sz")]
+    return not all(word in own_words for word in words)
 
 
-def _is_code(word: str, known: Collection[str]) -> bool:
+def _is_code(word: str, own_words: Collection[str]) -> bool:
     bare = word.strip(EDGES + "()")
-    return bool(CODE.fullmatch(bare)) and fold(bare) not in known
+    return bool(CODE.fullmatch(bare)) and fold(bare) not in own_words
 
 
-def _unshouted(words: list[str], vocabulary: Vocabulary, known: dict[str, str]) -> list[str]:
+def _unshouted(words: list[str], vocabulary: Vocabulary, spellings: dict[str, str]) -> list[str]:
     """Words in title case where most of them are capitals; a word of another field takes its case."""
     letters = [word for word in words if len(word) > 3 and _alphabetic(word)]
     if sum(word.isupper() for word in letters) <= 0.6 * len(letters):
         return words
     return [
-        _calm(word, vocabulary, known) if word.isupper() and _alphabetic(word) else word for word in words
+        _calm(word, vocabulary, spellings) if word.isupper() and _alphabetic(word) else word for word in words
     ]
 
 
@@ -103,8 +103,8 @@ def _alphabetic(word: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:['-][^\W\d_]+)*'?[,;]?", word) is not None
 
 
-def _calm(word: str, vocabulary: Vocabulary, known: dict[str, str]) -> str:
-    spelled = known.get(fold(word))
+def _calm(word: str, vocabulary: Vocabulary, spellings: dict[str, str]) -> str:
+    spelled = spellings.get(fold(word))
     if spelled is not None and spelled.casefold() == word.casefold() and not spelled.islower():
         return spelled
     families = vocabulary.families.values()
@@ -112,12 +112,12 @@ def _calm(word: str, vocabulary: Vocabulary, known: dict[str, str]) -> str:
     return word if acronym else "-".join(part.capitalize() for part in word.split("-"))
 
 
-def _once(words: list[str]) -> list[str]:
+def _without_repeats(words: list[str]) -> list[str]:
     """The words without repetition.
 
-    A word that comes twice is no mess (Jungle Book ... in the Jungle) unless it does so at once, or ends
-    the title as it began. A title is stuffed where almost a third of it, or three words in a row, came
-    before: then each word stays where it came first.
+    A word may come twice (Jungle Book ... in the Jungle), but not twice in a row, and not as both the first
+    and the last word. A title is stuffed where almost a third of its words, or three words in a row, came
+    before: then each word stays only where it came first.
     """
     marks = [fold(word.strip(EDGES + "()\"'")) for word in words]
     again = [len(mark) > 2 and mark.isalpha() and mark in marks[:place] for place, mark in enumerate(marks)]
@@ -139,8 +139,8 @@ def _runs(marks: Sequence[str]) -> bool:
     return len(set(runs)) < len(runs)
 
 
-def _ended(words: list[str]) -> str:
-    """The words without bare punctuation and without a last word that waits for another."""
+def _without_loose_end(words: list[str]) -> str:
+    """The words without bare punctuation and without a last word such as "for" or "with"."""
     words = [word for word in words if any(map(str.isalnum, word)) or word in ("&", "+", "-", "/")]
     while words and (words[-1].casefold() in DANGLING or not any(map(str.isalnum, words[-1]))):
         words.pop()

@@ -1,7 +1,7 @@
 """Product text is written by strangers: what is done to it before a language model reads it.
 
-It is handed over as data, in JSON between two tags, and with what looks like an instruction left out.
-Neither is a proof against a model that obeys its data, so every answer is checked (`checks`).
+The text is handed over as data: as JSON between two tags, without what looks like an instruction. Neither
+protects against every model that obeys its data, so every answer is checked (`checks.py`).
 
 Laws (tests/engine/refinement/test_untrusted.py):
 - the closing tag stands once in a block, at its end, whatever the data are;
@@ -42,30 +42,30 @@ _QUOTES_AND_DASHES = {ord(mark): "'" for mark in "\u2018\u2019\u02bc\u00b4"} | {
 
 
 def plain(text: str) -> str:
-    """The text in one form per character, its lines kept, without what cannot be seen.
+    """The text in its lines, with one form per character and without invisible characters.
 
-    That is: controls, zero widths, marks of direction; trade-mark signs go too.
+    Those are controls, zero widths and marks of direction. Trade-mark signs are removed too.
     """
     text = unicodedata.normalize("NFKC", re.sub("[®©™]", "", text)).translate(_QUOTES_AND_DASHES)
-    shown = "".join(
+    visible = "".join(
         mark if unicodedata.category(mark)[0] != "C" or mark == "\n" else " " if mark.isspace() else ""
         for mark in text.replace("\r", "\n")
     )
-    return "\n".join(" ".join(line.split()) for line in shown.splitlines() if line.strip())
+    return "\n".join(" ".join(line.split()) for line in visible.splitlines() if line.strip())
 
 
 def without_instructions(text: str) -> str:
-    """The text in one line, without chat markers and without what follows in a sentence that commands."""
-    found = _INSTRUCTION.search(text)
-    while found is not None:
-        end = _SENTENCE_END.search(text, found.end())
-        text = f"{text[: found.start()]}\n{text[end.end() if end else len(text) :]}"
-        found = _INSTRUCTION.search(text, found.start())
+    """The text in one line, without chat markers and without the rest of a sentence from its command on."""
+    match = _INSTRUCTION.search(text)
+    while match is not None:
+        end = _SENTENCE_END.search(text, match.end())
+        text = f"{text[: match.start()]}\n{text[end.end() if end else len(text) :]}"
+        match = _INSTRUCTION.search(text, match.start())
     return " ".join(_MARKS.sub(" ", text).split())
 
 
 def data_block(name: str, data: Mapping[str, object] | str) -> str:
-    """The data as JSON between `<name>` and `</name>`, no tag of any kind inside."""
+    """The data as JSON between `<name>` and `</name>`, with no tag inside."""
     body = json.dumps(data, ensure_ascii=False)
     for mark in "<>&`":
         body = body.replace(mark, f"\\u{ord(mark):04x}")

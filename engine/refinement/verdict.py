@@ -38,12 +38,12 @@ def parse_verdict(answer: str) -> str | None:
     if text == "<STOP>":
         return ""
     try:
-        found = json.loads(text)
+        form = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    if not isinstance(form, dict):
         return None
-    verdict, critique = found.get("verdict"), found.get("critique", "")
+    verdict, critique = form.get("verdict"), form.get("critique", "")
     if verdict == "stop":
         return ""
     if verdict == "revise" and isinstance(critique, str) and critique.strip():

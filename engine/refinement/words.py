@@ -1,7 +1,7 @@
-"""Words as the rules compare them: folded to one form, with the families of meaning they belong to.
+"""Words as the rules compare them: folded to one form, and grouped into families of meaning.
 
 Laws (tests/engine/refinement/test_words.py):
-- `fold` sees no case, no apostrophe, no hyphen and no plural: T-Shirts, tshirt; Women's, women;
+- `fold` ignores case, apostrophes, hyphens and plurals: T-Shirts is tshirt, Women's is women;
 - a word belongs to at most one family of a kind.
 """
 
@@ -33,12 +33,12 @@ def fold(word: str) -> str:
 
 def folded(text: str) -> list[str]:
     """The words of a text in their order; a hyphenated word also gives its parts."""
-    found = []
+    words = []
     for word in WORD.findall(text):
-        found.append(fold(word))
+        words.append(fold(word))
         if "-" in word:
-            found += [fold(part) for part in word.split("-")]
-    return found
+            words += [fold(part) for part in word.split("-")]
+    return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class Vocabulary:
 def load_vocabulary(language: str) -> Vocabulary:
     """The words and slogans of a language. `SettingsError` if there is no such language."""
     data = load_language(language)
-    known = data.vocabulary
+    tables = data.vocabulary
     return Vocabulary(
-        families={kind: _by_word(known[kind]) for kind in KINDS},
-        attributes={kind: tuple(names) for kind, names in known["attributes"].items()},
-        nothing=frozenset(known["nothing"]["words"]),
-        sizes=frozenset(known["size"]["words"]),
-        known_brands=frozenset(fold(word) for word in known["known_brands"]["words"]),
+        families={kind: _by_word(tables[kind]) for kind in KINDS},
+        attributes={kind: tuple(names) for kind, names in tables["attributes"].items()},
+        nothing=frozenset(tables["nothing"]["words"]),
+        sizes=frozenset(tables["size"]["words"]),
+        known_brands=frozenset(fold(word) for word in tables["known_brands"]["words"]),
         slogans=_any_of(pattern for patterns in data.slogans.values() for pattern in patterns),
         version=data.version,
     )

@@ -87,7 +87,7 @@ class Preparation:
 def open_preparation(
     settings: IngestionSettings, preparation: Preparation | None, language: str
 ) -> Iterator[Preparation]:
-    """`preparation`, which its owner closes; without one that of the settings for this language, closed at the end."""
+    """`preparation`, which its owner closes; without one, the settings' own, closed at the end."""
     if preparation is not None:
         yield preparation
         return

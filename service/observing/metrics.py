@@ -130,7 +130,7 @@ class _Standing(Collector):
         counts = self._shop.queries.counts()
         yield _counter("vlclip_query_cache_hits", "Texts whose vectors were kept from before.", counts.hits)
         yield _counter("vlclip_query_cache_misses", "Texts whose vectors were not.", counts.misses)
-        yield _gauge("vlclip_query_cache_texts", "Texts whose vectors are kept.", counts.kept)
+        yield _gauge("vlclip_query_cache_texts", "Texts whose vectors are kept.", counts.cached)
         yield _counter("vlclip_encode_batches", "Batches of texts that were encoded.", counts.batches)
         yield _counter("vlclip_encode_texts", "Texts in these batches.", counts.batch_items)
 

@@ -46,7 +46,7 @@ class Shop:
             partial(
                 self.encoders.load_for_queries, settings.search.query_runtime, settings.search.query_threads
             ),
-            kept=settings.search.query_cache,
+            cached=settings.search.query_cache,
             wait_s=settings.search.query_wait_ms / 1000,
         )
         self.watched = WatchedStore(self.store)

@@ -111,7 +111,7 @@ def test_an_export_says_nothing_and_leaves_alone_what_others_encode_meanwhile(sh
 
 def test_questions_go_through_it_and_items_do_not(tiny_clip, tower):
     embedder = load_embedder(Settings.load(clip=str(tiny_clip), device="cpu"))
-    asked = embedder.asked_through(tower)
+    asked = embedder.with_query_encoder(tower)
     before = embedder.embed_items([None], ["red shoe"])
     expected = embedder.embed_words(["red shoe", "hat"])
 
@@ -120,7 +120,7 @@ def test_questions_go_through_it_and_items_do_not(tiny_clip, tower):
             raise AssertionError(f"asked for {texts}")
 
     np.testing.assert_array_equal(
-        embedder.asked_through(Refusing()).embed_items([None], ["red shoe"]), before
+        embedder.with_query_encoder(Refusing()).embed_items([None], ["red shoe"]), before
     )
     for one, other in zip(asked.embed_words(["red shoe", "hat"]), expected, strict=True):
         assert one.keys() == other.keys()

@@ -40,7 +40,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("kept", [0, 2, 100])
 def test_many_threads_get_what_the_embedder_gives(embedder, kept):
-    asked = QueryEncoding(lambda: embedder, kept=kept)
+    asked = QueryEncoding(lambda: embedder, cached=kept)
     texts = WORDS * 10
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: asked.embed_query(text=text), texts))
@@ -49,12 +49,12 @@ def test_many_threads_get_what_the_embedder_gives(embedder, kept):
     counts = asked.counts()
     assert counts.hits + counts.misses == len(texts)
     assert counts.batch_items == counts.misses
-    assert counts.kept == min(kept, len(WORDS))
+    assert counts.cached == min(kept, len(WORDS))
     assert kept < 100 or counts.misses == len(WORDS)
 
 
 def test_texts_that_read_alike_are_encoded_once(embedder):
-    asked = QueryEncoding(lambda: embedder, kept=10)
+    asked = QueryEncoding(lambda: embedder, cached=10)
     first = asked.embed_query(text="red shoe")
     for text in ("Red Shoe", "  RED\tshoe\n", "red&nbsp;shoe"):
         assert np.array_equal(asked.embed_query(text=text)["text"], first["text"])
@@ -63,7 +63,7 @@ def test_texts_that_read_alike_are_encoded_once(embedder):
 
 
 def test_what_is_shared_cannot_be_written_to(embedder):
-    asked = QueryEncoding(lambda: embedder, kept=10)
+    asked = QueryEncoding(lambda: embedder, cached=10)
     with pytest.raises(ValueError, match="read-only"):
         asked.embed_query(text="red shoe")["text"][0] = 1
     asked.embed_query(text="red shoe").pop("image")
@@ -71,7 +71,7 @@ def test_what_is_shared_cannot_be_written_to(embedder):
 
 
 def test_photos_and_blanks_go_to_the_embedder(embedder):
-    asked, photo = QueryEncoding(lambda: embedder, kept=10), Image.new("RGB", (50, 50), "red")
+    asked, photo = QueryEncoding(lambda: embedder, cached=10), Image.new("RGB", (50, 50), "red")
     same(asked.embed_query(photo=photo), embedder.embed_query(photo=photo))
     same(asked.embed_query(text="hat", photo=photo), embedder.embed_query(text="hat", photo=photo))
     assert asked.embed_query(text=" ") == {}
@@ -86,7 +86,7 @@ def test_a_failure_is_raised_and_asked_anew(embedder):
             raise OSError(failing.pop())
         return embedder
 
-    asked = QueryEncoding(load, kept=10)
+    asked = QueryEncoding(load, cached=10)
     with pytest.raises(OSError, match="True"):
         asked.embed_query(text="hat")
     same(asked.embed_query(text="hat"), embedder.embed_query(text="hat"))
@@ -94,7 +94,7 @@ def test_a_failure_is_raised_and_asked_anew(embedder):
 
 def test_batches_are_told_of(embedder):
     told = []
-    asked = QueryEncoding(lambda: embedder, kept=0)
+    asked = QueryEncoding(lambda: embedder, cached=0)
     asked.watch(lambda size, seconds: told.append(size))
     asked.embed_query(text="hat")
     assert told == [1]

@@ -89,5 +89,5 @@ def test_no_text_takes_long(text):
     began = time.process_time()
     field_text(item, ENGLISH)
     product_data(item)
-    check_text(text[:2000], item, ENGLISH, seen=True)
+    check_text(text[:2000], item, ENGLISH, with_photo=True)
     assert time.process_time() - began < 0.5
