@@ -5,7 +5,8 @@ problem+json with a stable `code`.
 
 Laws (tests/service/api/test_app.py):
 - a service that could not warm up says why, and tries again until it can or is stopped;
-- whatever ends a service, its shop is closed.
+- whatever ends a service, its shop is closed;
+- an application that would not log its lists does not start.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from vlclip.service.http.schemas import (
     ItemShape,
     WrittenShape,
 )
+from vlclip.service.observing.middleware import check_watched
 from vlclip.service.observing.observers import Watching
 from vlclip.service.page.routes import add_page_routes
 from vlclip.service.shop.shop import Shop
@@ -65,8 +67,9 @@ def create_app(shop: Shop) -> FastAPI:
     watching = Watching(shop, workers)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
+            check_watched(app)
             async with watching.running(), _warming(shop):
                 yield
         finally:

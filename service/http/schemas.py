@@ -105,7 +105,7 @@ class SimilarQuery(ListQuery):
     session: str = Field("", description="the same, for somebody not logged in")
 
 
-LISTED = ("filter", "exclude")
+REPEATED = ("filter", "exclude")
 """Query parameters that may be repeated."""
 
 

@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from vlclip.service.access.request_id import request_id
-from vlclip.service.observing.middleware import Served
+from vlclip.service.observing.middleware import ServedRequest
 from vlclip.service.settings import Log
 
 log = logging.getLogger("vlclip.access")
@@ -60,18 +60,17 @@ def set_up(settings: Log, stream: TextIO | None = None) -> None:
     logging.getLogger(OURS).setLevel(settings.level.upper())
 
 
-def log_access(served: Served) -> None:
+def log_access(served: ServedRequest) -> None:
     """One line for a request."""
-    seen = {
+    fields = {
         "method": served.method, "route": served.route, "status": served.status,
         "ms": round(served.seconds * 1000, 2), "request_id": served.request_id,
     }  # fmt: skip
-    stages = served.stages
     if served.caller:
-        seen["caller"] = served.caller
-    if stages.kind:
-        seen |= {"list": stages.kind, "arm": stages.arm, "strategy": stages.strategy}
-    log.info("request", extra=seen)
+        fields["caller"] = served.caller
+    if (listing := served.served_list) is not None:
+        fields |= {"list": listing.kind, "arm": listing.arm, "strategy": listing.strategy}
+    log.info("request", extra=fields)
 
 
 def _with_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

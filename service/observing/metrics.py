@@ -21,7 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from vlclip.engine.errors import VlclipError
-from vlclip.service.observing.middleware import GONE, Served
+from vlclip.service.observing.middleware import CALLER_LEFT, ServedRequest
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.workers import Workers
 
@@ -72,15 +72,15 @@ class Metrics:
         self.registry.register(_Standing(shop, workers))
         ProcessCollector(registry=self.registry)
 
-    def observe(self, served: Served) -> None:
+    def observe(self, served: ServedRequest) -> None:
         """Count a request that was served."""
-        status = "gone" if served.status == GONE else f"{served.status // 100}xx"
+        status = "gone" if served.status == CALLER_LEFT else f"{served.status // 100}xx"
         self._request(served.route, served.method, status).observe(served.seconds)
-        stages = served.stages
-        for stage, seconds in stages.seconds().items():
+        for stage, seconds in served.stages.seconds().items():
             self._stage(served.route, stage).observe(seconds)
-        if stages.kind and served.status == 200:
-            self._list(stages.kind, stages.arm, stages.strategy).inc()
+        listing = served.served_list
+        if listing is not None and served.status == 200:
+            self._list(listing.kind, listing.arm, listing.strategy).inc()
 
     def probed(self, recall: float) -> None:
         """Count a search that was compared with an exact one."""

@@ -39,8 +39,8 @@ class Watching:
             self._observers.append(self._traces.observe)
 
     def add_to(self, app: FastAPI) -> None:
-        """Watch every request of `app`, and answer /metrics."""
-        app.add_middleware(Watch, observers=self._observers)
+        """Watch every request of `app`, and answer /metrics; call it after all other middleware is added."""
+        app.add_middleware(Watch, observers=self._observers, record=self._shop.shoppers.record)
 
         @app.get(
             METRICS,

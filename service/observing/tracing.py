@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from vlclip.engine.errors import SettingsError
 from vlclip.engine.store.store import StoreInfo
-from vlclip.service.observing.middleware import Served
+from vlclip.service.observing.middleware import ServedRequest
 from vlclip.service.settings import Tracing
 
 try:
@@ -57,7 +57,7 @@ class Traces:
         self._tracer = self._provider.get_tracer("vlclip", version)
         self._propagator = TraceContextTextMapPropagator()
 
-    def observe(self, served: Served) -> None:
+    def observe(self, served: ServedRequest) -> None:
         """Make the spans of a request that was served."""
         span = self._tracer.start_span(
             f"{served.method} {served.route}",
@@ -72,7 +72,7 @@ class Traces:
             self._stages(served, span)
         span.end(_ns(served, served.ended))
 
-    def _stages(self, served: Served, span: Span) -> None:
+    def _stages(self, served: ServedRequest, span: Span) -> None:
         """The laps as spans, each under the shortest one that holds it."""
         around = [(float("inf"), set_span_in_context(span, Context()))]
         for stage, began, ended, _ in sorted(served.stages.laps, key=lambda lap: (lap.began, -lap.ended)):
@@ -95,7 +95,7 @@ def address(endpoint: str) -> str:
     return endpoint if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}{PATH}"
 
 
-def _carrier(served: Served) -> dict[str, str]:
+def _carrier(served: ServedRequest) -> dict[str, str]:
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in served.headers
@@ -103,22 +103,23 @@ def _carrier(served: Served) -> dict[str, str]:
     }
 
 
-def _attributes(served: Served) -> dict[str, str | int]:
+def _attributes(served: ServedRequest) -> dict[str, str | int]:
     """After the HTTP semantic conventions, and what is ours; only what is known."""
-    stages = served.stages
-    found: dict[str, str | int] = {
+    listing = served.served_list
+    attributes: dict[str, str | int] = {
         "http.request.method": "_OTHER" if served.method == "other" else served.method,
         "http.route": served.route,
         "http.response.status_code": served.status,
         "vlclip.request_id": served.request_id,
         "vlclip.caller": served.caller,
-        "vlclip.list": stages.kind,
-        "vlclip.arm": stages.arm,
-        "vlclip.strategy": stages.strategy,
     }
-    return {name: value for name, value in found.items() if value}
+    if listing is not None:
+        attributes |= {
+            "vlclip.list": listing.kind, "vlclip.arm": listing.arm, "vlclip.strategy": listing.strategy,
+        }  # fmt: skip
+    return {name: value for name, value in attributes.items() if value}
 
 
-def _ns(served: Served, moment: float) -> int:
+def _ns(served: ServedRequest, moment: float) -> int:
     """A moment of `time.perf_counter` in nanoseconds since 1970."""
     return served.time_ns + round((moment - served.began) * 1e9)

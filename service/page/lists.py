@@ -7,21 +7,20 @@ Laws (tests/service/page/test_page.py):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from vlclip.ranking.experiments.exposure import ListKind
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
-from vlclip.ranking.lists.arm import Arm
 from vlclip.service.page.form import WEIGHT, Form
 from vlclip.service.page.photos import ItemPhotos
+from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.shop import Shop
-from vlclip.service.shop.shoppers import asked_form
+from vlclip.service.shop.shoppers import ListRequest
 
 SAID = {
     "image": "photo", "text": "words", "behaviour": "behaviour", LEXICAL: "exact", HISTORY: "history",
@@ -60,7 +59,7 @@ class Shelf:
 
     cards: Sequence[Card]
     answer: Answer
-    request_id: str
+    served_list: ServedList
     zero: float
 
 
@@ -80,30 +79,20 @@ class Slider:
         return "0.05" if abs(steps - round(steps)) < 1e-9 else "any"
 
 
-def serve(
-    shop: Shop,
-    photos: ItemPhotos,
-    kind: ListKind,
-    unit: str,
-    form: Form,
-    context: Mapping[str, Any],
-    run: Callable[[Arm], Answer],
-) -> Shelf:
-    """Rank by the shopper's arm, log the list as over HTTP, lay it out."""
-    asked = asked_form(form.weights, form.page(shop.settings.search))
-    context = {**context, **form.context, "asked": asked}
-    answer, request_id = shop.shoppers.serve(kind, unit, context, form.offset, run)
+def serve(shop: Shop, photos: ItemPhotos, request: ListRequest) -> Shelf:
+    """Rank by the shopper's arm as over HTTP, and lay the list out."""
+    answer, served_list = shop.shoppers.serve(request)
     zero, scale = _axis([part for result in answer for part in result.parts.values()])
     cards = [
         replace(
             card(one.id, one.item, photos),
-            href="/page/click?" + urlencode({"item": one.id, "list": request_id}),
+            href="/page/click?" + urlencode({"item": one.id, "list": served_list.request_id}),
             score=one.score,
             bars=[_bar(name, part, zero, scale) for name, part in one.parts.items()],
         )
         for one in answer
     ]
-    return Shelf(cards, answer, request_id, zero)
+    return Shelf(cards, answer, served_list, zero)
 
 
 def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Iterable[str]) -> list[Slider]:

@@ -28,6 +28,7 @@ from vlclip.service.http.errors import BadRequest
 from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, asset, is_fragment, page
 from vlclip.service.page.form import WEIGHT, read_form
 from vlclip.service.page.views import DAYS, Views
+from vlclip.service.shop.served_list import hand_over
 from vlclip.service.shop.shop import Shop
 
 USER_COOKIE = "vlclip_user"
@@ -175,6 +176,8 @@ async def _asset(path: str) -> Response:
 
 def _view(request: Request, name: str, user: str, shown: Mapping[str, Any]) -> Response:
     """A view, or for htmx the part of it that changes."""
+    if (shelf := shown.get("shelf")) is not None:
+        hand_over(request.scope, shelf.served_list)
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "offset"]
     shown = {
         **shown,

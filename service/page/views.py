@@ -27,6 +27,7 @@ from vlclip.service.page.form import PER_PAGE, Facets, Form
 from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
 from vlclip.service.page.photos import AskedPhotos, ItemPhotos
 from vlclip.service.shop.shop import Shop
+from vlclip.service.shop.shoppers import ListRequest
 
 FLUSH_S = 1.0
 """Seconds an action waits for its event to be written, so that the next list knows it."""
@@ -152,7 +153,11 @@ class Views:
         shelf: Shelf | None = None
         problem, status = "", 200
         try:
-            shelf = serve(self.shop, self.photos, kind, unit, form, context, run)
+            request = ListRequest(
+                kind=kind, unit=unit, page=form.page(self.shop.settings.search), weights=form.weights,
+                context={**context, **form.context}, rank=run,
+            )  # fmt: skip
+            shelf = serve(self.shop, self.photos, request)
         except VlclipError as error:
             problem, status = str(error), STATUS.get(error.code, 500)
         return {

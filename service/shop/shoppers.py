@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,31 @@ from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import PLAIN
 from vlclip.service.http.errors import Busy
 from vlclip.service.settings import Settings
-from vlclip.service.shop.stages import listed, stage
+from vlclip.service.shop.served_list import ServedList
+from vlclip.service.shop.stages import stage
 
 DAY_S = 86_400
 LINGER_S = 0.2
 """Lists are logged together with those that come so soon after."""
 
 
-def asked_form(weights: Mapping[str, float], page: Page) -> dict[str, Any]:
-    """What a request itself said, beside the question and the filter, for the log: JSON values."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRequest:
+    """What one request for a list says.
+
+    `rank` makes the list by an arm. `context` is what the log keeps of the question and the filter.
+    """
+
+    kind: ListKind
+    unit: str
+    page: Page
+    weights: Mapping[str, float]
+    context: Mapping[str, Any]
+    rank: Callable[[Arm], Answer]
+
+
+def request_form(weights: Mapping[str, float], page: Page) -> dict[str, Any]:
+    """The weights and the page of a request as JSON values, for the log; not what settings and arms add."""
     return {
         "weights": dict(weights), "exclude": list(page.exclude), "limit": page.limit,
         "collapse": page.collapse, "diversity": page.diversity,
@@ -69,43 +85,39 @@ class Shoppers:
         if not self._events.put(events):
             raise Busy("too many events wait to be written; send these again in a moment")
 
-    def serve(
-        self,
-        kind: ListKind,
-        unit: str,
-        context: Mapping[str, Any],
-        offset: int,
-        run: Callable[[Arm], Answer],
-    ) -> tuple[Answer, str]:
-        """Rank by the unit's arm; the list and its request id.
+    def serve(self, request: ListRequest) -> tuple[Answer, ServedList]:
+        """Rank by the unit's arm: the answer, and what the route hands over of it (`hand_over`).
 
-        The list is logged, with what was asked, when the request is answered by it
-        (service/observing/middleware.py). The id is the list's own: a caller may send one `X-Request-Id`
-        with several requests.
+        Each list gets an id of its own, as a caller may send one `X-Request-Id` with several requests.
         """
         with stage("rank"):
-            answer, request_id = run(self.arm(unit)), uuid.uuid4().hex
-        show = None
-        if self._exposures is not None:
-            exposure = Exposure(
-                request_id=request_id,
-                time=time.time(),
-                kind=kind,
-                unit=unit,
-                arm=f"{answer.arm.id}@{answer.arm.hash}",
-                items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
-                experiment=self.experiment.id if self.experiment else "",
-                context={**context, "weights": dict(answer.weights), "strategy": answer.strategy},
-                offset=offset,
-                candidates=answer.explored,
-                temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
-            )
-            show = partial(self._show, self._exposures, exposure)
-        listed(kind, answer.arm.id, answer.strategy, show)
-        return answer, request_id
+            answer, request_id = request.rank(self.arm(request.unit)), uuid.uuid4().hex
+        exposure = self._exposure(request, answer, request_id) if self.log is not None else None
+        return answer, ServedList(request_id, request.kind, answer.arm.id, answer.strategy, exposure)
 
-    def _show(self, writer: Writer[Exposure], exposure: Exposure) -> None:
-        if not writer.put([exposure]):
+    def _exposure(self, request: ListRequest, answer: Answer, request_id: str) -> Exposure:
+        return Exposure(
+            request_id=request_id,
+            time=time.time(),
+            kind=request.kind,
+            unit=request.unit,
+            arm=f"{answer.arm.id}@{answer.arm.hash}",
+            items=tuple(Shown(item.id, item.score, item.parts, item.propensity) for item in answer),
+            experiment=self.experiment.id if self.experiment else "",
+            context={
+                **request.context,
+                "asked": request_form(request.weights, request.page),
+                "weights": dict(answer.weights),
+                "strategy": answer.strategy,
+            },
+            offset=request.page.offset,
+            candidates=answer.explored,
+            temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
+        )
+
+    def record(self, exposure: Exposure) -> None:
+        """Log a list that its caller gets; it waits for no disk. A full queue counts it as lost."""
+        if self._exposures is None or not self._exposures.put([exposure]):
             self.unlogged += 1
 
     def forget(self, user: str) -> int:

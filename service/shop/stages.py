@@ -39,18 +39,13 @@ class Lap(NamedTuple):
 
 
 class Stages:
-    """The laps of one request and, where it made a list, which: `kind`, `arm` and `strategy`.
+    """The laps of one request; `open` is the stage that is under way."""
 
-    `show`, if any, is called once that list is on its way to its caller, and never if it is not.
-    """
-
-    __slots__ = ("arm", "kind", "laps", "open", "show", "strategy")
+    __slots__ = ("laps", "open")
 
     def __init__(self) -> None:
         self.laps: list[Lap] = []
         self.open: Stage | None = None
-        self.kind = self.arm = self.strategy = ""
-        self.show: Callable[[], object] | None = None
 
     def seconds(self) -> dict[Stage, float]:
         """Each stage's own time."""
@@ -97,13 +92,6 @@ def queued(work: Callable[P, R]) -> Callable[P, R]:
         return work(*args, **kwargs)
 
     return run
-
-
-def listed(kind: str, arm: str, strategy: str, show: Callable[[], object] | None) -> None:
-    """The current request made a list of this kind; `show`, which must not block, for when it is answered."""
-    stages = current.get()
-    if stages is not None:
-        stages.kind, stages.arm, stages.strategy, stages.show = kind, arm, strategy, show
 
 
 class WatchedStore:

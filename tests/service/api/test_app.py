@@ -18,7 +18,9 @@ from PIL import Image
 from vlclip.engine.errors import StoreUnavailable
 from vlclip.engine.opening.stores import open_store
 from vlclip.service.access.keys import add_key
+from vlclip.service.access.limits import Timeout
 from vlclip.service.api.app import create_app
+from vlclip.service.observing.middleware import Watch
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 
@@ -351,3 +353,19 @@ def test_whatever_ends_a_service_its_shop_is_closed(filled, tmp_path, monkeypatc
     with pytest.raises(RuntimeError, match="a mistake"), TestClient(create_app(shop)):
         assert broke.wait(60)
     open_store(shop.settings.store, shop.settings).close()  # its lock is free
+
+
+def test_an_app_without_the_middleware_that_logs_lists_refuses_to_start(filled, tmp_path):
+    shop = shop_of(filled, tmp_path)
+    app = create_app(shop)
+    app.user_middleware = [middleware for middleware in app.user_middleware if middleware.cls is not Watch]
+    with pytest.raises(RuntimeError, match="lists would not be logged"), TestClient(app):
+        pytest.fail("it started")
+    open_store(shop.settings.store, shop.settings).close()  # the shop is closed, its lock is free
+
+
+def test_an_app_whose_middleware_that_logs_lists_is_not_outermost_refuses_to_start(filled, tmp_path):
+    app = create_app(shop_of(filled, tmp_path))
+    app.add_middleware(Timeout, seconds=1.0, write_seconds=1.0)  # its 504 would not be seen
+    with pytest.raises(RuntimeError, match="lists would not be logged"), TestClient(app):
+        pytest.fail("it started")

@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
 from vlclip.service.observing.logs import formatter, log_access, set_up
-from vlclip.service.observing.middleware import Served
+from vlclip.service.observing.middleware import ServedRequest
 from vlclip.service.settings import Log, Settings
+from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.stages import Stages
 
 
 def served(**changed):
-    stages = Stages()
-    stages.kind, stages.arm, stages.strategy = "similar", "default", "content"
-    seen = {
+    fields = {
         "method": "GET", "route": "/v1/items/{item_id}/similar", "status": 200, "time_ns": 0, "began": 1.0,
-        "ended": 1.0123, "request_id": "r1", "caller": "3f9c01ab", "stages": stages, "headers": (),
+        "ended": 1.0123, "request_id": "r1", "caller": "3f9c01ab", "stages": Stages(),
+        "served_list": ServedList("l1", "similar", "default", "content"), "headers": (),
     }  # fmt: skip
-    return Served(**{**seen, **changed})
+    return ServedRequest(**{**fields, **changed})
 
 
 def test_an_access_line_worked_by_hand(lines):
@@ -42,7 +42,7 @@ def test_an_access_line_worked_by_hand(lines):
 
 
 def test_without_a_key_or_a_list_a_line_says_nothing_of_them(lines):
-    log_access(served(caller="", stages=Stages()))
+    log_access(served(caller="", served_list=None))
     assert lines()[0].keys() == {
         "event", "level", "logger", "time", "method", "route", "status", "ms", "request_id",
     }  # fmt: skip

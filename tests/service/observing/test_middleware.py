@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse, StreamingResponse
 
+from vlclip.ranking.experiments.exposure import Exposure
 from vlclip.service.access.request_id import RequestIds
 from vlclip.service.http.routing import UNMATCHED
-from vlclip.service.observing.middleware import GONE, Watch
-from vlclip.service.shop.stages import listed
+from vlclip.service.observing.middleware import CALLER_LEFT, Watch
+from vlclip.service.shop.served_list import ServedList, hand_over
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def told():
 def client(told):
     app = FastAPI()
     app.add_middleware(RequestIds)
-    app.add_middleware(Watch, observers=[told.append])
+    app.add_middleware(Watch, observers=[told.append], record=pytest.fail)
 
     @app.get("/v1/items/{item_id:path}/similar")
     async def similar(item_id: str):
@@ -74,18 +75,18 @@ def test_an_observer_that_breaks_breaks_nothing(told, caplog):
     def breaks(_):
         raise ValueError("full")
 
-    app.add_middleware(Watch, observers=[breaks, told.append])
+    app.add_middleware(Watch, observers=[breaks, told.append], record=pytest.fail)
     assert TestClient(app).get("/docs").status_code == 200
     assert len(told) == 1
     assert "could not be counted" in caplog.text
 
 
-def serve(app, told, receive):
+def serve(app, told, receive, record=pytest.fail):
     async def send(_):
         pass
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    asyncio.run(Watch(app, [told.append])(scope, receive, send))
+    asyncio.run(Watch(app, [told.append], record)(scope, receive, send))
 
 
 @pytest.mark.parametrize(
@@ -93,21 +94,22 @@ def serve(app, told, receive):
     [
         ("http.request", 200, 200, 1),
         ("http.request", 504, 504, 0),
-        ("http.disconnect", 200, GONE, 0),
+        ("http.disconnect", 200, CALLER_LEFT, 0),
     ],
 )
-def test_a_list_is_shown_when_its_answer_begins_and_only_to_who_is_there(told, comes, status, told_as, times):
-    shown = []
+def test_a_list_is_logged_when_its_answer_begins_and_its_caller_is_there(told, comes, status, told_as, times):
+    exposure = Exposure(request_id="l1", time=0, kind="similar", unit="", arm="a@0", items=())
+    logged = []
 
     async def receive():
         return {"type": comes}
 
     async def answers(scope, receive, send):
-        listed("similar", "default", "content", lambda: shown.append(len(told)))
+        hand_over(scope, ServedList("l1", "similar", "default", "content", exposure))
         await PlainTextResponse("a list", status)(scope, receive, send)
 
-    serve(answers, told, receive)
-    assert shown == [0] * times
+    serve(answers, told, receive, lambda recorded: logged.append((recorded, len(told))))
+    assert logged == [(exposure, 0)] * times
     assert told[0].status == told_as
 
 
@@ -120,7 +122,7 @@ def test_a_caller_who_left_before_the_answer_is_told_apart(told):
         await PlainTextResponse("nobody is there", 500)(scope, receive, send)
 
     serve(reads, told, gone)
-    assert told[0].status == GONE
+    assert told[0].status == CALLER_LEFT
 
 
 def test_a_caller_who_left_after_the_answer_got_it(told):

@@ -15,9 +15,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from vlclip.engine.errors import SettingsError
 from vlclip.engine.space import FusedSpace, Segment
 from vlclip.engine.store.store import StoreInfo
-from vlclip.service.observing.middleware import Served
+from vlclip.service.observing.middleware import ServedRequest
 from vlclip.service.observing.tracing import Traces, address
 from vlclip.service.settings import Tracing
+from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.stages import Lap, Stages
 
 INFO = StoreInfo("f1", FusedSpace((Segment("image", 4),)), {"image": "tiny"})
@@ -47,11 +48,13 @@ def traced():
 def served(laps=(), status=200, traceparent="", route="/v1/search"):
     stages = Stages()
     stages.laps = list(laps)
-    stages.kind, stages.arm, stages.strategy = "search", "default", "content"
     headers = [(b"x-api-key", b"vlclip_secret")]
     if traceparent:
         headers.append((b"traceparent", traceparent.encode()))
-    return Served("POST", route, status, START, 100.0, 100.5, "r1", "3f9c01ab", stages, headers)
+    listing = ServedList("l1", "search", "default", "content")
+    return ServedRequest(
+        "POST", route, status, START, 100.0, 100.5, "r1", "3f9c01ab", stages, listing, headers
+    )
 
 
 def test_a_request_is_a_server_span_with_its_stages_inside(traced):

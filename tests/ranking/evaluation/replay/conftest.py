@@ -21,7 +21,7 @@ from vlclip.ranking.lists.answer import Answer, Page
 from vlclip.ranking.lists.arm import Arm, arm_of
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.settings import Search
-from vlclip.service.shop.shoppers import asked_form
+from vlclip.service.shop.shoppers import request_form
 
 NOW = 1_700_000_000.0
 SEARCH = Search(lexical_weight=0.5, history_weight=0.4)
@@ -95,7 +95,7 @@ class Front:
             context={
                 **context,
                 "filter": [_form(one) for one in page.filter.conditions],
-                "asked": asked_form(weights, page),
+                "asked": request_form(weights, page),
                 "weights": dict(answer.weights),
                 "strategy": answer.strategy,
             },

@@ -1,0 +1,126 @@
+"""How a request for a list is read, and how OpenAPI describes what it may say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from vlclip.ranking.lists.answer import Page
+from vlclip.service.http.errors import BadRequest
+from vlclip.service.http.schemas import REPEATED, ListQuery, SearchBody, read_body, read_filter, read_weights
+
+Query = TypeVar("Query", bound=ListQuery)
+SEARCH_FORMS = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": SearchBody.model_json_schema(ref_template="#/components/schemas/{model}")
+            },
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "photo": {"type": "string", "format": "binary"},
+                        "text": {"type": "string"},
+                        "weights": {"type": "string", "description": "image=1,text=0.5 or JSON"},
+                        "filter": {"type": "string", "description": "price<50 or JSON"},
+                        "exclude": {"type": "array", "items": {"type": "string"}},
+                        "limit": {"type": "integer"},
+                        "offset": {"type": "integer"},
+                        "collapse": {"type": "boolean"},
+                        "diversity": {"type": "number"},
+                        "user": {"type": "string"},
+                        "session": {"type": "string"},
+                        "exact": {"type": "boolean"},
+                        "explain": {"type": "boolean"},
+                    },
+                }
+            },
+        },
+    }
+}
+"""The two bodies of a search, as OpenAPI describes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchForm:
+    """A search as it was sent; `clauses` is the filter of a form as it was written, [] for a JSON body."""
+
+    body: SearchBody
+    photo: bytes | None
+    page: Page
+    clauses: list[str]
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What the log keeps of the question and the filter."""
+        return {
+            "text": self.body.text,
+            "photo": self.photo is not None,
+            "filter": self.clauses or with_floats(self.body.filter),
+        }
+
+
+def describe_query(query: type[ListQuery]) -> dict[str, Any]:
+    """The query parameters as OpenAPI describes them.
+
+    FastAPI would describe them by itself, but then it reads them as well, which takes longer than all else it
+    does with a request (docs/benchmarks.md).
+    """
+    parameters = []
+    for name, schema in query.model_json_schema()["properties"].items():
+        if schema.get("default", ...) is None:
+            del schema["default"]
+        parameters.append(
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            | {"description": schema["description"]}
+        )
+    return {"parameters": parameters}
+
+
+def read_query(shape: type[Query], request: Request) -> Query:
+    """The query parameters of a request; of one that is repeated and no list, the last counts."""
+    params = request.query_params
+    form: dict[str, Any] = dict(params)
+    for name in REPEATED:
+        if name in form:
+            form[name] = params.getlist(name)
+    return read_body(shape, form)
+
+
+async def read_search(request: Request) -> SearchForm:
+    """The search of a request, from JSON or from a form with a photo."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        body = read_body(SearchBody, await request.body())
+        return SearchForm(body, None, body.page(), [])
+    if media_type != "multipart/form-data":
+        raise BadRequest("send application/json, or multipart/form-data with a photo")
+    fields: dict[str, list[str]] = {}
+    photo: bytes | None = None
+    async with request.form(max_files=1, max_fields=50) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                fields.setdefault(name, []).append(value)
+            elif name == "photo":
+                photo = await value.read()
+            else:
+                raise BadRequest(f"unknown file field {name!r}; the photo's field is 'photo'")
+    clauses = fields.pop("filter", [])
+    weights = read_weights(fields.pop("weights", [""])[-1])
+    exclude = fields.pop("exclude", [])
+    single = {name: values[-1] for name, values in fields.items()}
+    body = read_body(SearchBody, single | {"weights": weights, "exclude": exclude})
+    return SearchForm(body, photo, replace(body.page(), filter=read_filter(clauses)), clauses)
+
+
+def with_floats(form: Any) -> Any:
+    """A filter's JSON with its numbers as they are compared: the log holds no integer of over 64 bits."""
+    if isinstance(form, dict):
+        return {name: with_floats(value) for name, value in form.items()}
+    if isinstance(form, list):
+        return [with_floats(value) for value in form]
+    return float(form) if isinstance(form, int) and not isinstance(form, bool) else form
