@@ -36,15 +36,10 @@ from vlclip.service.access.request_id import RequestIds
 from vlclip.service.api.lists import add_list_routes
 from vlclip.service.api.openapi import ERRORS, DescribedApi
 from vlclip.service.api.shoppers import add_shopper_routes
+from vlclip.service.http.answers import BatchShape, ItemShape, WrittenShape
 from vlclip.service.http.errors import STATUS, NotReady, Overloaded, RefusedItem, TooLarge
 from vlclip.service.http.problems import problem
-from vlclip.service.http.schemas import (
-    BatchItem,
-    BatchShape,
-    ItemBody,
-    ItemShape,
-    WrittenShape,
-)
+from vlclip.service.http.requests import BatchItem, ItemBody
 from vlclip.service.observing.middleware import check_watched
 from vlclip.service.observing.observers import Watching
 from vlclip.service.page.routes import add_page_routes

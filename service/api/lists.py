@@ -15,8 +15,9 @@ from vlclip.ranking.lists.answer import Answer
 from vlclip.ranking.lists.arm import Arm
 from vlclip.service.access.auth import check_exact
 from vlclip.service.api.reading import SEARCH_FORMS, describe_query, read_query, read_search
+from vlclip.service.http.answers import ListShape, list_shape
 from vlclip.service.http.errors import NotReady
-from vlclip.service.http.schemas import ListQuery, ListShape, SimilarQuery, list_shape, read_weights
+from vlclip.service.http.requests import ListQuery, SimilarQuery, read_weights
 from vlclip.service.shop.served_list import ServedList, hand_over
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.shoppers import ListRequest

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from vlclip.service.access.auth import OPEN
+from vlclip.service.http.answers import Problem
 from vlclip.service.http.problems import PROBLEM
-from vlclip.service.http.schemas import Problem
 
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from vlclip.ranking.lists.answer import Page
 from vlclip.service.http.errors import BadRequest
-from vlclip.service.http.schemas import REPEATED, ListQuery, SearchBody, read_body, read_filter, read_weights
+from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_body, read_filter, read_weights
 
 Query = TypeVar("Query", bound=ListQuery)
 SEARCH_FORMS = {

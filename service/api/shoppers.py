@@ -9,7 +9,8 @@ from fastapi import FastAPI, Query
 from starlette.concurrency import run_in_threadpool
 
 from vlclip.ranking.history.events import unit_of
-from vlclip.service.http.schemas import AcceptedShape, EventsBody, EventsShape, ForgottenShape, event_shape
+from vlclip.service.http.answers import AcceptedShape, EventsShape, ForgottenShape, event_shape
+from vlclip.service.http.requests import EventsBody
 from vlclip.service.shop.shop import Shop
 
 

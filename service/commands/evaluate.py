@@ -31,7 +31,7 @@ from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.statistics.arrays import Values
 from vlclip.ranking.statistics.significance import standings
-from vlclip.service.http.schemas import read_filter, read_weights
+from vlclip.service.http.requests import read_filter, read_weights
 from vlclip.service.reports.evaluation import (
     print_plain,
     print_slices,

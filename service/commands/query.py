@@ -21,7 +21,7 @@ from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.lists.answer import Page, Strategy
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
-from vlclip.service.http.schemas import read_filter, read_weights
+from vlclip.service.http.requests import read_filter, read_weights
 from vlclip.service.reports.terminal import (
     ArmFile,
     Clip,

@@ -27,7 +27,7 @@ from vlclip.ranking.experiments.table import Written, write_table
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.arm import Arm, Exploration, read_arm
 from vlclip.ranking.statistics.bootstrap import Figure
-from vlclip.service.http.schemas import read_weights
+from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.terminal import (
     Json,
     StoreOption,

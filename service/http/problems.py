@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from vlclip.service.http.answers import Problem
 from vlclip.service.http.html import is_page, sentence
-from vlclip.service.http.schemas import Problem
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 2

@@ -21,7 +21,7 @@ from vlclip.engine.store.store import Store
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import Search
 from vlclip.service.http.errors import BadRequest
-from vlclip.service.http.schemas import MAX_QUERY_CHARS, read_filter
+from vlclip.service.http.requests import MAX_QUERY_CHARS, read_filter
 
 PER_PAGE = 24
 WEIGHT, FACET = "w.", "f."

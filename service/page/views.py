@@ -22,7 +22,7 @@ from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer
 from vlclip.ranking.lists.arm import Arm
 from vlclip.service.demo.page import Looked
 from vlclip.service.http.errors import STATUS, BadRequest, NotReady
-from vlclip.service.http.schemas import EventBody, read_body
+from vlclip.service.http.requests import EventBody, read_body
 from vlclip.service.page.form import PER_PAGE, Facets, Form
 from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
 from vlclip.service.page.photos import AskedPhotos, ItemPhotos

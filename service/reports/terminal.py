@@ -15,7 +15,7 @@ from rich.table import Table
 
 from vlclip.engine.errors import VlclipError
 from vlclip.ranking.lists.answer import Result
-from vlclip.service.http.schemas import result_shape
+from vlclip.service.http.answers import result_shape
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -21,7 +21,8 @@ from vlclip.ingestion.pipeline.items import delete_items, ingest_items
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ranking.lists.recommender import Recommender
-from vlclip.service.http.schemas import ItemBody, WrittenShape
+from vlclip.service.http.answers import WrittenShape
+from vlclip.service.http.requests import ItemBody
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shoppers import Shoppers
 from vlclip.service.shop.stages import WatchedEncoder, WatchedStore

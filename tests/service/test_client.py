@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from io import BytesIO
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,9 +18,18 @@ import stamina
 import uvicorn
 from PIL import Image
 
-from vlclip.service import client as module
+from vlclip.service import client as package
 from vlclip.service.api.app import create_app
-from vlclip.service.client import ApiError, AsyncClient, Client, Listed, Result, Stored, Written
+from vlclip.service.client import (
+    ApiError,
+    AsyncClient,
+    Client,
+    ItemList,
+    Result,
+    StoredItem,
+    WriteOutcome,
+    clients,
+)
 
 A_LIST = {
     "results": [{"id": "a", "score": 1.5, "parts": {"text": 1.5}, "item": {}, "duplicates": [], "new": 1}],
@@ -119,7 +129,7 @@ def test_questions_are_written_as_the_api_reads_them():
 
 def test_answers_are_read_and_what_a_newer_server_adds_is_left_out():
     listed = ask(Client, ("search", "red"), {}, transport(good_list))
-    assert listed == Listed((Result("a", 1.5, {"text": 1.5}, {}, []),), 1.0, "r", "history", "b")
+    assert listed == ItemList((Result("a", 1.5, {"text": 1.5}, {}, []),), 1.0, "r", "history", "b")
 
 
 def good_list(_):
@@ -156,12 +166,12 @@ def test_who_is_asked_to_wait_asks_again(kind, status, impatient):
     seen = []
     with pytest.raises(ApiError):
         ask(kind, ("search", "red"), {}, transport(refusal(status), seen))
-    assert len(seen) == module.ATTEMPTS
+    assert len(seen) == clients.ATTEMPTS
 
 
 def test_the_wait_is_what_the_server_names_unless_it_is_too_long():
     def waits(error):
-        return module._again(error)
+        return clients._retry(error)
 
     assert waits(ApiError("c", "d", 429, "r", retry_after_s=7)) == 7
     assert waits(ApiError("c", "d", 503, "r")) is True
@@ -193,17 +203,22 @@ def test_a_service_that_cannot_be_reached_is_an_api_error_and_not_ready(kind):
 
 
 def test_the_client_needs_nothing_of_the_other_rooms():
-    tree = ast.parse(inspect.getsource(module))
-    imported = {one.module for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)}
-    imported |= {name.name for one in ast.walk(tree) if isinstance(one, ast.Import) for name in one.names}
-    assert not {name.partition(".")[0] for name in imported} & {"engine", "ingestion", "ranking", "service"}
+    sources = list(Path(package.__file__).parent.glob("*.py"))
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source.read_text("utf-8")))]
+    imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    own = {name for name in imported if name.split(".")[0] == "vlclip"}
+    assert own
+    assert all(name.startswith("vlclip.service.client") for name in own)
 
 
 def test_the_public_names_are_the_ones_there_are():
     own = {
-        name for name, one in inspect.getmembers(module, inspect.isclass) if one.__module__ == module.__name__
+        name
+        for name, kind in inspect.getmembers(package, inspect.isclass)
+        if kind.__module__.startswith(package.__name__)
     }
-    assert {name for name in own if not name.startswith("_")} == set(module.__all__)
+    assert own == set(package.__all__)
 
 
 @pytest.fixture(scope="module")
@@ -235,9 +250,9 @@ def test_a_shop_is_asked_and_written_over_a_socket(address):
         assert len(listed.results) == 4
         assert all(one.parts["text"] == 0 for one in listed.results)
         new = "clients/own #1"
-        assert client.put(new, {"title": "Zeppelin lamp"}, photo=photo()) == Written(new, "embedded", "")
+        assert client.put(new, {"title": "Zeppelin lamp"}, photo=photo()) == WriteOutcome(new, "embedded", "")
         stored = client.item(new)
-        assert isinstance(stored, Stored)
+        assert isinstance(stored, StoredItem)
         assert stored.item["title"] == "Zeppelin lamp"
         assert client.search("zeppelin", weights={"lexical": 10}, limit=1).results[0].id == new
         by_photo = client.search(photo=photo(), limit=1, filter={"title": "Zeppelin lamp"})

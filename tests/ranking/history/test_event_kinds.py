@@ -16,7 +16,7 @@ from vlclip.ranking.lists.arm import Profile, Rules, arm_of
 from vlclip.ranking.lists.boosts import hidden
 from vlclip.ranking.lists.popularity import Popularity
 from vlclip.ranking.lists.profile import item_weights
-from vlclip.service.http.schemas import EventBody
+from vlclip.service.http.requests import EventBody
 
 NOW = 1_700_000_000.0
 DOCS = Path(__file__).parents[3] / "docs"

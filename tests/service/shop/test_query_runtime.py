@@ -12,7 +12,7 @@ from vlclip.engine.encoding import onnx_tower
 from vlclip.engine.encoding.clip import Clip
 from vlclip.engine.encoding.onnx_tower import OnnxTower
 from vlclip.service.api.app import create_app
-from vlclip.service.http.schemas import ItemBody
+from vlclip.service.http.requests import ItemBody
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 

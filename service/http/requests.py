@@ -1,4 +1,4 @@
-"""The shapes of requests and answers over HTTP; pydantic stays at this border."""
+"""The shapes of requests over HTTP, and how they are read; pydantic stays at this border."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,7 @@ from vlclip.engine.filters import Filter, parse_clauses, parse_json
 from vlclip.engine.item import Item
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
-from vlclip.ranking.lists.answer import Answer, Page, Result, Strategy
+from vlclip.ranking.lists.answer import Page
 from vlclip.service.http.errors import BadRequest
 
 Scalar = str | bool | float
@@ -31,11 +31,11 @@ Weights = Annotated[
 ]
 
 
-class _Shape(BaseModel):
+class _StrictShape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchBody(_Shape):
+class SearchBody(_StrictShape):
     """A search by words; a photo comes as multipart/form-data beside the same fields."""
 
     text: str = Field("", max_length=MAX_QUERY_CHARS, examples=["red running shoes"])
@@ -109,7 +109,7 @@ REPEATED = ("filter", "exclude")
 """Query parameters that may be repeated."""
 
 
-class ItemBody(_Shape):
+class ItemBody(_StrictShape):
     """A product. `image` is a URL; `image_base64` carries the photo itself."""
 
     title: str = Field("", examples=["Nike Men Blue Running Shoes"])
@@ -129,7 +129,7 @@ class ItemBody(_Shape):
 
     def item(self, item_id: str) -> Item:
         """The `Item` under this id; an `ItemError` says what breaks a rule."""
-        known = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
+        fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
         photo: bytes | str | None = self.image
         if self.image_base64 is not None:
             try:
@@ -140,7 +140,7 @@ class ItemBody(_Shape):
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.attributes.items()
         }
-        return Item(id=item_id, attributes=attributes, image=photo, **known)
+        return Item(id=item_id, attributes=attributes, image=photo, **fields)
 
 
 class BatchItem(ItemBody):
@@ -149,49 +149,7 @@ class BatchItem(ItemBody):
     id: str = Field(examples=["sku-1042"])
 
 
-class ResultShape(BaseModel):
-    """One item of a list; `parts` add up to `score`.
-
-    `duplicates` are the ids of the items this one stands for, where near-duplicates are collapsed.
-    """
-
-    id: str
-    score: float
-    parts: dict[str, float] = Field(examples=[{"image": 0.71, "text": 0.55}])
-    item: dict[str, Any]
-    duplicates: list[str]
-
-
-class TasteShape(BaseModel):
-    """A direction of a shopper's history: its share, and the items it came from."""
-
-    weight: float
-    items: list[str]
-
-
-class ExplanationShape(BaseModel):
-    """How a list came about: the weights of its score parts, and the tastes beside the question."""
-
-    weights: dict[str, float]
-    tastes: list[TasteShape]
-
-
-class ListShape(BaseModel):
-    """A list, best first. Send its `request_id` with the events that come of it.
-
-    `strategy` says what it was made from: `content`, the question alone; `history`, the shopper's events
-    too; `popular`, what others do. `arm` is how it was ranked.
-    """
-
-    results: list[ResultShape]
-    took_ms: float
-    request_id: str
-    strategy: Strategy = "content"
-    arm: str = Field("default", examples=["default"])
-    explanation: ExplanationShape | None = None
-
-
-class EventBody(_Shape):
+class EventBody(_StrictShape):
     """Somebody did something with an item. `user` or `session` is needed."""
 
     kind: Kind
@@ -207,116 +165,15 @@ class EventBody(_Shape):
 
     def event(self, now: float) -> Event:
         """The `Event`; a `BadEvent` says what breaks a rule."""
-        known = self.model_dump(exclude={"id", "time"})
+        fields = self.model_dump(exclude={"id", "time"})
         at = now if self.time is None else utc(self.time).timestamp()
-        return Event(id=self.id or uuid.uuid4().hex, time=at, **known)
+        return Event(id=self.id or uuid.uuid4().hex, time=at, **fields)
 
 
-class EventsBody(_Shape):
+class EventsBody(_StrictShape):
     """Up to 1,000 events."""
 
     events: list[EventBody] = Field(min_length=1, max_length=1000)
-
-
-class AcceptedShape(BaseModel):
-    """How many events were accepted; they are written a moment later."""
-
-    accepted: int
-
-
-class EventShape(BaseModel):
-    """One event as it is kept; `time` is ISO 8601 in UTC."""
-
-    id: str
-    kind: Kind
-    item: str
-    time: str
-    request_id: str
-
-
-class EventsShape(BaseModel):
-    """A shopper's events, newest first."""
-
-    events: list[EventShape]
-
-
-class ForgottenShape(BaseModel):
-    """How many events of the user were removed; their lists are gone from the log as well."""
-
-    events: int
-
-
-class WrittenShape(BaseModel):
-    """What became of one written item."""
-
-    id: str
-    status: Literal["embedded", "unchanged", "duplicate", "failed"]
-    reason: str = Field("", description="Why it failed.")
-
-
-class BatchShape(BaseModel):
-    """What became of a batch."""
-
-    results: list[WrittenShape]
-    embedded: int
-    unchanged: int
-    failed: int
-
-
-class ItemShape(BaseModel):
-    """A stored item with what made its vector."""
-
-    id: str
-    item: dict[str, Any]
-    provenance: dict[str, Any]
-
-
-class Problem(BaseModel):
-    """An error, after RFC 9457; `code` is stable."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-
-
-def result_shape(result: Result) -> dict[str, Any]:
-    """A result as JSON, the same over HTTP and on the command line."""
-    return {
-        "id": result.id,
-        "score": round(result.score, 6),
-        "parts": {name: round(part, 6) for name, part in result.parts.items()},
-        "item": dict(result.item),
-        "duplicates": list(result.duplicates),
-    }
-
-
-def event_shape(event: Event) -> EventShape:
-    """An event as JSON."""
-    at = datetime.fromtimestamp(event.time, UTC).isoformat()
-    return EventShape(id=event.id, kind=event.kind, item=event.item, time=at, request_id=event.request_id)
-
-
-def utc(time: datetime) -> datetime:
-    """The time; UTC where it names no zone."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def list_shape(answer: Answer, request_id: str, took_ms: float, *, explain: bool) -> dict[str, Any]:
-    """A list as JSON."""
-    body: dict[str, Any] = {
-        "results": [result_shape(result) for result in answer],
-        "took_ms": round(took_ms, 2),
-        "request_id": request_id,
-        "strategy": answer.strategy,
-        "arm": answer.arm.id,
-    }
-    if explain:
-        tastes = [{"weight": round(one.weight, 4), "items": list(one.items)} for one in answer.tastes]
-        body["explanation"] = {"weights": dict(answer.weights), "tastes": tastes}
-    return body
 
 
 def read_weights(text: str | None) -> dict[str, float]:
@@ -354,6 +211,11 @@ def read_body(shape: type[Body], form: Any) -> Body:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
         raise BadRequest(f"{where}: {first['msg']}") from None
+
+
+def utc(time: datetime) -> datetime:
+    """The time; UTC where it names no zone."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _json_object(text: str) -> Mapping[str, Any]:

@@ -1,0 +1,61 @@
+"""What the service answers, as the clients give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class ApiError(Exception):
+    """The service refused or could not be reached: `code` is stable, `status` is 0 without an answer."""
+
+    def __init__(
+        self, code: str, detail: str, status: int, request_id: str, retry_after_s: float = 0
+    ) -> None:
+        super().__init__(f"{detail} ({code})")
+        self.code, self.detail, self.status = code, detail, status
+        self.request_id, self.retry_after_s = request_id, retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One item of a list; `parts` add up to `score`, `duplicates` are the ids it stands for."""
+
+    id: str
+    score: float
+    parts: Mapping[str, float]
+    item: Mapping[str, Any]
+    duplicates: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemList:
+    """A list, best first; its `request_id` goes with the events that come of it.
+
+    `strategy` says what it was made from (content, history, popular), `arm` how it was ranked.
+    """
+
+    results: tuple[Result, ...]
+    took_ms: float
+    request_id: str
+    strategy: str
+    arm: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """What became of one written item: embedded, unchanged, duplicate, or failed for a `reason`."""
+
+    id: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """A stored item with what made its vector."""
+
+    id: str
+    item: Mapping[str, Any]
+    provenance: Mapping[str, Any]

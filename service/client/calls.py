@@ -1,0 +1,135 @@
+"""Each question to the service as a `Call`: what is sent, and how the answer is read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypedDict, TypeVar
+from urllib.parse import quote
+
+from vlclip.service.client.answers import ItemList, Result, StoredItem, WriteOutcome
+
+T = TypeVar("T")
+
+
+class ListOptions(TypedDict, total=False):
+    """What a list may be asked for; what is left out is the server's default."""
+
+    limit: int
+    offset: int
+    weights: Mapping[str, float]
+    filter: Mapping[str, Any]
+    exclude: Sequence[str]
+    collapse: bool
+    diversity: float
+
+
+class ShopperOptions(ListOptions, total=False):
+    """The same, and whose history is blended in."""
+
+    user: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request and how its answer is read; `payload` are keywords of httpx2's `request`."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    payload: Mapping[str, Any]
+    retried: bool = True
+
+
+def similar(item_id: str, options: ShopperOptions) -> Call[ItemList]:
+    """Items like one."""
+    return Call("GET", f"{_item_path(item_id)}/similar", _item_list, {"params": _flat(options)})
+
+
+def search(text: str, photo: bytes | None, options: ShopperOptions) -> Call[ItemList]:
+    """Items that fit words, a photo, or both."""
+    if photo is None:
+        return Call("POST", "/v1/search", _item_list, {"json": {"text": text, **options}})
+    form = {"text": text, **_flat(options)}
+    return Call("POST", "/v1/search", _item_list, {"data": form, "files": {"photo": photo}})
+
+
+def recommendations(user: str, session: str, options: ListOptions) -> Call[ItemList]:
+    """Items for a user, or else for a session."""
+    who = f"users/{quote(user, safe='')}" if user else f"sessions/{quote(session, safe='')}"
+    return Call("GET", f"/v1/{who}/recommendations", _item_list, {"params": _flat(options)})
+
+
+def tell(events: Sequence[Mapping[str, Any]]) -> Call[int]:
+    """Events, each with an id, so that a second try sends the same ones."""
+    named = [{"id": uuid.uuid4().hex, **event} for event in events]
+    return Call("POST", "/v1/events", lambda form: int(form["accepted"]), {"json": {"events": named}})
+
+
+def forget(user: str) -> Call[int]:
+    """Remove what is kept of a user."""
+    return Call("DELETE", f"/v1/users/{quote(user, safe='')}", lambda form: int(form["events"]), {})
+
+
+def item(item_id: str) -> Call[StoredItem]:
+    """One stored item."""
+    return Call("GET", _item_path(item_id), lambda form: _read_as(StoredItem, form), {})
+
+
+def put(item_id: str, item: Mapping[str, Any], photo: bytes | None) -> Call[WriteOutcome]:
+    """Add or replace one item."""
+    body = dict(item)
+    if photo is not None:
+        body["image_base64"] = base64.b64encode(photo).decode()
+    return Call("PUT", _item_path(item_id), lambda form: _read_as(WriteOutcome, form), {"json": body})
+
+
+def put_many(items: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[list[WriteOutcome]]]:
+    """Add or replace items, `batch` of them in each call."""
+    chunk: list[Mapping[str, Any]] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == batch:
+            yield _put_batch(chunk)
+            chunk = []
+    if chunk:
+        yield _put_batch(chunk)
+
+
+def _put_batch(items: list[Mapping[str, Any]]) -> Call[list[WriteOutcome]]:
+    def read(form: Any) -> list[WriteOutcome]:
+        return [_read_as(WriteOutcome, outcome) for outcome in form["results"]]
+
+    return Call("POST", "/v1/items:batch", read, {"json": items})
+
+
+def delete(item_id: str) -> Call[None]:
+    """Remove one item."""
+    return Call("DELETE", _item_path(item_id), lambda _: None, {})
+
+
+READY = Call("GET", "/readyz", lambda form: bool(form["status"] == "ready"), {}, retried=False)
+
+
+def _item_path(item_id: str) -> str:
+    return f"/v1/items/{quote(item_id, safe='')}"
+
+
+def _flat(options: ListOptions) -> dict[str, Any]:
+    """As query parameters or form fields: what has a shape becomes JSON."""
+    shaped = {"weights", "filter"}
+    return {name: json.dumps(value) if name in shaped else value for name, value in options.items()}
+
+
+def _item_list(form: Any) -> ItemList:
+    results = tuple(_read_as(Result, result) for result in form["results"])
+    return ItemList(results, form["took_ms"], form["request_id"], form["strategy"], form["arm"])
+
+
+def _read_as(shape: type[T], form: Mapping[str, Any]) -> T:
+    """`form` as a dataclass; what a newer server adds is left out."""
+    return shape(**{field.name: form[field.name] for field in fields(shape)})  # type: ignore[arg-type]

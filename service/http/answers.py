@@ -1,0 +1,150 @@
+"""The shapes of answers over HTTP, and how lists and events become them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from vlclip.ranking.history.event_kinds import Kind
+from vlclip.ranking.history.events import Event
+from vlclip.ranking.lists.answer import Answer, Result, Strategy
+
+
+class ResultShape(BaseModel):
+    """One item of a list; `parts` add up to `score`.
+
+    `duplicates` are the ids of the items this one stands for, where near-duplicates are collapsed.
+    """
+
+    id: str
+    score: float
+    parts: dict[str, float] = Field(examples=[{"image": 0.71, "text": 0.55}])
+    item: dict[str, Any]
+    duplicates: list[str]
+
+
+class TasteShape(BaseModel):
+    """A direction of a shopper's history: its share, and the items it came from."""
+
+    weight: float
+    items: list[str]
+
+
+class ExplanationShape(BaseModel):
+    """How a list came about: the weights of its score parts, and the tastes beside the question."""
+
+    weights: dict[str, float]
+    tastes: list[TasteShape]
+
+
+class ListShape(BaseModel):
+    """A list, best first. Send its `request_id` with the events that come of it.
+
+    `strategy` says what it was made from: `content`, the question alone; `history`, the shopper's events
+    too; `popular`, what others do. `arm` is how it was ranked.
+    """
+
+    results: list[ResultShape]
+    took_ms: float
+    request_id: str
+    strategy: Strategy = "content"
+    arm: str = Field("default", examples=["default"])
+    explanation: ExplanationShape | None = None
+
+
+class AcceptedShape(BaseModel):
+    """How many events were accepted; they are written a moment later."""
+
+    accepted: int
+
+
+class EventShape(BaseModel):
+    """One event as it is kept; `time` is ISO 8601 in UTC."""
+
+    id: str
+    kind: Kind
+    item: str
+    time: str
+    request_id: str
+
+
+class EventsShape(BaseModel):
+    """A shopper's events, newest first."""
+
+    events: list[EventShape]
+
+
+class ForgottenShape(BaseModel):
+    """How many events of the user were removed; their lists are gone from the log as well."""
+
+    events: int
+
+
+class WrittenShape(BaseModel):
+    """What became of one written item."""
+
+    id: str
+    status: Literal["embedded", "unchanged", "duplicate", "failed"]
+    reason: str = Field("", description="Why it failed.")
+
+
+class BatchShape(BaseModel):
+    """What became of a batch."""
+
+    results: list[WrittenShape]
+    embedded: int
+    unchanged: int
+    failed: int
+
+
+class ItemShape(BaseModel):
+    """A stored item with what made its vector."""
+
+    id: str
+    item: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+class Problem(BaseModel):
+    """An error, after RFC 9457; `code` is stable."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+def result_shape(result: Result) -> dict[str, Any]:
+    """A result as JSON, the same over HTTP and on the command line."""
+    return {
+        "id": result.id,
+        "score": round(result.score, 6),
+        "parts": {name: round(part, 6) for name, part in result.parts.items()},
+        "item": dict(result.item),
+        "duplicates": list(result.duplicates),
+    }
+
+
+def list_shape(answer: Answer, request_id: str, took_ms: float, *, explain: bool) -> dict[str, Any]:
+    """A list as JSON."""
+    body: dict[str, Any] = {
+        "results": [result_shape(result) for result in answer],
+        "took_ms": round(took_ms, 2),
+        "request_id": request_id,
+        "strategy": answer.strategy,
+        "arm": answer.arm.id,
+    }
+    if explain:
+        tastes = [{"weight": round(taste.weight, 4), "items": list(taste.items)} for taste in answer.tastes]
+        body["explanation"] = {"weights": dict(answer.weights), "tastes": tastes}
+    return body
+
+
+def event_shape(event: Event) -> EventShape:
+    """An event as JSON."""
+    at = datetime.fromtimestamp(event.time, UTC).isoformat()
+    return EventShape(id=event.id, kind=event.kind, item=event.item, time=at, request_id=event.request_id)
