@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from vlclip.engine.segments import BEHAVIOUR, IMAGE, TEXT
 from vlclip.engine.settings import EngineSettings, Section
 from vlclip.engine.weights import Weight
 
@@ -13,9 +14,11 @@ from vlclip.engine.weights import Weight
 class Search(Section):
     """How lists are made when a request does not say."""
 
-    image_weight: Weight = Field(1.0, description="of the image segment")
-    text_weight: Weight = Field(1.0, description="of the text segment")
-    behaviour_weight: Weight = Field(1.0, description="of the behaviour segment, where there is one")
+    image_weight: Weight = Field(IMAGE.weight, description="of the image segment")
+    text_weight: Weight = Field(TEXT.weight, description="of the text segment")
+    behaviour_weight: Weight = Field(
+        BEHAVIOUR.weight, description="of the behaviour segment, where there is one"
+    )
     history_weight: Weight = Field(0.3, description="of the shopper's profile beside a question")
     lexical_weight: Weight = Field(12.0, description="for text queries; 0 turns BM25 off")
     lexical_weight_with_photo: Weight = Field(1.0, description="the same, of words beside a photo")
@@ -35,6 +38,11 @@ class Search(Section):
     max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
     collapse: bool = Field(default=False, description="show one of results with near-duplicate photos")
     collapse_distance: int = Field(8, ge=0, le=17, description="photos this close are near-duplicates")
+
+    def part_weight(self, name: str) -> float:
+        """The weight of a part of the score: that of its setting, 1 for a part without a setting."""
+        weight: float = getattr(self, f"{name}_weight", 1.0)
+        return weight
 
 
 class History(Section):

@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 
 from vlclip.engine.errors import EncoderError
+from vlclip.engine.segments import is_encoded
 from vlclip.engine.space import Floats, FusedSpace, Segment, unit
 from vlclip.engine.store.store import StoreInfo
 
-ENCODED = ("image", "text")
-"""The segments that are not looked up."""
 VECTORS = "vectors.npz"
 NOTES = "lookup.json"
 
@@ -97,7 +96,7 @@ def load_lookups(info: StoreInfo, folder: Path) -> dict[str, Lookup]:
     return {
         segment: load_lookup(folder / encoder)
         for segment, encoder in info.encoders.items()
-        if segment not in ENCODED
+        if not is_encoded(segment)
     }
 
 

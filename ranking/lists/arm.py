@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from vlclip.engine.errors import FilterError
 from vlclip.engine.filters import parse_clauses
+from vlclip.engine.segments import SEGMENT_KINDS
 from vlclip.engine.weights import Weight
 from vlclip.ranking.errors import BadArm
 from vlclip.ranking.history.event_kinds import Kind, default_weights
@@ -114,7 +115,7 @@ class Arm(_Section):
 
     id: str = Field("default", pattern=r"^[A-Za-z0-9_.-]{1,100}$")
     weights: dict[str, Weight] = Field(
-        default_factory=dict, description="per score part: image, text, behaviour, lexical, history"
+        default_factory=dict, description=f"per score part: {', '.join(SEGMENT_KINDS)}, lexical, history"
     )
     profile: Profile = Profile()
     rules: Rules = Rules()

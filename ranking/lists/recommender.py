@@ -25,6 +25,7 @@ from PIL import Image
 from vlclip.engine.duplicates import stored_hash
 from vlclip.engine.encoding.embedder import QueryEmbedder
 from vlclip.engine.errors import SpaceError
+from vlclip.engine.segments import SEGMENT_KINDS
 from vlclip.engine.space import Floats
 from vlclip.engine.store.store import Store
 from vlclip.engine.weights import check_weight
@@ -201,18 +202,14 @@ class Recommender:
     def _weights(self, given: Weights | None, arm: Arm, *, with_photo: bool = False) -> dict[str, float]:
         """Every part's weight: the request's, else the arm's, else the settings'."""
         settings = self._settings
-        known = {
-            "image": settings.image_weight, "text": settings.text_weight,
-            "behaviour": settings.behaviour_weight,
-        }  # fmt: skip
-        names = self._store.info.space.names
-        weights = {name: known.get(name, 1.0) for name in names}
+        weights = {name: settings.part_weight(name) for name in self._store.info.space.names}
         # words beside a photo say what should be other than in the photo; matched alone they would drown it
         lexical = settings.lexical_weight_with_photo if with_photo else settings.lexical_weight
         weights |= {LEXICAL: lexical, HISTORY: settings.history_weight}
-        # an arm is written for a shop, whose store may not have learned from behaviour yet
-        asked = {name: weight for name, weight in arm.weights.items() if name in weights or name not in known}
-        for name, weight in (asked | dict(given or {})).items():
+        # an arm is written for a shop, whose store may not have every kind of segment yet
+        missing = SEGMENT_KINDS.keys() - weights.keys()
+        of_arm = {name: weight for name, weight in arm.weights.items() if name not in missing}
+        for name, weight in (of_arm | dict(given or {})).items():
             if name not in weights:
                 raise SpaceError(f"no weight named {name!r} here; there are: {', '.join(weights)}")
             check_weight(name, weight)

@@ -12,14 +12,13 @@ from vlclip.engine.encoding.embedder import embedder_info
 from vlclip.engine.encoding.lookup import save_lookup
 from vlclip.engine.opening.encoders import Encoders, current_lookups, lookup_folder
 from vlclip.engine.opening.stores import open_store, promote
+from vlclip.engine.segments import BEHAVIOUR
 from vlclip.ingestion.pipeline.resegment import resegment
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.learning.behaviour import SHIFT, SIZE, WINDOW, fit_behaviour
 from vlclip.service.commands.ingest import progress_bar
 from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
-
-SEGMENT = "behaviour"
 
 
 @says_what_went_wrong
@@ -46,7 +45,7 @@ def fit(
         )
     save_lookup(lookup, lookup_folder(settings) / lookup.fingerprint)
     with closing(open_store(settings.store, settings)) as current:
-        lookups = {**current_lookups(settings), SEGMENT: lookup}
+        lookups = {**current_lookups(settings), BEHAVIOUR.name: lookup}
         info = embedder_info(Encoders(settings, current.info).settings, lookups)
         before = current.info.fingerprint
         with (

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from vlclip.engine.segments import SEGMENT_KINDS
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
@@ -23,9 +24,12 @@ from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.shoppers import ListRequest
 
 SAID = {
-    "image": "photo", "text": "words", "behaviour": "behaviour", LEXICAL: "exact", HISTORY: "history",
-    POPULAR: "popular", "diversity": "variety",
-}  # fmt: skip
+    **{kind.name: kind.label for kind in SEGMENT_KINDS.values()},
+    LEXICAL: "exact",
+    HISTORY: "history",
+    POPULAR: "popular",
+    "diversity": "variety",
+}
 """Score parts in a shopper's words; others say themselves."""
 
 
@@ -100,7 +104,7 @@ def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Itera
     arm = shop.shoppers.arm(unit)
     out = []
     for name in (*shop.store.info.space.names, *parts):
-        own = arm.weights.get(name, getattr(shop.settings.search, f"{name}_weight", 1.0))
+        own = arm.weights.get(name, shop.settings.search.part_weight(name))
         value = shelf.answer.weights[name] if shelf else form.weights.get(name, own)
         out.append(Slider(f"{WEIGHT}{name}", SAID.get(name, name), value, max(2.0, value)))
     variety = arm.diversity.amount if form.diversity is None else form.diversity
