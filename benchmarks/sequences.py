@@ -37,7 +37,7 @@ from vlclip.engine.space import Floats, FusedSpace, Segment
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.learning.behaviour import fit_behaviour
 from vlclip.ranking.lists.arm import Profile
-from vlclip.ranking.lists.profile import Interest, interests, merge
+from vlclip.ranking.lists.profile import Interest, factors, interests
 from vlclip.ranking.statistics.bootstrap import Figure, interval, ratio, resampled_means
 
 TOP = 10
@@ -152,7 +152,8 @@ class Shop:
                 first += len(own)
                 if hide:
                     own[:, self.sequences.histories[user]] = -np.inf
-                out[user - start] = merge(own, [segment.weight for segment in profiles[user]])[0]
+                shares = factors(own, [interest.weight for interest in profiles[user]])
+                out[user - start] = (own * np.float32(shares)[:, None]).max(axis=0)
             return out
 
         return of

@@ -33,7 +33,7 @@ from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.arm import Profile
-from vlclip.ranking.lists.profile import interests, merge
+from vlclip.ranking.lists.profile import factors, interests
 from vlclip.ranking.statistics.bootstrap import interval, resampled_means
 from vlclip.service.settings import Settings
 
@@ -108,7 +108,9 @@ def both_show(
         profile = interests(events, by_id, space, way.profile)
         table = np.stack([interest.vector for interest in profile]) @ vectors.T
         table[:, person.viewed] = -np.inf
-        best = merge(table, [interest.weight for interest in profile])[0] if way.shared else table.max(axis=0)
+        if way.shared:
+            table *= np.float32(factors(table, [interest.weight for interest in profile]))[:, None]
+        best = table.max(axis=0)
         top = np.argpartition(-best, TOP)[:TOP]
         shares[n] = set(person.tastes) <= {tastes[row] for row in top}
     return shares

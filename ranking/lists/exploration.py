@@ -51,19 +51,6 @@ def propensities(scores: Values, order: Indices, temperature: float) -> Values:
     return chances.reshape(np.shape(order))
 
 
-def next_probabilities(scores: Values, above: Indices, temperature: float) -> Values:
-    """The probability of each of the `(n,)` candidates to come next, below the rows `above` `(j,)`.
-
-    It is 0 for those above, of which there are fewer than n. With none above it is the probability to
-    be first.
-    """
-    logits = _logits(scores, temperature)
-    logits[above] = -np.inf
-    odds = np.exp(logits - logits.max()) if temperature else logits == logits.max()
-    chances: Values = odds / odds.sum()
-    return chances
-
-
 def stable_rng(*keys: str) -> np.random.Generator:
     """A generator seeded by these strings: the same strings, in any process, give the same draws.
 

@@ -8,8 +8,7 @@ Laws (tests/ranking/lists/test_profile.py):
 - with `apart = -1` there is one interest, the weighted mean of all that is liked;
 - of two items that an interest liked equally, the one more like a disliked item now scores lower;
 - a dislike never turns an interest against its item: the item's score falls, though not below 0;
-- dislikes that have nothing in common with an interest leave it as it is;
-- merged, every interest has its share of the first places, and a single one ranks as it is.
+- dislikes that have nothing in common with an interest leave it as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from vlclip.engine.space import Floats, FusedSpace
@@ -95,16 +93,6 @@ def item_weights(
         weights[event.item] = weights.get(event.item, 0.0) + counts * 0.5 ** (rank / settings.half_life)
         rank += 1
     return weights
-
-
-def merge(scores: Floats, weights: Sequence[float]) -> tuple[Floats, NDArray[np.int64]]:
-    """The best score of each item over the interests, `(k, n)` to `(n,)`, and whose it is, `(n,)`.
-
-    Each interest's scores are first scaled by its factor (`factors`), as are their parts with them.
-    """
-    scaled = scores * np.array(factors(scores, weights), dtype=np.float32)[:, None]
-    whose = np.argmax(scaled, axis=0)
-    return np.take_along_axis(scaled, whose[None], axis=0)[0], whose
 
 
 def factors(scores: Iterable[Floats], weights: Sequence[float]) -> list[float]:

@@ -8,6 +8,7 @@ Laws (tested in tests/ranking/lists/test_recommender.py and test_shopper.py):
 - collapsed, no two results are near-duplicates, none is one of the anchor, and the page is as full as
   the store allows;
 - an item without photo or without words still ranks by what it has;
+- a shopper's interests share the first places by their weights, and a single interest ranks as it is;
 - without events, or with a history weight of 0, a shopper gets what nobody in particular gets.
 """
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from vlclip.ranking.lists.exploration import next_probabilities, propensities, sample, stable_rng
+from tests.ranking.chances import next_probabilities
+from vlclip.ranking.lists.exploration import propensities, sample, stable_rng
 
 score_lists = st.lists(st.integers(-8, 8).map(lambda n: n / 4), min_size=1, max_size=12).map(np.array)
 temperatures = st.sampled_from([0.0, 0.01, 0.3, 1.0, 20.0])

@@ -11,7 +11,7 @@ from vlclip.engine.space import FusedSpace, Segment, unit
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.arm import Profile
-from vlclip.ranking.lists.profile import PLACES, factors, interests, item_weights, merge, places
+from vlclip.ranking.lists.profile import factors, interests, item_weights, places
 
 SPACE = FusedSpace((Segment("image", 4), Segment("text", 3)))
 SPANS = SPACE.slices()
@@ -267,45 +267,12 @@ def test_interests_are_scaled_to_the_level_of_the_heaviest_ones_last_place():
     assert factors([first, second], [0.97, 0.03]) == pytest.approx([1.0, 4.0])
 
 
-tables = st.builds(
-    lambda k, n, seed: np.random.default_rng(seed).uniform(0.05, 1, (k, n)).astype(np.float32),
-    st.integers(1, 4), st.integers(40, 60), st.integers(0, 1000),
-)  # fmt: skip
-
-
-@laws
-@given(tables, st.lists(st.floats(0.01, 1), min_size=4, max_size=4))
-def test_every_interest_has_its_best_items_among_the_first_places(table, weights):
-    weights = weights[: len(table)]
-    best, _ = merge(table, weights)
-    first = set(np.argsort(-best)[:PLACES].tolist())
-    for row, held in zip(table, places(weights), strict=True):
-        own = set(np.argsort(-row)[:held].tolist())
-        # two of equal level may trade the very last place
-        assert len(own - first) <= 1
-    assert len(first) == PLACES
-
-
-@laws
-@given(tables, st.lists(st.floats(0.01, 1), min_size=4, max_size=4))
-def test_a_merged_score_is_that_of_an_interest_times_its_factor(table, weights):
-    weights = weights[: len(table)]
-    best, whose = merge(table, weights)
-    scale = np.array(factors(table, weights))
-    assert best == pytest.approx(scale[whose] * table[whose, np.arange(table.shape[1])], rel=1e-5)
-    assert (best >= scale[:, None] * table * (1 - 1e-6)).all()
-    assert scale[int(np.argmax(weights))] == pytest.approx(1)
-
-
-@given(tables)
-def test_a_single_interest_ranks_as_it_is(table):
-    best, whose = merge(table[:1], [1.0])
-    assert np.array_equal(best, table[0])
-    assert not whose.any()
-
-
 def test_scores_that_are_not_over_zero_are_left_as_they_are():
-    best, whose = merge(np.float32([[-0.1, -0.4], [-0.3, -0.2]]), [0.6, 0.4])
-    assert best.tolist() == pytest.approx([-0.1, -0.2])
-    assert whose.tolist() == [0, 1]
+    assert factors(np.float32([[-0.1, -0.4], [-0.3, -0.2]]), [0.6, 0.4]) == [1.0, 1.0]
     assert factors([np.float32([]), np.float32([0.5])], [0.5, 0.5]) == [1.0, 1.0]
+
+
+@given(catalogues, st.lists(st.floats(0.01, 1), min_size=1, max_size=4))
+def test_the_heaviest_interest_is_not_scaled(vectors, weights):
+    scores = np.abs(list(vectors.values()))[:, : len(weights)].T
+    assert factors(scores, weights)[int(np.argmax(weights))] == pytest.approx(1)

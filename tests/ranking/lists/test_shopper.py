@@ -18,7 +18,7 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.arm import arm_of
 from vlclip.ranking.lists.popularity import Popularity
-from vlclip.ranking.lists.profile import PLACES, interests, merge, places
+from vlclip.ranking.lists.profile import PLACES, factors, interests, places
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.settings import Search
 
@@ -101,26 +101,54 @@ def test_recommendations_are_nearest_to_what_was_liked_without_repeating_it(shop
     assert repeated[0].id == "i9"
 
 
+def liked(history, vectors, profile):
+    """Anna's interests, and what each of them scores of every item, scaled as in her list: `(k, n)`."""
+    by_id = {f"i{n}": vector for n, vector in enumerate(vectors)}
+    events = history.recent(ANNA, 100)
+    directions = interests(events, by_id, SPACE, profile)
+    weights = [interest.weight for interest in directions]
+    scores = np.array([vectors @ interest.vector for interest in directions])
+    done = {number(event.item) for event in events if event.item in by_id}
+    new = [n for n in range(COUNT) if n not in done]
+    scaled = scores * np.array(factors(scores[:, new], weights))[:, None]
+    scaled[:, list(done)] = -np.inf
+    return weights, scaled
+
+
 def test_an_items_score_is_its_best_over_the_interests_which_share_the_first_places(shop, history, vectors):
     did(history, ("view", "i9"), ("purchase", "i20"), ("view", "i33"), ("view", "gone"))
     answer = shop.recommend(ANNA, page=Page(limit=30))
-    found = interests(
-        history.recent(ANNA, 10), {f"i{n}": vectors[n] for n in range(COUNT)}, SPACE, answer.arm.profile
-    )
-    new = np.delete(np.arange(COUNT), [9, 20, 33])
-    each = np.array([vectors[new] @ one.vector for one in found])
-    assert len(each) == 3
-    scores = np.full(COUNT, -np.inf)
-    scores[new], whose = merge(each, [one.weight for one in found])
+    weights, scaled = liked(history, vectors, answer.arm.profile)
+    assert len(weights) == 3
+    best, nearest = scaled.max(axis=0), scaled.argmax(axis=0)
     # the last items with a place are lifted to one level: they tie but for the last digits
     np.testing.assert_allclose(
-        [scores[number(one)] for one in ids(answer)], np.sort(scores)[:-31:-1], atol=1e-5
+        [best[number(item_id)] for item_id in ids(answer)], np.sort(best)[:-31:-1], atol=1e-5
     )
     for result in answer:
-        assert sum(result.parts.values()) == pytest.approx(scores[number(result.id)], abs=1e-5)
-    assert [taste.weight for taste in answer.tastes] == [pytest.approx(one.weight) for one in found]
-    first = [whose[new.tolist().index(number(item_id))] for item_id in ids(answer)[:PLACES]]
-    assert sorted(Counter(first).values(), reverse=True) == places([one.weight for one in found])
+        assert sum(result.parts.values()) == pytest.approx(best[number(result.id)], abs=1e-5)
+    assert [taste.weight for taste in answer.tastes] == pytest.approx(weights)
+    first = Counter(nearest[number(item_id)] for item_id in ids(answer)[:PLACES])
+    assert sorted(first.values(), reverse=True) == places(weights)
+
+
+steps = st.tuples(st.sampled_from(["view", "cart", "purchase"]), st.integers(0, COUNT - 1))
+
+
+@settings(max_examples=30)
+@given(st.lists(steps, min_size=1, max_size=8), st.integers(1, 5), st.sampled_from([-1.0, 0.2, 0.5]))
+def test_every_interest_has_its_best_items_among_the_first_places(store, vectors, steps_taken, most, apart):
+    history = SqliteHistory(None)
+    did(history, *[(kind, f"i{n}") for kind, n in steps_taken])
+    arm = arm_of({"profile": {"interests": most, "apart": apart}}, "test")
+    shop = Recommender(store, PlantedEmbedder, Search(), history, lambda: NOW)
+    first = {number(item_id) for item_id in ids(shop.recommend(ANNA, arm=arm))}
+    weights, scaled = liked(history, vectors, arm.profile)
+    history.close()
+    assert len(first) == PLACES
+    for scores, count in zip(scaled, places(weights), strict=True):
+        best = set(np.argsort(-scores)[:count].tolist())
+        assert len(best - first) <= 1  # two of equal level may trade the very last place
 
 
 def test_somebody_new_gets_what_others_do_most_with_then_what_is_like_it(shop, history):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ranking.chances import next_probabilities
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.lists import (
     cascade_dr,
@@ -22,7 +23,7 @@ from vlclip.ranking.evaluation.off_policy.lists import (
 )
 from vlclip.ranking.evaluation.off_policy.log import ListLog
 from vlclip.ranking.evaluation.off_policy.registry import every_estimator
-from vlclip.ranking.lists.exploration import next_probabilities, propensities
+from vlclip.ranking.lists.exploration import propensities
 from vlclip.ranking.lists.placement import place_probabilities
 
 CANDIDATES, PLACES = 4, 3

@@ -14,11 +14,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 
+from tests.ranking.chances import next_probabilities
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.lists import cascade_dr, rips
 from vlclip.ranking.evaluation.off_policy.log import ListLog
 from vlclip.ranking.evaluation.off_policy.rewards import cascade_model, cross_fitted
-from vlclip.ranking.lists.exploration import next_probabilities, propensities, sample
+from vlclip.ranking.lists.exploration import propensities, sample
 
 SLOPES = np.array([1.5, -1.0, 0.0])
 
