@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from vlclip.service.cli import build
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
-SMALLER = {"--count 300": "--count 60", "--lists 1000": "--lists 60", "range(200)": "range(20)"}
+SMALLER = {"--count 300": "--count 60", "--lists 1000": "--lists 40", "range(200)": "range(8)"}
 """What the quick run replaces."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVE = "from vlclip.service.cli import main; main()"
