@@ -28,8 +28,9 @@ from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.history.redis import RedisHistory
 from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.settings import DAY_S
 
-START, SPAN_S, DAY_S = 1_700_000_000.0, 30 * 86_400, 86_400
+START, SPAN_S = 1_700_000_000.0, 30 * DAY_S
 KINDS: dict[Kind, int] = {"view": 70, "click": 20, "cart": 6, "purchase": 3, "dislike": 1}
 WEIGHTS = default_weights()
 

@@ -38,12 +38,13 @@ from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
 from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.selection import most_trusted
 from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
+from vlclip.ranking.settings import DAY_S
 
 SHOPS = 20
 STRIDE = 100_000
 """Seeds of logs that one `--seed` has for itself."""
 NOW = 1.8e9
-SPAN_S = 7 * 86_400
+SPAN_S = 7 * DAY_S
 Table = dict[str, dict[str, Any]]
 
 

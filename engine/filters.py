@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
+
+import orjson
 
 from vlclip.engine.errors import FilterError
 
@@ -95,6 +97,30 @@ def parse_json(form: Mapping[str, Any]) -> Filter:
 def parse_clauses(clauses: Iterable[str]) -> Filter:
     """The command line's form, one clause a string, as a `Filter`."""
     return Filter(tuple(_from_clause(clause) for clause in clauses))
+
+
+def read_filter(content: Any) -> Filter:
+    """A filter in any form: one JSON object, or a list of clauses and JSON objects, which must all hold.
+
+    In a list, JSON objects may be text. A `FilterError` names what is wrong.
+    """
+    if not content:
+        return Filter()
+    if isinstance(content, Mapping):
+        return parse_json(content)
+    if not isinstance(content, Sequence) or isinstance(content, str):
+        raise FilterError("a filter is a JSON object, or a list of clauses")
+    conditions: list[Condition] = []
+    for clause in content:
+        if isinstance(clause, str) and not clause.lstrip().startswith("{"):
+            conditions += parse_clauses([clause]).conditions
+            continue
+        try:
+            form = orjson.loads(clause) if isinstance(clause, str) else clause
+        except orjson.JSONDecodeError as error:
+            raise FilterError(f"the filter {clause!r} is not JSON: {error}") from None
+        conditions += parse_json(form).conditions
+    return Filter(tuple(conditions))
 
 
 def _from_json(name: str, operator: str, operand: Any) -> Condition:

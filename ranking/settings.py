@@ -10,6 +10,9 @@ from vlclip.engine.segments import BEHAVIOUR, IMAGE, TEXT
 from vlclip.engine.settings import EngineSettings, Section
 from vlclip.engine.weights import Weight
 
+DAY_S = 86_400
+"""Seconds of a day: settings count days, times are in seconds."""
+
 
 class Search(Section):
     """How lists are made when a request does not say."""

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from vlclip.engine.errors import SettingsError
 from vlclip.engine.settings import Section
+from vlclip.engine.validation import explain
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ranking.settings import RankingSettings
 
@@ -119,8 +120,7 @@ class Settings(IngestionSettings, RankingSettings, BaseSettings):
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "settings"
-            raise SettingsError(f"{where}: {first['msg']} (see docs/settings.md)") from None
+            reason = explain(error.errors(), cls, whole="settings")
+            raise SettingsError(f"{reason} (see docs/settings.md)") from None
         except ValueError as error:
             raise SettingsError(f"the settings file cannot be read: {error}") from None

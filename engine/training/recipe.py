@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vlclip.engine.errors import TrainingError
+from vlclip.engine.validation import explain
 
 VALIDATION_SHARE = 0.1
 """Share of the items kept back unless a recipe says otherwise; what `--split validation` means."""
@@ -83,6 +84,4 @@ def read_recipe(path: Path) -> Recipe:
     except json.JSONDecodeError as error:
         raise TrainingError(f"{path} is not JSON: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise TrainingError(f"{path}: {where}: {first['msg']}") from None
+        raise TrainingError(f"{path}: {explain(error.errors(), Recipe)}") from None

@@ -25,6 +25,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.stats import chisquare
 
+from vlclip.engine.validation import explain
 from vlclip.ranking.errors import BadArm
 from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
 
@@ -76,9 +77,8 @@ def read_experiment(path: Path) -> Experiment:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadArm(f"the experiment {path} cannot be read: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadArm(f"experiment {path}: {where}: {first['msg']} (see docs/experiments.md)") from None
+        reason = explain(error.errors(), _Form)
+        raise BadArm(f"experiment {path}: {reason} (see docs/experiments.md)") from None
     arms = tuple(_arm(one, path, number) for number, one in enumerate(form.arms, 1))
     ids = [arm.id for arm in arms]
     if len(set(ids)) < len(ids):

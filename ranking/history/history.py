@@ -16,6 +16,7 @@ from typing import Protocol
 
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
+from vlclip.ranking.settings import DAY_S
 
 
 class History(Protocol):
@@ -75,4 +76,4 @@ class History(Protocol):
 
 def horizon(retention_days: float, now: float) -> float:
     """The time before which nothing is kept, in seconds since 1970; 0 days keep everything."""
-    return now - retention_days * 86_400 if retention_days else -math.inf
+    return now - retention_days * DAY_S if retention_days else -math.inf

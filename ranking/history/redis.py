@@ -33,6 +33,7 @@ from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import horizon
+from vlclip.ranking.settings import DAY_S
 
 BATCH = 500
 """Units, or events, asked for in one go."""
@@ -139,7 +140,7 @@ class RedisHistory:
         ]
         if not fields:
             return 0
-        keep_ms = round(self._retention_days * 86_400_000)
+        keep_ms = round(self._retention_days * DAY_S * 1000)
         with self._errors():
             return int(self._add(args=[self._prefix, keep_ms, repr(oldest), *fields]))
 

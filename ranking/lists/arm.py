@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from vlclip.engine.errors import FilterError
 from vlclip.engine.filters import parse_clauses
 from vlclip.engine.segments import SEGMENT_KINDS
+from vlclip.engine.validation import explain
 from vlclip.engine.weights import Weight
 from vlclip.ranking.errors import BadArm
 from vlclip.ranking.history.event_kinds import Kind, default_weights
@@ -144,6 +145,5 @@ def arm_of(form: dict[str, object], source: str) -> Arm:
     try:
         return Arm.model_validate(form)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise BadArm(f"arm {source}: {where}: {first['msg']} (see docs/experiments.md)") from None
+        reason = explain(error.errors(), Arm)
+        raise BadArm(f"arm {source}: {reason} (see docs/experiments.md)") from None

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.arm import Boost, Rules
+from vlclip.ranking.settings import DAY_S
 from vlclip.ranking.statistics.arrays import Values
 
-DAY_S = 86_400.0
 ROUNDING = 1e-6
 """What the float32 sums of a store and ours may differ by."""
 

@@ -22,6 +22,7 @@ from vlclip.ranking.history.event_kinds import default_weights
 from vlclip.ranking.history.history import History
 from vlclip.ranking.lists.answer import POPULAR
 from vlclip.ranking.lists.candidates import Nearest, Pool, join
+from vlclip.ranking.settings import DAY_S
 
 MOST = 1000
 """Items whose popularity is known at a time."""
@@ -29,7 +30,6 @@ DAYS = 30
 """How long what was done counts."""
 KEPT_S = 60.0
 """How long an answer is kept: popularity is no matter of seconds."""
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)

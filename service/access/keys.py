@@ -27,6 +27,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from vlclip.engine.opening.stores import home
+from vlclip.engine.validation import explain
 from vlclip.service.http.errors import KeyFileError, UnknownKey
 from vlclip.service.settings import Settings
 
@@ -71,7 +72,7 @@ def read_keys(path: Path) -> tuple[Key, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        reason = explain(error.errors()) if isinstance(error, ValidationError) else error
         raise KeyFileError(
             f"the file of API keys {path} cannot be read ({reason}); mend it, or move it away and make "
             "new keys: vlclip keys add"

@@ -28,6 +28,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from vlclip.engine.errors import VlclipError
+from vlclip.engine.validation import explain
 from vlclip.ranking.errors import UnknownItem
 from vlclip.service.access.auth import METRICS, ApiKeys, refusal
 from vlclip.service.access.keys import KeyRing, keys_path
@@ -201,9 +202,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-        return problem(request.scope, 400, "bad-request", f"{where}: {first['msg']}")
+        return problem(request.scope, 400, "bad-request", explain(error.errors(), whole="body", skip=1))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
+from vlclip.engine.filters import read_filter
 from vlclip.ranking.lists.answer import Page
 from vlclip.service.http.errors import BadRequest
-from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_body, read_filter, read_weights
+from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_body, read_weights
 
 Query = TypeVar("Query", bound=ListQuery)
 SEARCH_FORMS = {

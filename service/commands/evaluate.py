@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vlclip.engine.filters import read_filter
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.training.pairs import is_validation
@@ -31,7 +32,7 @@ from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.statistics.arrays import Values
 from vlclip.ranking.statistics.significance import standings
-from vlclip.service.http.requests import read_filter, read_weights
+from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.evaluation import (
     print_plain,
     print_slices,

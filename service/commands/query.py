@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from PIL import Image
 
+from vlclip.engine.filters import read_filter
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.ingestion.errors import PhotoError
@@ -21,7 +22,7 @@ from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.lists.answer import Page, Strategy
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
-from vlclip.service.http.requests import read_filter, read_weights
+from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.terminal import (
     ArmFile,
     Clip,

@@ -24,10 +24,9 @@ from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
 from vlclip.ranking.evaluation.simulator.truth import true_value
 from vlclip.ranking.evaluation.simulator.world import World
 from vlclip.ranking.lists.arm import Arm, Exploration
-from vlclip.ranking.settings import Search
+from vlclip.ranking.settings import DAY_S, Search
 from vlclip.ranking.statistics.bootstrap import Figure
 
-DAY_S = 86_400
 PLACES = 6
 LOGGING = Arm(id="logging", exploration=Exploration(temperature=0.15, depth=30))
 CHANCE = Exploration(temperature=0.05, depth=15)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlclip.engine.errors import SpaceError
-from vlclip.engine.filters import Filter, parse_clauses, parse_json
+from vlclip.engine.filters import parse_json, read_filter
 from vlclip.engine.item import Item
+from vlclip.engine.validation import explain
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.lists.answer import Page
@@ -190,17 +190,6 @@ def read_weights(text: str | None) -> dict[str, float]:
         raise SpaceError(f"cannot read the weights {text!r}; write image=1,text=0.5") from None
 
 
-def read_filter(clauses: list[str] | None) -> Filter:
-    """A filter from clauses such as `price<50`, or from JSON objects; all must hold."""
-    conditions: list[Any] = []
-    for clause in clauses or []:
-        if clause.lstrip().startswith("{"):
-            conditions += parse_json(_json_object(clause)).conditions
-        else:
-            conditions += parse_clauses([clause]).conditions
-    return Filter(tuple(conditions))
-
-
 def read_body(shape: type[Body], form: Any) -> Body:
     """`form` as `shape`; a `BadRequest` names the first field that is wrong."""
     try:
@@ -208,21 +197,9 @@ def read_body(shape: type[Body], form: Any) -> Body:
             return shape.model_validate_json(form)
         return shape.model_validate(form)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise BadRequest(f"{where}: {first['msg']}") from None
+        raise BadRequest(explain(error.errors(), shape, whole="body")) from None
 
 
 def utc(time: datetime) -> datetime:
     """The time; UTC where it names no zone."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _json_object(text: str) -> Mapping[str, Any]:
-    try:
-        form = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadRequest(f"the filter is not JSON: {error}") from None
-    if not isinstance(form, dict):
-        raise BadRequest("the filter must be a JSON object")
-    return form

@@ -16,12 +16,12 @@ from typing import Any
 
 from starlette.datastructures import FormData, QueryParams
 
-from vlclip.engine.filters import Condition, Filter
+from vlclip.engine.filters import Condition, Filter, read_filter
 from vlclip.engine.store.store import Store
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import Search
 from vlclip.service.http.errors import BadRequest
-from vlclip.service.http.requests import MAX_QUERY_CHARS, read_filter
+from vlclip.service.http.requests import MAX_QUERY_CHARS
 
 PER_PAGE = 24
 WEIGHT, FACET = "w.", "f."

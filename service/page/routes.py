@@ -23,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from vlclip.ranking.errors import UnknownItem
 from vlclip.ranking.history.event_kinds import CLICK, EVENT_KINDS
+from vlclip.ranking.settings import DAY_S
 from vlclip.service.demo.page import data_uri
 from vlclip.service.http.errors import BadRequest
 from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, asset, is_fragment, page
@@ -33,7 +34,7 @@ from vlclip.service.shop.shop import Shop
 
 USER_COOKIE = "vlclip_user"
 MAX_NAME = 100
-COOKIE_S = 90 * 86_400
+COOKIE_S = 90 * DAY_S
 VIEWS = frozenset({"/", "/page/item", "/page/you", "/page/experiments"})
 FETCHES = 8
 """Photos fetched for browsers at a time."""

@@ -20,6 +20,7 @@ from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer
 from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.settings import DAY_S
 from vlclip.service.demo.page import Looked
 from vlclip.service.http.errors import STATUS, BadRequest, NotReady
 from vlclip.service.http.requests import EventBody, read_body
@@ -120,7 +121,7 @@ class Views:
             why = "Lists are not logged (exposures.log is off), so nothing can be said of the arms."
         else:
             try:
-                lists = log.scan(since=time.time() - days * 86_400, experiment=experiment.id)
+                lists = log.scan(since=time.time() - days * DAY_S, experiment=experiment.id)
                 found = report(experiment, joined(lists, shoppers.history))
             except EvaluationError as error:
                 why = str(error)

@@ -25,12 +25,12 @@ from vlclip.ranking.history.writer import Writer
 from vlclip.ranking.lists.answer import Answer, Page
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.ranking.settings import DAY_S
 from vlclip.service.http.errors import Busy
 from vlclip.service.settings import Settings
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.stages import stage
 
-DAY_S = 86_400
 LINGER_S = 0.2
 """Lists are logged together with those that come so soon after."""
 

@@ -21,12 +21,12 @@ from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.history.redis import RedisHistory
 from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.settings import DAY_S
 
 lasting = pytest.mark.parametrize("place", ["sqlite", "redis"], indirect=True)
 """Not in memory, which ends with its process."""
 Open = Callable[..., History]
 """Opens the same history at every call; its arguments go to the store."""
-DAY_S = 86_400.0
 FEW = settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.engine.errors import FilterError
-from vlclip.engine.filters import Filter, coerce, parse_clauses, parse_json
+from vlclip.engine.filters import Condition, Filter, coerce, parse_clauses, parse_json, read_filter
 
 KINDS = {"brand": "keyword", "price": "number", "available": "bool"}
 
@@ -136,3 +136,16 @@ def test_of_many_fields_only_the_nearest_are_shown():
     kinds = {f"attribute_{n}": "keyword" for n in range(100)} | {"colour": "keyword"}
     with pytest.raises(FilterError, match=r"'color'.*: colour and 100 more"):
         parse_json({"color": "red"}).check(kinds)
+
+
+def test_filters_are_read_in_every_form_that_lists_log():
+    price = Condition("price", "lt", (50.0,))
+    assert read_filter(None) == read_filter([]) == read_filter({}) == Filter()
+    assert read_filter({"price": {"lt": 50}}).conditions == (price,)
+    assert (
+        read_filter(["price<50", '{"price": {"lt": 50}}', {"price": {"lt": 50}}]).conditions == (price,) * 3
+    )
+    assert read_filter({"colour": ["red"]}) == parse_json({"colour": ["red"]})
+    for wrong in ("price<50", 3, ["{"], ["price any [50]"]):
+        with pytest.raises(FilterError):
+            read_filter(wrong)

@@ -9,9 +9,9 @@ from vlclip.ranking.evaluation.click_models.proxies import Proxy
 from vlclip.ranking.evaluation.off_policy.terms import Estimate
 from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
 from vlclip.ranking.evaluation.replay.report import ArmReplay, Histogram, ReplayReport, Slice
+from vlclip.ranking.settings import DAY_S
 from vlclip.ranking.statistics.bootstrap import Figure
 
-DAY_S = 86_400.0
 SINCE = 1_772_409_600.0  # 2026-03-02
 FINE = Finding("support", "ok", "Every logged list has a weight over 0.")
 REFUSED = Finding(

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlclip.engine.errors import TrainingError
+from vlclip.engine.validation import explain
 
 
 class GroundingRecipe(BaseModel):
@@ -41,6 +42,4 @@ def read_grounding_recipe(path: Path) -> GroundingRecipe:
     except OSError as error:
         raise TrainingError(f"cannot read the recipe {path}: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise TrainingError(f"{path}: {where}: {first['msg']}") from None
+        raise TrainingError(f"{path}: {explain(error.errors(), GroundingRecipe)}") from None

@@ -20,9 +20,9 @@ from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
 from vlclip.ranking.evaluation.replay.lists_report import UNKNOWN, rate_by_place
 from vlclip.ranking.evaluation.replay.open_bandit import BanditLog, EstimatedPolicy, Target
 from vlclip.ranking.evaluation.replay.report import ReplayReport
+from vlclip.ranking.settings import DAY_S
 from vlclip.ranking.statistics.arrays import Values
 
-DAY_S = 86_400
 AT_ONCE = 1000
 """Rows whose features of all items are in memory together."""
 

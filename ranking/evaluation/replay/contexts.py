@@ -8,15 +8,14 @@ Laws (tests/ranking/evaluation/replay/test_contexts.py):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 
 from vlclip.engine.errors import FilterError
-from vlclip.engine.filters import Condition, Filter, parse_clauses, parse_json
+from vlclip.engine.filters import read_filter
 from vlclip.ranking.evaluation.replay.ranking import Ranking
 from vlclip.ranking.experiments.exposure import Exposure, ListKind
 from vlclip.ranking.lists.answer import HISTORY, Page
@@ -129,24 +128,3 @@ def known_unit(one: Exposure) -> str | None:
     strategy, weights = one.context.get("strategy"), one.context.get("weights") or {}
     asked_history = one.kind == "recommendations" or weights.get(HISTORY, 0.0) > 0
     return "" if asked_history and strategy in ("content", "popular") else None
-
-
-def read_filter(written: Any) -> Filter:
-    """A filter as any list logs it: one JSON object, or clauses and JSON objects that must all hold."""
-    if not written:
-        return Filter()
-    if isinstance(written, Mapping):
-        return parse_json(written)
-    if not isinstance(written, Sequence) or isinstance(written, str):
-        raise FilterError("a filter is a JSON object, or a list of clauses")
-    conditions: list[Condition] = []
-    for clause in written:
-        if isinstance(clause, str) and not clause.lstrip().startswith("{"):
-            conditions += parse_clauses([clause]).conditions
-            continue
-        try:
-            form = orjson.loads(clause) if isinstance(clause, str) else clause
-        except orjson.JSONDecodeError as error:
-            raise FilterError(f"the filter {clause!r} is not JSON: {error}") from None
-        conditions += parse_json(form).conditions
-    return Filter(tuple(conditions))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from vlclip.ranking.evaluation.replay.contexts import Context
 from vlclip.ranking.evaluation.replay.ranking import place_of
 from vlclip.ranking.experiments.outcome import Outcome
+from vlclip.ranking.settings import DAY_S
 from vlclip.ranking.statistics.arrays import Indices, Values
 
 Reward = Literal["clicks", "carts", "purchases", "value"]
 REWARDS: tuple[Reward, ...] = get_args(Reward)
-DAY_S = 86_400
 Ids = tuple[tuple[str, ...], ...]
 Scalar = TypeVar("Scalar", bound=np.generic)
 

@@ -20,8 +20,7 @@ import numpy as np
 
 from vlclip.ranking.evaluation.simulator.shoppers import Shoppers
 from vlclip.ranking.experiments.exposure import ListKind
-
-DAY_S = 86_400
+from vlclip.ranking.settings import DAY_S
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,8 +12,7 @@ from tests.contract.redis_server import redis_server
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.redis import RedisHistory
-
-DAY_S = 86_400
+from vlclip.ranking.settings import DAY_S
 
 
 @pytest.fixture(scope="module")

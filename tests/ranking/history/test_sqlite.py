@@ -12,8 +12,7 @@ import pytest
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SWEEP_S, VERSION, SqliteHistory
-
-DAY_S = 86_400
+from vlclip.ranking.settings import DAY_S
 
 
 def event(id, user="ann", time=1.0, **fields):

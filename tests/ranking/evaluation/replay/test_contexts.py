@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from tests.ranking.evaluation.replay.conftest import ANNA, an_arm
-from vlclip.engine.errors import FilterError
-from vlclip.engine.filters import Condition, Filter, parse_clauses, parse_json
+from vlclip.engine.filters import parse_clauses
 from vlclip.ranking.evaluation.replay import contexts
-from vlclip.ranking.evaluation.replay.contexts import Context, known_unit, read_context, read_filter
+from vlclip.ranking.evaluation.replay.contexts import Context, known_unit, read_context
 from vlclip.ranking.experiments.exposure import Exposure, Shown
 
 
@@ -113,16 +112,3 @@ def test_of_a_hashed_unit_it_is_known_only_that_it_had_no_history(kind, strategy
     one = a_list(kind=kind, unit="3f2a", context={"strategy": strategy, "weights": {"history": weight}})
     assert known_unit(one) == known
     assert known_unit(replace(one, unit="session:3")) == "session:3"
-
-
-def test_filters_are_read_in_every_form_that_lists_log():
-    price = Condition("price", "lt", (50.0,))
-    assert read_filter(None) == read_filter([]) == read_filter({}) == Filter()
-    assert read_filter({"price": {"lt": 50}}).conditions == (price,)
-    assert (
-        read_filter(["price<50", '{"price": {"lt": 50}}', {"price": {"lt": 50}}]).conditions == (price,) * 3
-    )
-    assert read_filter({"colour": ["red"]}) == parse_json({"colour": ["red"]})
-    for wrong in ("price<50", 3, ["{"], ["price any [50]"]):
-        with pytest.raises(FilterError):
-            read_filter(wrong)

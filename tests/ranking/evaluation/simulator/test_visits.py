@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.ranking.evaluation.simulator.shops import simulated
-from vlclip.ranking.evaluation.simulator.visits import DAY_S, draw_requests
+from vlclip.ranking.evaluation.simulator.visits import draw_requests
+from vlclip.ranking.settings import DAY_S
 
 
 @pytest.fixture(scope="module")
