@@ -63,3 +63,15 @@ def test_every_page_is_once_in_the_overview():
 def test_every_word_of_the_glossary_is_defined_once():
     words = re.findall(r"^\*\*([^*]+)\*\*:", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     assert len(words) == len(set(words)) > 0
+
+
+def test_the_python_of_the_readme_runs(tmp_path, tiny_clip, monkeypatch, capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "products.csv").write_text("id,title,price\nsku-42,red running shoes,59\nsku-7,green hat,19\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VLCLIP_CLIP", str(tiny_clip))
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own page
+    embedded, best, *_ = capsys.readouterr().out.splitlines()
+    assert embedded == "2 embedded, 0 failed"
+    assert best.startswith("sku-42 ")
+    assert "'lexical':" in best
