@@ -13,7 +13,10 @@ from vlclip.service.cli import build
 from vlclip.service.reference import commands_page, settings_page, with_estimators
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,13 @@ def test_links_lead_somewhere():
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_files_that_pages_name_are_there():
+    rooms = "engine|ingestion|ranking|service|loadtest|tests|benchmarks|deploy"
+    for page in PAGES:
+        for path in re.findall(rf"`((?:{rooms})/[\w/.]*)`", page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name} names {path}"
+
+
 def test_every_page_is_once_in_the_overview():
     links = re.findall(r"\]\(([a-z_]+\.md)\)", (ROOT / "docs" / "README.md").read_text())
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
@@ -67,10 +77,12 @@ def test_every_word_of_the_glossary_is_defined_once():
 
 def test_the_python_of_the_readme_runs(tmp_path, tiny_clip, monkeypatch, capsys):
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    (tmp_path / "products.csv").write_text("id,title,price\nsku-42,red running shoes,59\nsku-7,green hat,19\n")
+    (tmp_path / "products.csv").write_text(
+        "id,title,price\nsku-42,red running shoes,59\nsku-7,green hat,19\n"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VLCLIP_CLIP", str(tiny_clip))
-    exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own page
+    exec(compile(block, "README.md", "exec"), {})
     embedded, best, *_ = capsys.readouterr().out.splitlines()
     assert embedded == "2 embedded, 0 failed"
     assert best.startswith("sku-42 ")
