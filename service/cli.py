@@ -1,82 +1,107 @@
-"""The command `vlclip`. Heavy libraries are imported by the command that needs them, at its start."""
+"""The command `vlclip`. It imports the module of a command when that command is called, not to list it."""
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from importlib.metadata import version as installed
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
-    "demo": ("vlclip.service.commands.demo", "demo"),
-    "ingest": ("vlclip.service.commands.ingest", "ingest"),
-    "similar": ("vlclip.service.commands.query", "similar"),
-    "search": ("vlclip.service.commands.query", "search"),
-    "recommend": ("vlclip.service.commands.query", "recommend"),
-    "duplicates": ("vlclip.service.commands.duplicates", "duplicates"),
-    "serve": ("vlclip.service.commands.serve", "serve"),
-    "fit-behaviour": ("vlclip.service.commands.fit_behaviour", "fit"),
-    "fit-weights": ("vlclip.service.commands.fit_weights", "fit_weights"),
-    "keys": ("vlclip.service.commands.keys", "app"),
-    "draw": ("vlclip.service.commands.draw", "draw"),
-    "compose": ("vlclip.service.commands.compose", "compose"),
-    "reindex": ("vlclip.service.commands.reindex", "reindex"),
-    "promote": ("vlclip.service.commands.reindex", "promote_command"),
-    "refresh": ("vlclip.service.commands.refresh", "refresh"),
-    "doctor": ("vlclip.service.commands.doctor", "doctor"),
-    "capacity": ("vlclip.service.commands.capacity", "capacity"),
-    "train": ("vlclip.service.commands.train", "train"),
-    "train-grounder": ("vlclip.service.commands.train_grounder", "train_grounder"),
-    "evaluate": ("vlclip.service.commands.evaluate", "app"),
-    "ablate": ("vlclip.service.commands.ablate", "ablate"),
-    "compare": ("vlclip.service.commands.compare", "compare"),
-    "export": ("vlclip.service.commands.export", "app"),
-    "experiment": ("vlclip.service.commands.experiment", "app"),
-    "replay": ("vlclip.service.commands.replay", "replay_command"),
-    "simulate": ("vlclip.service.commands.simulate", "simulate_command"),
+    "demo": "Draw a small catalogue, ingest it and ask it; needs no network and ends by itself.",
+    "ingest": "Bring a store up to date with a catalogue; unchanged items are left alone.",
+    "similar": "Items like a given one, each with the parts of its score.",
+    "search": "Items that fit words, a photo, or both.",
+    "recommend": "Items for a user, from their history; for a new user, the most popular ones.",
+    "duplicates": "Clusters of items with near-duplicate photos, the largest first; --json lists all.",
+    "serve": "Answer over HTTP until stopped; /docs and /openapi.json describe the API.",
+    "fit-behaviour": "Learn from events which items go together, and add that to the vectors.",
+    "fit-weights": "Learn which weights foretell clicks, and write them as an arm for an experiment.",
+    "draw": "Draw a catalogue: photos, clean and messy titles, prices; the same on every machine.",
+    "compose": "Write a harder copy of a catalogue: cluttered photos with known boxes, spoiled titles.",
+    "reindex": "Embed a catalogue with another encoder beside the current vectors, then swap the two.",
+    "promote": "Make another collection of a store the current one, such as the one before a reindex.",
+    "refresh": "Crop and refine again what another grounder or refiner prepared; needs no catalogue.",
+    "doctor": "Check libraries, machine, model, store, logs and service; status 1 if something is broken.",
+    "capacity": "Memory, disk and nodes that a catalogue needs, from what an item takes in your store.",
+    "train": "Train or fine-tune a CLIP with the contrastive loss; in several processes with torchrun.",
+    "train-grounder": "Train a small Grounding DINO on scenes composed of a catalogue's own packshots.",
+    "ablate": "Judge every combination of photo (full, crop, true box), text (raw, refined) and model.",
+    "compare": "How the lists of arms differ on the same questions: items, order, variety, parts of scores.",
+    "replay": "Which arm would have earned more, how sure that is, and whether the log can tell.",
+    "simulate": "Write a log of simulated shoppers, and the true value of each arm for them.",
+    "keys": "API keys; without any, whoever reaches the service may ask.",
+    "evaluate": "Judge a store offline.",
+    "export": "Write what was logged to a file.",
+    "experiment": "Compare rankings on real shoppers.",
 }
-"""Command to the module and name that hold it."""
+"""Each command with the first line of its docstring (tests/service/test_cli.py compares the two).
+
+The command `fit-weights` is `fit_weights` in `vlclip.service.commands.fit_weights`; a group is `app` there.
+"""
 
 
-def main() -> None:
-    """Entry point of the distribution."""
-    build(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="vlclip")
+class Commands(TyperGroup):
+    """Lists the commands from `COMMANDS` and imports one when it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, line in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=line))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """As its parent, with the command itself in place of its line in the list."""
+        if args[0] in COMMANDS:
+            self.add_command(load_command(args[0]))
+        return super().resolve_command(ctx, args)
 
 
-def build(only: str | None = None) -> typer.Typer:
-    """The application with all commands, or, for a fast start, with the one that was asked for."""
+def load_command(name: str) -> Any:
+    """A command, or a group of commands, as click holds it."""
+    stem = name.replace("-", "_")
+    module = import_module(f"vlclip.service.commands.{stem}")
+    command: Any
+    if isinstance(group := getattr(module, "app", None), typer.Typer):
+        command = typer.main.get_group(group)
+    else:
+        alone = typer.Typer(add_completion=False)
+        alone.command()(getattr(module, stem))
+        command = typer.main.get_command(alone)
+    command.name = name
+    return command
+
+
+def build() -> typer.Typer:
+    """The application."""
     app = typer.Typer(
-        cls=TyperGroup,
+        cls=Commands,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         help="Visual recommendations for shops: ingest a catalogue, ask for similar items, search, judge.",
     )
     app.callback()(_options)
-    for name, (module, attribute) in COMMANDS.items():
-        if only in COMMANDS and name != only:
-            continue
-        found = getattr(import_module(module), attribute)
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
-        else:
-            app.command(name)(found)
     return app
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it
-    if asked:
-        typer.echo(f"vlclip {installed('vlclip')}")
+def main() -> None:
+    """Entry point of the distribution."""
+    build()(prog_name="vlclip")
+
+
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer calls it
+    if requested:
+        from importlib.metadata import version  # noqa: PLC0415 - a tenth of the time of `vlclip --help`
+
+        typer.echo(f"vlclip {version('vlclip')}")
         raise typer.Exit
 
 
 def _options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version)
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     """Options of `vlclip` itself."""

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
 from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS
-from vlclip.service.cli import build
+from vlclip.service.cli import COMMANDS, load_command
 from vlclip.service.settings import Settings
 
 HEAD = "<!-- written by `make docs`; edit the code's help texts instead -->\n"
@@ -25,11 +24,10 @@ END_OF_TABLE = "<!-- end of the table -->"
 
 def commands_page() -> str:
     """Every command with its arguments and options, as Markdown."""
-    root: Any = typer.main.get_command(build())
     lines = [HEAD, "# Commands\n", "Each takes `--json` where it has something to say to a script: one JSON"]
     lines += ["object on stdout, progress and logs on stderr, status 0 only when it did what it says.\n"]
-    for name, command in root.commands.items():
-        for path, leaf in _leaves(f"vlclip {name}", command):
+    for name in COMMANDS:
+        for path, leaf in _leaves(f"vlclip {name}", load_command(name)):
             lines += [f"## `{path}`\n", f"{leaf.help}\n", "| | | default |", "|---|---|---|"]
             lines += [_row(param) for param in leaf.params if param.name != "help"]
             lines.append("")

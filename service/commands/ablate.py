@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
 from vlclip.service.ablation.run import Asked, run_ablation
+from vlclip.service.commands.options import Device, Grounder, Json
 from vlclip.service.reports.ablation import print_report, shape
-from vlclip.service.reports.terminal import Device, Grounder, Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 
@@ -59,7 +60,7 @@ def ablate(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Judge each step: full photo, crop, true box x raw text, refined x base model, tuned."""
+    """Judge every combination of photo (full, crop, true box), text (raw, refined) and model."""
     if picture is not None:
         check_picture(picture)
     asked = Asked(

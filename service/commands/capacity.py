@@ -25,7 +25,8 @@ from vlclip.engine.errors import StoreError
 from vlclip.engine.opening.stores import is_url, open_store
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.edge.folder import current
-from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Json, StoreOption
+from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -74,7 +75,7 @@ def capacity(
     store: StoreOption = None,
     json: Json = False,
 ) -> None:
-    """Memory, disk and nodes for a catalogue, from what an item takes in a store of yours."""
+    """Memory, disk and nodes that a catalogue needs, from what an item takes in your store."""
     settings = Settings.load(store=store)
     if is_url(settings.store):
         raise StoreError(

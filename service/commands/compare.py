@@ -20,17 +20,9 @@ from vlclip.ranking.experiments.table import read_exposures
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.service.commands.options import Clip, Device, Json, StoreOption, TextEncoder
 from vlclip.service.reports.comparison import comparison_json, print_comparison
-from vlclip.service.reports.terminal import (
-    Clip,
-    Device,
-    Json,
-    StoreOption,
-    TextEncoder,
-    err,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.reports.terminal import err, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 ANCHORS = 200
@@ -77,7 +69,7 @@ def compare(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """How the lists of arms differ on the same questions: items, order, variety, parts of the score."""
+    """How the lists of arms differ on the same questions: items, order, variety, parts of scores."""
     arms = _arms(arm or [])
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     sources = Sources(anchors, queries, users, log)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from vlclip.ingestion.datasets.composed import Split, compose_catalogue
-from vlclip.service.reports.terminal import Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Json
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 

@@ -23,6 +23,7 @@ from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ranking.lists.answer import Page, Result
 from vlclip.ranking.lists.recommender import Recommender
+from vlclip.service.commands.options import Json
 from vlclip.service.demo.page import (
     DemoItem,
     DemoQuery,
@@ -36,7 +37,8 @@ from vlclip.service.demo.page import (
 from vlclip.service.demo.which_arm import WhichArm, which_arm
 from vlclip.service.reports.replay.page import write_replay_page
 from vlclip.service.reports.replay.table import print_replay
-from vlclip.service.reports.terminal import Json, out, print_json, print_results, says_what_went_wrong
+from vlclip.service.reports.results import print_results
+from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 GROUNDER = "vlclip-grounder"
@@ -54,7 +56,7 @@ def demo(
     count: Annotated[int, typer.Option(help="How many products to draw.", min=50)] = 1000,
     json: Json = False,
 ) -> None:
-    """A catalogue of drawn products, ingested and answering; no network, ends by itself."""
+    """Draw a small catalogue, ingest it and ask it; needs no network and ends by itself."""
     began = time.monotonic()
     settings = _prepared(Settings.load(store=str(folder / "store")))
     products = list(draw_catalogue(count, seed=SEED))

@@ -7,20 +7,13 @@ from typing import Annotated
 
 import typer
 
+from vlclip.service.commands.options import Clip, Device, Json, StoreOption
 from vlclip.service.diagnosis.finding import Check, findings
 from vlclip.service.diagnosis.machine import disk, libraries, machine, model
 from vlclip.service.diagnosis.records import events, exposures, keys, ledger
 from vlclip.service.diagnosis.server import running
 from vlclip.service.diagnosis.store import encoder, store
-from vlclip.service.reports.terminal import (
-    Clip,
-    Device,
-    Json,
-    StoreOption,
-    out,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
@@ -41,7 +34,7 @@ def doctor(
     ] = "",
     json: Json = False,
 ) -> None:
-    """Check libraries, machine, model, store, logs and a running service; status 1 if something is broken."""
+    """Check libraries, machine, model, store, logs and service; status 1 if something is broken."""
     settings = Settings.load(store=store, clip=clip, device=device)
     checks = (*CHECKS, running(url, key)) if url else CHECKS
     found = list(findings(checks, settings))

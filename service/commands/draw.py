@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from vlclip.ingestion.drawn import write_catalogue
-from vlclip.service.reports.terminal import Json, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Json
+from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 
 
 @says_what_went_wrong
@@ -19,7 +20,7 @@ def draw(
     seed: Annotated[int, typer.Option(help="Another seed draws other products.")] = 7,
     json: Json = False,
 ) -> None:
-    """Draw a catalogue: photos, titles clean and messy, prices; the same on every machine."""
+    """Draw a catalogue: photos, clean and messy titles, prices; the same on every machine."""
     catalogue = write_catalogue(folder, count, seed)
     if json:
         print_json({"catalogue": str(catalogue), "count": count, "seed": seed})

@@ -32,6 +32,7 @@ from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.statistics.arrays import Values
 from vlclip.ranking.statistics.significance import standings
+from vlclip.service.commands.options import Device, Filters, Json, StoreOption, Weights
 from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.evaluation import (
     print_plain,
@@ -41,17 +42,7 @@ from vlclip.service.reports.evaluation import (
     slices_body,
     standings_body,
 )
-from vlclip.service.reports.terminal import (
-    Device,
-    Filters,
-    Json,
-    StoreOption,
-    Weights,
-    err,
-    print_figures,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.reports.terminal import err, print_figures, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Judge a store offline.")

@@ -18,10 +18,11 @@ from vlclip.ranking.experiments.report import ArmReport, ExperimentReport, repor
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.service.commands.export import Since, Until, beginning, open_log, seconds
-from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Json, StoreOption
+from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Rankings against each other, on real shoppers.")
+app = typer.Typer(no_args_is_help=True, help="Compare rankings on real shoppers.")
 
 
 @app.command("report")

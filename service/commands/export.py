@@ -19,7 +19,8 @@ from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.table import anonymous, part_names, write_table
 from vlclip.ranking.history.history import horizon
 from vlclip.ranking.history.opening import open_history
-from vlclip.service.reports.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Json, StoreOption
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Write what was logged to a file.")

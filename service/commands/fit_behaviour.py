@@ -15,32 +15,33 @@ from vlclip.engine.opening.stores import open_store, promote
 from vlclip.engine.segments import BEHAVIOUR
 from vlclip.ingestion.pipeline.resegment import resegment
 from vlclip.ranking.history.opening import open_history
-from vlclip.ranking.learning.behaviour import SHIFT, SIZE, WINDOW, fit_behaviour
-from vlclip.service.commands.ingest import progress_bar
-from vlclip.service.reports.terminal import Json, StoreOption, out, print_json, says_what_went_wrong
+from vlclip.ranking.learning import behaviour
+from vlclip.service.commands.options import Json, StoreOption
+from vlclip.service.reports.ingestion import progress_bar
+from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong
-def fit(
+def fit_behaviour(
     *,
     store: StoreOption = None,
-    size: Annotated[int, typer.Option(help="Numbers of a vector.", min=2, max=512)] = SIZE,
-    window: Annotated[int, typer.Option(help="Steps apart that two items may be.", min=1)] = WINDOW,
-    shift: Annotated[float, typer.Option(help="Over 1 only stronger bonds count.", min=1)] = SHIFT,
+    size: Annotated[int, typer.Option(help="Numbers of a vector.", min=2, max=512)] = behaviour.SIZE,
+    window: Annotated[int, typer.Option(help="Steps apart that two items may be.", min=1)] = behaviour.WINDOW,
+    shift: Annotated[float, typer.Option(help="Over 1 only stronger bonds count.", min=1)] = behaviour.SHIFT,
     promote_it: Annotated[
         bool, typer.Option("--promote/--beside", help="Serve from the new vectors, or leave them beside.")
     ] = True,
     json: Json = False,
 ) -> None:
-    """Learn which items go together from the events that are kept, and add that to the vectors.
+    """Learn from events which items go together, and add that to the vectors.
 
     Photos and texts are not encoded again. The vectors there were stay beside the new ones: `vlclip
     promote` goes back.
     """
     settings = Settings.load(store=store)
     with closing(open_history(settings)) as history:
-        lookup = fit_behaviour(
+        lookup = behaviour.fit_behaviour(
             (events for _, events in history.sequences()), size, window=window, shift=shift
         )
     save_lookup(lookup, lookup_folder(settings) / lookup.fingerprint)

@@ -26,15 +26,8 @@ from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
 from vlclip.ranking.lists.recommender import PLAIN
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.service.commands.export import Since, Until, beginning, open_log, seconds
-from vlclip.service.reports.terminal import (
-    Json,
-    StoreOption,
-    err,
-    out,
-    plain,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.commands.options import Json, StoreOption
+from vlclip.service.reports.terminal import err, out, plain, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 FIGURES = {"log_loss": "log-loss", "auc": "AUC", "dcg": "DCG@10", "top_ctr": "CTR@5"}
@@ -68,7 +61,7 @@ def fit_weights(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Learn by which weights shoppers click, and write them as an arm for an experiment.
+    """Learn which weights foretell clicks, and write them as an arm for an experiment.
 
     Nothing is written where the weights in force tell clicks of other shoppers as well; the status is 1.
     """

@@ -8,18 +8,11 @@ import typer
 from rich.table import Table
 
 from vlclip.service.access.keys import Key, Scope, add_key, keys_path, read_keys, revoke_key
-from vlclip.service.reports.terminal import (
-    Json,
-    StoreOption,
-    err,
-    out,
-    plain,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.commands.options import Json, StoreOption
+from vlclip.service.reports.terminal import err, out, plain, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="API keys: without any, whoever reaches the service may ask.")
+app = typer.Typer(no_args_is_help=True, help="API keys; without any, whoever reaches the service may ask.")
 
 
 @app.command("add")

@@ -14,19 +14,9 @@ from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.pipeline.refresh import refresh as refresh_points
-from vlclip.service.commands.ingest import progress_bar
-from vlclip.service.reports.terminal import (
-    Device,
-    Grounder,
-    Json,
-    Refine,
-    StoreOption,
-    chosen,
-    err,
-    out,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.commands.options import Device, Grounder, Json, Refine, StoreOption, preparation_settings
+from vlclip.service.reports.ingestion import progress_bar
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 SHOWN_FAILURES = 5
@@ -49,7 +39,7 @@ def refresh(
     Photos are read from the paths and URLs the points hold. Those that came as bytes inside a catalogue
     are not kept: ingest that catalogue again.
     """
-    settings = Settings.load(store=store, device=device, **chosen(grounder, refine))
+    settings = Settings.load(store=store, device=device, **preparation_settings(grounder, refine))
     with (
         closing(open_store(settings.store, settings)) as opened,
         closing(Ledger(ledger_path(settings))) as ledger,

@@ -1,4 +1,4 @@
-"""`vlclip reindex` and `vlclip promote`: another encoder, filled beside the current one, then swapped."""
+"""`vlclip reindex`: another encoder, filled beside the current one, then swapped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import typer
 from vlclip.engine.opening.stores import open_store, promote
 from vlclip.ingestion.pipeline.destination import open_destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
-from vlclip.service.commands.ingest import progress_bar, report_json, shown_on
-from vlclip.service.reports.terminal import (
+from vlclip.service.commands.options import (
     Clip,
     Device,
     Grounder,
@@ -19,12 +18,10 @@ from vlclip.service.reports.terminal import (
     Refine,
     StoreOption,
     TextEncoder,
-    chosen,
-    err,
-    out,
-    print_json,
-    says_what_went_wrong,
+    preparation_settings,
 )
+from vlclip.service.reports.ingestion import progress_bar, report_json, show_on
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 ENOUGH = 0.99
@@ -45,20 +42,24 @@ def reindex(
     force: Annotated[bool, typer.Option(help="Swap even if the new collection holds fewer items.")] = False,
     json: Json = False,
 ) -> None:
-    """Embed a catalogue with another encoder beside the current vectors, then make it the current one.
+    """Embed a catalogue with another encoder beside the current vectors, then swap the two.
 
     Questions are answered from the old vectors until the swap; processes that have the store open
     stay with them until they open it again.
     """
     settings = Settings.load(
-        store=store, clip=clip, text_encoder=text_encoder, device=device, **chosen(grounder, refine)
+        store=store,
+        clip=clip,
+        text_encoder=text_encoder,
+        device=device,
+        **preparation_settings(grounder, refine),
     )
     with closing(open_store(settings.store, settings)) as current:
         before, held = current.info.fingerprint, current.count()
     plan = IngestPlan(source, map or [], near=settings.search.collapse_distance)
     with open_destination(settings, beside=True) as beside:
         with progress_bar() as bar:
-            report = ingest(plan, beside, settings, progress=shown_on(bar))
+            report = ingest(plan, beside, settings, progress=show_on(bar))
         fingerprint, holds = beside.info.fingerprint, beside.store.count()
     swapped = force or holds >= ENOUGH * held
     if swapped:
@@ -76,19 +77,3 @@ def reindex(
             "letters (vlclip doctor), run it again, or swap all the same with --force"
         )
         raise typer.Exit(1)
-
-
-@says_what_went_wrong
-def promote_command(
-    fingerprint: Annotated[str, typer.Argument(help="Fingerprint of a collection of this store.")],
-    *,
-    store: StoreOption = None,
-    json: Json = False,
-) -> None:
-    """Make another collection of a store the current one, such as the one before a reindex."""
-    settings = Settings.load(store=store)
-    before = promote(settings.store, settings, fingerprint)
-    if json:
-        print_json({"before": before, "fingerprint": fingerprint})
-    else:
-        out.print(f"now served from {fingerprint}; before it was {before}")

@@ -20,20 +20,21 @@ from vlclip.ranking.evaluation.replay.lists import Reward
 from vlclip.ranking.evaluation.replay.lists_report import facts_of, list_report
 from vlclip.ranking.evaluation.replay.open_bandit import EstimatedPolicy, Target, read_open_bandit, uniform
 from vlclip.ranking.evaluation.replay.policy import ArmPolicy
-from vlclip.ranking.evaluation.replay.replayed import replay
+from vlclip.ranking.evaluation.replay.replayed import replay as replay_lists
 from vlclip.ranking.evaluation.replay.report import ReplayReport
 from vlclip.ranking.experiments.experiment import Experiment, read_experiment
 from vlclip.ranking.experiments.table import read_exposures
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.lists.arm import Arm, read_arm
+from vlclip.service.commands.options import Json, StoreOption
 from vlclip.service.reports.replay.page import write_replay_page
 from vlclip.service.reports.replay.table import print_replay, replay_json
-from vlclip.service.reports.terminal import Json, StoreOption, err, out, print_json, says_what_went_wrong
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 
 @says_what_went_wrong
-def replay_command(
+def replay(
     log: Annotated[
         Path,
         typer.Argument(
@@ -69,7 +70,7 @@ def replay_command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Which arm would have earned more, by how much, how sure that is, and whether the log can tell.
+    """Which arm would have earned more, how sure that is, and whether the log can tell.
 
     Lists are asked again as they were asked then: history from before, items that existed, the same filter.
     """
@@ -141,7 +142,7 @@ def _lists(
             store, Encoders(settings, store.info).load, settings.search, history, exists_since=exists_since
         )
         task = bar.add_task("lists", total=len(facts.shown_at))
-        replayed = replay(
+        replayed = replay_lists(
             read_exposures(log),
             [ArmPolicy(arm, shop) for arm in arms],
             progress=lambda done: bar.update(task, completed=done),

@@ -15,10 +15,11 @@ from fastapi import FastAPI
 
 from vlclip.service.access.keys import keys_path, read_keys
 from vlclip.service.api.app import create_app
+from vlclip.service.commands.options import Device, StoreOption
 from vlclip.service.http.addresses import is_loopback
 from vlclip.service.http.errors import CannotListen
 from vlclip.service.observing.logs import set_up
-from vlclip.service.reports.terminal import Device, StoreOption, err, says_what_went_wrong
+from vlclip.service.reports.terminal import err, says_what_went_wrong
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 
@@ -38,7 +39,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     device: Device = None,
 ) -> None:
-    """Answer over HTTP until stopped; the API is described at /docs and /openapi.json."""
+    """Answer over HTTP until stopped; /docs and /openapi.json describe the API."""
     settings = Settings.load(store=store, device=device)
     keys = len(read_keys(keys_path(settings)))
     asyncio.run(check_free(host, port))

@@ -18,7 +18,8 @@ from vlclip.ranking.evaluation.click_models.bayesian import DynamicBayesian
 from vlclip.ranking.evaluation.click_models.behaviour import ClickBehaviour
 from vlclip.ranking.evaluation.click_models.cascade import Cascade
 from vlclip.ranking.evaluation.click_models.position import PositionBased
-from vlclip.ranking.evaluation.simulator.logs import parts_of, simulate
+from vlclip.ranking.evaluation.simulator.logs import parts_of
+from vlclip.ranking.evaluation.simulator.logs import simulate as simulate_lists
 from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
 from vlclip.ranking.evaluation.simulator.truth import Truth, true_value
 from vlclip.ranking.evaluation.simulator.world import World
@@ -27,16 +28,9 @@ from vlclip.ranking.experiments.table import Written, write_table
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.arm import Arm, Exploration, read_arm
 from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.commands.options import Json, StoreOption
 from vlclip.service.http.requests import read_weights
-from vlclip.service.reports.terminal import (
-    Json,
-    StoreOption,
-    err,
-    out,
-    plain,
-    print_json,
-    says_what_went_wrong,
-)
+from vlclip.service.reports.terminal import err, out, plain, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 LOGGED_BY = Arm(id="logging", exploration=Exploration(temperature=0.05))
@@ -47,7 +41,7 @@ BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Time
 
 
 @says_what_went_wrong
-def simulate_command(
+def simulate(
     output: Annotated[Path, typer.Argument(metavar="LOG", help="The log's file, .parquet or .jsonl.")],
     *,
     store: StoreOption = None,
@@ -84,7 +78,7 @@ def simulate_command(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a log of simulated shoppers, and tell what each arm is really worth to them.
+    """Write a log of simulated shoppers, and the true value of each arm for them.
 
     What to hold estimators against: they see the log, and here is what they should find (docs/simulator.md).
     """
@@ -104,7 +98,7 @@ def simulate_command(
         task = bar.add_task("log", total=lists)
         written = write_table(
             output,
-            simulate(shop, logged_by, lists),
+            simulate_lists(shop, logged_by, lists),
             parts_of(shop, logged_by),
             progress=lambda done: bar.update(task, completed=done),
         )

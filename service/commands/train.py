@@ -15,7 +15,8 @@ from vlclip.engine.training.processes import joined
 from vlclip.engine.training.recipe import Recipe, read_recipe
 from vlclip.engine.training.run import Run, export, start
 from vlclip.ingestion.datasets.training import read_pairs
-from vlclip.service.reports.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Device, Json
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 
@@ -32,7 +33,7 @@ def train(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Train or fine-tune a CLIP with the symmetric contrastive loss; torchrun makes it several processes."""
+    """Train or fine-tune a CLIP with the contrastive loss; in several processes with torchrun."""
     plan = read_recipe(recipe)
     settings = Settings.load(device=device)
     with joined(settings.device) as (processes, place):

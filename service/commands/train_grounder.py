@@ -12,7 +12,8 @@ from vlclip.engine.encoding.clip import pick_device
 from vlclip.engine.training.grounder import training as grounding
 from vlclip.engine.training.grounder.recipe import read_grounding_recipe
 from vlclip.ingestion.datasets.grounder_training import read_material
-from vlclip.service.reports.terminal import Device, Json, err, out, print_json, says_what_went_wrong
+from vlclip.service.commands.options import Device, Json
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 

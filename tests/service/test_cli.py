@@ -6,12 +6,14 @@ import csv
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from vlclip.service.cli import COMMANDS, build
+from vlclip.service.cli import COMMANDS, build, load_command
 from vlclip.service.shop.shop import Shop
 
 runner = CliRunner()
@@ -254,8 +256,38 @@ def test_draw_writes_a_catalogue(tmp_path):
 
 def test_every_command_explains_itself():
     for name in COMMANDS:
-        assert "Usage" in run(name, "--help").stdout
+        assert f" {name} " in run(name, "--help").stdout
     assert run("--version").stdout.startswith("vlclip ")
+
+
+def test_the_list_of_commands_says_of_each_what_the_command_itself_says_first():
+    assert {name: load_command(name).help.splitlines()[0] for name in COMMANDS} == COMMANDS
+    listed = run("--help").stdout
+    assert all(f"│ {name} " in listed for name in COMMANDS)
+
+
+def imported_by(*words: str) -> set[str]:
+    """What a process of its own has imported when it has run a command."""
+    code = "import sys; from vlclip.service.cli import build; build()(standalone_mode=False)"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(*sys.modules)", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(process.stdout.splitlines()[-1].split())
+
+
+def test_help_loads_no_library_that_it_does_not_need():
+    modules = imported_by("--help")
+    assert not [name for name in modules if name.startswith("vlclip.service.commands.")]
+    assert not {"vlclip.engine", "vlclip.ranking", "vlclip.ingestion"} & modules
+    assert not {"numpy", "polars", "torch"} & imported_by("ingest", "--help")
+
+
+def test_a_mistyped_command_gets_a_suggestion():
+    assert "No such command 'serch'. Did you mean 'search'" in run("serch", status=2).stderr
+    assert "No such command 'serch'. Did you mean 'search'?" in run("evaluate", "serch", status=2).stderr
 
 
 def test_another_encoder_is_filled_beside_swapped_and_rolled_back(store, catalogue, tmp_path):

@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from vlclip.service.cli import build
+from vlclip.service.cli import load_command
 from vlclip.service.reference import commands_page, settings_page, with_estimators
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +42,7 @@ def snippets() -> list[str]:
 @pytest.mark.parametrize("line", snippets())
 def test_commands_in_the_docs_exist_with_their_options(line):
     words = shlex.split(line)[1:]
-    command = typer.main.get_command(build())
+    command = load_command(words.pop(0))
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     known = {flag for param in command.params for flag in [*param.opts, *param.secondary_opts]}

@@ -172,7 +172,7 @@ def test_health_and_the_description_need_no_key(tmp_path, path):
 
 
 def keys(*words, store):
-    command = typer.main.get_command(build("keys"))
+    command = typer.main.get_command(build())
     return CliRunner().invoke(command, ["keys", *words, "--store", str(store)])
 
 

@@ -32,7 +32,7 @@ class KnowsTheTruth:
 
 
 def run(*words: object, status: int = 0):
-    result = runner.invoke(build("ablate"), [str(word) for word in words])
+    result = runner.invoke(build(), [str(word) for word in words])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 

@@ -57,7 +57,7 @@ def log(folder) -> Path:
 
 def run(folder, *words, status=0):
     words = ["compare", "--store", folder / "store", "--device", "cpu", *words]
-    result = runner.invoke(build("compare"), [str(word) for word in words])
+    result = runner.invoke(build(), [str(word) for word in words])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 

@@ -15,7 +15,7 @@ runner = CliRunner(env={"COLUMNS": "250"})
 
 
 def run(*words, status=0):
-    result = runner.invoke(build("evaluate"), ["evaluate", "search", *[str(word) for word in words]])
+    result = runner.invoke(build(), ["evaluate", "search", *[str(word) for word in words]])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 
@@ -28,7 +28,7 @@ def body(*words, status=0):
 def catalogue_ids(filled):
     """Ids of the store, as a plain search finds them."""
     words = ["search", "red dress", "--store", str(filled), "-n", "50", "--json"]
-    return [one["id"] for one in json.loads(runner.invoke(build("search"), words).stdout)["results"]]
+    return [one["id"] for one in json.loads(runner.invoke(build(), words).stdout)["results"]]
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,5 @@ def test_without_a_store_it_is_said_how_to_make_one(ratings, tmp_path):
 
 
 def test_an_option_that_does_not_exist_is_refused(ratings):
-    result = runner.invoke(
-        build("evaluate"), ["evaluate", "search", "--ratings", str(ratings), "--wieghts", "a=1"]
-    )
+    result = runner.invoke(build(), ["evaluate", "search", "--ratings", str(ratings), "--wieghts", "a=1"])
     assert result.exit_code == 2

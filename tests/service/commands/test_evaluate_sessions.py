@@ -14,7 +14,7 @@ runner = CliRunner(env={"COLUMNS": "250"})
 
 
 def run(*words, status=0):
-    result = runner.invoke(build("evaluate"), ["evaluate", "sessions", *[str(word) for word in words]])
+    result = runner.invoke(build(), ["evaluate", "sessions", *[str(word) for word in words]])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 
@@ -27,7 +27,7 @@ def body(*words, status=0):
 def histories(tmp_path_factory, filled):
     """Twelve users of a few items each, one of whom wants what is not there."""
     words = ["search", "red dress", "--store", str(filled), "-n", "50", "--json"]
-    ids = [one["id"] for one in json.loads(runner.invoke(build("search"), words).stdout)["results"]]
+    ids = [one["id"] for one in json.loads(runner.invoke(build(), words).stdout)["results"]]
     users = {f"u{n}": ids[n : n + 2 + n % 3] for n in range(11)}
     path = tmp_path_factory.mktemp("histories") / "histories.json"
     path.write_text(json.dumps({**users, "late": [ids[0], "sold"]}))

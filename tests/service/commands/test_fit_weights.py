@@ -69,7 +69,7 @@ def store(tmp_path_factory):
 
 
 def run(*words, status=0):
-    result = runner.invoke(build("fit-weights"), ["fit-weights", *[str(word) for word in words]])
+    result = runner.invoke(build(), ["fit-weights", *[str(word) for word in words]])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 

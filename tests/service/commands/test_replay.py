@@ -27,7 +27,7 @@ def shop(filled, tmp_path_factory):
     )
     words = ["simulate", str(folder / "log.parquet"), "--store", str(folder / "store")]
     words += ["--arm", str(folder / "logging.toml"), "--lists", "300", "--shoppers", "60"]
-    result = runner.invoke(build("simulate"), words)
+    result = runner.invoke(build(), words)
     assert result.exit_code == 0, result.output
     return folder
 
@@ -38,7 +38,7 @@ def bandit(tmp_path):
 
 
 def run(*words, status=0):
-    result = runner.invoke(build("replay"), ["replay", *[str(word) for word in words]])
+    result = runner.invoke(build(), ["replay", *[str(word) for word in words]])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 

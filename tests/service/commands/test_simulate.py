@@ -34,7 +34,7 @@ def store(filled, tmp_path_factory):
 
 
 def run(*words, status=0):
-    result = runner.invoke(build("simulate"), ["simulate", *[str(word) for word in words]])
+    result = runner.invoke(build(), ["simulate", *[str(word) for word in words]])
     assert result.exit_code == status, result.output + str(result.exception)
     return result
 

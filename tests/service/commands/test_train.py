@@ -26,7 +26,7 @@ def recipe(tmp_path, tiny_clip) -> Path:
 
 
 def train(*words: object) -> dict:
-    result = CliRunner().invoke(build("train"), ["train", *map(str, words), "--device", "cpu", "--json"])
+    result = CliRunner().invoke(build(), ["train", *map(str, words), "--device", "cpu", "--json"])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -43,7 +43,7 @@ def test_a_trained_model_loads_from_the_run_and_from_the_output(tmp_path, recipe
 def test_an_unusable_recipe_ends_with_one_sentence(tmp_path, catalogue):
     path = tmp_path / "recipe.json"
     path.write_text('{"init": "vlclip-small", "refine": true}')
-    result = CliRunner().invoke(build("train"), ["train", str(path), str(catalogue)])
+    result = CliRunner().invoke(build(), ["train", str(path), str(catalogue)])
     assert result.exit_code == 1
     assert "use `{refined}` in one" in " ".join(result.stderr.split())
 

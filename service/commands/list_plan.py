@@ -1,0 +1,48 @@
+"""How a list is made, as the options of `similar`, `search` and `recommend` say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlclip.engine.filters import read_filter
+from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.arm import Arm, read_arm
+from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.service.http.requests import read_weights
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """Weights of the score's parts, the page, and the arm that ranks."""
+
+    weights: Mapping[str, float]
+    page: Page
+    arm: Arm
+
+
+def read_list_plan(
+    *,
+    weights: str | None,
+    filter: list[str] | None,
+    exclude: list[str] | None,
+    limit: int | None,
+    offset: int,
+    collapse: bool | None,
+    diversity: float | None,
+    arm: Path | None,
+) -> ListPlan:
+    """The plan of a command's options; without an arm, the plain ranking.
+
+    Errors: those of `read_weights`, `read_filter`, `Page` and `read_arm`.
+    """
+    page = Page(
+        limit=limit,
+        offset=offset,
+        filter=read_filter(filter),
+        exclude=tuple(exclude or ()),
+        collapse=collapse,
+        diversity=diversity,
+    )
+    return ListPlan(read_weights(weights), page, PLAIN if arm is None else read_arm(arm))

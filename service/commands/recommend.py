@@ -1,0 +1,64 @@
+"""`vlclip recommend`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.lists.answer import Strategy
+from vlclip.ranking.lists.opening import open_recommender
+from vlclip.service.commands.list_plan import read_list_plan
+from vlclip.service.commands.options import (
+    ArmFile,
+    Collapse,
+    Diversity,
+    Exclude,
+    Filters,
+    Json,
+    Limit,
+    Offset,
+    StoreOption,
+    Weights,
+)
+from vlclip.service.reports.results import print_results
+from vlclip.service.reports.terminal import out, says_what_went_wrong
+from vlclip.service.settings import Settings
+
+STRATEGY_SENTENCES: dict[Strategy, str] = {
+    "history": "from what this user did",
+    "popular": "nothing is known of this user: what others do most with",
+    "content": "nothing is known of this user or of others: what is typical",
+}
+
+
+@says_what_went_wrong
+def recommend(
+    user: Annotated[str, typer.Argument(help="Whom to recommend to.")],
+    *,
+    store: StoreOption = None,
+    weights: Weights = None,
+    filter: Filters = None,
+    exclude: Exclude = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    collapse: Collapse = None,
+    diversity: Diversity = None,
+    arm: ArmFile = None,
+    json: Json = False,
+) -> None:
+    """Items for a user, from their history; for a new user, the most popular ones."""
+    settings = Settings.load(store=store)
+    plan = read_list_plan(
+        weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,
+        collapse=collapse, diversity=diversity, arm=arm,
+    )  # fmt: skip
+    with open_recommender(settings) as recommender:
+        began = time.perf_counter()
+        answer = recommender.recommend(unit_of(user), weights=plan.weights, page=plan.page, arm=plan.arm)
+        took_ms = (time.perf_counter() - began) * 1000
+    print_results(answer, json=json, extra={"user": user, "strategy": answer.strategy, "took_ms": took_ms})
+    if not json:
+        out.print(STRATEGY_SENTENCES[answer.strategy])

@@ -1,0 +1,80 @@
+"""`vlclip search`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+
+from vlclip.ingestion.errors import PhotoError
+from vlclip.ingestion.photos.decoding import decode
+from vlclip.ingestion.settings import Fetch
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.lists.opening import open_recommender
+from vlclip.service.commands.list_plan import read_list_plan
+from vlclip.service.commands.options import (
+    ArmFile,
+    Clip,
+    Collapse,
+    Device,
+    Diversity,
+    Exclude,
+    Filters,
+    Json,
+    Limit,
+    Offset,
+    StoreOption,
+    TextEncoder,
+    User,
+    Weights,
+)
+from vlclip.service.reports.results import print_results
+from vlclip.service.reports.terminal import says_what_went_wrong
+from vlclip.service.settings import Settings
+
+
+@says_what_went_wrong
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for.")] = "",
+    *,
+    photo: Annotated[Path | None, typer.Option(help="A photo to look for, alone or with words.")] = None,
+    store: StoreOption = None,
+    weights: Weights = None,
+    filter: Filters = None,
+    exclude: Exclude = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    collapse: Collapse = None,
+    diversity: Diversity = None,
+    user: User = "",
+    arm: ArmFile = None,
+    clip: Clip = None,
+    text_encoder: TextEncoder = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Items that fit words, a photo, or both."""
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    plan = read_list_plan(
+        weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,
+        collapse=collapse, diversity=diversity, arm=arm,
+    )  # fmt: skip
+    with open_recommender(settings) as recommender:
+        image = None if photo is None else _read_photo(photo, settings.fetch)
+        began = time.perf_counter()
+        answer = recommender.search(
+            text, photo=image, weights=plan.weights, page=plan.page, shopper=unit_of(user), arm=plan.arm
+        )
+        took_ms = (time.perf_counter() - began) * 1000
+    query = {"text": text, "photo": str(photo) if photo else None, "took_ms": took_ms}
+    print_results(answer, json=json, extra=query)
+
+
+def _read_photo(photo: Path, limits: Fetch) -> Image.Image:
+    try:
+        return decode(photo.read_bytes(), max_pixels=limits.max_pixels)
+    except OSError as error:
+        raise PhotoError(f"the photo {photo} cannot be read: {error.strerror}") from None

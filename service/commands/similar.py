@@ -1,0 +1,59 @@
+"""`vlclip similar`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.lists.opening import open_recommender
+from vlclip.service.commands.list_plan import read_list_plan
+from vlclip.service.commands.options import (
+    ArmFile,
+    Collapse,
+    Diversity,
+    Exclude,
+    Filters,
+    Json,
+    Limit,
+    Offset,
+    StoreOption,
+    User,
+    Weights,
+)
+from vlclip.service.reports.results import print_results
+from vlclip.service.reports.terminal import says_what_went_wrong
+from vlclip.service.settings import Settings
+
+
+@says_what_went_wrong
+def similar(
+    item: Annotated[str, typer.Argument(help="Id of the item to start from.")],
+    *,
+    store: StoreOption = None,
+    weights: Weights = None,
+    filter: Filters = None,
+    exclude: Exclude = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    collapse: Collapse = None,
+    diversity: Diversity = None,
+    user: User = "",
+    arm: ArmFile = None,
+    json: Json = False,
+) -> None:
+    """Items like a given one, each with the parts of its score."""
+    settings = Settings.load(store=store)
+    plan = read_list_plan(
+        weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,
+        collapse=collapse, diversity=diversity, arm=arm,
+    )  # fmt: skip
+    with open_recommender(settings) as recommender:
+        began = time.perf_counter()
+        answer = recommender.similar(
+            item, weights=plan.weights, page=plan.page, shopper=unit_of(user), arm=plan.arm
+        )
+        took_ms = (time.perf_counter() - began) * 1000
+    print_results(answer, json=json, extra={"item": item, "took_ms": took_ms})

@@ -1,0 +1,100 @@
+"""What an ingest did: its progress while it runs, its report when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.service.reports.duplicates import LARGEST, duplicates_json, duplicates_sentence, print_clusters
+from vlclip.service.reports.terminal import err, out
+
+
+def print_ingest(report: IngestReport, store: str) -> None:
+    """Counts, near-duplicates, warnings, and the latest dead letters."""
+    out.print(
+        f"{report.read:,} read, {report.embedded:,} embedded, {report.unchanged:,} unchanged, "
+        f"{report.failed:,} failed, {report.deleted:,} deleted in {report.seconds:.1f} s "
+        f"({report.items_per_second:,.0f} items/s) -> {store}"
+    )
+    if (duplicates := report.photo_duplicates) is not None and duplicates.clusters:
+        out.print(f"{duplicates_sentence(duplicates)}; vlclip duplicates lists them")
+        print_clusters(duplicates.clusters[:LARGEST], {})
+    _print_preparation(report)
+    for warning, count in report.warnings.items():
+        out.print(f"[yellow]note[/] {count:,} x {warning}")
+    if report.prune_refused:
+        out.print(f"[yellow]not pruned[/] {report.prune_refused}")
+    if report.dead_letters:
+        table = Table(
+            title=f"{report.dead_letters:,} items wait in the dead letters (retry with --retry-failed)",
+            box=None,
+        )
+        for heading in ("item", "row", "stage", "reason"):
+            table.add_column(heading, overflow="fold")
+        for letter in report.latest_dead_letters:
+            table.add_row(letter.item_id or "-", str(letter.row), letter.stage, letter.reason[:300])
+        out.print(table)
+
+
+def _print_preparation(report: IngestReport) -> None:
+    if report.grounded:
+        out.print(f"{report.cropped:,} of {report.grounded:,} photos cropped to the product")
+    if report.refinement:
+        counts = report.refinement
+        by = ", ".join(f"{count:,} by {name}" for name, count in counts["by"].items())
+        out.print(
+            f"texts: {by}; {counts['kept_share']:.1%} of the refined ones kept, "
+            f"{counts['rounds_per_item']:g} rounds and {counts['tokens_per_item']:,.0f} tokens an item"
+        )
+        for reason, count in counts["fallbacks"].items():
+            out.print(f"[yellow]note[/] {count:,} x not the model's text: {reason}")
+
+
+def report_json(report: IngestReport) -> dict[str, Any]:
+    """The report under the names that scripts rely on."""
+    return {
+        "read": report.read,
+        "embedded": report.embedded,
+        "unchanged": report.unchanged,
+        "duplicates": report.duplicates,
+        "failed": report.failed,
+        "deleted": report.deleted,
+        "seconds": round(report.seconds, 3),
+        "items_per_second": round(report.items_per_second, 1),
+        "warnings": dict(report.warnings),
+        "cropped": report.cropped,
+        "looked_for": report.grounded,
+        "refinement": dict(report.refinement),
+        "prune_refused": report.prune_refused,
+        "mapping": list(report.mapping),
+        "duplicate_clusters": duplicates_json(report.photo_duplicates),
+    }
+
+
+def progress_bar() -> Progress:
+    """The bar of an ingest, on stderr."""
+    return Progress(
+        TextColumn("ingest"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
+        TimeRemainingColumn(), console=err,
+    )  # fmt: skip
+
+
+def show_on(bar: Progress) -> Callable[[IngestReport], None]:
+    """A progress callback that shows the mapping once and then the state on `bar`."""
+    task = bar.add_task("", total=None)
+    mapping_shown = False
+
+    def show(report: IngestReport) -> None:
+        nonlocal mapping_shown
+        if not mapping_shown:
+            for line in report.mapping:
+                bar.console.print(line, markup=False, highlight=False)
+            mapping_shown = True
+        words = f"{report.items_per_second:,.0f} items/s, {report.failed:,} failed"
+        bar.update(task, completed=report.read, total=report.total, description=words)
+
+    return show

@@ -1,0 +1,43 @@
+"""A list of results as a table with the parts of each score, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from vlclip.ranking.lists.answer import Result
+from vlclip.service.http.answers import result_shape
+from vlclip.service.reports.terminal import out, plain, print_json
+
+
+def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, Any]) -> None:
+    """A list as a table with one column per score part, or as JSON."""
+    if json:
+        print_json({"results": [result_shape(result) for result in results], **extra})
+        return
+    if not results:
+        out.print("nothing fits")
+        return
+    names = list(dict.fromkeys(name for result in results for name in result.parts))
+    folded = any(result.duplicates for result in results)
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "id", "title", "price"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("score", *names):
+        table.add_column(heading, justify="right")
+    if folded:
+        table.add_column("copies", justify="right")
+    for rank, result in enumerate(results, 1):
+        item = result.item
+        price = f"{item['price']:g} {item.get('currency', '')}" if "price" in item else ""
+        title = str(item.get("title") or item.get("product_type") or "")
+        numbers = [f"{result.score:.3f}", *(_number(result.parts.get(name)) for name in names)]
+        copies = [str(len(result.duplicates) or "")] if folded else []
+        table.add_row(str(rank), result.id, plain(title), price.strip(), *numbers, *copies)
+    out.print(table)
+
+
+def _number(part: float | None) -> str:
+    return "" if part is None else f"{part:.3f}"
