@@ -34,7 +34,7 @@ def snippets() -> list[str]:
     found = {}
     for page in PAGES:
         for line in page.read_text().splitlines():
-            if line.startswith("    vlclip "):
+            if line.startswith("    vlclip ") and not line.endswith(" --help"):
                 found[line.split("  #")[0].strip()] = page.name
     return list(found)
 
