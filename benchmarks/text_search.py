@@ -26,7 +26,7 @@ import torch
 from text_encoding import titles
 
 from vlclip.engine.opening.encoders import Encoders
-from vlclip.engine.store.backend import Request
+from vlclip.engine.store.backend import VectorSearch
 from vlclip.engine.store.edge.shelf import FolderShelf
 from vlclip.engine.store.lexical import WordEncoder
 from vlclip.engine.store.qdrant import QdrantStore
@@ -61,11 +61,11 @@ def main() -> None:
     weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
     queries = titles(args.catalogue, args.queries)
 
-    def dense(text: str) -> Request:
-        return Request(near=vectors[text], limit=args.limit, payload=None)
+    def dense(text: str) -> VectorSearch:
+        return VectorSearch(near=vectors[text], limit=args.limit, payload=None)
 
-    def words(text: str) -> Request:
-        return Request(near=word_encoder.encode_query(text), limit=args.limit, payload=None)
+    def words(text: str) -> VectorSearch:
+        return VectorSearch(near=word_encoder.encode_query(text), limit=args.limit, payload=None)
 
     vectors = {
         text: store.info.space.query_vector(embedder.embed_query(text=text), weights).tolist()

@@ -210,8 +210,8 @@ def _banded(codes: _Codes, max_distance: int) -> tuple[Index, Index]:
     for first, second in _candidates(codes.words, max_distance // _WORDS):
         low, high = _close(codes, np.minimum(first, second), np.maximum(first, second), max_distance)
         keys.append(low * count + high)
-    both = np.unique(np.concatenate(keys))
-    return both // count, both % count
+    distinct = np.unique(np.concatenate(keys))
+    return distinct // count, distinct % count
 
 
 def _candidates(words: NDArray[np.uint16], flips: int) -> Iterator[tuple[Index, Index]]:

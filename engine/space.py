@@ -65,9 +65,9 @@ class FusedSpace:
         """
         self._check_names(segments)
         fused = np.zeros((count, self.size), dtype=np.float32)
-        where = self.slices()
+        spans = self.slices()
         for name, rows in segments.items():
-            span = where[name]
+            span = spans[name]
             expected = (count, span.stop - span.start)
             if rows.shape != expected:
                 raise SpaceError(f"segment {name!r} has shape {rows.shape}, expected {expected}")
@@ -83,9 +83,9 @@ class FusedSpace:
         self._check_names(parts)
         checked = self.check_weights(weights)
         fused = np.zeros(self.size, dtype=np.float32)
-        where = self.slices()
+        spans = self.slices()
         for name, direction in parts.items():
-            span = where[name]
+            span = spans[name]
             if direction.shape != (span.stop - span.start,):
                 raise SpaceError(
                     f"query segment {name!r} has shape {direction.shape}, "

@@ -101,9 +101,9 @@ class SegmentEmbedder:
 
     def with_query_encoder(self, encoder: TextEncoder) -> SegmentEmbedder:
         """The same embedder, but `encoder` encodes the words of queries; it has to give what CLIP gives."""
-        other = SegmentEmbedder(self.info, self.clip, self._sentence, self._lookups)
-        other._query_encoder = encoder
-        return other
+        copy = SegmentEmbedder(self.info, self.clip, self._sentence, self._lookups)
+        copy._query_encoder = encoder
+        return copy
 
     def prepare(self, photo: Image.Image) -> Floats:
         """CLIP's preprocessing of one RGB photo: `(3, height, width)` float32."""

@@ -44,7 +44,7 @@ class QueryCache(Generic[Key, Value]):
             pending = self._pending.get(key)
             if pending is None:
                 self.misses += 1
-                mine = self._pending[key] = Future[Value]()
+                future = self._pending[key] = Future[Value]()
             else:
                 self.hits += 1
         if pending is not None:
@@ -53,10 +53,10 @@ class QueryCache(Generic[Key, Value]):
             value = compute()
         except BaseException as error:
             self._finish(key)
-            mine.set_exception(error)
+            future.set_exception(error)
             raise
         self._finish(key, value)
-        mine.set_result(value)
+        future.set_result(value)
         return value
 
     def _finish(self, key: Key, *values: Value) -> None:

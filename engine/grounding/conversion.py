@@ -1,4 +1,4 @@
-"""An original checkpoint as a folder of transformers: no code in it, no groundingdino-py to run it.
+"""An original checkpoint converted to a folder for transformers, without code or groundingdino-py.
 
 Law (tests/contract/test_grounders.py): both give the same boxes and scores.
 """

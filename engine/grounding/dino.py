@@ -1,7 +1,7 @@
 """Grounding DINO (arXiv 2303.05499) in batches, whichever library runs it.
 
-Photos of one size after the resize share a batch, so none is padded and no mask is needed: with padding,
-convolutions and windows see other borders and boxes move with whatever else is in the batch.
+Photos of one size after the resize share a batch, so none is padded and no mask is needed. With padding,
+convolutions and windows would see other borders, and boxes would depend on the other photos of the batch.
 
 A box's score is the sigmoid of its best logit over the tokens of the phrase. [CLS], [SEP] and the final
 period are left out: the model is not trained to say anything there.
@@ -26,9 +26,9 @@ SPECIAL = {"[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
 MAX_TOKENS = 256
 """The longest prompt both libraries read."""
 MAX_THINNESS = 50
-"""Long side to short side of a photo that is looked at; a resize would leave nothing of a thinner one."""
-MAX_SHOWN_THINNESS = 4
-"""Thinner photos get a margin: below some number of patches there are fewer than the model's queries."""
+"""Most that a photo's long side may be of its short one; a resize would leave nothing of a thinner photo."""
+MAX_UNPADDED_THINNESS = 4
+"""Thinner photos get a margin; they would have fewer patches than the model has queries."""
 
 Pixels = torch.Tensor
 Floats = NDArray[np.float64]
@@ -60,14 +60,16 @@ class DinoGrounder:
         if len(photos) != len(product_types):
             raise ValueError(f"{len(photos)} photos but {len(product_types)} product types; give one each")
         prompts = [prompt(product_type) for product_type in product_types]
-        found: list[Detection | None] = [None] * len(photos)
-        asked = [row for row, photo in enumerate(photos) if prompts[row] and _thinness(photo) <= MAX_THINNESS]
-        for rows, pixels, shown in self.batches(photos, asked):
+        detections: list[Detection | None] = [None] * len(photos)
+        searchable = [
+            row for row, photo in enumerate(photos) if prompts[row] and _thinness(photo) <= MAX_THINNESS
+        ]
+        for rows, pixels, filled in self.batches(photos, searchable):
             logits, boxes = self.network(pixels, [prompts[row] for row in rows])
-            for row, scores, where in zip(rows, _array(logits), _array(boxes), strict=True):
+            for row, scores, photo_boxes in zip(rows, _array(logits), _array(boxes), strict=True):
                 width, height = photos[row].size
-                found[row] = best(scores, where / np.tile(shown, 2), (width, height))
-        return found
+                detections[row] = best(scores, photo_boxes / np.tile(filled, 2), (width, height))
+        return detections
 
     def prepare(self, photo: Image.Image) -> Pixels:
         """The model's own resize and normalisation of one RGB photo: `(3, height, width)` float32."""
@@ -79,23 +81,23 @@ class DinoGrounder:
     ) -> Iterator[tuple[list[int], Pixels, tuple[float, float]]]:
         """Rows that share a batch, their pixels, and the shares of its width and height the photo fills.
 
-        Photos are prepared as they are needed, so memory holds one batch, whatever the number of photos.
+        Photos are prepared when they are needed, so memory holds one batch, however many photos there are.
         """
         together: list[int] = []
-        held: list[Pixels] = []
+        prepared: list[Pixels] = []
         for row in sorted(rows, key=lambda row: photos[row].width / photos[row].height):
             pixels = self.prepare(photos[row])
-            if held and (len(held) == self.batch or held[0].shape != pixels.shape):
-                yield together, *_with_margin(torch.stack(held))
-                together, held = [], []
+            if prepared and (len(prepared) == self.batch or prepared[0].shape != pixels.shape):
+                yield together, *_with_margin(torch.stack(prepared))
+                together, prepared = [], []
             together.append(row)
-            held.append(pixels)
-        if held:
-            yield together, *_with_margin(torch.stack(held))
+            prepared.append(pixels)
+        if prepared:
+            yield together, *_with_margin(torch.stack(prepared))
 
 
 def best(logits: Floats, boxes: Floats, size: tuple[int, int]) -> Detection | None:
-    """The box of the highest logit among those that show anything of a photo of `size` (width, height).
+    """The box of the highest logit among those with any area inside a photo of `size` (width, height).
 
     `logits` `(queries,)`; `boxes` `(queries, 4)`: cx, cy, w, h as shares of the photo.
     """
@@ -119,17 +121,17 @@ def phrase_logits(logits: torch.Tensor, token_ids: torch.Tensor, attended: torch
     """
     special = torch.tensor(list(SPECIAL.values()), device=token_ids.device)
     phrase = attended.bool() & ~torch.isin(token_ids, special)
-    told = logits[..., : phrase.shape[1]].masked_fill(~phrase[:, None], float("-inf"))
-    return told.amax(dim=-1)
+    in_phrase = logits[..., : phrase.shape[1]].masked_fill(~phrase[:, None], float("-inf"))
+    return in_phrase.amax(dim=-1)
 
 
 def with_short_side(size: dict[str, int], short_side: int | None) -> dict[str, int]:
     """A processor's `size` scaled so that its short side is `short_side` pixels; None leaves it."""
     if short_side is None:
         return size
-    known = {key: value for key, value in size.items() if value}
-    factor = short_side / min(known.values())
-    return {key: round(value * factor) for key, value in known.items()}
+    sides = {key: value for key, value in size.items() if value}
+    factor = short_side / min(sides.values())
+    return {key: round(value * factor) for key, value in sides.items()}
 
 
 def _thinness(photo: Image.Image) -> float:
@@ -137,12 +139,12 @@ def _thinness(photo: Image.Image) -> float:
 
 
 def _with_margin(pixels: Pixels) -> tuple[Pixels, tuple[float, float]]:
-    """Photos no thinner than the model can look at, and the shares of width and height they fill.
+    """Photos, with a margin if too thin for the model, and the shares of width and height they fill.
 
-    The margin is right and below, and grey: zero is the mean colour after normalisation.
+    The margin lies right and below. It is grey: zero is the mean colour after normalisation.
     """
     height, width = pixels.shape[-2:]
-    least = math.ceil(max(height, width) / MAX_SHOWN_THINNESS)
+    least = math.ceil(max(height, width) / MAX_UNPADDED_THINNESS)
     right, below = max(0, least - width), max(0, least - height)
     padded = torch.nn.functional.pad(pixels, (0, right, 0, below))
     return padded, (width / (width + right), height / (height + below))

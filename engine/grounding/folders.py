@@ -1,4 +1,4 @@
-"""Where a grounder's files are and what they are called, without loading a model.
+"""Grounders as folders of files: where they lie and what they are called, without loading a model.
 
 off                                     no grounding
 vlclip-grounder                         a model that comes with the package
@@ -25,16 +25,16 @@ ORIGINAL = "original:"
 MODEL_TYPES = ("grounding-dino", "mm-grounding-dino")
 HUB_NAMES = ("IDEA-Research/grounding-dino-tiny", "IDEA-Research/grounding-dino-base")
 THRESHOLD = 0.35
-"""Of scores, where neither the settings nor the model name one: that of Grounding DINO's own demo."""
+"""Of scores, where neither the settings nor the model give one; Grounding DINO's own demo uses it."""
 OWN_RULE = "rule.json"
 """Beside a model's weights: `{"threshold": 0.2}`, for scores that are not on the scale of others'."""
-WANTED = ["*.json", "*.txt", "*.safetensors"]
-"""What is fetched from the hub: no pickles, no code."""
+HUB_FILES = ["*.json", "*.txt", "*.safetensors"]
+"""Files to fetch from the hub: no pickles, no code."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrounderFolder:
-    """A grounder's files; `name` is what people call it and holds no path of this machine."""
+    """A grounder's files; `name` is the one that people use and holds no path of this machine."""
 
     backend: Literal["transformers", "original"]
     name: str
@@ -73,25 +73,25 @@ def find_grounder(model: str) -> GrounderFolder | None:
 
 
 def grounder_name(settings: Grounding) -> str | None:
-    """What `Grounder.name` will be for these settings, from the files alone; None for "off"."""
-    found = find_grounder(settings.model)
-    return None if found is None else name_of(found, settings.short_side)
+    """The `Grounder.name` of these settings, from the files alone; None for "off"."""
+    files = find_grounder(settings.model)
+    return None if files is None else name_of(files, settings.short_side)
 
 
 def rule_from(settings: Grounding) -> Rule:
     """The rule these settings ask for, from the files alone."""
     threshold = settings.threshold
     if threshold is None:
-        found = find_grounder(settings.model)
-        threshold = THRESHOLD if found is None else _own_threshold(found.path)
+        files = find_grounder(settings.model)
+        threshold = THRESHOLD if files is None else _own_threshold(files.path)
     return Rule(threshold, settings.padding, settings.min_area)
 
 
-def name_of(found: GrounderFolder, short_side: int | None) -> str:
-    """Backend, name, a hash of the files and the size photos are seen at, if it is not the model's own."""
-    seen_at = "" if short_side is None else f":{short_side}px"
-    files = found.path.rglob("*") if found.backend == "original" else found.path.iterdir()
-    return f"{found.backend}:{found.name}@{files_hash(files)[:8]}{seen_at}"
+def name_of(grounder: GrounderFolder, short_side: int | None) -> str:
+    """Backend, name, a hash of the files, and the size of photos if it is not the model's own."""
+    at_size = "" if short_side is None else f":{short_side}px"
+    files = grounder.path.rglob("*") if grounder.backend == "original" else grounder.path.iterdir()
+    return f"{grounder.backend}:{grounder.name}@{files_hash(files)[:8]}{at_size}"
 
 
 def config_and_weights(folder: Path) -> tuple[Path, Path]:
@@ -143,16 +143,16 @@ def _model_type(folder: Path) -> str | None:
 
 
 def _from_hub(name: str) -> Path:
-    """The folder of the hub's cache; what is there is used, so a run without network finds it."""
+    """The folder in the hub's cache, which is enough for a run without network."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - half a second, for hub names only
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError  # noqa: PLC0415
 
     try:
-        folder = Path(snapshot_download(name, allow_patterns=WANTED, local_files_only=True))
+        folder = Path(snapshot_download(name, allow_patterns=HUB_FILES, local_files_only=True))
         _check(folder)
     except (OSError, ValueError, EncoderError):
         try:
-            folder = Path(snapshot_download(name, allow_patterns=WANTED))
+            folder = Path(snapshot_download(name, allow_patterns=HUB_FILES))
         except RepositoryNotFoundError:
             raise EncoderError(
                 f"the Hugging Face hub has no model {name!r} for you; correct the name, or set HF_TOKEN if "

@@ -1,4 +1,4 @@
-"""What a grounder is: photos and product types in, the best box of each out."""
+"""The protocol of a grounder: photos and product types in, the best box of each out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The best box for a prompt, inside its photo, with a score from 0 to 1; what the rule chooses from."""
+    """The best box for a prompt, inside its photo, with a score from 0 to 1."""
 
     box: Box
     score: float
@@ -25,14 +25,14 @@ class Grounder(Protocol):
 
     @property
     def name(self) -> str:
-        """Backend, model and a hash of its files; kept with every box, so it says what made it."""
+        """Backend, model and a hash of its files; stored with every box."""
         ...
 
     def locate(self, photos: Sequence[Image.Image], product_types: Sequence[str]) -> list[Detection | None]:
-        """The best box of each RGB photo for its product type, however low its score, in the order given.
+        """The best box of each RGB photo for its product type, however low its score, in order.
 
-        None where the type is empty, the photo too thin to show anything, or no box is finite.
-        Photos may differ in size; what is found in one does not depend on the others.
+        None where the type is empty, the photo too thin, or no box finite. Photos may differ in size;
+        the box in one does not depend on the others.
         Errors: ValueError where there are not as many types as photos.
         """
         ...

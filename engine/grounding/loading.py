@@ -17,22 +17,22 @@ def load_grounder(grounding: Grounding, device: str) -> Grounder | None:
 
     Errors: `EncoderError` for a model that cannot be found, downloaded or loaded.
     """
-    found = find_grounder(grounding.model)
-    if found is None:
+    files = find_grounder(grounding.model)
+    if files is None:
         return None
     from vlclip.engine.encoding.clip import pick_device  # noqa: PLC0415 - loading torch and transformers takes seconds
     from vlclip.engine.grounding.dino import DinoGrounder, with_short_side  # noqa: PLC0415
 
-    network, processor = _load(found, pick_device(device))
+    network, processor = _load(files, pick_device(device))
     processor.size = with_short_side(dict(processor.size), grounding.short_side)
-    return DinoGrounder(name_of(found, grounding.short_side), network, processor, batch=grounding.batch)
+    return DinoGrounder(name_of(files, grounding.short_side), network, processor, batch=grounding.batch)
 
 
-def _load(found: GrounderFolder, device: str) -> tuple[Network, Any]:
-    if found.backend == "original":
+def _load(files: GrounderFolder, device: str) -> tuple[Network, Any]:
+    if files.backend == "original":
         from vlclip.engine.grounding.original import load_original  # noqa: PLC0415 - an extra
 
-        return load_original(found.path, device)
+        return load_original(files.path, device)
     from vlclip.engine.grounding.transformers import load_transformers  # noqa: PLC0415 - takes seconds
 
-    return load_transformers(found.path, device)
+    return load_transformers(files.path, device)

@@ -1,6 +1,6 @@
-"""Grounding DINO through groundingdino-py 0.4, the library of its authors, made to run as it is today.
+"""Grounding DINO through groundingdino-py 0.4, the library of its authors, adapted to today's libraries.
 
-What is changed on the loaded model, none of it a number it computes for one photo:
+These changes to the loaded model do not change its numbers for one photo:
 - its wrapper of BERT calls three methods that transformers 5 removed; ours calls BERT itself;
 - its text layers repeat a batch's masks in the wrong order, so with several prompts in a batch each is
   masked by another's phrase; here every head gets the mask of its own prompt;
@@ -37,15 +37,15 @@ class OriginalNetwork:
         self.device = device
         self._tokenizer = model.tokenizer
         self._tokenizing = threading.Lock()
-        model.tokenizer = self._tokens  # the model calls it; through us it is safe in threads
+        model.tokenizer = self._tokens  # the model calls it, and this one is safe in threads
 
     def __call__(self, pixels: Pixels, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `(n, queries)` of the phrase and boxes `(n, queries, 4)`, cx, cy, w, h as shares."""
         with torch.inference_mode():
-            seen = self.model(pixels.to(self.device), captions=list(prompts))
+            outputs = self.model(pixels.to(self.device), captions=list(prompts))
             words = self._tokens(list(prompts)).to(self.device)
-            logits = phrase_logits(seen["pred_logits"], words["input_ids"], words["attention_mask"])
-        return logits, seen["pred_boxes"]
+            logits = phrase_logits(outputs["pred_logits"], words["input_ids"], words["attention_mask"])
+        return logits, outputs["pred_boxes"]
 
     def _tokens(self, prompts: Sequence[str], **_: object) -> Any:
         with self._tokenizing:  # tokenizers keep their padding state on the object
@@ -73,7 +73,7 @@ class BertWithPhraseMasks(torch.nn.Module):
 def load_original(folder: Path, device: str) -> tuple[OriginalNetwork, Any]:
     """The network in a folder and the image processor that stands for the authors' resize.
 
-    The configuration is a Python program and is run; use only one you trust. Weights are read as weights.
+    The configuration is a Python program and is run; use only one you trust. Reading weights runs no code.
     Errors: `EncoderError` where groundingdino-py is not installed, or a file is damaged or does not fit.
     """
     config_file, weights = config_and_weights(folder)
@@ -115,8 +115,8 @@ def read_config(config_file: Path) -> Any:
         config = SLConfig.fromfile(str(config_file))
     if not config.backbone.startswith("swin"):  # for others the library downloads ImageNet's weights
         raise EncoderError(f"{config_file} asks for {config.backbone}; give one with a Swin backbone")
-    here = config_file.parent / config.text_encoder_type
-    config.text_encoder_type = str(here) if here.is_dir() else config.text_encoder_type
+    beside = config_file.parent / config.text_encoder_type
+    config.text_encoder_type = str(beside) if beside.is_dir() else config.text_encoder_type
     config.use_checkpoint = config.use_transformer_ckpt = False
     return config
 

@@ -1,7 +1,7 @@
 """From a detection to a crop: VL-CLIP's rule (arXiv 2507.17080, section 3.1), as plain functions.
 
-Prompt the detector with the product type, take the box of the highest score; over a threshold its crop
-is embedded, otherwise the whole photo is. The paper gives neither threshold nor padding; 0.35 is the box
+Prompt the detector with the product type and take the box of the highest score. Over a threshold its crop
+is embedded, otherwise the whole photo. The paper gives neither threshold nor padding; 0.35 is the box
 threshold of Grounding DINO's own demo.
 
 Laws (tests/engine/grounding/test_rule.py):
@@ -21,7 +21,7 @@ from PIL import Image
 from vlclip.engine.grounding.grounder import Detection
 
 MAX_PROMPT = 200
-"""Characters of a product type that are asked; detectors read 256 tokens at most."""
+"""Characters of a product type in a prompt; detectors read 256 tokens at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Rule:
     """When a box is trusted and how it is cut; `threshold` is a score, the others are shares."""
 
     threshold: float
-    """The score has to be over it."""
+    """Scores of trusted boxes are over it."""
     padding: float
     """Of the box's width added left and right, of its height above and below."""
     min_area: float
-    """Of the photo that the box has to cover."""
+    """Of the photo; a trusted box covers at least this."""
 
     @property
     def id(self) -> str:
@@ -43,7 +43,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """What is cut out: x0, y0, x1, y1 in whole pixels, x1 and y1 not included; the detection's score."""
+    """The part to cut out: x0, y0, x1, y1 in whole pixels, x1 and y1 not included; the detection's score."""
 
     box: tuple[int, int, int, int]
     score: float

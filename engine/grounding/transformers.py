@@ -30,12 +30,12 @@ class TransformersNetwork:
         """Logits `(n, queries)` of the phrase and boxes `(n, queries, 4)`, cx, cy, w, h as shares."""
         words = self.tokens(prompts)
         with torch.inference_mode():
-            seen = self.model(pixel_values=pixels.to(self.device), **words)
-            logits = phrase_logits(seen.logits, words["input_ids"], words["attention_mask"])
-        return logits, seen.pred_boxes
+            outputs = self.model(pixel_values=pixels.to(self.device), **words)
+            logits = phrase_logits(outputs.logits, words["input_ids"], words["attention_mask"])
+        return logits, outputs.pred_boxes
 
     def tokens(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
-        """What the model reads of the prompts, on its device."""
+        """The tokens of the prompts, on the model's device."""
         with self._tokenizing:  # tokenizers keep their padding state on the object
             words = self.tokenizer(
                 list(prompts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
@@ -47,7 +47,7 @@ def load_transformers(folder: Path, device: str) -> tuple[TransformersNetwork, A
     """The network in a folder and its image processor.
 
     Errors: `EncoderError` where a file is missing or damaged, weights are missing, or the tokenizer
-    numbers its special tokens otherwise than the model expects.
+    numbers its special tokens differently from the model.
     """
     try:
         with quiet_transformers():
@@ -59,7 +59,7 @@ def load_transformers(folder: Path, device: str) -> tuple[TransformersNetwork, A
                 local_files_only=True,
                 use_safetensors=True,
                 output_loading_info=True,
-                dtype=torch.float32,  # weights may be stored as halves; sums are not made of them
+                dtype=torch.float32,  # weights may be stored as float16, but sums need float32
             )
     except Exception as error:  # damaged files raise whatever their readers raise
         raise EncoderError(f"cannot load the grounder in {folder}: {error}") from error

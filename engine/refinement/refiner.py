@@ -181,8 +181,12 @@ class AgentRefiner:
     def _sampling_key(self, language: str) -> str:
         settings = self._settings
         sampling = [settings.model, settings.sees, settings.rounds, settings.temperature, settings.max_tokens]
-        other = [] if language == DEFAULT else [language]  # keys of the default are older than the choice
-        return json.dumps([CHECKS, *sampling, *(prompt.digest for prompt in prompts().values()), *other])
+        language_key = (
+            [] if language == DEFAULT else [language]
+        )  # keys of the default are older than the choice
+        return json.dumps(
+            [CHECKS, *sampling, *(prompt.digest for prompt in prompts().values()), *language_key]
+        )
 
 
 def _run(work: Coroutine[None, None, T]) -> T:

@@ -1,7 +1,7 @@
-"""What an engine has to do for a store: the few calls in which Qdrant Edge and Qdrant differ.
+"""The protocol of an engine behind a store: the few calls in which Qdrant Edge and Qdrant differ.
 
-Everything else (checks, field kinds, filters, which requests make a search) is written once, in
-`qdrant.py`, so the two engines cannot drift apart.
+Everything else (checks, field kinds, filters, the requests of a search) is written once, in `qdrant.py` and
+beside it, so the two engines cannot drift apart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vlclip.engine.store.store import StoreInfo
 Paths = Sequence[str] | None
 """Payload fields to read, as paths; None reads all of them, () none."""
 Key = Hashable
-"""What an engine calls a point by where many are told of: whatever is quick to make and to look up."""
+"""How an engine identifies a point among many scores: a value that is quick to make and to look up."""
 DENSE = "fused"
 """Name of the dense vector of a point."""
 WORDS = "words"
@@ -31,7 +31,7 @@ QUANTILE = 0.9999
 """Share of the vectors' values that int8 covers; the few beyond it are clipped (and rescored)."""
 
 
-class Row(NamedTuple):
+class PointRow(NamedTuple):
     """A point as it is written: uuid, fused vector, words and payload."""
 
     id: str
@@ -40,11 +40,11 @@ class Row(NamedTuple):
     payload: dict[str, Any]
 
 
-class Found(NamedTuple):
+class StoredPoint(NamedTuple):
     """A point as it is read: the engine's own id of it, its payload, and a way to its vector `(size,)`.
 
-    `id` may be None where there is a payload, which has the item's. `score` is 0 where nothing was scored,
-    `vector` None unless asked for.
+    `id` may be None where there is a payload, which holds the item's id. `score` is 0 where nothing was
+    scored; `vector` is None unless the search asks for it.
     """
 
     id: Any
@@ -54,11 +54,10 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class VectorSearch:
     """One ranked search: `near` a dense or a sparse vector, among `prefetch` if there are any.
 
-    `where` is the engine's own filter. `ef` None searches as the settings say; `exact` scans the full
-    vectors.
+    `where` is the engine's own filter. `ef` None takes the settings' value; `exact` scans the full vectors.
     """
 
     near: list[float] | Sparse
@@ -67,12 +66,12 @@ class Request:
     where: Any | None = None
     ef: int | None = None
     exact: bool = False
-    prefetch: tuple[Request, ...] = ()
+    prefetch: tuple[VectorSearch, ...] = ()
     payload: Paths = ()
     vector: bool = False
 
 
-def width(request: Request, hnsw: Hnsw) -> tuple[int, float]:
+def width(request: VectorSearch, hnsw: Hnsw) -> tuple[int, float]:
     """Candidates to walk (`ef`) and, times the limit, to rescore from the full vectors.
 
     Every candidate the walk visited is rescored: it costs microseconds, and the quantized scores
@@ -85,7 +84,7 @@ def width(request: Request, hnsw: Hnsw) -> tuple[int, float]:
 def outside_graph(points: int, indexed: int) -> int:
     """How many of the points the search graph lacks, from the engine's count of indexed vectors.
 
-    That counts vectors of both kinds in one; those of words always are, where a point has any.
+    The engine counts both kinds of vectors together; vectors of words are always indexed.
     """
     return max(0, 2 * points - indexed)
 
@@ -107,7 +106,7 @@ class Backend(Protocol):
         """Record and index new fields."""
         ...
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[PointRow]) -> None:
         """Add or replace points; they survive a killed process once this returns."""
         ...
 
@@ -115,7 +114,7 @@ class Backend(Protocol):
         """Remove points by uuid."""
         ...
 
-    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[Found]:
+    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[StoredPoint]:
         """The points among `ids` that exist."""
         ...
 
@@ -127,20 +126,20 @@ class Backend(Protocol):
         payload: Paths,
         *,
         vector: bool,
-    ) -> tuple[list[Found], Any | None]:
+    ) -> tuple[list[StoredPoint], Any | None]:
         """The next points and where to go on, None at the end."""
         ...
 
-    def query(self, requests: Sequence[Request]) -> list[list[Found]]:
+    def query(self, requests: Sequence[VectorSearch]) -> list[list[StoredPoint]]:
         """All requests in one call."""
         ...
 
-    def scores(self, requests: Sequence[Request]) -> list[dict[Key, float]]:
+    def scores(self, requests: Sequence[VectorSearch]) -> list[dict[Key, float]]:
         """The same, but only which points and their scores."""
         ...
 
     def uuid(self, key: Key) -> str:
-        """The uuid of a point that `scores` told of."""
+        """The uuid of a point from its key in `scores`."""
         ...
 
     def count(self, where: Any | None) -> int:
@@ -152,7 +151,7 @@ class Backend(Protocol):
         ...
 
     def unindexed(self) -> int:
-        """Points outside the search graph, which every search compares one by one; a few too many at most."""
+        """Points outside the search graph, which every search compares one by one; at most a few too many."""
         ...
 
     def optimize(self) -> None:
@@ -164,5 +163,5 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files and connections; safe to call twice."""
+        """Close files and connections; safe to call twice."""
         ...

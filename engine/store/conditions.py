@@ -3,7 +3,7 @@
 Laws (tests/contract/test_store.py):
 - both engines' classes are filled with the same conditions, so both keep the same items;
 - `not` and a missing field fit together: an item without the field is not "Nike";
-- excluded ids are a condition of the search, so they never use up places in its answer.
+- excluded ids are a condition of the search, so they never take up places in its answer.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ class Dialect:
 def build(
     dialect: Dialect, filter: Filter, kinds: Mapping[str, FieldKind], exclude: Sequence[str] = ()
 ) -> Any | None:
-    """`filter`, checked against `kinds`, and point ids to leave out; None when nothing is asked.
+    """`filter`, checked against `kinds`, and point ids to leave out; None where there is neither.
 
     Raises `FilterError` for a field that is not in `kinds` or a value that is not of its kind.
     """
     must, must_not = [], []
     for condition in filter.check(kinds).conditions:
-        wanted, unwanted = _one(dialect, condition, kinds[condition.field])
-        must += wanted
-        must_not += unwanted
+        required, excluded = _condition(dialect, condition, kinds[condition.field])
+        must += required
+        must_not += excluded
     if exclude:
         must_not.append(dialect.has_id(list(exclude)))
     return dialect.filter(must=must, must_not=must_not) if must or must_not else None
 
 
-def _one(dialect: Dialect, condition: Condition, kind: FieldKind) -> tuple[list[Any], list[Any]]:
+def _condition(dialect: Dialect, condition: Condition, kind: FieldKind) -> tuple[list[Any], list[Any]]:
     """What must hold and what must not for one condition."""
     key, values = path(condition.field), condition.values
     match condition.operator:

@@ -1,12 +1,12 @@
-"""Who may be among the best by two scores, when two searches have told only their own best.
+"""Which items may be among the best by two scores, when each of two searches gave only its own best.
 
 The threshold algorithm's bounds (Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware",
-2001): an item that one search did not bring has at most what that search could still have brought. So only
-few missing scores have to be asked for.
+2001): an item that one search did not bring scores at most as much there as the last item it brought. So only
+few missing scores have to be fetched.
 
 Laws (tests/engine/store/test_contenders.py):
-- none of the best of all that were found is left out;
-- what is settled no item that neither search brought could change.
+- none of the best items that either search brought is left out;
+- once settled, no item that neither search brought could change the best.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SLACK = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """The `count` best are wanted, by dense score + `weight` · lexical score over the best lexical score.
+    """The `count` best by dense score + `weight` · lexical score / best lexical score.
 
-    `best` is that best score, None where it is the best that is found.
+    `best` is that best lexical score; None takes the best that the search brings.
     """
 
     count: int
@@ -34,7 +34,7 @@ class Blend:
     best: float | None = None
 
     def scale(self, lexical: Mapping[Id, float]) -> float:
-        """What a lexical score is multiplied with."""
+        """The factor of a lexical score."""
         return self.weight / (self.best or max(lexical.values(), default=0.0) or 1.0)
 
 
@@ -53,19 +53,22 @@ def settled(
 def contenders(
     dense: Mapping[Id, float], lexical: Mapping[Id, float], blend: Blend, *, reach: float, floor: float
 ) -> list[Id]:
-    """The ids that may be among the best, and that of the best lexical score.
+    """The ids that may be among the best, and the id of the best lexical score.
 
     `reach` is the largest dense score, or least below 0, that any item could have; `floor` the largest
     lexical score of those that are not in `lexical`.
     """
     first = max(lexical, key=lexical.__getitem__, default=None)
     weight = blend.scale(lexical)
-    least = {one: dense.get(one, -reach) + weight * lexical.get(one, 0.0) for one in {**dense, **lexical}}
+    least = {
+        item_id: dense.get(item_id, -reach) + weight * lexical.get(item_id, 0.0)
+        for item_id in {**dense, **lexical}
+    }
     if len(least) <= blend.count:
         return list(least)
     bar = heapq.nlargest(blend.count, least.values())[-1] - SLACK
     return [
-        one
-        for one in least
-        if one == first or dense.get(one, reach) + weight * lexical.get(one, floor) >= bar
+        item_id
+        for item_id in least
+        if item_id == first or dense.get(item_id, reach) + weight * lexical.get(item_id, floor) >= bar
     ]

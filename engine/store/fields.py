@@ -4,12 +4,13 @@ Laws (tests/contract/test_store.py):
 - a field's kind is settled by the first batch that brings it and never changes in a collection:
   `bool` if all its values are, `number` if all are, else `keyword`; lists count by their elements;
 - later values are stored as that kind where that loses nothing ("42" in a number field becomes
-  42.0, 42 in a keyword field becomes "42"); any other value is kept and shown as it came, no
-  equality or range finds it, and it is not missing;
-- names with `"` or a backslash cannot be written as a path in Qdrant: kept and shown, not filterable;
+  42.0, 42 in a keyword field becomes "42"); any other value is stored and shown as it came, no
+  equality or range matches it, and it is not missing;
+- names with `"` or a backslash cannot be written as a path in Qdrant: they are stored and shown, but
+  not filterable;
 - numbers that are not finite are left out: no engine can keep them;
-- at most `MAX_FIELDS` fields have an index, first come, first served: later ones are kept and shown,
-  not filterable. Catalogues with thousands of attribute names would pay for each with memory.
+- at most `MAX_FIELDS` fields have an index, first come, first served; later ones are stored and shown,
+  but not filterable. An index for each of thousands of attribute names would take too much memory.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from vlclip.engine.filters import coerce
 FieldKind = Literal["keyword", "number", "bool"]
 
 LACKS = "_lacks"
-"""A field of the store's own: the segments a point has no vector for; never shown."""
+"""A field of the store's own: the segments for which a point has no vector; never shown."""
 MAX_FIELDS = 256
 NOT_FILTERABLE = frozenset({"description", "image", "provenance"})
-"""Long or nested fields, kept for showing only."""
+"""Long or nested fields, stored only to be shown."""
 
 
 def path(name: str) -> str:
@@ -40,19 +41,21 @@ def has_path(name: str) -> bool:
     return not any(sign in name for sign in '"\\')
 
 
-def new_kinds(payloads: Iterable[Mapping[str, Any]], known: Mapping[str, FieldKind]) -> dict[str, FieldKind]:
-    """Fields of `payloads` that are not in `known` yet, with their kinds, as far as there is room."""
-    seen: dict[str, set[FieldKind]] = {}
+def new_kinds(
+    payloads: Iterable[Mapping[str, Any]], recorded: Mapping[str, FieldKind]
+) -> dict[str, FieldKind]:
+    """Fields of `payloads` that are not in `recorded` yet, with their kinds, as far as there is room."""
+    kinds_of: dict[str, set[FieldKind]] = {}
     for payload in payloads:
         for name, value in payload.items():
-            if name in known or name in NOT_FILTERABLE or not has_path(name):
+            if name in recorded or name in NOT_FILTERABLE or not has_path(name):
                 continue
             kinds = {kind for part in _parts(value) if (kind := _kind(part)) is not None}
             if kinds:
-                seen.setdefault(name, set()).update(kinds)
-    room = max(0, MAX_FIELDS - len(known))
-    fresh = [name for name in seen if name != LACKS][:room] + [name for name in seen if name == LACKS]
-    return {name: seen[name].pop() if len(seen[name]) == 1 else "keyword" for name in fresh}
+                kinds_of.setdefault(name, set()).update(kinds)
+    room = max(0, MAX_FIELDS - len(recorded))
+    fresh = [name for name in kinds_of if name != LACKS][:room] + [name for name in kinds_of if name == LACKS]
+    return {name: kinds_of[name].pop() if len(kinds_of[name]) == 1 else "keyword" for name in fresh}
 
 
 def fitted(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> dict[str, Any]:

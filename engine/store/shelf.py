@@ -1,10 +1,10 @@
-"""Where collections stand: one per encoder, side by side, and one of them is the current one.
+"""The protocol of a shelf: collections side by side, one per encoder, one of them the current one.
 
-A folder keeps them as folders and a pointer file, a server as collections and an alias. Both can fill
-a new collection beside the current one, make it current in one step, and go back the same way.
+On disk they are folders and a pointer file, on a server collections and an alias. On both, a new collection
+can be filled beside the current one, made current in one step, and exchanged back the same way.
 
-Laws (tests/contract/test_store.py): making a collection current changes no collection; doing it again
-with the one before restores what was.
+Laws (tests/contract/test_store.py): making a collection current changes no collection; making the
+former one current again restores the state before.
 """
 
 from __future__ import annotations
@@ -47,5 +47,5 @@ class Shelf(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections that no opened collection took over."""
+        """Close connections that no opened collection took over."""
         ...

@@ -1,11 +1,11 @@
-"""What every vector store must do. Two engines stand behind it: `edge` and `server`.
+"""The protocol of a vector store, with its types. Two engines stand behind it: `edge` and `server`.
 
 Laws (tests/contract/test_store.py runs them over every engine):
 - upserting twice equals upserting once; a later upsert of an id replaces vector and payload;
 - `search` with `exact=True` ranks by the dot product with the stored vectors;
-- filters hold for every hit, and no hit that fits is lost because of them;
+- filters hold for every hit, and no item that fits is lost because of them;
 - `candidates` gives for each id the same two scores as scoring it alone would;
-- an item without a photo or a text is found by what it has;
+- an item without a photo, or without a text, is found by the other;
 - nothing is written when a batch holds an invalid vector.
 """
 
@@ -212,19 +212,19 @@ def info_from(form: Mapping[str, Any]) -> StoreInfo:
     )
 
 
-def check_fingerprint(stored: StoreInfo, wanted: StoreInfo, where: str) -> None:
-    """Refuse with `FingerprintMismatch` to use the vectors of `where` with another encoder or language."""
-    if stored.fingerprint == wanted.fingerprint:
+def check_fingerprint(stored: StoreInfo, loaded: StoreInfo, address: str) -> None:
+    """Refuse with `FingerprintMismatch` to use the vectors at `address` with another encoder or language."""
+    if stored.fingerprint == loaded.fingerprint:
         return
-    if stored.language != wanted.language:
+    if stored.language != loaded.language:
         raise FingerprintMismatch(
-            f"the texts in {where} are weighted as {stored.language} (fingerprint {stored.fingerprint}), now "
-            f"they would be as {wanted.language} (fingerprint {wanted.fingerprint}); set `language` to "
+            f"the texts in {address} were weighted as {stored.language} (fingerprint {stored.fingerprint}), "
+            f"not as {loaded.language} (fingerprint {loaded.fingerprint}); set `language` to "
             f"{stored.language!r}, or embed the catalogue anew beside it and swap: "
-            f"VLCLIP_LANGUAGE={wanted.language} vlclip reindex SOURCE"
+            f"VLCLIP_LANGUAGE={loaded.language} vlclip reindex SOURCE"
         )
     raise FingerprintMismatch(
-        f"the vectors in {where} were made by {_encoders(stored)}, now loaded is {_encoders(wanted)}; "
+        f"the vectors in {address} were made by {_encoders(stored)}, now loaded is {_encoders(loaded)}; "
         "load the first one again (setting `clip`), or embed the catalogue anew beside it and swap: "
         "vlclip reindex SOURCE --clip NEW"
     )

@@ -1,4 +1,4 @@
-"""Which items are trained on together.
+"""Batches: which items are trained on together.
 
 Laws (tests/engine/training/test_batches.py):
 - an epoch sees every item at most once and leaves out fewer than one batch, drawn evenly;
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 16
-"""Items of one type side by side: enough look-alikes to be hard, so many types that all are told apart."""
+"""Items of one type side by side: enough look-alikes to be hard, and still many types in a batch."""
 
 
 def batches(
@@ -23,8 +23,8 @@ def batches(
 ) -> NDArray[np.int64]:
     """Row numbers `(steps, batch)` of one epoch; a share `hard` of each batch comes in chunks of a type.
 
-    Items of one product type are each other's hard negatives: a batch of shoes and lamps asks less of
-    a model than one of shoes.
+    Items of one product type are each other's hard negatives: a batch of shoes and lamps is easier
+    than one of shoes alone.
     """
     order = rng.permutation(len(types))
     steps = len(order) // batch

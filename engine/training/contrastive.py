@@ -1,7 +1,7 @@
 """Train or fine-tune a CLIP on photo-text pairs. Reads top to bottom.
 
-Several processes (torchrun) train as one would: the same order, the same texts and the same changes to
-photos are drawn everywhere, each encodes its share of the batch, and all take the same step.
+Several processes (torchrun) train as one process would: all draw the same order, texts and changes to
+photos, each encodes its share of the batch, and all take the same step.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from vlclip.engine.training.loss import contrastive_loss, shared_labels
 from vlclip.engine.training.pairs import Pairs, augment_photos, batch_texts, split, write_text
 from vlclip.engine.training.recipe import Recipe
 from vlclip.engine.training.retrieval import text_to_image
-from vlclip.engine.training.run import Run, pace, resume, save
+from vlclip.engine.training.run import TrainingRun, pace, resume, save
 
 MAX_LOGIT_SCALE = math.log(100)
 
 Report = Callable[[dict[str, float]], None]
 
 
-def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, float]:
+def train(run: TrainingRun, pairs: Pairs, report: Report = lambda _: None) -> dict[str, float]:
     """Train until `recipe.epochs` are done; the figures of the last epoch.
 
-    `report` hears of progress about every ten steps and of the held-out figures every epoch; of
-    several processes only the first one's is called.
+    `report` is called with the progress about every ten steps and with the held-out figures every epoch; of
+    several processes, only in the first.
     """
     recipe, device, group = run.recipe, torch.device(run.device), run.processes
     training, validation = split(pairs, recipe.validation_share)
@@ -52,7 +52,7 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
     steps_per_epoch = len(training) // recipe.batch
     total = steps_per_epoch * recipe.epochs
     step = resume(run, model, optimizer)
-    mine = group.share(recipe.batch)
+    own_rows = group.share(recipe.batch)
     likeness = Likeness(training, recipe.same)
     types = [item.get("product_type", "") for item in training.fields]
 
@@ -62,8 +62,8 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
             return images.float(), encode_text(model, tokens).float()
 
     def loss(targets: Tensor, images: Tensor, words: Tensor) -> Tensor:
-        everyones = group.gather(torch.cat([images, words], dim=1)).chunk(2, dim=1)
-        return contrastive_loss(images, words, model.logit_scale.exp(), targets, everyones)
+        all_vectors = group.gather(torch.cat([images, words], dim=1)).chunk(2, dim=1)
+        return contrastive_loss(images, words, model.logit_scale.exp(), targets, all_vectors)
 
     for epoch in range(step // steps_per_epoch, recipe.epochs):
         rng = np.random.default_rng([recipe.seed, epoch])
@@ -72,10 +72,10 @@ def train(run: Run, pairs: Pairs, report: Report = lambda _: None) -> dict[str, 
         began, losses = time.monotonic(), []
         for rows in batches(types, recipe.batch, recipe.hard, rng):
             texts, labels = batch_texts([training.fields[i] for i in rows], recipe, rng)
-            tokens = tokenizer(texts[mine]).to(device)
-            photos = _photos(training, rows[mine], device)
-            photos = normalise(augment_photos(photos, recipe.augment, generator, mine, len(rows)))
-            targets = shared_labels(likeness.among(rows, labels)[mine]).to(device)
+            tokens = tokenizer(texts[own_rows]).to(device)
+            photos = _photos(training, rows[own_rows], device)
+            photos = normalise(augment_photos(photos, recipe.augment, generator, own_rows, len(rows)))
+            targets = shared_labels(likeness.among(rows, labels)[own_rows]).to(device)
             value = backward(encode, (photos, tokens), partial(loss, targets), recipe.cache_chunk)
             group.average([value, *(p.grad for p in model.parameters() if p.grad is not None)])
             losses.append(value.item())
@@ -107,17 +107,17 @@ def validate(
     model: nn.Module,
     tokenizer: Any,
     normalise: Callable[[Tensor], Tensor],
-    held: Pairs,
+    pairs: Pairs,
     device: torch.device,
 ) -> dict[str, float]:
-    """Titles finding their own photos among the held-out ones."""
+    """How well titles find their own photos among held-out pairs."""
     model.eval()
-    titles = [write_text("{title}", item) for item in held.fields]
+    titles = [write_text("{title}", item) for item in pairs.fields]
     images, words = [], []
-    for begin in range(0, len(held), 256):
-        rows = np.arange(begin, min(begin + 256, len(held)))
+    for begin in range(0, len(pairs), 256):
+        rows = np.arange(begin, min(begin + 256, len(pairs)))
         with _autocast(device):
-            image = model.encode_image(normalise(_photos(held, rows, device)))  # type: ignore[operator]
+            image = model.encode_image(normalise(_photos(pairs, rows, device)))  # type: ignore[operator]
             word = encode_text(model, tokenizer([titles[i] for i in rows]).to(device))
         images.append(nn.functional.normalize(image.float(), dim=-1).cpu().numpy())
         words.append(word.float().cpu().numpy())
@@ -141,11 +141,11 @@ def _check(recipe: Recipe, training: Pairs, processes: int) -> None:
 
 
 def _statistics(model: nn.Module) -> list[Tensor]:
-    """What BatchNorm has counted; every process has seen other photos."""
+    """The statistics of BatchNorm, which differ between processes, as their photos do."""
     return [t for name, t in model.named_buffers() if name.endswith(("running_mean", "running_var"))]
 
 
-def _load(run: Run) -> tuple[Any, Any, Callable[[Tensor], Tensor]]:
+def _load(run: TrainingRun) -> tuple[Any, Any, Callable[[Tensor], Tensor]]:
     name = f"local-dir:{run.folder}"
     with quiet_open_clip():
         model = open_clip.create_model(name, pretrained_text=run.recipe.init is None)

@@ -17,8 +17,8 @@ def draw_curve(history: Sequence[dict[str, float]], path: Path) -> None:
     axis.set_xlabel("epoch")
     axis.set_ylabel("loss", color="tab:blue")
     if all("hits@5" in row for row in history):
-        right = axis.twinx()
-        right.plot(epochs, [row["hits@5"] for row in history], color="tab:orange")
-        right.set_ylabel("HITS@5, held-out titles to photos", color="tab:orange")
-        right.set_ylim(0)
+        second_axis = axis.twinx()
+        second_axis.plot(epochs, [row["hits@5"] for row in history], color="tab:orange")
+        second_axis.set_ylabel("HITS@5, held-out titles to photos", color="tab:orange")
+        second_axis.set_ylim(0)
     figure.savefig(path, dpi=120)

@@ -1,4 +1,4 @@
-"""Photos at a model's input size, as the model will see them, but still as bytes."""
+"""Photos brought to a model's input size and framing, still as uint8."""
 
 from __future__ import annotations
 

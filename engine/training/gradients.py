@@ -1,12 +1,12 @@
-"""The gradient of a loss over a whole batch, also of one too large to be encoded at once.
+"""The gradient of a loss over a whole batch, even if the batch is too large to be encoded at once.
 
 GradCache (Gao et al. 2021, 2101.06983): a contrastive loss needs all vectors of a batch, but not all
 activations. Encode in chunks without a graph, take the loss's gradient for the vectors, then encode
 each chunk again and pass its part on. One more forward pass buys a batch of any size.
 
 Laws (tests/engine/training/test_gradients.py):
-- the gradient is the one of the whole batch at once, for models whose rows do not see each other;
-- a model that draws (dropout) draws the same both times.
+- the gradient equals that of the whole batch at once, for models whose rows do not see each other;
+- a model with dropout drops the same both times.
 
 BatchNorm lets rows see each other: its statistics are those of a chunk, as they are of one GPU's share
 elsewhere.

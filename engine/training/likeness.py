@@ -1,8 +1,8 @@
-"""Which items of a batch are one product: they agree in a field, or their photos are near-duplicates.
+"""Which items of a batch show the same product: equal in a field, or near-duplicate photos.
 
 Laws (tests/engine/training/test_likeness.py):
 - an item is like itself, and likeness is mutual;
-- two items are alike in every batch that has both, or in none, but for the text they get there.
+- two items are alike in every batch that has both or in none, unless the batch gives them equal texts.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Likeness:
         fields = [name for name in same if name != "image"]
         for name in fields:
             if not any(name in item for item in pairs.fields):
-                known = ", ".join(sorted({field for item in pairs.fields for field in item}))
-                raise TrainingError(f"`same` names {name!r}, which no item has; there are {known}, image")
+                names = ", ".join(sorted({field for item in pairs.fields for field in item}))
+                raise TrainingError(f"`same` names {name!r}, which no item has; there are {names}, image")
         self._values = [_numbered([item.get(name, "") for item in pairs.fields]) for name in fields]
         self._near = _near(pairs.hashes if "image" in same else ())
         self._place = np.full(len(pairs), -1)
 
     def among(self, rows: NDArray[np.int64], texts: Sequence[str]) -> Tensor:
-        """`(n, n)` bool for a batch of n rows: alike in a field, in photo, or in what is said of them."""
+        """`(n, n)` bool for a batch of n rows: alike in a field, in photo, or in text."""
         alike = torch.eye(len(rows), dtype=torch.bool)
         for values in (*(values[rows] for values in self._values), _numbered(texts)):
             alike |= torch.from_numpy(values[:, None] == values[None, :])
@@ -49,7 +49,7 @@ class Likeness:
 
 
 def _numbered(values: Sequence[str]) -> NDArray[np.int64]:
-    """A number for each value, the same for equal ones; every "" has one of its own."""
+    """A number for each value, the same for equal ones; every "" has its own."""
     numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
     return np.array([numbers[value] if value else -1 - i for i, value in enumerate(values)], dtype=np.int64)
 

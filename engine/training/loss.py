@@ -2,7 +2,7 @@
 
 Laws (tests/engine/training/test_loss.py):
 - with no two items alike the loss is CLIP's own;
-- the rows of a batch may be computed apart, each share against the whole batch: the mean is the same.
+- the rows of a batch may be computed in shares, each against the whole batch: the mean is the same.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch.nn import functional
 
 
 def shared_labels(alike: Tensor) -> Tensor:
-    """Targets `(m, n)` float32 from which of n items each of m is like: rows of equal shares, summing to 1.
+    """Targets `(m, n)` float32: equal shares for the items that are `alike` `(m, n)`; rows sum to 1.
 
-    As in e-CLIP (2207.00208), but by pairs, not by groups: an item like two others does not make
-    those two alike.
+    As in e-CLIP (2207.00208), but by pairs, not by groups: if an item is like two others, those two need not
+    be alike.
     """
     return alike / alike.sum(dim=1, keepdim=True)
 
@@ -27,10 +27,10 @@ def contrastive_loss(
 ) -> Tensor:
     """½(CE(S, T) + CE(Sᵀ, T)) with S = scale · images @ textsᵀ; rows of both are unit length.
 
-    With `among`, all images and all texts `(n, d)` of a batch, the given ones are a share of its rows
-    `(m, d)` and `targets` is `(m, n)`; the batch's loss is the mean over equal shares.
+    `among` are all images and all texts `(n, d)` of a batch, of which `images` and `texts` `(m, d)` are a
+    share; `targets` is then `(m, n)`. The batch's loss is the mean over equal shares.
     """
     all_images, all_texts = among or (images, texts)
-    found = functional.cross_entropy(scale * images @ all_texts.T, targets)
-    described = functional.cross_entropy(scale * texts @ all_images.T, targets)
-    return (found + described) / 2
+    image_loss = functional.cross_entropy(scale * images @ all_texts.T, targets)
+    text_loss = functional.cross_entropy(scale * texts @ all_images.T, targets)
+    return (image_loss + text_loss) / 2

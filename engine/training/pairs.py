@@ -1,7 +1,7 @@
 """Photo-text pairs in memory, ready to be drawn as batches.
 
-Photos are kept as uint8 at the model's input size, texts as the item's fields, from which a batch's
-texts are written by one template.
+Photos are uint8 at the model's input size. Texts are the item's fields; one template writes the texts of a
+batch from them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vlclip.engine.training.recipe import VALIDATION_SHARE, Augment, Recipe
 class Pairs:
     """`photos` `(n, height, width, 3)` uint8; `fields[i]` the words of item i by field name.
 
-    `hashes[i]` is the perceptual hash of photo i; there are none where nobody asked for them.
+    `hashes[i]` is the perceptual hash of photo i; it is empty where hashes were not needed.
     """
 
     ids: Sequence[str]
@@ -43,15 +43,15 @@ class Pairs:
 
 
 def is_validation(item_id: str, share: float = VALIDATION_SHARE) -> bool:
-    """Whether an item is kept back, by a hash of its id: the same items in every run."""
+    """Whether an item is held out, by a hash of its id: the same items in every run."""
     bucket = int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:4]) / 2**32
     return bucket < share
 
 
 def split(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
     """Training and validation pairs."""
-    held = np.array([is_validation(item_id, share) for item_id in pairs.ids], dtype=bool)
-    return pairs.subset(np.flatnonzero(~held)), pairs.subset(np.flatnonzero(held))
+    is_held_out = np.array([is_validation(item_id, share) for item_id in pairs.ids], dtype=bool)
+    return pairs.subset(np.flatnonzero(~is_held_out)), pairs.subset(np.flatnonzero(is_held_out))
 
 
 def write_text(template: str, fields: Mapping[str, str]) -> str:
@@ -64,9 +64,9 @@ def write_text(template: str, fields: Mapping[str, str]) -> str:
 def batch_texts(
     fields: Sequence[Mapping[str, str]], recipe: Recipe, rng: np.random.Generator
 ) -> tuple[list[str], list[str]]:
-    """Texts for one batch and, before any word was dropped, what they said.
+    """Texts for one batch, and the same texts before words were dropped.
 
-    One template serves the whole batch, so that equal descriptions are known to be equal.
+    One template serves the whole batch, so that equal descriptions are recognised as equal.
     """
     shares = np.array([text.share for text in recipe.texts])
     chosen = recipe.texts[rng.choice(len(shares), p=shares / shares.sum())].template
@@ -78,23 +78,27 @@ def _drop_words(text: str, share: float, rng: np.random.Generator) -> str:
     words = text.split()
     if share == 0 or len(words) < 3:
         return text
-    kept = [word for word, draw in zip(words, rng.random(len(words)), strict=True) if draw >= share]
-    return " ".join(kept or words)
+    remaining = [word for word, draw in zip(words, rng.random(len(words)), strict=True) if draw >= share]
+    return " ".join(remaining or words)
 
 
 def augment_photos(
-    photos: Tensor, augment: Augment, generator: torch.Generator, share: slice | None = None, of: int = 0
+    photos: Tensor,
+    augment: Augment,
+    generator: torch.Generator,
+    share: slice | None = None,
+    batch: int = 0,
 ) -> Tensor:
     """Photos `(n, 3, h, w)` in [0, 1], moved, turned, mirrored, relit and partly erased.
 
-    Photos that are a `share` of a batch `of` so many change as they would in the whole batch.
+    Photos that are a `share` of a batch of `batch` photos change as they would in the whole batch.
     """
     n, _, height, width = photos.shape
     device = photos.device
 
     def draw(low: float, high: float) -> Tensor:
-        drawn = torch.rand(of, generator=generator)[share] if share else torch.rand(n, generator=generator)
-        return (drawn * (high - low) + low).to(device)
+        numbers = torch.rand(batch if share else n, generator=generator)
+        return (numbers[share or slice(None)] * (high - low) + low).to(device)
 
     angle = torch.deg2rad(draw(-augment.rotate, augment.rotate))
     scale = 1 / draw(1 - augment.zoom, 1 + augment.zoom / 2)

@@ -1,13 +1,13 @@
 """Several processes that train one model: each encodes its share of every batch.
 
 Laws (tests/engine/training/test_processes.py):
-- two processes follow one process's losses, to 1e-4;
-- one process alone calls nothing of torch.distributed.
+- two processes have the losses of one process, to 1e-4;
+- a single process does not use torch.distributed.
 
-The arithmetic: a batch's loss is the mean of its shares' losses, so parameters get the mean of the
-processes' gradients. A vector is also a negative in the other shares, so what they ask of it comes
-back through `gather`. One reduction a step does the work of DistributedDataParallel, whose hooks would
-fire once per chunk under gradient caching.
+A batch's loss is the mean of its shares' losses, so parameters get the mean of the processes' gradients. A
+vector is also a negative in the other shares; their gradients for it come back through `gather`. One
+reduction per step replaces DistributedDataParallel, whose hooks would fire once per chunk under gradient
+caching.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vlclip.engine.errors import TrainingError
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=1)
-"""How long to wait for the others: the first one may be reading a large catalogue or validating."""
+"""How long to wait for other processes: the first may be reading a large catalogue or validating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that reads, validates, reports and writes."""
+        """Whether this process is the one that reads, validates, reports and writes."""
         return self.rank == 0
 
     def share(self, rows: int) -> slice:
@@ -57,23 +57,23 @@ class Processes:
         return gathered
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace tensors, the same ones everywhere, by their means; all in one reduction."""
-        kept = list(tensors)
-        if self.count == 1 or not kept:
+        """Replace tensors, the same ones in every process, by their means; all in one reduction."""
+        averaged = list(tensors)
+        if self.count == 1 or not averaged:
             return
-        flat = torch.cat([tensor.detach().reshape(-1) for tensor in kept])
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in averaged])
         dist.all_reduce(flat)
         flat /= self.count
-        for tensor, mean in zip(kept, torch.split(flat, [t.numel() for t in kept]), strict=True):
+        for tensor, mean in zip(averaged, torch.split(flat, [t.numel() for t in averaged]), strict=True):
             tensor.detach().copy_(mean.view_as(tensor))
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What `make` gives in the first process, in all of them; they wait for it."""
+        """In all processes, the result of `make` in the first one; the others wait for it."""
         if self.count == 1:
             return make()
-        made: list[Any] = [make() if self.is_first else None]
-        dist.broadcast_object_list(made, src=0, device=torch.device("cpu"))
-        result: T = made[0]
+        shared: list[Any] = [make() if self.is_first else None]
+        dist.broadcast_object_list(shared, src=0, device=torch.device("cpu"))
+        result: T = shared[0]
         return result
 
 
@@ -105,17 +105,17 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
 
 
 def _own_gpu(device: str) -> str:
-    number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if device != "cuda" or number >= there:
+    number, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if device != "cuda" or number >= gpus:
         raise TrainingError(
-            f"each process needs a GPU of its own: give --device cuda and at most {there} processes here"
+            f"each process needs a GPU of its own: give --device cuda and at most {gpus} processes here"
         )
     torch.cuda.set_device(number)
     return f"cuda:{number}"
 
 
 class _Gather(torch.autograd.Function):
-    """All rows forward; backward, the sum over processes of what they ask of this one's rows."""
+    """Forward: all rows. Backward: the sum over processes of the gradients of this one's rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, processes: Processes) -> Tensor:

@@ -12,7 +12,7 @@ from vlclip.engine.errors import TrainingError
 from vlclip.engine.validation import explain
 
 VALIDATION_SHARE = 0.1
-"""Share of the items kept back unless a recipe says otherwise; what `--split validation` means."""
+"""Share of the items held out unless a recipe says otherwise; `--split validation` means these."""
 
 
 class _Part(BaseModel):

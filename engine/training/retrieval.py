@@ -18,7 +18,7 @@ CUTS = (1, 5, 10)
 class Ranks:
     """Per text, counted from 1: `own` `(n,)` of its own photo, `alike` `(n,)` with any photo of its title.
 
-    A photo of another title with the same score stands before.
+    Among equal scores, photos of other titles come first.
     """
 
     own: NDArray[np.int64]
@@ -41,8 +41,8 @@ def text_to_image_ranks(texts: Floats, images: Floats, titles: Sequence[str]) ->
         rows = slice(start, start + 512)
         scores = texts[rows] @ images.T
         index = np.arange(start, start + len(scores))
-        found = scores[np.arange(len(scores)), index]
-        own.append((scores >= found[:, None]).sum(axis=1))
+        own_scores = scores[np.arange(len(scores)), index]
+        own.append((scores >= own_scores[:, None]).sum(axis=1))
         same = groups[rows][:, None] == groups[None, :]
         best = np.where(same, scores, -np.inf).max(axis=1)
         alike.append(((scores >= best[:, None]) & ~same).sum(axis=1) + 1)
@@ -52,7 +52,7 @@ def text_to_image_ranks(texts: Floats, images: Floats, titles: Sequence[str]) ->
 def text_to_image(texts: Floats, images: Floats, titles: Sequence[str]) -> dict[str, float]:
     """Figures of `texts` `(n, d)` finding `images` `(n, d)`; row i of both is item i.
 
-    Keys ending in `_dup` count any product with the same title as found.
+    Keys ending in `_dup` count any product with the same title.
     """
     ranks = text_to_image_ranks(texts, images, titles)
     aware = {f"{name}_dup": value for name, value in retrieval_figures(ranks.alike).items()}

@@ -1,11 +1,11 @@
-"""A training run is a folder that a stopped run goes on from.
+"""A training run as a folder, from which a stopped run goes on.
 
-    recipe.json               what shapes the run
+    recipe.json               the settings of the run
     open_clip_config.json     the architecture, in open_clip's own words, and the tokenizer's files
     checkpoint.pt             weights, optimizer, step and history; written whole or not at all
     history.json              figures per epoch
 
-It becomes a model that loads by folder when it is exported.
+`export` makes a model of it that loads by folder.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from vlclip.engine.training.tokenizer import train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
 DESCRIBING = (".json", ".txt", ".model")
-"""Files that say what a model is, beside its weights."""
+"""Files that describe a model, beside its weights."""
 
 
 @dataclass(slots=True)
-class Run:
+class TrainingRun:
     """One training run in `folder`, of one process or of several that share it."""
 
     folder: Path
@@ -60,7 +60,7 @@ def start(folder: Path, recipe: Recipe, texts: list[str]) -> None:
     if recipe.model is not None:
         _lay_out_new(folder, recipe, texts)
     else:
-        _lay_out_known(folder, str(recipe.init))
+        _lay_out_existing(folder, str(recipe.init))
     written.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
 
 
@@ -70,8 +70,8 @@ def source_folder(name: str) -> Path | None:
     return run if (run / CHECKPOINT).is_file() else model_folder(name)
 
 
-class Kept(Protocol):
-    """What every run has, whatever it trains."""
+class RunState(Protocol):
+    """The parts of a run that a checkpoint saves and restores, whatever the run trains."""
 
     folder: Path
     device: str
@@ -82,12 +82,12 @@ def pace(step: int, total: int, warmup: int) -> float:
     """Share of the learning rate at a step: linear warm-up, then a cosine to zero."""
     if step < warmup:
         return (step + 1) / warmup
-    done = (step - warmup) / max(1, total - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    progress = (step - warmup) / max(1, total - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def save(run: Kept, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Keep the state of a run, replacing the last one."""
+def save(run: RunState, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Write a checkpoint of a run, in place of the last one."""
     _write(
         run.folder,
         {
@@ -100,8 +100,8 @@ def save(run: Kept, model: nn.Module, optimizer: torch.optim.Optimizer, step: in
     (run.folder / "history.json").write_text(json.dumps(run.history, indent=1), encoding="utf-8")
 
 
-def resume(run: Kept, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load what `save` kept, or the weights to start from; the number of steps done."""
+def resume(run: RunState, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Load the checkpoint, or the weights to start from; the number of finished steps."""
     if not (run.folder / CHECKPOINT).exists():
         return 0
     state = _read(run.folder, run.device)
@@ -136,7 +136,7 @@ def _lay_out_new(folder: Path, recipe: Recipe, texts: list[str]) -> None:
     (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
-def _lay_out_known(folder: Path, init: str) -> None:
+def _lay_out_existing(folder: Path, init: str) -> None:
     source = source_folder(init)
     if source is not None and (source / CHECKPOINT).is_file():  # newer than weights that lie beside it
         weights = _read(source)["model"]

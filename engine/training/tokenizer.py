@@ -1,4 +1,4 @@
-"""A small vocabulary of one's own: the 49,408-row table of CLIP is most of a small model.
+"""A tokenizer with a small vocabulary: CLIP's table of 49,408 rows would be most of a small model.
 
 The tokenizer is a byte-level BPE (no unknown characters, any script), lower-cased, in the files
 transformers and open_clip load from a folder. Ids: 0 pad, 1 start, 2 end.

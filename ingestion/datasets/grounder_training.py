@@ -11,8 +11,9 @@ from PIL import Image
 from vlclip.engine.errors import TrainingError
 from vlclip.engine.grounding.grounder import Box
 from vlclip.engine.training.grounder.composites import cut_out
+from vlclip.engine.training.grounder.material import Material
+from vlclip.engine.training.grounder.model import LONG_SIDE, SHORT_SIDE
 from vlclip.engine.training.grounder.scenes import Labelled, Product, Prompted, held_out, names_of
-from vlclip.engine.training.grounder.training import LONG_SIDE, SHORT_SIDE, Material
 from vlclip.engine.training.pairs import is_validation
 from vlclip.ingestion.datasets.item_photos import Shown, shown_batches
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside

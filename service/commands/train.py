@@ -13,7 +13,7 @@ from vlclip.engine.training.curve import draw_curve
 from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.processes import joined
 from vlclip.engine.training.recipe import Recipe, read_recipe
-from vlclip.engine.training.run import Run, export, start
+from vlclip.engine.training.run import TrainingRun, export, start
 from vlclip.ingestion.datasets.training import read_pairs
 from vlclip.service.commands.options import Device, Json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
@@ -38,7 +38,7 @@ def train(
     settings = Settings.load(device=device)
     with joined(settings.device) as (processes, place):
         pairs = processes.from_first(lambda: _lay_out(run, plan, catalogue, map or [], settings))
-        job = Run(run, plan, place, processes=processes)
+        job = TrainingRun(run, plan, place, processes=processes)
         figures = _watch(job, pairs) if processes.is_first else contrastive.train(job, pairs)
         if not processes.is_first:
             return
@@ -62,7 +62,7 @@ def _lay_out(run: Path, plan: Recipe, catalogue: list[str], map: list[str], sett
     return pairs
 
 
-def _watch(job: Run, pairs: Pairs) -> dict[str, float]:
+def _watch(job: TrainingRun, pairs: Pairs) -> dict[str, float]:
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"),
         TimeRemainingColumn(), console=err,

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vlclip.engine.encoding.clip import pick_device
 from vlclip.engine.training.grounder import training as grounding
+from vlclip.engine.training.grounder.model import export_grounder
 from vlclip.engine.training.grounder.recipe import read_grounding_recipe
 from vlclip.ingestion.datasets.grounder_training import read_material
 from vlclip.service.commands.options import Device, Json
@@ -64,7 +65,7 @@ def train_grounder(
 
         figures = grounding.train_grounder(job, material, held, report)
     if output is not None:
-        grounding.export_grounder(run, output)
+        export_grounder(run, output)
     if json:
         print_json({"history": job.history, **figures})
     else:

@@ -10,7 +10,8 @@ from vlclip.engine.errors import StoreLocked, StoreNotFound
 from vlclip.engine.filters import listed
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import is_url, open_store, shelf
-from vlclip.engine.store.edge.backend import FULL_SCAN_KB, LOCK
+from vlclip.engine.store.edge.backend import LOCK
+from vlclip.engine.store.edge.shard import FULL_SCAN_KB
 from vlclip.engine.store.fields import MAX_FIELDS
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.service.diagnosis.finding import Finding

@@ -66,22 +66,22 @@ def fits(payload: Mapping[str, Any], filter: Filter) -> bool:
 
 def _holds(value: Any, condition: Condition) -> bool:
     has = value if isinstance(value, list) else [] if value is None else [value]
-    wanted = condition.values
+    values = condition.values
     match condition.operator:
         case "any":
-            return any(part in wanted for part in has)
+            return any(part in values for part in has)
         case "not":
-            return not any(part in wanted for part in has)
+            return not any(part in values for part in has)
         case "missing":
-            return (not has) == wanted[0]
+            return (not has) == values[0]
         case "gt":
-            return any(part > wanted[0] for part in has)
+            return any(part > values[0] for part in has)
         case "gte":
-            return any(part >= wanted[0] for part in has)
+            return any(part >= values[0] for part in has)
         case "lt":
-            return any(part < wanted[0] for part in has)
+            return any(part < values[0] for part in has)
         case "lte":
-            return any(part <= wanted[0] for part in has)
+            return any(part <= values[0] for part in has)
 
 
 def best(points: Sequence[Point], query: np.ndarray, limit: int) -> dict[str, float]:

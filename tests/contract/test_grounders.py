@@ -1,6 +1,6 @@
 """The laws of `engine/grounding/grounder.py`, for both backends; and that the backends agree.
 
-Models are real architectures with random weights: they prove plumbing, not that a product is found.
+Models are real architectures with random weights: they prove plumbing, not that a product is detections.
 """
 
 from __future__ import annotations
@@ -74,42 +74,42 @@ def grounder(backend: str, folders: dict[str, Path]) -> Grounder:
 
 
 @pytest.fixture(scope="session")
-def found(grounder: Grounder) -> list[Detection | None]:
+def detections(grounder: Grounder) -> list[Detection | None]:
     """What a grounder sees in the photos together."""
     return grounder.locate(photos(), TYPES)
 
 
-def assert_same(one: Detection | None, other: Detection | None, size: tuple[int, int]) -> None:
+def assert_same(first: Detection | None, second: Detection | None, size: tuple[int, int]) -> None:
     """Equal to a hundred-thousandth of the photo, and of the score."""
-    assert one is not None
-    assert other is not None
-    np.testing.assert_allclose(one.box, other.box, atol=1e-5 * max(size), rtol=0)
-    np.testing.assert_allclose(one.score, other.score, atol=1e-5)
+    assert first is not None
+    assert second is not None
+    np.testing.assert_allclose(first.box, second.box, atol=1e-5 * max(size), rtol=0)
+    np.testing.assert_allclose(first.score, second.score, atol=1e-5)
 
 
-def test_every_photo_has_its_box_inside_it(found):
-    assert len(found) == len(SIZES)
-    for detection, (width, height) in zip(found, SIZES, strict=True):
+def test_every_photo_has_its_box_inside_it(detections):
+    assert len(detections) == len(SIZES)
+    for detection, (width, height) in zip(detections, SIZES, strict=True):
         x0, y0, x1, y1 = detection.box
         assert 0 <= x0 < x1 <= width
         assert 0 <= y0 < y1 <= height
         assert 0 < detection.score < 1
 
 
-def test_a_photo_gives_the_same_box_alone_and_in_any_batch(grounder, found):
-    for photo, product_type, detection in zip(photos(), TYPES, found, strict=True):
+def test_a_photo_gives_the_same_box_alone_and_in_any_batch(grounder, detections):
+    for photo, product_type, detection in zip(photos(), TYPES, detections, strict=True):
         assert_same(grounder.locate([photo], [product_type])[0], detection, photo.size)
 
 
-def test_boxes_come_in_the_order_of_the_photos(grounder, found):
-    seen, order = photos(), [4, 0, 8, 2, 6, 1, 3, 7, 5]
-    shuffled = grounder.locate([seen[row] for row in order], [TYPES[row] for row in order])
+def test_boxes_come_in_the_order_of_the_photos(grounder, detections):
+    pictures, order = photos(), [4, 0, 8, 2, 6, 1, 3, 7, 5]
+    shuffled = grounder.locate([pictures[row] for row in order], [TYPES[row] for row in order])
     for row, detection in zip(order, shuffled, strict=True):
-        assert_same(found[row], detection, seen[row].size)
+        assert_same(detections[row], detection, pictures[row].size)
 
 
-def test_the_same_question_twice_has_the_same_answer(grounder, found):
-    assert grounder.locate(photos(), TYPES) == found
+def test_the_same_question_twice_has_the_same_answer(grounder, detections):
+    assert grounder.locate(photos(), TYPES) == detections
 
 
 def test_what_is_asked_matters(grounder):
@@ -120,8 +120,8 @@ def test_what_is_asked_matters(grounder):
 
 def test_case_spaces_and_periods_of_a_type_do_not_matter(grounder):
     photo = photos()[0]
-    one, other = grounder.locate([photo, photo], ["  RED\nShoe. ", "red shoe"])
-    assert_same(one, other, photo.size)
+    first, second = grounder.locate([photo, photo], ["  RED\nShoe. ", "red shoe"])
+    assert_same(first, second, photo.size)
 
 
 def test_no_photos_no_boxes(grounder):
@@ -129,11 +129,11 @@ def test_no_photos_no_boxes(grounder):
 
 
 def test_a_photo_without_a_type_has_no_box_and_takes_none_from_others(grounder):
-    seen = photos()[:3]
-    found = grounder.locate(seen, ["", "shoe", "\u200b"])  # the last is a space of no width
-    assert found[0] is None
-    assert found[2] is None
-    assert_same(found[1], grounder.locate(seen[1:2], ["shoe"])[0], seen[1].size)
+    pictures = photos()[:3]
+    boxes = grounder.locate(pictures, ["", "shoe", "\u200b"])  # the last is a space of no width
+    assert boxes[0] is None
+    assert boxes[2] is None
+    assert_same(boxes[1], grounder.locate(pictures[1:2], ["shoe"])[0], pictures[1].size)
 
 
 def test_a_photo_too_thin_to_show_a_product_has_no_box(grounder):
@@ -151,19 +151,21 @@ def test_no_type_is_too_long_or_too_strange(grounder, product_type):
     assert detection is not None
 
 
-def test_threads_do_not_mix_their_photos(grounder, found):
-    seen, answers = photos(), {}
+def test_threads_do_not_mix_their_photos(grounder, detections):
+    pictures, answers = photos(), {}
 
     def ask(row: int) -> None:
-        answers[row] = grounder.locate([seen[row]] * 2, [TYPES[row], "a much longer type than the first"])[0]
+        answers[row] = grounder.locate(
+            [pictures[row]] * 2, [TYPES[row], "a much longer type than the first"]
+        )[0]
 
-    threads = [threading.Thread(target=ask, args=(row,)) for row in range(len(seen))]
+    threads = [threading.Thread(target=ask, args=(row,)) for row in range(len(pictures))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for row, detection in enumerate(found):
-        assert_same(answers[row], detection, seen[row].size)
+    for row, detection in enumerate(detections):
+        assert_same(answers[row], detection, pictures[row].size)
 
 
 def test_its_name_is_known_before_it_is_loaded(grounder, backend, folders):
@@ -222,8 +224,8 @@ def test_a_converted_checkpoint_gives_the_same_boxes_in_both_libraries(folders, 
     convert(folders["original"], tmp_path / "converted")
     authors = loaded("original", folders["original"]).locate(photos(), TYPES)
     ours = loaded("transformers", tmp_path / "converted").locate(photos(), TYPES)
-    for one, other, size in zip(authors, ours, SIZES, strict=True):
-        assert_same(one, other, size)
+    for first, second, size in zip(authors, ours, SIZES, strict=True):
+        assert_same(first, second, size)
 
 
 def test_a_box_is_one_that_transformers_own_pipeline_finds(folders):
@@ -241,13 +243,13 @@ def test_a_box_is_one_that_transformers_own_pipeline_finds(folders):
     inputs = processor(images=photo, text="red shoe.", return_tensors="pt")
     model = AutoModelForZeroShotObjectDetection.from_pretrained(folder)
     with torch.inference_mode():
-        (found,) = processor.post_process_grounded_object_detection(
+        (answer,) = processor.post_process_grounded_object_detection(
             model(**inputs), threshold=0, text_threshold=0, target_sizes=[(photo.height, photo.width)]
         )
-    theirs = found["boxes"].numpy().clip(0, np.tile(photo.size, 2))
+    theirs = answer["boxes"].numpy().clip(0, np.tile(photo.size, 2))
     row = int(np.abs(theirs - ours.box).max(axis=1).argmin())
     np.testing.assert_allclose(theirs[row], ours.box, atol=1e-3)
-    assert found["scores"][row] >= ours.score - 1e-5  # theirs counts [CLS], [SEP] and the period too
+    assert answer["scores"][row] >= ours.score - 1e-5  # theirs counts [CLS], [SEP] and the period too
 
 
 # what only one of them has

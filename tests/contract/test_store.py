@@ -229,12 +229,12 @@ def test_only_the_fields_asked_for_come_along(filled: QdrantStore):
 
 
 @FEW
-@given(wanted=ANY_FILTER)
-def test_filters_keep_exactly_the_items_that_fit(filled: QdrantStore, wanted: Filter):
-    expected = {point.id for point in SHOP if fits(point.payload, wanted)}
-    assert filled.count(wanted) == len(expected)
-    assert {record.id for batch in filled.scan(filter=wanted) for record in batch} == expected
-    (hits,) = filled.search([Query(vector=direction(3), filter=wanted, limit=100)])
+@given(conditions=ANY_FILTER)
+def test_filters_keep_exactly_the_items_that_fit(filled: QdrantStore, conditions: Filter):
+    expected = {point.id for point in SHOP if fits(point.payload, conditions)}
+    assert filled.count(conditions) == len(expected)
+    assert {record.id for batch in filled.scan(filter=conditions) for record in batch} == expected
+    (hits,) = filled.search([Query(vector=direction(3), filter=conditions, limit=100)])
     assert {hit.id for hit in hits} == expected
 
 
@@ -327,8 +327,8 @@ def test_words_find_items_by_stem_case_and_accent(store: QdrantStore):
         ]
     )
     texts = ("run shoe", "X200", "cafe", "table", "nike \ud83d")
-    found = store.search([Query(text=text) for text in texts])
-    assert [[hit.id for hit in hits] for hits in found] == [["a"], ["a"], ["b"], [], ["a"]]
+    answers = store.search([Query(text=text) for text in texts])
+    assert [[hit.id for hit in hits] for hits in answers] == [["a"], ["a"], ["b"], [], ["a"]]
 
 
 def test_a_query_is_a_vector_or_a_text():
@@ -346,50 +346,56 @@ def test_a_query_of_the_wrong_size_is_refused(filled: QdrantStore):
 
 
 @FEW
-@given(wanted=ANY_FILTER, seed=st.integers(0, 50), text=st.sampled_from(["red", "blue nike x200", "", "?"]))
+@given(
+    conditions=ANY_FILTER, seed=st.integers(0, 50), text=st.sampled_from(["red", "blue nike x200", "", "?"])
+)
 def test_candidates_have_the_scores_that_each_has_alone(
-    filled: QdrantStore, wanted: Filter, seed: int, text: str
+    filled: QdrantStore, conditions: Filter, seed: int, text: str
 ):
-    query = Query(vector=direction(seed), filter=wanted, exclude=("sku 7",), exact=True)
-    found = {item.id: item for item in filled.candidates(query, text, pool=6)}
-    fitting = [p for p in SHOP if p.id != "sku 7" and fits(p.payload, wanted)]
+    query = Query(vector=direction(seed), filter=conditions, exclude=("sku 7",), exact=True)
+    candidates = {item.id: item for item in filled.candidates(query, text, pool=6)}
+    fitting = [p for p in SHOP if p.id != "sku 7" and fits(p.payload, conditions)]
     (words,) = filled.search([Query(text=text, limit=100)])
     alone = {hit.id: hit.score for hit in words}
-    assert set(found) <= {point.id for point in fitting}
-    assert set(best(fitting, direction(seed), 6)) <= set(found)
-    for item in found.values():
+    assert set(candidates) <= {point.id for point in fitting}
+    assert set(best(fitting, direction(seed), 6)) <= set(candidates)
+    for item in candidates.values():
         assert item.dense == pytest.approx(float(BY_ID[item.id].vector @ direction(seed)), abs=1e-5)
         assert item.lexical == pytest.approx(alone.get(item.id, 0.0), abs=1e-5)
         assert item.payload == BY_ID[item.id].payload
     matching = sorted((alone[p.id] for p in fitting if p.id in alone), reverse=True)[:6]
-    chosen = sorted((item.lexical for item in found.values()), reverse=True)[: len(matching)]
+    chosen = sorted((item.lexical for item in candidates.values()), reverse=True)[: len(matching)]
     assert chosen == pytest.approx(matching, abs=1e-5)
 
 
 @FEW
 @given(
-    wanted=ANY_FILTER,
+    conditions=ANY_FILTER,
     seed=st.integers(0, 1000),
     text=st.sampled_from(["red bag", "leather", "nothing fits this"]),
     blend=st.builds(Blend, st.integers(1, 30), st.sampled_from([0.0, 0.3, 1.0, 12.0])),
 )
 def test_blended_candidates_are_the_best_of_all_items_however_little_the_first_search_brings(
-    filled: QdrantStore, wanted: Filter, seed: int, text: str, blend: Blend
+    filled: QdrantStore, conditions: Filter, seed: int, text: str, blend: Blend
 ):
-    query = Query(vector=direction(seed), filter=wanted, exact=True)
+    query = Query(vector=direction(seed), filter=conditions, exact=True)
     all_of_them = filled.candidates(query, text, pool=len(SHOP) + 1)
-    few = {one.id: one for one in filled.candidates(query, text, pool=8, blend=blend)}
-    best = max((one.lexical for one in all_of_them), default=0.0) or 1.0
-    scores = sorted((one.dense + blend.weight * one.lexical / best for one in all_of_them), reverse=True)
-    for one in all_of_them:
-        rank = sum(score > one.dense + blend.weight * one.lexical / best + 1e-5 for score in scores)
-        assert one.id in few or rank >= blend.count
-        if one.id in few:
-            assert few[one.id].dense == pytest.approx(one.dense, abs=1e-5)
-            assert few[one.id].lexical == pytest.approx(one.lexical, abs=1e-5)
-            assert few[one.id].payload == one.payload
-    assert max((one.lexical for one in few.values()), default=0.0) == pytest.approx(
-        max((one.lexical for one in all_of_them), default=0.0), abs=1e-5
+    few = {candidate.id: candidate for candidate in filled.candidates(query, text, pool=8, blend=blend)}
+    best = max((candidate.lexical for candidate in all_of_them), default=0.0) or 1.0
+    scores = sorted(
+        (candidate.dense + blend.weight * candidate.lexical / best for candidate in all_of_them), reverse=True
+    )
+    for candidate in all_of_them:
+        rank = sum(
+            score > candidate.dense + blend.weight * candidate.lexical / best + 1e-5 for score in scores
+        )
+        assert candidate.id in few or rank >= blend.count
+        if candidate.id in few:
+            assert few[candidate.id].dense == pytest.approx(candidate.dense, abs=1e-5)
+            assert few[candidate.id].lexical == pytest.approx(candidate.lexical, abs=1e-5)
+            assert few[candidate.id].payload == candidate.payload
+    assert max((candidate.lexical for candidate in few.values()), default=0.0) == pytest.approx(
+        max((candidate.lexical for candidate in all_of_them), default=0.0), abs=1e-5
     )
 
 
@@ -537,17 +543,17 @@ def test_threads_may_write_and_search_at_once(tmp_path: Path):
 # the engines agree
 
 
-def answers(store: QdrantStore, query: np.ndarray, wanted: Filter) -> dict[str, dict[str, float]]:
-    everything = Query(vector=query, limit=100, filter=wanted, exclude=("sku 3",), exact=True)
-    dense, words = store.search([everything, Query(text="red nike shoe", limit=100, filter=wanted)])
+def answers(store: QdrantStore, query: np.ndarray, conditions: Filter) -> dict[str, dict[str, float]]:
+    everything = Query(vector=query, limit=100, filter=conditions, exclude=("sku 3",), exact=True)
+    dense, words = store.search([everything, Query(text="red nike shoe", limit=100, filter=conditions)])
     both = store.candidates(everything, "blue bag", pool=100)
     return {
         "dense": {hit.id: hit.score for hit in dense},
         "words": {hit.id: hit.score for hit in words},
         "candidates, dense": {item.id: item.dense for item in both},
         "candidates, words": {item.id: item.lexical for item in both},
-        "count": {"": store.count(wanted)},
-        "facet": dict(store.facet("tags", filter=wanted)),
+        "count": {"": store.count(conditions)},
+        "facet": dict(store.facet("tags", filter=conditions)),
     }
 
 
@@ -568,10 +574,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[QdrantStore
 
 
 @FEW
-@given(wanted=ANY_FILTER, seed=st.integers(0, 1000))
+@given(conditions=ANY_FILTER, seed=st.integers(0, 1000))
 def test_both_engines_give_the_same_ids_and_scores(
-    pair: tuple[QdrantStore, QdrantStore], wanted: Filter, seed: int
+    pair: tuple[QdrantStore, QdrantStore], conditions: Filter, seed: int
 ):
-    edge, memory = (answers(store, direction(seed), wanted) for store in pair)
+    edge, memory = (answers(store, direction(seed), conditions) for store in pair)
     for name, scores in edge.items():
         assert scores == pytest.approx(memory[name], abs=1e-4), name

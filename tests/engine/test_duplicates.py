@@ -30,7 +30,7 @@ def distance(first, second):
 def families(draw, most=40) -> list[str]:
     """Distinct hashes, many of them a few steps from another one."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    found: dict[str, None] = {}
+    hashes: dict[str, None] = {}
     rows = []
     for _ in range(draw(st.integers(1, most))):
         if rows and rng.random() < 0.7:
@@ -41,8 +41,8 @@ def families(draw, most=40) -> list[str]:
         else:
             row = rng.integers(0, 256, 45).astype(np.uint8)
         rows.append(row)
-        found[row.tobytes().hex()] = None
-    return list(found)
+        hashes[row.tobytes().hex()] = None
+    return list(hashes)
 
 
 def compared(hashes, most):
@@ -53,8 +53,8 @@ def compared(hashes, most):
     }
 
 
-def listed(found):
-    return list(zip(*map(np.ndarray.tolist, found), strict=True))
+def listed(pairs_found):
+    return list(zip(*map(np.ndarray.tolist, pairs_found), strict=True))
 
 
 def product(colour=(200, 30, 40), ground=(255, 255, 255), size=(300, 400), sleeves=True) -> Image.Image:
@@ -126,17 +126,17 @@ def test_bands_lose_no_pair_among_thousands(monkeypatch):
 @given(families(), distances, st.randoms())
 def test_clusters_do_not_depend_on_the_order_and_every_member_is_near_the_first(hashes, most, rng):
     photos = {f"i{n}": photo for n, photo in enumerate([*hashes, *hashes[::3], ""])}
-    found = clusters(photos, most)
+    groups = clusters(photos, most)
     shuffled = list(photos.items())
     rng.shuffle(shuffled)
-    assert clusters(dict(shuffled), most) == found
-    members = [item_id for ids in found for item_id in ids]
+    assert clusters(dict(shuffled), most) == groups
+    members = [item_id for ids in groups for item_id in ids]
     assert len(set(members)) == len(members)
-    assert all(len(ids) > 1 for ids in found)
-    assert all(distance(photos[ids[0]], photos[other]) <= most for ids in found for other in ids)
+    assert all(len(ids) > 1 for ids in groups)
+    assert all(distance(photos[ids[0]], photos[other]) <= most for ids in groups for other in ids)
     lonely = [photos[item_id] for item_id in photos if item_id not in members and photos[item_id]]
     assert not compared(lonely, most)
-    assert [len(ids) for ids in found] == sorted((len(ids) for ids in found), reverse=True)
+    assert [len(ids) for ids in groups] == sorted((len(ids) for ids in groups), reverse=True)
 
 
 def test_a_chain_is_cut_so_that_the_ends_are_not_called_duplicates():
@@ -190,9 +190,9 @@ def test_a_photo_of_one_colour_has_no_hash_and_no_duplicates(size):
 @pytest.mark.parametrize("size", [(2, 2), (9, 400), (1200, 30)])
 def test_any_size_has_a_hash(size):
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3)).astype(np.uint8)
-    found = photo_hash(Image.fromarray(noise))
-    assert len(found) == 90
-    assert found == photo_hash(Image.fromarray(noise))
+    code = photo_hash(Image.fromarray(noise))
+    assert len(code) == 90
+    assert code == photo_hash(Image.fromarray(noise))
 
 
 @pytest.mark.parametrize("seed", range(20))

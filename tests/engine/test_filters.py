@@ -93,8 +93,8 @@ def test_fields_and_kinds_are_checked_by_name(form: dict[str, object], says: str
 
 
 def test_a_missing_field_may_be_asked_of_any_kind():
-    wanted = parse_json({name: {"missing": True} for name in KINDS})
-    assert wanted.check(KINDS) is wanted
+    conditions = parse_json({name: {"missing": True} for name in KINDS})
+    assert conditions.check(KINDS) is conditions
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_missing_field_may_be_asked_of_any_kind():
     ],
 )
 def test_values_are_read_as_the_field_holds_them(value: object, kind: str, read: object):
-    found = coerce("field", value, kind)  # type: ignore[arg-type]
-    assert found == read
-    assert type(found) is type(read)
+    coerced = coerce("field", value, kind)  # type: ignore[arg-type]
+    assert coerced == read
+    assert type(coerced) is type(read)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -127,9 +127,9 @@ def test_a_number_survives_the_way_through_a_keyword(number: float):
     st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.booleans(), st.integers(-9, 9)), max_size=4)
 )
 def test_every_field_becomes_one_condition(form: dict[str, object]):
-    wanted = parse_json(form)
-    assert [condition.field for condition in wanted.conditions] == list(form)
-    assert all(condition.operator == "any" for condition in wanted.conditions)
+    parsed = parse_json(form)
+    assert [condition.field for condition in parsed.conditions] == list(form)
+    assert all(condition.operator == "any" for condition in parsed.conditions)
 
 
 def test_of_many_fields_only_the_nearest_are_shown():

@@ -16,9 +16,9 @@ SHOE = Item(
 
 
 def test_equal_content_has_an_equal_hash_whatever_the_order_of_attributes():
-    one = replace(SHOE, attributes={"a": 1, "b": 2})
+    first = replace(SHOE, attributes={"a": 1, "b": 2})
     other = replace(SHOE, attributes={"b": 2, "a": 1})
-    assert one.content_hash() == other.content_hash()
+    assert first.content_hash() == other.content_hash()
 
 
 @pytest.mark.parametrize(

@@ -117,9 +117,9 @@ def test_stores_made_before_the_language_was_written_down_are_english():
 
 def test_a_store_keeps_its_language_and_refuses_another(german, tmp_path):
     settings = EngineSettings(store=str(tmp_path / "store"))
-    made = info("german")
-    with closing(open_store(settings.store, settings, made)) as store:
-        vector = np.zeros(made.space.size, dtype=np.float32)
+    german_info = info("german")
+    with closing(open_store(settings.store, settings, german_info)) as store:
+        vector = np.zeros(german_info.space.size, dtype=np.float32)
         store.upsert([Point("d1", vector, "die Katzen", {})])
         Encoders(settings, store.info).check()  # nothing chosen: the store's own
         with pytest.raises(FingerprintMismatch, match="set `language` to 'german'"):

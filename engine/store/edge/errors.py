@@ -1,4 +1,4 @@
-"""What Qdrant Edge raises, as this project's errors with what to do next."""
+"""Errors of Qdrant Edge, turned into this project's, which say what to do next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vlclip.engine.store.edge.folder import full
 
 @contextmanager
 def translated(folder: Path, *, opening: bool = False) -> Iterator[None]:
-    """Turn the engine's errors, told apart by their text alone, into `StoreError`s."""
+    """Turn the engine's errors into `StoreError`s; only their text tells them apart."""
     try:
         yield
     except StoreError:

@@ -1,14 +1,14 @@
-"""What lies in the folder of an embedded store.
+"""The files in the folder of an embedded store.
 
     store/vlclip-store.json             which collection is the current one; replaced atomically
     store/collection-1a2b3c4d/          one collection per encoder fingerprint
         vlclip-collection.json          what made the vectors, kinds of the payload fields
         segments/  wal/  …              Qdrant Edge's own
-    store/records/                      what other rooms keep beside the vectors
+    store/records/                      files of other rooms beside the vectors
 
 Laws (tests/engine/store/test_edge.py):
-- a collection appears and goes whole or not at all: it is made, and deleted, under another name;
-- a process killed anywhere leaves a folder that opens, or that the next ingest completes.
+- a collection appears and disappears as a whole: it is made, and deleted, under another name;
+- a process killed at any point leaves a folder that opens, or that the next ingest completes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FORMAT = 1
 STORE_FILE = "vlclip-store.json"
 COLLECTION_FILE = "vlclip-collection.json"
 BESIDE = "records"
-"""The subfolder for what belongs to a store and is not in it; other rooms fill it."""
+"""The subfolder for other rooms' files that belong to a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def make_current(store: Path, name: str) -> None:
 
 
 def check_ours(store: Path) -> None:
-    """`StoreDamaged` if `store` is something else than the folder of a store or an empty one."""
+    """`StoreDamaged` if `store` is neither the folder of a store nor empty nor missing."""
     if not store.exists() or (store / STORE_FILE).is_file():
         return
     if not store.is_dir():
@@ -110,9 +110,9 @@ def create(folder: Path, collection: Collection, build: Callable[[Path], None]) 
 
 
 def remove(folder: Path) -> None:
-    """Delete the folder of a collection; half of one would open as an empty store."""
-    gone = folder.rename(_beside(folder.parent))
-    shutil.rmtree(gone)
+    """Delete the folder of a collection under another name; half a folder would open as an empty store."""
+    doomed = folder.rename(_beside(folder.parent))
+    shutil.rmtree(doomed)
 
 
 def check_segments(folder: Path) -> None:
@@ -143,12 +143,12 @@ def full(folder: Path) -> StoreFull:
 
 
 def _beside(store: Path) -> Path:
-    """A name under which nobody looks for a collection."""
+    """A name for a folder that is no collection yet, or no longer."""
     return store / f".making-{uuid.uuid4().hex[:8]}"
 
 
 def _sweep(store: Path) -> None:
-    """Remove what makings and removals left that were killed long ago."""
+    """Remove what killed processes left here, once it is an hour old."""
     for old in store.glob(".making-*"):
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)

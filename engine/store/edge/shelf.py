@@ -7,8 +7,9 @@ from pathlib import Path
 
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.edge import folder as folders
-from vlclip.engine.store.edge.backend import EdgeBackend, create_shard
+from vlclip.engine.store.edge.backend import EdgeBackend
 from vlclip.engine.store.edge.folder import Collection
+from vlclip.engine.store.edge.shard import create_shard
 from vlclip.engine.store.store import StoreInfo
 
 
@@ -58,4 +59,4 @@ class FolderShelf:
         return EdgeBackend(self._folder / name, self._hnsw)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing is open."""

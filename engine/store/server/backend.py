@@ -1,10 +1,10 @@
 """The served engine: a Qdrant server or cluster (1.16 or newer), through qdrant-client.
 
-What a store must remember lies in the collection's metadata, one key per payload field, because
-the server merges keys: two writers that add different fields do not undo each other.
+The state of a store lies in the collection's metadata, one key per payload field. The server merges keys,
+so two writers that add different fields do not undo each other.
 
-`QdrantClient(":memory:")` stands in for a server in tests. It searches exactly whatever it is told,
-and warns about search parameters and payload indexes; so it is sent neither.
+`QdrantClient(":memory:")` stands in for a server in tests. It always searches exactly, and warns about
+search parameters and payload indexes; so it gets neither.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from vlclip.engine.store.backend import (
     DENSE,
     WORDS,
     WRITE_ROWS,
-    Found,
     Key,
     Paths,
-    Request,
-    Row,
+    PointRow,
+    StoredPoint,
+    VectorSearch,
     outside_graph,
     width,
 )
@@ -41,7 +41,7 @@ INFO_KEY = "vlclip"
 FIELD_KEY = "field:"
 POLL_S = 0.5
 KINDS_S = 30.0
-"""How long fields that another process added may go unnoticed, unless they are asked for by name."""
+"""How long fields that another process added may go unnoticed, unless a filter names them."""
 _KINDS: dict[FieldKind, models.PayloadSchemaType] = {
     "keyword": models.PayloadSchemaType.KEYWORD,
     "number": models.PayloadSchemaType.FLOAT,
@@ -97,7 +97,7 @@ class ServerBackend:
             self._client.update_collection(self._name, metadata=metadata)
         self._kinds_until = 0.0
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[PointRow]) -> None:
         """Add or replace points; applied on the server once this returns."""
         for start in range(0, len(rows), WRITE_ROWS):
             points = [
@@ -112,17 +112,17 @@ class ServerBackend:
         with translated():
             self._client.delete(self._name, models.PointIdsList(points=list(ids)), wait=True)
 
-    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[Found]:
+    def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[StoredPoint]:
         """The points among `ids` that exist."""
         with translated():
             records = self._client.retrieve(
                 self._name, list(ids), with_payload=_payload(payload), with_vectors=_vectors(vector)
             )
-        return [_found(record, 0.0) for record in records]
+        return [_stored_point(record, 0.0) for record in records]
 
     def page(
         self, after: Any | None, limit: int, where: Any | None, payload: Paths, *, vector: bool
-    ) -> tuple[list[Found], Any | None]:
+    ) -> tuple[list[StoredPoint], Any | None]:
         """The next points in the order of their uuids."""
         with translated():
             records, after = self._client.scroll(
@@ -133,22 +133,22 @@ class ServerBackend:
                 with_payload=_payload(payload),
                 with_vectors=_vectors(vector),
             )
-        return [_found(record, 0.0) for record in records], after
+        return [_stored_point(record, 0.0) for record in records], after
 
-    def query(self, requests: Sequence[Request]) -> list[list[Found]]:
+    def query(self, requests: Sequence[VectorSearch]) -> list[list[StoredPoint]]:
         """All requests in one call."""
         with translated():
             answers = self._client.query_batch_points(
                 self._name, [self._query(request) for request in requests]
             )
-        return [[_found(point, point.score) for point in answer.points] for answer in answers]
+        return [[_stored_point(point, point.score) for point in answer.points] for answer in answers]
 
-    def scores(self, requests: Sequence[Request]) -> list[dict[Key, float]]:
+    def scores(self, requests: Sequence[VectorSearch]) -> list[dict[Key, float]]:
         """The same, but only which points and their scores."""
-        return [{found.id: found.score for found in answer} for answer in self.query(requests)]
+        return [{point.id: point.score for point in points} for points in self.query(requests)]
 
     def uuid(self, key: Key) -> str:
-        """The uuid of a point that `scores` told of: the key itself."""
+        """The uuid of a point from its key in `scores`: the key itself."""
         return str(key)
 
     def count(self, where: Any | None) -> int:
@@ -192,7 +192,7 @@ class ServerBackend:
         """Close the connection."""
         self._client.close()
 
-    def _query(self, request: Request) -> models.QueryRequest:
+    def _query(self, request: VectorSearch) -> models.QueryRequest:
         return models.QueryRequest(
             query=_near(request),
             using=_using(request),
@@ -205,7 +205,7 @@ class ServerBackend:
             with_vector=_vectors(request.vector),
         )
 
-    def _prefetch(self, request: Request) -> models.Prefetch:
+    def _prefetch(self, request: VectorSearch) -> models.Prefetch:
         return models.Prefetch(
             prefetch=[self._prefetch(inner) for inner in request.prefetch] or None,
             query=_near(request),
@@ -215,7 +215,7 @@ class ServerBackend:
             limit=request.limit,
         )
 
-    def _params(self, request: Request) -> models.SearchParams | None:
+    def _params(self, request: VectorSearch) -> models.SearchParams | None:
         if self._local:
             return None
         ef, oversampling = width(request, self._hnsw)
@@ -244,8 +244,8 @@ def _metadata(client: QdrantClient, name: str) -> dict[str, Any]:
         return dict(client.get_collection(name).config.metadata or {})
 
 
-def _point_vectors(row: Row) -> dict[str, Any]:
-    """No words, no vector of words: one of zeros would count among the documents of the IDF."""
+def _point_vectors(row: PointRow) -> dict[str, Any]:
+    """A text without words gets no vector of words: zeros would count among the documents of the IDF."""
     words = {WORDS: _sparse(row.words)} if row.words else {}
     return {DENSE: row.vector, **words}
 
@@ -254,11 +254,11 @@ def _sparse(words: Sparse) -> models.SparseVector:
     return models.SparseVector(indices=words.indices, values=words.values)
 
 
-def _near(request: Request) -> Any:
+def _near(request: VectorSearch) -> Any:
     return _sparse(request.near) if isinstance(request.near, Sparse) else request.near
 
 
-def _using(request: Request) -> str:
+def _using(request: VectorSearch) -> str:
     return WORDS if isinstance(request.near, Sparse) else DENSE
 
 
@@ -266,11 +266,11 @@ def _payload(paths: Paths) -> bool | list[str]:
     return True if paths is None else list(paths) or False
 
 
-def _vectors(wanted: bool) -> bool | list[str]:  # noqa: FBT001  # a switch in one place
-    return [DENSE] if wanted else False
+def _vectors(with_vector: bool) -> bool | list[str]:  # noqa: FBT001  # a switch in one place
+    return [DENSE] if with_vector else False
 
 
-def _found(point: models.ScoredPoint | models.Record, score: float) -> Found:
+def _stored_point(point: models.ScoredPoint | models.Record, score: float) -> StoredPoint:
     dense = point.vector.get(DENSE) if isinstance(point.vector, dict) else None
     read = None if dense is None else partial(np.asarray, dense, dtype=np.float32)
-    return Found(point.id, score, point.payload or {}, read)
+    return StoredPoint(point.id, score, point.payload or {}, read)

@@ -1,4 +1,4 @@
-"""What the client, HTTP and gRPC raise, as this project's errors with what to do next."""
+"""Errors of the client, HTTP and gRPC, turned into this project's, which say what to do next."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ class ServerShelf:
         alias = self._server.collection
         with translated():
             aliases = self._client.get_aliases().aliases
-            found = {entry.alias_name: entry.collection_name for entry in aliases}.get(alias)
-            if found is None and self._client.collection_exists(alias):
+            current = {entry.alias_name: entry.collection_name for entry in aliases}.get(alias)
+            if current is None and self._client.collection_exists(alias):
                 raise StoreDamaged(
                     f"the server has a collection named {alias!r} where an alias of that name is "
                     "needed; choose another with the setting server.collection"
                 )
-        return found
+        return current
 
     def info(self, name: str) -> StoreInfo | None:
         """What the collection's metadata says."""
@@ -52,11 +52,11 @@ class ServerShelf:
     def make_current(self, name: str) -> None:
         """Drop and create the alias in one request, which the server applies as one."""
         alias = self._server.collection
-        named = models.CreateAlias(collection_name=name, alias_name=alias)
-        change: list[Any] = [models.CreateAliasOperation(create_alias=named)]
+        new = models.CreateAlias(collection_name=name, alias_name=alias)
+        change: list[Any] = [models.CreateAliasOperation(create_alias=new)]
         if self.current() is not None:
-            gone = models.DeleteAlias(alias_name=alias)
-            change.insert(0, models.DeleteAliasOperation(delete_alias=gone))
+            old = models.DeleteAlias(alias_name=alias)
+            change.insert(0, models.DeleteAliasOperation(delete_alias=old))
         with translated():
             self._client.update_collection_aliases(change)
 

@@ -1,7 +1,7 @@
 """Cluttered scenes with known boxes, made from a shop's own packshots.
 
-A product is cut from its plain background and set among others on a busy one: what a grounder
-learns from, and what shows whether grounding helps.
+A product is cut from its plain background and set among others on a busy one. A grounder learns from such
+scenes, and they show whether grounding helps.
 
 Laws (tested in tests/engine/training/grounder/test_composites.py):
 - a box holds its product's pixels and touches them on all four sides;
@@ -106,7 +106,7 @@ def _place(
     cut: Pixels,
     extent: float,
     size: tuple[int, int],
-    taken: list[tuple[int, int, int, int]],
+    placed: list[tuple[int, int, int, int]],
     rng: np.random.Generator,
 ) -> tuple[Image.Image, tuple[int, int, int, int]]:
     picture = Image.fromarray(cut)
@@ -122,7 +122,7 @@ def _place(
         for _ in range(TRIES):
             x, y = int(rng.integers(size[0] - wide + 1)), int(rng.integers(size[1] - tall + 1))
             box = (x, y, x + wide, y + tall)
-            worst = max((_overlap(box, other) for other in taken), default=0.0)
+            worst = max((_overlap(box, other) for other in placed), default=0.0)
             if worst < least:
                 best, least = box, worst
             if least == 0:

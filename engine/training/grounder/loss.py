@@ -1,9 +1,9 @@
-"""What a small Grounding DINO learns from: every encoder token, and the decoder's queries.
+"""The loss of a small Grounding DINO, over every encoder token and over the decoder's queries.
 
 The loss that transformers ships gives the two-stage selection no gradient (the encoder's boxes are
 detached and its logits are taken from the learned queries), and for every photo of a batch but the
-first it reads the token map of the second one. Both matter little when a released checkpoint is
-tuned and a lot when a small model starts from nothing, so this loss is our own:
+first it reads the token map of the second one. Both matter little when a released checkpoint is tuned, and a
+lot when a small model starts from nothing. So this loss is our own:
 
 - encoder tokens: one product has many (SimOTA, Ge et al. 2021, 2107.08430), so that the selection
   learns from the first step on;
@@ -29,10 +29,10 @@ MOST_TOKENS = 10
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is true of a batch of `n` photos with up to `g` products and `t` text tokens.
+    """The true boxes and words of a batch of `n` photos with up to `g` products and `t` text tokens.
 
     `boxes` `(n, g, 4)` centre x, y, width, height as shares of the photo; `tokens` `(n, g, t)` 1
-    where a token names the product; `real` `(n, g)` False where a row only fills up.
+    where a token names the product; `real` `(n, g)` False where a row is only padding.
     """
 
     boxes: Tensor
@@ -49,10 +49,10 @@ def grounding_loss(outputs: Any, boxes: list[Tensor], logits: list[Tensor], targ
     width = targets.tokens.shape[2]
     coordinates = outputs.enc_outputs_coord_logits.sigmoid()
     named = outputs.enc_outputs_class[..., :width]
-    total = _layer(coordinates, named, targets, _many(coordinates, named, targets))
+    total = _layer(coordinates, named, targets, _match_several(coordinates, named, targets))
     for box, logit in zip(boxes, logits, strict=True):
         chosen = logit[..., :width]
-        total = total + _layer(box, chosen, targets, _one(box, chosen, targets))
+        total = total + _layer(box, chosen, targets, _match_one_to_one(box, chosen, targets))
     return total
 
 
@@ -108,7 +108,7 @@ def _costs(boxes: Tensor, logits: Tensor, targets: Targets) -> tuple[Tensor, Ten
 
 
 @torch.no_grad()
-def _one(boxes: Tensor, logits: Tensor, targets: Targets) -> Tensor:
+def _match_one_to_one(boxes: Tensor, logits: Tensor, targets: Targets) -> Tensor:
     """The product of each prediction, one-to-one at the least cost: `(n, q)`, -1 for none."""
     costs, _ = _costs(boxes, logits, targets)
     matched = torch.full(boxes.shape[:2], -1, dtype=torch.long, device=boxes.device)
@@ -120,15 +120,15 @@ def _one(boxes: Tensor, logits: Tensor, targets: Targets) -> Tensor:
 
 
 @torch.no_grad()
-def _many(boxes: Tensor, logits: Tensor, targets: Targets) -> Tensor:
+def _match_several(boxes: Tensor, logits: Tensor, targets: Targets) -> Tensor:
     """The product of each prediction, several of the cheapest for each: `(n, q)`, -1 for none."""
     costs, iou = _costs(boxes, logits, targets)
     costs = costs.masked_fill(~targets.real[:, None], float("inf"))
     most = min(MOST_TOKENS, costs.shape[1])
     counts = iou.topk(most, dim=1).values.sum(dim=1).round().clamp(1, most).long()  # (n, g)
     cheapest = costs.topk(most, dim=1, largest=False)
-    wanted = torch.arange(most, device=costs.device)[None, :, None] < counts[:, None, :]
-    taken = torch.zeros_like(costs, dtype=torch.bool).scatter(1, cheapest.indices, wanted)
-    taken &= targets.real[:, None]
-    best = costs.masked_fill(~taken, float("inf"))
-    return torch.where(taken.any(dim=2), best.argmin(dim=2), -1)
+    within_count = torch.arange(most, device=costs.device)[None, :, None] < counts[:, None, :]
+    assigned = torch.zeros_like(costs, dtype=torch.bool).scatter(1, cheapest.indices, within_count)
+    assigned &= targets.real[:, None]
+    best = costs.masked_fill(~assigned, float("inf"))
+    return torch.where(assigned.any(dim=2), best.argmin(dim=2), -1)

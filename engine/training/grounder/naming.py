@@ -1,10 +1,10 @@
-"""Teach a grounder's eyes and ears what products are called, before it learns to find them.
+"""Teach a grounder the names of products, before it learns to find them.
 
-A small Grounding DINO from scratch learns to draw boxes in minutes and takes hours to tell which of
-them is the one it was asked for: only the few boxes of one photo tell it, one phrase at a time. So
-the backbone, the text side and the projections between them are first trained as a classifier: the
-features inside each true box, at every scale, against the names of all product types at once. That
-costs a fifth of a full step and gives a hundred-way answer for every product.
+From scratch, a small Grounding DINO learns to draw boxes in minutes, but takes hours to learn which of them
+fits the phrase: it learns that only from the few boxes of one photo, one phrase at a time. So the backbone,
+the text side and the projections between them are first trained as a classifier: the features inside each
+true box, at every scale, against the names of all product types at once. That costs a fifth of a full step
+and gives a hundred-way answer for every product.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vlclip.engine.training.grounder.phrases import Prompts
 from vlclip.engine.training.grounder.scenes import Labelled
 
 SHARPNESS = 0.1
-"""Scale of dot products between normalised features of some 128 numbers."""
+"""Scale of dot products between normalised features of about 128 numbers."""
 
 
 def naming_loss(
@@ -36,7 +36,7 @@ def naming_loss(
     """
     words = functional.layer_norm(phrase_features(model, prompts, names), (model.config.d_model,))
     number = {name: row for row, name in enumerate(names)}
-    wanted = torch.tensor([number[answers[0]] for scene in scenes for answers in scene.names])
+    targets = torch.tensor([number[box_names[0]] for scene in scenes for box_names in scene.names])
     boxes = [torch.from_numpy(scene.boxes).to(photos.device) for scene in scenes]
     mask = torch.ones(len(photos), *photos.shape[2:], device=photos.device)
     features, _ = model.model.backbone(photos, mask)
@@ -47,21 +47,21 @@ def naming_loss(
         inside = roi_align(
             projected, boxes, output_size=1, spatial_scale=scale, sampling_ratio=3, aligned=True
         )
-        seen = functional.layer_norm(inside[:, :, 0, 0], (model.config.d_model,))
-        losses.append(functional.cross_entropy(SHARPNESS * seen @ words.T, wanted.to(photos.device)))
+        box_features = functional.layer_norm(inside[:, :, 0, 0], (model.config.d_model,))
+        losses.append(functional.cross_entropy(SHARPNESS * box_features @ words.T, targets.to(photos.device)))
     return torch.stack(losses).mean()
 
 
 def phrase_features(model: Any, prompts: Prompts, phrases: Sequence[str]) -> Tensor:
-    """What the text side says of each phrase on its own, its tokens averaged: `(phrases, d_model)`."""
+    """The text side's features of each phrase on its own, averaged over its tokens: `(phrases, d_model)`."""
     tokens, spans = prompts.tokens([[phrase] for phrase in phrases])
     device = next(model.parameters()).device
     ids: Any = tokens["input_ids"].to(device)
     attention, positions = generate_masks_with_special_tokens_and_transfer_map(
         ids, special_tokens=model.model.special_tokens
     )
-    heard = model.model.text_backbone(ids, attention[:, None], torch.zeros_like(ids), positions)
-    projected = model.model.text_projection(heard.last_hidden_state)
+    encoded = model.model.text_backbone(ids, attention[:, None], torch.zeros_like(ids), positions)
+    projected = model.model.text_projection(encoded.last_hidden_state)
     return torch.stack([row[span[0]].mean(dim=0) for row, span in zip(projected, spans, strict=True)])
 
 

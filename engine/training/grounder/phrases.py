@@ -1,7 +1,7 @@
-"""Phrases as Grounding DINO reads them: a small vocabulary of its own, and where each phrase stands.
+"""Phrases as Grounding DINO reads them: a small vocabulary, and the place of each phrase in a prompt.
 
-Grounding DINO's code knows four tokens by their number: [CLS], [SEP], "." and "?" end a phrase and
-bound what its words attend to. A vocabulary of our own has to put them there.
+Grounding DINO's code knows four tokens by their number: [CLS], [SEP], "." and "?" end a phrase and limit
+what its words attend to. Our own vocabulary has to give them those numbers.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ PIECES_PER_PHRASE = 24
 
 
 class Prompts:
-    """Photos and phrases to what the model takes, the way transformers' processor does at inference."""
+    """Turns photos and phrases into the model's inputs, as transformers' processor does at inference."""
 
     def __init__(self, tokenizer: BertTokenizer, mean: Sequence[float], std: Sequence[float]) -> None:
         self.tokenizer = tokenizer
         self._mean = torch.tensor(mean).view(1, 3, 1, 1)
         self._std = torch.tensor(std).view(1, 3, 1, 1)
-        self._known: dict[str, list[int]] = {}
+        self._phrase_pieces: dict[str, list[int]] = {}
 
     def normalise(self, photos: Tensor) -> Tensor:
         """Photos `(n, 3, h, w)` in [0, 1]."""
@@ -55,14 +55,14 @@ class Prompts:
         return {"input_ids": ids, "attention_mask": mask}, spans
 
     def _pieces(self, phrase: str) -> list[int]:
-        if phrase not in self._known:
+        if phrase not in self._phrase_pieces:
             ids = self.tokenizer(phrase, add_special_tokens=False)["input_ids"]
-            self._known[phrase] = list(ids)[:PIECES_PER_PHRASE] or [SPECIAL["[UNK]"]]
-        return self._known[phrase]
+            self._phrase_pieces[phrase] = list(ids)[:PIECES_PER_PHRASE] or [SPECIAL["[UNK]"]]
+        return self._phrase_pieces[phrase]
 
 
 def learn_vocabulary(phrases: Iterable[str], size: int) -> dict[str, int]:
-    """The words of the phrases, the commonest first, and letters to spell all others with.
+    """The words of the phrases, the commonest first, and letters to spell the others with.
 
     At most `size` pieces; the special tokens stand where Grounding DINO's code expects them. The same
     phrases give the same numbers, which tokenizers' own trainers do not promise.
@@ -74,10 +74,10 @@ def learn_vocabulary(phrases: Iterable[str], size: int) -> dict[str, int]:
     letters = sorted({*LETTERS, *(letter for word in words for letter in word)})
     common = sorted(words, key=lambda word: (-words[word], word))
     pieces = dict.fromkeys([*letters, *(f"##{letter}" for letter in letters), *common])
-    wanted = [piece for piece in pieces if piece not in SPECIAL][: size - len(SPECIAL)]
-    taken = set(SPECIAL.values())
-    free = (number for number in count() if number not in taken)
-    vocabulary = SPECIAL | {piece: next(free) for piece in wanted}
+    chosen = [piece for piece in pieces if piece not in SPECIAL][: size - len(SPECIAL)]
+    reserved = set(SPECIAL.values())
+    free = (number for number in count() if number not in reserved)
+    vocabulary = SPECIAL | {piece: next(free) for piece in chosen}
     used = set(vocabulary.values())
     gaps = (number for number in range(max(used)) if number not in used)
     vocabulary |= {f"[unused{number}]": number for number in gaps}

@@ -1,4 +1,4 @@
-"""Scenes with a prompt: what a grounder is shown, and which boxes it should answer with."""
+"""Scenes with a prompt: the photos a grounder gets, and the boxes it should answer with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from vlclip.engine.training.grounder.composites import Pixels, backdrop, compose
 
 SQUARE, UPRIGHT, WIDE = (128, 128), (160, 120), (120, 160)
-"""Heights and widths of training photos; much alike in area."""
+"""Heights and widths of training photos; nearly equal in area."""
 CANVASES = ((SQUARE, 0.75), (UPRIGHT, 0.15), (WIDE, 0.1))
 COUNTS = (0.15, 0.2, 0.25, 0.4)
 """Shares of scenes with one, two, three and four products."""
@@ -21,7 +21,7 @@ MOST_PHRASES = 5
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A cut-out RGBA product and the names it answers to, the most exact first."""
+    """A cut-out RGBA product and its names, the most exact first."""
 
     cut: Pixels
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Prompted:
-    """A scene and the phrases asked for; `named` `(n, phrases)` says which product fits which."""
+    """A scene and the phrases of its prompt; `named` `(n, phrases)` says which phrases fit which product."""
 
     scene: Labelled
     phrases: tuple[str, ...]
@@ -73,7 +73,7 @@ def composite(
 
 
 def distinct(products: Sequence[Product], count: int, rng: np.random.Generator) -> list[Product]:
-    """`count` products, no two of which share a name of the first, most exact kind."""
+    """`count` products, no two of which share their first, most exact name."""
     chosen: list[Product] = []
     for _ in range(20 * count):
         candidate = products[int(rng.integers(len(products)))]
@@ -84,7 +84,7 @@ def distinct(products: Sequence[Product], count: int, rng: np.random.Generator) 
     return chosen
 
 
-def ask(scene: Labelled, vocabulary: Sequence[str], rng: np.random.Generator) -> Prompted:
+def prompt_for(scene: Labelled, vocabulary: Sequence[str], rng: np.random.Generator) -> Prompted:
     """Phrases for a scene: one of its products alone, or all of them among others that are not there."""
     if rng.random() < 0.4:
         phrases = [_name(scene.names[int(rng.integers(len(scene.names)))], rng)]
@@ -93,34 +93,35 @@ def ask(scene: Labelled, vocabulary: Sequence[str], rng: np.random.Generator) ->
         absent = int(rng.integers(0, 3))
         phrases += [vocabulary[int(rng.integers(len(vocabulary)))] for _ in range(absent)]
         phrases = [phrases[i] for i in rng.permutation(len(phrases))]
-    asked = tuple(dict.fromkeys(phrases))[:MOST_PHRASES]
-    named = np.array([[phrase in names for phrase in asked] for names in scene.names], dtype=bool)
-    return Prompted(scene, asked, named)
+    distinct_phrases = tuple(dict.fromkeys(phrases))[:MOST_PHRASES]
+    named = np.array([[phrase in names for phrase in distinct_phrases] for names in scene.names], dtype=bool)
+    return Prompted(scene, distinct_phrases, named)
 
 
 def held_out(
     products: Sequence[Product], textures: Sequence[Pixels], count: int, seed: int = 5
 ) -> list[Prompted]:
-    """`count` cluttered scenes of four products, each asked for its first; the same for the same seed.
+    """`count` cluttered scenes of four products, each with its first product as the prompt.
 
-    Made at 224 by 224 pixels with longer sides of 60 to 120, then brought to the size of training.
+    Equal seeds give equal scenes. They are made at 224 by 224 pixels, with longer sides of 60 to 120, then
+    resized for training.
     """
     rng = np.random.default_rng(seed)
     prompted = []
     for _ in range(count):
         chosen = distinct(products, 4, rng)
         extents = rng.uniform(60, 120, len(chosen))
-        scene = compose([one.cut for one in chosen], backdrop(224, rng, textures), extents, rng)
+        scene = compose([product.cut for product in chosen], backdrop(224, rng, textures), extents, rng)
         photo = Image.fromarray(scene.photo).resize(SQUARE, Image.Resampling.BILINEAR)
         boxes = scene.boxes * (SQUARE[0] / 224)
-        labelled = Labelled(np.asarray(photo), boxes, tuple(one.names for one in chosen))
+        labelled = Labelled(np.asarray(photo), boxes, tuple(product.names for product in chosen))
         named = np.array([[number == 0] for number in range(len(chosen))])
         prompted.append(Prompted(labelled, (chosen[0].names[0],), named))
     return prompted
 
 
 def names_of(product_type: str, family: str = "") -> tuple[str, ...]:
-    """What a product may be asked for as: its type, the type in the singular, its family."""
+    """The names of a product in prompts: its type, the type in the singular, its family."""
     name = " ".join(product_type.lower().replace(".", " ").split())
     names = [name]
     if name.endswith("s") and not name.endswith("ss") and len(name) > 3:

@@ -47,12 +47,14 @@ def pool():
 
 
 def test_alone_a_call_goes_at_once(pool):
-    told = []
-    batcher = Batcher(lambda numbers: [2 * n for n in numbers], limit=4, on_batch=lambda *b: told.append(b))
+    batch_sizes = []
+    batcher = Batcher(
+        lambda numbers: [2 * n for n in numbers], limit=4, on_batch=lambda *b: batch_sizes.append(b)
+    )
     assert [batcher(number) for number in (1, 2)] == [2, 4]
     assert (batcher.batches, batcher.items) == (2, 2)
-    assert [size for size, _ in told] == [1, 1]
-    assert all(seconds >= 0 for _, seconds in told)
+    assert [size for size, _ in batch_sizes] == [1, 1]
+    assert all(seconds >= 0 for _, seconds in batch_sizes)
 
 
 def test_who_comes_while_a_batch_runs_is_in_the_next_up_to_the_limit(pool):
@@ -128,9 +130,9 @@ def test_a_batch_of_those_who_waited_waits_for_more_and_a_call_alone_does_not(po
 def test_everyone_gets_their_own_in_batches_within_the_limit(numbers, limit, threads):
     sizes = []
 
-    def work(asked):
-        sizes.append(len(asked))
-        return [2 * number for number in asked]
+    def work(arguments):
+        sizes.append(len(arguments))
+        return [2 * number for number in arguments]
 
     batcher = Batcher(work, limit=limit)
     with ThreadPoolExecutor(threads) as pool:

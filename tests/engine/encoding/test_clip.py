@@ -152,12 +152,12 @@ def test_an_embedder_leaves_what_is_missing_at_zero(tiny_clip):
 def test_query_directions_come_from_words_photo_or_both(tiny_clip):
     embedder = load_embedder(Settings.load(clip=str(tiny_clip), device="cpu"))
     photo = Image.new("RGB", (50, 50), "red")
-    words, seen = embedder.embed_query(text="red shoe"), embedder.embed_query(photo=photo)
+    by_words, by_photo = embedder.embed_query(text="red shoe"), embedder.embed_query(photo=photo)
     both = embedder.embed_query(text="red shoe", photo=photo)
-    np.testing.assert_allclose(words["image"], words["text"], atol=1e-6)
-    np.testing.assert_allclose(seen["image"], embedder.clip.encode_images([photo])[0], atol=1e-6)
-    np.testing.assert_allclose(both["text"], words["text"], atol=1e-6)
-    mean = words["image"] + seen["image"]
+    np.testing.assert_allclose(by_words["image"], by_words["text"], atol=1e-6)
+    np.testing.assert_allclose(by_photo["image"], embedder.clip.encode_images([photo])[0], atol=1e-6)
+    np.testing.assert_allclose(both["text"], by_words["text"], atol=1e-6)
+    mean = by_words["image"] + by_photo["image"]
     np.testing.assert_allclose(both["image"], mean / np.linalg.norm(mean), atol=1e-5)
 
 
@@ -165,8 +165,8 @@ def test_a_tokenizer_does_not_keep_every_word_it_has_seen(tiny_clip, monkeypatch
     clip = load_clip(str(tiny_clip), "cpu")
     clip.tokenizer = open_clip.SimpleTokenizer()
     monkeypatch.setattr("vlclip.engine.encoding.clip.WORDS", 50)
-    said = [f"<start_of_text> word{chr(97 + n % 26)}{chr(97 + n // 26)} shoe" for n in range(200)]
+    texts = [f"<start_of_text> word{chr(97 + n % 26)}{chr(97 + n // 26)} shoe" for n in range(200)]
     own = open_clip.SimpleTokenizer()
-    for text in said:
+    for text in texts:
         assert torch.equal(clip.tokens([text]), own([text]))
         assert len(clip.tokenizer.cache) <= 50

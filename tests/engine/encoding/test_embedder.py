@@ -33,9 +33,9 @@ def test_words_fill_the_text_segment_by_the_other_encoder_and_ask_photos_by_clip
     assert [segment.size for segment in embedder.info.space.segments] == [32, 24]
     assert embedder.info.encoders == {"image": str(tiny_clip), "text": str(sentence)}
     fused = embedder.embed_items([None], ["red shoe"])
-    asked = embedder.embed_query(text="red shoe")
-    np.testing.assert_allclose(fused[0, 32:], asked["text"], atol=1e-5)
-    np.testing.assert_allclose(asked["image"], embedder.clip.encode_texts(["red shoe"])[0], atol=1e-5)
+    directions = embedder.embed_query(text="red shoe")
+    np.testing.assert_allclose(fused[0, 32:], directions["text"], atol=1e-5)
+    np.testing.assert_allclose(directions["image"], embedder.clip.encode_texts(["red shoe"])[0], atol=1e-5)
 
 
 def test_a_photo_cannot_ask_a_text_segment_of_another_space(tiny_clip, sentence):
@@ -64,16 +64,16 @@ def test_of_two_texts_the_one_that_fits_the_photo_is_embedded(embedder):
     photo = embedder.prepare(Image.new("RGB", (60, 80), (200, 30, 30)))
     texts = ["red shirt", "blue sofa"]
     alone = embedder.embed_items([photo, photo], texts)
-    seen, said = (alone[:, part] for part in embedder.info.space.slices().values())
-    fits = int(np.argmax((seen * said).sum(axis=1)))
-    vectors, kept = embedder.embed_refined([photo, photo], [texts[fits]] * 2, [texts[1 - fits], texts[fits]])
-    assert kept.tolist() == [False, True]
+    images, words = (alone[:, part] for part in embedder.info.space.slices().values())
+    fits = int(np.argmax((images * words).sum(axis=1)))
+    vectors, stays = embedder.embed_refined([photo, photo], [texts[fits]] * 2, [texts[1 - fits], texts[fits]])
+    assert stays.tolist() == [False, True]
     np.testing.assert_allclose(vectors, alone[[fits, fits]], atol=1e-6)
-    _, kept = embedder.embed_refined([photo], [texts[1 - fits]], [texts[fits]])
-    assert kept.tolist() == [True]
+    _, stays = embedder.embed_refined([photo], [texts[1 - fits]], [texts[fits]])
+    assert stays.tolist() == [True]
 
 
 def test_without_a_photo_or_a_raw_text_the_refined_one_stays(embedder):
     photo = embedder.prepare(Image.new("RGB", (60, 80), "white"))
-    _, kept = embedder.embed_refined([None, photo], ["red shirt", ""], ["blue sofa", "blue sofa"])
-    assert kept.tolist() == [True, True]
+    _, stays = embedder.embed_refined([None, photo], ["red shirt", ""], ["blue sofa", "blue sofa"])
+    assert stays.tolist() == [True, True]

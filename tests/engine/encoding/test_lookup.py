@@ -32,31 +32,31 @@ def lookup(ids=("a", "b", "ü"), seed=0, size=3):
     return make_lookup(ids, vectors, {"made_by": "a test"})
 
 
-@given(asked=st.lists(st.sampled_from(["a", "b", "ü", "unknown", ""]), max_size=8))
-def test_known_ids_have_their_unit_row_and_others_zeros(asked):
-    made = lookup()
-    rows = made.rows(asked)
-    assert rows.shape == (len(asked), 3)
-    for item_id, row in zip(asked, rows, strict=True):
-        expected = made.vectors[made.ids.index(item_id)] if item_id in made.ids else np.zeros(3)
+@given(ids=st.lists(st.sampled_from(["a", "b", "ü", "unknown", ""]), max_size=8))
+def test_known_ids_have_their_unit_row_and_others_zeros(ids):
+    learned = lookup()
+    rows = learned.rows(ids)
+    assert rows.shape == (len(ids), 3)
+    for item_id, row in zip(ids, rows, strict=True):
+        expected = learned.vectors[learned.ids.index(item_id)] if item_id in learned.ids else np.zeros(3)
         np.testing.assert_array_equal(row, expected)
-    np.testing.assert_allclose(np.linalg.norm(made.vectors, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(learned.vectors, axis=1), 1, atol=1e-6)
 
 
 def test_what_is_saved_is_loaded_equal(tmp_path):
-    made = lookup()
-    save_lookup(made, tmp_path / "one")
+    original = lookup()
+    save_lookup(original, tmp_path / "one")
     again = load_lookup(tmp_path / "one")
-    assert (again.ids, again.fingerprint) == (made.ids, made.fingerprint)
+    assert (again.ids, again.fingerprint) == (original.ids, original.fingerprint)
     assert again.notes["made_by"] == "a test"
-    np.testing.assert_array_equal(again.vectors, made.vectors)
+    np.testing.assert_array_equal(again.vectors, original.vectors)
 
 
 def test_the_fingerprint_is_of_ids_and_vectors_alone():
-    one = lookup()
-    assert make_lookup(one.ids, RAW, {"other": "notes"}).fingerprint == one.fingerprint
-    assert lookup(seed=1).fingerprint != one.fingerprint
-    assert lookup(ids=("a", "b", "c")).fingerprint != one.fingerprint
+    first = lookup()
+    assert make_lookup(first.ids, RAW, {"other": "notes"}).fingerprint == first.fingerprint
+    assert lookup(seed=1).fingerprint != first.fingerprint
+    assert lookup(ids=("a", "b", "c")).fingerprint != first.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_a_folder_whose_files_do_not_belong_together_is_refused(tmp_path):
 
 
 def test_a_lookup_is_a_further_segment_with_a_fingerprint_of_its_own(tmp_path):
-    made, other = lookup(), lookup(seed=1)
-    info = with_lookup(INFO, "behaviour", made)
+    first, other = lookup(), lookup(seed=1)
+    info = with_lookup(INFO, "behaviour", first)
     assert info.space.names == ("image", "text", "behaviour")
     assert info.space.size == 11
-    assert info.encoders == {"image": "a", "text": "b", "behaviour": made.fingerprint}
+    assert info.encoders == {"image": "a", "text": "b", "behaviour": first.fingerprint}
     assert len({INFO.fingerprint, info.fingerprint, with_lookup(INFO, "behaviour", other).fingerprint}) == 3
-    save_lookup(made, tmp_path / made.fingerprint)
-    assert load_lookups(info, tmp_path)["behaviour"].fingerprint == made.fingerprint
+    save_lookup(first, tmp_path / first.fingerprint)
+    assert load_lookups(info, tmp_path)["behaviour"].fingerprint == first.fingerprint
     assert load_lookups(INFO, tmp_path) == {}

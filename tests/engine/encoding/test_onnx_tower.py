@@ -80,9 +80,9 @@ WORDS = st.sampled_from(["red", "shoe", "leather", "bag", "дом", "x"])
 
 @given(st.lists(st.lists(WORDS, max_size=60).map(" ".join), min_size=1, max_size=12))
 def test_texts_do_not_see_each_other(shipped, tower, texts):
-    found = tower.encode_texts(texts)
-    assert (found.dtype, found.shape) == (np.float32, (len(texts), 32))
-    for text, vector in zip(texts, found, strict=True):
+    vectors = tower.encode_texts(texts)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (len(texts), 32))
+    for text, vector in zip(texts, vectors, strict=True):
         np.testing.assert_allclose(vector, shipped.encode_texts([text])[0], atol=1e-5)
 
 
@@ -91,10 +91,10 @@ def test_nothing_in_nothing_out(tower):
 
 
 def test_many_threads_may_ask_at_once(shipped, tower):
-    asked = [TEXTS[place % 5 :] + TEXTS[: place % 3] for place in range(64)]
+    questions = [TEXTS[place % 5 :] + TEXTS[: place % 3] for place in range(64)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(tower.encode_texts, asked))
-    for texts, vectors in zip(asked, found, strict=True):
+        answers = list(pool.map(tower.encode_texts, questions))
+    for texts, vectors in zip(questions, answers, strict=True):
         np.testing.assert_allclose(vectors, shipped.encode_texts(texts), atol=1e-5)
 
 
@@ -111,7 +111,7 @@ def test_an_export_says_nothing_and_leaves_alone_what_others_encode_meanwhile(sh
 
 def test_questions_go_through_it_and_items_do_not(tiny_clip, tower):
     embedder = load_embedder(Settings.load(clip=str(tiny_clip), device="cpu"))
-    asked = embedder.with_query_encoder(tower)
+    serving = embedder.with_query_encoder(tower)
     before = embedder.embed_items([None], ["red shoe"])
     expected = embedder.embed_words(["red shoe", "hat"])
 
@@ -122,10 +122,10 @@ def test_questions_go_through_it_and_items_do_not(tiny_clip, tower):
     np.testing.assert_array_equal(
         embedder.with_query_encoder(Refusing()).embed_items([None], ["red shoe"]), before
     )
-    for one, other in zip(asked.embed_words(["red shoe", "hat"]), expected, strict=True):
-        assert one.keys() == other.keys()
-        for name in one:
-            np.testing.assert_allclose(one[name], other[name], atol=1e-5)
+    for direction, expected_direction in zip(serving.embed_words(["red shoe", "hat"]), expected, strict=True):
+        assert direction.keys() == expected_direction.keys()
+        for name in direction:
+            np.testing.assert_allclose(direction[name], expected_direction[name], atol=1e-5)
 
 
 class Branching(torch.nn.Module):
@@ -140,7 +140,7 @@ def ours(caplog):
     return [record for record in caplog.records if record.name.startswith("vlclip")]
 
 
-def told(clip, caplog):
+def log_text(clip, caplog):
     """Why texts are encoded by PyTorch, in one line of the log."""
     assert text_encoder(clip, "onnx", 1) is clip
     (record,) = ours(caplog)
@@ -154,7 +154,7 @@ def test_a_tower_that_cannot_be_exported_stays_with_torch_and_nothing_else_is_sa
     model = plain()
     model.ln_final = Branching()
     clip = Clip("branching", model, None, open_clip.SimpleTokenizer(), "cpu")
-    assert "cannot be exported: Could not guard on data-dependent" in told(clip, caplog)
+    assert "cannot be exported: Could not guard on data-dependent" in log_text(clip, caplog)
     assert capfd.readouterr() == ("", "")
 
 
@@ -162,14 +162,14 @@ def test_a_tower_that_is_not_causal_stays_with_torch(caplog):
     text = {"width": 16, "heads": 2, "layers": 1, "no_causal_mask": True, "pool_type": "last"}
     model = open_clip.CustomTextCLIP(16, VISION, text)
     clip = Clip("both ways", model, None, open_clip.SimpleTokenizer(), "cpu")
-    assert "is not causal" in told(clip, caplog)
+    assert "is not causal" in log_text(clip, caplog)
 
 
 def test_a_tower_that_gives_other_vectors_stays_with_torch(shipped, tower, caplog, monkeypatch):
     monkeypatch.setattr(onnx_tower, "_export", lambda clip, folder: folder)
     monkeypatch.setattr(onnx_tower, "_session", lambda model, threads: tower._session)
     monkeypatch.setattr(onnx_tower, "encode_text", lambda model, tokens: torch.ones(len(tokens), 32))
-    assert "gives other vectors when exported" in told(shipped, caplog)
+    assert "gives other vectors when exported" in log_text(shipped, caplog)
 
 
 def test_a_graphics_card_stays_with_torch(tiny_clip, caplog):
@@ -177,7 +177,7 @@ def test_a_graphics_card_stays_with_torch(tiny_clip, caplog):
     clip.device = "cuda"
     assert text_encoder(clip, "auto", 1) is clip
     assert not ours(caplog)
-    assert "runs on cuda" in told(clip, caplog)
+    assert "runs on cuda" in log_text(clip, caplog)
 
 
 def test_torch_may_be_asked_for(shipped, caplog):

@@ -16,7 +16,7 @@ from vlclip.engine.encoding.query_cache import QueryCache
 @given(st.integers(0, 5), st.lists(st.integers(0, 8), max_size=60))
 def test_it_keeps_the_last_used_and_gives_what_computing_gives(size, keys):
     cache = QueryCache(size)
-    kept: OrderedDict[int, None] = OrderedDict()  # the model: keys by last use
+    model: OrderedDict[int, None] = OrderedDict()  # the model: keys by last use
     computed = []
 
     def value(key):
@@ -24,14 +24,14 @@ def test_it_keeps_the_last_used_and_gives_what_computing_gives(size, keys):
         return key * key
 
     for key in keys:
-        was_kept, before = key in kept, len(computed)
+        was_kept, before = key in model, len(computed)
         assert cache.get(key, lambda: value(key)) == key * key  # noqa: B023 - called at once
         assert len(computed) == before + (not was_kept)
-        kept[key] = None
-        kept.move_to_end(key)
-        while len(kept) > size:
-            kept.popitem(last=False)
-        assert len(cache) == len(kept)
+        model[key] = None
+        model.move_to_end(key)
+        while len(model) > size:
+            model.popitem(last=False)
+        assert len(cache) == len(model)
     assert cache.misses == len(computed)
     assert cache.hits == len(keys) - len(computed)
 

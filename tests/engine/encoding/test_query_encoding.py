@@ -32,50 +32,50 @@ def clip(request, tiny_clip):
     return loaded
 
 
-def same(one, other):
-    assert one.keys() == other.keys()
-    for name in one:
-        np.testing.assert_allclose(one[name], other[name], atol=1e-6)
+def same(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_allclose(first[name], second[name], atol=1e-6)
 
 
-@pytest.mark.parametrize("kept", [0, 2, 100])
-def test_many_threads_get_what_the_embedder_gives(embedder, kept):
-    asked = QueryEncoding(lambda: embedder, cached=kept)
+@pytest.mark.parametrize("size", [0, 2, 100])
+def test_many_threads_get_what_the_embedder_gives(embedder, size):
+    encoding = QueryEncoding(lambda: embedder, cached=size)
     texts = WORDS * 10
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda text: asked.embed_query(text=text), texts))
-    for text, directions in zip(texts, found, strict=True):
+        answers = list(pool.map(lambda text: encoding.embed_query(text=text), texts))
+    for text, directions in zip(texts, answers, strict=True):
         same(directions, embedder.embed_query(text=text))
-    counts = asked.counts()
+    counts = encoding.counts()
     assert counts.hits + counts.misses == len(texts)
     assert counts.batch_items == counts.misses
-    assert counts.cached == min(kept, len(WORDS))
-    assert kept < 100 or counts.misses == len(WORDS)
+    assert counts.cached == min(size, len(WORDS))
+    assert size < 100 or counts.misses == len(WORDS)
 
 
 def test_texts_that_read_alike_are_encoded_once(embedder):
-    asked = QueryEncoding(lambda: embedder, cached=10)
-    first = asked.embed_query(text="red shoe")
+    encoding = QueryEncoding(lambda: embedder, cached=10)
+    first = encoding.embed_query(text="red shoe")
     for text in ("Red Shoe", "  RED\tshoe\n", "red&nbsp;shoe"):
-        assert np.array_equal(asked.embed_query(text=text)["text"], first["text"])
-        same(asked.embed_query(text=text), embedder.embed_query(text=text))
-    assert asked.counts().misses == 1
+        assert np.array_equal(encoding.embed_query(text=text)["text"], first["text"])
+        same(encoding.embed_query(text=text), embedder.embed_query(text=text))
+    assert encoding.counts().misses == 1
 
 
 def test_what_is_shared_cannot_be_written_to(embedder):
-    asked = QueryEncoding(lambda: embedder, cached=10)
+    encoding = QueryEncoding(lambda: embedder, cached=10)
     with pytest.raises(ValueError, match="read-only"):
-        asked.embed_query(text="red shoe")["text"][0] = 1
-    asked.embed_query(text="red shoe").pop("image")
-    assert "image" in asked.embed_query(text="red shoe")
+        encoding.embed_query(text="red shoe")["text"][0] = 1
+    encoding.embed_query(text="red shoe").pop("image")
+    assert "image" in encoding.embed_query(text="red shoe")
 
 
 def test_photos_and_blanks_go_to_the_embedder(embedder):
-    asked, photo = QueryEncoding(lambda: embedder, cached=10), Image.new("RGB", (50, 50), "red")
-    same(asked.embed_query(photo=photo), embedder.embed_query(photo=photo))
-    same(asked.embed_query(text="hat", photo=photo), embedder.embed_query(text="hat", photo=photo))
-    assert asked.embed_query(text=" ") == {}
-    assert asked.counts().misses == 0
+    encoding, photo = QueryEncoding(lambda: embedder, cached=10), Image.new("RGB", (50, 50), "red")
+    same(encoding.embed_query(photo=photo), embedder.embed_query(photo=photo))
+    same(encoding.embed_query(text="hat", photo=photo), embedder.embed_query(text="hat", photo=photo))
+    assert encoding.embed_query(text=" ") == {}
+    assert encoding.counts().misses == 0
 
 
 def test_a_failure_is_raised_and_asked_anew(embedder):
@@ -86,18 +86,18 @@ def test_a_failure_is_raised_and_asked_anew(embedder):
             raise OSError(failing.pop())
         return embedder
 
-    asked = QueryEncoding(load, cached=10)
+    encoding = QueryEncoding(load, cached=10)
     with pytest.raises(OSError, match="True"):
-        asked.embed_query(text="hat")
-    same(asked.embed_query(text="hat"), embedder.embed_query(text="hat"))
+        encoding.embed_query(text="hat")
+    same(encoding.embed_query(text="hat"), embedder.embed_query(text="hat"))
 
 
 def test_batches_are_told_of(embedder):
-    told = []
-    asked = QueryEncoding(lambda: embedder, cached=0)
-    asked.watch(lambda size, seconds: told.append(size))
-    asked.embed_query(text="hat")
-    assert told == [1]
+    batch_sizes = []
+    encoding = QueryEncoding(lambda: embedder, cached=0)
+    encoding.watch(lambda size, seconds: batch_sizes.append(size))
+    encoding.embed_query(text="hat")
+    assert batch_sizes == [1]
 
 
 PIECES = [
@@ -111,10 +111,10 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
 @example("<end>", "<END>")
 @example("red <end>", "red <END>")
 @example("\0red", "red")
-def test_texts_of_one_reading_have_the_same_tokens(clip, one, other):
-    for text in (one.lower(), one.upper(), f" {one}  ", other):
-        if clip.reading(one) == clip.reading(text):
-            assert clip.tokens([one]).tolist() == clip.tokens([text]).tolist()
+def test_texts_of_one_reading_have_the_same_tokens(clip, first, second):
+    for text in (first.lower(), first.upper(), f" {first}  ", second):
+        if clip.reading(first) == clip.reading(text):
+            assert clip.tokens([first]).tolist() == clip.tokens([text]).tolist()
 
 
 def test_readings_tell_a_special_token_from_the_same_letters_in_capitals(clip):

@@ -38,13 +38,15 @@ def photo(width: int, height: int) -> Image.Image:
 def test_photos_of_one_size_share_batches_and_others_do_not():
     network = Scripted()
     photos = [photo(60, 80), photo(80, 60), photo(60, 80), photo(60, 80), photo(80, 60)]
-    found = DinoGrounder("test", network, resized, batch=2).locate(photos, ["a", "b", "c", "d", "e"])
+    detections = DinoGrounder("test", network, resized, batch=2).locate(photos, ["a", "b", "c", "d", "e"])
     assert network.batches == [
         ((2, 3, 80, 60), ["a.", "c."]),
         ((1, 3, 80, 60), ["d."]),
         ((2, 3, 60, 80), ["b.", "e."]),
     ]
-    assert [detection.box for detection in found] == [(0, 0, one.width, one.height) for one in photos]
+    assert [detection.box for detection in detections] == [
+        (0, 0, picture.width, picture.height) for picture in photos
+    ]
 
 
 def test_photos_without_a_type_and_photos_too_thin_are_not_looked_at():
@@ -56,9 +58,9 @@ def test_photos_without_a_type_and_photos_too_thin_are_not_looked_at():
 
 def test_a_thin_photo_gets_a_margin_that_no_box_counts():
     network = Scripted((0.5, 0.1, 1.0, 0.2))  # the upper fifth of what is shown
-    found = DinoGrounder("test", network, resized).locate([photo(80, 10)], ["a"])
+    detections = DinoGrounder("test", network, resized).locate([photo(80, 10)], ["a"])
     assert network.batches == [((1, 3, 20, 80), ["a."])]  # 80 by 10 is shown as 80 by 20
-    assert found == [Detection((0, 0, 80, pytest.approx(4, abs=1e-5)), 0.5)]
+    assert detections == [Detection((0, 0, 80, pytest.approx(4, abs=1e-5)), 0.5)]
 
 
 def test_a_score_is_the_sigmoid_of_the_best_logit():

@@ -15,7 +15,13 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.grounding import folders
-from vlclip.engine.grounding.folders import WANTED, find_grounder, grounder_name, rule_from, shipped_grounders
+from vlclip.engine.grounding.folders import (
+    HUB_FILES,
+    find_grounder,
+    grounder_name,
+    rule_from,
+    shipped_grounders,
+)
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.engine.settings import Grounding
 
@@ -47,10 +53,10 @@ def test_grounding_is_off_unless_asked_for():
 
 
 def test_a_name_says_backend_model_and_files_and_no_path(tmp_path):
-    one = name(model_folder(tmp_path / "one" / "mine"))
-    assert one.startswith("transformers:mine@")
-    assert name(model_folder(tmp_path / "two" / "mine")) == one
-    assert name(model_folder(tmp_path / "three" / "mine", weights=b"others")) != one
+    first = name(model_folder(tmp_path / "one" / "mine"))
+    assert first.startswith("transformers:mine@")
+    assert name(model_folder(tmp_path / "two" / "mine")) == first
+    assert name(model_folder(tmp_path / "three" / "mine", weights=b"others")) != first
     assert name(f"original:{original_folder(tmp_path / 'four')}").startswith("original:four@")
 
 
@@ -134,16 +140,16 @@ def test_an_original_checkpoint_is_one_configuration_and_one_file_of_weights(tmp
 
 def test_what_the_hub_gave_before_is_used_without_asking_it_again(tmp_path, monkeypatch):
     snapshot = model_folder(tmp_path / "snapshots" / "1234")
-    asked = []
+    downloads = []
 
     def cached(repository, *, allow_patterns, local_files_only=False):
-        asked.append((repository, allow_patterns, local_files_only))
+        downloads.append((repository, allow_patterns, local_files_only))
         return str(snapshot)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", cached)
-    found = find_grounder("owner/model")
-    assert (found.name, found.path) == ("owner/model", snapshot)
-    assert asked == [("owner/model", WANTED, True)]
+    grounder = find_grounder("owner/model")
+    assert (grounder.name, grounder.path) == ("owner/model", snapshot)
+    assert downloads == [("owner/model", HUB_FILES, True)]
 
 
 def test_a_model_the_hub_does_not_have_is_said_so(monkeypatch):

@@ -22,7 +22,7 @@ RULE = st.builds(Rule, SHARE, SHARE, SHARE)
 
 
 @st.composite
-def seen(draw: st.DrawFn) -> tuple[Detection, tuple[int, int]]:
+def framed_boxes(draw: st.DrawFn) -> tuple[Detection, tuple[int, int]]:
     """A photo's size and a box in it that is at least a thousandth of a pixel wide and high."""
     width, height = draw(SIZE)
     x0, y0 = draw(st.floats(0, width - 0.01)), draw(st.floats(0, height - 0.01))
@@ -34,18 +34,18 @@ def inside(inner: tuple[float, ...], outer: tuple[float, ...]) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
-@given(seen(), SHARE)
-def test_a_crop_lies_in_the_photo_and_holds_the_box(given_one, padding):
-    detection, size = given_one
+@given(framed_boxes(), SHARE)
+def test_a_crop_lies_in_the_photo_and_holds_the_box(framed_box, padding):
+    detection, size = framed_box
     crop = choose(detection, size, Rule(-1, padding, 0))
     assert inside(detection.box, crop.box)
     assert inside(crop.box, (0, 0, *size))
     assert crop.score == detection.score
 
 
-@given(seen())
-def test_without_padding_the_crop_is_the_box_rounded_outwards(given_one):
-    detection, size = given_one
+@given(framed_boxes())
+def test_without_padding_the_crop_is_the_box_rounded_outwards(framed_box):
+    detection, size = framed_box
     x0, y0, x1, y1 = detection.box
     assert choose(detection, size, ALWAYS).box == (
         math.floor(x0),
@@ -55,25 +55,25 @@ def test_without_padding_the_crop_is_the_box_rounded_outwards(given_one):
     )
 
 
-@given(seen(), SHARE, SHARE)
-def test_more_padding_never_makes_a_crop_smaller(given_one, one, other):
-    detection, size = given_one
-    less, more = sorted([one, other])
+@given(framed_boxes(), SHARE, SHARE)
+def test_more_padding_never_makes_a_crop_smaller(framed_box, first, second):
+    detection, size = framed_box
+    less, more = sorted([first, second])
     small, large = (choose(detection, size, Rule(-1, padding, 0)) for padding in (less, more))
     assert inside(small.box, large.box)
 
 
-@given(seen(), RULE, SHARE, SHARE)
-def test_a_stricter_rule_never_adds_a_crop(given_one, rule, threshold, min_area):
-    detection, size = given_one
+@given(framed_boxes(), RULE, SHARE, SHARE)
+def test_a_stricter_rule_never_adds_a_crop(framed_box, rule, threshold, min_area):
+    detection, size = framed_box
     stricter = Rule(max(rule.threshold, threshold), rule.padding, max(rule.min_area, min_area))
     if choose(detection, size, rule) is None:
         assert choose(detection, size, stricter) is None
 
 
-@given(seen(), RULE)
-def test_the_photo_is_kept_whole_unless_score_and_area_are_enough(given_one, rule):
-    detection, size = given_one
+@given(framed_boxes(), RULE)
+def test_the_photo_is_kept_whole_unless_score_and_area_are_enough(framed_box, rule):
+    detection, size = framed_box
     x0, y0, x1, y1 = detection.box
     trusted = detection.score > rule.threshold and (x1 - x0) * (y1 - y0) >= rule.min_area * size[0] * size[1]
     assert (choose(detection, size, rule) is not None) == trusted
@@ -122,7 +122,7 @@ def test_a_cut_has_the_crops_size_and_pixels():
 
 
 @pytest.mark.parametrize(
-    ("product_type", "asked"),
+    ("product_type", "phrase"),
     [
         ("Shoes", "shoes."),
         ("  Red \n\t Shoes ", "red shoes."),
@@ -134,19 +134,19 @@ def test_a_cut_has_the_crops_size_and_pixels():
         (" .?. \n", ""),
     ],
 )
-def test_a_prompt_is_one_phrase_in_lower_case_with_a_period(product_type, asked):
-    assert prompt(product_type) == asked
+def test_a_prompt_is_one_phrase_in_lower_case_with_a_period(product_type, phrase):
+    assert prompt(product_type) == phrase
 
 
 @given(st.text(max_size=400))
 def test_any_text_makes_one_phrase_or_none(text):
-    asked = prompt(text)
-    assert asked == prompt(asked)
-    assert len(asked) <= MAX_PROMPT + 1
-    if asked:
-        assert asked.index(".") == len(asked) - 1
-        assert asked[:-1] == " ".join(asked[:-1].split())
-        assert "?" not in asked
+    phrase = prompt(text)
+    assert phrase == prompt(phrase)
+    assert len(phrase) <= MAX_PROMPT + 1
+    if phrase:
+        assert phrase.index(".") == len(phrase) - 1
+        assert phrase[:-1] == " ".join(phrase[:-1].split())
+        assert "?" not in phrase
 
 
 def test_a_long_type_ends_at_a_word():
@@ -160,5 +160,5 @@ def test_a_rules_id_says_all_of_it():
 
 
 @given(RULE, RULE)
-def test_rules_are_equal_if_their_ids_are(one, other):
-    assert (one == other) == (one.id == other.id)
+def test_rules_are_equal_if_their_ids_are(first, second):
+    assert (first == second) == (first.id == second.id)

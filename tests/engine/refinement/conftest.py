@@ -38,14 +38,14 @@ Refining = Callable[..., AgentRefiner]
 @pytest.fixture
 def refining(tmp_path: Path) -> Iterator[Refining]:
     """Makes refiners over an endpoint's URL, with a cache of the test's own; closes them afterwards."""
-    made: list[AgentRefiner] = []
+    refiners: list[AgentRefiner] = []
 
     def make(url: str, **settings: object) -> AgentRefiner:
         defaults = {"mode": "llm", "base_url": url, "model": "m", "cache": str(tmp_path / "c.sqlite")}
         refiner = AgentRefiner(Refinement(**{**defaults, **settings}))
-        made.append(refiner)
+        refiners.append(refiner)
         return refiner
 
     yield make
-    for refiner in made:
+    for refiner in refiners:
         refiner.close()

@@ -28,7 +28,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedChat:
     """A request as it came."""
 
     role: str
@@ -52,7 +52,7 @@ class Asked:
 
 
 Answer = str | Raw
-Script = Callable[[Asked], Answer]
+Script = Callable[[ReceivedChat], Answer]
 
 
 def completion(text: object, finish: str = "stop") -> bytes:
@@ -63,11 +63,11 @@ def completion(text: object, finish: str = "stop") -> bytes:
 
 
 class Scripted:
-    """A running endpoint: `url`, and every request it got in `asked`."""
+    """A running endpoint: `url`, and every request it got in `chats`."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
-        self.asked: list[Asked] = []
+        self.chats: list[ReceivedChat] = []
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -76,8 +76,8 @@ class Scripted:
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
 
     def roles(self) -> list[str]:
-        """Who was asked, in order."""
-        return [asked.role for asked in self.asked]
+        """The roles of all requests, in order."""
+        return [chat.role for chat in self.chats]
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def by_role(summarizer: Answer, evaluator: Answer = STOP, refiner: Answer | None
         "evaluator": evaluator,
         "refiner": summarizer if refiner is None else refiner,
     }
-    return lambda asked: answers[asked.role]
+    return lambda chat: answers[chat.role]
 
 
 def _handler(endpoint: Scripted) -> type[BaseHTTPRequestHandler]:
@@ -113,13 +113,13 @@ def _handler(endpoint: Scripted) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked = Asked(roles[body["messages"][0]["content"]], body, self.headers["Authorization"])
+            chat = ReceivedChat(roles[body["messages"][0]["content"]], body, self.headers["Authorization"])
             with endpoint.lock:
-                endpoint.asked.append(asked)
+                endpoint.chats.append(chat)
                 endpoint.at_once += 1
                 endpoint.most_at_once = max(endpoint.most_at_once, endpoint.at_once)
             try:
-                answer = endpoint.script(asked)
+                answer = endpoint.script(chat)
                 self.send(answer if isinstance(answer, Raw) else Raw(body=completion(answer)))
             finally:
                 with endpoint.lock:

@@ -9,18 +9,18 @@ import pytest
 from vlclip.engine.errors import RefinementError
 from vlclip.engine.refinement.cache import Cache, Outcome
 
-ONE = Outcome("a line", "", 2, 100, 10)
+OUTCOME = Outcome("a line", "", 2, 100, 10)
 
 
 def test_an_outcome_outlives_the_process_that_made_it(tmp_path):
     path = tmp_path / "deep" / "c.sqlite"
     first = Cache(path)
-    first.put("k", ONE)
+    first.put("k", OUTCOME)
     first.put("k", Outcome("another", "", 0, 0, 0))
     first.close()
     first.close()
     again = Cache(path)
-    assert again.get("k") == ONE
+    assert again.get("k") == OUTCOME
     assert again.get("other") is None
     again.close()
 
@@ -30,7 +30,7 @@ def test_two_may_write_one_file(tmp_path):
 
     def fill(cache: Cache, mark: str) -> None:
         for number in range(50):
-            cache.put(f"{mark}{number}", ONE)
+            cache.put(f"{mark}{number}", OUTCOME)
 
     threads = [
         threading.Thread(target=fill, args=(cache, mark)) for cache, mark in zip(caches, "ab", strict=True)
@@ -39,7 +39,7 @@ def test_two_may_write_one_file(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert caches[0].get("b49") == caches[1].get("a49") == ONE
+    assert caches[0].get("b49") == caches[1].get("a49") == OUTCOME
     for cache in caches:
         cache.close()
 

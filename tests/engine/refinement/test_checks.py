@@ -16,9 +16,9 @@ from vlclip.engine.refinement.prompt import prompts
 GOOD = "turtle men's navy blue check shirt in cotton, button-down collar, formal wear"
 
 
-@pytest.mark.parametrize("seen", [True, False])
-def test_a_text_of_the_items_own_words_passes(shirt, seen):
-    assert check_text(GOOD, shirt, ENGLISH, with_photo=seen) == ""
+@pytest.mark.parametrize("with_photo", [True, False])
+def test_a_text_of_the_items_own_words_passes(shirt, with_photo):
+    assert check_text(GOOD, shirt, ENGLISH, with_photo=with_photo) == ""
 
 
 @settings(max_examples=20)

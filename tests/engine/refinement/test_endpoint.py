@@ -26,9 +26,9 @@ def test_a_line_comes_back_with_what_it_cost(shirt, refining):
     assert (text.text, text.by, text.version, text.rounds) == (LINE, "llm", refiner.version, 1)
     assert (text.prompt_tokens, text.completion_tokens, text.fallback) == (200, 20, "")
     assert endpoint.roles() == ["summarizer", "evaluator"]
-    assert endpoint.asked[0].authorization == "Bearer hush"
-    assert endpoint.asked[0].body["model"] == "m"
-    assert endpoint.asked[1].body["response_format"]["type"] == "json_schema"
+    assert endpoint.chats[0].authorization == "Bearer hush"
+    assert endpoint.chats[0].body["model"] == "m"
+    assert endpoint.chats[1].body["response_format"]["type"] == "json_schema"
 
 
 PASSING = {
@@ -44,7 +44,7 @@ def test_what_may_pass_is_tried_again(shirt, refining, reason):
     with scripted(lambda _: answers.pop(0)) as endpoint:
         (text,) = refining(endpoint.url).refine([shirt], [None])
     assert (text.text, text.by) == (LINE, "llm")
-    assert len(endpoint.asked) == 4
+    assert len(endpoint.chats) == 4
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_does_not_pass_falls_back_to_the_fields(shirt, refining, answer, re
     assert reason in text.fallback
     assert (text.text, text.by) == ("Turtle Men Navy Blue Check Shirt", "fields")
     assert text.version == FieldRefiner().version, "so that the next run asks again"
-    assert len(endpoint.asked) == requests or not reason
+    assert len(endpoint.chats) == requests or not reason
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_cut_answer_is_not_taken(shirt, refining):
     with scripted(script) as endpoint:
         (text,) = refining(endpoint.url).refine([shirt], [None])
     assert text.text == "turtle check shirt"
-    assert "cut off" in endpoint.asked[1].data("critique")
+    assert "cut off" in endpoint.chats[1].data("critique")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_wait_of_an_hour_is_a_failure(shirt, refining):
     with scripted(lambda _: Raw(429, b"{}", {"Retry-After": "3600"})) as endpoint:
         (text,) = refining(endpoint.url).refine([shirt], [None])
     assert text.fallback == "endpoint: it answered 429"
-    assert len(endpoint.asked) == 1
+    assert len(endpoint.chats) == 1
 
 
 def test_retry_after_is_read_as_seconds_or_date():
@@ -166,7 +166,7 @@ def test_retry_after_is_read_as_seconds_or_date():
 def test_a_dead_endpoint_is_left_alone(shirt, refining):
     with scripted(lambda _: Raw(500)) as endpoint:
         texts = refining(endpoint.url, concurrency=1).refine([shirt] * 20, [None] * 20)
-    assert len(endpoint.asked) <= 3 * 2
+    assert len(endpoint.chats) <= 3 * 2
     assert all(text.by == "fields" for text in texts)
     assert texts[-1].fallback == "endpoint: it failed several times in a row and is left alone for a while"
 
@@ -184,26 +184,26 @@ def test_what_will_not_pass_for_any_item_stops_the_run(shirt, refining, answer, 
         refiner = refining(endpoint.url, concurrency=1)
         with pytest.raises(RefinementError, match=says):
             refiner.refine([shirt] * 9, [None] * 9)
-    assert len(endpoint.asked) == 1
+    assert len(endpoint.chats) == 1
 
 
 def test_options_an_endpoint_does_not_take_are_left_out_from_then_on(shirt, refining):
-    def picky(asked):
+    def picky(chat):
         for name in ("response_format", "temperature", "max_tokens"):
-            if name in asked.body:
+            if name in chat.body:
                 complaint = "bad request" if name == "response_format" else f"unsupported: {name}"
                 return Raw(400, json.dumps({"error": {"message": complaint}}).encode())
-        return STOP if asked.role == "evaluator" else LINE
+        return STOP if chat.role == "evaluator" else LINE
 
     with scripted(picky) as endpoint:
         refiner = refining(endpoint.url, cache="")
         first = refiner.refine([shirt], [None])[0]
-        tries = len(endpoint.asked)
+        tries = len(endpoint.chats)
         second = refiner.refine([shirt], [None])[0]
     assert first.text == second.text == LINE
     assert tries == 2 + 3
-    assert len(endpoint.asked) == tries + 2
-    assert endpoint.asked[-1].body["max_completion_tokens"] == 300
+    assert len(endpoint.chats) == tries + 2
+    assert endpoint.chats[-1].body["max_completion_tokens"] == 300
 
 
 def test_the_extra_that_is_missing_is_named(monkeypatch):

@@ -24,29 +24,29 @@ def jpeg(size=(900, 300), **options) -> bytes:
 def test_prompts_have_ids_versions_and_hashes_of_the_whole_file(tmp_path):
     assert [prompt.id for prompt in prompts().values()] == list(ROLES)
     assert all(len(prompt.digest) == 64 and prompt.version and prompt.text for prompt in prompts().values())
-    one = tmp_path / "p.md"
-    one.write_text("---\nid: a\nversion: 1\n---\nSay it.\n")
-    first = load_prompt(one)
-    one.write_text("---\nid: a\nversion: 2\n---\nSay it.\n")
-    assert (first.text, load_prompt(one).text) == ("Say it.", "Say it.")
-    assert load_prompt(one).digest != first.digest
-    one.write_text("Say it.")
+    file = tmp_path / "p.md"
+    file.write_text("---\nid: a\nversion: 1\n---\nSay it.\n")
+    first = load_prompt(file)
+    file.write_text("---\nid: a\nversion: 2\n---\nSay it.\n")
+    assert (first.text, load_prompt(file).text) == ("Say it.", "Say it.")
+    assert load_prompt(file).digest != first.digest
+    file.write_text("Say it.")
     with pytest.raises(RefinementError, match="must begin"):
-        load_prompt(one)
+        load_prompt(file)
 
 
 def test_the_fields_are_sent_and_nothing_else(shirt):
-    told = product_data(replace(shirt, image="https://shop.example/secret.jpg", popularity=0.7))
-    assert set(told) == {"product_type", "brand", "title", "description", "attributes"}
-    sent = json.dumps(messages(prompts()["summarizer"], {"product": told}, None))
+    data = product_data(replace(shirt, image="https://shop.example/secret.jpg", popularity=0.7))
+    assert set(data) == {"product_type", "brand", "title", "description", "attributes"}
+    sent = json.dumps(messages(prompts()["summarizer"], {"product": data}, None))
     for secret in ("s1", "999", "secret", "0.7"):
         assert secret not in sent
 
 
 def test_long_fields_are_cut(shirt):
     long = {f"a{n}": "v" * 500 for n in range(200)}
-    told = product_data(replace(shirt, title="t" * 5000, description="d" * 20_000, attributes=long))
-    assert len(json.dumps(told)) < 5000
+    data = product_data(replace(shirt, title="t" * 5000, description="d" * 20_000, attributes=long))
+    assert len(json.dumps(data)) < 5000
 
 
 def test_the_photo_goes_along_small_and_without_metadata():

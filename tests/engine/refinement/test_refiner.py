@@ -24,9 +24,9 @@ def items(count: int) -> list[Item]:
     return [Item(f"i{n}", title=f"Turtle Check Shirt no {n}", product_type="Shirts") for n in range(count)]
 
 
-def own_line(asked):
+def own_line(chat):
     """A line of the item's own words, and a stop."""
-    return STOP if asked.role == "evaluator" else asked.data("product")["title"].lower()
+    return STOP if chat.role == "evaluator" else chat.data("product")["title"].lower()
 
 
 def test_the_mode_names_the_refiner(tmp_path):
@@ -43,16 +43,16 @@ def test_the_refiner_rewrites_by_the_critique_until_the_evaluator_stops(shirt, r
     verdicts = [REVISE, "<STOP>"]
     better = f"{LINE} with a button-down collar"
 
-    def script(asked):
-        return {"summarizer": LINE, "refiner": better}.get(asked.role) or verdicts.pop(0)
+    def script(chat):
+        return {"summarizer": LINE, "refiner": better}.get(chat.role) or verdicts.pop(0)
 
     with scripted(script) as endpoint:
         (text,) = refining(endpoint.url).refine([shirt], [None])
     assert (text.text, text.rounds) == (better, 2)
     assert endpoint.roles() == ["summarizer", "evaluator", "refiner", "evaluator"]
-    assert endpoint.asked[2].data("critique") == "name the collar"
-    assert endpoint.asked[2].data("text") == LINE
-    assert endpoint.asked[3].data("text") == better
+    assert endpoint.chats[2].data("critique") == "name the collar"
+    assert endpoint.chats[2].data("text") == LINE
+    assert endpoint.chats[3].data("text") == better
 
 
 @pytest.mark.parametrize("rounds", [1, 3, 5])
@@ -68,24 +68,24 @@ def test_a_fault_the_checks_find_is_the_critique_of_a_round(shirt, refining):
         (text,) = refining(endpoint.url).refine([shirt], [None])
     assert (text.text, text.rounds) == (LINE, 2)
     assert endpoint.roles() == ["summarizer", "refiner", "evaluator"]
-    assert "shares no word" in endpoint.asked[1].data("critique")
+    assert "shares no word" in endpoint.chats[1].data("critique")
 
 
 def test_the_photo_goes_to_models_that_see_and_only_to_them(shirt, refining):
     bare = replace(shirt, title="Turtle Shirt", description="", attributes={})
     with scripted(by_role("turtle red shirt", STOP, "turtle shirt")) as endpoint:
-        seen = refining(endpoint.url, sees=True).refine([bare], [jpeg()])
-        assert all(asked.sees for asked in endpoint.asked)
-        endpoint.asked.clear()
+        with_photo = refining(endpoint.url, sees=True).refine([bare], [jpeg()])
+        assert all(chat.sees for chat in endpoint.chats)
+        endpoint.chats.clear()
         unseen = refining(endpoint.url).refine([bare], [jpeg()])
-        assert not any(asked.sees for asked in endpoint.asked)
-    assert (seen[0].text, unseen[0].text) == ("turtle red shirt", "turtle shirt")
+        assert not any(chat.sees for chat in endpoint.chats)
+    assert (with_photo[0].text, unseen[0].text) == ("turtle red shirt", "turtle shirt")
 
 
 def test_texts_come_in_the_items_order_and_no_more_at_once_than_allowed(refining):
-    def script(asked):
-        time.sleep(0.01 if "no 0" in asked.text else 0.002)
-        return own_line(asked)
+    def script(chat):
+        time.sleep(0.01 if "no 0" in chat.text else 0.002)
+        return own_line(chat)
 
     with scripted(script) as endpoint:
         texts = refining(endpoint.url, concurrency=3).refine(items(12), [None] * 12)
@@ -96,25 +96,25 @@ def test_texts_come_in_the_items_order_and_no_more_at_once_than_allowed(refining
 def test_what_was_asked_once_is_not_asked_again(refining):
     with scripted(own_line) as endpoint:
         first = refining(endpoint.url).refine(items(3), [None] * 3)
-        requests = len(endpoint.asked)
+        requests = len(endpoint.chats)
         again = refining(endpoint.url).refine(items(3), [None] * 3)
-        assert len(endpoint.asked) == requests
+        assert len(endpoint.chats) == requests
         assert again == [replace(text, cached=True) for text in first]
         refining(endpoint.url, model="other").refine(items(1), [None])
         refining(endpoint.url).refine([replace(items(1)[0], description="New words")], [None])
-        assert len(endpoint.asked) == requests + 4
+        assert len(endpoint.chats) == requests + 4
         refining(endpoint.url).refine([replace(items(1)[0], price=5.0, popularity=0.5)], [None])
-        assert len(endpoint.asked) == requests + 4, "what is not sent does not count"
+        assert len(endpoint.chats) == requests + 4, "what is not sent does not count"
 
 
 def test_the_photo_counts_only_for_models_that_see(refining):
     with scripted(own_line) as endpoint:
         for photo in (b"one", b"two"):
             refining(endpoint.url).refine(items(1), [photo])
-        assert len(endpoint.asked) == 2
+        assert len(endpoint.chats) == 2
         for size in ((10, 10), (11, 11)):
             refining(endpoint.url, sees=True).refine(items(1), [jpeg(size)])
-        assert len(endpoint.asked) == 6
+        assert len(endpoint.chats) == 6
 
 
 def test_failures_are_not_cached(shirt, refining):
@@ -127,7 +127,7 @@ def test_failures_are_not_cached(shirt, refining):
 def test_a_run_that_stops_at_its_budget_and_goes_on_equals_one_that_never_stopped(refining):
     with scripted(own_line) as endpoint:
         whole = refining(endpoint.url, cache="").refine(items(10), [None] * 10)
-        spent = len(endpoint.asked)
+        spent = len(endpoint.chats)
         texts: list[Refined] = []
         stops = 0
         while not texts and stops < 10:
@@ -138,7 +138,7 @@ def test_a_run_that_stops_at_its_budget_and_goes_on_equals_one_that_never_stoppe
                 stops += 1
         assert stops >= 2
         assert [text.text for text in texts] == [text.text for text in whole]
-        assert len(endpoint.asked) == 2 * spent, "nothing was paid for twice"
+        assert len(endpoint.chats) == 2 * spent, "nothing was paid for twice"
 
 
 def test_a_budget_is_passed_by_no_more_than_the_items_under_way(refining):
@@ -181,7 +181,7 @@ def test_closing_ends_what_is_under_way(refining):
 
         thread = threading.Thread(target=run)
         thread.start()
-        while len(endpoint.asked) < 2:
+        while len(endpoint.chats) < 2:
             time.sleep(0.01)
         began = time.monotonic()
         refiner.close()

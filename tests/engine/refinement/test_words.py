@@ -12,20 +12,20 @@ from vlclip.engine.refinement.words import KINDS, fold, folded
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [("T-Shirts", "tshirt"), ("Women's", "women"), ("Kids\u2019", "kid"), ("WATCHES", "watch"),
      ("Dresses", "dress"), ("Pyjamas", "pyjama"), ("Boxes", "box"), ("bodies", "body"),
      ("glass", "glass"), ("canvas", "CANVAS")],
 )  # fmt: skip
-def test_case_hyphens_apostrophes_and_plurals_make_no_difference(one, other):
-    assert fold(one) == fold(other)
+def test_case_hyphens_apostrophes_and_plurals_make_no_difference(first, second):
+    assert fold(first) == fold(second)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("dress", "dre"), ("men", "me"), ("gas", "ga"), ("red", "reds' r")]
+    ("first", "second"), [("dress", "dre"), ("men", "me"), ("gas", "ga"), ("red", "reds' r")]
 )
-def test_other_words_stay_other_words(one, other):
-    assert fold(one) != fold(other)
+def test_other_words_stay_other_words(first, second):
+    assert fold(first) != fold(second)
 
 
 def test_a_hyphenated_word_gives_its_parts_too():

@@ -11,7 +11,7 @@ from vlclip.engine.store.contenders import Blend, contenders, settled
 
 def searched(scores, deep):
     """What a search for the `deep` best brings."""
-    return dict(sorted(scores.items(), key=lambda one: -one[1])[:deep])
+    return dict(sorted(scores.items(), key=lambda pair: -pair[1])[:deep])
 
 
 def test_only_who_could_still_reach_the_best_is_asked_about():
@@ -47,11 +47,14 @@ def test_none_of_the_best_that_were_found_is_left_out(scores, deep, count, weigh
     words = {row: score for row, (_, score) in enumerate(scores) if score}
     by_dense, by_words = searched(dense, deep), searched(words, deep)
     floor = min(by_words.values()) if len(by_words) == deep else 0.0
-    told = contenders(by_dense, by_words, Blend(count, weight), reach=2.0, floor=floor)
+    ids = contenders(by_dense, by_words, Blend(count, weight), reach=2.0, floor=floor)
     best = max(words.values(), default=1.0)
-    total = {one: dense[one] + weight * words.get(one, 0.0) / best for one in {**by_dense, **by_words}}
+    total = {
+        item_id: dense[item_id] + weight * words.get(item_id, 0.0) / best
+        for item_id in {**by_dense, **by_words}
+    }
     bar = sorted(total.values(), reverse=True)[:count][-1]
-    assert {one for one, score in total.items() if score >= bar} <= set(told)
+    assert {item_id for item_id, score in total.items() if score >= bar} <= set(ids)
 
 
 @given(SCORES, st.integers(1, 25), st.integers(1, 8), st.sampled_from([0.0, 0.5, 12.0]))
@@ -61,12 +64,12 @@ def test_what_is_settled_no_item_could_change_that_neither_search_brought(scores
     by_dense, by_words = searched(dense, deep), searched(words, deep)
     blend = Blend(count, weight)
     scale = blend.scale(words)
-    total = {one: dense[one] + scale * words.get(one, 0.0) for one in dense}
-    found = [total[one] for one in {**by_dense, **by_words}]
+    total = {item_id: dense[item_id] + scale * words.get(item_id, 0.0) for item_id in dense}
+    totals = [total[item_id] for item_id in {**by_dense, **by_words}]
     floor = min(by_words.values()) if len(by_words) == deep else 0.0
-    done = settled(found, blend, scale=scale, dense_floor=min(by_dense.values()), floor=floor)
-    if done:
-        assert sorted(found)[-count:] == sorted(total.values())[-count:]
+    is_settled = settled(totals, blend, scale=scale, dense_floor=min(by_dense.values()), floor=floor)
+    if is_settled:
+        assert sorted(totals)[-count:] == sorted(total.values())[-count:]
 
 
 def test_a_tie_with_what_an_unseen_item_could_have_settles_nothing():

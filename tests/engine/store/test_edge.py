@@ -231,23 +231,23 @@ for number in range(start, 100_000, 20):
 
 
 def test_what_upsert_returned_from_survives_kill_9(folder: Path):
-    done, rng = 1000, random.Random(5)
+    written, rng = 1000, random.Random(5)
     for _ in range(3):
-        writer = child(WRITER, folder, done)
+        writer = child(WRITER, folder, written)
         assert writer.stdout is not None
         writer.stdout.readline()
         time.sleep(rng.uniform(0.0, 0.3))
         writer.kill()
         reported = writer.communicate()[0].split()
-        first, done = done, max([done + 20, *(int(word) for word in reported if word.endswith("0"))])
+        first, written = written, max([written + 20, *(int(word) for word in reported if word.endswith("0"))])
         store = open_store(str(folder), SETTINGS)
         stored = contents(store)
-        for row in range(first, done):
+        for row in range(first, written):
             payload, vector = stored[f"row {row}"]
             assert payload == point(row).payload
             assert vector == pytest.approx(point(row).vector, abs=1e-4)
-        assert store.count(parse_json({"number": {"gte": first, "lt": done}})) == done - first
-        done = max(int(item_id.split()[1]) for item_id in stored if item_id.startswith("row")) + 1
+        assert store.count(parse_json({"number": {"gte": first, "lt": written}})) == written - first
+        written = max(int(item_id.split()[1]) for item_id in stored if item_id.startswith("row")) + 1
         store.close()
 
 
@@ -357,13 +357,13 @@ def test_search_finds_99_in_100_of_the_exact_top_10(
     store, vectors = large
     rows = np.random.default_rng(1).choice(len(vectors), 60, replace=False)
     queries = vectors[rows] * np.repeat(weights, 256).astype(np.float32)
-    wanted = parse_json(only or {})
-    found = store.search([Query(vector=query, filter=wanted) for query in queries])
+    conditions = parse_json(only or {})
+    answers = store.search([Query(vector=query, filter=conditions) for query in queries])
     truth = queries @ vectors.T
     if only:
         truth[:, ::2] = -1
     tenth = np.sort(truth, axis=1)[:, -10]
-    right = [truth[q, int(hit.id)] >= tenth[q] - 1e-6 for q, hits in enumerate(found) for hit in hits]
+    right = [truth[q, int(hit.id)] >= tenth[q] - 1e-6 for q, hits in enumerate(answers) for hit in hits]
     assert len(right) == 600
     assert np.mean(right) >= 0.99
 
@@ -371,8 +371,8 @@ def test_search_finds_99_in_100_of_the_exact_top_10(
 def test_an_item_without_a_photo_is_found_by_its_own_text(large: tuple[QdrantStore, np.ndarray]):
     store, vectors = large
     rows = range(0, 6000, 50)
-    found = store.search([Query(vector=vectors[row], limit=1) for row in rows])
-    assert [hits[0].id for hits in found] == [str(row) for row in rows]
+    answers = store.search([Query(vector=vectors[row], limit=1) for row in rows])
+    assert [hits[0].id for hits in answers] == [str(row) for row in rows]
 
 
 @pytest.mark.parametrize("quantization", ["binary", "none"])

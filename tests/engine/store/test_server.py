@@ -61,20 +61,20 @@ def test_a_new_collection_has_the_layout_and_says_who_made_it(client: QdrantClie
 
 
 def test_the_server_is_asked_for_graph_quantization_shards_and_replicas():
-    asked: dict[str, Any] = {}
+    options_sent: dict[str, Any] = {}
     recorder = SimpleNamespace(
         init_options={},
         collection_exists=lambda _: False,
-        create_collection=lambda name, **options: asked.update(options, name=name),
+        create_collection=lambda name, **options: options_sent.update(options, name=name),
     )
     hnsw = Hnsw(m=32, ef_construct=99)
     ServerShelf(recorder, Server(collection="shop", shards=3, replicas=2), hnsw).make(INFO)
-    assert asked["name"] == "shop-01234567"
-    assert (asked["hnsw_config"].m, asked["hnsw_config"].ef_construct) == (32, 99)
-    assert (asked["shard_number"], asked["replication_factor"]) == (3, 2)
-    assert asked["quantization_config"].scalar.type == models.ScalarType.INT8
+    assert options_sent["name"] == "shop-01234567"
+    assert (options_sent["hnsw_config"].m, options_sent["hnsw_config"].ef_construct) == (32, 99)
+    assert (options_sent["shard_number"], options_sent["replication_factor"]) == (3, 2)
+    assert options_sent["quantization_config"].scalar.type == models.ScalarType.INT8
     ServerShelf(recorder, Server(), Hnsw(quantization="none")).make(INFO)
-    assert asked["quantization_config"] is None
+    assert options_sent["quantization_config"] is None
 
 
 def test_the_public_name_is_an_alias(client: QdrantClient, shelf: ServerShelf):
@@ -121,10 +121,10 @@ def test_fields_that_another_process_adds_are_noticed(shelf: ServerShelf):
 
 
 def test_two_writers_do_not_undo_each_others_fields(shelf: ServerShelf):
-    one, two = open_on(shelf, "here", INFO)._backend, open_on(shelf, "here")._backend
-    one.add_fields({"a": "keyword"})
-    two.add_fields({"b": "number"})
-    assert one.kinds(fresh=True) == two.kinds(fresh=True) == {"a": "keyword", "b": "number"}
+    first, second = open_on(shelf, "here", INFO)._backend, open_on(shelf, "here")._backend
+    first.add_fields({"a": "keyword"})
+    second.add_fields({"b": "number"})
+    assert first.kinds(fresh=True) == second.kinds(fresh=True) == {"a": "keyword", "b": "number"}
 
 
 def test_optimize_wakes_the_server_and_waits_until_it_is_done():
@@ -148,7 +148,7 @@ def test_optimize_wakes_the_server_and_waits_until_it_is_done():
 def test_every_request_can_be_sent_over_grpc_too(shelf: ServerShelf):
     store = open_on(shelf, "here", INFO)
     store.upsert(SHOP)
-    wanted = parse_json(
+    conditions = parse_json(
         {
             "brand": {"not": ["Nike"], "missing": False},
             "price": [1, 2],
@@ -156,10 +156,10 @@ def test_every_request_can_be_sent_over_grpc_too(shelf: ServerShelf):
             "tags": ["new", "eco"],
         }
     )
-    query = Query(vector=direction(1), filter=wanted, exclude=("sku 1",), fields=("brand",))
+    query = Query(vector=direction(1), filter=conditions, exclude=("sku 1",), fields=("brand",))
     backend = store._backend
     backend._local = False  # with search parameters, as for a real server
-    for request in (store._request(query), store._request(Query(text="red"))):
+    for request in (store._searches.search(query), store._searches.search(Query(text="red"))):
         RestToGrpc.convert_query_request(backend._query(request), "collection")
 
 
@@ -231,8 +231,8 @@ def test_the_key_of_the_settings_is_shown(refusing: str):
 
 @pytest.mark.parametrize("grpc", [False, True])
 def test_a_server_that_is_not_there(grpc: bool):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     settings = Settings(server={"grpc": grpc, "grpc_port": port, "timeout_s": 2})
     with pytest.raises(StoreUnavailable, match="check that it runs"):
         open_store(f"http://127.0.0.1:{port}", settings)

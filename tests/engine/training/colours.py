@@ -9,7 +9,7 @@ import numpy as np
 from vlclip.engine.training.contrastive import train
 from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.recipe import Augment, Recipe
-from vlclip.engine.training.run import Run, start
+from vlclip.engine.training.run import TrainingRun, start
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220), "white": (240, 240, 240)}
 STILL = Augment(flip=0, zoom=0, shift=0, rotate=0, light=0, erase=0, word_dropout=0)
@@ -48,14 +48,14 @@ def pairs(count: int = 80) -> Pairs:
     return Pairs([f"p{n}" for n in range(count)], photos.clip(0, 255).astype(np.uint8), words)
 
 
-def trained(folder: Path, plan: Recipe) -> Run:
-    made = pairs()
-    start(folder, plan, [item["title"] for item in made.fields])
-    run = Run(folder, plan)
-    train(run, made)
+def trained(folder: Path, plan: Recipe) -> TrainingRun:
+    data = pairs()
+    start(folder, plan, [item["title"] for item in data.fields])
+    run = TrainingRun(folder, plan)
+    train(run, data)
     return run
 
 
-def figures(run: Run) -> list[dict[str, float]]:
+def figures(run: TrainingRun) -> list[dict[str, float]]:
     """The history without what the clock has put there."""
     return [{name: value for name, value in row.items() if name != "seconds"} for row in run.history]

@@ -69,5 +69,5 @@ def test_harder_batches_have_more_neighbours_of_a_type():
 
 def test_which_items_are_left_out_is_chance_whatever_their_type():
     types = ["shoe"] * 60 + ["rare"] * 3
-    seen = [np.isin([60, 61, 62], batches(types, 8, 1.0, rng(seed))).mean() for seed in range(300)]
-    assert 0.8 < np.mean(seen) < 0.95  # 56 of 63 are seen
+    shares = [np.isin([60, 61, 62], batches(types, 8, 1.0, rng(seed))).mean() for seed in range(300)]
+    assert 0.8 < np.mean(shares) < 0.95  # 56 of 63 are seen

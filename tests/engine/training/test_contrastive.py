@@ -10,7 +10,7 @@ from vlclip.engine.encoding.clip import load_clip
 from vlclip.engine.errors import TrainingError
 from vlclip.engine.training.contrastive import learning_rate, train
 from vlclip.engine.training.curve import draw_curve
-from vlclip.engine.training.run import Run, export, start
+from vlclip.engine.training.run import TrainingRun, export, start
 
 
 def test_the_rate_warms_up_and_falls_to_nothing():
@@ -43,19 +43,19 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path):
 
     plan = recipe(epochs=3, hard=0.5)
     whole = trained(tmp_path / "whole", plan)
-    made = pairs()
-    start(tmp_path / "cut", plan, [item["title"] for item in made.fields])
+    data = pairs()
+    start(tmp_path / "cut", plan, [item["title"] for item in data.fields])
 
     def stop(progress):
         if progress.get("epoch") == 2:
             raise Stopped
 
     with pytest.raises(Stopped):
-        train(Run(tmp_path / "cut", plan), made, stop)
-    resumed = Run(tmp_path / "cut", plan)
-    train(resumed, made)
-    for one, other in zip(figures(resumed), figures(whole), strict=True):
-        assert one == pytest.approx(other, rel=1e-4)
+        train(TrainingRun(tmp_path / "cut", plan), data, stop)
+    resumed = TrainingRun(tmp_path / "cut", plan)
+    train(resumed, data)
+    for resumed_figure, whole_figure in zip(figures(resumed), figures(whole), strict=True):
+        assert resumed_figure == pytest.approx(whole_figure, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_what_cannot_be_trained_is_refused(tmp_path, changes, says):
     plan = recipe(**changes)
     start(tmp_path, plan, ["red thing"])
     with pytest.raises(TrainingError, match=says):
-        train(Run(tmp_path, plan), pairs())
+        train(TrainingRun(tmp_path, plan), pairs())
 
 
 def test_hard_batches_need_product_types(tmp_path):
-    plan, made = recipe(hard=0.5), pairs()
-    for item in made.fields:
+    plan, data = recipe(hard=0.5), pairs()
+    for item in data.fields:
         del item["product_type"]
     start(tmp_path, plan, ["red thing"])
     with pytest.raises(TrainingError, match="product_type="):
-        train(Run(tmp_path, plan), made)
+        train(TrainingRun(tmp_path, plan), data)

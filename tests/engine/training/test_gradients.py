@@ -23,19 +23,19 @@ class Towers(nn.Module):
         )
         self.scale = nn.Parameter(torch.tensor(1.5))
         self.double()
-        self.seen: list[torch.Tensor] = []
+        self.encoded: list[torch.Tensor] = []
 
     def encode(self, photos, tokens):
         images, texts = (
             nn.functional.normalize(tower(rows), dim=-1)
             for tower, rows in ((self.image, photos), (self.text, tokens))
         )
-        self.seen.append(images.detach())
+        self.encoded.append(images.detach())
         return images, texts
 
     def loss(self, images, texts):
-        said = torch.tensor([0, 1, 2, 0, 3, 4, 5, 5, 6, 7])
-        targets = shared_labels(said[:, None] == said[None, :]).double()
+        labels = torch.tensor([0, 1, 2, 0, 3, 4, 5, 5, 6, 7])
+        targets = shared_labels(labels[:, None] == labels[None, :]).double()
         return contrastive_loss(images, texts, self.scale.exp(), targets)
 
 
@@ -52,13 +52,13 @@ def test_the_cached_gradient_is_the_gradient(chunk):
     loss, whole, _ = gradients(None)
     cached_loss, cached, _ = gradients(chunk)
     assert cached_loss == pytest.approx(loss, abs=1e-12)
-    for one, other in zip(cached, whole, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-9)
+    for gradient, expected in zip(cached, whole, strict=True):
+        torch.testing.assert_close(gradient, expected, atol=1e-12, rtol=1e-9)
 
 
 def test_dropout_draws_the_same_both_times_and_anew_for_each_chunk():
     towers = gradients(5, dropout=0.5)[2]
-    first, second, again_first, again_second = towers.seen
+    first, second, again_first, again_second = towers.encoded
     torch.testing.assert_close(again_first, first, atol=0, rtol=0)
     torch.testing.assert_close(again_second, second, atol=0, rtol=0)
 
@@ -75,5 +75,5 @@ def test_gradients_are_added_to_what_is_there():
 def test_a_cached_run_is_the_run(tmp_path):
     whole = trained(tmp_path / "whole", recipe(epochs=3, batch=32))
     cached = trained(tmp_path / "cached", recipe(epochs=3, batch=32, cache_chunk=8))
-    for one, other in zip(figures(cached), figures(whole), strict=True):
-        assert one == pytest.approx(other, rel=1e-4)
+    for figure, expected in zip(figures(cached), figures(whole), strict=True):
+        assert figure == pytest.approx(expected, rel=1e-4)

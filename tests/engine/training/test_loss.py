@@ -19,7 +19,7 @@ def vectors(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def groups(names: str) -> torch.Tensor:
     """Items with the same letter are alike."""
-    return torch.tensor([[one == other for other in names] for one in names])
+    return torch.tensor([[name == other for other in names] for name in names])
 
 
 def test_distinct_items_make_the_ordinary_clip_loss():

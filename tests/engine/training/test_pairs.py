@@ -14,13 +14,13 @@ WILD = Augment(flip=0.5, zoom=0.3, shift=0.2, rotate=30, light=0.5, erase=1)
 
 
 def test_the_held_out_items_depend_on_their_ids_alone():
-    made = pairs(200)
-    training, held = split(made, 0.2)
-    assert not set(training.ids) & set(held.ids)
-    assert len(training) + len(held) == 200
-    assert set(held.ids) == {f"p{n}" for n in range(200) if is_validation(f"p{n}", 0.2)}
-    assert 20 <= len(held) <= 60
-    assert len(split(made, 0)[1]) == 0
+    data = pairs(200)
+    training, validation = split(data, 0.2)
+    assert not set(training.ids) & set(validation.ids)
+    assert len(training) + len(validation) == 200
+    assert set(validation.ids) == {f"p{n}" for n in range(200) if is_validation(f"p{n}", 0.2)}
+    assert 20 <= len(validation) <= 60
+    assert len(split(data, 0)[1]) == 0
 
 
 def test_templates_leave_out_what_an_item_does_not_have():

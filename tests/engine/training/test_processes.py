@@ -16,7 +16,7 @@ from vlclip.engine.errors import TrainingError
 from vlclip.engine.training.contrastive import train
 from vlclip.engine.training.processes import Processes, joined
 from vlclip.engine.training.recipe import Augment, Recipe
-from vlclip.engine.training.run import Run, start
+from vlclip.engine.training.run import TrainingRun, start
 
 WILD = Augment(flip=0.5, zoom=0.3, shift=0.2, rotate=20, light=0.2, erase=0.5, word_dropout=0.3)
 RESNET = {
@@ -41,20 +41,20 @@ def follow(rank: int, folder: Path, port: int) -> None:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": port,
     }
-    seen: dict[str, object] = {}
+    results: dict[str, object] = {}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in place.items():
             patch.setenv(name, str(value))
         with joined("cpu") as (processes, device):
-            made = processes.from_first(lambda: pairs() if rank == 0 else pairs(1))
-            titles = [item["title"] for item in made.fields]
-            seen["pairs"] = len(made)
+            data = processes.from_first(lambda: pairs() if rank == 0 else pairs(1))
+            titles = [item["title"] for item in data.fields]
+            results["pairs"] = len(data)
             for name, plan in PLANS.items():
-                run = Run(folder / name, plan, device, processes=processes)
+                run = TrainingRun(folder / name, plan, device, processes=processes)
                 processes.from_first(partial(start, run.folder, plan, titles))
-                last = train(run, made)
-                seen[name] = [figures(run), last["loss"]]
-    (folder / f"seen-{rank}.json").write_text(json.dumps(seen))
+                last = train(run, data)
+                results[name] = [figures(run), last["loss"]]
+    (folder / f"seen-{rank}.json").write_text(json.dumps(results))
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +76,9 @@ def together(tmp_path_factory) -> list[dict]:
 def test_two_processes_have_the_losses_of_one(tmp_path, together, name):
     alone = trained(tmp_path / "alone", PLANS[name])
     history, _ = together[0][name]
-    for one, other in zip(figures(alone), history, strict=True):
-        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
-        assert one["mrr"] == pytest.approx(other["mrr"], abs=0.05)
+    for alone_figure, joint_figure in zip(figures(alone), history, strict=True):
+        assert alone_figure["loss"] == pytest.approx(joint_figure["loss"], abs=1e-4)
+        assert alone_figure["mrr"] == pytest.approx(joint_figure["mrr"], abs=0.05)
 
 
 def test_both_see_the_pairs_and_the_result_of_the_first(together):
@@ -104,7 +104,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
     plan: Recipe = recipe(batch=15)
     start(tmp_path, plan, ["red thing"])
     with pytest.raises(TrainingError, match="2 processes cannot share a batch of 15"):
-        train(Run(tmp_path, plan, processes=Processes(0, 2)), pairs())
+        train(TrainingRun(tmp_path, plan, processes=Processes(0, 2)), pairs())
 
 
 def test_processes_that_cannot_meet_say_what_to_do(monkeypatch):

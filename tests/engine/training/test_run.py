@@ -18,7 +18,7 @@ from vlclip.engine.training.contrastive import train
 from vlclip.engine.training.framing import framing
 from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.recipe import Recipe
-from vlclip.engine.training.run import Run, export, resume, start
+from vlclip.engine.training.run import TrainingRun, export, resume, start
 
 PHOTO = Image.new("RGB", (30, 40), "red")
 
@@ -28,13 +28,13 @@ def tuning(init: str, **changes) -> Recipe:
     return Recipe(**(base | changes))
 
 
-def tune(folder: Path, plan: Recipe) -> Run:
+def tune(folder: Path, plan: Recipe) -> TrainingRun:
     _, frame = framing(plan)
-    made = pairs()
-    photos = np.stack([frame(Image.fromarray(photo)) for photo in made.photos])
+    data = pairs()
+    photos = np.stack([frame(Image.fromarray(photo)) for photo in data.photos])
     start(folder, plan, [])
-    run = Run(folder, plan)
-    train(run, Pairs(made.ids, photos, made.fields))
+    run = TrainingRun(folder, plan)
+    train(run, Pairs(data.ids, photos, data.fields))
     return run
 
 
@@ -44,9 +44,9 @@ def started(folder: Path, target: Path):
     return load_clip(str(target), "cpu")
 
 
-def is_same(one, other) -> bool:
-    texts = np.array_equal(one.encode_texts(["red hat"]), other.encode_texts(["red hat"]))
-    return texts and np.array_equal(one.encode_images([PHOTO]), other.encode_images([PHOTO]))
+def is_same(first, second) -> bool:
+    texts = np.array_equal(first.encode_texts(["red hat"]), second.encode_texts(["red hat"]))
+    return texts and np.array_equal(first.encode_images([PHOTO]), second.encode_images([PHOTO]))
 
 
 def test_fine_tuning_starts_from_a_folder(tmp_path, tiny_clip):
@@ -88,7 +88,7 @@ def test_a_run_is_no_model_until_it_is_exported(tmp_path, tiny_clip):
 
 
 @pytest.fixture
-def known(tmp_path, monkeypatch) -> Path:
+def open_clip_model(tmp_path, monkeypatch) -> Path:
     """A model that open_clip knows as `Tiny/here` and, from the Hub's cache, as `nobody/tiny`."""
     small = dict(recipe().model)
     small["text_cfg"] = small["text_cfg"] | {"vocab_size": 49408}  # CLIP's own tokenizer
@@ -105,7 +105,7 @@ def known(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["hf-hub:nobody/tiny", "Tiny/here"])
-def test_fine_tuning_starts_from_a_name(tmp_path, known, name):
+def test_fine_tuning_starts_from_a_name(tmp_path, open_clip_model, name):
     plan = tuning(name)
     assert framing(plan)[0] == (16, 12)
     start(tmp_path / "run", plan, [])
@@ -115,7 +115,7 @@ def test_fine_tuning_starts_from_a_name(tmp_path, known, name):
     assert not is_same(started(tmp_path / "run", tmp_path / "tuned"), first)
 
 
-def test_a_name_without_weights_is_refused_not_drawn_at_random(tmp_path, known):
+def test_a_name_without_weights_is_refused_not_drawn_at_random(tmp_path, open_clip_model):
     next((tmp_path / "cache").glob("*/*/*/*.safetensors")).unlink()
     with pytest.raises(EncoderError, match="nobody/tiny"):
         start(tmp_path / "run", tuning("hf-hub:nobody/tiny"), [])
@@ -131,7 +131,9 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path):
     start(tmp_path, recipe(), ["red thing"])
     (tmp_path / "checkpoint.pt").write_bytes(b"not torch's")
     with pytest.raises(TrainingError, match="not a checkpoint"):
-        resume(Run(tmp_path, recipe()), torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)], lr=1))
+        resume(
+            TrainingRun(tmp_path, recipe()), torch.nn.Linear(1, 1), torch.optim.SGD([torch.zeros(1)], lr=1)
+        )
 
 
 def test_a_loaded_model_saved_as_a_folder_is_the_same_model(tmp_path, tiny_clip):

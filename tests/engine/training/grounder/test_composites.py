@@ -11,11 +11,11 @@ from vlclip.engine.training.grounder.scenes import (
     SQUARE,
     Labelled,
     Product,
-    ask,
     composite,
     distinct,
     held_out,
     names_of,
+    prompt_for,
 )
 
 
@@ -77,9 +77,9 @@ def test_boxes_hold_their_products_and_hardly_overlap(seed, count):
     first = scene.boxes[0]  # the first lies on top, so nothing covers its edges
     ys, xs = np.nonzero(np.abs(scene.photo.astype(int) - colours[0]).max(axis=2) < 40)
     assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == tuple(first)
-    for one in range(count):
-        for other in range(one):
-            a, b = scene.boxes[one], scene.boxes[other]
+    for row in range(count):
+        for other in range(row):
+            a, b = scene.boxes[row], scene.boxes[other]
             shared = max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
             smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
             assert shared <= MAX_OVERLAP * smaller + 1e-6
@@ -87,9 +87,9 @@ def test_boxes_hold_their_products_and_hardly_overlap(seed, count):
 
 def test_the_same_dice_make_the_same_scene():
     products = [product("red", "Shirts"), product("blue", "Shoes")]
-    one, other = (composite(products, [], SQUARE, np.random.default_rng(3)) for _ in range(2))
-    assert (one.photo == other.photo).all()
-    assert (one.boxes == other.boxes).all()
+    first, second = (composite(products, [], SQUARE, np.random.default_rng(3)) for _ in range(2))
+    assert (first.photo == second.photo).all()
+    assert (first.boxes == second.boxes).all()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -102,7 +102,7 @@ def test_a_background_is_busy_and_of_the_size_asked_for(seed):
 def test_products_of_one_scene_are_of_different_types():
     products = [product("red", "Shirts"), product("green", "Shirts"), product("blue", "Shoes")]
     chosen = distinct(products, 3, np.random.default_rng(0))
-    assert sorted(one.names[0] for one in chosen) == ["shirts", "shoes"]
+    assert sorted(item.names[0] for item in chosen) == ["shirts", "shoes"]
 
 
 @pytest.mark.parametrize(
@@ -122,17 +122,17 @@ def test_a_product_answers_to_its_type_the_singular_and_the_family(given_type, f
 def test_what_is_asked_for_names_the_products_it_should(seed):
     names = (names_of("Shirts", "Topwear"), names_of("Watches", "Watches"))
     scene = Labelled(np.zeros((128, 128, 3), np.uint8), np.zeros((2, 4), np.float32), names)
-    asked = ask(scene, ["sofa", "lamp"], np.random.default_rng(seed))
-    assert asked.named.shape == (2, len(asked.phrases))
-    assert asked.named.any()
+    prompted = prompt_for(scene, ["sofa", "lamp"], np.random.default_rng(seed))
+    assert prompted.named.shape == (2, len(prompted.phrases))
+    assert prompted.named.any()
     for row, own in enumerate(names):
-        assert [phrase in own for phrase in asked.phrases] == asked.named[row].tolist()
+        assert [phrase in own for phrase in prompted.phrases] == prompted.named[row].tolist()
 
 
 def test_scenes_kept_back_ask_for_their_first_product():
     products = [product(c, n) for c, n in (("red", "Shirts"), ("blue", "Shoes"), ("green", "Bags"))]
     scenes = held_out(products, [], 3)
-    for one in scenes:
-        assert one.scene.photo.shape == (128, 128, 3)
-        assert one.phrases == (one.scene.names[0][0],)
-        assert one.named[:, 0].tolist() == [True] + [False] * (len(one.named) - 1)
+    for prompted in scenes:
+        assert prompted.scene.photo.shape == (128, 128, 3)
+        assert prompted.phrases == (prompted.scene.names[0][0],)
+        assert prompted.named[:, 0].tolist() == [True] + [False] * (len(prompted.named) - 1)

@@ -10,10 +10,13 @@ from transformers import AutoProcessor, BertTokenizer, GroundingDinoForObjectDet
 from tests.engine.training.grounder.test_composites import product
 from vlclip.engine.errors import TrainingError
 from vlclip.engine.training.grounder import training as grounding
+from vlclip.engine.training.grounder.answers import find_boxes, forward
 from vlclip.engine.training.grounder.loss import Targets, box_iou, corners, grounding_loss
+from vlclip.engine.training.grounder.material import Material, collate, draw_scenes
+from vlclip.engine.training.grounder.model import export_grounder, new_model
 from vlclip.engine.training.grounder.phrases import SPECIAL, learn_vocabulary
 from vlclip.engine.training.grounder.recipe import GroundingRecipe, read_grounding_recipe
-from vlclip.engine.training.grounder.scenes import ask, held_out
+from vlclip.engine.training.grounder.scenes import held_out, prompt_for
 
 TINY = {
     "backbone_config": {
@@ -31,14 +34,14 @@ TINY = {
 
 
 def recipe(**changes):
-    given = {"model": TINY, "steps": 4, "batch": 4, "save_every": 2, "warmup_steps": 1, "naming_steps": 2}
-    return GroundingRecipe(**(given | changes))
+    settings = {"model": TINY, "steps": 4, "batch": 4, "save_every": 2, "warmup_steps": 1, "naming_steps": 2}
+    return GroundingRecipe(**(settings | changes))
 
 
 @pytest.fixture
 def material():
     colours = {"Shirts": "red", "Shoes": "blue", "Bags": "green", "Watches": "purple", "Belts": "orange"}
-    return grounding.Material([product(colour, name) for name, colour in colours.items()], [])
+    return Material([product(colour, name) for name, colour in colours.items()], [])
 
 
 def run_of(folder, plan, material, report=lambda _: None):
@@ -114,11 +117,11 @@ def test_the_selection_gets_a_gradient(tmp_path, material):
     """transformers' own loss gives none to the heads that choose the decoder's queries."""
     plan = recipe()
     grounding.start_grounder(tmp_path, plan, material.phrases)
-    model, prompts = grounding.new_model(tmp_path, plan)
+    model, prompts = new_model(tmp_path, plan)
     rng = np.random.default_rng(0)
-    batch = [ask(scene, material.phrases, rng) for scene in grounding.draw_scenes(material, plan, rng)]
-    photos, tokens, targets = grounding.collate(batch, prompts, torch.device("cpu"))
-    boxes, logits, outputs = grounding._forward(model, photos, tokens)
+    batch = [prompt_for(scene, material.phrases, rng) for scene in draw_scenes(material, plan, rng)]
+    photos, tokens, targets = collate(batch, prompts, torch.device("cpu"))
+    boxes, logits, outputs = forward(model, photos, tokens)
     grounding_loss(outputs, boxes, logits, targets).backward()
     for parameter in model.model.encoder_output_bbox_embed.layers[-1].parameters():
         assert parameter.grad is not None
@@ -128,21 +131,23 @@ def test_the_selection_gets_a_gradient(tmp_path, material):
 def test_collated_tokens_name_their_products(tmp_path, material):
     plan = recipe(batch=6)
     grounding.start_grounder(tmp_path, plan, material.phrases)
-    _, prompts = grounding.new_model(tmp_path, plan)
+    _, prompts = new_model(tmp_path, plan)
     rng = np.random.default_rng(1)
-    batch = [ask(scene, material.phrases, rng) for scene in grounding.draw_scenes(material, plan, rng)]
-    _, tokens, targets = grounding.collate(batch, prompts, torch.device("cpu"))
-    for row, one in enumerate(batch):
-        wanted = np.flatnonzero(one.named.any(axis=1))
-        assert targets.real[row].sum() == len(wanted)
-        for place, which in enumerate(wanted):
-            told = tokens["input_ids"][row][targets.tokens[row, place].bool()]
-            said = {phrase for column, phrase in enumerate(one.phrases) if one.named[which, column]}
-            assert prompts.tokenizer.decode(told) in {" ".join(order) for order in _orders(said)}
+    batch = [prompt_for(scene, material.phrases, rng) for scene in draw_scenes(material, plan, rng)]
+    _, tokens, targets = collate(batch, prompts, torch.device("cpu"))
+    for row, prompted in enumerate(batch):
+        named_products = np.flatnonzero(prompted.named.any(axis=1))
+        assert targets.real[row].sum() == len(named_products)
+        for place, which in enumerate(named_products):
+            token_ids = tokens["input_ids"][row][targets.tokens[row, place].bool()]
+            phrases = {
+                phrase for column, phrase in enumerate(prompted.phrases) if prompted.named[which, column]
+            }
+            assert prompts.tokenizer.decode(token_ids) in {" ".join(order) for order in _orders(phrases)}
 
 
-def _orders(said):
-    return [list(said), list(reversed(list(said)))]
+def _orders(phrases):
+    return [list(phrases), list(reversed(list(phrases)))]
 
 
 def test_the_vocabulary_puts_the_special_tokens_where_the_model_expects_them():
@@ -164,9 +169,9 @@ def test_the_same_phrases_give_the_same_vocabulary_and_other_words_are_spelt():
 def test_our_tokens_are_those_of_the_processor_a_user_loads(tmp_path, material):
     plan = recipe(steps=1, naming_steps=0)
     run_of(tmp_path / "run", plan, material)
-    grounding.export_grounder(tmp_path / "run", tmp_path / "model")
+    export_grounder(tmp_path / "run", tmp_path / "model")
     processor = AutoProcessor.from_pretrained(tmp_path / "model")
-    _, prompts = grounding.new_model(tmp_path / "run", plan)
+    _, prompts = new_model(tmp_path / "run", plan)
     ours, _ = prompts.tokens([["shoes", "unheard-of things"]])
     assert processor.tokenizer("shoes. unheard-of things.")["input_ids"] == ours["input_ids"][0].tolist()
 
@@ -185,7 +190,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, material):
     with pytest.raises(Stopped):
         run_of(tmp_path / "stopped", plan, material, stop)
     resumed = run_of(tmp_path / "stopped", plan, material)
-    assert [one["step"] for one in resumed.history] == [one["step"] for one in whole.history] == [2, 4]
+    assert [entry["step"] for entry in resumed.history] == [2, 4]
+    assert [entry["step"] for entry in whole.history] == [2, 4]
     ours, theirs = weights(tmp_path / "stopped"), weights(tmp_path / "whole")
     for name, tensor in theirs.items():
         torch.testing.assert_close(ours[name], tensor)
@@ -194,21 +200,21 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, material):
 def test_an_exported_run_is_loaded_by_transformers_and_finds_the_same_boxes(tmp_path, material):
     plan = recipe(steps=2)
     run_of(tmp_path / "run", plan, material)
-    grounding.export_grounder(tmp_path / "run", tmp_path / "model", half=False)
+    export_grounder(tmp_path / "run", tmp_path / "model", half=False)
     loaded = GroundingDinoForObjectDetection.from_pretrained(tmp_path / "model").eval()
-    model, prompts = grounding.new_model(tmp_path / "run", plan)
+    model, prompts = new_model(tmp_path / "run", plan)
     model.load_state_dict(weights(tmp_path / "run"))
     photo = held_out(material.products, [], 1)[0].scene.photo
-    ours = grounding.find(model.eval(), prompts, [photo], ["shoes"])
-    theirs = grounding.find(loaded, prompts, [photo], ["shoes"])
+    ours = find_boxes(model.eval(), prompts, [photo], ["shoes"])
+    theirs = find_boxes(loaded, prompts, [photo], ["shoes"])
     torch.testing.assert_close(ours, theirs)
 
 
 def test_names_are_learned_before_boxes(tmp_path, material):
-    told = []
+    reports = []
     plan = recipe(naming_steps=30, naming_lr=5e-3, steps=1)
-    run_of(tmp_path, plan, material, lambda figures: told.append(figures.get("naming")))
-    losses = [loss for loss in told if loss is not None]
+    run_of(tmp_path, plan, material, lambda figures: reports.append(figures.get("naming")))
+    losses = [loss for loss in reports if loss is not None]
     assert losses[-1] < losses[0] * 0.8
 
 
@@ -233,7 +239,7 @@ def test_a_model_that_is_no_grounding_dino_says_so(tmp_path, material):
     plan = recipe(model={"d_model": 32})
     grounding.start_grounder(tmp_path, plan, material.phrases)
     with pytest.raises(TrainingError, match="Grounding DINO configuration"):
-        grounding.new_model(tmp_path, plan)
+        new_model(tmp_path, plan)
 
 
 def test_history_is_readable_json(tmp_path, material):
