@@ -80,7 +80,7 @@ class RefinementError(EngineError):
 
 
 class BudgetSpent(RefinementError):
-    """The token budget of this run is used up; what is finished is cached, run again to go on."""
+    """The token budget of this run is used up; finished texts are cached, run again to go on."""
 
     code = "budget-spent"
 

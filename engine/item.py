@@ -78,7 +78,7 @@ class Item:
 
     @property
     def text(self) -> str:
-        """What the text segment says of the item: the title, else the next best words."""
+        """The item's words for the text segment: the title, else the next best words."""
         if self.title:
             return self.title
         return " ".join(part for part in (self.brand, self.product_type) if part) or self.description

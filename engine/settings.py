@@ -26,7 +26,7 @@ class Hnsw(Section):
     ef_construct: int = Field(200, ge=8, le=2000, description="candidates while building")
     ef: int = Field(96, ge=1, le=10_000, description="candidates while searching")
     quantization: Literal["int8", "binary", "none"] = Field(
-        "int8", description="what is kept in RAM beside the full vectors; always rescored"
+        "int8", description="form of the vectors in RAM, beside the full ones; always rescored"
     )
     oversampling: float = Field(2.0, ge=1, le=20, description="candidates rescored, times the limit")
 
@@ -46,7 +46,7 @@ class Server(Section):
 
 
 class Grounding(Section):
-    """Finding the product in its photo; what is cut out is embedded."""
+    """Finding the product in its photo; the crop is embedded."""
 
     model: str = Field(
         "off",

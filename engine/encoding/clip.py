@@ -1,7 +1,7 @@
 """CLIP through open_clip: one name in, unit vectors out.
 
 Laws (tested in tests/engine/encoding/test_clip.py):
-- text features equal open_clip's own `encode_text` to 1e-5, whatever stands beside a text in a batch;
+- text features equal open_clip's own `encode_text` to 1e-5, whatever the other texts of a batch are;
 - image features equal open_clip's own preprocessing and `encode_image`;
 - the fingerprint changes with any weight or preprocessing value, and not with a folder's place.
 """

@@ -199,7 +199,7 @@ def _encoded(texts: Sequence[str], size: int, encode: Callable[[Sequence[str]], 
 
 @lru_cache(maxsize=8)
 def describe(clip: str, text_encoder: str, language: str) -> StoreInfo:
-    """What a store made with these encoders says of itself; reads files, loads no model from a folder.
+    """The description of a store made with these encoders; reads files, loads no model from a folder.
 
     The fingerprint is of the encoders and of how words are weighted. `SettingsError` if there is no such
     language.

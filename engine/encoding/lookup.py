@@ -101,7 +101,7 @@ def load_lookups(info: StoreInfo, folder: Path) -> dict[str, Lookup]:
 
 
 def with_lookup(info: StoreInfo, segment: str, lookup: Lookup) -> StoreInfo:
-    """What a store made with these encoders and, as a further segment, this lookup says of itself."""
+    """The description of a store with this lookup as a further segment."""
     space = FusedSpace((*info.space.segments, Segment(segment, lookup.size)))
     body = json.dumps([info.fingerprint, segment, lookup.fingerprint, lookup.size])
     return replace(

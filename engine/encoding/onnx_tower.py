@@ -4,7 +4,7 @@ It releases Python's lock once per pack of texts, not at every operator, so it w
 once. The tower is exported from the loaded model when a service starts; no file stays.
 
 Laws (tests/engine/encoding/test_onnx_tower.py):
-- vectors equal open_clip's own `encode_text` to 1e-5, whatever stands beside a text in a batch;
+- vectors equal open_clip's own `encode_text` to 1e-5, whatever the other texts of a batch are;
 - a model that cannot be exported is run by PyTorch as before, and one line of the log says why;
 - no output of the exporter reaches stdout or stderr, and vectors that other threads encode meanwhile are
   right.
@@ -64,7 +64,7 @@ class OnnxTower:
             with _quiet(), TemporaryDirectory() as folder:
                 self._session = _session(_export(clip, Path(folder)), threads)
                 difference = self._difference()
-        except Exception as error:  # whatever goes wrong in there, PyTorch can take over
+        except Exception as error:  # PyTorch takes over after any failure in there
             reason = str(error.__cause__ or error).strip().partition("\n")[0]
             raise EncoderError(f"{tower} cannot be exported: {reason}") from error
         if not difference <= TOLERANCE:
@@ -113,7 +113,7 @@ def text_encoder(clip: Clip, runtime: Runtime, threads: int) -> Clip | OnnxTower
 
 
 class _Encoding(nn.Module):
-    """`encode_pack` as a module, which is what can be exported."""
+    """`encode_pack` as a module, because only modules can be exported."""
 
     def __init__(self, tower: Any) -> None:
         super().__init__()

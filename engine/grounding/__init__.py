@@ -1,1 +1,1 @@
-"""Finding the product in its photo: a detector asked with the product type, and the rule that crops."""
+"""Finding the product in its photo: a detector prompted with the product type, and the rule that crops."""

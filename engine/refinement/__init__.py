@@ -1,4 +1,4 @@
-"""What the text segment says of an item: its fields in good order, or a language model's line, checked.
+"""Refined texts for the text segment: an item's fields in good order, or a language model's checked line.
 
 How the parts meet: `load_refiner(settings.refinement, settings.language)` gives a `Refiner` or None. Its
 `refine(items, photos)` gives texts with what they cost. `keep_better` asks the photos, by CLIP, whether each

@@ -22,14 +22,14 @@ from vlclip.engine.refinement.words import Vocabulary
 MOST_ANSWER_CHARS = 2000
 """Of an answer, read and shown to the next role; a good one has a few hundred."""
 Blocks = Mapping[str, Mapping[str, object] | str]
-"""What is sent to a role: data by the name of their block."""
+"""The data sent to a role, by the name of their block."""
 
 
 class Ask(Protocol):
     """Sends one chat to a model. Raises `EndpointFailure` when no answer comes."""
 
     async def __call__(self, chat: list[Message], schema: dict[str, Any] | None = None, /) -> Reply:
-        """The model's reply; `schema` is the `response_format` asked for."""
+        """The model's reply; `schema` is the `response_format` of the request."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What is sent to a role about an item: the prompt, the item's data, and the photo for models that see.
+"""Messages to a role about an item: the prompt, the item's data, and the photo for models that see.
 
 The data are type, title, description, brand and attributes, each cut to a length. The id, price,
 popularity, availability and the photo's address are never sent.

@@ -11,7 +11,7 @@ from vlclip.engine.item import Item
 
 @dataclass(frozen=True, slots=True)
 class Refined:
-    """What the text segment says of one item.
+    """The text of one item for the text segment.
 
     `by`: `llm`, `fields`, or `raw` where the item's own text stayed. `version` changes with rules,
     prompts and model. `rounds` and tokens are what the text cost when it was made; `cached` says that

@@ -3,7 +3,7 @@
 Laws (tests/engine/refinement/test_refiner.py):
 - every item gets a text, or `refine` raises: an endpoint that fails costs quality, never an item;
 - a run that stopped at its budget and goes on gives the texts of one that never stopped;
-- the endpoint is not asked a question again whose answer is in the cache.
+- a question whose answer is in the cache is not sent to the endpoint.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class AgentRefiner:
         return f"llm-{hashlib.sha256(f'{self._sampling}{self._fields.version}'.encode()).hexdigest()[:10]}"
 
     def refine(self, items: Sequence[Item], photos: Sequence[bytes | None]) -> list[Refined]:
-        """One text per item, in order; `concurrency` items are asked about at a time.
+        """One text per item, in order; `concurrency` items are refined at a time.
 
         Errors: `BudgetSpent` once `max_tokens_total` is used up and an item is left that is not in the
         cache. Items begun by then are finished and cached; their cost may pass the budget.

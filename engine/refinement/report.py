@@ -48,7 +48,7 @@ class RefinementReport:
         return 1 - self.refused / refined if refined else 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """The tally for a JSON report; per-item figures are over the items that were asked about now."""
+        """The tally for a JSON report; per-item figures are over the items that were not cached."""
         fresh = max(1, self.items - self.cached)
         return {
             "items": self.items,

@@ -1,4 +1,4 @@
-"""What the Evaluator answers: stop, or what is wrong.
+"""The Evaluator's answer: stop, or a critique.
 
 A verdict is the JSON object `{"verdict": "stop" | "revise", "critique": "..."}`, alone or in a code
 fence, or exactly `<STOP>`. "revise" needs a critique. Anything else, such as `<STOP>` inside a longer

@@ -75,7 +75,7 @@ def width(request: VectorSearch, hnsw: Hnsw) -> tuple[int, float]:
     """Candidates to walk (`ef`) and, times the limit, to rescore from the full vectors.
 
     Every candidate the walk visited is rescored: it costs microseconds, and the quantized scores
-    alone, at the usual factor of 2, lose up to 1 % of the true top 10 when one segment is asked.
+    alone, at the usual factor of 2, lose up to 1 % of the true top 10 of a query for one segment.
     """
     ef = request.ef or hnsw.ef
     return ef, max(hnsw.oversampling, ef / request.limit)

@@ -85,7 +85,7 @@ class Searches:
         return sum(float(np.linalg.norm(vector[span])) for span in spans)
 
     def checked(self, vector: Floats, item_id: str | None = None) -> Floats:
-        """The vector as float32, or `InvalidVector` that says what is wrong, of which item or the query."""
+        """The vector as float32; `InvalidVector` names the fault and the item, or the query."""
         owner = "the query" if item_id is None else f"item {item_id!r}"
         array = np.asarray(vector, dtype=np.float32)
         if array.shape != (self.space.size,):

@@ -49,7 +49,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One stored item; `vector` is None unless it was asked for."""
+    """One stored item; `vector` is None unless the call asks for it."""
 
     id: str
     payload: Mapping[str, Any]
@@ -60,8 +60,8 @@ class Record:
 class Hit:
     """One search result, best first; `score` is the dot product (or BM25 for a text query).
 
-    The vector is read out of the engine's answer when it is asked for: most of them never are, and with an
-    embedded engine that takes longer than all else that is done with a hit.
+    The vector is read out of the engine's answer when it is needed. Most never are, and with an embedded
+    engine that takes longer than everything else about a hit.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Hit:
 
     @property
     def vector(self) -> Floats | None:
-        """`(size,)` float32; None unless it was asked for."""
+        """`(size,)` float32; None unless the query asks for it."""
         return self.read() if self.read else None
 
 
@@ -187,7 +187,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Flush and let go of files and connections; safe to call twice."""
+        """Flush and close files and connections; safe to call twice."""
         ...
 
 

@@ -42,7 +42,7 @@ def batches(
     ]
     in_chunks = np.concatenate([chunks[i] for i in rng.permutation(len(chunks))])
     clustered = in_chunks[: steps * per_batch]
-    # shuffled anew: what is left of a type whose first chunk was taken lies late in `order`
+    # shuffled anew: the remainder of a type whose first chunk is in use lies late in `order`
     loose = rng.permutation(order[~np.isin(order, clustered)])
     return np.concatenate(
         [clustered.reshape(steps, per_batch), loose.reshape(steps, batch - per_batch)], axis=1

@@ -55,7 +55,7 @@ class Recipe(_Part):
         ("title", "image"), description="fields in which items of one product agree; `image`: by look"
     )
     hard: float = Field(0.0, ge=0, le=1, description="share of a batch drawn by product type")
-    cache_chunk: int | None = Field(None, ge=1, description="encode a batch in chunks of so many")
+    cache_chunk: int | None = Field(None, ge=1, description="encode a batch in chunks of this many")
     lr: float = Field(1e-3, gt=0)
     warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.1, ge=0)

@@ -88,7 +88,7 @@ class ServerBackend:
         return self._kinds
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
-        """Index first, then record: whoever reads the record can filter at once."""
+        """Index first, then record, so that recorded fields can be filtered at once."""
         with translated():
             if not self._local:
                 for name, kind in kinds.items():

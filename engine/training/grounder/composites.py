@@ -39,8 +39,8 @@ class Scene:
 def cut_out(photo: Pixels) -> Pixels | None:
     """The product of a packshot `(h, w, 3)` as RGBA, trimmed to its bounds; None if it has none.
 
-    The background is what is connected to the border and close to the border's own colour; a photo
-    whose border is not of one colour, or that would keep nearly all or nearly nothing, is refused.
+    The background is connected to the border and close to the border's own colour. A photo whose border has
+    several colours, or of which nearly all or nearly nothing would remain, is refused.
     """
     rim = np.concatenate([photo[0], photo[-1], photo[:, 0], photo[:, -1]]).astype(np.int16)
     ground = np.median(rim, axis=0)
