@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-ListKind = Literal["similar", "search", "recommendations"]
+from vlclip.ranking.lists.request import ListKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,19 @@ from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Store
 from vlclip.ranking.errors import BadArm
-from vlclip.ranking.evaluation.comparison import contexts
 from vlclip.ranking.evaluation.comparison.comparison import compare_arms
+from vlclip.ranking.evaluation.comparison.requests import (
+    LogSample,
+    draw_anchors,
+    read_queries,
+    read_users,
+    sample_log,
+)  # fmt: skip
 from vlclip.ranking.experiments.table import read_exposures
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.commands.options import Clip, Device, Json, StoreOption, TextEncoder
 from vlclip.service.reports.comparison import comparison_json, print_comparison
 from vlclip.service.reports.terminal import err, print_json, says_what_went_wrong
@@ -74,16 +81,16 @@ def compare(
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     sources = Sources(anchors, queries, users, log)
     with closing(open_store(settings.store, settings)) as opened, closing(open_history(settings)) as history:
-        asked, drawn = _contexts(sources, opened, sample, seed)
+        requests, logged = _requests(sources, opened, sample, seed)
         recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search, history)
         columns = [TextColumn("lists"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         with Progress(*columns, console=err) as bar:
-            task = bar.add_task("", total=len(asked))
+            task = bar.add_task("", total=len(requests))
             found = compare_arms(
-                recommender, opened, arms, asked, limit=limit, log=log, shown=drawn.shown,
+                recommender, opened, arms, requests, limit=limit, log=log, logged=logged.lists,
                 progress=lambda: bar.advance(task),
             )  # fmt: skip
-    notes = _notes(arms, drawn)
+    notes = _notes(arms, logged)
     if json:
         print_json({**comparison_json(found), "notes": notes})
     else:
@@ -97,27 +104,25 @@ def _arms(named: list[str]) -> list[Arm]:
     return arms if len(arms) > 1 else [PLAIN, *arms]
 
 
-def _contexts(
-    sources: Sources, store: Store, sample: int, seed: int
-) -> tuple[list[contexts.Context], contexts.Drawn]:
-    """All contexts, those of the log last."""
-    asked: list[contexts.Context] = []
+def _requests(sources: Sources, store: Store, sample: int, seed: int) -> tuple[list[ListRequest], LogSample]:
+    """All requests, those of the log last."""
+    requests: list[ListRequest] = []
     named = (sources.queries, sources.users, sources.log)
     anchors = sources.anchors or (0 if any(named) else ANCHORS)
     if anchors:
-        asked += contexts.random_anchors(store, anchors, seed)
+        requests += draw_anchors(store, anchors, seed)
     if sources.queries is not None:
-        asked += contexts.queries(sources.queries, sample, seed)
+        requests += read_queries(sources.queries, sample, seed)
     if sources.users is not None:
-        asked += contexts.users(sources.users, sample, seed)
-    drawn = contexts.Drawn((), (), {})
+        requests += read_users(sources.users, sample, seed)
+    logged = LogSample()
     if sources.log is not None:
-        drawn = contexts.logged_contexts(read_exposures(sources.log), sample, seed)
-    return [*asked, *drawn.contexts], drawn
+        logged = sample_log(read_exposures(sources.log), sample, seed)
+    return [*requests, *logged.requests], logged
 
 
-def _notes(arms: list[Arm], drawn: contexts.Drawn) -> list[str]:
-    notes = [f"{count:,} logged lists are left out: {why}" for why, count in drawn.left_out.items()]
+def _notes(arms: list[Arm], logged: LogSample) -> list[str]:
+    notes = [f"{count:,} logged lists are left out: {why}" for why, count in logged.left_out.items()]
     if any(one.exploration.temperature for one in arms):
         notes.append("the order of an arm with exploration is compared without its chance")
     if len({one.hash for one in arms}) < len(arms):

@@ -23,10 +23,10 @@ from vlclip.ranking.evaluation.simulator.logs import simulate as simulate_lists
 from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
 from vlclip.ranking.evaluation.simulator.truth import Truth, true_value
 from vlclip.ranking.evaluation.simulator.world import World
-from vlclip.ranking.experiments.exposure import ListKind
 from vlclip.ranking.experiments.table import Written, write_table
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.arm import Arm, Exploration, read_arm
+from vlclip.ranking.lists.request import ListKind
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.service.commands.options import Json, StoreOption
 from vlclip.service.http.requests import read_weights
@@ -103,7 +103,7 @@ def simulate(
             progress=lambda done: bar.update(task, completed=done),
         )
         found = [
-            true_value(shop, one, bar.track(shop.requests(lists), total=lists, description=plain(one.id)))
+            true_value(shop, one, bar.track(shop.steps(lists), total=lists, description=plain(one.id)))
             for one in arms
         ]
     best = _winner(found)

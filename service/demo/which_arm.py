@@ -49,14 +49,13 @@ def which_arm(
 ) -> WhichArm:
     """A log of shoppers who go by the photo, replayed for two arms."""
     world = World(shoppers=200, limit=PLACES, likes={"image": 1.0, "text": 0.0}, slope=2.0)
-    seen = PositionBased(1 / np.arange(1, PLACES + 1) ** 0.5)
-    shop = SimulatedShop(store, load_embedder, search, world, seen)
-    logged = [one for batch in simulate(shop, LOGGING, lists) for one in batch]
+    clicks = PositionBased(1 / np.arange(1, PLACES + 1) ** 0.5)
+    shop = SimulatedShop(store, load_embedder, search, world, clicks)
+    log = [logged for batch in simulate(shop, LOGGING, lists) for logged in batch]
     past = PastShop(store, load_embedder, search)
-    replayed = replay(logged, [ArmPolicy(arm, past) for arm in ARMS])
-    facts = facts_of(
-        logged, source=f"{lists:,} simulated lists", now=max(one.time for one, _ in logged) + DAY_S
-    )
-    requests = list(shop.requests(lists))
-    truth = {arm.id: true_value(shop, arm, requests).clicks for arm in ARMS}
+    replayed = replay(log, [ArmPolicy(arm, past) for arm in ARMS])
+    now = max(exposure.time for exposure, _ in log) + DAY_S
+    facts = facts_of(log, source=f"{lists:,} simulated lists", now=now)
+    steps = list(shop.steps(lists))
+    truth = {arm.id: true_value(shop, arm, steps).clicks for arm in ARMS}
     return WhichArm(list_report(replayed, facts), truth)

@@ -13,13 +13,13 @@ from typing import Any
 
 from vlclip.engine.errors import VlclipError
 from vlclip.ranking.errors import EvaluationError, UnknownItem
-from vlclip.ranking.experiments.exposure import ListKind
 from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.report import report
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer
 from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.request import ListKind
 from vlclip.ranking.settings import DAY_S
 from vlclip.service.demo.page import Looked
 from vlclip.service.http.errors import STATUS, BadRequest, NotReady

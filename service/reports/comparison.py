@@ -18,6 +18,7 @@ from rich.table import Table
 
 from vlclip.ranking.evaluation.comparison.comparison import PART, Comparison
 from vlclip.ranking.evaluation.comparison.overlap import Difference
+from vlclip.ranking.evaluation.comparison.requests import describe
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.service.reports.terminal import out, plain
 
@@ -39,8 +40,8 @@ FIRST = 3
 def comparison_json(found: Comparison) -> dict[str, Any]:
     """The comparison as one JSON object; what is not known is NaN, which JSON writes as null."""
     return {
-        "contexts": len(found.contexts),
-        "kinds": Counter(one.kind for one in found.contexts),
+        "contexts": len(found.requests),
+        "kinds": Counter(request.kind for request in found.requests),
         "limit": found.limit,
         "left_out": dict(found.left_out),
         "arms": [asdict(one) for one in found.arms],
@@ -51,7 +52,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
                 "goes": [_item(found, *each) for each in one.goes],
                 "apart": [
                     {
-                        "context": found.contexts[row].label,
+                        "context": describe(found.requests[row]),
                         "first": found.lists[0][row],
                         "second": found.lists[place][row],
                     }
@@ -69,9 +70,9 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 def print_comparison(found: Comparison, notes: Sequence[str] = ()) -> None:
     """For each arm after the first a sentence and its tables, then what was left out."""
     console = out if out.is_terminal else Console(width=WIDTH)
-    kinds = Counter(one.kind for one in found.contexts)
+    kinds = Counter(request.kind for request in found.requests)
     asked = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    _say(console, f"{len(found.contexts):,} contexts ({asked}), {found.limit} results each")
+    _say(console, f"{len(found.requests):,} contexts ({asked}), {found.limit} results each")
     for place, one in enumerate(found.differences, 1):
         console.print()
         _say(console, _sentence(found, one), "bold")
@@ -144,8 +145,8 @@ def _apart(found: Comparison, one: Difference, place: int) -> Table:
     for heading in ("most different", _called(found, found.arms[0].arm), _called(found, one.arm)):
         table.add_column(plain(heading), no_wrap=True, overflow="ellipsis", max_width=WIDTH // 3 - 2)
     for row in one.apart[:FEW]:
-        context = found.contexts[row]
-        cells = [f"{plain(context.label)}\n{plain(found.titles.get(context.anchor, ''))}"]
+        request = found.requests[row]
+        cells = [f"{plain(describe(request))}\n{plain(found.titles.get(request.anchor, ''))}"]
         for arm in (0, place):
             heads = [plain(f"{item} {found.titles[item]}") for item in found.lists[arm][row][:FIRST]]
             cells.append("\n".join(heads) or "nothing")

@@ -14,7 +14,8 @@ from typing import cast
 
 from starlette.types import Scope
 
-from vlclip.ranking.experiments.exposure import Exposure, ListKind
+from vlclip.ranking.experiments.exposure import Exposure
+from vlclip.ranking.lists.request import ListKind
 
 _STATE = "served_list"
 """The name in `request.state`."""

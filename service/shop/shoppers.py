@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.ranking.experiments.experiment import read_experiment
-from vlclip.ranking.experiments.exposure import Exposure, ListKind, Shown
+from vlclip.ranking.experiments.exposure import Exposure, Shown
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.history.events import Event, unit_of
 from vlclip.ranking.history.opening import open_history
@@ -25,6 +25,7 @@ from vlclip.ranking.history.writer import Writer
 from vlclip.ranking.lists.answer import Answer, Page
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.ranking.lists.request import ListKind
 from vlclip.ranking.settings import DAY_S
 from vlclip.service.http.errors import Busy
 from vlclip.service.settings import Settings

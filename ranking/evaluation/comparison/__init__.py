@@ -1,1 +1,1 @@
-"""Two or more arms asked the same questions."""
+"""Two or more arms compared on the same requests."""

@@ -1,18 +1,18 @@
-"""Arms asked the same questions: their lists, how they differ, and what click models expect of them.
+"""Arms compared on the same requests: their lists, how these differ, and what click models expect of them.
 
-Chance in the order is left out: what is compared are the rankings, not two draws of one. Shoppers are as
-their history says today.
+The rankings are compared without their chance, since two draws of one ranking would differ. Shoppers have
+the history they have today.
 
 Laws (tests/service/commands/test_compare.py):
-- an arm differs from itself in nothing;
-- every context is asked of every arm, or of none and is counted with its reason.
+- an arm does not differ from itself;
+- every arm answers a request, or the request is left out for all of them and counted with its reason.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
 
@@ -24,27 +24,30 @@ from vlclip.ranking.errors import EmptyQuery, EvaluationError, UnknownItem
 from vlclip.ranking.evaluation.click_models.fitting import fit_all
 from vlclip.ranking.evaluation.click_models.log import click_log
 from vlclip.ranking.evaluation.click_models.proxies import Proxy, proxies
-from vlclip.ranking.evaluation.comparison.contexts import Context
 from vlclip.ranking.evaluation.comparison.overlap import Difference, Ranked, difference, means
 from vlclip.ranking.evaluation.retrieval.beyond import diversity
 from vlclip.ranking.experiments.table import read_exposures
 from vlclip.ranking.lists.answer import Answer
 from vlclip.ranking.lists.arm import Arm, Exploration
 from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.ranking.lists.vectors import Vectors
 from vlclip.ranking.statistics.arrays import Indices
 from vlclip.ranking.statistics.bootstrap import Figure
 
 FIELDS = ("price", "popularity")
-"""Numbers of an item whose mean over a list is told, where items have them."""
+"""Numbers of an item whose mean over a list is reported, where items have them."""
 NAMES = ("title", "product_type")
 PART = "part "
-"""What the measure of a score's part begins with."""
+"""Prefix of a measure that is a part of the score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArmShown:
-    """What an arm shows: how many distinct items, of how many, and the means of what was measured."""
+class ArmLists:
+    """An arm's lists as a whole: their distinct items, as a number and as a share of the store's, and means.
+
+    `measures` are the means of what was measured of each list, by name.
+    """
 
     arm: str
     distinct: int
@@ -54,16 +57,16 @@ class ArmShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Arms over the same contexts; `differences` are those of each arm after the first, from it.
+    """Arms on the same requests; `differences` are those of each arm after the first, from the first.
 
-    `lists` are of each arm in turn, a list a context. `proxies` are what click models expect of each arm,
-    by its name, `perplexity` how well the models tell held-out clicks: 1 is perfect; `unfitted` says why
-    there are none where there could be. `titles` by item.
+    `lists` are those of each arm in turn, one for each request. `proxies` are what click models expect of
+    each arm, by its name. `perplexity` says how well each model predicts held-out clicks; 1 is perfect.
+    `unfitted` says why there are no proxies although a log was given. `titles` are by item.
     """
 
     limit: int
-    contexts: tuple[Context, ...]
-    arms: tuple[ArmShown, ...]
+    requests: tuple[ListRequest, ...]
+    arms: tuple[ArmLists, ...]
     differences: tuple[Difference, ...]
     lists: tuple[tuple[tuple[str, ...], ...], ...]
     titles: Mapping[str, str]
@@ -74,64 +77,64 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One context's answers, an arm each, with what was measured of them and what was logged, if it was."""
+class _Row:
+    """One request: each arm's answer, what was measured of it, and the items of the logged list, if any."""
 
-    context: Context
+    request: ListRequest
     answers: tuple[Answer, ...]
     measures: tuple[Mapping[str, float], ...]
-    shown: tuple[str, ...]
+    logged: tuple[str, ...]
 
 
 def compare_arms(
     recommender: Recommender,
     store: Store,
     arms: Sequence[Arm],
-    contexts: Sequence[Context],
+    requests: Sequence[ListRequest],
     *,
     limit: int,
     log: Path | None = None,
-    shown: Sequence[tuple[str, ...]] = (),
+    logged: Sequence[tuple[str, ...]] = (),
     progress: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """The arms' first `limit` results on the contexts; the first arm is what the others are compared with.
+    """The arms' first `limit` results on the requests; the others are compared with the first arm.
 
-    `shown` are what was logged for the last of the contexts; then click models are fitted on `log`.
-    `EvaluationError` where nothing can be asked.
+    `logged` are the items of the logged lists, for the last of the requests; then click models are fitted on
+    `log`. `EvaluationError` where no request can be answered.
     """
     vectors, left_out = Vectors(store, time, 20_000), Counter[str]()
-    logged = [()] * (len(contexts) - len(shown)) + list(shown)
-    plain = [arm.model_copy(update={"exploration": Exploration()}) for arm in arms]
-    asked: list[_Asked] = []
-    for context, known in zip(contexts, logged, strict=True):
-        answers = _answers(recommender, plain, context, limit)
+    lists = [()] * (len(requests) - len(logged)) + list(logged)
+    unexploring = [arm.model_copy(update={"exploration": Exploration()}) for arm in arms]
+    rows: list[_Row] = []
+    for request, items in zip(requests, lists, strict=True):
+        answers = _answers(recommender, unexploring, request, limit)
         if isinstance(answers, str):
             left_out[answers] += 1
         else:
-            asked.append(_Asked(context, answers, tuple(_measured(one, vectors) for one in answers), known))
+            rows.append(_Row(request, answers, tuple(_measures(each, vectors) for each in answers), items))
         progress()
-    if not asked:
-        reasons = ", ".join(f"{count:,} {why}" for why, count in left_out.items())
+    if not rows:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
         raise EvaluationError(
             f"nothing is left to compare on ({reasons or 'no contexts'}); give other contexts"
         )
-    unit = _units([one.context for one in asked])
-    ranked = [_ranked(f"{arm.id}@{arm.hash}", asked, row) for row, arm in enumerate(arms)]
+    unit = _units([row.request for row in rows])
+    rankings = [_ranked(f"{arm.id}@{arm.hash}", rows, place) for place, arm in enumerate(arms)]
     expected: dict[str, tuple[Proxy, ...]] = {}
     perplexity: dict[str, float] = {}
     unfitted = ""
-    if log and any(one.shown for one in asked):
+    if log and any(row.logged for row in rows):
         try:
-            expected, perplexity = _expected(ranked, asked, unit, log)
-        except EvaluationError as error:  # too few clicks are no reason to keep the rest back
+            expected, perplexity = _expected(rankings, rows, unit, log)
+        except EvaluationError as error:  # with too few clicks the other figures still count
             unfitted = str(error)
     return Comparison(
         limit=limit,
-        contexts=tuple(one.context for one in asked),
-        arms=tuple(_shown(one, unit, store.count()) for one in ranked),
-        differences=tuple(difference(ranked[0], one, unit, limit) for one in ranked[1:]),
-        lists=tuple(tuple(tuple(one) for one in each.lists) for each in ranked),
-        titles=_titles(store, asked),
+        requests=tuple(row.request for row in rows),
+        arms=tuple(_lists(ranked, unit, store.count()) for ranked in rankings),
+        differences=tuple(difference(rankings[0], ranked, unit, limit) for ranked in rankings[1:]),
+        lists=tuple(tuple(tuple(items) for items in ranked.lists) for ranked in rankings),
+        titles=_titles(store, rows),
         left_out=dict(left_out),
         proxies=expected,
         perplexity=perplexity,
@@ -140,13 +143,14 @@ def compare_arms(
 
 
 def _answers(
-    recommender: Recommender, arms: Sequence[Arm], context: Context, limit: int
+    recommender: Recommender, arms: Sequence[Arm], request: ListRequest, limit: int
 ) -> tuple[Answer, ...] | str:
-    """An answer an arm, or why the context is left out."""
+    """One answer for each arm, or why the request is left out."""
+    request = replace(request, page=replace(request.page, limit=limit))
     answers = []
     for arm in arms:
         try:
-            answers.append(context.ask(recommender, arm, limit))
+            answers.append(request.answer(recommender, arm))
         except EmptyQuery:
             answers.append(Answer((), arm))
         except UnknownItem:
@@ -156,8 +160,8 @@ def _answers(
     return tuple(answers)
 
 
-def _measured(answer: Answer, vectors: Vectors) -> dict[str, float]:
-    """Means over a list; what none of its items has is absent."""
+def _measures(answer: Answer, vectors: Vectors) -> dict[str, float]:
+    """Means over a list; a measure that none of its items has is absent."""
     values: dict[str, list[float]] = {}
     for result in answer:
         values.setdefault("score", []).append(result.score)
@@ -166,24 +170,24 @@ def _measured(answer: Answer, vectors: Vectors) -> dict[str, float]:
         for name in FIELDS:
             if isinstance(result.item.get(name), int | float):
                 values.setdefault(name, []).append(float(result.item[name]))
-    found = {name: float(np.mean(each)) for name, each in values.items()}
+    measures = {name: float(np.mean(numbers)) for name, numbers in values.items()}
     rows = list(vectors.get([result.id for result in answer]).values())
     if len(rows) > 1:
-        found["diversity"] = float(diversity(np.arange(len(rows))[None], np.stack(rows))[0])
-    return found
+        measures["diversity"] = float(diversity(np.arange(len(rows))[None], np.stack(rows))[0])
+    return measures
 
 
-def _ranked(name: str, asked: Sequence[_Asked], arm: int) -> Ranked:
-    """The arm's lists; a part that no item of a list has adds nothing to its scores, which is 0."""
-    names = sorted({measure for one in asked for each in one.measures for measure in each})
+def _ranked(name: str, rows: Sequence[_Row], arm: int) -> Ranked:
+    """The arm's lists; a part that no item of a list has adds nothing to its scores, so it counts as 0."""
+    names = sorted({measure for row in rows for measures in row.measures for measure in measures})
     return Ranked(
         arm=name,
-        lists=[tuple(result.id for result in one.answers[arm]) for one in asked],
+        lists=[tuple(result.id for result in row.answers[arm]) for row in rows],
         measures={
             name: np.array(
                 [
-                    one.measures[arm].get(name, 0.0 if name.startswith(PART) and one.answers[arm] else np.nan)
-                    for one in asked
+                    row.measures[arm].get(name, 0.0 if name.startswith(PART) and row.answers[arm] else np.nan)
+                    for row in rows
                 ]
             )
             for name in names
@@ -191,20 +195,21 @@ def _ranked(name: str, asked: Sequence[_Asked], arm: int) -> Ranked:
     )
 
 
-def _titles(store: Store, asked: Sequence[_Asked]) -> dict[str, str]:
-    """What the items that were shown, and those that were started from, are called."""
-    anchors = store.retrieve([one.context.anchor for one in asked if one.context.anchor], fields=NAMES)
-    shown = {result.id: result.item for one in asked for answer in one.answers for result in answer}
-    items = {item: record.payload for item, record in anchors.items()} | shown
+def _titles(store: Store, rows: Sequence[_Row]) -> dict[str, str]:
+    """Titles of the items in the lists and of the anchors."""
+    anchors = store.retrieve([row.request.anchor for row in rows if row.request.anchor], fields=NAMES)
+    payloads = {item: record.payload for item, record in anchors.items()}
+    payloads |= {result.id: result.item for row in rows for answer in row.answers for result in answer}
     return {
-        item: str(next((each[name] for name in NAMES if each.get(name)), "")) for item, each in items.items()
+        item: str(next((payload[name] for name in NAMES if payload.get(name)), ""))
+        for item, payload in payloads.items()
     }
 
 
-def _shown(ranked: Ranked, unit: Indices, items: int) -> ArmShown:
-    distinct = len({item for one in ranked.lists for item in one})
+def _lists(ranked: Ranked, unit: Indices, items: int) -> ArmLists:
+    distinct = len({item for row in ranked.lists for item in row})
     figures = means(list(ranked.measures.values()), unit) if ranked.measures else []
-    return ArmShown(
+    return ArmLists(
         arm=ranked.arm,
         distinct=distinct,
         coverage=distinct / items,
@@ -212,27 +217,28 @@ def _shown(ranked: Ranked, unit: Indices, items: int) -> ArmShown:
     )
 
 
-def _units(contexts: Sequence[Context]) -> Indices:
-    """Whose each context is, by numbers from 0; those of nobody are units of their own."""
+def _units(requests: Sequence[ListRequest]) -> Indices:
+    """The unit of each request as a number from 0; each request of nobody is a unit of its own."""
     numbers: dict[str | int, int] = {}
-    return np.array(
-        [numbers.setdefault(one.unit or row, len(numbers)) for row, one in enumerate(contexts)], dtype=np.intp
-    )
+    keys = (request.unit or row for row, request in enumerate(requests))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.intp)
 
 
 def _expected(
-    ranked: Sequence[Ranked], asked: Sequence[_Asked], unit: Indices, log: Path
+    rankings: Sequence[Ranked], rows: Sequence[_Row], unit: Indices, log: Path
 ) -> tuple[dict[str, tuple[Proxy, ...]], dict[str, float]]:
     """What click models fitted on the log expect of each arm where a list was logged, cut to its length."""
-    rows = [row for row, one in enumerate(asked) if one.shown]
+    places = [place for place, row in enumerate(rows) if row.logged]
     clicks = click_log(read_exposures(log))
     fitted = fit_all(clicks)
-    longest = [min(len(asked[row].shown), max(len(one.lists[row]) for one in ranked)) for row in rows]
-    seen = clicks.lists_of([asked[row].shown[:k] for row, k in zip(rows, longest, strict=True)])
-    found = {}
-    for one in ranked:
-        lists = clicks.lists_of([one.lists[row][:k] for row, k in zip(rows, longest, strict=True)])
-        found[one.arm] = tuple(
-            proxy for model, _ in fitted for proxy in proxies(model, lists, seen, unit[rows])
+    lengths = [
+        min(len(rows[place].logged), max(len(ranked.lists[place]) for ranked in rankings)) for place in places
+    ]
+    logged = clicks.lists_of([rows[place].logged[:k] for place, k in zip(places, lengths, strict=True)])
+    expected = {}
+    for ranked in rankings:
+        lists = clicks.lists_of([ranked.lists[place][:k] for place, k in zip(places, lengths, strict=True)])
+        expected[ranked.arm] = tuple(
+            proxy for model, _ in fitted for proxy in proxies(model, lists, logged, unit[places])
         )
-    return found, {model.behaviour.name: perplexity for model, perplexity in fitted}
+    return expected, {model.behaviour.name: perplexity for model, perplexity in fitted}

@@ -1,11 +1,10 @@
-"""How alike two rankings of the same contexts are: their items, their order, and what changes.
+"""How alike two rankings are on the same requests: their items, their order, and what changes.
 
 Laws (tests/ranking/evaluation/comparison/test_overlap.py):
-- equal lists are alike by 1 and lists without a common item by 0, by every measure; which comes first does
-  not matter;
-- rank-biased overlap counts the top most, and is the limit of longer lists that go on to agree as they did;
-- an arm compared with itself differs by 0, from 0 to 0;
-- lists of one unit count as one draw.
+- by every measure equal lists are alike by 1 and lists without a common item by 0, in either order;
+- rank-biased overlap gives the top the most weight; longer lists that go on to agree as before approach it;
+- an arm compared with itself differs by 0, in an interval from 0 to 0;
+- all lists of one unit count as one draw.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 from vlclip.ranking.statistics.bootstrap import Figure, interval, resampled_means
 
 PERSISTENCE = 0.9
-"""Of rank-biased overlap, the chance to look at the next place; ten then have 86 % of the weight."""
-TOLD = 10
-"""Items that come and go, and contexts far apart, as many as are told."""
+"""In rank-biased overlap, the chance to look at the next place; the first ten have 86 % of the weight."""
+MOST = 10
+"""How many items that come or go, and how many requests far apart, a difference names."""
 
 Ids = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """An arm's lists, one a context, and what was measured on each: `(n,)` by name, NaN where not known."""
+    """An arm's lists, one for each request, and measures of them: `(n,)` by name, NaN where not known."""
 
     arm: str
     lists: Sequence[Ids]
@@ -37,7 +36,7 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MeasurePair:
     """The mean of a measure under two arms, and of the second less the first; intervals by unit."""
 
     first: Figure
@@ -47,12 +46,12 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How far `arm` is from the first one. Figures are means over contexts, intervals are of 95 %, by unit.
+    """How far `arm` is from the first arm. Figures are means over requests, intervals are of 95 %, by unit.
 
-    `overlap` and `jaccard` are of the first k, `rbo` is rank-biased overlap, `first_changes` the share of
-    contexts with another item on top, `moved` the places that an item in both lists moves. `comes` and
-    `goes` are items in the lists of one arm only, with in how many contexts that is so, the most first.
-    `apart` are contexts by number, those least alike first.
+    `overlap` and `jaccard` are of the first k, `rbo` is rank-biased overlap. `first_changes` is the share of
+    requests with another item on top, `moved` the number of places by which an item in both lists moves.
+    `comes` and `goes` are items in the lists of one arm only, each with the number of its requests, most
+    first. `apart` are the numbers of the requests whose lists are least alike, these first.
     """
 
     arm: str
@@ -61,7 +60,7 @@ class Difference:
     rbo: Figure
     first_changes: Figure
     moved: Figure
-    measures: Mapping[str, Compared]
+    measures: Mapping[str, MeasurePair]
     comes: tuple[tuple[str, int], ...]
     goes: tuple[tuple[str, int], ...]
     apart: tuple[int, ...]
@@ -90,11 +89,11 @@ def rank_biased_overlap(first: Ids, second: Ids, p: float = PERSISTENCE) -> floa
     if not short:
         return float(not long)
     s, depths = len(short), np.arange(1, len(long) + 1)
-    common, seen = np.zeros(len(long)), [set[str](), set[str]()]
+    common, heads = np.zeros(len(long)), [set[str](), set[str]()]
     for row, item in enumerate(long):
-        seen[0].add(item)
-        seen[1].update(short[row : row + 1])
-        common[row] = len(seen[0] & seen[1])
+        heads[0].add(item)
+        heads[1].update(short[row : row + 1])
+        common[row] = len(heads[0] & heads[1])
     beyond = common[s - 1] * np.maximum(depths - s, 0) / s
     agreed = float(((common + beyond) / depths) @ p**depths)
     last = (common[-1] - common[s - 1]) / len(long) + common[s - 1] / s
@@ -109,7 +108,7 @@ def moved(first: Ids, second: Ids) -> float:
 
 
 def difference(first: Ranked, second: Ranked, unit: Indices, k: int) -> Difference:
-    """How far the second arm is from the first, over contexts; `unit` `(n,)` says whose each is, from 0."""
+    """How far the second arm is from the first, over requests; `unit` `(n,)` numbers their units from 0."""
     pairs = list(zip(first.lists, second.lists, strict=True))
     alike = {
         "overlap": [overlap(a, b, k) for a, b in pairs],
@@ -121,40 +120,40 @@ def difference(first: Ranked, second: Ranked, unit: Indices, k: int) -> Differen
     both = {name: (first.measures[name], second.measures[name]) for name in first.measures}
     columns = [np.array(values) for values in alike.values()]
     columns += [column for a, b in both.values() for column in (a, b, b - a)]
-    found = means(columns, unit)
+    figures = means(columns, unit)
     measures = {
-        name: Compared(*found[len(alike) + 3 * row : len(alike) + 3 * row + 3])
+        name: MeasurePair(*figures[len(alike) + 3 * row : len(alike) + 3 * row + 3])
         for row, name in enumerate(both)
     }
     return Difference(
         arm=second.arm,
-        **dict(zip(alike, found, strict=False)),
+        **dict(zip(alike, figures, strict=False)),
         measures=measures,
         comes=_most([set(b[:k]) - set(a[:k]) for a, b in pairs]),
         goes=_most([set(a[:k]) - set(b[:k]) for a, b in pairs]),
-        apart=tuple(np.argsort(alike["rbo"], kind="stable")[:TOLD].tolist()),
+        apart=tuple(np.argsort(alike["rbo"], kind="stable")[:MOST].tolist()),
     )
 
 
 def means(columns: Sequence[Values], unit: Indices) -> list[Figure]:
     """The mean of each column `(n,)` with its interval by unit `(n,)`, on the same resamples.
 
-    NaN is unknown and left out; an interval of fewer than two units is not known.
+    NaN values are unknown and left out; with fewer than two units the interval is not known.
     """
-    known = [~np.isnan(column) for column in columns]
+    present = [~np.isnan(column) for column in columns]
     sums = [
-        np.bincount(unit, weights=np.where(there, column, 0))
-        for column, there in zip(columns, known, strict=True)
+        np.bincount(unit, weights=np.where(mask, column, 0))
+        for column, mask in zip(columns, present, strict=True)
     ]
-    counts = [np.bincount(unit, weights=there) for there in known]
+    counts = [np.bincount(unit, weights=mask) for mask in present]
     table = np.stack([*sums, *counts], axis=1)
     samples = resampled_means(table) if len(table) > 1 else np.full((1, table.shape[1]), np.nan)
-    with np.errstate(invalid="ignore"):  # nothing is known of a column, or was drawn of it
+    with np.errstate(invalid="ignore"):  # a column, or a resample of it, may hold no known value
         values = table.sum(axis=0)[: len(columns)] / table.sum(axis=0)[len(columns) :]
-        drawn = samples[:, : len(columns)] / samples[:, len(columns) :]
-    return [interval(float(value), one) for value, one in zip(values, drawn.T, strict=True)]
+        ratios = samples[:, : len(columns)] / samples[:, len(columns) :]
+    return [interval(float(value), ratio) for value, ratio in zip(values, ratios.T, strict=True)]
 
 
 def _most(sets: Sequence[set[str]]) -> tuple[tuple[str, int], ...]:
-    counts = Counter(item for one in sets for item in sorted(one))
-    return tuple(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TOLD])
+    counts = Counter(item for items in sets for item in sorted(items))
+    return tuple(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST])

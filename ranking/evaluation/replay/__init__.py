@@ -1,1 +1,1 @@
-"""Logged lists asked again of another arm, as it would have been then."""
+"""The requests of logged lists answered again by another arm, as they would have been answered then."""

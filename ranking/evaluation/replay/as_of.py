@@ -1,26 +1,26 @@
-"""A shop as it was at a moment that is over: what had been done by then, and which items there were.
+"""A shop as it was at a past moment: what shoppers had done by then, and which items there were.
 
-What was asked then is asked again, with the same clock. What cannot be brought back is the items' fields and
-vectors: they are those of now, and an item that is gone is gone.
+A request of that moment is answered again, with the clock set back to it. The items' fields and vectors
+cannot be set back: they are today's, and a deleted item stays deleted.
 
 Laws (tests/ranking/evaluation/replay/test_as_of.py):
-- what is done after the moment changes nothing, in whatever order moments are asked;
+- events after the moment change nothing, in whatever order the moments are answered;
 - an item that was first offered later is in no list.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from vlclip.engine.encoding.embedder import Embedder
 from vlclip.engine.space import Floats
 from vlclip.engine.store.store import Store
 from vlclip.ranking.errors import EvaluationError, HistoryError
-from vlclip.ranking.evaluation.replay.contexts import Context
+from vlclip.ranking.evaluation.replay.logged_list import LoggedList
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
@@ -30,15 +30,15 @@ from vlclip.ranking.lists.boosts import seconds
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.settings import Search
 
-WORDS_KEPT = 2000
-"""Searches whose vectors are kept: each is asked of every arm, and many again and again."""
-MOST = 10_000
-"""Results that may be asked for: what a service allows is no matter here."""
+TEXTS = 2000
+"""Search texts whose vectors stay in memory: every arm needs them, and many texts come again and again."""
+MAX_LIMIT = 10_000
+"""Results that a request may ask for; the limit of the service does not apply here."""
 READ_ONLY = "a history as of a moment is only read; change the history it was made from"
 
 
 class PastHistory:
-    """A `History` of which only what had happened by a moment is seen; nothing is written to it."""
+    """A `History` that holds only the events before a moment; nothing is written to it."""
 
     def __init__(self, history: History, moment: Callable[[], float]) -> None:
         self._history, self._moment = history, moment
@@ -47,27 +47,30 @@ class PastHistory:
         return self._moment() if before is None else min(before, self._moment())
 
     def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
-        """The newest events of a unit by then."""
+        """The newest events of a unit by that moment."""
         return self._history.recent(unit, limit, before=self._until(before))
 
     def popular(
         self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
     ) -> dict[str, float]:
-        """The items people had done most with by then."""
+        """The items with the most events by that moment."""
         return self._history.popular(kinds, limit, since=since, before=self._until(before))
 
     def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
-        """Every unit with its events by then."""
+        """Every unit with its events by that moment."""
         return self._history.sequences(before=self._until(before))
 
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
-        """The events that had come of these lists by then."""
-        until, found = self._moment(), self._history.clicked(request_ids)
-        then = {one: [event for event in events if event.time < until] for one, events in found.items()}
-        return {one: events for one, events in then.items() if events}
+        """The events that these lists had led to by that moment."""
+        until = self._moment()
+        by_list = {
+            request_id: [event for event in events if event.time < until]
+            for request_id, events in self._history.clicked(request_ids).items()
+        }
+        return {request_id: events for request_id, events in by_list.items() if events}
 
     def count(self) -> int:
-        """How many events there were by then."""
+        """How many events there were by that moment."""
         return sum(len(events) for _, events in self.sequences())
 
     def add(self, events: Sequence[Event]) -> int:  # noqa: ARG002 - the signature is the protocol's
@@ -83,15 +86,16 @@ class PastHistory:
         raise HistoryError(READ_ONLY)
 
     def close(self) -> None:
-        """Nothing: the history belongs to whoever opened it."""
+        """Do nothing: the history belongs to whoever opened it."""
 
 
 class PastShop:
-    """Answers logged lists again, by any arm, as they would have been answered then.
+    """Answers the requests of logged lists again, by any arm, as they would have been answered then.
 
-    `exists_since` names a field with the time since when an item has been offered, ISO 8601 or seconds since
-    1970; items without one were always there. Without the field all items were. `history` None knows nobody.
-    Errors: `EvaluationError` where no item has a time in that field.
+    `exists_since` names a field that says since when an item has been offered, in ISO 8601 or in seconds
+    since 1970; an item without that field was always there. Without `exists_since` all items were always
+    there, and without a `history` no shopper has one. Errors: `EvaluationError` where no item has a time in
+    the field.
     """
 
     def __init__(
@@ -108,66 +112,61 @@ class PastShop:
         past = None if history is None else PastHistory(history, self._now)
         self._recommender = Recommender(
             store,
-            lambda: cast("Embedder", _Remembering(load_embedder())),
-            search.model_copy(update={"max_limit": MOST}),
+            lambda: cast("Embedder", _CachedEmbedder(load_embedder())),
+            search.model_copy(update={"max_limit": MAX_LIMIT}),
             past,
             self._now,
         )
         self._since, self._offered = _offered(store, exists_since) if exists_since else ([], [])
-        self._there: dict[str, bool] = {}
+        self._in_store: dict[str, bool] = {}
 
-    def answer(self, context: Context, arm: Arm, *, among: Sequence[str] | None = None) -> Answer:
-        """The list that `arm` would have given, of these items alone where `among` is given.
+    def answer(self, logged: LoggedList, arm: Arm, *, among: Sequence[str] | None = None) -> Answer:
+        """The list that `arm` would have given; with `among`, of these items alone.
 
         It has at least as many places as the logged one. Errors: those of the `Recommender`.
         """
-        self._moment = context.exposure.time
-        page = context.page
-        known = set(context.candidates)  # those were there, whatever their fields say now
-        later = [one for one in self._offered[bisect_right(self._since, self._moment) :] if one not in known]
+        self._moment = logged.exposure.time
+        page = logged.request.page
+        candidates = set(logged.candidates)  # these existed, whatever their fields say now
+        first_later = bisect_right(self._since, self._moment)
+        later = [item for item in self._offered[first_later:] if item not in candidates]
         limit = len(arm.rules.pins) + 1
         if among is None:
-            limit = max(len(context.shown), self._limit if page.limit is None else page.limit)
+            limit = max(len(logged.shown), self._limit if page.limit is None else page.limit)
         page = replace(page, limit=limit, exclude=(*page.exclude, *later), among=among)
-        asked: Mapping[str, Any] = {"weights": context.weights, "page": page, "arm": arm}
-        if context.kind == "similar":
-            return self._recommender.similar(context.anchor, shopper=context.shopper, **asked)
-        if context.kind == "search":
-            return self._recommender.search(context.text, shopper=context.shopper, **asked)
-        return self._recommender.recommend(context.shopper, **asked)
+        return replace(logged.request, page=page).answer(self._recommender, arm)
 
-    def has(self, ids: Iterable[str]) -> bool:
+    def has(self, ids: Collection[str]) -> bool:
         """Whether all of the items are still in the store."""
-        asked = list(ids)
-        new = [one for one in asked if one not in self._there]
-        if new:
-            found = self._store.retrieve(new, fields=("id",))
-            self._there |= {one: one in found for one in new}
-        return all(self._there[one] for one in asked)
+        unchecked = [item for item in ids if item not in self._in_store]
+        if unchecked:
+            records = self._store.retrieve(unchecked, fields=("id",))
+            self._in_store |= {item: item in records for item in unchecked}
+        return all(self._in_store[item] for item in ids)
 
     def _now(self) -> float:
         return self._moment
 
 
-class _Remembering:
-    """What a `Recommender` asks of an embedder, which is asked for the same words by every arm."""
+class _CachedEmbedder:
+    """The part of an embedder that a `Recommender` uses; a text is embedded once for all arms."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._asked = lru_cache(WORDS_KEPT)(lambda text: embedder.embed_query(text=text))
+        self._embed = lru_cache(TEXTS)(lambda text: embedder.embed_query(text=text))
 
-    def embed_query(self, *, text: str, photo: None) -> dict[str, Floats]:  # noqa: ARG002 - no photo is kept
-        return self._asked(text)
+    def embed_query(self, *, text: str, photo: None) -> dict[str, Floats]:  # noqa: ARG002 - logs hold no photo
+        return self._embed(text)
 
 
 def _offered(store: Store, name: str) -> tuple[list[float], list[str]]:
-    """When items were first offered, earliest first, and their ids; those without a time are left out."""
-    found = [
+    """Times when items were first offered, ascending, and their ids; items without a time are left out."""
+    offers = [
         (since, record.id)
         for records in store.scan(fields=(name,))
         for record in records
         if (since := seconds(record.payload.get(name))) == since  # NaN: no time
     ]
-    if not found:
+    if not offers:
         raise EvaluationError(f"no item has a time in the field {name!r}; name another, or none")
-    found.sort()
-    return [since for since, _ in found], [item_id for _, item_id in found]
+    offers.sort()
+    return [since for since, _ in offers], [item for _, item in offers]

@@ -1,4 +1,4 @@
-"""The lists of a log as arrays, a row each: what was shown, what it was drawn from, what came of it."""
+"""The lists of a log as arrays, one row for each: shown items, their candidates, and their outcomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vlclip.ranking.evaluation.replay.contexts import Context
+from vlclip.ranking.evaluation.replay.logged_list import LoggedList
 from vlclip.ranking.evaluation.replay.ranking import place_of
 from vlclip.ranking.experiments.outcome import Outcome
 from vlclip.ranking.settings import DAY_S
@@ -22,17 +22,18 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lists:
+class LoggedLists:
     """The n lists that were replayed, of up to K places and C candidates; the same for all policies.
 
-    `shown` `(n, K)` says which places were filled, `there` `(n, C)` which candidates there are. `reward` is
-    by kind `(n, K)`: whether an item was clicked, how often put in the cart and bought, and what that
-    brought. `propensity` and `place_propensity` `(n, K)` are the logging policy's, as in `ListLog`. `chosen`
-    `(n, K)` is the candidate at each place, -1 where nothing was shown; `scores` `(n, C)` are those the
-    candidates were ranked by when the list was made, best first but for pins. All other columns are `(n,)`:
-    `time` in seconds since 1970, UTC, `kind`, `arm` and `unit` numbers from 0, of which `kinds` and `arms`
-    name the first two; `words` of a search, 0 for other lists; `is_drawn` where there was chance in it.
-    Nobody in particular is another unit in every list.
+    `shown` `(n, K)` says which places were filled, `is_candidate` `(n, C)` which candidates a list has.
+    `reward` is by kind `(n, K)`: whether an item was clicked, how often it was put in the cart and bought,
+    and the value of what was bought. `propensity` and `place_propensity` `(n, K)` are the logging policy's,
+    as in `ListLog`. `chosen` `(n, K)` is the candidate at each place, -1 where nothing was shown. `scores`
+    `(n, C)` are those the candidates were ranked by when the list was made, best first except for pins.
+
+    All other columns are `(n,)`. `time` is in seconds since 1970, UTC. `kind`, `arm` and `unit` are numbers
+    from 0; `kinds` and `arms` name the first two. `words` counts the words of a search, 0 for other lists.
+    `is_drawn` says whether there was chance in the list. Each list of nobody has a unit of its own.
     """
 
     request_ids: tuple[str, ...]
@@ -46,7 +47,7 @@ class Lists:
     words: Indices
     is_drawn: NDArray[np.bool_]
     shown: NDArray[np.bool_]
-    there: NDArray[np.bool_]
+    is_candidate: NDArray[np.bool_]
     reward: Mapping[Reward, Values]
     propensity: Values
     place_propensity: Values
@@ -61,8 +62,8 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One list, kept while others are read; what it has is as in `Lists`."""
+class ListRow:
+    """One list while the others are read; its fields are as in `LoggedLists`."""
 
     request_id: str
     items: tuple[str, ...]
@@ -79,51 +80,51 @@ class Row:
     scores: Values
 
 
-class Same(dict[str, str]):
-    """One string for equal ones, of which a log has many."""
+class InternedIds(dict[str, str]):
+    """One string object for all equal ids, since a log repeats its ids many times."""
 
-    def __missing__(self, one: str) -> str:
-        return self.setdefault(one, one)
+    def __missing__(self, text: str) -> str:
+        return self.setdefault(text, text)
 
-    def of(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """The ids, each equal one the same object."""
-        return tuple(self[one] for one in ids)
+    def intern(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """The ids; equal ones are the same object."""
+        return tuple(self[item] for item in ids)
 
 
-def row_of(context: Context, outcomes: Sequence[Outcome], ids: Same) -> Row:
-    """A list with what came of its items."""
-    one = context.exposure
-    counted = [(float(o.clicks > 0), float(o.carts), float(o.purchases), o.value) for o in outcomes]
-    return Row(
-        request_id=one.request_id,
-        items=ids.of(context.shown),
-        time=one.time,
-        kind=one.kind,
-        arm=ids[one.arm],
-        unit=ids[one.unit],
-        words=len(context.text.split()),
-        is_drawn=context.is_drawn,
-        reward=np.array(counted).T,
-        propensity=np.array([shown.propensity for shown in one.items]),
-        place_propensity=place_of(context.ranking, context.shown),
-        chosen=context.chosen,
-        scores=context.scores,
+def list_row(logged: LoggedList, outcomes: Sequence[Outcome], ids: InternedIds) -> ListRow:
+    """A list with the outcomes of its items."""
+    exposure = logged.exposure
+    rewards = [(float(o.clicks > 0), float(o.carts), float(o.purchases), o.value) for o in outcomes]
+    return ListRow(
+        request_id=exposure.request_id,
+        items=ids.intern(logged.shown),
+        time=exposure.time,
+        kind=exposure.kind,
+        arm=ids[exposure.arm],
+        unit=ids[exposure.unit],
+        words=len(logged.request.text.split()),
+        is_drawn=logged.is_drawn,
+        reward=np.array(rewards).T,
+        propensity=np.array([shown.propensity for shown in exposure.items]),
+        place_propensity=place_of(logged.ranking, logged.shown),
+        chosen=logged.chosen,
+        scores=logged.scores,
     )
 
 
-def gathered(rows: Sequence[Row]) -> Lists:
-    """Rows as arrays; there is at least one."""
+def stack_rows(rows: Sequence[ListRow]) -> LoggedLists:
+    """One or more rows as arrays."""
     places, candidates = (
         (len(rows), max(len(r.chosen) for r in rows)),
         (len(rows), max(len(r.scores) for r in rows)),
     )
     kinds, arms = sorted({row.kind for row in rows}), sorted({row.arm for row in rows})
     chosen = np.full(places, -1, dtype=np.intp)
-    filled(chosen, [row.chosen for row in rows])
+    fill_rows(chosen, [row.chosen for row in rows])
     rewards = np.zeros((len(REWARDS), *places))
     for n, row in enumerate(rows):
         rewards[:, n, : row.reward.shape[1]] = row.reward
-    return Lists(
+    return LoggedLists(
         request_ids=tuple(row.request_id for row in rows),
         items=tuple(row.items for row in rows),
         time=np.array([row.time for row in rows]),
@@ -135,26 +136,26 @@ def gathered(rows: Sequence[Row]) -> Lists:
         words=np.array([row.words for row in rows], dtype=np.intp),
         is_drawn=np.array([row.is_drawn for row in rows]),
         shown=chosen >= 0,
-        there=filled(
+        is_candidate=fill_rows(
             np.zeros(candidates, dtype=bool), [np.ones(len(row.scores), dtype=bool) for row in rows]
         ),
         reward=dict(zip(REWARDS, rewards, strict=True)),
-        propensity=filled(np.ones(places), [row.propensity for row in rows]),
-        place_propensity=filled(np.ones(places), [row.place_propensity for row in rows]),
+        propensity=fill_rows(np.ones(places), [row.propensity for row in rows]),
+        place_propensity=fill_rows(np.ones(places), [row.place_propensity for row in rows]),
         chosen=chosen,
-        scores=filled(np.zeros(candidates), [row.scores for row in rows]),
+        scores=fill_rows(np.zeros(candidates), [row.scores for row in rows]),
     )
 
 
-def filled(into: NDArray[Scalar], rows: Iterable[NDArray[Scalar]]) -> NDArray[Scalar]:
-    """The rows, each as long as it is, from the left."""
+def fill_rows(into: NDArray[Scalar], rows: Iterable[NDArray[Scalar]]) -> NDArray[Scalar]:
+    """Write each row into `into` from the left; the places after its end stay as they are."""
     for n, row in enumerate(rows):
         into[n, : len(row)] = row
     return into
 
 
 def _units(units: Sequence[str]) -> Indices:
-    """A number for each unit; "" is somebody else every time."""
+    """A number for each unit; each "" is a unit of its own."""
     numbers: dict[str | int, int] = {}
     keys = (unit or row for row, unit in enumerate(units))
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.intp)

@@ -25,8 +25,8 @@ from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.rewards import cascade_model
 from vlclip.ranking.evaluation.off_policy.terms import Terms
 from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
-from vlclip.ranking.evaluation.replay.lists import Lists, Reward
-from vlclip.ranking.evaluation.replay.replayed import Replayed
+from vlclip.ranking.evaluation.replay.lists import LoggedLists, Reward
+from vlclip.ranking.evaluation.replay.replayed import ReplayedPolicy
 from vlclip.ranking.evaluation.replay.report import ReplayReport
 from vlclip.ranking.experiments.experiment import Experiment
 from vlclip.ranking.experiments.outcome import Logged
@@ -83,7 +83,7 @@ def facts_of(
 
 
 def list_report(
-    replayed: Sequence[Replayed],
+    replayed: Sequence[ReplayedPolicy],
     facts: Facts,
     reward: Reward = "clicks",
     *,
@@ -142,7 +142,7 @@ def rate_by_place(
 
 
 def _candidate(
-    one: Replayed, facts: Facts, reward: Reward, fitted: Sequence[Fitted], *, with_model: bool
+    one: ReplayedPolicy, facts: Facts, reward: Reward, fitted: Sequence[Fitted], *, with_model: bool
 ) -> Candidate:
     log = one.log(reward)
     if with_model:
@@ -161,7 +161,7 @@ def _candidate(
     )
 
 
-def _with_model(log: ListLog, one: Replayed) -> ListLog:
+def _with_model(log: ListLog, one: ReplayedPolicy) -> ListLog:
     lists = one.lists
     predicted, baseline = cascade_model(
         one.features, lists.chosen, log.reward, lists.shown, one.target_next.astype(np.float64), lists.unit
@@ -178,7 +178,7 @@ def _click_models(log: ClickLog) -> tuple[list[Fitted], tuple[Calibration, ...]]
     return [one for one, _ in found], tuple(calibration(one, held) for one, _ in found)
 
 
-def _proxies(one: Replayed, facts: Facts, fitted: Sequence[Fitted]) -> list[Proxy]:
+def _proxies(one: ReplayedPolicy, facts: Facts, fitted: Sequence[Fitted]) -> list[Proxy]:
     """Everything the best model expects, and of the others the clicks a list."""
     out: list[Proxy] = []
     for place, model in enumerate(fitted):
@@ -188,7 +188,7 @@ def _proxies(one: Replayed, facts: Facts, fitted: Sequence[Fitted]) -> list[Prox
     return out
 
 
-def _labels(lists: Lists) -> dict[str, np.typing.NDArray[np.str_]]:
+def _labels(lists: LoggedLists) -> dict[str, np.typing.NDArray[np.str_]]:
     return {
         "day": lists.day.astype(np.str_),
         "kind": np.array(lists.kinds)[lists.kind],

@@ -1,12 +1,12 @@
-"""One ranking with chance in it, and what it makes probable: pins, then items dealt by chance, then the rest.
+"""One ranking with chance in it and its probabilities: pins, then items ordered by chance, then a fixed tail.
 
-Where only some of the items count the others are crossed out. What is left of a Plackett-Luce order is one
-by the same scores: Luce, Individual Choice Behavior, 1959, his choice axiom.
+A ranking can be cut to some of its items. The remaining items of a Plackett-Luce order have a Plackett-Luce
+order by the same scores: the choice axiom of Luce, Individual Choice Behavior, 1959.
 
 Laws (tests/ranking/evaluation/replay/test_ranking.py):
-- the probabilities to come next sum to 1 while anything is left, and are 0 for what stands above;
-- along an order they multiply to its probability, as `vlclip.ranking.lists.exploration` draws it;
-- without chance they are 1 for the next item and 0 for others.
+- the probabilities to come next sum to 1 while any item is left, and are 0 for items that stand above;
+- multiplied along an order they are the probability with which `vlclip.ranking.lists.exploration` draws it;
+- without chance they are 1 for the next item and 0 for the others.
 """
 
 from __future__ import annotations
@@ -24,85 +24,85 @@ from vlclip.ranking.statistics.arrays import Values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """Items in order: `pins` stand first, `dealt` trade places by `scores` `(d,)`, `rest` stand below.
+    """Items in order: `pins` stand first, then `explored` in an order drawn by `scores` `(e,)`, then `tail`.
 
-    Without chance `dealt` is empty. `temperature` is in units of the score, over 0 where something is dealt.
+    Without chance `explored` is empty. `temperature` is in units of the score, and over 0 where any item is
+    explored.
     """
 
     pins: tuple[str, ...] = ()
-    dealt: tuple[str, ...] = ()
+    explored: tuple[str, ...] = ()
     scores: Values
-    rest: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()
     temperature: float = 0.0
 
     @property
     def ids(self) -> tuple[str, ...]:
         """All items, best first."""
-        return (*self.pins, *self.dealt, *self.rest)
+        return (*self.pins, *self.explored, *self.tail)
 
     def only(self, ids: Collection[str]) -> Ranking:
-        """The ranking with all but these items crossed out."""
-        kept = np.array([one in ids for one in self.dealt], dtype=bool)
+        """The ranking of these items alone."""
         return replace(
             self,
-            pins=tuple(one for one in self.pins if one in ids),
-            dealt=tuple(one for one in self.dealt if one in ids),
-            scores=self.scores[kept],
-            rest=tuple(one for one in self.rest if one in ids),
+            pins=tuple(item for item in self.pins if item in ids),
+            explored=tuple(item for item in self.explored if item in ids),
+            scores=self.scores[np.array([item in ids for item in self.explored], dtype=bool)],
+            tail=tuple(item for item in self.tail if item in ids),
         )
 
     def next(self, shown: Sequence[str], candidates: Sequence[str]) -> Values:
-        """The probability `(K, C)` of each candidate at each place, given the K items shown above it.
+        """The probability `(K, C)` of each candidate at each of the K places, given the items shown above it.
 
-        0 everywhere once nothing is left to come.
+        All are 0 once no item is left.
         """
         ids = self.ids
-        column = {one: n for n, one in enumerate(ids)}
+        column = {item: n for n, item in enumerate(ids)}
         left = np.ones((len(shown), len(ids)), dtype=bool)
-        for place, one in enumerate(shown[:-1]):
-            if one in column:
-                left[place + 1 :, column[one]] = False
-        start, end = len(self.pins), len(self.pins) + len(self.dealt)
-        found = np.zeros(left.shape)
-        found[:, :start] = _first(left[:, :start])
-        if self.dealt:
+        for place, item in enumerate(shown[:-1]):
+            if item in column:
+                left[place + 1 :, column[item]] = False
+        start, end = len(self.pins), len(self.pins) + len(self.explored)
+        chances = np.zeros(left.shape)
+        chances[:, :start] = _first(left[:, :start])
+        if self.explored:
             by_chance = ~left[:, :start].any(axis=1) & left[:, start:end].any(axis=1)
             logits = np.where(left[by_chance, start:end], self.scores / self.temperature, -np.inf)
             odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-            found[by_chance, start:end] = odds / odds.sum(axis=1, keepdims=True)
+            chances[by_chance, start:end] = odds / odds.sum(axis=1, keepdims=True)
         at_end = ~left[:, :end].any(axis=1)
-        found[at_end, end:] = _first(left[at_end, end:])
-        columns = [column.get(one, len(ids)) for one in candidates]
-        padded: Values = np.concatenate([found, np.zeros((len(shown), 1))], axis=1)[:, columns]
+        chances[at_end, end:] = _first(left[at_end, end:])
+        columns = [column.get(item, len(ids)) for item in candidates]
+        padded: Values = np.concatenate([chances, np.zeros((len(shown), 1))], axis=1)[:, columns]
         return padded
 
     def places(self, count: int) -> Values:
         """The probability `(count, n)` of each of the `ids` to stand at each of the first places."""
-        start, end = len(self.pins), len(self.pins) + len(self.dealt)
-        found = np.zeros((count, len(self.ids)))
+        start, end = len(self.pins), len(self.pins) + len(self.explored)
+        chances = np.zeros((count, len(self.ids)))
         for n in (*range(start), *range(end, len(self.ids))):
             if n < count:
-                found[n, n] = 1.0
-        if self.dealt and count > start:
-            found[start:, start:end] = place_probabilities(self.scores, self.temperature, count - start)
-        return found
+                chances[n, n] = 1.0
+        if self.explored and count > start:
+            chances[start:, start:end] = place_probabilities(self.scores, self.temperature, count - start)
+        return chances
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[str, ...]:
         """The first `count` of an order drawn by chance."""
-        dealt = self.dealt
-        if dealt:
-            order, _ = sample(self.scores, self.temperature, rng, len(dealt))
-            dealt = tuple(dealt[row] for row in order.tolist())
-        return (*self.pins, *dealt, *self.rest)[:count]
+        explored = self.explored
+        if explored:
+            order, _ = sample(self.scores, self.temperature, rng, len(explored))
+            explored = tuple(explored[row] for row in order.tolist())
+        return (*self.pins, *explored, *self.tail)[:count]
 
 
 def place_of(ranking: Ranking, shown: Sequence[str]) -> Values:
-    """The probability `(K,)` of each of the items to stand where it was shown, whatever is above it."""
-    column = {one: n for n, one in enumerate(ranking.ids)}
-    columns = [column.get(one, len(column)) for one in shown]
+    """The probability `(K,)` of each item to stand at the place where it was shown, whatever is above it."""
+    column = {item: n for n, item in enumerate(ranking.ids)}
+    columns = [column.get(item, len(column)) for item in shown]
     places = np.pad(ranking.places(len(shown)), ((0, 0), (0, 1)))
-    found: Values = places[np.arange(len(shown)), columns]
-    return found
+    chances: Values = places[np.arange(len(shown)), columns]
+    return chances
 
 
 def _first(left: NDArray[np.bool_]) -> Values:

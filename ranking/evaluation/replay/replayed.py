@@ -1,11 +1,12 @@
-"""A log replayed: for every list what each policy makes of it, as the arrays that estimators read.
+"""A log replayed: the probabilities of each policy for every list, as the arrays that estimators read.
 
-Policies are replayed on the same lists: one that any of them cannot answer is left out of all, and counted.
+All policies are replayed on the same lists. A list that one of them cannot answer is left out of all of them,
+and counted.
 
 Laws (tests/ranking/evaluation/replay/test_replayed.py):
 - the policy that made a log has ratios of 1, on every list and place;
 - every list of the log is either in every policy's rows or counted with a reason;
-- replayed with others or alone, a policy has the same rows for the same lists.
+- a policy has the same rows for the same lists, replayed alone or with others.
 """
 
 from __future__ import annotations
@@ -19,29 +20,38 @@ from numpy.typing import NDArray
 
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.log import ListLog
-from vlclip.ranking.evaluation.replay.contexts import BAD_PROPENSITY, Context, read_context
-from vlclip.ranking.evaluation.replay.lists import Ids, Lists, Reward, Row, Same, filled, gathered, row_of
+from vlclip.ranking.evaluation.replay.lists import (
+    Ids,
+    InternedIds,
+    ListRow,
+    LoggedLists,
+    Reward,
+    fill_rows,
+    list_row,
+    stack_rows,
+)  # fmt: skip
+from vlclip.ranking.evaluation.replay.logged_list import BAD_PROPENSITY, LoggedList, read_logged_list
 from vlclip.ranking.evaluation.replay.policy import Policy, Probabilities
-from vlclip.ranking.experiments.outcome import Logged
+from vlclip.ranking.experiments.outcome import Logged, Outcome
 from vlclip.ranking.statistics.arrays import Values
 
 FEATURES = ("logged_score", "logged_place", "score")
-"""What is known of a candidate: see `Replayed.features`."""
+"""Features of a candidate: see `ReplayedPolicy.features`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What a policy makes of these lists.
+class ReplayedPolicy:
+    """A policy's probabilities for these lists.
 
-    `target` and `place_target` `(n, K)` are its probabilities, as in `ListLog`; the second is None where it
-    is not known. `target_next` `(n, K, C)` float32 is the probability of each candidate at each place, given
-    the items shown above it. `outside` `(n,)` is the share of its own list that was no candidate, `own` the
-    ids of such a list, `scores` `(n, C)` what it ranks candidates by, NaN where it would not show one.
+    `target` and `place_target` `(n, K)` are as in `ListLog`; the second is None where it is not known.
+    `target_next` `(n, K, C)` float32 is the probability of each candidate at each place, given the items
+    shown above it. `own` are the ids of the policy's own lists, `outside` `(n,)` the share of each that was
+    no candidate. `scores` `(n, C)` are those it ranks candidates by, NaN for one it would not show.
     `left_out` counts lists by reason.
     """
 
     name: str
-    lists: Lists
+    lists: LoggedLists
     target: Values
     place_target: Values | None
     target_next: NDArray[np.float32]
@@ -51,7 +61,7 @@ class Replayed:
     left_out: Mapping[str, int]
 
     def log(self, reward: Reward = "clicks") -> ListLog:
-        """What list estimators read."""
+        """The log as list estimators read it."""
         lists = self.lists
         return ListLog(
             reward=lists.reward[reward],
@@ -65,68 +75,59 @@ class Replayed:
 
     @property
     def features(self) -> Values:
-        """What a reward model may know of candidates, `(n, C, 3)` by `FEATURES`; 0 for those not there.
+        """Features of candidates for a reward model, `(n, C, 3)` by `FEATURES`; 0 where there is none.
 
-        The score and the place, from 0, that they had when the list was made, and the policy's own score,
-        the lowest of the list for what it would not show.
+        They are the candidate's score and place, from 0, when the list was made, and the policy's own score.
+        A candidate that the policy would not show has the lowest score of the list.
         """
         lists = self.lists
-        known = np.where(np.isnan(self.scores), np.inf, self.scores)
-        lowest = known.min(axis=1, keepdims=True, initial=np.inf)
-        own = np.where(np.isfinite(known), known, np.where(np.isfinite(lowest), lowest, 0.0))
-        place = np.broadcast_to(np.arange(lists.there.shape[1]), lists.there.shape)
+        scores = np.where(np.isnan(self.scores), np.inf, self.scores)
+        lowest = scores.min(axis=1, keepdims=True, initial=np.inf)
+        own = np.where(np.isfinite(scores), scores, np.where(np.isfinite(lowest), lowest, 0.0))
+        place = np.broadcast_to(np.arange(lists.is_candidate.shape[1]), lists.is_candidate.shape)
         stacked = np.stack([lists.scores, place, own], axis=2)
-        return np.where(lists.there[:, :, None], stacked, 0.0)
+        return np.where(lists.is_candidate[:, :, None], stacked, 0.0)
 
 
 def replay(
-    logged: Iterable[Logged],
+    log: Iterable[Logged],
     policies: Sequence[Policy],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> tuple[Replayed, ...]:
-    """What each policy makes of the lists that all can answer, in the order of the log.
+) -> tuple[ReplayedPolicy, ...]:
+    """Each policy on the lists that all of them can answer, in the order of the log.
 
-    `progress` is told the lists so far. Errors: `EvaluationError` where no list can be replayed.
+    `progress` is called with the number of lists read. Errors: `EvaluationError` where no list can be
+    replayed.
     """
     left_out = Counter[str]()
-    rows: list[Row] = []
+    rows: list[ListRow] = []
     answers: list[list[_Answer]] = [[] for _ in policies]
-    ids = Same()
-    for count, (one, outcomes) in enumerate(logged, 1):
-        context = read_context(one)
-        found: list[Probabilities] = []
-        why = context if isinstance(context, str) else ""
-        if isinstance(context, Context):
-            for policy in policies:
-                answer = policy.probabilities(context)
-                if isinstance(answer, str):
-                    why = answer
-                    break
-                found.append(answer)
-        if isinstance(context, Context) and not why:
-            row = row_of(context, outcomes, ids)
-            why = "" if (row.place_propensity > 0).all() else BAD_PROPENSITY
-        if why:
-            left_out[why] += 1
+    ids = InternedIds()
+    for count, (exposure, outcomes) in enumerate(log, 1):
+        logged = read_logged_list(exposure)
+        replayed = logged if isinstance(logged, str) else _answers(logged, outcomes, policies, ids)
+        if isinstance(replayed, str):
+            left_out[replayed] += 1
         else:
+            row, row_answers = replayed
             rows.append(row)
-            for of_policy, answer in zip(answers, found, strict=True):
-                of_policy.append(_answer(answer, row, ids))
+            for column, answer in zip(answers, row_answers, strict=True):
+                column.append(answer)
         progress(count)
     if not rows:
         reasons = ", ".join(f"{count:,} ({reason})" for reason, count in left_out.items())
         raise EvaluationError(f"no list can be replayed; left out: {reasons or 'none, the log is empty'}")
-    lists = gathered(rows)
+    lists = stack_rows(rows)
     return tuple(
-        _replayed(policy.name, lists, of_policy, dict(left_out))
-        for policy, of_policy in zip(policies, answers, strict=True)
+        _replayed(policy.name, lists, column, dict(left_out))
+        for policy, column in zip(policies, answers, strict=True)
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """What is kept of a policy's probabilities for it."""
+    """The part of a policy's probabilities for a list that stays in memory."""
 
     target: Values
     place: Values | None
@@ -136,30 +137,48 @@ class _Answer:
     own: tuple[str, ...]
 
 
-def _answer(found: Probabilities, row: Row, ids: Same) -> _Answer:
+def _answers(
+    logged: LoggedList, outcomes: Sequence[Outcome], policies: Sequence[Policy], ids: InternedIds
+) -> tuple[ListRow, list[_Answer]] | str:
+    """The list's row and each policy's answer, or why the list is left out."""
+    chances = []
+    for policy in policies:
+        each = policy.probabilities(logged)
+        if isinstance(each, str):
+            return each
+        chances.append(each)
+    row = list_row(logged, outcomes, ids)
+    if not (row.place_propensity > 0).all():
+        return BAD_PROPENSITY
+    return row, [_answer(each, row, ids) for each in chances]
+
+
+def _answer(chances: Probabilities, row: ListRow, ids: InternedIds) -> _Answer:
     return _Answer(
-        target=found.next[np.arange(len(row.chosen)), row.chosen],
-        place=found.place,
-        next=found.next.astype(np.float32),
-        outside=found.outside,
-        scores=found.scores,
-        own=ids.of(found.own),
+        target=chances.next[np.arange(len(row.chosen)), row.chosen],
+        place=chances.place,
+        next=chances.next.astype(np.float32),
+        outside=chances.outside,
+        scores=chances.scores,
+        own=ids.intern(chances.own),
     )
 
 
-def _replayed(name: str, lists: Lists, answers: list[_Answer], left_out: Mapping[str, int]) -> Replayed:
-    places, candidates = lists.shown.shape, lists.there.shape
-    known = [one.place for one in answers if one.place is not None]
-    target = filled(np.ones(places), [one.target for one in answers])
-    outside = np.array([one.outside for one in answers])
-    scores = filled(np.full(candidates, np.nan), [one.scores for one in answers])
-    own = tuple(one.own for one in answers)
-    place = filled(np.ones(places), known) if len(known) == len(answers) else None
+def _replayed(
+    name: str, lists: LoggedLists, answers: list[_Answer], left_out: Mapping[str, int]
+) -> ReplayedPolicy:
+    places, candidates = lists.shown.shape, lists.is_candidate.shape
+    target = fill_rows(np.ones(places), [answer.target for answer in answers])
+    outside = np.array([answer.outside for answer in answers])
+    scores = fill_rows(np.full(candidates, np.nan), [answer.scores for answer in answers])
+    own = tuple(answer.own for answer in answers)
+    at_place = [answer.place for answer in answers if answer.place is not None]
+    place_target = fill_rows(np.ones(places), at_place) if len(at_place) == len(answers) else None
     target_next = np.zeros((*places, candidates[1]), dtype=np.float32)
     for n in range(len(answers) - 1, -1, -1):
-        one = answers.pop()  # each is let go of as it is copied, so that memory does not double
-        target_next[n, : one.next.shape[0], : one.next.shape[1]] = one.next
-    return Replayed(
-        name=name, lists=lists, target=target, place_target=place, target_next=target_next, outside=outside,
-        own=own, scores=scores, left_out=left_out,
+        chances = answers.pop().next  # released as soon as it is copied, so that memory does not double
+        target_next[n, : chances.shape[0], : chances.shape[1]] = chances
+    return ReplayedPolicy(
+        name=name, lists=lists, target=target, place_target=place_target, target_next=target_next,
+        outside=outside, own=own, scores=scores, left_out=left_out,
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""The items of a store as arrays, read once: simulated shoppers look at hundreds of thousands of them.
+"""The items of a store as arrays, read once, since simulated shoppers look at hundreds of thousands of them.
 
 Laws (tests/ranking/evaluation/simulator/test_shoppers.py):
-- the same items give the same catalogue, in whatever order a store holds them.
+- the same items give the same catalogue, whatever their order in the store.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """n items by id, ascending: `vectors` `(n, size)` fused, `prices` `(n,)`, NaN where there is none.
+    """n items by ascending id: `vectors` `(n, size)` fused, `prices` `(n,)`, NaN where an item has none.
 
-    `titles` are "" where there is none. `whole` are the rows of those with the most segments.
+    `titles` are "" where an item has none. `whole` are the rows of the items with the most segments.
     """
 
     space: FusedSpace
@@ -33,28 +33,28 @@ class Catalogue:
     row_of: Mapping[str, int]
 
     def rows(self, ids: Sequence[str]) -> Indices:
-        """Which rows these items are, `(len(ids),)`."""
-        return np.array([self.row_of[one] for one in ids], dtype=np.intp)
+        """The rows of these items, `(len(ids),)`."""
+        return np.array([self.row_of[item_id] for item_id in ids], dtype=np.intp)
 
 
 def read_catalogue(store: Store) -> Catalogue:
     """All items of a store; `EvaluationError` where there are fewer than two. Memory: all vectors."""
-    held = []
-    for page in store.scan(fields=("price", "title"), with_vector=True):
-        held += [(one.id, one.vector, one.payload) for one in page]
-    if len(held) < 2:
+    records = [
+        record for batch in store.scan(fields=("price", "title"), with_vector=True) for record in batch
+    ]
+    if len(records) < 2:
         raise EvaluationError("a simulated shop needs a store with at least two items; ingest some first")
-    held.sort(key=lambda one: one[0])
-    vectors = np.array([vector for _, vector, _ in held], dtype=np.float32)
+    records.sort(key=lambda record: record.id)
+    vectors = np.array([record.vector for record in records], dtype=np.float32)
     spans = store.info.space.slices().values()
     there = np.sum([np.any(vectors[:, span] != 0, axis=1) for span in spans], axis=0)
-    ids = tuple(item_id for item_id, _, _ in held)
+    ids = tuple(record.id for record in records)
     return Catalogue(
         space=store.info.space,
         ids=ids,
         vectors=vectors,
-        prices=np.array([_number(payload.get("price")) for _, _, payload in held]),
-        titles=tuple(str(payload.get("title") or "") for _, _, payload in held),
+        prices=np.array([_number(record.payload.get("price")) for record in records]),
+        titles=tuple(str(record.payload.get("title") or "") for record in records),
         whole=np.flatnonzero(there == there.max()),
         row_of={item_id: row for row, item_id in enumerate(ids)},
     )

@@ -1,10 +1,10 @@
-"""A log of lists that were served to simulated shoppers, and of what they did, as the service writes one.
+"""A log of lists that were served to simulated shoppers, and of what they did, as the service writes it.
 
 Laws (tests/ranking/evaluation/simulator/test_logs.py):
-- clicks are as frequent at each place as the click model's marginal says;
-- what is put in the cart was clicked, what is bought was in the cart;
-- the same seed writes the same log; read back from a table it is equal;
-- asked again after the whole log was written, a list is what it was.
+- each place is clicked as often as the click model's marginal probability says;
+- what is put in the cart was clicked, and what is bought was in the cart;
+- the same seed writes the same log, and a log read back from a table is equal to it;
+- a list requested again after the whole log was written is the list that was logged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
-from vlclip.ranking.evaluation.simulator.visits import Request
+from vlclip.ranking.evaluation.simulator.visits import VisitStep
 from vlclip.ranking.experiments.exposure import Exposure, Shown
 from vlclip.ranking.experiments.outcome import Logged, outcome
 from vlclip.ranking.history.event_kinds import Kind
@@ -24,16 +24,17 @@ from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.arrangement import DIVERSITY
+from vlclip.ranking.lists.request import ListRequest
 
 BATCH = 500
 LOOK_S = 2.0
-"""From one place of a list to the next."""
-STEPS: dict[Kind, float] = {"click": 0.0, "cart": 20.0, "purchase": 90.0}
-"""What is done with an item, and how many seconds after the click."""
+"""Seconds from one place of a list to the next."""
+AFTER_CLICK_S: dict[Kind, float] = {"click": 0.0, "cart": 20.0, "purchase": 90.0}
+"""What a shopper does with an item, and how many seconds after the click."""
 
 
 def simulate(shop: SimulatedShop, arm: Arm, lists: int) -> Iterator[list[Logged]]:
-    """The log of the first `lists` requests, ranked by `arm`, by time, in batches; memory is flat.
+    """The log of the first `lists` steps, ranked by `arm`, by time, in batches; memory stays flat.
 
     With a history the events are written to it as they happen; `EvaluationError` where it has some already.
     """
@@ -41,8 +42,8 @@ def simulate(shop: SimulatedShop, arm: Arm, lists: int) -> Iterator[list[Logged]
         raise EvaluationError("the history of a simulated shop has to be empty at first; name a new file")
     rng = np.random.default_rng([shop.world.seed, 2])
     batch: list[Logged] = []
-    for request in shop.requests(lists):
-        batch.append(_served(shop, arm, request, rng))
+    for step in shop.steps(lists):
+        batch.append(_served(shop, arm, step, rng))
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -59,33 +60,37 @@ def parts_of(shop: SimulatedShop, arm: Arm) -> list[str]:
     return sorted({*parts, *(f"boost.{boost.field}" for boost in arm.rules.boosts)})
 
 
-def _served(shop: SimulatedShop, arm: Arm, request: Request, rng: np.random.Generator) -> Logged:
-    answer = shop.ask(request, arm)
-    one = _exposure(shop, request, answer)
-    events = _events(shop, request, one, rng)
+def _served(shop: SimulatedShop, arm: Arm, step: VisitStep, rng: np.random.Generator) -> Logged:
+    exposure = _exposure(shop, step, shop.answer(step, arm))
+    events = _events(shop, step, exposure, rng)
     if shop.history is not None and events:
         shop.history.add(events)
-    return one, tuple(outcome([event for event in events if event.item == shown.item]) for shown in one.items)
+    return exposure, tuple(
+        outcome([event for event in events if event.item == shown.item]) for shown in exposure.items
+    )
 
 
-def _exposure(shop: SimulatedShop, request: Request, answer: Answer) -> Exposure:
+def _exposure(shop: SimulatedShop, step: VisitStep, answer: Answer) -> Exposure:
     """The list as the service logs it."""
-    asked = {"weights": {}, "exclude": [], "limit": shop.world.limit, "collapse": None, "diversity": None}
+    request = step.request
+    asked: dict[str, Any] = {
+        "weights": {}, "exclude": [], "limit": request.page.limit, "collapse": None, "diversity": None,
+    }  # fmt: skip
     return Exposure(
-        request_id=f"{shop.world.seed}-{request.number}",
-        time=request.time,
+        request_id=f"{shop.world.seed}-{step.number}",
+        time=step.time,
         kind=request.kind,
-        unit=shop.unit(request),
+        unit=request.unit,
         arm=f"{answer.arm.id}@{answer.arm.hash}",
-        items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+        items=tuple(Shown(result.id, result.score, result.parts, result.propensity) for result in answer),
         context=_question(request)
         | {"asked": asked, "weights": dict(answer.weights), "strategy": answer.strategy},
         candidates=answer.explored,
         temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
-    )  # fmt: skip
+    )
 
 
-def _question(request: Request) -> dict[str, Any]:
+def _question(request: ListRequest) -> dict[str, Any]:
     if request.kind == "similar":
         return {"anchor": request.anchor, "filter": []}
     if request.kind == "search":
@@ -94,14 +99,14 @@ def _question(request: Request) -> dict[str, Any]:
 
 
 def _events(
-    shop: SimulatedShop, request: Request, one: Exposure, rng: np.random.Generator
+    shop: SimulatedShop, step: VisitStep, exposure: Exposure, rng: np.random.Generator
 ) -> Sequence[Event]:
-    """What the shopper does with a list: clicks, and with what was clicked carts and purchases."""
-    if not one.items:
+    """What the shopper does with a list: clicks, and carts and purchases of what was clicked."""
+    if not exposure.items:
         return []
     world = shop.world
-    rows = shop.catalogue.rows([shown.item for shown in one.items])
-    attraction, satisfaction = shop.likes(request, rows)
+    rows = shop.catalogue.rows([shown.item for shown in exposure.items])
+    attraction, satisfaction = shop.likes(step, rows)
     clicked = shop.clicks.sample(
         attraction[None], satisfaction[None], np.ones((1, len(rows)), dtype=bool), rng
     )[0]
@@ -111,12 +116,12 @@ def _events(
     prices = shop.prices[rows]
     return [
         Event(
-            id=f"{one.request_id}-{place}-{kind}", kind=kind, item=one.items[place].item,
-            time=request.time + LOOK_S * (place + 1) + later, user=one.unit.removeprefix("user:"),
-            session=f"{world.seed}-v{request.visit}", request_id=one.request_id,
+            id=f"{exposure.request_id}-{place}-{kind}", kind=kind, item=exposure.items[place].item,
+            time=step.time + LOOK_S * (place + 1) + delay, user=exposure.unit.removeprefix("user:"),
+            session=f"{world.seed}-v{step.visit}", request_id=exposure.request_id,
             value=float(prices[place]) if kind == "purchase" else None,
         )
         for place in np.flatnonzero(clicked).tolist()
-        for kind, later, done in zip(STEPS, STEPS.values(), (clicked, in_cart, bought), strict=True)
-        if done[place]
+        for (kind, delay), happened in zip(AFTER_CLICK_S.items(), (clicked, in_cart, bought), strict=True)
+        if happened[place]
     ]  # fmt: skip

@@ -12,11 +12,10 @@ from vlclip.ranking.evaluation.click_models.behaviour import ClickBehaviour
 from vlclip.ranking.evaluation.replay.as_of import PastHistory
 from vlclip.ranking.evaluation.simulator.catalogue import read_catalogue
 from vlclip.ranking.evaluation.simulator.shoppers import draw_shoppers
-from vlclip.ranking.evaluation.simulator.visits import Request, draw_requests
+from vlclip.ranking.evaluation.simulator.visits import VisitStep, draw_steps
 from vlclip.ranking.evaluation.simulator.world import World
-from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.history.history import History
-from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.answer import Answer
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.settings import Search
@@ -26,9 +25,9 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 class SimulatedShop:
     """A store, the shoppers of a world, and how they click.
 
-    `search` are the settings lists are made by; `load_embedder` is called for searches alone. With a
-    `history` what shoppers do is remembered, and profiles move. Errors: `EvaluationError` where the store
-    has too few items, or all are alike.
+    Lists are made by the settings `search`; `load_embedder` is called for searches alone. With a `history`
+    what shoppers do is remembered, and profiles move. Errors: `EvaluationError` where the store has too few
+    items, or all are alike.
     """
 
     def __init__(
@@ -48,27 +47,18 @@ class SimulatedShop:
         past = None if history is None else PastHistory(history, self._clock)
         self._recommender = Recommender(store, load_embedder, search, past, self._clock)
 
-    def requests(self, count: int) -> Iterator[Request]:
-        """The first `count` lists that are asked for, by time; the same at every call."""
-        return draw_requests(self.shoppers, count)
+    def steps(self, limit: int) -> Iterator[VisitStep]:
+        """The first `limit` lists that shoppers request, by time; the same at every call."""
+        return draw_steps(self.shoppers, limit)
 
-    def unit(self, request: Request) -> str:
-        """Who asks, as `vlclip.ranking.history.events.unit_of` names them; another seed has other units."""
-        return unit_of(f"{self.world.seed}-{request.shopper}")
+    def answer(self, step: VisitStep, arm: Arm) -> Answer:
+        """The list an arm gives at the time of a step, from what had happened by then."""
+        self._now = step.time
+        return step.request.answer(self._recommender, arm)
 
-    def ask(self, request: Request, arm: Arm) -> Answer:
-        """The list an arm gives at the time of a request, from what is known by then."""
-        self._now = request.time
-        unit, page = self.unit(request), Page(limit=self.world.limit)
-        if request.kind == "similar":
-            return self._recommender.similar(request.anchor, page=page, shopper=unit, arm=arm)
-        if request.kind == "search":
-            return self._recommender.search(request.text, page=page, shopper=unit, arm=arm)
-        return self._recommender.recommend(unit, page=page, arm=arm)
-
-    def likes(self, request: Request, rows: Indices) -> tuple[Values, Values]:
-        """Attraction and satisfaction of items of the catalogue for who asks, `(len(rows),)` each."""
-        fit = self.shoppers.fit(request.shopper, request.taste, rows)
+    def likes(self, step: VisitStep, rows: Indices) -> tuple[Values, Values]:
+        """Attraction and satisfaction of items of the catalogue in a step, `(len(rows),)` each."""
+        fit = self.shoppers.fit(step.shopper, step.taste, rows)
         return self.shoppers.attraction(fit, rows), self.shoppers.satisfaction(fit, rows)
 
     def _clock(self) -> float:

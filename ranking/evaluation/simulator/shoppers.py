@@ -5,15 +5,16 @@
     attraction = logistic(level + slope · fit + effect(item))
     satisfaction = logistic(satisfaction_level + satisfaction_slope · fit + other effect(item))
 
-A taste is a real item's vector, noise added, each segment of unit length. Tastes as several points of a space
-of items, one for each interest, follow Pal et al., "PinnerSage", KDD 2020. `centre` is the mean over each
-taste's nearest items, so that shops large and small are clicked alike, and `deviation` that of all items.
+A taste is the vector of a real item with noise added, each segment of unit length. Several points in the
+space of items, one for each interest, follow Pal et al., "PinnerSage", KDD 2020. `centre` is the mean
+likeness over each taste's nearest items, so that large and small shops are clicked alike. `deviation` is that
+of all items.
 
 Laws (tests/ranking/evaluation/simulator/test_shoppers.py):
-- an item nearer to a taste attracts more, all else equal; nothing attracts with certainty;
-- likeness has mean 0 over the items that are asked about, and deviation 1 over all;
+- an item nearer to a taste attracts more, all else being equal; nothing attracts with certainty;
+- likeness has mean 0 over the items that shoppers ask about, and deviation 1 over all items;
 - an item's effect follows from the seed and its id alone;
-- the same seed gives the same shoppers, another one others.
+- the same seed gives the same shoppers, another seed other shoppers.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ from vlclip.ranking.evaluation.simulator.world import World
 from vlclip.ranking.statistics.arrays import Indices, Values
 
 AT_ONCE = 100
-"""Tastes that are compared with all items together."""
+"""How many tastes are compared with all items at a time."""
 ALIKE = 1e-6
-"""Cosines that vary less differ by rounding alone."""
+"""A deviation of cosines below this is rounding alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shoppers:
     """Shopper s has the tastes `first[s]` to `first[s + 1]`, t in all, over a catalogue of n items.
 
-    `tastes` `(t, size)` are scaled so that their dot product with an item is the likeness before it is
-    made a number of deviations. `shares` `(t,)` are how often a visit is about a taste, of one
-    shopper in sum 1; `near` `(t, near)` the rows of the items that are most like it, nearest first. `effects`
-    `(2, n)` are the items' own, in log-odds of attraction and of satisfaction.
+    `tastes` `(t, size)` are scaled so that their dot product with an item is the likeness before `centre`
+    and `deviation`. `shares` `(t,)` say how often a visit is about a taste; those of one shopper sum to 1.
+    `near` `(t, near)` are the rows of the items most like a taste, nearest first. `effects` `(2, n)` are the
+    items' own effects on attraction and on satisfaction, in log-odds.
     """
 
     world: World
@@ -59,7 +60,7 @@ class Shoppers:
     def fit(self, shopper: int, taste: int, rows: Indices) -> Values:
         """How well items fit a shopper on a visit about one of their tastes, `(len(rows),)`, in deviations.
 
-        `taste` is the taste's number among all.
+        `taste` is the number of the taste among all tastes.
         """
         own = slice(self.first[shopper], self.first[shopper + 1])
         likeness = (self.catalogue.vectors[rows] @ self.tastes[own].T - self.centre) / self.deviation
@@ -68,13 +69,13 @@ class Shoppers:
         return best
 
     def attraction(self, fit: Values, rows: Indices) -> Values:
-        """The probability that an item that is looked at is clicked, `(len(rows),)`."""
+        """The probability that a shopper who looks at an item clicks it, `(len(rows),)`."""
         world = self.world
         chances: Values = expit(world.level + world.slope * fit + self.effects[0, rows])
         return chances
 
     def satisfaction(self, fit: Values, rows: Indices) -> Values:
-        """The probability that an item that was clicked is what was wanted, `(len(rows),)`."""
+        """The probability that a clicked item satisfies the shopper, `(len(rows),)`."""
         world = self.world
         odds = world.satisfaction_level + world.satisfaction_slope * fit + self.effects[1, rows]
         chances: Values = expit(odds)
@@ -82,7 +83,7 @@ class Shoppers:
 
 
 def draw_shoppers(catalogue: Catalogue, world: World) -> Shoppers:
-    """The shoppers of a world in a shop; `EvaluationError` where likeness says nothing."""
+    """The shoppers of a world in a shop; `EvaluationError` where all items are alike."""
     rng = np.random.default_rng([world.seed, 0])
     counts = 1 + rng.choice(len(world.tastes), size=world.shoppers, p=world.tastes)
     first = np.concatenate([[0], np.cumsum(counts)])
@@ -90,7 +91,7 @@ def draw_shoppers(catalogue: Catalogue, world: World) -> Shoppers:
     shares /= np.repeat(np.add.reduceat(shares, first[:-1]), counts)
     sources = catalogue.vectors[rng.choice(catalogue.whole, size=first[-1])]
     tastes = _scaled(_noisy(catalogue, sources, world.noise, rng), catalogue, world)
-    near, centre, deviation = _compared(catalogue, tastes, min(world.near, len(catalogue.whole) - 1))
+    near, centre, deviation = _nearest(catalogue, tastes, min(world.near, len(catalogue.whole) - 1))
     if deviation < ALIKE:
         raise EvaluationError("all items are alike to all shoppers; let `likes` count another segment")
     return Shoppers(
@@ -100,17 +101,17 @@ def draw_shoppers(catalogue: Catalogue, world: World) -> Shoppers:
 
 
 def _noisy(catalogue: Catalogue, sources: Floats, noise: float, rng: np.random.Generator) -> Floats:
-    """Items' vectors with noise in a direction of its own in each segment that is there, of unit segments."""
-    drawn = rng.normal(size=sources.shape).astype(np.float32)
+    """Items' vectors with noise in a random direction added to each segment they have; unit segments."""
+    directions = rng.normal(size=sources.shape).astype(np.float32)
     moved = {}
     for name, span in catalogue.space.slices().items():
         there = np.any(sources[:, span] != 0, axis=1, keepdims=True)
-        moved[name] = sources[:, span] + np.float32(noise) * there * unit(drawn[:, span])
+        moved[name] = sources[:, span] + np.float32(noise) * there * unit(directions[:, span])
     return catalogue.space.item_vectors(moved, len(sources))
 
 
 def _scaled(tastes: Floats, catalogue: Catalogue, world: World) -> Floats:
-    """Tastes scaled by what the segments count, so that a dot product is a mean cosine."""
+    """Tastes scaled by the weights of the segments, so that a dot product is a mean cosine."""
     names = catalogue.space.names
     likes = catalogue.space.check_weights(
         {name: world.likes.get(name, 1.0) for name in {*names, *world.likes}}
@@ -122,9 +123,9 @@ def _scaled(tastes: Floats, catalogue: Catalogue, world: World) -> Floats:
     return scaled
 
 
-def _compared(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Indices, float, float]:
+def _nearest(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Indices, float, float]:
     """The whole items nearest to each taste, the mean product with them, and the deviation with all items."""
-    found, total, squares, nearest = [], 0.0, 0.0, 0.0
+    near_rows, total, squares, near_total = [], 0.0, 0.0, 0.0
     for start in range(0, len(tastes), AT_ONCE):
         products = tastes[start : start + AT_ONCE] @ catalogue.vectors.T
         total += float(products.sum(dtype=np.float64))
@@ -132,12 +133,12 @@ def _compared(catalogue: Catalogue, tastes: Floats, near: int) -> tuple[Indices,
         whole = products[:, catalogue.whole]
         best = np.argpartition(-whole, near - 1, axis=1)[:, :near]
         products_near = np.take_along_axis(whole, best, axis=1)
-        nearest += float(products_near.sum(dtype=np.float64))
+        near_total += float(products_near.sum(dtype=np.float64))
         order = np.argsort(-products_near, axis=1, kind="stable")
-        found.append(catalogue.whole[np.take_along_axis(best, order, axis=1)])
+        near_rows.append(catalogue.whole[np.take_along_axis(best, order, axis=1)])
     count = len(tastes) * len(catalogue.vectors)
     deviation = float(np.sqrt(max(0.0, squares / count - (total / count) ** 2)))
-    return np.concatenate(found), nearest / (near * len(tastes)), deviation
+    return np.concatenate(near_rows), near_total / (near * len(tastes)), deviation
 
 
 def _normals(catalogue: Catalogue, seed: int) -> Values:
@@ -146,5 +147,5 @@ def _normals(catalogue: Catalogue, seed: int) -> Values:
         blake2b(f"{seed} {item_id}".encode(), digest_size=8).digest() for item_id in catalogue.ids
     )
     numbers = np.frombuffer(digests, dtype=np.uint32).astype(np.float64).reshape(-1, 2).T
-    drawn: Values = ndtri((numbers + 0.5) / 2**32)
-    return drawn
+    normals: Values = ndtri((numbers + 0.5) / 2**32)
+    return normals

@@ -1,16 +1,15 @@
-"""What an arm is really worth to the shoppers of a simulated shop, on the very requests of a log.
+"""What an arm is really worth to the shoppers of a simulated shop, on the steps that a log was made of.
 
-    value = mean over requests of Σ over places of P(click at the place), by the click model's marginal
+    value = mean over lists of Σ over places of P(click at the place), by the click model's marginal
 
-A list that is ranked without chance has one such sum, exactly. Where an arm explores, the sum is averaged
-over orders drawn anew from its Plackett-Luce distribution over its own candidates
-(`ranking/lists/exploration.py`), and the interval is that of this average: it gets as narrow as one likes
-with more draws. The value is that of these requests, by these shoppers; of other requests another one is
-true.
+For an arm without chance this sum is exact. For an arm that explores it is averaged over orders drawn anew
+from the arm's Plackett-Luce distribution over its own candidates (`ranking/lists/exploration.py`). The
+interval is that of the average: more draws make it as narrow as you like. The value holds for these steps of
+these shoppers; other steps have another value.
 
 Laws (tests/ranking/evaluation/simulator/test_truth.py):
 - the value of the logging arm is the mean of its log, within the error of both;
-- of a small list the average over draws is the sum over all orders times their probabilities;
+- for a small list the average over draws is the sum over all orders times their probabilities;
 - an arm that ranks by what shoppers like is worth more than one that does not.
 """
 
@@ -23,7 +22,7 @@ import numpy as np
 
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
-from vlclip.ranking.evaluation.simulator.visits import Request
+from vlclip.ranking.evaluation.simulator.visits import VisitStep
 from vlclip.ranking.lists.answer import Answer
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.statistics.arrays import Indices, Values
@@ -38,7 +37,7 @@ CUTS = (1, 3, 5, 10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What is to be expected of an arm, each figure with the interval of the orders that were drawn.
+    """The expected reward of an arm, each figure with the interval over the orders that were drawn.
 
     `clicks` and `revenue` are for a list, `ctr` by k is for a place of the first k. `error` is the standard
     error of `clicks`, 0 without chance.
@@ -52,23 +51,23 @@ class Truth:
     error: float
 
 
-def true_value(shop: SimulatedShop, arm: Arm, requests: Iterable[Request], *, draws: int = DRAWS) -> Truth:
-    """What `arm` is worth on these requests; `EvaluationError` where there are none.
+def true_value(shop: SimulatedShop, arm: Arm, steps: Iterable[VisitStep], *, draws: int = DRAWS) -> Truth:
+    """What `arm` is worth on these steps; `EvaluationError` where there are none.
 
-    With a history each request is answered from what had happened by then, under the arm that was logging.
+    With a history each request is answered from what had happened by then, under the arm that made the log.
     """
     cuts = [cut for cut in CUTS if cut < shop.world.limit] + [shop.world.limit]
     rng = np.random.default_rng([shop.world.seed, 3])
     total, noise, lists = np.zeros(len(cuts) + 2), np.zeros(len(cuts) + 2), 0
-    for request in requests:
-        worth = _worth(shop, request, shop.ask(request, arm), cuts, draws, rng)
+    for step in steps:
+        worth = _worth(shop, step, shop.answer(step, arm), cuts, draws, rng)
         total += worth.mean(axis=0)
         if len(worth) > 1:
             noise += worth.var(axis=0, ddof=1) / len(worth)
         lists += 1
     if not lists:
         raise EvaluationError(
-            "nothing was asked for, so no arm is worth anything; simulate at least one list"
+            "no list was requested, so no arm is worth anything; simulate at least one list"
         )
     means, errors = total / lists, np.sqrt(noise) / lists
     figures = [
@@ -83,38 +82,38 @@ def true_value(shop: SimulatedShop, arm: Arm, requests: Iterable[Request], *, dr
 
 def _worth(
     shop: SimulatedShop,
-    request: Request,
+    step: VisitStep,
     answer: Answer,
     cuts: list[int],
     draws: int,
     rng: np.random.Generator,
 ) -> Values:
-    """Clicks, revenue and CTR at each cut, a row each order: `(m, 2 + cuts)`."""
+    """Clicks, revenue and CTR at each cut, one row for each order: `(m, 2 + cuts)`."""
     rows = orders(answer, shop, draws, rng)
     if not rows.shape[1]:
         return np.zeros((1, 2 + len(cuts)))
-    known, where = np.unique(rows, return_inverse=True)
-    attraction, satisfaction = shop.likes(request, known)
+    items, where = np.unique(rows, return_inverse=True)
+    attraction, satisfaction = shop.likes(step, items)
     where = where.reshape(rows.shape)
     clicks = shop.clicks.marginal(attraction[where], satisfaction[where], np.ones(rows.shape, dtype=bool))
-    brings = (satisfaction * shop.world.cart * shop.world.purchase * shop.prices[known])[where]
+    brings = (satisfaction * shop.world.cart * shop.world.purchase * shop.prices[items])[where]
     ctr = [clicks[:, :cut].sum(axis=1) / cut for cut in cuts]
     return np.stack([clicks.sum(axis=1), (clicks * brings).sum(axis=1), *ctr], axis=1)
 
 
 def orders(answer: Answer, shop: SimulatedShop, draws: int, rng: np.random.Generator) -> Indices:
-    """The list as it might have been, `(draws, places)` rows of the catalogue; one order without chance.
+    """Orders the list might have had, `(draws, places)` rows of the catalogue; one order without chance.
 
-    Chance deals with some places only: pins are above them, what is deeper than it reaches below.
+    Chance changes some places only: pins stand above them, and items too deep for it below.
     """
-    rows = shop.catalogue.rows([one.id for one in answer])[None]
+    rows = shop.catalogue.rows([result.id for result in answer])[None]
     if not answer.explored:
         return rows
     ids, scores = zip(*answer.explored, strict=True)
     dealt = set(ids)
-    places = np.flatnonzero([one.id in dealt for one in answer])
+    places = np.flatnonzero([result.id in dealt for result in answer])
     noise = rng.gumbel(size=(draws, len(ids)))
-    drawn = np.argsort(-(np.array(scores) / answer.arm.exploration.temperature + noise), axis=1)
+    sampled = np.argsort(-(np.array(scores) / answer.arm.exploration.temperature + noise), axis=1)
     rows = np.repeat(rows, draws, axis=0)
-    rows[:, places] = shop.catalogue.rows(ids)[drawn[:, : len(places)]]
+    rows[:, places] = shop.catalogue.rows(ids)[sampled[:, : len(places)]]
     return rows

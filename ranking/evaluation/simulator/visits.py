@@ -1,12 +1,12 @@
-"""How shoppers come: visits at random times, each about one taste, each with some lists asked for.
+"""How shoppers come: visits at random times, each about one taste, each with one or more lists requested.
 
-Visits begin by a Poisson process, are of one of the shoppers, each as likely, and about one of their tastes,
-by its share. What is asked about is one of the items nearest to the taste, each as likely; it does not depend
-on what was shown before.
+Visits begin by a Poisson process. Each is of one shopper, all of them equally likely, and about one of the
+shopper's tastes, by its share. It asks about one of the items nearest to the taste, all equally likely; the
+choice does not depend on what was shown before.
 
 Laws (tests/ranking/evaluation/simulator/test_visits.py):
-- times rise, and lists of a visit are of one shopper and one taste;
-- the first 100 of 1000 are the 100; the same seed asks the same.
+- times rise, and the lists of a visit are of one shopper and one taste;
+- the first 100 of 1000 steps are the 100 steps drawn alone; the same seed draws the same steps.
 """
 
 from __future__ import annotations
@@ -14,53 +14,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 
 from vlclip.ranking.evaluation.simulator.shoppers import Shoppers
-from vlclip.ranking.experiments.exposure import ListKind
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.ranking.settings import DAY_S
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Request:
-    """A list is asked for at `time`, in seconds since 1970, by a shopper who has one of their tastes in mind.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitStep:
+    """A list that a shopper requests at `time`, in seconds since 1970, with one of their tastes in mind.
 
-    `visit`, `shopper` and `taste` are numbers from 0, the taste's among all. `anchor` is the item asked
-    about, `text` the words searched for; "" where the kind has none. `number` counts all requests from 0.
+    `visit`, `shopper` and `taste` are numbers from 0, the taste's among all tastes. `number` counts the steps
+    of all visits from 0.
     """
 
     time: float
     visit: int
     shopper: int
     taste: int
-    kind: ListKind
-    anchor: str = ""
-    text: str = ""
+    request: ListRequest
     number: int = 0
 
 
-def draw_requests(shoppers: Shoppers, count: int) -> Iterator[Request]:
-    """The first `count` requests of a shop, by time; memory holds the visits that are under way."""
-    return islice((replace(one, number=number) for number, one in enumerate(_endless(shoppers))), count)
+def draw_steps(shoppers: Shoppers, limit: int) -> Iterator[VisitStep]:
+    """The first `limit` steps of a shop, by time; memory holds only the visits that are under way."""
+    return islice((replace(step, number=number) for number, step in enumerate(_endless(shoppers))), limit)
 
 
-def _endless(shoppers: Shoppers) -> Iterator[Request]:
+def _endless(shoppers: Shoppers) -> Iterator[VisitStep]:
     world = shoppers.world
     rng = np.random.default_rng([world.seed, 1])
-    begins, visit = world.start, 0
-    under_way: list[Request] = []
-    while True:
+    begins, serial = world.start, count()
+    under_way: list[tuple[float, int, VisitStep]] = []
+    for visit in count():
         begins += rng.exponential(DAY_S / world.visits_per_day)
-        while under_way and under_way[0].time < begins:
-            yield heappop(under_way)
-        for one in _visit(shoppers, begins, visit, rng):
-            heappush(under_way, one)
-        visit += 1
+        while under_way and under_way[0][0] < begins:
+            yield heappop(under_way)[-1]
+        for step in _visit(shoppers, begins, visit, rng):
+            heappush(under_way, (step.time, next(serial), step))
 
 
-def _visit(shoppers: Shoppers, time: float, visit: int, rng: np.random.Generator) -> Iterator[Request]:
+def _visit(shoppers: Shoppers, time: float, visit: int, rng: np.random.Generator) -> Iterator[VisitStep]:
     world, catalogue = shoppers.world, shoppers.catalogue
     shopper = int(rng.integers(world.shoppers))
     own = slice(shoppers.first[shopper], shoppers.first[shopper + 1])
@@ -72,7 +71,13 @@ def _visit(shoppers: Shoppers, time: float, visit: int, rng: np.random.Generator
         row = rng.choice(shoppers.near[taste])
         text = catalogue.titles[row] if kind == "search" else ""
         if kind == "search" and not text.strip():
-            kind = "similar"  # there are no words to search by
-        anchor = catalogue.ids[row] if kind == "similar" else ""
-        yield Request(time, visit, shopper, taste, kind, anchor, text)
+            kind = "similar"  # the item has no words to search by
+        request = ListRequest(
+            kind=kind,
+            anchor=catalogue.ids[row] if kind == "similar" else "",
+            text=text,
+            unit=unit_of(f"{world.seed}-{shopper}"),  # another seed has other units
+            page=Page(limit=world.limit),
+        )
+        yield VisitStep(time=time, visit=visit, shopper=shopper, taste=taste, request=request)
         time += rng.exponential(world.pause_s)

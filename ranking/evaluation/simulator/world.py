@@ -1,4 +1,4 @@
-"""Everything a simulated shop is made of, as one set of numbers that can be written in a report."""
+"""All numbers that a simulated shop is made of, in a form that a report can print."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.experiments.exposure import ListKind
+from vlclip.ranking.lists.request import ListKind
 
 PROBABILITIES = ("cart", "purchase")
 AT_LEAST_0 = ("seed", "noise", "away", "item_spread", "price", "pause_s")
@@ -20,26 +20,27 @@ OVER_0 = ("shoppers", "near", "limit", "visits_per_day", "start")
 class World:
     """What shoppers like, how they come, and what they do; docs/simulator.md has the formulas.
 
-    A likeness is in standard deviations over all pairs of a taste and an item of the store; it is 0 for an
-    item that is as like a taste as those that are asked about are on average.
+    A likeness is in standard deviations over all pairs of a taste and an item of the store. It is 0 for an
+    item that is as like a taste as the items that shoppers ask about are on average.
 
-    - `seed`: all chance follows from it
+    - `seed`: of all random draws
     - `shoppers`: how many there are
     - `tastes`: the probabilities of having one taste, two, three, …; they sum to 1
-    - `noise`: length of what is added to an item's segment to make a taste, in lengths of the segment
-    - `likes`: what each segment counts in a likeness, at least 0; 1 where it is not named
+    - `noise`: length of the random vector added to an item's segment to make a taste, in segment lengths
+    - `likes`: the weight of each segment in a likeness, at least 0; 1 where it is not named
     - `level`: log-odds of attraction, for an item of likeness 0
     - `slope`: log-odds of attraction for each unit of likeness
-    - `away`: units of likeness taken from what fits another taste than that of the visit
+    - `away`: units of likeness taken from items that fit another taste than that of the visit
     - `item_spread`: standard deviation of an item's own effect on attraction and on satisfaction, log-odds
-    - `satisfaction_level`, `satisfaction_slope`: as `level` and `slope`, of satisfaction by a clicked item
+    - `satisfaction_level`, `satisfaction_slope`: like `level` and `slope`, for satisfaction by a clicked item
     - `cart`: probability that a clicked item that satisfies is put in the cart
-    - `purchase`: probability that what is in the cart is bought
-    - `price`: of an item that has none, in the shop's currency
-    - `kinds`: shares of the kinds of lists that are asked for, on any scale
-    - `near`: of how many items nearest to a taste one is asked about
+    - `purchase`: probability that an item in the cart is bought
+    - `price`: for an item that has none, in the shop's currency
+    - `kinds`: shares of the kinds of lists that shoppers request, on any scale
+    - `near`: a shopper asks about one of this many items nearest to the taste
     - `limit`: places of a list
-    - `visits_per_day`, `requests`: visits, a Poisson process; the mean number of lists of one, geometric
+    - `visits_per_day`: the rate of visits, a Poisson process
+    - `requests`: the mean number of lists in a visit, geometric
     - `pause_s`: mean time between two lists of a visit, in seconds, exponential
     - `start`: when the shop opens, in seconds since 1970, UTC
     """
@@ -75,7 +76,7 @@ class World:
             self._check(name, 0 < getattr(self, name) < math.inf, "be over 0")
         self._check("requests", 1 <= self.requests < math.inf, "be at least 1")
         self._check("tastes", _is_shares(self.tastes) and math.isclose(sum(self.tastes), 1), "sum to 1")
-        self._check("likes", all(0 <= one < math.inf for one in self.likes.values()), "be at least 0")
+        self._check("likes", all(0 <= weight < math.inf for weight in self.likes.values()), "be at least 0")
         kinds = get_args(ListKind)
         self._check(
             "kinds",
@@ -89,4 +90,4 @@ class World:
 
 
 def _is_shares(numbers: tuple[float, ...]) -> bool:
-    return all(0 <= one < math.inf for one in numbers) and sum(numbers) > 0
+    return all(0 <= number < math.inf for number in numbers) and sum(numbers) > 0

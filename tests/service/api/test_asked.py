@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from vlclip.ranking.evaluation.replay.as_of import PastShop
-from vlclip.ranking.evaluation.replay.contexts import Context, read_context
+from vlclip.ranking.evaluation.replay.logged_list import LoggedList, read_logged_list
 from vlclip.ranking.evaluation.replay.policy import ArmPolicy
 from vlclip.ranking.experiments.table import anonymous
 from vlclip.ranking.lists.recommender import PLAIN
@@ -58,10 +58,13 @@ def test_over_http_a_list_is_logged_with_what_its_request_said(client, shop, ask
     assert answer.status_code == 200, answer.text
     one = latest(shop)
     assert one.context["asked"] == {"weights": WEIGHTS, **KNOBS}
-    context = read_context(one)
-    assert isinstance(context, Context)
-    assert {(c.operator, c.values) for c in context.page.filter.conditions} == {("lt", (80,)), ("gt", (1,))}
-    assert_certain(shop, context)
+    logged = read_logged_list(one)
+    assert isinstance(logged, LoggedList)
+    assert {(c.operator, c.values) for c in logged.request.page.filter.conditions} == {
+        ("lt", (80,)),
+        ("gt", (1,)),
+    }
+    assert_certain(shop, logged)
 
 
 def test_what_a_request_does_not_say_is_not_made_up(client, shop):
@@ -78,11 +81,11 @@ def test_the_web_page_logs_it_as_well(client, shop, path):
     one = latest(shop)
     assert one.context["asked"]["weights"] == {"image": 0.4}
     assert (one.context["asked"]["diversity"], one.context["asked"]["limit"]) == (0.3, 24)
-    context = read_context(one)
-    assert isinstance(context, Context)
-    found = {(c.field, c.operator, c.values) for c in context.page.filter.conditions}
+    logged = read_logged_list(one)
+    assert isinstance(logged, LoggedList)
+    found = {(c.field, c.operator, c.values) for c in logged.request.page.filter.conditions}
     assert found == {("price", "lte", (80,)), ("title", "not", ("x",)), ("price", "gt", (1,))}
-    assert_certain(shop, context)
+    assert_certain(shop, logged)
 
 
 def test_made_anonymous_it_keeps_all_but_what_was_excluded(client, shop):
@@ -103,9 +106,9 @@ def test_a_number_of_any_size_in_a_filter_is_logged_as_it_was_compared(client, s
     assert (refused.status_code, refused.json()["code"]) == (400, "bad-filter")
 
 
-def assert_certain(shop, context):
+def assert_certain(shop, logged):
     """The plain arm, asked again, gives the very list."""
     past = PastShop(shop.store, shop.encoders.load, shop.settings.search, shop.shoppers.history)
-    found = ArmPolicy(PLAIN, past).probabilities(context)
-    assert found.own == context.shown
-    assert (found.next[range(len(context.chosen)), context.chosen] == 1).all()
+    found = ArmPolicy(PLAIN, past).probabilities(logged)
+    assert found.own == logged.shown
+    assert (found.next[range(len(logged.chosen)), logged.chosen] == 1).all()

@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
-from vlclip.ranking.evaluation.comparison.contexts import Context, logged_contexts
+from vlclip.ranking.evaluation.comparison.requests import sample_log
 from vlclip.ranking.experiments.exposure import Exposure, Shown
 from vlclip.ranking.experiments.outcome import Outcome
 from vlclip.ranking.experiments.table import part_names, write_table
+from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.cli import build
 from vlclip.service.settings import Settings
 
@@ -40,18 +42,27 @@ def log(folder) -> Path:
     rng, batch = np.random.default_rng(3), []
     with closing(open_store(settings.store, settings)) as store:
         recommender = Recommender(store, Encoders(settings, store.info).load, settings.search)
-        asked = [Context(kind="similar", anchor=f"drawn-{n:05}", unit=f"user:u{n % 9}") for n in range(40)]
-        asked += [Context(kind="search", text=text) for text in ("red shoe", "blue lamp")]
-        for number, one in enumerate(asked):
-            answer = one.ask(recommender, PLAIN, 6)
-            context = {"anchor": one.anchor} if one.kind == "similar" else {"text": one.text, "photo": False}
+        page = Page(limit=6)
+        requests = [
+            ListRequest(kind="similar", anchor=f"drawn-{n:05}", unit=f"user:u{n % 9}", page=page)
+            for n in range(40)
+        ]
+        requests += [ListRequest(kind="search", text=text, page=page) for text in ("red shoe", "blue lamp")]
+        for number, request in enumerate(requests):
+            answer = request.answer(recommender, PLAIN)
+            context = (
+                {"anchor": request.anchor}
+                if request.kind == "similar"
+                else {"text": request.text, "photo": False}
+            )
             exposure = Exposure(
-                request_id=str(number), time=1e9 + number, kind=one.kind, unit=one.unit, arm="default@0",
-                items=tuple(Shown(each.id, each.score, each.parts) for each in answer),
+                request_id=str(number), time=1e9 + number, kind=request.kind, unit=request.unit,
+                arm="default@0",
+                items=tuple(Shown(result.id, result.score, result.parts) for result in answer),
                 context=context | {"filter": []},
             )  # fmt: skip
             batch.append((exposure, tuple(Outcome(clicks=int(rng.random() < 0.4)) for _ in answer)))
-    write_table(folder / "log.parquet", [batch], part_names([[one for one, _ in batch]]))
+    write_table(folder / "log.parquet", [batch], part_names([[exposure for exposure, _ in batch]]))
     return folder / "log.parquet"
 
 
@@ -67,66 +78,74 @@ def body(folder, *words, status=0):
 
 
 def test_the_same_arm_gives_the_same_lists(folder):
-    found = body(folder, "--arm", "default", "--arm", "default", "--anchors", 20)
-    (one,) = found["differences"]
-    assert found["contexts"] == 20
-    assert one["overlap"] == one["jaccard"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert one["first_changes"]["value"] == one["moved"]["value"] == 0
-    assert one["comes"] == one["goes"] == []
-    assert all(each["difference"]["value"] == 0 for each in one["measures"].values())
-    assert found["notes"] == ["two of the arms have the same knobs: they are one ranking under two names"]
+    comparison = body(folder, "--arm", "default", "--arm", "default", "--anchors", 20)
+    (difference,) = comparison["differences"]
+    assert comparison["contexts"] == 20
+    assert difference["overlap"] == difference["jaccard"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert difference["first_changes"]["value"] == difference["moved"]["value"] == 0
+    assert difference["comes"] == difference["goes"] == []
+    assert all(pair["difference"]["value"] == 0 for pair in difference["measures"].values())
+    assert comparison["notes"] == [
+        "two of the arms have the same knobs: they are one ranking under two names"
+    ]
 
 
 def test_one_arm_is_held_against_the_plain_ranking(folder):
-    found = body(folder, "--arm", folder / "text.toml", "--anchors", 30, "-n", 5)
-    first, second = found["arms"]
+    comparison = body(folder, "--arm", folder / "text.toml", "--anchors", 30, "-n", 5)
+    first, second = comparison["arms"]
     assert first["arm"].startswith("default@")
     assert second["arm"].startswith("text@")
-    (one,) = found["differences"]
-    assert 0 < one["overlap"]["low"] <= one["overlap"]["value"] <= one["overlap"]["high"] < 1
-    assert one["measures"]["part text"]["difference"]["low"] > 0  # its weight is five times as large
-    assert one["measures"]["price"]["first"]["value"] > 0
+    (difference,) = comparison["differences"]
+    assert (
+        0
+        < difference["overlap"]["low"]
+        <= difference["overlap"]["value"]
+        <= difference["overlap"]["high"]
+        < 1
+    )
+    assert difference["measures"]["part text"]["difference"]["low"] > 0  # its weight is five times as large
+    assert difference["measures"]["price"]["first"]["value"] > 0
     assert 0 < first["coverage"] <= 1
     assert {"diversity", "score", "part image"} <= set(first["measures"])
-    apart = one["apart"][0]
+    apart = difference["apart"][0]
     assert apart["context"].startswith("like drawn-")
     assert len(apart["first"]) == len(apart["second"]) == 5
     assert apart["first"] != apart["second"]
 
 
 def test_a_person_reads_what_changes(folder):
-    shown = run(folder, "--arm", folder / "text.toml", "--anchors", 30).stdout
-    for text in (
+    text = run(folder, "--arm", folder / "text.toml", "--anchors", 30).stdout
+    for phrase in (
         "30 contexts (30 similar), 10 results each", "text@", "other items than default@",
         "among the first 10, and another one on top in", "items in both of the first 10",
         "rank-biased overlap", "diversity", "price", "text (part)", "items in any list", "comes or goes",
         "like drawn-",
     ):  # fmt: skip
-        assert text in shown, text
-    assert max(len(line) for line in shown.splitlines() if "shows" not in line) <= 110
+        assert phrase in text, phrase
+    assert max(len(line) for line in text.splitlines() if "shows" not in line) <= 110
 
 
 def test_queries_and_users_are_lines_of_a_file(folder, tmp_path):
     (tmp_path / "queries.txt").write_text("red shoe\n\nblue lamp\n")
     (tmp_path / "users.txt").write_text("anna\nbert\ncaro\n")
     words = ("--queries", tmp_path / "queries.txt", "--users", tmp_path / "users.txt")
-    found = body(folder, "--arm", folder / "text.toml", *words)
-    assert found["kinds"] == {"search": 2, "recommendations": 3}
-    assert "part lexical" in found["arms"][0]["measures"]
-    found = body(folder, "--arm", folder / "text.toml", *words, "--sample", 2, "--anchors", 4)
-    assert found["kinds"] == {"similar": 4, "search": 2, "recommendations": 2}
+    comparison = body(folder, "--arm", folder / "text.toml", *words)
+    assert comparison["kinds"] == {"search": 2, "recommendations": 3}
+    assert "part lexical" in comparison["arms"][0]["measures"]
+    comparison = body(folder, "--arm", folder / "text.toml", *words, "--sample", 2, "--anchors", 4)
+    assert comparison["kinds"] == {"similar": 4, "search": 2, "recommendations": 2}
 
 
 def test_the_lists_of_a_log_are_asked_again_and_click_models_say_what_to_expect(folder, log):
     words = ("--arm", "default", "--arm", folder / "text.toml", "--log", log, "-n", 6)
-    found = body(folder, *words)
-    assert found["kinds"] == {"similar": 40, "search": 2}
-    assert found["left_out"] == {}
-    plain, text = found["proxies"].values()
+    comparison = body(folder, *words)
+    assert comparison["kinds"] == {"similar": 40, "search": 2}
+    assert comparison["left_out"] == {}
+    plain, text = comparison["proxies"].values()
     # the plain arm gives what was shown, so nothing else is expected of it
-    assert all(one["difference"]["value"] == pytest.approx(0, abs=1e-12) for one in plain)
-    assert any(abs(one["difference"]["value"]) > 1e-6 for one in text)
-    assert set(found["perplexity"]) == {one["model"] for one in plain}
+    assert all(proxy["difference"]["value"] == pytest.approx(0, abs=1e-12) for proxy in plain)
+    assert any(abs(proxy["difference"]["value"]) > 1e-6 for proxy in text)
+    assert set(comparison["perplexity"]) == {proxy["model"] for proxy in plain}
     assert "what click models fitted on the log expect" in run(folder, *words).stdout
 
 
@@ -151,19 +170,14 @@ def test_what_cannot_be_asked_again_is_counted_with_its_reason():
         filter={"price": {"lt": 40}},
         asked={"weights": {"text": 2.0}, "exclude": ["b"]},
     )
-    drawn = logged_contexts(
-        [
-            (one, ())
-            for one in (exposure("similar", 10, anchor="x"), exposure("search"), fits, exposure("search"))
-        ],
-        10,
-        1,
-    )
-    assert list(drawn.left_out.values()) == [1, 2]
-    (one,) = drawn.contexts
-    assert (one.text, one.unit, one.weights, one.page.exclude) == ("shoe", "user:a", {"text": 2.0}, ("b",))
-    assert len(one.page.filter.conditions) == 1
-    assert drawn.shown == (("i",),)
+    log = (exposure("similar", 10, anchor="x"), exposure("search"), fits, exposure("search"))
+    sample = sample_log([(logged, ()) for logged in log], 10, 1)
+    assert list(sample.left_out.values()) == [1, 2]
+    (request,) = sample.requests
+    assert (request.text, request.unit, request.weights) == ("shoe", "user:a", {"text": 2.0})
+    assert request.page.exclude == ("b",)
+    assert len(request.page.filter.conditions) == 1
+    assert sample.lists == (("i",),)
 
 
 def test_items_that_are_gone_are_left_out(folder, tmp_path):
@@ -178,12 +192,12 @@ def test_items_that_are_gone_are_left_out(folder, tmp_path):
         for item in ("gone", "drawn-00003")
     ]  # fmt: skip
     write_table(tmp_path / "log.jsonl", [logged], [])
-    found = body(folder, "--arm", folder / "text.toml", "--log", tmp_path / "log.jsonl")
-    assert found["left_out"] == {"items that are not in the store": 1}
-    assert found["contexts"] == 1
-    assert found["differences"][0]["overlap"]["low"] is None  # of one unit no interval is known
-    assert found["proxies"] == {}
-    assert "one unit" in found["unfitted"]
+    comparison = body(folder, "--arm", folder / "text.toml", "--log", tmp_path / "log.jsonl")
+    assert comparison["left_out"] == {"items that are not in the store": 1}
+    assert comparison["contexts"] == 1
+    assert comparison["differences"][0]["overlap"]["low"] is None  # of one unit no interval is known
+    assert comparison["proxies"] == {}
+    assert "one unit" in comparison["unfitted"]
     write_table(tmp_path / "gone.jsonl", [logged[:1]], [])
     error = body(folder, "--arm", folder / "text.toml", "--log", tmp_path / "gone.jsonl", status=1)["error"]
     assert error["code"] == "evaluation-error"
@@ -192,9 +206,9 @@ def test_items_that_are_gone_are_left_out(folder, tmp_path):
 
 def test_chance_is_left_out(folder, tmp_path):
     (tmp_path / "hot.toml").write_text("exploration = {temperature = 5.0}\n")
-    found = body(folder, "--arm", tmp_path / "hot.toml", "--anchors", 10)
-    assert found["differences"][0]["overlap"]["value"] == 1
-    assert "without its chance" in found["notes"][0]
+    comparison = body(folder, "--arm", tmp_path / "hot.toml", "--anchors", 10)
+    assert comparison["differences"][0]["overlap"]["value"] == 1
+    assert "without its chance" in comparison["notes"][0]
 
 
 def test_what_is_wrong_is_said(folder, tmp_path):

@@ -73,13 +73,13 @@ def test_measures_do_not_mind_which_list_comes_first_and_lie_from_0_to_1(first, 
 
 
 @given(ITEMS)
-def test_equal_lists_are_alike_by_1_and_lists_apart_by_0(one):
-    apart = [item.upper() for item in one]
-    assert rank_biased_overlap(one, one) == pytest.approx(1)
-    assert overlap(one, one, K) == jaccard(one, one, K) == 1
-    if one:
-        assert moved(one, one) == 0
-        assert rank_biased_overlap(one, apart) == overlap(one, apart, K) == jaccard(one, apart, K) == 0
+def test_equal_lists_are_alike_by_1_and_lists_apart_by_0(items):
+    other = [item.upper() for item in items]
+    assert rank_biased_overlap(items, items) == pytest.approx(1)
+    assert overlap(items, items, K) == jaccard(items, items, K) == 1
+    if items:
+        assert moved(items, items) == 0
+        assert rank_biased_overlap(items, other) == overlap(items, other, K) == jaccard(items, other, K) == 0
 
 
 @given(ITEMS, ITEMS.filter(bool), st.floats(0.5, 0.95))
@@ -101,35 +101,35 @@ def ranked(arm, lists, **measures):
 
 def test_an_arm_compared_with_itself_differs_by_nothing():
     lists = ["abc", "bcd", "cde"]
-    one = ranked("one", lists, price=[1.0, nan, 3.0])
-    found = difference(one, one, np.arange(3), 3)
-    for alike in (found.overlap, found.jaccard, found.rbo):
+    arm = ranked("arm", lists, price=[1.0, nan, 3.0])
+    gap = difference(arm, arm, np.arange(3), 3)
+    for alike in (gap.overlap, gap.jaccard, gap.rbo):
         assert (alike.value, alike.low, alike.high) == pytest.approx((1, 1, 1))
-    assert (found.first_changes.value, found.moved.value) == (0, 0)
-    change = found.measures["price"].difference
+    assert (gap.first_changes.value, gap.moved.value) == (0, 0)
+    change = gap.measures["price"].difference
     assert (change.value, change.low, change.high) == (0, 0, 0)
-    assert found.measures["price"].first.value == 2
-    assert found.comes == found.goes == ()
+    assert gap.measures["price"].first.value == 2
+    assert gap.comes == gap.goes == ()
 
 
 def test_what_comes_and_goes_is_counted_by_contexts_and_the_least_alike_come_first():
     first = ranked("first", ["ab", "ab", "cd"], price=[1.0, 1.0, 4.0])
     second = ranked("second", ["ab", "ax", "xy"], price=[1.0, 2.0, nan])
-    found = difference(first, second, np.arange(3), 2)
-    assert found.arm == "second"
-    assert found.comes == (("x", 2), ("y", 1))
-    assert found.goes == (("b", 1), ("c", 1), ("d", 1))
-    assert found.apart == (2, 1, 0)
-    assert found.overlap.value == pytest.approx((1 + 0.5 + 0) / 3)
-    assert found.first_changes.value == pytest.approx(1 / 3)
-    # of the first two contexts, whose price both know: 0 and 1
-    assert found.measures["price"].difference.value == pytest.approx(0.5)
+    gap = difference(first, second, np.arange(3), 2)
+    assert gap.arm == "second"
+    assert gap.comes == (("x", 2), ("y", 1))
+    assert gap.goes == (("b", 1), ("c", 1), ("d", 1))
+    assert gap.apart == (2, 1, 0)
+    assert gap.overlap.value == pytest.approx((1 + 0.5 + 0) / 3)
+    assert gap.first_changes.value == pytest.approx(1 / 3)
+    # both know the price of the first two requests: 0 and 1
+    assert gap.measures["price"].difference.value == pytest.approx(0.5)
 
 
 def test_contexts_of_one_unit_are_one_draw():
     values = np.tile([0.0, 1.0], 50)
     apart = means([values], np.arange(100))[0]
-    # 50 units of two contexts each, all with a mean of one half: nothing can be drawn otherwise
+    # 50 units of two requests each, all with a mean of one half: every resample is the same
     together = means([values], np.arange(100) // 2)[0]
     assert apart.value == together.value == 0.5
     assert apart.low < 0.45 < 0.55 < apart.high
@@ -137,7 +137,7 @@ def test_contexts_of_one_unit_are_one_draw():
 
 
 def test_of_one_unit_no_interval_is_known():
-    found = means([np.array([0.2, 0.4]), np.array([nan, nan])], np.zeros(2, dtype=np.intp))
-    assert found[0].value == pytest.approx(0.3)
-    assert isnan(found[0].low)
-    assert isnan(found[1].value)
+    figures = means([np.array([0.2, 0.4]), np.array([nan, nan])], np.zeros(2, dtype=np.intp))
+    assert figures[0].value == pytest.approx(0.3)
+    assert isnan(figures[0].low)
+    assert isnan(figures[1].value)

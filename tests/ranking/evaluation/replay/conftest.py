@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,14 +11,15 @@ from tests.ranking.planted import PlantedEmbedder
 from vlclip.engine.filters import Condition
 from vlclip.engine.store.store import Store
 from vlclip.ranking.evaluation.replay.as_of import PastShop
-from vlclip.ranking.experiments.exposure import Exposure, ListKind, Shown
+from vlclip.ranking.experiments.exposure import Exposure, Shown
 from vlclip.ranking.experiments.outcome import Logged, Outcome
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.history.sqlite import SqliteHistory
-from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.arm import Arm, arm_of
 from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.ranking.settings import Search
 from vlclip.service.shop.shoppers import request_form
 
@@ -52,70 +52,58 @@ class Front:
         return PastShop(self.store, PlantedEmbedder, SEARCH, self.history, exists_since=exists_since)
 
     def did(self, kind: Any, item: str, user: str = "anna", at: float | None = None) -> None:
-        one = f"e{self.history.count()}"
-        self.history.add([Event(id=one, kind=kind, item=item, time=at or self.now - 1, user=user)])
+        number = self.history.count()
+        self.history.add([Event(id=f"e{number}", kind=kind, item=item, time=at or self.now - 1, user=user)])
 
     def similar(
         self, anchor: str, arm: Arm = DRAWN, *, unit: str = "", weights: Any = None, **page: Any
     ) -> Logged:
-        return self._served(
-            "similar", {"anchor": anchor}, arm, unit, weights or {}, Page(**page),
-            lambda **asked: self.recommender.similar(anchor, shopper=unit, **asked),
-        )  # fmt: skip
+        request = ListRequest(
+            kind="similar", anchor=anchor, unit=unit, weights=weights or {}, page=Page(**page)
+        )
+        return self._served(request, {"anchor": anchor}, arm)
 
     def search(
         self, text: str, arm: Arm = DRAWN, *, unit: str = "", weights: Any = None, **page: Any
     ) -> Logged:
-        return self._served(
-            "search", {"text": text, "photo": False}, arm, unit, weights or {}, Page(**page),
-            lambda **asked: self.recommender.search(text, shopper=unit, **asked),
-        )  # fmt: skip
+        request = ListRequest(kind="search", text=text, unit=unit, weights=weights or {}, page=Page(**page))
+        return self._served(request, {"text": text, "photo": False}, arm)
 
     def recommend(self, unit: str, arm: Arm = DRAWN, *, weights: Any = None, **page: Any) -> Logged:
-        return self._served(
-            "recommendations", {}, arm, unit, weights or {}, Page(**page),
-            lambda **asked: self.recommender.recommend(unit, **asked),
-        )  # fmt: skip
+        request = ListRequest(kind="recommendations", unit=unit, weights=weights or {}, page=Page(**page))
+        return self._served(request, {}, arm)
 
-    def _served(
-        self,
-        kind: ListKind,
-        context: dict[str, Any],
-        arm: Arm,
-        unit: str,
-        weights: dict[str, float],
-        page: Page,
-        run: Callable[..., Answer],
-    ) -> Logged:
-        answer = run(weights=weights, page=page, arm=arm)
-        one = Exposure(
-            request_id=f"r{len(self.logged)}", time=self.now, kind=kind, unit=unit,
+    def _served(self, request: ListRequest, context: dict[str, Any], arm: Arm) -> Logged:
+        answer, page = request.answer(self.recommender, arm), request.page
+        exposure = Exposure(
+            request_id=f"r{len(self.logged)}", time=self.now, kind=request.kind, unit=request.unit,
             arm=f"{arm.id}@{arm.hash}",
-            items=tuple(Shown(one.id, one.score, one.parts, one.propensity) for one in answer),
+            items=tuple(Shown(result.id, result.score, result.parts, result.propensity) for result in answer),
             context={
                 **context,
-                "filter": [_form(one) for one in page.filter.conditions],
-                "asked": request_form(weights, page),
+                "filter": [_form(condition) for condition in page.filter.conditions],
+                "asked": request_form(request.weights, page),
                 "weights": dict(answer.weights),
                 "strategy": answer.strategy,
             },
             offset=page.offset, candidates=answer.explored,
             temperature=arm.exploration.temperature if answer.explored else 0.0,
         )  # fmt: skip
-        self.logged.append((one, tuple(Outcome(clicks=n % 2) for n in range(len(one.items)))))
+        self.logged.append((exposure, tuple(Outcome(clicks=n % 2) for n in range(len(exposure.items)))))
         self.now += 600
         return self.logged[-1]
 
 
-def _form(one: Condition) -> dict[str, Any]:
-    return {one.field: {one.operator: list(one.values) if one.operator == "any" else one.values[0]}}
+def _form(condition: Condition) -> dict[str, Any]:
+    value = list(condition.values) if condition.operator == "any" else condition.values[0]
+    return {condition.field: {condition.operator: value}}
 
 
 @pytest.fixture
 def history():
-    kept = SqliteHistory(None)
-    yield kept
-    kept.close()
+    history = SqliteHistory(None)
+    yield history
+    history.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.ranking.planted import INFO, PlantedEmbedder, planted_points
 from vlclip.engine.opening.stores import open_store
 from vlclip.ranking.errors import EvaluationError, HistoryError
 from vlclip.ranking.evaluation.replay.as_of import PastHistory
-from vlclip.ranking.evaluation.replay.contexts import read_context
+from vlclip.ranking.evaluation.replay.logged_list import read_logged_list
 from vlclip.service.settings import Settings
 
 ASKS = {
@@ -43,17 +43,18 @@ def test_a_moment_is_answered_as_it_was_whatever_was_done_since_and_in_any_order
     assert [shown.item for shown in first[0].items] != [shown.item for shown in second[0].items]
     past = front.past()
     # forth and back again: what is remembered of the later moment does not reach the earlier one
-    for one, _ in (first, second, first, second):
-        answer = past.answer(read_context(one), HIDING)
-        assert [(found.id, found.score) for found in answer] == [(s.item, s.score) for s in one.items]
+    for exposure, _ in (first, second, first, second):
+        answer = past.answer(read_logged_list(exposure), HIDING)
+        logged = [(shown.item, shown.score) for shown in exposure.items]
+        assert [(result.id, result.score) for result in answer] == logged
 
 
 def test_what_happened_at_the_moment_itself_is_later(front):
     front.did("click", "i9", at=NOW)
-    one, _ = front.recommend(ANNA, PLAIN)
-    answer = front.past().answer(read_context(replace(one, time=NOW)), PLAIN)
+    exposure, _ = front.recommend(ANNA, PLAIN)
+    answer = front.past().answer(read_logged_list(replace(exposure, time=NOW)), PLAIN)
     assert answer.strategy != "history"
-    answer = front.past().answer(read_context(replace(one, time=NOW + 0.001)), PLAIN)
+    answer = front.past().answer(read_logged_list(replace(exposure, time=NOW + 0.001)), PLAIN)
     assert answer.strategy == "history"
 
 
@@ -86,7 +87,7 @@ def test_the_events_that_came_of_a_list_are_those_by_then(front):
     past = PastHistory(front.history, lambda: moment)
     assert past.clicked(["r"]) == {}
     moment = NOW + 6
-    assert [one.id for one in past.clicked(["r"])["r"]] == ["of r"]
+    assert [event.id for event in past.clicked(["r"])["r"]] == ["of r"]
 
 
 @pytest.fixture(params=["seconds", "ISO 8601"])
@@ -112,19 +113,18 @@ def dated(request, tmp_path, vectors, history):
 
 
 def test_items_first_offered_later_are_in_no_list(dated):
-    one, _ = dated.similar("i1", PLAIN, limit=99)
-    context = read_context(one)
-    assert len(context.shown) == 99
-    without = replace(
-        context, candidates=()
-    )  # as an arm's own list: none of these is known to have been there
+    exposure, _ = dated.similar("i1", PLAIN, limit=99)
+    logged = read_logged_list(exposure)
+    assert len(logged.shown) == 99
+    # without candidates the log does not say that any item existed
+    without = replace(logged, candidates=())
     answer = dated.past("added").answer(without, PLAIN)
-    assert {found.id for found in answer} == {f"i{n}" for n in range(51) if n != 1}
+    assert {result.id for result in answer} == {f"i{n}" for n in range(51) if n != 1}
     days = 20
-    later = replace(without, exposure=replace(one, time=NOW + 86_400 * days))
+    later = replace(without, exposure=replace(exposure, time=NOW + 86_400 * days))
     assert len(dated.past("added").answer(later, PLAIN)) == 50 + days
     # what was logged was there, whatever its fields say
-    assert len(dated.past("added").answer(context, PLAIN)) == 99
+    assert len(dated.past("added").answer(logged, PLAIN)) == 99
 
 
 def test_a_field_without_times_is_refused(front):
@@ -133,15 +133,15 @@ def test_a_field_without_times_is_refused(front):
 
 
 def test_words_are_embedded_once_for_all_arms(front):
-    asked = []
+    texts = []
 
     class Counting(PlantedEmbedder):
         def embed_query(self, *, text="", photo=None):
-            asked.append(text)
+            texts.append(text)
             return super().embed_query(text=text, photo=photo)
 
     past = type(front.past())(front.store, Counting, front.past()._recommender._settings, front.history)
-    context = read_context(front.search("red")[0])
-    past.answer(context, PLAIN)
-    past.answer(context, HIDING)
-    assert asked == ["red"]
+    logged = read_logged_list(front.search("red")[0])
+    past.answer(logged, PLAIN)
+    past.answer(logged, HIDING)
+    assert texts == ["red"]

@@ -74,8 +74,8 @@ def test_the_arm_that_made_the_log_earned_what_it_earned(report, logged):
 
 
 def test_the_truth_lies_in_the_interval_and_the_better_arm_wins(report, shop):
-    requests = list(shop.requests(LISTS))
-    truth = {arm.id: true_value(shop, arm, requests).clicks for arm in (LOGGING, WORDS)}
+    steps = list(shop.steps(LISTS))
+    truth = {arm.id: true_value(shop, arm, steps).clicks for arm in (LOGGING, WORDS)}
     assert truth["words"].value > truth["logging"].value + 0.05
     words = report.arms[2]
     for one in words.estimates:

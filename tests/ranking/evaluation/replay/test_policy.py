@@ -13,8 +13,8 @@ from tests.ranking.planted import INFO, planted_points
 from vlclip.engine.filters import parse_json
 from vlclip.engine.opening.stores import open_store
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.replay.contexts import Context, read_context
-from vlclip.ranking.evaluation.replay.policy import GONE, NO_MORE, ArmPolicy, CallablePolicy
+from vlclip.ranking.evaluation.replay.logged_list import LoggedList, read_logged_list
+from vlclip.ranking.evaluation.replay.policy import ANCHOR_GONE, CANDIDATE_GONE, ArmPolicy, CallablePolicy
 from vlclip.service.settings import Settings
 
 BLUE = parse_json({"colour": "blue"})
@@ -30,14 +30,14 @@ ARMS = {
 }
 
 
-def asked(logged):
-    context = read_context(logged[0])
-    assert isinstance(context, Context)
-    return context
+def read(row):
+    logged = read_logged_list(row[0])
+    assert isinstance(logged, LoggedList)
+    return logged
 
 
 def log_of(front, arm):
-    """Lists of every kind, of somebody and of nobody, with what a request may ask for."""
+    """Lists of every kind, for a shopper and for nobody, with all that a request may set."""
     for n in range(4):
         front.did("click", f"i{n * 13}")
     front.did("purchase", "i8", user="bob")
@@ -55,148 +55,151 @@ def log_of(front, arm):
 @pytest.mark.parametrize("name", ARMS)
 def test_the_arm_that_made_a_log_has_its_propensities_whatever_happened_since(front, name):
     arm = ARMS[name]
-    logged = log_of(front, arm)
+    log = log_of(front, arm)
     front.did("purchase", "i100", at=front.now)
     front.did("click", "i200", user="bob", at=front.now)
     policy = ArmPolicy(arm, front.past())
-    for one in logged:
-        context = asked(one)
-        found = policy.probabilities(context)
-        rows = np.arange(len(context.chosen))
-        logging = [shown.propensity for shown in one[0].items]
-        np.testing.assert_allclose(found.next[rows, context.chosen], logging, rtol=1e-9)
-        np.testing.assert_allclose(found.next.sum(axis=1), 1, rtol=1e-9)
-        assert found.outside == 0
-        assert found.own == context.shown  # chance falls alike on the same question on the same day
-        assert found.place is not None
-        assert (found.place > 0).all()
+    for row in log:
+        logged = read(row)
+        chances = policy.probabilities(logged)
+        rows = np.arange(len(logged.chosen))
+        logging = [shown.propensity for shown in row[0].items]
+        np.testing.assert_allclose(chances.next[rows, logged.chosen], logging, rtol=1e-9)
+        np.testing.assert_allclose(chances.next.sum(axis=1), 1, rtol=1e-9)
+        assert chances.outside == 0
+        assert chances.own == logged.shown  # chance falls alike on the same question on the same day
+        assert chances.place is not None
+        assert (chances.place > 0).all()
 
 
 def test_an_arm_without_chance_is_certain_of_its_own_list_and_of_no_other(front):
-    logged = log_of(front, PLAIN)
+    log = log_of(front, PLAIN)
     other = an_arm("other", exploration={"temperature": 0}, weights={"image": 0.0})
     same, another = ArmPolicy(PLAIN, front.past()), ArmPolicy(other, front.past())
-    for one in logged[:2]:
-        context = asked(one)
-        assert not context.is_drawn
-        rows = np.arange(len(context.chosen))
-        found = same.probabilities(context)
-        np.testing.assert_array_equal(found.next[rows, context.chosen], 1)
-        np.testing.assert_array_equal(found.place, 1)
-        assert (found.outside, found.own) == (0, context.shown)
-        found = another.probabilities(context)
-        assert found.next[rows, context.chosen].prod() == 0
-        assert found.outside == np.mean([item not in context.shown for item in found.own]) > 0
+    for row in log[:2]:
+        logged = read(row)
+        assert not logged.is_drawn
+        rows = np.arange(len(logged.chosen))
+        chances = same.probabilities(logged)
+        np.testing.assert_array_equal(chances.next[rows, logged.chosen], 1)
+        np.testing.assert_array_equal(chances.place, 1)
+        assert (chances.outside, chances.own) == (0, logged.shown)
+        chances = another.probabilities(logged)
+        assert chances.next[rows, logged.chosen].prod() == 0
+        assert chances.outside == np.mean([item not in logged.shown for item in chances.own]) > 0
 
 
 def test_an_arm_without_chance_takes_the_candidates_in_its_own_order(front):
-    context = asked(front.similar("i1", DRAWN))
+    logged = read(front.similar("i1", DRAWN))
     plain = an_arm("plain", exploration={"temperature": 0}, weights={"image": 0.0})
-    found = ArmPolicy(plain, front.past()).probabilities(context)
-    ranked = front.recommender.similar("i1", arm=plain, page=replace(context.page, limit=200))
-    order = [one.id for one in ranked if one.id in context.candidates]
-    for place, chances in enumerate(found.next):
-        left = [item for item in order if item not in context.shown[:place]]
-        assert [context.candidates[row] for row in np.flatnonzero(chances)] == left[:1]
+    chances = ArmPolicy(plain, front.past()).probabilities(logged)
+    ranked = front.recommender.similar("i1", arm=plain, page=replace(logged.request.page, limit=200))
+    order = [result.id for result in ranked if result.id in logged.candidates]
+    for place, row in enumerate(chances.next):
+        left = [item for item in order if item not in logged.shown[:place]]
+        assert [logged.candidates[column] for column in np.flatnonzero(row)] == left[:1]
 
 
 @pytest.mark.parametrize("kind", ["similar", "search", "recommendations"])
 def test_candidates_score_what_they_would_among_all_items(front, kind):
     for n in range(4):
         front.did("click", f"i{n * 13}")
-    logged = {
+    row = {
         "similar": lambda: front.similar("i1", unit=ANNA),
         "search": lambda: front.search("red number7", unit=ANNA, filter=BLUE),
         "recommendations": lambda: front.recommend(ANNA),
     }[kind]()
-    context = asked(logged)
+    logged = read(row)
     other = an_arm(
         "other", weights={"image": 0.1, "lexical": 0.4}, profile={"apart": 0.9},
         exploration={"temperature": 0.3, "depth": 25},
     )  # fmt: skip
-    found = ArmPolicy(other, front.past()).probabilities(context)
+    chances = ArmPolicy(other, front.past()).probabilities(logged)
     whole = front.past().answer(
-        context, other.model_copy(update={"exploration": other.exploration.model_copy(update={"depth": 300})})
+        logged, other.model_copy(update={"exploration": other.exploration.model_copy(update={"depth": 300})})
     )
     scores = dict(whole.explored)
     assert len(scores) >= 90
-    assert 0 < found.outside < 1
-    expected = np.array([scores[item] for item in context.candidates])
-    np.testing.assert_allclose(found.scores, expected, rtol=1e-5)
+    assert 0 < chances.outside < 1
+    expected = np.array([scores[item] for item in logged.candidates])
+    np.testing.assert_allclose(chances.scores, expected, rtol=1e-5)
     odds = np.exp((expected - expected.max()) / 0.3)
-    np.testing.assert_allclose(found.next[0], odds / odds.sum(), rtol=1e-4)
+    np.testing.assert_allclose(chances.next[0], odds / odds.sum(), rtol=1e-4)
 
 
 def test_what_caps_filters_and_rules_keep_out_has_probability_0(front):
-    context = asked(front.similar("i1"))
-    colours = {item: int(item[1:]) % 3 for item in context.candidates}
+    logged = read(front.similar("i1"))
+    colours = {item: int(item[1:]) % 3 for item in logged.candidates}
     capped = ArmPolicy(an_arm("capped", diversity={"at_most": {"colour": 2}}), front.past())
-    found = capped.probabilities(context)
-    shown = [item for item, chance in zip(context.candidates, found.next[0], strict=True) if chance]
-    assert sorted(colours[item] for item in shown) == [0, 0, 1, 1, 2, 2]
-    assert np.isnan(found.scores).sum() == len(context.candidates) - 6
+    chances = capped.probabilities(logged)
+    likely = [item for item, chance in zip(logged.candidates, chances.next[0], strict=True) if chance]
+    assert sorted(colours[item] for item in likely) == [0, 0, 1, 1, 2, 2]
+    assert np.isnan(chances.scores).sum() == len(logged.candidates) - 6
     # six may be shown, so after the places where those are used up nothing is left
-    assert set(np.round(found.next.sum(axis=1), 9)) <= {0.0, 1.0}
+    assert set(np.round(chances.next.sum(axis=1), 9)) <= {0.0, 1.0}
     blue = ArmPolicy(an_arm("blue", rules={"include": ["colour=blue"]}), front.past())
-    found = blue.probabilities(context)
-    for item, chance in zip(context.candidates, found.next[0], strict=True):
+    chances = blue.probabilities(logged)
+    for item, chance in zip(logged.candidates, chances.next[0], strict=True):
         assert (chance > 0) == (colours[item] == 2)
-    front.did("purchase", context.candidates[0], at=context.exposure.time - 1)
-    front.did("purchase", context.candidates[1], at=context.exposure.time + 1)
+    front.did("purchase", logged.candidates[0], at=logged.exposure.time - 1)
+    front.did("purchase", logged.candidates[1], at=logged.exposure.time + 1)
     hiding = ArmPolicy(an_arm("hiding", rules={"hide_bought": True}), front.past())
-    bought = asked((replace(context.exposure, unit=ANNA), ()))
-    chances = hiding.probabilities(bought).next[0]
-    assert chances[0] == 0
-    assert chances[1] > 0
+    bought = read((replace(logged.exposure, unit=ANNA), ()))
+    first = hiding.probabilities(bought).next[0]
+    assert first[0] == 0
+    assert first[1] > 0
 
 
 def test_a_pin_among_the_candidates_is_certain_to_come_first(front):
-    context = asked(front.similar("i1"))
-    pinned = context.candidates[3]
-    found = ArmPolicy(an_arm("pinned", rules={"pins": [pinned, "i250"]}), front.past()).probabilities(context)
-    assert found.next[0].tolist() == [float(item == pinned) for item in context.candidates]
-    assert found.own[:2] == (pinned, "i250")
-    assert found.outside >= 0.1  # the second pin was no candidate
+    logged = read(front.similar("i1"))
+    pinned = logged.candidates[3]
+    chances = ArmPolicy(an_arm("pinned", rules={"pins": [pinned, "i250"]}), front.past()).probabilities(
+        logged
+    )
+    assert chances.next[0].tolist() == [float(item == pinned) for item in logged.candidates]
+    assert chances.own[:2] == (pinned, "i250")
+    assert chances.outside >= 0.1  # the second pin was no candidate
 
 
 def test_lists_whose_items_are_gone_say_so(tmp_path, vectors, history):
     with closing(open_store(str(tmp_path / "s"), Settings.load(), INFO)) as store:
         store.upsert(planted_points(vectors)[:100])
         front = Front(store, history)
-        first, second = asked(front.similar("i1")), asked(front.similar("i2"))
-        gone = next(item for item in first.candidates if item not in {"i2", *second.candidates})
-        store.delete([gone, "i2"])
+        first, second = read(front.similar("i1")), read(front.similar("i2"))
+        deleted = next(item for item in first.candidates if item not in {"i2", *second.candidates})
+        store.delete([deleted, "i2"])
         policy = ArmPolicy(DRAWN, front.past())
-        assert policy.probabilities(first) == GONE
-        assert policy.probabilities(second) == NO_MORE
+        assert policy.probabilities(first) == CANDIDATE_GONE
+        assert policy.probabilities(second) == ANCHOR_GONE
 
 
 def test_a_list_that_the_arm_does_not_answer_says_why(front):
-    context = asked(front.similar("i5", weights={"text": 1.0}))  # an item without a photo
-    blind = replace(context, weights={"text": 0.0})
+    logged = read(front.similar("i5", weights={"text": 1.0}))  # an item without a photo
+    request = replace(logged.request, weights={"text": 0.0})
+    blind = replace(logged, request=request)
     assert "empty-query" in str(ArmPolicy(DRAWN, front.past()).probabilities(blind))
 
 
-def test_any_ranker_can_be_asked(front):
-    context = asked(front.similar("i1"))
-    count = len(context.candidates)
+def test_any_ranker_can_be_read(front):
+    logged = read(front.similar("i1"))
+    count = len(logged.candidates)
 
     def backwards(exposure, candidates):
-        assert exposure is context.exposure
+        assert exposure is logged.exposure
         return np.arange(len(candidates), dtype=float)
 
-    found = CallablePolicy("mine", backwards).probabilities(context)
-    assert found.own == context.candidates[::-1][: len(context.shown)]
-    assert found.next[0].tolist() == [0] * (count - 1) + [1]
-    drawn = CallablePolicy("mine", backwards, temperature=1.0).probabilities(context)
+    chances = CallablePolicy("mine", backwards).probabilities(logged)
+    assert chances.own == logged.candidates[::-1][: len(logged.shown)]
+    assert chances.next[0].tolist() == [0] * (count - 1) + [1]
+    drawn = CallablePolicy("mine", backwards, temperature=1.0).probabilities(logged)
     odds = np.exp(np.arange(count))
     np.testing.assert_allclose(drawn.next[0], odds / odds.sum())
-    same = CallablePolicy("mine", lambda *_: odds / odds.sum(), gives="probabilities").probabilities(context)
+    same = CallablePolicy("mine", lambda *_: odds / odds.sum(), gives="probabilities").probabilities(logged)
     np.testing.assert_allclose(same.next, drawn.next)
     np.testing.assert_allclose(same.place, drawn.place)
-    told = CallablePolicy("mine", lambda *_: drawn.next, gives="probabilities").probabilities(context)
-    np.testing.assert_array_equal(told.next, drawn.next)
-    assert told.place is None
+    by_place = CallablePolicy("mine", lambda *_: drawn.next, gives="probabilities").probabilities(logged)
+    np.testing.assert_array_equal(by_place.next, drawn.next)
+    assert by_place.place is None
 
 
 @pytest.mark.parametrize(
@@ -209,6 +212,6 @@ def test_any_ranker_can_be_asked(front):
     ],
 )
 def test_a_ranker_that_gives_something_else_is_refused(front, gives, call):
-    context = asked(front.similar("i1"))
+    logged = read(front.similar("i1"))
     with pytest.raises(EvaluationError, match="mine has to give"):
-        CallablePolicy("mine", call, gives=gives).probabilities(context)
+        CallablePolicy("mine", call, gives=gives).probabilities(logged)

@@ -13,8 +13,8 @@ from tests.ranking.planted import INFO, planted_points
 from vlclip.engine.opening.stores import open_store
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.registry import every_estimator
-from vlclip.ranking.evaluation.replay.contexts import LATER_PAGE, NOTHING_SHOWN, PHOTO
-from vlclip.ranking.evaluation.replay.policy import GONE, ArmPolicy, CallablePolicy
+from vlclip.ranking.evaluation.replay.logged_list import LATER_PAGE, NOTHING_SHOWN, PHOTO
+from vlclip.ranking.evaluation.replay.policy import CANDIDATE_GONE, ArmPolicy, CallablePolicy
 from vlclip.ranking.evaluation.replay.replayed import FEATURES, replay
 from vlclip.ranking.experiments.outcome import Outcome
 from vlclip.ranking.experiments.table import read_exposures, write_table
@@ -33,46 +33,46 @@ def log(front):
         front.recommend(ANNA)
     front.similar("i1", offset=10)
     front.similar("i2", PLAIN)
-    one, outcomes = front.search("green")
-    front.logged[-1] = replace(one, context={**one.context, "photo": True}), outcomes
-    front.logged.append((replace(one, request_id="empty", items=(), candidates=()), ()))
+    exposure, outcomes = front.search("green")
+    front.logged[-1] = replace(exposure, context={**exposure.context, "photo": True}), outcomes
+    front.logged.append((replace(exposure, request_id="empty", items=(), candidates=()), ()))
     return front.logged
 
 
 def test_the_arm_that_made_a_log_has_ratios_of_1_and_every_estimator_gives_what_was_seen(front, log):
     front.did("purchase", "i77", at=front.now)
-    drawn = [one for one in log if one[0].arm.startswith("drawn")]
-    (found,) = replay(drawn, [ArmPolicy(DRAWN, front.past())])
-    lists = found.log()
+    by_chance = [logged for logged in log if logged[0].arm.startswith("drawn")]
+    (policy,) = replay(by_chance, [ArmPolicy(DRAWN, front.past())])
+    lists = policy.log()
     np.testing.assert_allclose(lists.target, lists.propensity, rtol=1e-9)
     np.testing.assert_array_equal(lists.place_target, lists.place_propensity)
-    seen = lists.reward.sum(axis=1).mean()
+    clicks = lists.reward.sum(axis=1).mean()
     plain = [terms.plain for terms in every_estimator(lists) if terms.plain is not None]
     assert len(plain) == 3
     for column in plain:
-        assert column.mean() == pytest.approx(seen)
-    assert found.outside.max() == 0
+        assert column.mean() == pytest.approx(clicks)
+    assert policy.outside.max() == 0
 
 
 def test_every_list_is_replayed_or_counted_with_a_reason(front, log):
-    told = []
-    (found,) = replay(log, [ArmPolicy(OTHER, front.past())], progress=told.append)
-    assert told == list(range(1, len(log) + 1))
-    assert found.left_out == {LATER_PAGE: 1, PHOTO: 1, NOTHING_SHOWN: 1}
-    assert len(found.lists.request_ids) == 13 == len(log) - 3
-    assert len(found.own) == len(found.outside) == 13
-    assert found.lists.is_drawn.sum() == 12
+    counts = []
+    (policy,) = replay(log, [ArmPolicy(OTHER, front.past())], progress=counts.append)
+    assert counts == list(range(1, len(log) + 1))
+    assert policy.left_out == {LATER_PAGE: 1, PHOTO: 1, NOTHING_SHOWN: 1}
+    assert len(policy.lists.request_ids) == 13 == len(log) - 3
+    assert len(policy.own) == len(policy.outside) == 13
+    assert policy.lists.is_drawn.sum() == 12
 
 
 def test_the_columns_say_what_was_shown_and_what_came_of_it(front, log):
     log[1] = log[1][0], (Outcome(clicks=2, carts=1, purchases=1, value=9.5), *log[1][1][1:])
-    (found,) = replay(log[:3], [ArmPolicy(OTHER, front.past())])
-    lists = found.lists
+    (policy,) = replay(log[:3], [ArmPolicy(OTHER, front.past())])
+    lists = policy.lists
     assert lists.kinds == ("recommendations", "search", "similar")
     assert lists.kind.tolist() == [2, 1, 0]
     assert lists.arms == (f"{DRAWN.id}@{DRAWN.hash}",)
     assert lists.words.tolist() == [0, 2, 0]
-    assert lists.time.tolist() == [one.time for one, _ in log[:3]]
+    assert lists.time.tolist() == [exposure.time for exposure, _ in log[:3]]
     assert str(lists.day[0]) == "2023-11-14"
     # the first is of nobody in particular, the others are Anna's
     assert lists.unit[1] == lists.unit[2] != lists.unit[0]
@@ -80,7 +80,7 @@ def test_the_columns_say_what_was_shown_and_what_came_of_it(front, log):
     assert lists.items[0] == tuple(shown.item for shown in log[0][0].items)
     assert [lists.reward[name][1, 0] for name in ("clicks", "carts", "purchases", "value")] == [1, 1, 1, 9.5]
     assert not lists.reward["clicks"][~lists.shown].any()
-    for column in (lists.propensity, found.target, found.place_target):
+    for column in (lists.propensity, policy.target, policy.place_target):
         assert (column[~lists.shown] == 1).all()
     for n in range(3):
         ids = [item for item, _ in log[n][0].candidates]
@@ -89,25 +89,25 @@ def test_the_columns_say_what_was_shown_and_what_came_of_it(front, log):
 
 
 def test_the_target_is_that_of_the_chosen_and_sums_to_1_over_the_candidates(front, log):
-    (found,) = replay(log[:12], [ArmPolicy(OTHER, front.past())])
-    shown = found.lists.shown
-    np.testing.assert_allclose(found.target_next.sum(axis=2)[shown], 1, rtol=1e-5)
+    (policy,) = replay(log[:12], [ArmPolicy(OTHER, front.past())])
+    shown = policy.lists.shown
+    np.testing.assert_allclose(policy.target_next.sum(axis=2)[shown], 1, rtol=1e-5)
     rows, places = np.nonzero(shown)
-    chosen = found.target_next[rows, places, found.lists.chosen[shown]]
-    np.testing.assert_allclose(found.target[shown], chosen, rtol=1e-6)
-    features = found.features
-    assert features.shape == (*found.lists.there.shape, len(FEATURES))
-    np.testing.assert_array_equal(features[:, :, 0], found.lists.scores)
+    chosen = policy.target_next[rows, places, policy.lists.chosen[shown]]
+    np.testing.assert_allclose(policy.target[shown], chosen, rtol=1e-6)
+    features = policy.features
+    assert features.shape == (*policy.lists.is_candidate.shape, len(FEATURES))
+    np.testing.assert_array_equal(features[:, :, 0], policy.lists.scores)
     np.testing.assert_array_equal(features[0, :3, 1], [0, 1, 2])
-    np.testing.assert_array_equal(features[:, :, 2], found.scores)
+    np.testing.assert_array_equal(features[:, :, 2], policy.scores)
 
 
 def test_what_an_arm_would_not_show_has_the_lowest_score_of_its_list_as_a_feature(front, log):
     blue = an_arm("blue", rules={"include": ["colour=blue"]})
-    (found,) = replay(log[:1], [ArmPolicy(blue, front.past())])
-    own = found.scores[0]
+    (policy,) = replay(log[:1], [ArmPolicy(blue, front.past())])
+    own = policy.scores[0]
     assert np.isnan(own).any()
-    np.testing.assert_array_equal(found.features[0, :, 2], np.where(np.isnan(own), np.nanmin(own), own))
+    np.testing.assert_array_equal(policy.features[0, :, 2], np.where(np.isnan(own), np.nanmin(own), own))
 
 
 def test_replayed_together_policies_have_the_rows_they_have_alone(front, log):
@@ -116,15 +116,15 @@ def test_replayed_together_policies_have_the_rows_they_have_alone(front, log):
         return [ArmPolicy(DRAWN, past), ArmPolicy(OTHER, past), ArmPolicy(PLAIN, past)]
 
     together = replay(log, policies())
-    for number, one in enumerate(together):
+    for number, joint in enumerate(together):
         (alone,) = replay(log, [policies()[number]])
-        assert one.name == alone.name
-        assert one.lists.request_ids == alone.lists.request_ids
-        np.testing.assert_array_equal(one.target, alone.target)
-        np.testing.assert_array_equal(one.place_target, alone.place_target)
-        np.testing.assert_array_equal(one.target_next, alone.target_next)
-        np.testing.assert_array_equal(one.outside, alone.outside)
-        assert one.own == alone.own
+        assert joint.name == alone.name
+        assert joint.lists.request_ids == alone.lists.request_ids
+        np.testing.assert_array_equal(joint.target, alone.target)
+        np.testing.assert_array_equal(joint.place_target, alone.place_target)
+        np.testing.assert_array_equal(joint.target_next, alone.target_next)
+        np.testing.assert_array_equal(joint.outside, alone.outside)
+        assert joint.own == alone.own
 
 
 def test_a_list_that_one_policy_cannot_answer_is_left_out_of_all(front, log):
@@ -142,18 +142,18 @@ def test_lists_with_candidates_that_are_gone_are_counted(tmp_path, vectors, hist
         store.upsert(planted_points(vectors)[:100])
         front = Front(store, history)
         logged = [front.similar(f"i{n}") for n in range(6)]
-        gone = logged[0][0].candidates[-1][0]
-        store.delete([gone])
-        (found,) = replay(logged[:1] + logged[1:], [ArmPolicy(DRAWN, front.past())])
-        holding = [one for one, _ in logged if gone in dict(one.candidates)]
-        assert found.left_out[GONE] == len(holding) >= 1
+        deleted = logged[0][0].candidates[-1][0]
+        store.delete([deleted])
+        (policy,) = replay(logged[:1] + logged[1:], [ArmPolicy(DRAWN, front.past())])
+        holding = [exposure for exposure, _ in logged if deleted in dict(exposure.candidates)]
+        assert policy.left_out[CANDIDATE_GONE] == len(holding) >= 1
         with pytest.raises(EvaluationError, match=r"no list can be replayed; left out: 1 \(a candidate"):
             replay(logged[:1], [ArmPolicy(DRAWN, front.past())])
 
 
 def test_read_from_a_table_a_log_is_replayed_the_same(front, log, tmp_path):
     path = tmp_path / "log.parquet"
-    parts = sorted({name for one, _ in log for shown in one.items for name in shown.parts})
+    parts = sorted({name for exposure, _ in log for shown in exposure.items for name in shown.parts})
     write_table(path, [log], parts)
     (direct,) = replay(log, [ArmPolicy(OTHER, front.past())])
     (read,) = replay(read_exposures(path), [ArmPolicy(OTHER, front.past())])
@@ -172,5 +172,5 @@ def test_a_ranker_that_tells_no_probabilities_of_places_has_none(front, log):
     assert first.place_target is None
     assert first.log().place_propensity is None
     assert second.log().place_propensity is not None
-    assert (first.target[first.lists.shown] == 1 / first.lists.there.sum(axis=1)[0]).all()
+    assert (first.target[first.lists.shown] == 1 / first.lists.is_candidate.sum(axis=1)[0]).all()
     assert first.log("value").reward.sum() == 0

@@ -23,5 +23,7 @@ def looked_at(limit=LIMIT):
 
 def simulated(store, clicks=None, history=None, **world):
     """A shop in which one in four is attracted by what is near a taste."""
-    made = World(**{"shoppers": 40, "limit": LIMIT, "level": -1.0, "satisfaction_level": -0.5} | world)
-    return SimulatedShop(store, PlantedEmbedder, Search(), made, clicks or looked_at(made.limit), history)
+    planted = World(**{"shoppers": 40, "limit": LIMIT, "level": -1.0, "satisfaction_level": -0.5} | world)
+    return SimulatedShop(
+        store, PlantedEmbedder, Search(), planted, clicks or looked_at(planted.limit), history
+    )

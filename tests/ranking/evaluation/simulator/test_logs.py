@@ -18,75 +18,80 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.arm import Arm, Boost, Diversity, Rules
 from vlclip.ranking.lists.exploration import propensities
 
+MODELS = (looked_at(), Cascade(), DynamicBayesian(0.8))
 MIXED = {"similar": 1, "search": 1, "recommendations": 1}
 
 
 def log_of(shop, arm=EXPLORING, lists=300):
-    return [one for batch in simulate(shop, arm, lists) for one in batch]
+    return [logged for batch in simulate(shop, arm, lists) for logged in batch]
 
 
-@pytest.mark.parametrize("clicks", [looked_at(), Cascade(), DynamicBayesian(0.8)], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "clicks", [looked_at(), Cascade(), DynamicBayesian(0.8)], ids=lambda model: model.name
+)
 def test_places_are_clicked_as_often_as_the_model_says(store, clicks):
     shop = simulated(store, clicks, satisfaction_level=0.5)
     lists = 600
-    seen, told = np.zeros((lists, LIMIT)), np.zeros((lists, LIMIT))
-    for row, ((one, outcomes), asked) in enumerate(
-        zip(log_of(shop, lists=lists), shop.requests(lists), strict=True)
+    counted, expected = np.zeros((lists, LIMIT)), np.zeros((lists, LIMIT))
+    for row, ((exposure, outcomes), step) in enumerate(
+        zip(log_of(shop, lists=lists), shop.steps(lists), strict=True)
     ):
-        rows = shop.catalogue.rows([shown.item for shown in one.items])
-        likes = [likely[None] for likely in shop.likes(asked, rows)]
-        told[row] = clicks.marginal(*likes, np.ones((1, LIMIT), dtype=bool))
-        seen[row] = [outcome.clicks for outcome in outcomes]
-    errors = np.sqrt((told * (1 - told)).mean(axis=0) / lists)
-    assert np.all(np.abs(seen.mean(axis=0) - told.mean(axis=0)) < 4 * errors)
-    assert told.mean(axis=0)[0] > 5 * errors[0]  # there is something to see
+        rows = shop.catalogue.rows([shown.item for shown in exposure.items])
+        likes = [likely[None] for likely in shop.likes(step, rows)]
+        expected[row] = clicks.marginal(*likes, np.ones((1, LIMIT), dtype=bool))
+        counted[row] = [outcome.clicks for outcome in outcomes]
+    errors = np.sqrt((expected * (1 - expected)).mean(axis=0) / lists)
+    assert np.all(np.abs(counted.mean(axis=0) - expected.mean(axis=0)) < 4 * errors)
+    assert expected.mean(axis=0)[0] > 5 * errors[0]  # there is something to see
 
 
 def test_what_is_bought_was_in_the_cart_and_what_is_there_was_clicked(store):
     shop = simulated(store, cart=0.9, purchase=0.6)
     outcomes = [
-        (shown.item, found)
-        for one, all_ in log_of(shop, lists=500)
-        for shown, found in zip(one.items, all_, strict=True)
+        (shown.item, outcome)
+        for exposure, row in log_of(shop, lists=500)
+        for shown, outcome in zip(exposure.items, row, strict=True)
     ]
-    for item, found in outcomes:
-        assert found.clicks >= found.carts >= found.purchases
-        assert (found.first_click is None) == (not found.clicks)
+    for item, outcome in outcomes:
+        assert outcome.clicks >= outcome.carts >= outcome.purchases
+        assert (outcome.first_click is None) == (not outcome.clicks)
         # the planted item i7 costs 7
-        assert found.value == (float(item[1:]) if found.purchases else 0)
-    assert sum(found.purchases for _, found in outcomes) > 20
-    assert sum(found.carts for _, found in outcomes) > sum(found.purchases for _, found in outcomes)
+        assert outcome.value == (float(item[1:]) if outcome.purchases else 0)
+    assert sum(outcome.purchases for _, outcome in outcomes) > 20
+    assert sum(outcome.carts for _, outcome in outcomes) > sum(outcome.purchases for _, outcome in outcomes)
 
 
 def test_clicks_come_after_the_list_and_further_down_later(store):
-    for one, outcomes in log_of(simulated(store)):
-        times = [found.first_click for found in outcomes if found.first_click]
+    for exposure, outcomes in log_of(simulated(store)):
+        times = [outcome.first_click for outcome in outcomes if outcome.first_click]
         assert times == sorted(times)
-        assert all(time > one.time for time in times)
+        assert all(time > exposure.time for time in times)
 
 
 def test_a_list_says_how_it_was_drawn(store):
     shop = simulated(store)
-    for one, _ in log_of(shop, lists=50):
-        ids, scores = zip(*one.candidates, strict=True)
+    for exposure, _ in log_of(shop, lists=50):
+        ids, scores = zip(*exposure.candidates, strict=True)
         assert len(ids) == EXPLORING.exploration.depth
-        order = np.array([ids.index(shown.item) for shown in one.items])
-        chances = propensities(np.array(scores), order, one.temperature)
-        assert [shown.propensity for shown in one.items] == pytest.approx(chances.tolist())
-        assert one.arm == f"exploring@{EXPLORING.hash}"
+        order = np.array([ids.index(shown.item) for shown in exposure.items])
+        chances = propensities(np.array(scores), order, exposure.temperature)
+        assert [shown.propensity for shown in exposure.items] == pytest.approx(chances.tolist())
+        assert exposure.arm == f"exploring@{EXPLORING.hash}"
     plain, _ = log_of(shop, PLAIN, 1)[0]
     assert (plain.candidates, plain.temperature, plain.items[0].propensity) == ((), 0, 1)
 
 
 def test_all_that_was_asked_is_in_the_context(store):
     shop = simulated(store, kinds=MIXED)
-    for (one, _), asked in zip(log_of(shop, lists=60), shop.requests(60), strict=True):
-        assert one.context["asked"] == {
+    for (exposure, _), step in zip(log_of(shop, lists=60), shop.steps(60), strict=True):
+        context, request = exposure.context, step.request
+        assert context["asked"] == {
             "weights": {}, "exclude": [], "limit": LIMIT, "collapse": None, "diversity": None,
         }  # fmt: skip
-        assert one.context["weights"]["image"] == 1
-        assert (one.context.get("anchor", ""), one.context.get("text", "")) == (asked.anchor, asked.text)
-        assert (one.time, one.kind, one.unit) == (asked.time, asked.kind, f"user:7-{asked.shopper}")
+        assert context["weights"]["image"] == 1
+        assert (context.get("anchor", ""), context.get("text", "")) == (request.anchor, request.text)
+        assert (exposure.time, exposure.kind) == (step.time, request.kind)
+        assert exposure.unit == request.unit == f"user:7-{step.shopper}"
 
 
 def test_the_same_seed_writes_the_same_log_and_another_one_another(store):
@@ -110,7 +115,7 @@ def test_read_back_the_log_is_what_was_written(store, tmp_path, ending):
     written = write_table(path, simulate(again, arm, 100), parts_of(again, arm))
     assert (written.lists, written.items) == (100, 100 * LIMIT)
     assert list(read_exposures(path)) == logged
-    assert parts_of(shop, arm) == part_names([[one for one, _ in logged]])
+    assert parts_of(shop, arm) == part_names([[exposure for exposure, _ in logged]])
     history.close()
     again.history.close()
 
@@ -119,10 +124,11 @@ def test_with_a_history_profiles_move_and_the_outcomes_are_its_events(store):
     history = SqliteHistory(None)
     shop = simulated(store, history=history, kinds={"recommendations": 1})
     logged = log_of(shop, lists=150)
-    assert {one.context["strategy"] for one, _ in logged} == {"popular", "history"}
-    assert [one for batch in joined([[one for one, _ in logged]], history) for one in batch] == logged
+    assert {exposure.context["strategy"] for exposure, _ in logged} == {"popular", "history"}
+    exposures = [exposure for exposure, _ in logged]
+    assert [row for batch in joined([exposures], history) for row in batch] == logged
     strangers = log_of(simulated(store, kinds=shop.world.kinds), lists=20)
-    assert {one.context["strategy"] for one, _ in strangers} == {"popular"}
+    assert {exposure.context["strategy"] for exposure, _ in strangers} == {"popular"}
     history.close()
 
 
@@ -130,16 +136,16 @@ def test_asked_again_after_the_log_was_written_a_list_is_what_it_was(store):
     history = SqliteHistory(None)
     shop = simulated(store, history=history, kinds=MIXED)
     logged = log_of(shop, PLAIN, 150)
-    for (one, _), asked in zip(logged, shop.requests(150), strict=True):
-        assert [result.id for result in shop.ask(asked, PLAIN)] == [shown.item for shown in one.items]
-    assert any("history" in shown.parts for one, _ in logged for shown in one.items)
+    for (exposure, _), step in zip(logged, shop.steps(150), strict=True):
+        assert [result.id for result in shop.answer(step, PLAIN)] == [shown.item for shown in exposure.items]
+    assert any("history" in shown.parts for exposure, _ in logged for shown in exposure.items)
     history.close()
 
 
 def test_a_history_of_something_else_is_refused(store):
     history = SqliteHistory(None)
     shop = simulated(store, history=history)
-    assert any(found.clicks for _, outcomes in log_of(shop) for found in outcomes)
+    assert any(outcome.clicks for _, outcomes in log_of(shop) for outcome in outcomes)
     with pytest.raises(EvaluationError, match="empty at first"):
         log_of(shop)
     history.close()
@@ -148,10 +154,11 @@ def test_a_history_of_something_else_is_refused(store):
 def test_chance_varies_the_lists_of_one_question(store):
     shop = simulated(store, shoppers=300, near=1, tastes=(1.0,))
     first, same = {}, {}
-    for one, _ in log_of(shop, lists=200):
-        first.setdefault(one.context["anchor"], set()).add(one.items[0].item)
+    for exposure, _ in log_of(shop, lists=200):
+        anchor = exposure.context["anchor"]
+        first.setdefault(anchor, set()).add(exposure.items[0].item)
         # a day's lists of one shopper and anchor are drawn alike, as the service draws them
-        key = (one.unit, one.context["anchor"], math.floor(one.time / 86_400))
-        assert same.setdefault(key, one.items) == one.items
+        key = (exposure.unit, anchor, math.floor(exposure.time / 86_400))
+        assert same.setdefault(key, exposure.items) == exposure.items
     assert max(map(len, first.values())) > 1
     assert len(same) < 200

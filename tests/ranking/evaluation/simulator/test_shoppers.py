@@ -20,10 +20,10 @@ from vlclip.ranking.evaluation.simulator.world import World
 
 SPACE = FusedSpace((Segment("image", 2), Segment("text", 2)))
 ITEMS = {"a": [1, 0, 1, 0], "b": [0, 1, 1, 0], "c": [0, 1, 0, 1]}
-"""Unit segments: a and b have the text in common, b and c the photo, a and c nothing."""
+"""Unit segments: a and b share the text, b and c the photo, a and c nothing."""
 
 
-def held(items, payloads=None):
+def store_of(items, payloads=None):
     """A store that can only be read through."""
     records = [
         Record(name, (payloads or {}).get(name, {}), np.array(vector, dtype=np.float32))
@@ -37,12 +37,14 @@ def catalogue(store):
     return read_catalogue(store)
 
 
-def drawn(catalogue, **world):
+def shoppers_of(catalogue, **world):
     return draw_shoppers(catalogue, World(**{"shoppers": 30} | world))
 
 
 def test_a_likeness_is_the_mean_cosine_over_the_store_s_deviation():
-    shoppers = drawn(read_catalogue(held(ITEMS)), noise=0, tastes=(1.0,), item_spread=0, level=-1, slope=2)
+    shoppers = shoppers_of(
+        read_catalogue(store_of(ITEMS)), noise=0, tastes=(1.0,), item_spread=0, level=-1, slope=2
+    )
     # noise 0: each taste is an item, and with 30 shoppers every item is someone's
     mine = {tuple(taste): n for n, taste in enumerate((2 * shoppers.tastes).tolist())}
     assert set(mine) == {tuple(map(float, vector)) for vector in ITEMS.values()}
@@ -53,23 +55,23 @@ def test_a_likeness_is_the_mean_cosine_over_the_store_s_deviation():
 
 
 def test_only_what_is_liked_counts():
-    shoppers = drawn(read_catalogue(held(ITEMS)), noise=0, tastes=(1.0,), likes={"image": 0})
+    shoppers = shoppers_of(read_catalogue(store_of(ITEMS)), noise=0, tastes=(1.0,), likes={"image": 0})
     a = next(n for n, taste in enumerate(shoppers.tastes.tolist()) if taste[2] > 0)
     fit = shoppers.fit(a, a, np.arange(3))
     assert fit * shoppers.deviation + shoppers.centre == pytest.approx([1, 1, 0], abs=1e-6)
 
 
 def test_what_fits_another_taste_counts_less_on_this_visit():
-    shoppers = drawn(read_catalogue(held(ITEMS)), noise=0, tastes=(0.0, 1.0), away=0.25)
-    alone = drawn(read_catalogue(held(ITEMS)), noise=0, tastes=(0.0, 1.0), away=1e9)
+    shoppers = shoppers_of(read_catalogue(store_of(ITEMS)), noise=0, tastes=(0.0, 1.0), away=0.25)
+    alone = shoppers_of(read_catalogue(store_of(ITEMS)), noise=0, tastes=(0.0, 1.0), away=1e9)
     for shopper in range(30):
-        one, other = (alone.fit(shopper, taste, np.arange(3)) for taste in (2 * shopper, 2 * shopper + 1))
+        fit, other_fit = (alone.fit(shopper, taste, np.arange(3)) for taste in (2 * shopper, 2 * shopper + 1))
         both = shoppers.fit(shopper, 2 * shopper, np.arange(3))
-        assert both == pytest.approx(np.maximum(one, other - 0.25), abs=1e-6)
+        assert both == pytest.approx(np.maximum(fit, other_fit - 0.25), abs=1e-6)
 
 
 def test_a_taste_is_near_its_item_by_the_noise(catalogue):
-    shoppers = drawn(catalogue, noise=0.5, near=1)
+    shoppers = shoppers_of(catalogue, noise=0.5, near=1)
     nearest = catalogue.vectors[shoppers.near[:, 0]]
     cosines = np.sum(nearest[:, :16] * shoppers.tastes[:, :16], axis=1) * 2  # of both segments a half
     # 0.5 in a direction of its own: on average 1 / sqrt(1 + 0.25) = 0.89 from the item it comes from
@@ -78,11 +80,11 @@ def test_a_taste_is_near_its_item_by_the_noise(catalogue):
 
 
 def test_likeness_is_0_where_one_asks_and_in_deviations_over_all_items(catalogue):
-    shoppers = drawn(catalogue, tastes=(1.0,))
+    shoppers = shoppers_of(catalogue, tastes=(1.0,))
     rows = np.arange(len(catalogue.ids))
-    fits = np.array([shoppers.fit(one, one, rows) for one in range(30)])
+    fits = np.array([shoppers.fit(taste, taste, rows) for taste in range(30)])
     assert fits.std() == pytest.approx(1, abs=1e-4)
-    near = np.array([shoppers.fit(one, one, shoppers.near[one]) for one in range(30)])
+    near = np.array([shoppers.fit(taste, taste, shoppers.near[taste]) for taste in range(30)])
     assert near.mean() == pytest.approx(0, abs=1e-4)
     assert fits.mean() < -1
 
@@ -90,7 +92,7 @@ def test_likeness_is_0_where_one_asks_and_in_deviations_over_all_items(catalogue
 @settings(max_examples=30)
 @given(st.integers(0, 29), st.integers(0, 1000))
 def test_the_nearer_attracts_and_satisfies_more_and_nothing_is_certain(catalogue, shopper, seed):
-    shoppers = drawn(catalogue, item_spread=0, seed=seed)
+    shoppers = shoppers_of(catalogue, item_spread=0, seed=seed)
     rows, taste = np.arange(len(catalogue.ids)), int(shoppers.first[shopper])
     fit = shoppers.fit(shopper, taste, rows)
     for chances in (shoppers.attraction(fit, rows), shoppers.satisfaction(fit, rows)):
@@ -99,7 +101,7 @@ def test_the_nearer_attracts_and_satisfies_more_and_nothing_is_certain(catalogue
 
 
 def test_the_nearest_items_are_those_of_a_scan(catalogue):
-    shoppers = drawn(catalogue, near=7)
+    shoppers = shoppers_of(catalogue, near=7)
     for taste, near in zip(shoppers.tastes, shoppers.near, strict=True):
         whole = [row for row in np.argsort(-(catalogue.vectors @ taste)) if row in set(catalogue.whole)]
         assert near.tolist() == whole[:7]
@@ -108,37 +110,37 @@ def test_the_nearest_items_are_those_of_a_scan(catalogue):
 
 
 def test_an_item_s_effect_follows_from_seed_and_id_alone():
-    three, two = (read_catalogue(held({name: ITEMS[name] for name in names})) for names in ("abc", "ac"))
-    assert np.array_equal(drawn(three).effects[:, [0, 2]], drawn(two).effects)
-    assert not np.any(drawn(three, seed=8).effects == drawn(three, seed=7).effects)
+    three, two = (read_catalogue(store_of({name: ITEMS[name] for name in names})) for names in ("abc", "ac"))
+    assert np.array_equal(shoppers_of(three).effects[:, [0, 2]], shoppers_of(two).effects)
+    assert not np.any(shoppers_of(three, seed=8).effects == shoppers_of(three, seed=7).effects)
 
 
 def test_items_effects_are_normal_with_the_spread(catalogue):
-    effects = drawn(catalogue, item_spread=0.5).effects
+    effects = shoppers_of(catalogue, item_spread=0.5).effects
     assert effects.mean(axis=1) == pytest.approx([0, 0], abs=4 * 0.5 / math.sqrt(300))
     assert effects.std(axis=1) == pytest.approx([0.5, 0.5], abs=4 * 0.5 / math.sqrt(600))
 
 
 def test_a_catalogue_is_the_same_in_whatever_order_a_store_holds_it():
     payloads = {"a": {"price": 3, "title": "A"}, "b": {"price": "dear"}}
-    one = read_catalogue(held(ITEMS, payloads))
-    other = read_catalogue(held(dict(reversed(ITEMS.items())), payloads))
-    assert one.ids == other.ids == ("a", "b", "c")
-    assert np.array_equal(one.vectors, other.vectors)
-    assert one.titles == ("A", "", "")
-    assert np.array_equal(one.prices, [3, np.nan, np.nan], equal_nan=True)
-    assert one.rows(["c", "a"]).tolist() == [2, 0]
+    catalogue = read_catalogue(store_of(ITEMS, payloads))
+    reordered = read_catalogue(store_of(dict(reversed(ITEMS.items())), payloads))
+    assert catalogue.ids == reordered.ids == ("a", "b", "c")
+    assert np.array_equal(catalogue.vectors, reordered.vectors)
+    assert catalogue.titles == ("A", "", "")
+    assert np.array_equal(catalogue.prices, [3, np.nan, np.nan], equal_nan=True)
+    assert catalogue.rows(["c", "a"]).tolist() == [2, 0]
 
 
 def test_the_same_seed_draws_the_same_shoppers_and_another_one_others(catalogue):
-    one, again, other = drawn(catalogue), drawn(catalogue), drawn(catalogue, seed=8)
-    assert np.array_equal(one.tastes, again.tastes)
-    assert np.array_equal(one.near, again.near)
-    assert not np.array_equal(one.first, other.first) or not np.array_equal(one.tastes, other.tastes)
+    first, again, other = shoppers_of(catalogue), shoppers_of(catalogue), shoppers_of(catalogue, seed=8)
+    assert np.array_equal(first.tastes, again.tastes)
+    assert np.array_equal(first.near, again.near)
+    assert not np.array_equal(first.first, other.first) or not np.array_equal(first.tastes, other.tastes)
 
 
 def test_shoppers_have_as_many_tastes_as_was_said_and_share_their_visits_among_them(catalogue):
-    shoppers = drawn(catalogue, shoppers=400, tastes=(0.25, 0.75))
+    shoppers = shoppers_of(catalogue, shoppers=400, tastes=(0.25, 0.75))
     counts = np.diff(shoppers.first)
     assert set(counts.tolist()) == {1, 2}
     assert np.mean(counts == 2) == pytest.approx(0.75, abs=4 * math.sqrt(0.25 * 0.75 / 400))
@@ -161,10 +163,12 @@ def test_a_world_that_cannot_be_says_what_is_wrong(world, says):
 
 def test_a_store_without_two_different_items_is_refused():
     with pytest.raises(EvaluationError, match="at least two"):
-        read_catalogue(held({"a": [1, 0, 1, 0]}))
+        read_catalogue(store_of({"a": [1, 0, 1, 0]}))
     with pytest.raises(EvaluationError, match="alike"):
-        drawn(read_catalogue(held({"a": [1, 0, 1, 0], "b": [1, 0, 0, 1]})), noise=0, likes={"text": 0})
+        shoppers_of(
+            read_catalogue(store_of({"a": [1, 0, 1, 0], "b": [1, 0, 0, 1]})), noise=0, likes={"text": 0}
+        )
     with pytest.raises(EvaluationError, match="no segment counts"):
-        drawn(read_catalogue(held(ITEMS)), likes={"image": 0, "text": 0})
+        shoppers_of(read_catalogue(store_of(ITEMS)), likes={"image": 0, "text": 0})
     with pytest.raises(SpaceError, match="'sound'"):
-        drawn(read_catalogue(held(ITEMS)), likes={"sound": 1})
+        shoppers_of(read_catalogue(store_of(ITEMS)), likes={"sound": 1})
