@@ -27,7 +27,7 @@ from vlclip.engine.refinement.agreement import keep_better
 from vlclip.engine.space import Floats
 from vlclip.engine.training.pairs import is_validation
 from vlclip.engine.training.retrieval import text_to_image
-from vlclip.ingestion.datasets.item_photos import shown_batches
+from vlclip.ingestion.datasets.item_photos import item_photo_batches
 from vlclip.ingestion.drawn.catalogue import messy_title
 from vlclip.ingestion.drawn.dice import Dice
 from vlclip.ingestion.reading.catalogue import open_catalogue
@@ -89,7 +89,8 @@ def read(source: str, most: int, clip: Clip) -> tuple[list[Item], Floats]:
     items: list[Item] = []
     vectors: list[Floats] = []
     columns = map_columns(catalogue, [])
-    for batch in shown_batches(catalogue, columns, Settings(), wanted=lambda item: is_validation(item.id)):
+    batches = item_photo_batches(catalogue, columns, Settings(), select=lambda item: is_validation(item.id))
+    for batch in batches:
         with_photos = [entry for entry in batch if entry is not None][: most - len(items)]
         if not with_photos:
             break

@@ -28,7 +28,7 @@ import numpy as np
 from vlclip.engine.encoding.clip import load_clip
 from vlclip.engine.item import Item
 from vlclip.engine.space import Floats, FusedSpace, Segment
-from vlclip.ingestion.datasets.item_photos import shown_batches
+from vlclip.ingestion.datasets.item_photos import item_photo_batches
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ranking.history.events import Event
@@ -122,7 +122,7 @@ def read(source: str, most: int, colour: str) -> tuple[list[Taste], Floats, Fuse
     catalogue = open_catalogue(source)
     items: list[Item] = []
     images: list[Floats] = []
-    for batch in shown_batches(catalogue, map_columns(catalogue, []), Settings()):
+    for batch in item_photo_batches(catalogue, map_columns(catalogue, []), Settings()):
         with_photos = [entry for entry in batch if entry is not None][: most - len(items)]
         if not with_photos:
             break

@@ -28,7 +28,7 @@ from PIL import Image
 from vlclip.engine.item import Item
 from vlclip.engine.training.grounder.composites import Pixels, backdrop, compose, cut_out
 from vlclip.engine.training.pairs import is_validation
-from vlclip.ingestion.datasets.item_photos import Shown, shown_batches
+from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.drawn import messy_title
 from vlclip.ingestion.drawn.dice import Dice
 from vlclip.ingestion.errors import CatalogueError
@@ -64,7 +64,7 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Other:
+class _Companion:
     """A product to set around others; `product` is `(height, width, 4)`."""
 
     product_type: str
@@ -88,75 +88,75 @@ def compose_catalogue(
     A line of the truth has an item's `id`, `box` (x0, y0, x1, y1 in pixels; only with `clutter`),
     `scene` and `clean_title`. Errors: `CatalogueError` where no item has a usable photo.
     """
-    where = folder / "catalogue"
-    where.mkdir(parents=True, exist_ok=True)
-    for old in where.glob("*.parquet"):
+    shards = folder / "catalogue"
+    shards.mkdir(parents=True, exist_ok=True)
+    for old in shards.glob("*.parquet"):
         old.unlink()
     pool = _pool(source, settings, mapping, split) if clutter else []
     textures = [other.product[..., :3] for other in pool[:TEXTURES]]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
     with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
-        for one in _shown(source, settings, mapping, split):
-            product = cut_out(np.asarray(one.photo)) if one is not None and clutter else None
-            if one is None or (clutter and product is None):
+        for original in _originals(source, settings, mapping, split):
+            product = cut_out(np.asarray(original.photo)) if original is not None and clutter else None
+            if original is None or (clutter and product is None):
                 left_out += 1
                 continue
-            rows.append(_row(one, product, pool, textures, truth, seed, spoil=spoil))
+            rows.append(_row(original, product, pool, textures, truth, seed, spoil=spoil))
             written += 1
             if len(rows) == SHARD:
-                _write(rows, where, written)
+                _write(rows, shards, written)
                 rows = []
             if written == limit:
                 break
     if rows:
-        _write(rows, where, written)
+        _write(rows, shards, written)
     if not written:
         raise CatalogueError(f"no item of {source} has a photo on a plain background and a title")
-    return Composed(where, folder / "truth.jsonl", written, left_out)
+    return Composed(shards, folder / "truth.jsonl", written, left_out)
 
 
 def _row(
-    shown: Shown,
+    original: ItemPhoto,
     product: Pixels | None,
-    pool: Sequence[_Other],
+    pool: Sequence[_Companion],
     textures: Sequence[Pixels],
     truth: TextIO,
     seed: int,
     *,
     spoil: bool,
 ) -> dict[str, Any]:
-    item, photo = shown.item, shown.data
+    item, photo = original.item, original.data
     number = int.from_bytes(hashlib.sha256(item.id.encode()).digest()[:6])
-    known: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
+    truth_row: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
     if product is not None:
         scene, box = _scene(product, item, pool, textures, np.random.default_rng([seed, number]))
-        photo, known["box"], known["scene"] = scene, box, "cluttered"
+        photo, truth_row["box"], truth_row["scene"] = scene, box, "cluttered"
     if spoil:
         item = replace(item, title=messy_title(item.title, item.product_type, Dice(seed, number)))
-    truth.write(json.dumps(known, ensure_ascii=False) + "\n")
-    said = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
-    return {**said, "image": photo}
+    truth.write(json.dumps(truth_row, ensure_ascii=False) + "\n")
+    fields = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
+    return {**fields, "image": photo}
 
 
 def _scene(
     product: Pixels,
     item: Item,
-    pool: Sequence[_Other],
+    pool: Sequence[_Companion],
     textures: Sequence[Pixels],
     rng: np.random.Generator,
 ) -> tuple[bytes, list[float]]:
-    around = [product]
-    taken = {item.product_type}
+    products = [product]
+    types = {item.product_type}
     for _ in range(TRIES):
         other = pool[int(rng.integers(len(pool)))]
-        if other.product_type in taken:
+        if other.product_type in types:
             continue
-        taken.add(other.product_type)
-        around.append(other.product)
-        if len(around) > OTHERS:
+        types.add(other.product_type)
+        products.append(other.product)
+        if len(products) > OTHERS:
             break
-    scene = compose(around, backdrop(SIDE, rng, textures), rng.uniform(*LONGER_SIDE, len(around)), rng)
+    scene = compose(products, backdrop(SIDE, rng, textures), rng.uniform(*LONGER_SIDE, len(products)), rng)
     photo = BytesIO()
     Image.fromarray(scene.photo).save(photo, "JPEG", quality=90)
     return photo.getvalue(), [float(edge) for edge in scene.boxes[0]]
@@ -164,35 +164,35 @@ def _scene(
 
 def _pool(
     source: str | Path, settings: IngestionSettings, mapping: Sequence[str], split: Split
-) -> list[_Other]:
+) -> list[_Companion]:
     """Cut-outs from all over the catalogue: a reservoir sample, the same for the same catalogue."""
     rng = np.random.default_rng(0)
-    pool: list[_Other | None] = []
-    usable = (one for one in _shown(source, settings, mapping, split) if one is not None)
-    for seen, one in enumerate(usable):
-        place = seen if seen < POOL else int(rng.integers(seen + 1))
+    pool: list[_Companion | None] = []
+    usable = (original for original in _originals(source, settings, mapping, split) if original is not None)
+    for count, original in enumerate(usable):
+        place = count if count < POOL else int(rng.integers(count + 1))
         if place < POOL:
-            pool[place : place + 1] = [_other(one)]
+            pool[place : place + 1] = [_companion(original)]
     return [other for other in pool if other is not None]
 
 
-def _other(shown: Shown) -> _Other | None:
-    shown.photo.thumbnail((POOL_SIDE, POOL_SIDE))
-    product = cut_out(np.asarray(shown.photo))
-    return None if product is None else _Other(shown.item.product_type, product)
+def _companion(original: ItemPhoto) -> _Companion | None:
+    original.photo.thumbnail((POOL_SIDE, POOL_SIDE))
+    product = cut_out(np.asarray(original.photo))
+    return None if product is None else _Companion(original.item.product_type, product)
 
 
-def _shown(
+def _originals(
     source: str | Path, settings: IngestionSettings, mapping: Sequence[str], split: Split
-) -> Iterator[Shown | None]:
+) -> Iterator[ItemPhoto | None]:
     """Items of the split with their photos; None where there is no photo or no title."""
 
-    def wanted(item: Item) -> bool:
+    def is_in_split(item: Item) -> bool:
         return split == "all" or (split == "validation") == is_validation(item.id)
 
     catalogue = open_catalogue(source)
     columns = map_columns(catalogue, mapping)
-    for batch in shown_batches(catalogue, columns, settings, wanted=wanted):
+    for batch in item_photo_batches(catalogue, columns, settings, select=is_in_split):
         yield from batch
 
 

@@ -15,7 +15,7 @@ from vlclip.engine.training.grounder.material import Material
 from vlclip.engine.training.grounder.model import LONG_SIDE, SHORT_SIDE
 from vlclip.engine.training.grounder.scenes import Labelled, Product, Prompted, held_out, names_of
 from vlclip.engine.training.pairs import is_validation
-from vlclip.ingestion.datasets.item_photos import Shown, shown_batches
+from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
@@ -24,7 +24,7 @@ from vlclip.ingestion.settings import IngestionSettings
 FAMILY = "sub_category"
 """Attribute that names a wider kind than the product type, where a catalogue has one."""
 TEXTURES = 2000
-HELD = 400
+HELD_OUT_SCENES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ def read_material(sources: Sequence[str], mapping: Sequence[str], settings: Inge
     left_out = 0
     for source in sources:
         boxes = _boxes(source)
-        for one in _shown(source, mapping, settings):
-            item, photo = one.item, one.photo
+        for item_photo in _item_photos(source, mapping, settings):
+            item, photo = item_photo.item, item_photo.photo
             names = names_of(item.product_type, str(item.attributes.get(FAMILY, "")))
-            held = is_validation(item.id)
+            validates = is_validation(item.id)
             cut = None if item.id in boxes else cut_out(np.asarray(photo))
-            if item.id in boxes and not held:
+            if item.id in boxes and not validates:
                 scenes.append(_scene(photo, boxes[item.id], names))
             elif cut is not None:
-                (kept_back if held else products).append(Product(cut, names))
+                (kept_back if validates else products).append(Product(cut, names))
             elif item.id not in boxes:
                 left_out += 1
     if len({product.names[0] for product in products}) < 2:
@@ -70,25 +70,25 @@ def read_material(sources: Sequence[str], mapping: Sequence[str], settings: Inge
         )
     material = Material(products, _textures(products), scenes)
     types = {product.names[0] for product in kept_back}
-    held_scenes = held_out(kept_back, _textures(kept_back), HELD) if len(types) > 1 else []
-    return GrounderSet(material, held_scenes, left_out)
+    held_out_scenes = held_out(kept_back, _textures(kept_back), HELD_OUT_SCENES) if len(types) > 1 else []
+    return GrounderSet(material, held_out_scenes, left_out)
 
 
-def _shown(source: str, mapping: Sequence[str], settings: IngestionSettings) -> Iterator[Shown]:
+def _item_photos(source: str, mapping: Sequence[str], settings: IngestionSettings) -> Iterator[ItemPhoto]:
     """Every item that has a product type and a photo that can be had."""
     catalogue = open_catalogue(source)
     columns = map_columns(catalogue, mapping)
-    for batch in shown_batches(
+    for batch in item_photo_batches(
         catalogue, columns, settings, usable=lambda item: bool(item.product_type.strip())
     ):
-        yield from (one for one in batch if one is not None)
+        yield from (item_photo for item_photo in batch if item_photo is not None)
 
 
 def _boxes(source: str) -> dict[str, Box]:
     """True boxes by id where the catalogue has a truth beside it; else none."""
     path = truth_beside(source)
     truth = {} if path is None else read_truth(path)
-    return {item_id: known.box for item_id, known in truth.items() if known.box is not None}
+    return {item_id: facts.box for item_id, facts in truth.items() if facts.box is not None}
 
 
 def _scene(photo: Image.Image, box: tuple[float, ...], names: tuple[str, ...]) -> Labelled:
@@ -101,5 +101,5 @@ def _scene(photo: Image.Image, box: tuple[float, ...], names: tuple[str, ...]) -
 
 
 def _textures(products: Sequence[Product]) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    large = (one.cut[..., :3] for one in products[:TEXTURES] if min(one.cut.shape[:2]) >= 30)
+    large = (product.cut[..., :3] for product in products[:TEXTURES] if min(product.cut.shape[:2]) >= 30)
     return list(large)

@@ -1,8 +1,9 @@
-"""A catalogue's items with their photos, decoded, for whatever has to look at all of them once.
+"""A catalogue's items with their decoded photos, for work that reads all of them once.
 
-Ingestion has its own way, which says of every row what became of it; here a row without a usable photo is
-`None`. Law (tests/ingestion/datasets/test_item_photos.py): the order is the catalogue's, and one `None`
-stands for each row that could not be shown.
+Unlike the pipeline, which reports on every row, this gives `None` for a row without a usable photo.
+
+Law (tests/ingestion/datasets/test_item_photos.py): the order is the catalogue's, and each row without a
+usable photo is one `None`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from vlclip.ingestion.reading.entry import Entry
 from vlclip.ingestion.reading.mapping import ColumnMapping
 from vlclip.ingestion.settings import IngestionSettings
 
-HELD = 64
-"""Photos that are in memory decoded at a time."""
+BATCH = 64
+"""Decoded photos in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ItemPhoto:
     """An item with its photo: the file's bytes, and decoded."""
 
     item: Item
@@ -41,31 +42,31 @@ def titled(item: Item) -> bool:
     return bool(item.title.strip())
 
 
-def shown_batches(
+def item_photo_batches(
     catalogue: Catalogue,
     columns: ColumnMapping,
     settings: IngestionSettings,
     *,
-    wanted: Callable[[Item], bool] = lambda _: True,
+    select: Callable[[Item], bool] = lambda _: True,
     usable: Callable[[Item], bool] = titled,
-) -> Iterator[list[Shown | None]]:
-    """The `wanted` items, at most `HELD` at a time; None for a row that is not `usable` or has no photo.
+) -> Iterator[list[ItemPhoto | None]]:
+    """The items that `select` takes, at most `BATCH` at a time; None if it is not `usable` or has no photo.
 
-    Rows that could not be read are None too: nobody knows whether they were wanted.
+    Rows that cannot be read are None as well, as `select` cannot be asked about them.
     """
 
-    def show(entry: Entry) -> Shown | None:
+    def read(entry: Entry) -> ItemPhoto | None:
         item = entry.item
         if item is None or item.image is None or not usable(item):
             return None
         try:
             data = photos.read(item.image)
-            return Shown(item, data, decode(data, max_pixels=settings.fetch.max_pixels))
+            return ItemPhoto(item, data, decode(data, max_pixels=settings.fetch.max_pixels))
         except PhotoError:
             return None
 
-    entries = (entry for entry in catalogue.entries(columns) if entry.item is None or wanted(entry.item))
+    entries = (entry for entry in catalogue.entries(columns) if entry.item is None or select(entry.item))
     with closing(Fetcher(settings.fetch)) as fetcher, ThreadPoolExecutor(settings.ingest.workers) as threads:
         photos = PhotoSource(fetcher.fetch, catalogue.root, settings.fetch.max_bytes)
-        for batch in batched(entries, HELD):
-            yield list(threads.map(show, batch))
+        for batch in batched(entries, BATCH):
+            yield list(threads.map(read, batch))

@@ -22,7 +22,7 @@ from vlclip.engine.refinement.refiner import load_refiner
 from vlclip.engine.training.framing import framing
 from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.recipe import Recipe
-from vlclip.ingestion.datasets.item_photos import Shown, shown_batches
+from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ingestion.settings import IngestionSettings
@@ -59,19 +59,19 @@ def read_pairs(
     words: list[dict[str, str]] = []
     rows = cropped = 0
     with ExitStack() as open_:
-        grounder, refiner, hash_ = _grounder(recipe, settings), _refiner(recipe, settings), _hash(recipe)
+        grounder, refiner, photo_hash = _grounder(recipe, settings), _refiner(recipe, settings), _hash(recipe)
         if refiner is not None:
             open_.enter_context(closing(refiner))
         threads = open_.enter_context(ThreadPoolExecutor(settings.ingest.workers))
         for batch in _batches(sources, mapping, settings):
-            shown = [item for item in batch if item is not None]
-            seen = _crops(shown, grounder, settings)
+            item_photos = [item for item in batch if item is not None]
+            crops = _crops(item_photos, grounder, settings)
             rows += len(batch)
-            cropped += sum(crop is not item.photo for crop, item in zip(seen, shown, strict=True))
-            ids += [item.item.id for item in shown]
-            words += _words(shown, refiner)
-            photos += threads.map(frame, seen)
-            hashes += threads.map(hash_, seen) if hash_ is not None else ()
+            cropped += sum(crop is not item.photo for crop, item in zip(crops, item_photos, strict=True))
+            ids += [item.item.id for item in item_photos]
+            words += _words(item_photos, refiner)
+            photos += threads.map(frame, crops)
+            hashes += threads.map(photo_hash, crops) if photo_hash is not None else ()
     if not photos:
         raise TrainingError("no row has both a photo and a title; check --map with `vlclip ingest`")
     pairs = Pairs(ids, np.stack(photos), words, hashes)
@@ -88,28 +88,28 @@ def item_words(item: Item) -> dict[str, str]:
 
 def _batches(
     sources: Sequence[str], mapping: Sequence[str], settings: IngestionSettings
-) -> Iterator[list[Shown | None]]:
+) -> Iterator[list[ItemPhoto | None]]:
     for source in sources:
         catalogue = open_catalogue(source)
-        yield from shown_batches(catalogue, map_columns(catalogue, mapping), settings)
+        yield from item_photo_batches(catalogue, map_columns(catalogue, mapping), settings)
 
 
 def _crops(
-    shown: Sequence[Shown], grounder: Grounder | None, settings: IngestionSettings
+    item_photos: Sequence[ItemPhoto], grounder: Grounder | None, settings: IngestionSettings
 ) -> list[Image.Image]:
     """The products in their photos; a photo stays whole where none is found."""
-    photos = [item.photo for item in shown]
-    if grounder is None or not shown:
+    photos = [item.photo for item in item_photos]
+    if grounder is None or not item_photos:
         return photos
-    boxes = grounder.locate(photos, [item.item.product_type for item in shown])
+    boxes = grounder.locate(photos, [item.item.product_type for item in item_photos])
     rule = rule_from(settings.grounding)
     return [cut(photo, choose(box, photo.size, rule)) for photo, box in zip(photos, boxes, strict=True)]
 
 
-def _words(shown: Sequence[Shown], refiner: Refiner | None) -> list[dict[str, str]]:
-    words = [item_words(item.item) for item in shown]
-    if refiner is not None and shown:
-        texts = refiner.refine([item.item for item in shown], [item.data for item in shown])
+def _words(item_photos: Sequence[ItemPhoto], refiner: Refiner | None) -> list[dict[str, str]]:
+    words = [item_words(item.item) for item in item_photos]
+    if refiner is not None and item_photos:
+        texts = refiner.refine([item.item for item in item_photos], [item.data for item in item_photos])
         for item, text in zip(words, texts, strict=True):
             item["refined"] = text.text
     return words

@@ -38,13 +38,13 @@ def read_truth(path: Path) -> dict[str, Truth]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"cannot read {path}: {error}") from None
-    known: dict[str, Truth] = {}
+    truths: dict[str, Truth] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            known[str(row["id"])] = Truth(
+            truths[str(row["id"])] = Truth(
                 _box(row.get("box")), str(row.get("scene") or ""), str(row.get("clean_title") or "")
             )
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -52,7 +52,7 @@ def read_truth(path: Path) -> dict[str, Truth]:
                 f"{path}, line {number}: it takes one JSON object a line, with `id` and, where known, "
                 "`box` (x0, y0, x1, y1), `scene` and `clean_title`"
             ) from None
-    return known
+    return truths
 
 
 def _box(edges: object) -> Box | None:

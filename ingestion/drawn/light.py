@@ -43,18 +43,18 @@ MATERIALS: dict[str, Look] = {
 
 def light(photo: Image.Image, mask: Image.Image, material: str) -> Image.Image:
     """The photo with the material's grain and sheen where the mask says, under light from the left."""
-    found = mask.getbbox()
-    if found is None:
+    box = mask.getbbox()
+    if box is None:
         return photo
-    x0, y0, x1, y1 = found
+    x0, y0, x1, y1 = box
     look = MATERIALS[material]
     across = np.linspace(0, 1, x1 - x0, dtype=np.float32)[None, :]
     down = np.linspace(0, 1, y1 - y0, dtype=np.float32)[:, None]
-    cover = np.asarray(mask.crop(found), np.float32) / 255
+    cover = np.asarray(mask.crop(box), np.float32) / 255
     tile = grain(look.grain, photo.size)[: y1 - y0, : x1 - x0]
     factor = 1 + cover * (look.strength * tile + 0.05 - 0.10 * across)
     gloss = np.maximum(0, 1 - np.square((across + 0.25 * down - 0.40) / look.width)) * look.sheen * cover
-    pixels = np.asarray(photo.crop(found), np.float32) * factor[..., None]
+    pixels = np.asarray(photo.crop(box), np.float32) * factor[..., None]
     pixels += (255 - pixels) * gloss[..., None]
     lit = Image.fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
     photo.paste(lit, (x0, y0))

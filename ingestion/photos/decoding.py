@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.settings import Fetch
 
 DRAFT_SIDE = 768
 """JPEGs are decoded at a scale that leaves both sides at least this long: no encoder asks for more
@@ -25,7 +24,7 @@ than half of it, so the resize that follows still averages over several pixels."
 MAX_RATIO = 50
 """Long side to short side: resizing by the short side would make anything thinner huge."""
 
-_WANTED = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "MPO")
+_SHOP_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "MPO")
 
 
 def decode(data: bytes, *, max_pixels: int) -> Image.Image:
@@ -35,18 +34,13 @@ def decode(data: bytes, *, max_pixels: int) -> Image.Image:
     except PhotoError:
         raise
     except UnidentifiedImageError:
-        raise PhotoError(f"the photo is not an image ({_shown(data)}); replace the file") from None
+        raise PhotoError(f"the photo is not an image ({_describe_start(data)}); replace the file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PhotoError(f"the photo has more than {max_pixels:,} pixels; make it smaller") from None
     except MemoryError:
         raise PhotoError("the photo does not fit into memory; make it smaller") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise whatever the bytes make them raise
         raise PhotoError(f"the photo is damaged ({error}); replace the file") from None
-
-
-def read_photo(path: Path, limits: Fetch) -> Image.Image:
-    """The photo in a file, RGB and upright; a `PhotoError` where there is none."""
-    return decode(read_file(path, limits.max_bytes), max_pixels=limits.max_pixels)
 
 
 def is_photo_file(path: Path) -> bool:
@@ -143,10 +137,10 @@ def _from_deep(image: Image.Image) -> Image.Image:
 def _formats() -> tuple[str, ...]:
     """The formats a shop has photos in, as far as this Pillow can read them."""
     Image.init()
-    return tuple(name for name in _WANTED if name in Image.OPEN)
+    return tuple(name for name in _SHOP_FORMATS if name in Image.OPEN)
 
 
-def _shown(data: bytes) -> str:
+def _describe_start(data: bytes) -> str:
     if not data:
         return "it is empty"
     start = data[:40].lstrip().lower()

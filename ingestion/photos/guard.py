@@ -109,10 +109,10 @@ class _GuardedStream(httpcore2.NetworkStream):
 def allowed_addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
     """The addresses of `host` that may be connected to; a `FetchError` where none may."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise FetchError(f"the name {host!r} cannot be resolved; check the URL") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in resolved))
     allowed = [address for address in addresses if allow_private or is_public(address)]
     if not allowed:
         raise FetchError(

@@ -13,7 +13,9 @@ from vlclip.ingestion.photos.decoding import PhotoSource
 from vlclip.ingestion.photos.fetch import Fetcher
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.preparation import Preparation
-from vlclip.ingestion.pipeline.stages import Compare, Digest, Embed, LazyEmbedder, Prepare, Refine
+from vlclip.ingestion.pipeline.stages.compare import Compare, Digest
+from vlclip.ingestion.pipeline.stages.embed import Embed, LazyEmbedder, Refine
+from vlclip.ingestion.pipeline.stages.prepare import Prepare
 from vlclip.ingestion.reading.entry import Batch
 from vlclip.ingestion.settings import IngestionSettings
 

@@ -40,5 +40,5 @@ def find_duplicates(store: Store, distance: int) -> PhotoDuplicates:
         for record in page
         if (photo := stored_hash(record.payload))
     }
-    found = clusters(hashes, distance)
-    return PhotoDuplicates(distance, len(hashes), tuple(map(tuple, found)))
+    groups = clusters(hashes, distance)
+    return PhotoDuplicates(distance, len(hashes), tuple(map(tuple, groups)))

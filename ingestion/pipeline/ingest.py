@@ -24,7 +24,8 @@ from vlclip.ingestion.pipeline.preparation import Preparation, open_preparation
 from vlclip.ingestion.pipeline.prune import prune
 from vlclip.ingestion.pipeline.report import IngestReport, Progress, Tally
 from vlclip.ingestion.pipeline.runner import Step, overlap
-from vlclip.ingestion.pipeline.stages import Claim, Save
+from vlclip.ingestion.pipeline.stages.claim import Claim
+from vlclip.ingestion.pipeline.stages.save import Save
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
@@ -91,7 +92,7 @@ def ingest(
     store, ledger = destination.store, destination.ledger
     catalogue = open_catalogue(plan.source)
     columns = map_columns(catalogue, plan.mapping)
-    total = ledger.count_dead_letters() if plan.retry_failed else catalogue.total()
+    total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())
     with (
         _run(destination, str(plan.source), tally) as run,
@@ -116,7 +117,7 @@ def ingest(
                         flushed = time.monotonic()
                     progress(tally.report())
         if not plan.retry_failed:
-            ledger.forget_missing(run, catalogue.sources)
+            ledger.dead_letters.forget_missing(run, catalogue.sources)
         if plan.prune or plan.force_prune:
             tally.deleted, tally.prune_refused = prune(
                 store, ledger, run, nameless=tally.nameless, force=plan.force_prune
@@ -127,8 +128,8 @@ def ingest(
         tally.photo_duplicates = find_duplicates(store, plan.near)
     report = replace(
         tally.report(),
-        dead_letters=ledger.count_dead_letters(),
-        latest_dead_letters=tuple(ledger.dead_letters(LATEST)),
+        dead_letters=ledger.dead_letters.count(),
+        latest_dead_letters=tuple(ledger.dead_letters.latest(LATEST)),
     )
     progress(report)
     return report
@@ -160,7 +161,7 @@ def _read(
         tally.nameless += sum(not entry.id for entry in batch)
         claimed = claim(batch)
         if retry:
-            buried = claim.ledger.buried(claimed)
+            buried = claim.ledger.dead_letters.contains(claimed)
             claimed = [entry for entry, is_buried in zip(claimed, buried, strict=True) if is_buried]
         if claimed:
             yield claimed

@@ -17,7 +17,8 @@ from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ledger import Ledger
 from vlclip.ingestion.pipeline.preparation import Preparation, open_preparation
 from vlclip.ingestion.pipeline.report import ItemResult
-from vlclip.ingestion.pipeline.stages import Save, claim_once
+from vlclip.ingestion.pipeline.stages.claim import claim_once
+from vlclip.ingestion.pipeline.stages.save import Save
 from vlclip.ingestion.reading.catalogue import batched
 from vlclip.ingestion.reading.entry import Entry
 from vlclip.ingestion.settings import IngestionSettings
@@ -65,7 +66,7 @@ def ingest_items(
 def delete_items(ids: Sequence[str], store: Store, ledger: Ledger) -> int:
     """Remove items and their dead letters; how many were in the store."""
     deleted = store.delete(ids)
-    ledger.forget(ids)
+    ledger.dead_letters.forget(ids)
     if deleted:
         store.flush()
     return deleted

@@ -23,17 +23,17 @@ def prune(store: Store, ledger: Ledger, run: int, *, nameless: int, force: bool)
             f"{nameless} rows have no id that can be read and may be items of the store; correct them, "
             "or force the pruning"
         )
-    held = doomed = 0
+    total = doomed = 0
     for page in store.scan(fields=("id",), batch=CHUNK):
-        held += len(page)
-        doomed += ledger.doom(run, ledger.unseen(run, [record.id for record in page]))
-    if doomed * 2 > held and not force:
+        total += len(page)
+        doomed += ledger.plan_deletion(run, ledger.unclaimed(run, [record.id for record in page]))
+    if doomed * 2 > total and not force:
         return 0, (
-            f"{doomed:,} of {held:,} items would be deleted, more than half; check that this is the "
+            f"{doomed:,} of {total:,} items would be deleted, more than half; check that this is the "
             "whole catalogue, or force the pruning"
         )
     deleted = 0
-    while ids := ledger.doomed(run, CHUNK):
+    while ids := ledger.planned_deletions(run, CHUNK):
         deleted += store.delete(ids)
-        ledger.finish_deleting(run, ids)
+        ledger.finish_deletion(run, ids)
     return deleted, ""

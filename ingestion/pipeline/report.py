@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vlclip.engine.refinement.report import RefinementReport
+from vlclip.ingestion.pipeline.dead_letters import DeadLetter
 from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates
-from vlclip.ingestion.pipeline.ledger import DeadLetter
 from vlclip.ingestion.reading.entry import Entry
 
 
@@ -96,8 +96,8 @@ class Tally:
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
             self._warnings.update(entry.warnings)
-            if entry.outcome == "embedded" and entry.found is not None:
-                self._has_crop[entry.found.crop is not None] += 1
+            if entry.outcome == "embedded" and entry.grounded is not None:
+                self._has_crop[entry.grounded.crop is not None] += 1
             if entry.outcome == "embedded" and entry.refined is not None:
                 self._refinement.add([entry.refined])
 

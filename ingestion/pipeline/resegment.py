@@ -33,8 +33,8 @@ def resegment(
         progress(copied)
     for records in target.scan(fields=("id",)):
         ids = [record.id for record in records]
-        held = source.retrieve(ids, fields=("id",))
-        target.delete([item_id for item_id in ids if item_id not in held])
+        remaining = source.retrieve(ids, fields=("id",))
+        target.delete([item_id for item_id in ids if item_id not in remaining])
     target.flush()
     target.optimize()
     return copied
@@ -42,13 +42,13 @@ def resegment(
 
 def _points(records: Sequence[Record], space: FusedSpace, target: Store, lookups: Lookups) -> Iterator[Point]:
     stored = np.stack([_vector(record) for record in records])
-    ids, held = [record.id for record in records], space.slices()
+    ids, source_slices = [record.id for record in records], space.slices()
     fused = np.zeros((len(records), target.info.space.size), dtype=np.float32)
     for name, span in target.info.space.slices().items():
         if name in lookups:
             fused[:, span] = lookups[name].rows(ids)
         else:
-            fused[:, span] = stored[:, held[name]]
+            fused[:, span] = stored[:, source_slices[name]]
     for record, vector in zip(records, fused, strict=True):
         payload = _payload(record.payload, target.info.fingerprint)
         yield Point(record.id, vector, Item.from_payload(record.payload).lexical_text, payload)

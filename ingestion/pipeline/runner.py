@@ -134,11 +134,11 @@ class _Pipe(Generic[T]):
                 )
                 if self._crew.stopped or self._next == self._end:
                     return
-                taken = self._next, self._held.pop(self._next)
+                numbered = self._next, self._held.pop(self._next)
                 self._next += 1
                 self._crew.changed.notify_all()
-            yield taken
-            del taken
+            yield numbered
+            del numbered
 
     @property
     def end(self) -> int | None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
-from vlclip.ingestion.reading.formats import FORMATS, Format, Row
+from vlclip.ingestion.reading.formats.format import Format, Row
+from vlclip.ingestion.reading.formats.registry import FORMATS
 from vlclip.ingestion.reading.mapping import ColumnMapping
 
 SAMPLE = 500
@@ -59,8 +60,8 @@ class Catalogue:
     def total(self) -> int | None:
         """How many rows there probably are, for progress."""
         counts = [shard.format.total() for shard in self.shards]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        announced = [count for count in counts if count is not None]
+        return sum(announced) if len(announced) == len(counts) else None
 
     def entries(self, mapping: ColumnMapping) -> Iterator[Entry]:
         """Every row as an entry."""
@@ -71,20 +72,20 @@ class Catalogue:
 
 def open_catalogue(path: str | Path) -> Catalogue:
     """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be one."""
-    where = Path(path).expanduser()
-    if not where.exists():
-        raise CatalogueError(f"there is nothing at {where}; check the path")
-    files = _shard_files(where) if where.is_dir() else [where]
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise CatalogueError(f"there is nothing at {place}; check the path")
+    files = _shard_files(place) if place.is_dir() else [place]
     shards = tuple(Shard(file.absolute(), _format(file)) for file in files)
     shards = tuple(shard for shard in shards if shard.path.stat().st_size)
     if not shards:
-        raise CatalogueError(f"{where} is empty; there is nothing to ingest")
+        raise CatalogueError(f"{place} is empty; there is nothing to ingest")
     sample = tuple(islice((_light(row) for shard in shards for row in shard.format.rows()), SAMPLE))
     if not sample:
-        raise CatalogueError(f"{where} holds no rows; there is nothing to ingest")
+        raise CatalogueError(f"{place} holds no rows; there is nothing to ingest")
     if all(row.problem for row in sample):
         raise CatalogueError(
-            f"{where} cannot be read as {shards[0].path.suffix}: row {sample[0].number}: {sample[0].problem}"
+            f"{place} cannot be read as {shards[0].path.suffix}: row {sample[0].number}: {sample[0].problem}"
         )
     return Catalogue(shards, _columns(shards, sample), sample, shards[0].path.parent)
 
@@ -96,23 +97,23 @@ def read_entry(source: str, row: Row, mapping: ColumnMapping) -> Entry:
     try:
         item, warnings = mapping.item(row.values)
     except ItemError as error:
-        known = mapping.item_id(row.values)
-        where = mapping.fields["id"].template
-        reason = str(error) if known else f"the row has no id; fill its {where!r}"
-        return Entry(source=source, row=row.number, id=known).failed("read", reason)
+        item_id = mapping.item_id(row.values)
+        id_column = mapping.fields["id"].template
+        reason = str(error) if item_id else f"the row has no id; fill its {id_column!r}"
+        return Entry(source=source, row=row.number, id=item_id).failed("read", reason)
     return Entry.of(item, source, row.number, warnings)
 
 
 def batched(entries: Iterable[Entry], size: int, max_bytes: int = MAX_BATCH_BYTES) -> Iterator[Batch]:
     """Entries in batches of at most `size` and, beyond the first, `max_bytes` of photos."""
     batch: Batch = []
-    held = 0
+    weight = 0
     for entry in entries:
-        if batch and (len(batch) >= size or held + entry.weight > max_bytes):
+        if batch and (len(batch) >= size or weight + entry.weight > max_bytes):
             yield batch
-            batch, held = [], 0
+            batch, weight = [], 0
         batch.append(entry)
-        held += entry.weight
+        weight += entry.weight
     if batch:
         yield batch
 

@@ -21,7 +21,7 @@ Step = Literal["read", "photo", "embed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class GroundedPhoto:
     """What the grounder saw and the rule made of it; no crop means that the whole photo is embedded.
 
     `size` is the width and height of the photo as it was decoded, which boxes are in pixels of.
@@ -52,10 +52,10 @@ class Entry:
     """One row: where it came from, its item once read, and what the stages added.
 
     `row` is the line of a CSV or JSONL file, the position from 1 in Parquet and JSON arrays.
-    `id` is known even when the rest of the row is not usable. `found` is None where nothing was
-    looked for. `data` are the photo's bytes, for a refiner that sees. `photo` is `(3, height, width)`,
-    `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where it shows nothing.
-    `warnings` are sentences without values, to be counted.
+    `id` is known even when the rest of the row is not usable. `grounded` is None where no
+    grounder saw the photo. `data` are the photo's bytes, for a refiner that sees. `photo` is
+    `(3, height, width)`, `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where the
+    photo shows nothing. `warnings` are sentences without values, to be counted.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Entry:
     item: Item | None = None
     warnings: tuple[str, ...] = ()
     content_hash: str = ""
-    found: Found | None = None
+    grounded: GroundedPhoto | None = None
     data: bytes | None = None
     refined: Refined | None = None
     photo: Floats | None = None
@@ -91,10 +91,21 @@ class Entry:
         return self.failure is None and self.outcome is None
 
     @property
+    def pending_item(self) -> Item:
+        """The item of an entry that is pending, which always has one."""
+        if self.item is None:
+            raise AssertionError("a pending entry has an item")
+        return self.item
+
+    @property
+    def image(self) -> bytes | str:
+        """The item's photo as the catalogue gives it: bytes, path or URL; empty where there is none."""
+        return (self.item.image if self.item else None) or b""
+
+    @property
     def weight(self) -> int:
         """Bytes of the photo it carries, for cutting batches."""
-        image = self.item.image if self.item else None
-        return len(image) if isinstance(image, bytes) else 0
+        return len(self.image) if isinstance(self.image, bytes) else 0
 
     def failed(self, step: Step, reason: str, *, of_row: bool = False) -> Entry:
         """The same row with a failure and without the arrays it no longer needs."""

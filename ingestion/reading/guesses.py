@@ -20,9 +20,9 @@ from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.mapping import (
     FIELDS,
     SLOT,
+    Cells,
     ColumnMapping,
     Origin,
-    Row,
     attribute_name,
     parse_map,
     read_object,
@@ -56,8 +56,8 @@ def map_columns(catalogue: Catalogue, options: Iterable[str] = ()) -> ColumnMapp
 
 def guess(
     columns: Sequence[str],
-    given: Mapping[str, str],
-    sample: Sequence[Row],
+    mapping: Mapping[str, str],
+    sample: Sequence[Cells],
     root: Path,
     *,
     typed: bool = True,
@@ -67,34 +67,34 @@ def guess(
     `sample` are the first rows, `root` the catalogue's folder, `typed` whether the file format
     tells numbers from text. A `MappingError` names what does not exist and what was meant instead.
     """
-    fields = _given(columns, given)
-    taken = {origin.column for origin in fields.values()}
+    fields = _mapped_fields(columns, mapping)
+    used = {origin.column for origin in fields.values()}
     for name, likely in GUESSES.items():
-        if name not in given and (column := _guess(columns, likely, taken)):
+        if name not in mapping and (column := _guess(columns, likely, used)):
             fields[name] = Origin(column, column)
-            taken.add(column)
+            used.add(column)
     if "id" not in fields:
         raise MappingError(
             f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
         )
-    if "image" not in fields and "image" not in given and (beside := _beside(fields["id"], sample, root)):
+    if "image" not in fields and "image" not in mapping and (beside := _beside(fields["id"], sample, root)):
         fields["image"] = beside
-    rest = [column for column in columns if column not in taken]
-    nested = next((column for column in rest if _holds_objects(column, sample)), "")
-    kept = [column for column in rest if column != nested and _keepable(column, sample)]
+    unused = [column for column in columns if column not in used]
+    nested = next((column for column in unused if _holds_objects(column, sample)), "")
+    kept_columns = [column for column in unused if column != nested and _keepable(column, sample)]
     return ColumnMapping(
         fields={name: fields[name] for name in FIELDS if name in fields},
-        attributes={column: attribute_name(column) for column in kept},
+        attributes={column: attribute_name(column) for column in kept_columns},
         nested=nested,
-        left_out=tuple(column for column in rest if column not in kept and column != nested),
-        numeric=frozenset() if typed else frozenset(c for c in kept if _numeric(c, sample)),
+        left_out=tuple(column for column in unused if column not in kept_columns and column != nested),
+        numeric=frozenset() if typed else frozenset(c for c in kept_columns if _numeric(c, sample)),
         root=root,
     )
 
 
-def _given(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, Origin]:
+def _mapped_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, Origin]:
     fields: dict[str, Origin] = {}
-    for name, template in given.items():
+    for name, template in mapping.items():
         if name not in FIELDS:
             raise MappingError(f"items have no field {name!r}{_nearest(name, FIELDS)}")
         slots = SLOT.findall(template)
@@ -109,56 +109,54 @@ def _given(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, Origin
     return fields
 
 
-def _guess(columns: Sequence[str], likely: Sequence[str], taken: set[str]) -> str:
+def _guess(columns: Sequence[str], likely: Sequence[str], used: set[str]) -> str:
     plain = {
-        re.sub(r"[^a-z0-9]", "", column.lower()): column
-        for column in reversed(columns)
-        if column not in taken
+        re.sub(r"[^a-z0-9]", "", column.lower()): column for column in reversed(columns) if column not in used
     }
     return next((plain[name] for name in likely if name in plain), "")
 
 
-def _beside(id_origin: Origin, sample: Sequence[Row], root: Path) -> Origin | None:
+def _beside(id_origin: Origin, sample: Sequence[Cells], root: Path) -> Origin | None:
     """Photos named after their items: `images/{Id}.webp`, if one of the first rows has such a file."""
     for row in sample[:20]:
-        known = values.identifier(id_origin.value(row))
-        if not known or re.search(r"[/\\]", known):
+        item_id = values.identifier(id_origin.value(row))
+        if not item_id or re.search(r"[/\\]", item_id):
             continue
         for folder in PHOTO_FOLDERS:
             for ending in PHOTO_ENDINGS:
-                if is_photo_file(root / folder / f"{known}{ending}"):
+                if is_photo_file(root / folder / f"{item_id}{ending}"):
                     slot = id_origin.template if not id_origin.column else f"{{{id_origin.column}}}"
                     path = f"{slot}{ending}"
                     return Origin(f"{folder}/{path}" if folder else path, optional=True)
     return None
 
 
-def _seen(column: str, sample: Sequence[Row]) -> list[object]:
+def _cells(column: str, sample: Sequence[Cells]) -> list[object]:
     return [value for row in sample if not values.absent(value := row.get(column))]
 
 
-def _holds_objects(column: str, sample: Sequence[Row]) -> bool:
-    seen = _seen(column, sample)
-    return column.lower() == "attributes" and any(read_object(value) is not None for value in seen)
+def _holds_objects(column: str, sample: Sequence[Cells]) -> bool:
+    cells = _cells(column, sample)
+    return column.lower() == "attributes" and any(read_object(value) is not None for value in cells)
 
 
-def _keepable(column: str, sample: Sequence[Row]) -> bool:
+def _keepable(column: str, sample: Sequence[Cells]) -> bool:
     """Whether a column can be an attribute: not when all of its first values are bytes or objects."""
-    seen = _seen(column, sample)
+    cells = _cells(column, sample)
     if not column.strip():
         return False
-    return not seen or any(
-        values.scalar(value) is not None or isinstance(value, list | tuple) for value in seen
+    return not cells or any(
+        values.scalar(value) is not None or isinstance(value, list | tuple) for value in cells
     )
 
 
-def _numeric(column: str, sample: Sequence[Row]) -> bool:
-    seen = _seen(column, sample)
-    return bool(seen) and all(values.written_number(values.text(value)) is not None for value in seen)
+def _numeric(column: str, sample: Sequence[Cells]) -> bool:
+    cells = _cells(column, sample)
+    return bool(cells) and all(values.written_number(values.text(value)) is not None for value in cells)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
+def _nearest(name: str, candidates: Iterable[str]) -> str:
+    names = list(candidates)
     lower = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     return f"; did you mean {lower[close[0]]!r}?" if close else f"; there are: {_listed(names)}"

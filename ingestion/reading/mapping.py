@@ -24,7 +24,7 @@ from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.price import parse_price
 
-Row = Mapping[str, Any]
+Cells = Mapping[str, Any]
 
 FIELDS = (
     "id", "title", "description", "product_type", "brand", "price", "currency", "image",
@@ -48,7 +48,7 @@ class Origin:
     column: str = ""
     optional: bool = False
 
-    def value(self, row: Row) -> Any:
+    def value(self, row: Cells) -> Any:
         """The field's raw value in one row; a template with an absent part is absent."""
         if self.column:
             return row.get(self.column)
@@ -74,31 +74,31 @@ class ColumnMapping:
     numeric: frozenset[str]
     root: Path
 
-    def item_id(self, row: Row) -> str:
+    def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
         return values.identifier(self.fields["id"].value(row))
 
-    def item(self, row: Row) -> tuple[Item, tuple[str, ...]]:
+    def item(self, row: Cells) -> tuple[Item, tuple[str, ...]]:
         """The row as an item, and warnings to count; an `ItemError` says what is wrong with it."""
         warnings: list[str] = []
         nested = self._nested(row.get(self.nested), warnings) if self.nested else {}
-        found: dict[str, Any] = {"id": self.item_id(row)}
+        item_fields: dict[str, Any] = {"id": self.item_id(row)}
         for name in TEXTS:
             origin = self.fields.get(name)
-            found[name] = values.text(origin.value(row) if origin else nested.pop(name, ""))
-        self._price(row, found, warnings)
-        self._others(row, found, warnings)
-        given = [(attribute_name(name), value) for name, value in nested.items()]
+            item_fields[name] = values.text(origin.value(row) if origin else nested.pop(name, ""))
+        self._price(row, item_fields, warnings)
+        self._others(row, item_fields, warnings)
+        pairs = [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
             value = self._attribute(column, row.get(column), warnings)
             if value is not None:
-                given.append((name, value))
+                pairs.append((name, value))
         attributes: dict[str, Attribute] = {}
-        for name, value in given:
+        for name, value in pairs:
             if attributes.get(name, value) != value:
                 warnings.append(f"attribute {name} is given twice, differently; the last is kept")
             attributes[name] = value
-        return Item(**found, attributes=attributes), tuple(warnings)
+        return Item(**item_fields, attributes=attributes), tuple(warnings)
 
     def describe(self) -> list[str]:
         """The mapping in lines for people, one per field."""
@@ -115,7 +115,7 @@ class ColumnMapping:
             lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
         return lines
 
-    def _price(self, row: Row, found: dict[str, Any], warnings: list[str]) -> None:
+    def _price(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         raw = self._raw("price", row)
         if values.absent(raw) and not isinstance(raw, float):
             return
@@ -123,26 +123,26 @@ class ColumnMapping:
         if math.isnan(price):
             warnings.append("price is NaN; kept without a price")
             return
-        found["price"] = price
-        found["currency"] = found["currency"] or currency
+        item_fields["price"] = price
+        item_fields["currency"] = item_fields["currency"] or currency
 
-    def _others(self, row: Row, found: dict[str, Any], warnings: list[str]) -> None:
+    def _others(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         if not values.absent(raw := self._raw("popularity", row)):
-            found["popularity"] = values.number("popularity", raw)
+            item_fields["popularity"] = values.number("popularity", raw)
         if not values.absent(raw := self._raw("available", row)):
-            known = values.yes_or_no(raw)
-            if known is None:
+            availability = values.yes_or_no(raw)
+            if availability is None:
                 warnings.append("availability cannot be told; kept as available")
-            found["available"] = known is not False
+            item_fields["available"] = availability is not False
         if (origin := self.fields.get("image")) is None:
             return
         image = values.photo(origin.value(row))
         if origin.optional and isinstance(image, str) and not is_photo_file(self.root / image):
             warnings.append(f"no file at {origin.template}; kept without a photo")
             image = None
-        found["image"] = image
+        item_fields["image"] = image
 
-    def _raw(self, field: str, row: Row) -> Any:
+    def _raw(self, field: str, row: Cells) -> Any:
         origin = self.fields.get(field)
         return origin.value(row) if origin else None
 
@@ -154,30 +154,30 @@ class ColumnMapping:
             if number is None:
                 warnings.append(f"{column} holds numbers but not here; left out")
             return number
-        found = values.attribute(column, value)
-        if found is None:
+        attribute = values.attribute(column, value)
+        if attribute is None:
             warnings.append(f"{column} is neither a value nor a list of values; left out")
-        return found
+        return attribute
 
     def _nested(self, cell: Any, warnings: list[str]) -> dict[str, Attribute]:
         """The JSON object in one cell, one level deep."""
-        out: dict[str, Attribute] = {}
+        attributes: dict[str, Attribute] = {}
         if values.absent(cell):
-            return out
-        holder = read_object(cell)
-        if holder is None:
+            return attributes
+        content = read_object(cell)
+        if content is None:
             warnings.append(f"{self.nested} is not a JSON object; left out")
-            return out
-        for key, value in holder.items():
+            return attributes
+        for key, value in content.items():
             name = str(key).strip()
             if not name or values.absent(value):
                 continue
-            found = values.attribute(name, value)
-            if found is None:
+            attribute = values.attribute(name, value)
+            if attribute is None:
                 warnings.append(f"{self.nested} holds objects deeper than one level; left out")
             else:
-                out[name] = found
-        return out
+                attributes[name] = attribute
+        return attributes
 
 
 def parse_map(options: Iterable[str]) -> dict[str, str]:
@@ -185,13 +185,13 @@ def parse_map(options: Iterable[str]) -> dict[str, str]:
 
     An empty right side, `brand=`, leaves the field empty instead of guessing it.
     """
-    given: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for option in options:
         name, sign, column = option.partition("=")
         if not sign or not name.strip():
             raise MappingError(f"cannot read the mapping {option!r}; write field=column, as in title=Name")
-        given[name.strip()] = column.strip()
-    return given
+        mapping[name.strip()] = column.strip()
+    return mapping
 
 
 def attribute_name(column: str) -> str:
@@ -205,7 +205,7 @@ def read_object(cell: Any) -> Mapping[str, Any] | None:
     if isinstance(cell, Mapping):
         return cell
     try:
-        found = orjson.loads(cell) if isinstance(cell, str) else None
+        content = orjson.loads(cell) if isinstance(cell, str) else None
     except orjson.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None

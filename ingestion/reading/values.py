@@ -89,13 +89,13 @@ def attribute(name: str, value: Any) -> Attribute | None:
     """A cell as an attribute: a scalar or a list of scalars; None where it is neither."""
     if isinstance(value, list | tuple):
         parts = [scalar(part) for part in value]
-        kept = tuple(part for part in parts if part is not None)
-        fits = len(kept) == sum(not absent(part) for part in value)
-        return kept if kept and fits else None
-    one = scalar(value)
-    if isinstance(one, str) and len(one) > MAX_TEXT_CHARS:
-        raise ItemError(f"{name} has {len(one):,} characters; shorten it to at most {MAX_TEXT_CHARS:,}")
-    return one
+        present = tuple(part for part in parts if part is not None)
+        fits = len(present) == sum(not absent(part) for part in value)
+        return present if present and fits else None
+    single = scalar(value)
+    if isinstance(single, str) and len(single) > MAX_TEXT_CHARS:
+        raise ItemError(f"{name} has {len(single):,} characters; shorten it to at most {MAX_TEXT_CHARS:,}")
+    return single
 
 
 def identifier(value: Any) -> str:
@@ -115,12 +115,12 @@ def identifier(value: Any) -> str:
 def number(name: str, value: Any) -> float | None:
     """A cell as a finite number, None for NaN; an `ItemError` where it is anything else."""
     try:
-        found = float(value)
+        parsed = float(value)
     except (TypeError, ValueError, OverflowError):
         raise ItemError(f"{name} {str(value)[:40]!r} is not a number; correct it or leave it empty") from None
-    if math.isinf(found):
+    if math.isinf(parsed):
         raise ItemError(f"{name} is infinite; correct it or leave it empty")
-    return None if math.isnan(found) else found
+    return None if math.isnan(parsed) else parsed
 
 
 def written_number(value: str) -> float | int | None:
@@ -152,14 +152,14 @@ def photo(value: Any) -> bytes | str | None:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return photo(value[0]) if value else None
     if isinstance(value, Mapping):
-        found = (value.get(key) for key in ("bytes", "url", "src", "path"))
-        return photo(next((part for part in found if not absent(part)), None))
+        parts = (value.get(key) for key in ("bytes", "url", "src", "path"))
+        return photo(next((part for part in parts if not absent(part)), None))
     if isinstance(value, bytes):
         return value or None
-    given = text(value)
-    if _DATA_URI.match(given[:100]):
+    address = text(value)
+    if _DATA_URI.match(address[:100]):
         try:
-            return base64.b64decode(given.partition(",")[2], validate=True)
+            return base64.b64decode(address.partition(",")[2], validate=True)
         except binascii.Error:
             raise ItemError("the photo is a data: address that is not valid base64") from None
-    return given or None
+    return address or None

@@ -25,7 +25,7 @@ from vlclip.engine.refinement.refined import Refiner
 from vlclip.engine.space import Floats
 from vlclip.engine.training.pairs import is_validation
 from vlclip.engine.training.recipe import VALIDATION_SHARE
-from vlclip.ingestion.datasets.item_photos import Shown, shown_batches
+from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.datasets.truth import Truth
 from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.mapping import ColumnMapping
@@ -118,7 +118,7 @@ def read_set(
         return not validation or is_validation(item.id)
 
     with ThreadPoolExecutor(settings.ingest.workers) as threads:
-        for batch in shown_batches(catalogue, columns, settings, wanted=wanted):
+        for batch in item_photo_batches(catalogue, columns, settings, select=wanted):
             shown = [one for one in batch if one is not None][: limit and limit - len(done.items)]
             photos = _look(done, shown, truth, parts.grounder, rule, boxes_known=boxes_known)
             for model, clip in parts.clips.items():
@@ -147,7 +147,7 @@ def read_set(
 
 def _look(
     done: AblationSet,
-    shown: Sequence[Shown],
+    shown: Sequence[ItemPhoto],
     truth: Mapping[str, Truth],
     grounder: Grounder | None,
     rule: Rule,

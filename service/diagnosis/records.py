@@ -34,7 +34,7 @@ def ledger(settings: Settings) -> Iterator[Finding]:
         return
     with closing(Ledger(path)) as kept:
         last = next(iter(kept.runs(1)), None)
-        reasons = kept.reasons()
+        reasons = kept.dead_letters.count_by_reason()
     if last is not None:
         yield _last_run(last)
     waiting = sum(count for _, _, count in reasons)

@@ -145,7 +145,7 @@ class _Standing(Collector):
 
     def _ledger(self) -> Iterator[Metric]:
         ledger = self._shop.ledger
-        steps, ends = ledger.dead_letter_steps(), ledger.run_counts()
+        steps, ends = ledger.dead_letters.count_by_step(), ledger.count_runs()
         yield _gauges(
             "vlclip_dead_letters", "Items that failed, by the step that refused them.", "step", steps
         )

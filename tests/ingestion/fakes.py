@@ -65,9 +65,9 @@ class FakeEmbedder:
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """A text the photo does not agree with says so itself."""
         pairs = list(zip(raw, refined, strict=True))
-        kept = np.array([own == better or "disagrees" not in better for own, better in pairs])
-        texts = [new if stays else old for old, new, stays in zip(raw, refined, kept, strict=True)]
-        return self.embed_items(photos, texts), kept
+        fits = np.array([own == better or "disagrees" not in better for own, better in pairs])
+        texts = [new if stays else old for old, new, stays in zip(raw, refined, fits, strict=True)]
+        return self.embed_items(photos, texts), fits
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:
         raise NotImplementedError
@@ -136,19 +136,21 @@ class Shop:
 
     def points(self) -> dict[str, tuple[object, list[float]]]:
         """Everything stored but for the time of embedding."""
-        found = {}
+        points = {}
         with self.open() as (store, _):
             for page in store.scan(with_vector=True):
                 for record in page:
                     payload = {**record.payload, "provenance": dict(record.payload["provenance"])}
                     del payload["provenance"]["embedded_at"]
-                    found[record.id] = (payload, record.vector.tolist())
-        return found
+                    points[record.id] = (payload, record.vector.tolist())
+        return points
 
     def failures(self) -> dict[str, str]:
         """Item id, or row number where there is none, to reason."""
         with self.open() as (_, ledger):
-            return {letter.item_id or str(letter.row): letter.reason for letter in ledger.dead_letters()}
+            return {
+                letter.item_id or str(letter.row): letter.reason for letter in ledger.dead_letters.latest()
+            }
 
 
 def photo_bytes(
@@ -167,12 +169,12 @@ class PhotoServer:
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.asked.append(self.path)
+                outer.requested.append(self.path)
                 answer = outer.answers.get(self.path)
                 if answer is None:
                     self.send_error(404)

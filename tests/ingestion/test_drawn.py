@@ -88,10 +88,10 @@ def test_the_box_of_a_packshot_is_tight(catalogue):
 
 
 def test_a_plain_product_has_the_colour_it_says(catalogue):
-    seen = 0
+    compared = 0
     for product in catalogue:
-        said = product.item.attributes
-        if said["pattern"] == "plain" and product.item.product_type in (
+        attributes = product.item.attributes
+        if attributes["pattern"] == "plain" and product.item.product_type in (
             "t-shirt",
             "trousers",
             "cushion",
@@ -102,9 +102,9 @@ def test_a_plain_product_has_the_colour_it_says(catalogue):
             middle = pixels(product)[y0 + height // 3 : y1 - height // 4, x0 + width // 3 : x1 - width // 3]
             mean = middle.reshape(-1, 3).mean(0)
             distances = {name: float(np.abs(mean - colour).sum()) for name, colour in COLOURS.items()}
-            assert distances[said["colour"]] < 110, (product.item.id, said, mean)
-            seen += 1
-    assert seen >= 5
+            assert distances[attributes["colour"]] < 110, (product.item.id, attributes, mean)
+            compared += 1
+    assert compared >= 5
 
 
 def test_the_catalogue_is_as_varied_as_promised(catalogue):

@@ -19,7 +19,7 @@ from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.recipe import Recipe
 from vlclip.ingestion.datasets.training import TrainingSet, item_words, read_pairs
 from vlclip.ingestion.drawn import write_catalogue
-from vlclip.ingestion.photos.decoding import read_photo
+from vlclip.ingestion.photos.decoding import decode
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.service.settings import Settings
@@ -53,35 +53,37 @@ def items(catalogue: Path) -> dict:
     return {entry.id: entry.item for entry in opened.entries(map_columns(opened))}
 
 
+def photo_of(catalogue, item):
+    return decode((catalogue.parent / item.image).read_bytes(), max_pixels=50_000_000)
+
+
 def test_pairs_are_the_catalogue(catalogue, tiny_clip):
-    pairs, known = read(catalogue, tiny_clip), items(catalogue)
+    pairs, sources = read(catalogue, tiny_clip), items(catalogue)
     _, frame = framing(Recipe(init=str(tiny_clip)))
-    limits = Settings.load().fetch
-    assert list(pairs.ids) == list(known)
+    assert list(pairs.ids) == list(sources)
     for item_id, photo, fields in zip(pairs.ids, pairs.photos, pairs.fields, strict=True):
-        item = known[item_id]
+        item = sources[item_id]
         assert fields == item_words(item)
-        np.testing.assert_array_equal(photo, frame(read_photo(catalogue.parent / item.image, limits)))
+        np.testing.assert_array_equal(photo, frame(photo_of(catalogue, item)))
 
 
 def test_photos_are_hashed_where_the_recipe_compares_them(catalogue, tiny_clip):
-    pairs, known, limits = (
-        read(catalogue, tiny_clip, same=("image",)),
-        items(catalogue),
-        Settings.load().fetch,
-    )
-    photos = [read_photo(catalogue.parent / known[item_id].image, limits) for item_id in pairs.ids]
+    pairs, sources = read(catalogue, tiny_clip, same=("image",)), items(catalogue)
+    photos = [photo_of(catalogue, sources[item_id]) for item_id in pairs.ids]
     assert list(pairs.hashes) == [photo_hash(photo) for photo in photos]
 
 
 def test_photos_are_cropped_by_the_grounder_of_the_settings(catalogue, tiny_clip, grounded):
-    pairs, known = read(catalogue, tiny_clip, ground=True, settings={"grounding": grounded}), items(catalogue)
+    pairs, sources = (
+        read(catalogue, tiny_clip, ground=True, settings={"grounding": grounded}),
+        items(catalogue),
+    )
     settings = Settings.load(device="cpu", grounding=grounded)
     grounder, rule = load_grounder(settings.grounding, settings.device), rule_from(settings.grounding)
     _, frame = framing(Recipe(init=str(tiny_clip)))
     for item_id, photo in list(zip(pairs.ids, pairs.photos, strict=True))[:5]:
-        item = known[item_id]
-        whole = read_photo(catalogue.parent / item.image, settings.fetch)
+        item = sources[item_id]
+        whole = photo_of(catalogue, item)
         (box,) = grounder.locate([whole], [item.product_type])
         np.testing.assert_array_equal(photo, frame(cut(whole, choose(box, whole.size, rule))))
 
@@ -98,9 +100,11 @@ def test_refined_texts_are_a_field_for_templates(catalogue, tiny_clip):
     pairs = read(
         catalogue, tiny_clip, refine=True, texts=REFINED, settings={"refinement": {"mode": "fields"}}
     )
-    known = items(catalogue)
+    sources = items(catalogue)
     for item_id, fields in zip(pairs.ids, pairs.fields, strict=True):
-        assert fields == item_words(known[item_id]) | {"refined": FieldRefiner().text_of(known[item_id]).text}
+        assert fields == item_words(sources[item_id]) | {
+            "refined": FieldRefiner().text_of(sources[item_id]).text
+        }
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import struct
 import zlib
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,7 @@ from PIL import Image
 
 from tests.ingestion.fakes import photo_bytes
 from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url, read_photo
-from vlclip.ingestion.settings import Fetch
+from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
 
 LIMIT = 50_000_000
 
@@ -182,11 +180,3 @@ def test_urls_are_told_from_paths():
     assert is_url("HTTP://x/a.jpg")
     assert not is_url("images/http.jpg")
     assert not is_url(b"http://x/a.jpg")
-
-
-def test_one_photo_from_a_file(tmp_path):
-    path = tmp_path / "a.jpg"
-    path.write_bytes(photo_bytes())
-    assert read_photo(path, Fetch()).size == (40, 30)
-    with pytest.raises(PhotoError, match="no file"):
-        read_photo(Path("missing.jpg"), Fetch())

@@ -15,15 +15,15 @@ PHOTO = photo_bytes()
 
 @pytest.fixture
 def fetcher():
-    made = []
+    fetchers = []
 
     def make(**limits):
-        made.append(Fetcher(Fetch(**{"allow_private": True, "timeout_s": 5, **limits}), backoff_s=0.01))
-        return made[-1]
+        fetchers.append(Fetcher(Fetch(**{"allow_private": True, "timeout_s": 5, **limits}), backoff_s=0.01))
+        return fetchers[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for opened in fetchers:
+        opened.close()
 
 
 def test_a_photo_comes_as_its_bytes_whatever_its_content_type(server, fetcher):
@@ -35,7 +35,7 @@ def test_loopback_is_refused_unless_it_is_allowed(server, fetcher):
     url = server.serve("/a.jpg", PHOTO)
     with pytest.raises(FetchError, match=r"127\.0\.0\.1, an address of a private network"):
         fetcher(allow_private=False).fetch(url)
-    assert server.asked == []
+    assert server.requested == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_other_ways_to_write_loopback_are_refused_too(server, fetcher, host):
     port = server.address.rsplit(":", 1)[1]
     with pytest.raises(FetchError):
         fetcher(allow_private=False).fetch(f"http://{host}:{port}/a.jpg")
-    assert server.asked == []
+    assert server.requested == []
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_a_redirect_to_loopback_is_refused(server, fetcher, monkeypatch):
     monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
     with pytest.raises(FetchError, match=r"127\.0\.0\.1, an address of a private network"):
         fetcher(allow_private=False).fetch(f"http://shop.example:{port}/a.jpg")
-    assert server.asked == ["/a.jpg"]
+    assert server.requested == ["/a.jpg"]
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
     """A name that is public when it is checked and private when it is asked again gains nothing."""
-    asked, connected = [], []
+    resolved, connected = [], []
 
     def resolve(host, *args, **options):
-        asked.append(host)
-        address = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
+        resolved.append(host)
+        address = "93.184.216.34" if len(resolved) == 1 else "127.0.0.1"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))]
 
     monkeypatch.setattr("vlclip.ingestion.photos.guard.socket.getaddrinfo", resolve)
@@ -118,15 +118,15 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
     deadline = Deadline()
     deadline.at = time.monotonic() + 5
     GuardedBackend(deadline, allow_private=False).connect_tcp("rebinding.example", 80)
-    assert (asked, connected) == (["rebinding.example"], ["93.184.216.34"])
+    assert (resolved, connected) == (["rebinding.example"], ["93.184.216.34"])
 
 
 def test_of_several_addresses_only_public_ones_are_tried(monkeypatch):
     connected = []
 
     def resolve(host, *args, **options):
-        found = ("10.0.0.1", "2606:4700::1111", "93.184.216.34")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in found]
+        addresses = ("10.0.0.1", "2606:4700::1111", "93.184.216.34")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in addresses]
 
     def connect(self, host, *args, **options):
         connected.append(host)
@@ -162,13 +162,13 @@ def test_a_refusal_is_not_asked_again(server, fetcher, status):
     url = server.serve("/a", b"", status=status)
     with pytest.raises(FetchError, match=f"the server answered {status}"):
         fetcher().fetch(url)
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_overload_is_asked_again_and_passes(server, fetcher, status):
     def answer(request):
-        first = len(server.asked) == 1
+        first = len(server.requested) == 1
         request.send_response(status if first else 200)
         request.send_header("Content-Length", "0" if first else str(len(PHOTO)))
         request.end_headers()
@@ -182,7 +182,7 @@ def test_overload_that_stays_gives_up(server, fetcher):
     url = server.serve("/a", b"", status=503)
     with pytest.raises(FetchError, match="the server answered 503, 3 times in a row"):
         fetcher().fetch(url)
-    assert len(server.asked) == 3
+    assert len(server.requested) == 3
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_overload_that_asks_for_a_wait_nobody_can_read_is_overload(server, fetch
     url = server.serve("/a", b"", status=503, Retry_After=wait)
     with pytest.raises(FetchError, match="the server answered 503, 3 times in a row"):
         fetcher().fetch(url)
-    assert len(server.asked) == 3
+    assert len(server.requested) == 3
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -242,7 +242,7 @@ def test_a_connection_cut_short_is_tried_again(server, fetcher):
     server.answers["/cut"] = answer
     with pytest.raises(FetchError, match=r"connection failed.*3 times"):
         fetcher().fetch(server.url("/cut"))
-    assert len(server.asked) == 3
+    assert len(server.requested) == 3
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_what_is_no_url_says_so(fetcher, url):
 
 
 def test_closing_ends_a_fetch_under_way(server, fetcher):
-    one = fetcher()
-    server.answers["/slow"] = lambda request: (one.close(), time.sleep(0.2))
+    closed = fetcher()
+    server.answers["/slow"] = lambda request: (closed.close(), time.sleep(0.2))
     with pytest.raises(FetchError, match="stopped"):
-        one.fetch(server.url("/slow"))
+        closed.fetch(server.url("/slow"))

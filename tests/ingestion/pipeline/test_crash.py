@@ -32,16 +32,16 @@ def killed_until_done(shop, catalogue, dice, *, rounds):
     """How often it was killed before it got through; after `rounds` it is left alone."""
     for kills in range(rounds):
         delay = dice.uniform(0.0, 0.12)
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", KILLED_SOON, str(shop.folder), str(catalogue), str(delay)],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             timeout=60,
             check=False,
         )
-        if done.returncode == 0:
+        if process.returncode == 0:
             return kills
-        assert done.returncode == -signal.SIGKILL
+        assert process.returncode == -signal.SIGKILL
     return rounds
 
 

@@ -74,22 +74,22 @@ TEES, BAGS = {"tee-s", "tee-m", "tee-l"}, {"bag", "bag-again"}
 
 def test_a_point_keeps_the_hash_of_its_whole_photo(shop, catalogue):
     shop.ingest(catalogue)
-    kept = {
+    stored = {
         item_id: payload["provenance"].get("photo_hash") for item_id, (payload, _) in shop.points().items()
     }
-    assert kept["bag"] == photo_hash(decode((catalogue.parent / "bag.jpg").read_bytes(), max_pixels=10**6))
-    assert kept["bag"] == kept["bag-again"]
-    assert 0 < distance(kept["tee-s"], kept["tee-m"]) <= NEAR
-    assert kept["bare"] is kept["swatch-a"] is None
+    assert stored["bag"] == photo_hash(decode((catalogue.parent / "bag.jpg").read_bytes(), max_pixels=10**6))
+    assert stored["bag"] == stored["bag-again"]
+    assert 0 < distance(stored["tee-s"], stored["tee-m"]) <= NEAR
+    assert stored["bare"] is stored["swatch-a"] is None
 
 
 def test_a_run_says_which_photos_are_alike_in_the_whole_store(shop, catalogue):
-    found = shop.ingest(catalogue).photo_duplicates
-    assert [set(ids) for ids in found.clusters] == [TEES, BAGS]
-    assert (found.photos, found.items, found.distance) == (7, 5, NEAR)
+    duplicates = shop.ingest(catalogue).photo_duplicates
+    assert [set(ids) for ids in duplicates.clusters] == [TEES, BAGS]
+    assert (duplicates.photos, duplicates.items, duplicates.distance) == (7, 5, NEAR)
     extra = written(catalogue.parent / "more.jsonl", [{"id": "hat-copy", "title": "x", "image": "hat.jpg"}])
-    found = shop.ingest(extra).photo_duplicates
-    assert [set(ids) for ids in found.clusters] == [TEES, BAGS, {"hat", "hat-copy"}]
+    duplicates = shop.ingest(extra).photo_duplicates
+    assert [set(ids) for ids in duplicates.clusters] == [TEES, BAGS, {"hat", "hat-copy"}]
 
 
 def test_a_run_that_changes_nothing_does_not_look(shop, catalogue):
@@ -113,8 +113,8 @@ def test_runs_in_any_order_and_items_one_by_one_give_the_same_clusters(shop, cat
 def test_a_new_photo_leaves_its_cluster_and_a_deleted_item_too(shop, catalogue):
     shop.ingest(catalogue)
     (catalogue.parent / "tee-l.jpg").write_bytes(jpeg(drawn(1)))
-    found = shop.ingest(catalogue).photo_duplicates
-    assert {frozenset(ids) for ids in found.clusters} == {frozenset(TEES - {"tee-l"}), frozenset(BAGS)}
+    duplicates = shop.ingest(catalogue).photo_duplicates
+    assert {frozenset(ids) for ids in duplicates.clusters} == {frozenset(TEES - {"tee-l"}), frozenset(BAGS)}
     with shop.open() as (store, ledger):
         delete_items(["bag"], store, ledger)
     assert [set(ids) for ids in in_store(shop).clusters] == [TEES - {"tee-l"}]
@@ -132,5 +132,5 @@ def test_how_near_is_a_setting(shop, catalogue):
     exact = shop.settings.model_copy(
         update={"search": shop.settings.search.model_copy(update={"collapse_distance": 0})}
     )
-    found = Shop(shop.folder, exact).ingest(catalogue).photo_duplicates
-    assert [set(ids) for ids in found.clusters] == [BAGS]
+    duplicates = Shop(shop.folder, exact).ingest(catalogue).photo_duplicates
+    assert [set(ids) for ids in duplicates.clusters] == [BAGS]

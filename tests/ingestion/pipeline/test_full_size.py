@@ -37,8 +37,8 @@ def test_grounding_dino_tiny_and_vit_b_32_ingest_a_catalogue(tmp_path):
         assert (report.embedded, report.failed, report.grounded) == (6, 0, 6)
         for page in destination.store.scan(with_vector=True):
             for record in page:
-                said = record.payload["provenance"]
-                assert said["grounder"].startswith("transformers:grounder@")
-                assert said["refiner"].startswith("fields-")
-                assert len(said["detected"]) == 4
+                provenance = record.payload["provenance"]
+                assert provenance["grounder"].startswith("transformers:grounder@")
+                assert provenance["refiner"].startswith("fields-")
+                assert len(provenance["detected"]) == 4
                 assert record.vector.shape == (1024,)

@@ -134,13 +134,13 @@ def test_every_bad_input_fails_alone_with_a_reason(shop, tmp_path, server):
         "corrupt", "bomb", "text", "empty", "absent", "404", "10", "twice", "long", "abc", "inf",
         "nothing", "18", "19",
     }  # fmt: skip
-    for key, said in {
+    for key, words in {
         "corrupt": "damaged", "bomb": "pixels", "text": "not an image", "empty": "it is empty",
         "absent": "no file at", "404": "answered 404", "10": "no id", "twice": "duplicate id",
         "long": "10,000,000", "abc": "'abc' is not a number", "inf": "infinite",
         "nothing": "neither a photo nor any text", "18": "not JSON", "19": "not JSON",
     }.items():  # fmt: skip
-        assert said in reasons[key], (key, reasons[key])
+        assert words in reasons[key], (key, reasons[key])
     assert report.failed == 14
     assert report.warnings == {"price is NaN; kept without a price": 1}
     assert adds_up(report)
@@ -153,7 +153,7 @@ def test_a_photo_on_a_private_address_is_refused_by_default(tmp_path, server):
     shop = Shop(tmp_path / "store", Settings.load())
     assert shop.ingest(file).failed == 1
     assert "private network" in shop.failures()["1"]
-    assert server.asked == []
+    assert server.requested == []
 
 
 def test_an_unchanged_url_is_not_even_asked(shop, tmp_path, server):
@@ -162,7 +162,7 @@ def test_an_unchanged_url_is_not_even_asked(shop, tmp_path, server):
     file.write_text(json.dumps({"id": "1", "title": "A", "image": server.url("/a.jpg")}))
     shop.ingest(file)
     shop.ingest(file)
-    assert server.asked == ["/a.jpg"]
+    assert server.requested == ["/a.jpg"]
 
 
 @pytest.mark.parametrize("far_apart", [0, 50])
@@ -191,7 +191,7 @@ def test_retrying_takes_up_failures_alone_and_a_success_drops_the_dead_letter(sh
     assert (mended.read, mended.embedded, mended.failed) == (2, 1, 1)
     assert set(shop.failures()) == {"sku-5"}
     with shop.open() as (_, ledger):
-        assert ledger.dead_letters()[0].attempts == 3
+        assert ledger.dead_letters.latest()[0].attempts == 3
 
 
 def test_a_second_row_of_an_id_that_was_made_equal_to_the_first_is_no_dead_letter(shop, tmp_path):
@@ -267,13 +267,13 @@ def test_a_vector_that_is_nan_fails_its_item_alone(shop, catalogue):
 
 
 def test_progress_is_told_from_the_start_to_the_end(shop, catalogue):
-    told = []
-    report = shop.ingest(catalogue, progress=told.append)
-    assert told[0].read == 0
-    assert told[0].total == 12
-    assert told[0].mapping[0] == "id           ← id"
-    assert [one.read for one in told] == [0, 4, 8, 12, 12]
-    assert told[-1] == report
+    reports = []
+    report = shop.ingest(catalogue, progress=reports.append)
+    assert reports[0].read == 0
+    assert reports[0].total == 12
+    assert reports[0].mapping[0] == "id           ← id"
+    assert [state.read for state in reports] == [0, 4, 8, 12, 12]
+    assert reports[-1] == report
     assert report.items_per_second > 0
 
 

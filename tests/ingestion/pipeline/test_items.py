@@ -46,7 +46,7 @@ def test_each_item_gets_its_own_result_in_order(shop):
     with shop.open() as (_, ledger):
         results = shop.put(items)
         again = shop.put(items[:1])
-        assert ledger.count_dead_letters() == 4
+        assert ledger.dead_letters.count() == 4
     assert [result.id for result in results] == ["1", "2", "3", "1", "1", "4"]
     assert [result.status for result in results] == [
         "embedded",
@@ -65,7 +65,7 @@ def test_each_item_gets_its_own_result_in_order(shop):
 def test_half_a_character_fails_its_item_alone(shop, item):
     with shop.open() as (_, ledger):
         results = shop.put([item, Item("2", title="B")])
-        assert ledger.count_dead_letters() == 1
+        assert ledger.dead_letters.count() == 1
     assert [result.status for result in results] == ["failed", "embedded"]
     assert "half a character" in results[0].reason
 

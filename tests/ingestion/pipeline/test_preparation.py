@@ -22,10 +22,10 @@ class FakeGrounder:
 
     name: str = "fake:left@1"
     score: float = 0.9
-    asked: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
 
     def locate(self, photos, product_types):
-        self.asked += product_types
+        self.prompts += product_types
         return [
             Detection((0.0, 0.0, photo.width / 2, float(photo.height)), self.score) if kind else None
             for photo, kind in zip(photos, product_types, strict=True)
@@ -58,8 +58,8 @@ def preparation(grounder=None, refiner=None, rule=RULE, **more):
         loads.append(grounder)
         return grounder
 
-    made = Preparation(grounder.name if grounder else "", rule, refiner, load=load, **more)
-    return made, loads
+    prepared = Preparation(grounder.name if grounder else "", rule, refiner, load=load, **more)
+    return prepared, loads
 
 
 @pytest.fixture
@@ -85,17 +85,17 @@ def provenance(shop):
 
 
 def test_the_crop_is_embedded_and_the_point_says_what_was_cut_out_by_whom(shop, catalogue):
-    made, _ = preparation(FakeGrounder())
-    report = shop.ingest(catalogue, preparation=made)
+    prepared, _ = preparation(FakeGrounder())
+    report = shop.ingest(catalogue, preparation=prepared)
     assert (report.cropped, report.grounded, report.refinement) == (9, 9, {})
     for payload, vector in shop.points().values():
-        said = payload["provenance"]
-        assert said["grounder"] == "fake:left@1"
-        assert said["rule"] == RULE.id
-        assert said["detected"] == [0.0, 0.0, 20.0, 30.0]
-        assert said["detected_score"] == 0.9
-        assert said["crop"] == [0, 0, 20, 30]
-        assert said["photo_size"] == [40, 30]
+        stored = payload["provenance"]
+        assert stored["grounder"] == "fake:left@1"
+        assert stored["rule"] == RULE.id
+        assert stored["detected"] == [0.0, 0.0, 20.0, 30.0]
+        assert stored["detected_score"] == 0.9
+        assert stored["crop"] == [0, 0, 20, 30]
+        assert stored["photo_size"] == [40, 30]
         assert len(vector) == 8
 
 
@@ -136,8 +136,8 @@ def test_without_grounder_and_refiner_a_point_says_nothing_of_them(shop, catalog
 def test_the_second_time_nothing_is_loaded_or_asked(shop, catalogue):
     shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     refiner = FakeRefiner()
-    made, loads = preparation(FakeGrounder(), refiner)
-    assert shop.ingest(catalogue, preparation=made).unchanged == 9
+    prepared, loads = preparation(FakeGrounder(), refiner)
+    assert shop.ingest(catalogue, preparation=prepared).unchanged == 9
     assert loads == []
     assert refiner.photos == []
 
@@ -157,7 +157,7 @@ def test_the_second_time_nothing_is_loaded_or_asked(shop, catalogue):
 def test_another_way_to_prepare_embeds_everything_again(shop, catalogue, other):
     shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     assert shop.ingest(catalogue, preparation=other).embedded == 9
-    assert all(other.matches(said) for said in provenance(shop).values())
+    assert all(other.matches(stored) for stored in provenance(shop).values())
 
 
 def test_a_type_is_asked_for_and_an_item_without_one_keeps_its_photo(shop, tmp_path, catalogue):
@@ -166,21 +166,21 @@ def test_a_type_is_asked_for_and_an_item_without_one_keeps_its_photo(shop, tmp_p
     catalogue.write_text("\n".join(map(json.dumps, rows)))
     grounder = FakeGrounder()
     shop.ingest(catalogue, preparation=preparation(grounder)[0])
-    assert sorted(grounder.asked) == [""] + ["lamp"] * 8
+    assert sorted(grounder.prompts) == [""] + ["lamp"] * 8
     assert "detected" not in provenance(shop)["p0"]
     assert shop.ingest(catalogue, preparation=preparation(FakeGrounder())[0]).unchanged == 9
 
 
 def test_the_refined_text_is_embedded_unless_the_photo_disagrees(shop, tmp_path, catalogue):
     shop.ingest(catalogue, preparation=preparation(None, FakeRefiner())[0])
-    said = provenance(shop)["p3"]
-    assert (said["text"], said["text_by"], said["refiner"]) == ("clean thing 3", "fields", "fake-1")
+    stored = provenance(shop)["p3"]
+    assert (stored["text"], stored["text_by"], stored["refiner"]) == ("clean thing 3", "fields", "fake-1")
     other = Shop(tmp_path / "other")
     disagreeing = preparation(None, FakeRefiner(words="disagrees"), agreement="all")[0]
     report = other.ingest(catalogue, preparation=disagreeing)
-    said = provenance(other)["p3"]
-    assert (said["text"], said["text_by"]) == ("thing 3", "raw")
-    assert "agreement" in said["text_note"]
+    stored = provenance(other)["p3"]
+    assert (stored["text"], stored["text_by"]) == ("thing 3", "raw")
+    assert "agreement" in stored["text_note"]
     assert report.refinement["kept_share"] == 0
     assert report.refinement["refused"] == 9
 
@@ -206,11 +206,11 @@ def test_photos_go_to_refiners_that_see_and_to_no_other(shop, catalogue, sees):
 def test_a_spent_budget_stops_the_run_and_the_next_one_goes_on(shop, catalogue):
     with pytest.raises(BudgetSpent, match="run again"):
         shop.ingest(catalogue, preparation=preparation(None, FakeRefiner(budget=5))[0])
-    assert not [said for said in provenance(shop).values() if said["text_by"] != "fields"]
-    kept = len(shop.points())
-    assert kept < 9
+    assert not [stored for stored in provenance(shop).values() if stored["text_by"] != "fields"]
+    saved = len(shop.points())
+    assert saved < 9
     report = shop.ingest(catalogue, preparation=preparation(None, FakeRefiner())[0])
-    assert report.unchanged == kept
+    assert report.unchanged == saved
     assert len(shop.points()) == 9
 
 
@@ -228,17 +228,17 @@ def test_an_item_the_endpoint_failed_on_is_asked_about_again(shop, catalogue):
 def test_items_that_come_one_by_one_are_prepared_alike(shop, tmp_path, catalogue):
     from vlclip.engine.item import Item
 
-    made, _ = preparation(FakeGrounder(), FakeRefiner())
+    prepared, _ = preparation(FakeGrounder(), FakeRefiner())
     shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     other = Shop(tmp_path / "other")
     items = [
         Item(f"p{n}", f"thing {n}", product_type="lamp", image=(tmp_path / f"{n}.png").read_bytes())
         for n in range(9)
     ]
-    other.put(items, preparation=made)
+    other.put(items, preparation=prepared)
     for item_id, (_, vector) in shop.points().items():
         assert other.points()[item_id][1] == vector
-    assert made.matches(provenance(other)["p0"])
+    assert prepared.matches(provenance(other)["p0"])
 
 
 def test_settings_name_the_preparation_without_loading_anything():

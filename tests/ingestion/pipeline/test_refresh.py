@@ -56,17 +56,17 @@ def shop(tmp_path):
     return Shop(tmp_path / "store")
 
 
-def refreshed(shop, root, made):
+def refreshed(shop, root, prepared):
     with shop.open() as (store, ledger):
         return refresh(
-            Destination(store, ledger, INFO, shop.load), shop.settings, root=root, preparation=made
+            Destination(store, ledger, INFO, shop.load), shop.settings, root=root, preparation=prepared
         )
 
 
 def test_refreshing_equals_ingesting_again(shop, tmp_path, catalogue):
     shop.ingest(catalogue)
-    done = refreshed(shop, catalogue.parent, preparation(FakeGrounder(), FakeRefiner())[0])
-    assert (done.items, done.refreshed, done.without_photo, done.failed) == (6, 6, 0, ())
+    outcome = refreshed(shop, catalogue.parent, preparation(FakeGrounder(), FakeRefiner())[0])
+    assert (outcome.items, outcome.refreshed, outcome.without_photo, outcome.failed) == (6, 6, 0, ())
     other = Shop(tmp_path / "other")
     other.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     assert shop.points() == other.points()
@@ -81,8 +81,8 @@ def test_values_the_store_keeps_in_another_kind_are_still_their_rows(shop, catal
         "\n".join(json.dumps(row | {"size": size}) for row, size in zip(rows, sizes, strict=True))
     )
     shop.ingest(catalogue)
-    made = preparation(FakeGrounder(), FakeRefiner())[0]
-    assert refreshed(shop, catalogue.parent, made).refreshed == 6
+    prepared = preparation(FakeGrounder(), FakeRefiner())[0]
+    assert refreshed(shop, catalogue.parent, prepared).refreshed == 6
     again = shop.ingest(catalogue, preparation=preparation(FakeGrounder(), FakeRefiner())[0])
     assert (again.unchanged, again.embedded) == (6, 0)
 
@@ -100,8 +100,8 @@ def test_a_photo_replaced_before_a_refresh_and_put_back_is_embedded_again(shop, 
 
 def test_a_second_time_nothing_is_done_or_loaded(shop, catalogue):
     shop.ingest(catalogue, preparation=preparation(FakeGrounder())[0])
-    made, loads = preparation(FakeGrounder())
-    assert refreshed(shop, catalogue.parent, made).refreshed == 0
+    prepared, loads = preparation(FakeGrounder())
+    assert refreshed(shop, catalogue.parent, prepared).refreshed == 0
     assert loads == []
 
 
@@ -109,9 +109,9 @@ def test_a_photo_that_is_gone_is_said_and_its_item_keeps_its_vector(shop, catalo
     shop.ingest(catalogue)
     before = shop.points()["p2"]
     (catalogue.parent / "2.png").unlink()
-    done = refreshed(shop, catalogue.parent, preparation(FakeGrounder())[0])
-    assert done.refreshed == 5
-    assert [(one.id, "no file" in one.reason) for one in done.failed] == [("p2", True)]
+    outcome = refreshed(shop, catalogue.parent, preparation(FakeGrounder())[0])
+    assert outcome.refreshed == 5
+    assert [(failure.id, "no file" in failure.reason) for failure in outcome.failed] == [("p2", True)]
     assert shop.points()["p2"] == before
     assert "no file" in shop.failures()["p2"]
 
@@ -123,7 +123,7 @@ def test_photos_that_came_as_bytes_are_counted_and_left_alone(shop):
     ]
     shop.put(items)
     before = shop.points()["bytes"]
-    done = refreshed(shop, shop.folder, preparation(FakeGrounder())[0])
-    assert (done.refreshed, done.without_photo) == (1, 1)
+    outcome = refreshed(shop, shop.folder, preparation(FakeGrounder())[0])
+    assert (outcome.refreshed, outcome.without_photo) == (1, 1)
     assert shop.points()["bytes"] == before
     assert provenance(shop)["words"]["grounder"] == "fake:left@1"

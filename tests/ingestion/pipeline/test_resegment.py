@@ -28,9 +28,9 @@ def copied(shop, catalogue):
     with shop.open() as (store, _):
         target = open_store(str(shop.folder), shop.settings, WIDER, beside=True)
         with closing(target):
-            told = []
-            assert resegment(store, target, {"behaviour": LOOKUP}, progress=told.append) == 12
-            assert told == [12]
+            counts = []
+            assert resegment(store, target, {"behaviour": LOOKUP}, progress=counts.append) == 12
+            assert counts == [12]
             yield store, target
 
 

@@ -43,9 +43,9 @@ def test_a_slow_consumer_holds_up_the_reader():
             read += 1
             yield x
 
-    for done, _ in enumerate(overlap(source(), steps)):
+    for count, _ in enumerate(overlap(source(), steps)):
         time.sleep(0.005)
-        ahead.append(read - done)
+        ahead.append(read - count)
     assert max(ahead) <= in_flight(steps)
     assert max(ahead) >= 5  # it does run ahead
 

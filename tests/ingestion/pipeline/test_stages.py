@@ -15,17 +15,11 @@ from vlclip.engine.item import Item
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.ingestion.photos.decoding import PhotoSource
 from vlclip.ingestion.pipeline.preparation import Preparation
-from vlclip.ingestion.pipeline.stages import (
-    AHEAD,
-    Claim,
-    Compare,
-    Digest,
-    Embed,
-    LazyEmbedder,
-    Prepare,
-    Refine,
-    Save,
-)
+from vlclip.ingestion.pipeline.stages.claim import Claim
+from vlclip.ingestion.pipeline.stages.compare import Compare, Digest
+from vlclip.ingestion.pipeline.stages.embed import Embed, LazyEmbedder, Refine
+from vlclip.ingestion.pipeline.stages.prepare import AHEAD, Prepare
+from vlclip.ingestion.pipeline.stages.save import Save
 from vlclip.ingestion.reading.entry import Entry
 
 STAGES = ("Claim", "Digest", "Compare", "Prepare", "Refine", "Embed", "Save")
@@ -70,7 +64,7 @@ def test_a_stage_answers_entry_for_entry_and_leaves_what_is_settled_alone(stages
     before = batch
     for name in STAGES[: last + 1]:
         before, batch = batch, stages[name](batch)
-    assert [one.id for one in batch] == [one.id for one in before]
+    assert [row.id for row in batch] == [row.id for row in before]
     for old, new in zip(before, batch, strict=True):
         if not old.pending:
             assert new == old
@@ -98,7 +92,7 @@ class Shelf:
 def test_a_batch_of_urls_holds_few_fetched_photos_and_fetches_each_once():
     shelf = Shelf()
 
-    class Looking(FakeEmbedder):
+    class CountingEmbedder(FakeEmbedder):
         def prepare(self, photo):
             with shelf.lock:
                 shelf.waiting -= 1
@@ -108,14 +102,14 @@ def test_a_batch_of_urls_holds_few_fetched_photos_and_fetches_each_once():
     with ThreadPoolExecutor(16) as fetching:
         prepare = Prepare(
             PhotoSource(shelf.fetch, Path(), 100_000),
-            LazyEmbedder(INFO, Looking),
+            LazyEmbedder(INFO, CountingEmbedder),
             Preparation(),
             1_000_000,
             fetching,
             threading.Semaphore(1),
         )
-        done = prepare(batch)
-    assert [one.id for one in done] == [one.id for one in batch]
-    assert all(one.photo is not None for one in done)
-    assert shelf.fetched == Counter(one.item.image for one in batch)
+        prepared = prepare(batch)
+    assert [row.id for row in prepared] == [row.id for row in batch]
+    assert all(row.photo is not None for row in prepared)
+    assert shelf.fetched == Counter(row.item.image for row in batch)
     assert 1 < shelf.most <= AHEAD

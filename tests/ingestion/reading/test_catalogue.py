@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from vlclip.ingestion.errors import CatalogueError, MappingError
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Entry
-from vlclip.ingestion.reading.formats import Csv, Jsonl
+from vlclip.ingestion.reading.formats.delimited import Csv
+from vlclip.ingestion.reading.formats.json_lines import Jsonl
 from vlclip.ingestion.reading.guesses import map_columns
 
 ROWS = [
@@ -37,20 +38,20 @@ def write(path, kind, rows=ROWS):
     return file
 
 
-def good(found):
-    return {entry.id: entry.item for entry in found if entry.item}
+def good(batch):
+    return {entry.id: entry.item for entry in batch if entry.item}
 
 
-def bad(found):
-    return {entry.row: entry.failure.reason for entry in found if entry.failure}
+def bad(batch):
+    return {entry.row: entry.failure.reason for entry in batch if entry.failure}
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet", "csv"])
 def test_every_format_gives_the_same_items(tmp_path, kind):
     file = write(tmp_path, kind)
-    found = entries(file)
-    assert good(found) == good(entries(write(tmp_path, "jsonl")))
-    assert good(found)["2"].title == 'Blue, "wide" hat\nwith brim'
+    batch = entries(file)
+    assert good(batch) == good(entries(write(tmp_path, "jsonl")))
+    assert good(batch)["2"].title == 'Blue, "wide" hat\nwith brim'
     assert open_catalogue(file).total() == 3
 
 
@@ -59,9 +60,9 @@ def test_a_folder_of_shards_gives_their_entries_in_order(tmp_path, kind):
     for n, row in enumerate(ROWS):
         write(tmp_path, kind, [row]).rename(tmp_path / f"part-{n}.{kind}")
     (tmp_path / "README.md").write_text("not a shard")
-    found = entries(tmp_path)
-    assert [entry.id for entry in found] == ["1", "2", "3"]
-    assert len({entry.source for entry in found}) == 3
+    batch = entries(tmp_path)
+    assert [entry.id for entry in batch] == ["1", "2", "3"]
+    assert len({entry.source for entry in batch}) == 3
     assert open_catalogue(tmp_path).total() == 3
 
 
@@ -76,9 +77,9 @@ def test_the_delimiter_of_a_csv_is_found(tmp_path, delimiter):
 def test_the_delimiter_is_found_though_the_first_row_is_broken(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("id,title,colour\n1,only two\n2,b,red\n3,c,blue\n")
-    found = entries(file)
-    assert set(good(found)) == {"2", "3"}
-    assert bad(found) == {2: "the row has 2 fields, the header 3"}
+    batch = entries(file)
+    assert set(good(batch)) == {"2", "3"}
+    assert bad(batch) == {2: "the row has 2 fields, the header 3"}
 
 
 def test_a_csv_split_at_something_else_is_refused(tmp_path):
@@ -148,9 +149,9 @@ def test_rows_that_cannot_be_read_are_failures_with_their_line_and_the_rest_is_r
         b'{"id": "7"}',
     ]
     file.write_bytes(b"\n".join(lines))
-    found = entries(file)
-    assert set(good(found)) == {"1", "7"}
-    reasons = bad(found)
+    batch = entries(file)
+    assert set(good(batch)) == {"1", "7"}
+    reasons = bad(batch)
     assert set(reasons) == {2, 4, 5, 6}
     assert "not JSON" in reasons[2]
     assert "not a JSON object" in reasons[4]
@@ -160,9 +161,9 @@ def test_rows_that_cannot_be_read_are_failures_with_their_line_and_the_rest_is_r
 def test_a_csv_row_that_is_no_csv_or_no_utf8_is_a_failure(tmp_path):
     file = tmp_path / "a.csv"
     file.write_bytes(b'id,title\n1,ok\n2,gr\xfcn\n3,"a"b\n4,ok\n5,one,more\n6,"never closed\n7,swallowed\n')
-    found = entries(file)
-    assert set(good(found)) == {"1", "4"}
-    reasons = bad(found)
+    batch = entries(file)
+    assert set(good(batch)) == {"1", "4"}
+    reasons = bad(batch)
     assert reasons[3] == "the row is not UTF-8 text; save the file as UTF-8"
     assert "not CSV" in reasons[4]
     assert "3 fields" in reasons[6]
@@ -172,18 +173,18 @@ def test_a_csv_row_that_is_no_csv_or_no_utf8_is_a_failure(tmp_path):
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_ten_megabytes_of_title_are_one_failure(tmp_path, kind):
     rows = [{"id": "1", "title": "x" * 10_000_000}, {"id": "2", "title": "Shoe"}]
-    found = entries(write(tmp_path, kind, rows))
-    assert set(good(found)) == {"2"}
-    assert "title has 10,000,000 characters" in next(iter(bad(found).values()))
-    assert found[0].id == "1"
+    batch = entries(write(tmp_path, kind, rows))
+    assert set(good(batch)) == {"2"}
+    assert "title has 10,000,000 characters" in next(iter(bad(batch).values()))
+    assert batch[0].id == "1"
 
 
 def test_a_line_longer_than_memory_is_one_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr("vlclip.ingestion.reading.formats.MAX_ROW", 1000)
+    monkeypatch.setattr("vlclip.ingestion.reading.formats.lines.MAX_ROW", 1000)
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"id": "1", "title": "x" * 5000}) + '\n{"id": "2"}\n')
-    found = list(Jsonl(file).rows())
-    assert [(row.number, row.values, "longer than 1,000" in row.problem) for row in found] == [
+    batch = list(Jsonl(file).rows())
+    assert [(row.number, row.values, "longer than 1,000" in row.problem) for row in batch] == [
         (1, {}, True),
         (2, {"id": "2"}, False),
     ]
@@ -192,10 +193,10 @@ def test_a_line_longer_than_memory_is_one_failure(tmp_path, monkeypatch):
 def test_nan_as_python_writes_it_is_taken_from_json(tmp_path):
     file = tmp_path / "a.jsonl"
     file.write_text('{"id": "1", "price": NaN, "size": 3}\n{"id": "2", "price": Infinity}\n')
-    found = entries(file)
-    assert good(found)["1"].price is None
-    assert found[0].warnings == ("price is NaN; kept without a price",)
-    assert "infinite" in bad(found)[2]
+    batch = entries(file)
+    assert good(batch)["1"].price is None
+    assert batch[0].warnings == ("price is NaN; kept without a price",)
+    assert "infinite" in bad(batch)[2]
 
 
 def test_a_json_array_may_lie_in_an_object_and_objects_may_be_kept_by_id(tmp_path):
@@ -207,7 +208,7 @@ def test_a_json_array_may_lie_in_an_object_and_objects_may_be_kept_by_id(tmp_pat
 
 
 def test_a_json_array_too_large_to_read_whole_says_what_to_write_instead(tmp_path, monkeypatch):
-    monkeypatch.setattr("vlclip.ingestion.reading.formats.MAX_JSON", 10)
+    monkeypatch.setattr("vlclip.ingestion.reading.formats.json_array.MAX_JSON", 10)
     with pytest.raises(CatalogueError, match="one object a line"):
         open_catalogue(write(tmp_path, "json"))
 
@@ -236,10 +237,10 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, kind):
         columns = map_columns(catalogue)
         tracemalloc.start()
         count = sum(1 for _ in catalogue.entries(columns))
-        held = tracemalloc.get_traced_memory()[1]
+        size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert count == rows
-        return held
+        return size
 
     peak(100)
     assert peak(8000) < peak(1000) + 200_000

@@ -10,8 +10,8 @@ from vlclip.ingestion.reading.mapping import parse_map
 ROOT = Path("/nowhere")
 
 
-def mapped(columns, given=(), sample=(), root=ROOT, **options):
-    return guess(columns, parse_map(given), sample, root, **options)
+def mapped(columns, pairs=(), sample=(), root=ROOT, **options):
+    return guess(columns, parse_map(pairs), sample, root, **options)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_templates_are_filled_from_columns():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("pair", "message"),
     [
         ("titl=Name", r"no field 'titl'; did you mean 'title'\?"),
         ("title=Names", r"no column 'Names'; did you mean 'Name'\?"),
@@ -62,9 +62,9 @@ def test_templates_are_filled_from_columns():
         ("attributes=Name", "no field 'attributes'"),
     ],
 )
-def test_what_does_not_exist_is_refused_with_the_nearest(given, message):
+def test_what_does_not_exist_is_refused_with_the_nearest(pair, message):
     with pytest.raises(MappingError, match=message):
-        mapped(["Id", "Name"], [given])
+        mapped(["Id", "Name"], [pair])
 
 
 def test_without_an_id_column_the_columns_are_listed():

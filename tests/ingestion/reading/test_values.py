@@ -82,11 +82,11 @@ def test_codes_with_leading_zeros_and_barcodes_are_no_numbers(written, number):
 
 
 @pytest.mark.parametrize(
-    ("cell", "known"),
+    ("cell", "expected"),
     [("in stock", True), ("Out of stock", False), (0, False), ("12", True), (True, True), ("perhaps", None)],
 )
-def test_availability(cell, known):
-    assert values.yes_or_no(cell) is known
+def test_availability(cell, expected):
+    assert values.yes_or_no(cell) is expected
 
 
 @pytest.mark.parametrize(

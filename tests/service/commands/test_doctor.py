@@ -138,7 +138,7 @@ def test_dead_letters_are_told_by_their_commonest_reasons(settings):
         *[f"the photo of 'sku {n}' is no image" for n in range(2)],
         "no title", "no id",
     ]  # fmt: skip
-    kept.bury(
+    kept.dead_letters.bury(
         1,
         [
             Entry(source="a.csv", row=row, id=str(row), failure=Failure("photo", reason))

@@ -1,0 +1,107 @@
+"""Photos fetched, decoded, cropped and made ready for the encoder."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from vlclip.engine.duplicates import photo_hash
+from vlclip.engine.grounding.rule import choose, cut
+from vlclip.ingestion.errors import PhotoError
+from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.pipeline.stages.embed import LazyEmbedder
+from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
+
+TOGETHER = 16
+"""Decoded photos that a grounder gets at once: enough for its batches, little enough for memory."""
+AHEAD = 32
+"""Fetched photos that wait to be decoded: at `fetch.max_bytes` each, what a batch of URLs may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Photos fetched, decoded, cropped to the product and made ready for the encoder.
+
+    URLs are fetched side by side in `fetching`, at most `AHEAD` of a batch before they are decoded.
+    `decoding` bounds how many batches hold decoded photos at once. A grounder gets `TOGETHER` of them at a
+    time.
+    """
+
+    source: PhotoSource
+    embedder: LazyEmbedder
+    preparation: Preparation
+    max_pixels: int
+    fetching: Executor
+    decoding: threading.Semaphore
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Every pending entry that has a photo, with the photo prepared."""
+        entries = list(batch)
+        rows = [i for i, entry in enumerate(batch) if entry.pending and entry.image]
+        arriving = self._fetched([batch[i] for i in rows if is_url(batch[i].image)])
+        step = TOGETHER if self.preparation.grounder else 1
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            fetched = [next(arriving) if is_url(batch[i].image) else self._read(batch[i]) for i in part]
+            with self.decoding:
+                for i, entry in zip(part, self._cropped(fetched), strict=True):
+                    entries[i] = entry
+        return entries
+
+    def _fetched(self, entries: Batch) -> Iterator[Entry]:
+        waiting: deque[Future[Entry]] = deque()
+        for entry in entries:
+            waiting.append(self.fetching.submit(self._read, entry))
+            if len(waiting) == AHEAD:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
+
+    def _read(self, entry: Entry) -> Entry:
+        try:
+            return replace(entry, data=self.source.read(entry.image))
+        except PhotoError as error:
+            return entry.failed("photo", str(error))
+
+    def _cropped(self, entries: Batch) -> Batch:
+        """The entries with their photos cropped and prepared; decoded photos end here."""
+        decoded = [self._decoded(entry) for entry in entries]
+        located = self._located([entry for entry, _ in decoded], [photo for _, photo in decoded])
+        return [self._ready(entry, photo) for entry, (_, photo) in zip(located, decoded, strict=True)]
+
+    def _decoded(self, entry: Entry) -> tuple[Entry, Image.Image | None]:
+        if entry.data is None:
+            return entry, None
+        try:
+            return entry, decode(entry.data, max_pixels=self.max_pixels)
+        except PhotoError as error:
+            return entry.failed("photo", str(error)), None
+
+    def _located(self, entries: Batch, photos: Sequence[Image.Image | None]) -> Batch:
+        """The entries with what the grounder found in their photos."""
+        grounder = self.preparation.get_grounder() if any(photos) else None
+        if grounder is None:
+            return entries
+        rows = [row for row, photo in enumerate(photos) if photo is not None]
+        present = [photo for photo in photos if photo is not None]
+        boxes = grounder.locate(present, [entries[row].pending_item.product_type for row in rows])
+        located = list(entries)
+        for row, photo, box in zip(rows, present, boxes, strict=True):
+            crop = choose(box, photo.size, self.preparation.rule)
+            located[row] = replace(entries[row], grounded=GroundedPhoto(box, crop, photo.size))
+        return located
+
+    def _ready(self, entry: Entry, photo: Image.Image | None) -> Entry:
+        if photo is None or entry.item is None:
+            return entry
+        prepared = self.embedder.get().prepare(cut(photo, entry.grounded.crop if entry.grounded else None))
+        # the content hash is computed, so the bytes can go
+        item = replace(entry.item, image=None) if isinstance(entry.item.image, bytes) else entry.item
+        data = entry.data if self.preparation.sees else None
+        return replace(entry, item=item, photo=prepared, photo_hash=photo_hash(photo), data=data)

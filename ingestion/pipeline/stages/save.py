@@ -1,0 +1,74 @@
+"""Vectors into the store with their provenance, failures into the dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from vlclip.engine.refinement.refined import Refined
+from vlclip.engine.store.store import Point, Store
+from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Vectors into the store, failures into the dead letters."""
+
+    store: Store
+    ledger: Ledger
+    run: int
+    fingerprint: str
+    preparation: Preparation
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Points first, then the ledger: a crash between them costs a stale dead letter at most."""
+        self.store.upsert([self._point(entry) for entry in batch if entry.pending])
+        saved = [
+            replace(entry, outcome="embedded", vector=None) if entry.pending else entry for entry in batch
+        ]
+        self.ledger.dead_letters.bury(self.run, saved)
+        self.ledger.dead_letters.resolve(entry for entry in saved if entry.outcome is not None)
+        return saved
+
+    def _point(self, entry: Entry) -> Point:
+        item = entry.pending_item
+        if entry.vector is None:
+            raise AssertionError("Save comes after Embed")
+        provenance = {
+            "fingerprint": self.fingerprint,
+            "content_hash": entry.content_hash,
+            "text": entry.refined.text if entry.refined is not None else item.text,
+            "embedded_at": self.now().isoformat(timespec="seconds"),
+            **({"photo_hash": entry.photo_hash} if entry.photo_hash else {}),
+            **self.preparation.provenance,
+            **_photo_provenance(entry.grounded),
+            **_text_provenance(entry.refined),
+        }
+        payload = {**item.payload(), "provenance": provenance}
+        return Point(entry.id, entry.vector, item.lexical_text, payload)
+
+
+def _photo_provenance(grounded: GroundedPhoto | None) -> dict[str, Any]:
+    """Provenance of the crop: what was cut out, and what the grounder found even if the rule refused it."""
+    if grounded is None or grounded.detection is None:
+        return {}
+    detection, crop = grounded.detection, grounded.crop
+    provenance: dict[str, Any] = {
+        "photo_size": list(grounded.size),
+        "detected": [round(edge, 2) for edge in detection.box],
+        "detected_score": round(detection.score, 4),
+    }
+    return provenance | ({"crop": list(crop.box)} if crop is not None else {})
+
+
+def _text_provenance(refined: Refined | None) -> dict[str, Any]:
+    """Provenance of the text: who wrote it, in which version, and why the refiner's own was not used."""
+    if refined is None:
+        return {}
+    provenance: dict[str, Any] = {"refiner": refined.version, "text_by": refined.by}
+    return provenance | ({"text_note": refined.fallback} if refined.fallback else {})

@@ -1,0 +1,66 @@
+"""JSON: an array of objects in one file, which is read whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlclip.ingestion.errors import CatalogueError
+from vlclip.ingestion.reading.formats.format import Row
+from vlclip.ingestion.reading.formats.json_values import JsonProblem, parse_json
+from vlclip.ingestion.reading.formats.lines import open_text
+
+MAX_JSON = 64_000_000
+"""Bytes in a JSON array, which has to be read whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A JSON array of objects, an object that holds exactly one such array, or objects by their id."""
+
+    path: Path
+    typed: bool = True
+
+    def columns(self) -> list[str]:
+        """None: only the rows show them."""
+        return []
+
+    def rows(self) -> Iterator[Row]:
+        """Every element."""
+        for position, element in enumerate(self._elements(), start=1):
+            if isinstance(element, dict):
+                yield Row(position, element)
+            else:
+                yield Row(position, problem="the element is not a JSON object")
+
+    def total(self) -> int | None:
+        """The array's length."""
+        return len(self._elements())
+
+    def _elements(self) -> Sequence[Any]:
+        size = self.path.stat().st_size
+        if size > MAX_JSON:
+            raise CatalogueError(
+                f"{self.path} has {size:,} bytes; a JSON array is read whole and may have {MAX_JSON:,}. "
+                "Write one object a line instead, as in: jq -c '.[]' in.json > out.jsonl"
+            )
+        with open_text(self.path) as file:
+            content = parse_json(file.read())
+        if isinstance(content, JsonProblem):
+            raise CatalogueError(f"{self.path} is not JSON: {content.reason}")
+        if isinstance(content, dict):
+            content = _records_within(content)
+        if not isinstance(content, list):
+            raise CatalogueError(f"{self.path} is not a JSON array of objects; write one")
+        return content
+
+
+def _records_within(content: dict[str, Any]) -> list[Any] | None:
+    """The one array of objects in an object, or its own values where it keeps objects by id."""
+    values = list(content.values())
+    if values and all(isinstance(value, dict) for value in values):
+        return [{"id": key, **value} for key, value in content.items()]
+    arrays = [v for v in values if isinstance(v, list) and v and isinstance(v[0], dict)]
+    return arrays[0] if len(arrays) == 1 else None

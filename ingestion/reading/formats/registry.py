@@ -1,0 +1,22 @@
+"""Which file ending is read by which format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vlclip.ingestion.reading.formats.delimited import Csv
+from vlclip.ingestion.reading.formats.format import Format
+from vlclip.ingestion.reading.formats.json_array import Json
+from vlclip.ingestion.reading.formats.json_lines import Jsonl
+from vlclip.ingestion.reading.formats.parquet import Parquet
+
+FORMATS: Mapping[str, Callable[[Path], Format]] = {
+    ".jsonl": Jsonl,
+    ".ndjson": Jsonl,
+    ".csv": Csv,
+    ".tsv": Csv,
+    ".parquet": Parquet,
+    ".json": Json,
+}
+"""File ending to the format that reads it."""
