@@ -4,8 +4,8 @@
     └── IngestionError
         ├── CatalogueError      the catalogue cannot be read, or holds nothing to ingest
         │   └── MappingError    a field or a column named in the mapping does not exist
-        ├── PhotoError          one photo cannot be had or decoded
-        │   └── FetchError      one photo cannot be had over HTTP
+        ├── PhotoError          one photo cannot be read or decoded
+        │   └── FetchError      one photo cannot be fetched over HTTP
         └── LedgerError         the ledger's file cannot be used
 
 In a batch `PhotoError` and `FetchError` are not raised: they become the reason of a failed item.
@@ -35,13 +35,13 @@ class MappingError(CatalogueError):
 
 
 class PhotoError(IngestionError):
-    """One photo cannot be had or decoded."""
+    """One photo cannot be read or decoded."""
 
     code = "bad-photo"
 
 
 class FetchError(PhotoError):
-    """One photo cannot be had over HTTP."""
+    """One photo cannot be fetched over HTTP."""
 
     code = "photo-not-fetched"
 

@@ -2,11 +2,11 @@
 
 - `clutter`: each product is cut from its packshot and set among three others, of other types, on a
   busy background of 224 by 224 pixels; its longer side takes 60 to 120 of them.
-- `spoil`: each title is spoiled as a careless seller would: slogans, repeated words, capitals, size
-  codes of nothing, the type left out.
+- `spoil`: each title is spoiled as by a careless seller: slogans, repeated words, capitals, meaningless
+  size codes, the type left out.
 
 Laws (tested in tests/ingestion/datasets/test_composed.py):
-- ids stay as they are, so the items a training run keeps back stay kept back;
+- ids stay as they are, so training keeps back the same items;
 - an item's scene and title depend on the seed, its id and the pool alone;
 - products of the kept-back items are never set into scenes of the others, nor the other way round.
 """
@@ -46,7 +46,7 @@ POOL = 2000
 POOL_SIDE = 2 * LONGER_SIDE[1]
 """Pixels of the longer side of a photo they are cut from."""
 TEXTURES = 200
-"""How many of them are blown up to backgrounds."""
+"""How many of them are enlarged to backgrounds."""
 TRIES = 200
 """Draws from the pool for one scene; a shop of few types has scenes of fewer products."""
 SHARD = 2000
@@ -55,7 +55,7 @@ SHARD = 2000
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What was written: `written` items into the folder at `catalogue`, `left_out` had no packshot."""
+    """The copy: `written` items in the folder `catalogue`; `left_out` items have no packshot."""
 
     catalogue: Path
     truth: Path

@@ -41,7 +41,7 @@ class GrounderSet:
 
 
 def read_material(sources: Sequence[str], mapping: Sequence[str], settings: IngestionSettings) -> GrounderSet:
-    """What some catalogues give a grounder to learn from.
+    """What a grounder can learn from some catalogues.
 
     A catalogue with a `truth.jsonl` beside it, as `vlclip draw` and `vlclip compose` write, gives
     whole scenes with their boxes; any other gives its packshots, cut from their plain background.
@@ -75,7 +75,7 @@ def read_material(sources: Sequence[str], mapping: Sequence[str], settings: Inge
 
 
 def _item_photos(source: str, mapping: Sequence[str], settings: IngestionSettings) -> Iterator[ItemPhoto]:
-    """Every item that has a product type and a photo that can be had."""
+    """Every item that has a product type and a usable photo."""
     catalogue = open_catalogue(source)
     columns = map_columns(catalogue, mapping)
     for batch in item_photo_batches(

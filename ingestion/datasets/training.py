@@ -35,7 +35,7 @@ class TrainingSet:
     """The pairs of some catalogues, and what became of their rows.
 
     `left_out` counts rows without a usable photo or text, `cropped` photos that `grounder` cropped; the
-    name of the grounder is "" where none was asked.
+    name of the grounder is "" where there was none.
     """
 
     pairs: Pairs

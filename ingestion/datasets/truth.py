@@ -19,7 +19,7 @@ TRUTH = "truth.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Of one item; "" and None where it is not known."""
+    """What is true of one item; "" and None where it is not known."""
 
     box: Box | None = None
     scene: str = ""

@@ -2,8 +2,8 @@
 
 Laws (tests/ingestion/photos/test_decoding.py):
 - a photo over the pixel limit is refused from its header, before any pixel is decoded;
-- what comes out is RGB, turned as its EXIF tag says, transparent parts white, the first frame;
-- whatever the bytes are, the answer is a photo or a `PhotoError` that says what is wrong.
+- the photo is the first frame in RGB, turned as its EXIF tag says, transparent parts white;
+- any bytes give a photo or a `PhotoError` that says what is wrong.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from vlclip.ingestion.errors import PhotoError
 
 DRAFT_SIDE = 768
-"""JPEGs are decoded at a scale that leaves both sides at least this long: no encoder asks for more
+"""JPEGs are decoded at a scale that leaves both sides at least this long: no encoder needs more
 than half of it, so the resize that follows still averages over several pixels."""
 MAX_RATIO = 50
-"""Long side to short side: resizing by the short side would make anything thinner huge."""
+"""Long side to short side: a thinner photo, resized by its short side, would become huge."""
 
 _SHOP_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "MPO")
 
@@ -44,7 +44,7 @@ def decode(data: bytes, *, max_pixels: int) -> Image.Image:
 
 
 def is_photo_file(path: Path) -> bool:
-    """Whether there is a file at `path`; a name no disk can hold, such as too long a one, is none."""
+    """Whether there is a file at `path`; never for a name that the disk refuses, such as a very long one."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def is_photo_file(path: Path) -> bool:
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file; a `PhotoError` says why they cannot be had."""
+    """The bytes of a regular file; a `PhotoError` says why they cannot be read."""
     try:
         if not path.is_file():
             raise PhotoError(f"there is no file at {path}; correct the path or leave it empty")
@@ -76,7 +76,7 @@ class PhotoSource:
     max_bytes: int
 
     def read(self, image: bytes | str) -> bytes:
-        """The photo's bytes; a `PhotoError` says why they cannot be had."""
+        """The photo's bytes; a `PhotoError` says why they cannot be read."""
         if isinstance(image, bytes):
             return image
         return self.fetch(image) if is_url(image) else self._file(image)
@@ -86,7 +86,7 @@ class PhotoSource:
             raise PhotoError("paths are not accepted here; send the photo's bytes or an http(s) URL")
         scheme, colon, rest = image.partition("://")
         if colon and scheme != "file":
-            raise PhotoError(f"photos cannot be had over {scheme}://; give a path or an http(s) URL")
+            raise PhotoError(f"photos cannot be read over {scheme}://; give a path or an http(s) URL")
         return read_file(self.root / (rest if colon else image), self.max_bytes)
 
 

@@ -1,12 +1,12 @@
-"""Photos over HTTP, from servers nobody vouches for.
+"""Photos over HTTP, from servers that are not trusted.
 
 Laws (tests/ingestion/photos/test_fetch.py):
 - no more than `max_bytes` are read, no longer than `timeout_s` per attempt, whatever the server
-  announces; the content type is not believed;
+  announces; the content type is ignored;
 - every hop of a redirect is checked like the first URL;
 - overload, server errors, time-outs and broken connections are tried again, refusals are not.
 
-Proxies named in the environment are not used: they would resolve names behind the check.
+Proxies of the environment are not used: they would resolve names after the check.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HEADERS = [
 
 
 class _AttemptError(Exception):
-    """One attempt failed in a way that may pass; `wait_s` is what the server asked for."""
+    """One attempt failed, but a later one may succeed; `wait_s` is the wait that the server asks for."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -55,7 +55,7 @@ class Fetcher:
         self._closed = threading.Event()
 
     def fetch(self, url: str) -> bytes:
-        """The body at `url`; a `FetchError` says why it cannot be had."""
+        """The body at `url`; a `FetchError` says why it cannot be fetched."""
         for attempt in range(ATTEMPTS):
             if self._closed.is_set():
                 break
@@ -70,10 +70,10 @@ class Fetcher:
                 raise FetchError(f"{url[:200]!r} is not a URL: {error}") from None
         else:
             raise FetchError(f"{reason}, {ATTEMPTS} times in a row; try again later")
-        raise FetchError("the run was stopped before the photo was there")
+        raise FetchError("the run was stopped before the photo had arrived")
 
     def close(self) -> None:
-        """Let go of connections; fetches under way give up at their next step."""
+        """Close the connections; fetches under way end at their next step."""
         self._closed.set()
         if "_pool" in self.__dict__:
             self._pool.close()
@@ -133,12 +133,12 @@ class Fetcher:
             if len(body) > limit:
                 raise FetchError(too_large)
             if self._closed.is_set():
-                raise FetchError("the run was stopped before the photo was there")
+                raise FetchError("the run was stopped before the photo had arrived")
         return bytes(body)
 
 
 def _seconds(retry_after: str) -> float:
-    """What a Retry-After header asks for, as seconds or as a date; 0 where it is neither."""
+    """The wait in a Retry-After header, which holds seconds or a date; 0 where it is neither."""
     if _is_whole(retry_after):
         return float(retry_after[:6])
     try:
@@ -149,5 +149,5 @@ def _seconds(retry_after: str) -> float:
 
 
 def _is_whole(header: str) -> bool:
-    """Whether a header is a whole number; of what only looks like digits, "²", Python makes none."""
+    """Whether a header is a whole number in ASCII digits; `int` refuses others, such as "²"."""
     return header.isascii() and header.isdigit()

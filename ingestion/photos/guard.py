@@ -3,7 +3,7 @@
 Laws (tests/ingestion/photos/test_fetch.py):
 - every address a name resolves to is checked, and the connection goes to the checked address
   itself: resolving the name again cannot change where it goes (no DNS rebinding);
-- no read, write or handshake outlasts the deadline of its thread, however slowly bytes drip.
+- no read, write or handshake outlasts the deadline of its thread, however slowly bytes arrive.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vlclip.ingestion.errors import FetchError
 
 
 class Deadline(threading.local):
-    """When the photo this thread is fetching has to be there, on the monotonic clock."""
+    """When the photo that this thread fetches has to have arrived, on the monotonic clock."""
 
     at = 0.0
 
@@ -123,7 +123,7 @@ def allowed_addresses(host: str, port: int, *, allow_private: bool) -> list[str]
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, whatever way it is wrapped in IPv6."""
+    """Whether an address is one of the public internet, also where IPv6 wraps an IPv4 address."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)

@@ -1,7 +1,7 @@
 """Which items of a store show the same photo.
 
 Laws (tests/ingestion/pipeline/test_duplicates.py):
-- the answer is the store's, whichever runs filled it and in whatever order;
+- the clusters depend on the items in the store, not on the runs that filled it or their order;
 - an item is in one cluster at most; one without a photo, or with a photo of one colour, in none.
 """
 
@@ -19,7 +19,7 @@ CHUNK = 5000
 class PhotoDuplicates:
     """Clusters of ids with near-duplicate photos, the largest first; `photos` were compared.
 
-    In a cluster the first id is the one that all the others are near to: at most `distance` apart.
+    The photos of a cluster are at most `distance` from that of its first id.
     """
 
     distance: int

@@ -1,8 +1,9 @@
 """Deleting from the store what the catalogue no longer has.
 
 Laws (tests/ingestion/pipeline/test_prune.py):
-- only ids that a complete read did not see are deleted;
-- where rows could not be tied to an id, or more than half would go, nothing is deleted unless forced.
+- only ids that a complete read did not meet are deleted;
+- where rows have no readable id, or more than half of the items would be deleted, nothing is deleted
+  unless it is forced.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ CHUNK = 1000
 
 
 def prune(store: Store, ledger: Ledger, run: int, *, nameless: int, force: bool) -> tuple[int, str]:
-    """How many items were deleted, and why none were if that was refused.
+    """How many items were deleted, and the reason if deleting was refused.
 
     `nameless` is the number of rows whose id could not be read: any of them may be an item.
     """

@@ -1,9 +1,11 @@
-"""A collection filled from another one's vectors: a segment more, less or learned anew, and nothing encoded.
+"""A collection filled from the vectors of another one, with a segment more, less or learned anew.
+
+Nothing is encoded again.
 
 Laws (tests/ingestion/pipeline/test_resegment.py):
-- segments that both collections have are the same vectors, bit for bit; looked-up ones are the lookups';
+- segments that both collections have are equal, bit for bit; looked-up segments are those of the lookups;
 - ingesting the same catalogue into the new collection finds nothing changed;
-- done again, or broken off and done again, it ends the same.
+- running it again, also after an interruption, gives the same collection.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from vlclip.engine.store.store import Point, Record, Store
 def resegment(
     source: Store, target: Store, lookups: Lookups, *, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Copy every item of `source` to `target`, whose further segments `lookups` fill; how many there are.
+    """Copy every item of `source` to `target`, whose further segments `lookups` fill; the number of items.
 
-    `progress` hears of items copied. Items that `target` holds and `source` does not are removed.
+    `progress` is called with the number of items copied so far. Items that `target` holds and `source` does
+    not are removed.
     """
     copied = 0
     for records in source.scan(with_vector=True):

@@ -29,7 +29,7 @@ class Step(Generic[T]):
 def in_flight(steps: Sequence[Step[T]]) -> int:
     """The most batches there can be at once: one being read, those waiting and worked on, two out.
 
-    Behind a step with several threads one more may wait, so that the next in order always gets by.
+    Behind a step with several threads one more may wait, so that the next in order always gets through.
     """
     return 1 + sum(step.waiting + step.threads + (step.threads > 1) for step in steps) + 2
 
@@ -109,7 +109,7 @@ class _Pipe(Generic[T]):
         self._end: int | None = None
 
     def put(self, number: int, batch: T) -> bool:
-        """Whether the batch was taken; False once the crew has stopped."""
+        """Whether the batch was accepted; False once the crew has stopped."""
         with self._crew.changed:
             self._crew.changed.wait_for(
                 lambda: self._crew.stopped or len(self._held) < self._size or number == self._next

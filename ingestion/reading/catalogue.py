@@ -21,7 +21,7 @@ from vlclip.ingestion.reading.formats.registry import FORMATS
 from vlclip.ingestion.reading.mapping import ColumnMapping
 
 SAMPLE = 500
-"""Rows looked at before reading: the columns of files that do not announce them, and guesses."""
+"""Rows read beforehand: they show the columns of files that declare none, and guesses look at them."""
 MAX_BATCH_BYTES = 64_000_000
 
 
@@ -34,7 +34,7 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """What entries call their source."""
+        """The source that its entries name."""
         return str(self.path)
 
 
@@ -49,7 +49,7 @@ class Catalogue:
 
     @property
     def typed(self) -> bool:
-        """Whether cells know numbers from text."""
+        """Whether cells distinguish numbers from text."""
         return all(shard.format.typed for shard in self.shards)
 
     @property
@@ -71,7 +71,7 @@ class Catalogue:
 
 
 def open_catalogue(path: str | Path) -> Catalogue:
-    """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be one."""
+    """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be read."""
     place = Path(path).expanduser()
     if not place.exists():
         raise CatalogueError(f"there is nothing at {place}; check the path")
@@ -140,7 +140,7 @@ def _endings() -> str:
 
 
 def _light(row: Row) -> Row:
-    """The row without its photos' bytes, which would make the sample heavy."""
+    """The row without its photos' bytes, which would take much memory in the sample."""
     values = {name: value[:16] if isinstance(value, bytes) else value for name, value in row.values.items()}
     return Row(row.number, values, row.problem)
 

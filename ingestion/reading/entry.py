@@ -2,7 +2,7 @@
 
 Laws:
 - an entry ends in exactly one way: failed, duplicate, unchanged or embedded;
-- a failed entry is passed along by every stage, untouched.
+- every stage passes a failed entry on, unchanged.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Step = Literal["read", "photo", "embed"]
 
 @dataclass(frozen=True, slots=True)
 class GroundedPhoto:
-    """What the grounder saw and the rule made of it; no crop means that the whole photo is embedded.
+    """The product that the grounder found and the crop of it; without a crop the whole photo is embedded.
 
-    `size` is the width and height of the photo as it was decoded, which boxes are in pixels of.
+    `size` is the width and height of the decoded photo; boxes are in its pixels.
     """
 
     detection: Detection | None
@@ -39,7 +39,7 @@ Outcome = Literal["duplicate", "unchanged", "embedded"]
 class Failure:
     """Why an item is not in the store: the step that refused it and a reason for people.
 
-    `of_row` says that the row is at fault, not the item its id names: another row holds that one.
+    `of_row` says that only the row is at fault; another row holds the item that its id names.
     """
 
     step: Step
@@ -75,7 +75,7 @@ class Entry:
 
     @classmethod
     def of(cls, item: Item, source: str, row: int, warnings: tuple[str, ...] = ()) -> Entry:
-        """An item with the hash of its content, in which a photo file or URL counts by its name."""
+        """An item with the hash of its content, where the photo of a file or URL counts by its name."""
         try:
             content_hash = item.content_hash()
         except UnicodeEncodeError:

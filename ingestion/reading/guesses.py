@@ -1,9 +1,9 @@
 """What the columns of an unknown catalogue probably mean.
 
 Laws (tests/ingestion/reading/test_mapping.py):
-- a guess depends on column names alone, with two exceptions made by looking: photos that lie
-  beside the catalogue under their item's id, and columns of numbers in files without types;
-- a column is given to one field at most; a given mapping is never overruled.
+- a guess depends on column names alone, with two exceptions that look at data: photos beside the
+  catalogue that are named after their item, and columns of numbers in files without types;
+- a column feeds one field at most; a guess never overrules the operator's mapping.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".JPG")
 
 
 def map_columns(catalogue: Catalogue, options: Iterable[str] = ()) -> ColumnMapping:
-    """The mapping for a catalogue; `options` are the operator's own `field=column`."""
+    """The mapping for a catalogue; `options` are the operator's `field=column`."""
     sample = [row.values for row in catalogue.sample if not row.problem]
     return guess(catalogue.columns, parse_map(options), sample, catalogue.root, typed=catalogue.typed)
 
@@ -62,10 +62,11 @@ def guess(
     *,
     typed: bool = True,
 ) -> ColumnMapping:
-    """The mapping for these columns: `given` (field to column or template) first, the rest guessed.
+    """The mapping for these columns: `mapping` (field to column or template) first, the rest guessed.
 
     `sample` are the first rows, `root` the catalogue's folder, `typed` whether the file format
-    tells numbers from text. A `MappingError` names what does not exist and what was meant instead.
+    distinguishes numbers from text. A `MappingError` names what does not exist and the nearest
+    name that does.
     """
     fields = _mapped_fields(columns, mapping)
     used = {origin.column for origin in fields.values()}
@@ -141,7 +142,7 @@ def _holds_objects(column: str, sample: Sequence[Cells]) -> bool:
 
 
 def _keepable(column: str, sample: Sequence[Cells]) -> bool:
-    """Whether a column can be an attribute: not when all of its first values are bytes or objects."""
+    """Whether a column can be an attribute: not if all of its first values are bytes or objects."""
     cells = _cells(column, sample)
     if not column.strip():
         return False

@@ -2,8 +2,8 @@
 
 Laws (tests/ingestion/reading/test_mapping.py):
 - a given mapping always wins over a guess;
-- every column feeds a field, is an attribute, or is named as left out by `describe()`; where two
-  become an attribute of one name the last is kept, and the row warns if they differ;
+- every column feeds a field, is an attribute, or `describe()` names it as left out. Where two columns
+  become one attribute, the last is kept; the row warns if they differ;
 - equal rows give equal items.
 """
 
@@ -25,6 +25,7 @@ from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.price import parse_price
 
 Cells = Mapping[str, Any]
+"""One row: column to value."""
 
 FIELDS = (
     "id", "title", "description", "product_type", "brand", "price", "currency", "image",
@@ -63,8 +64,8 @@ class ColumnMapping:
     """How the columns of one catalogue become items; `vlclip.ingestion.reading.guesses` makes one.
 
     `attributes` maps the columns that feed no field to attribute names, `numeric` names those
-    among them that hold numbers in a file without types, `nested` is the column whose JSON object
-    holds more attributes, `root` the folder guessed photo paths start from.
+    among them that hold numbers in a file without types. `nested` is the column whose JSON object
+    holds more attributes. `root` is the folder that guessed photo paths start from.
     """
 
     fields: Mapping[str, Origin]
@@ -132,7 +133,7 @@ class ColumnMapping:
         if not values.absent(raw := self._raw("available", row)):
             availability = values.yes_or_no(raw)
             if availability is None:
-                warnings.append("availability cannot be told; kept as available")
+                warnings.append("availability is neither yes nor no; kept as available")
             item_fields["available"] = availability is not False
         if (origin := self.fields.get("image")) is None:
             return
@@ -195,13 +196,13 @@ def parse_map(options: Iterable[str]) -> dict[str, str]:
 
 
 def attribute_name(column: str) -> str:
-    """A name that filters can spell and that no built-in field has."""
+    """The column's name without characters that filters use; never the name of a built-in field."""
     name = _AWKWARD.sub("_", column.strip())
     return f"{name}_" if name in PAYLOAD_FIELDS else name
 
 
 def read_object(cell: Any) -> Mapping[str, Any] | None:
-    """The JSON object in a cell, written out or already read; None where there is none."""
+    """The JSON object in a cell, as text or already parsed; None where there is none."""
     if isinstance(cell, Mapping):
         return cell
     try:

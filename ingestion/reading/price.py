@@ -1,11 +1,11 @@
 """A price as shops write it: 19.99, "19.99 USD", "$1,299.00", "1.299,00 €".
 
 Laws (tests/ingestion/reading/test_price.py):
-- numbers and their plain text are taken as they are; NaN means "no price";
+- numbers, and text that Python reads as one, keep their value; NaN means "no price";
 - of two kinds of separators the last is the decimal one; a lone comma followed by exactly three
   digits separates thousands, a lone dot is always decimal;
 - separators of thousands are all the same, with two or three digits between them and three behind;
-- whatever is left over refuses the price.
+- a price with any other text in it is refused.
 """
 
 from __future__ import annotations

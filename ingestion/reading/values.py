@@ -2,7 +2,7 @@
 
 Laws (tests/ingestion/reading/test_values.py):
 - None, NaN, blank text and empty lists all mean "absent";
-- reading never invents: what does not fit is absent or an `ItemError`, never a default.
+- a value that does not fit is absent or an `ItemError`; it never becomes a default.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 
 
 def absent(value: Any) -> bool:
-    """Whether a cell says nothing."""
+    """Whether a cell is empty."""
     if value is None or value == "":
         return True
     if isinstance(value, str):
@@ -126,7 +126,7 @@ def number(name: str, value: Any) -> float | None:
 def written_number(value: str) -> float | int | None:
     """The number that text from a file without types stands for, None where it is no number.
 
-    Leading zeros and more than nine digits say no: those are codes and barcodes.
+    Text with leading zeros or more than nine digits is no number: those are codes and barcodes.
     """
     written = value.strip()
     if _NUMBER.fullmatch(written) is None:
@@ -135,7 +135,7 @@ def written_number(value: str) -> float | int | None:
 
 
 def yes_or_no(value: Any) -> bool | None:
-    """A cell as a bool; a stock count means "more than none"; None where it cannot be told."""
+    """A cell as a bool; a stock count means "more than none"; None where neither is clear."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):

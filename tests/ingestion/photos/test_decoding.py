@@ -156,7 +156,7 @@ def test_paths_start_at_the_catalogue(tmp_path):
         (".", "there is no file at"),
         ("/dev/zero", "there is no file at"),
         ("big.jpg", "more than 10 bytes"),
-        ("ftp://x/a.jpg", "cannot be had over ftp"),
+        ("ftp://x/a.jpg", "cannot be read over ftp"),
         ("a\0b.jpg", "no file|cannot be read"),
         ("x" * 5000, "no file|cannot be read"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.ingestion.fakes import Shop, photo_bytes
-from vlclip.engine.duplicates import distance, photo_hash
+from vlclip.engine.duplicates import pairs, photo_hash
 from vlclip.engine.item import Item
 from vlclip.ingestion.photos.decoding import decode
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
@@ -79,7 +79,9 @@ def test_a_point_keeps_the_hash_of_its_whole_photo(shop, catalogue):
     }
     assert stored["bag"] == photo_hash(decode((catalogue.parent / "bag.jpg").read_bytes(), max_pixels=10**6))
     assert stored["bag"] == stored["bag-again"]
-    assert 0 < distance(stored["tee-s"], stored["tee-m"]) <= NEAR
+    near = [stored["tee-s"], stored["tee-m"]]
+    assert near[0] != near[1]
+    assert [list(rows) for rows in pairs(near, NEAR)] == [[0], [1]]
     assert stored["bare"] is stored["swatch-a"] is None
 
 
