@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.datasets.composed import CompositionPlan, compose_catalogue
 from vlclip.ingestion.drawn import write_catalogue
 from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
 from vlclip.service.ablation.run import Asked, Report, run_ablation
@@ -42,8 +42,11 @@ def sources(catalogue: str, folder: Path, items: int) -> dict[str, Path]:
     settings = Settings.load()
     catalogues = {
         name: compose_catalogue(
-            catalogue, folder / name, settings,
-            split="validation", limit=items, clutter=clutter, spoil=not clutter, seed=SEED,
+            CompositionPlan(
+                catalogue, split="validation", limit=items, clutter=clutter, spoil=not clutter, seed=SEED
+            ),
+            folder / name,
+            settings,
         ).catalogue
         for name, clutter in (("cluttered", True), ("spoiled", False))
     }  # fmt: skip

@@ -39,9 +39,9 @@ from vlclip.engine.encoding.embedder import embedder_info, load_embedder
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Store
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ranking.evaluation.retrieval.judged import answered, read_ratings
 from vlclip.ranking.evaluation.retrieval.measures import Qrels, condensed, measured
 from vlclip.ranking.lists.answer import Page

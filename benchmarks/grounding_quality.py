@@ -30,7 +30,7 @@ from PIL import Image
 from vlclip.engine.grounding.folders import rule_from
 from vlclip.engine.grounding.grounder import Box, Grounder
 from vlclip.engine.grounding.loading import load_grounder
-from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.datasets.composed import CompositionPlan, compose_catalogue
 from vlclip.ingestion.drawn import draw_catalogue
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
@@ -51,7 +51,8 @@ class Case:
 
 def composites(catalogue: str, count: int) -> Iterator[Case]:
     with tempfile.TemporaryDirectory() as folder:
-        copy = compose_catalogue(catalogue, Path(folder), Settings.load(), split="validation", limit=count)
+        plan = CompositionPlan(catalogue, split="validation", limit=count)
+        copy = compose_catalogue(plan, Path(folder), Settings.load())
         rows = [json.loads(line) for line in copy.truth.read_text(encoding="utf-8").splitlines()]
         truth = {row["id"]: tuple(row["box"]) for row in rows}
         written = open_catalogue(copy.catalogue)

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -54,6 +54,23 @@ SHARD = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class CompositionPlan:
+    """Which catalogue to copy, and how: `clutter` changes photos, `spoil` titles.
+
+    `mapping` are `field=column` options. `split` names the items: all, or those that training keeps back, or
+    the others. `limit` is the most items to write.
+    """
+
+    source: str | Path
+    mapping: Sequence[str] = ()
+    split: Split = "all"
+    limit: int | None = None
+    clutter: bool = True
+    spoil: bool = False
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
     """The copy: `written` items in the folder `catalogue`; `left_out` items have no packshot."""
 
@@ -71,19 +88,8 @@ class _Companion:
     product: Pixels
 
 
-def compose_catalogue(
-    source: str | Path,
-    folder: Path,
-    settings: IngestionSettings,
-    *,
-    mapping: Sequence[str] = (),
-    split: Split = "all",
-    limit: int | None = None,
-    clutter: bool = True,
-    spoil: bool = False,
-    seed: int = 7,
-) -> Composed:
-    """Write the harder copy of `source` to `folder`: `catalogue/*.parquet` and `truth.jsonl`.
+def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSettings) -> Composed:
+    """Write the harder copy to `folder`: `catalogue/*.parquet` and `truth.jsonl`.
 
     A line of the truth has an item's `id`, `box` (x0, y0, x1, y1 in pixels; only with `clutter`),
     `scene` and `clean_title`. Errors: `CatalogueError` where no item has a usable photo.
@@ -92,27 +98,29 @@ def compose_catalogue(
     shards.mkdir(parents=True, exist_ok=True)
     for old in shards.glob("*.parquet"):
         old.unlink()
-    pool = _pool(source, settings, mapping, split) if clutter else []
+    pool = _pool(plan, settings) if plan.clutter else []
     textures = [other.product[..., :3] for other in pool[:TEXTURES]]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
     with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
-        for original in _originals(source, settings, mapping, split):
-            product = cut_out(np.asarray(original.photo)) if original is not None and clutter else None
-            if original is None or (clutter and product is None):
+        for original in _originals(plan, settings):
+            product = cut_out(np.asarray(original.photo)) if original is not None and plan.clutter else None
+            if original is None or (plan.clutter and product is None):
                 left_out += 1
                 continue
-            rows.append(_row(original, product, pool, textures, truth, seed, spoil=spoil))
+            row, facts = _row(original, product, pool, textures, plan)
+            rows.append(row)
+            truth.write(json.dumps(facts, ensure_ascii=False) + "\n")
             written += 1
             if len(rows) == SHARD:
                 _write(rows, shards, written)
                 rows = []
-            if written == limit:
+            if written == plan.limit:
                 break
     if rows:
         _write(rows, shards, written)
     if not written:
-        raise CatalogueError(f"no item of {source} has a photo on a plain background and a title")
+        raise CatalogueError(f"no item of {plan.source} has a photo on a plain background and a title")
     return Composed(shards, folder / "truth.jsonl", written, left_out)
 
 
@@ -121,22 +129,19 @@ def _row(
     product: Pixels | None,
     pool: Sequence[_Companion],
     textures: Sequence[Pixels],
-    truth: TextIO,
-    seed: int,
-    *,
-    spoil: bool,
-) -> dict[str, Any]:
+    plan: CompositionPlan,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The row of the copy, and what is true of it."""
     item, photo = original.item, original.data
     number = int.from_bytes(hashlib.sha256(item.id.encode()).digest()[:6])
-    truth_row: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
+    facts: dict[str, Any] = {"id": item.id, "scene": "as it was", "clean_title": item.title}
     if product is not None:
-        scene, box = _scene(product, item, pool, textures, np.random.default_rng([seed, number]))
-        photo, truth_row["box"], truth_row["scene"] = scene, box, "cluttered"
-    if spoil:
-        item = replace(item, title=messy_title(item.title, item.product_type, Dice(seed, number)))
-    truth.write(json.dumps(truth_row, ensure_ascii=False) + "\n")
+        scene, box = _scene(product, item, pool, textures, np.random.default_rng([plan.seed, number]))
+        photo, facts["box"], facts["scene"] = scene, box, "cluttered"
+    if plan.spoil:
+        item = replace(item, title=messy_title(item.title, item.product_type, Dice(plan.seed, number)))
     fields = {name: value for name, value in replace(item, image=None).payload().items() if value != ""}
-    return {**fields, "image": photo}
+    return {**fields, "image": photo}, facts
 
 
 def _scene(
@@ -162,13 +167,11 @@ def _scene(
     return photo.getvalue(), [float(edge) for edge in scene.boxes[0]]
 
 
-def _pool(
-    source: str | Path, settings: IngestionSettings, mapping: Sequence[str], split: Split
-) -> list[_Companion]:
+def _pool(plan: CompositionPlan, settings: IngestionSettings) -> list[_Companion]:
     """Cut-outs from all over the catalogue: a reservoir sample, the same for the same catalogue."""
     rng = np.random.default_rng(0)
     pool: list[_Companion | None] = []
-    usable = (original for original in _originals(source, settings, mapping, split) if original is not None)
+    usable = (original for original in _originals(plan, settings) if original is not None)
     for count, original in enumerate(usable):
         place = count if count < POOL else int(rng.integers(count + 1))
         if place < POOL:
@@ -182,16 +185,14 @@ def _companion(original: ItemPhoto) -> _Companion | None:
     return None if product is None else _Companion(original.item.product_type, product)
 
 
-def _originals(
-    source: str | Path, settings: IngestionSettings, mapping: Sequence[str], split: Split
-) -> Iterator[ItemPhoto | None]:
+def _originals(plan: CompositionPlan, settings: IngestionSettings) -> Iterator[ItemPhoto | None]:
     """Items of the split with their photos; None where there is no photo or no title."""
 
     def is_in_split(item: Item) -> bool:
-        return split == "all" or (split == "validation") == is_validation(item.id)
+        return plan.split == "all" or (plan.split == "validation") == is_validation(item.id)
 
-    catalogue = open_catalogue(source)
-    columns = map_columns(catalogue, mapping)
+    catalogue = open_catalogue(plan.source)
+    columns = map_columns(catalogue, plan.mapping)
     for batch in item_photo_batches(catalogue, columns, settings, select=is_in_split):
         yield from batch
 

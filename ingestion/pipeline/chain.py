@@ -12,12 +12,12 @@ from pathlib import Path
 from vlclip.ingestion.photos.decoding import PhotoSource
 from vlclip.ingestion.photos.fetch import Fetcher
 from vlclip.ingestion.pipeline.destination import Destination
-from vlclip.ingestion.pipeline.preparation import Preparation
-from vlclip.ingestion.pipeline.stages.compare import Compare, Digest
-from vlclip.ingestion.pipeline.stages.embed import Embed, LazyEmbedder, Refine
-from vlclip.ingestion.pipeline.stages.prepare import Prepare
 from vlclip.ingestion.reading.entry import Batch
 from vlclip.ingestion.settings import IngestionSettings
+from vlclip.ingestion.stages.compare import Compare, Digest
+from vlclip.ingestion.stages.embed import Embed, LazyEmbedder, Refine
+from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.ingestion.stages.prepare import Prepare
 
 
 @dataclass(frozen=True, slots=True)

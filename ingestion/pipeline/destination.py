@@ -10,7 +10,7 @@ from vlclip.engine.encoding.embedder import Embedder, embedder_info, load_embedd
 from vlclip.engine.opening.encoders import current_lookups
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Store, StoreInfo, check_fingerprint
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.settings import IngestionSettings
 
 

@@ -16,20 +16,20 @@ from pathlib import Path
 
 from vlclip.engine.duplicates import NEAR
 from vlclip.engine.errors import VlclipError
+from vlclip.ingestion.ledger.ledger import Status
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination, open_destination
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
-from vlclip.ingestion.pipeline.ledger import Status
-from vlclip.ingestion.pipeline.preparation import Preparation, open_preparation
 from vlclip.ingestion.pipeline.prune import prune
 from vlclip.ingestion.pipeline.report import IngestReport, Progress, Tally
 from vlclip.ingestion.pipeline.runner import Step, overlap
-from vlclip.ingestion.pipeline.stages.claim import Claim
-from vlclip.ingestion.pipeline.stages.save import Save
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ingestion.settings import IngestionSettings
+from vlclip.ingestion.stages.claim import Claim
+from vlclip.ingestion.stages.preparation import Preparation, open_preparation
+from vlclip.ingestion.stages.save import Save
 
 FLUSH_S = 5.0
 LATEST = 5

@@ -12,16 +12,16 @@ from typing import Any
 
 from vlclip.engine.item import Item
 from vlclip.engine.store.store import Store
+from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination
-from vlclip.ingestion.pipeline.ledger import Ledger
-from vlclip.ingestion.pipeline.preparation import Preparation, open_preparation
 from vlclip.ingestion.pipeline.report import ItemResult
-from vlclip.ingestion.pipeline.stages.claim import claim_once
-from vlclip.ingestion.pipeline.stages.save import Save
 from vlclip.ingestion.reading.catalogue import batched
 from vlclip.ingestion.reading.entry import Entry
 from vlclip.ingestion.settings import IngestionSettings
+from vlclip.ingestion.stages.claim import claim_once
+from vlclip.ingestion.stages.preparation import Preparation, open_preparation
+from vlclip.ingestion.stages.save import Save
 
 API = "api"
 """The source of items that did not come from a catalogue."""

@@ -9,7 +9,7 @@ Laws (tests/ingestion/pipeline/test_prune.py):
 from __future__ import annotations
 
 from vlclip.engine.store.store import Store
-from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.ledger.ledger import Ledger
 
 CHUNK = 1000
 

@@ -17,9 +17,9 @@ from vlclip.engine.item import Item
 from vlclip.engine.store.store import Record
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.items import ingest_items
-from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.pipeline.report import ItemResult
 from vlclip.ingestion.settings import IngestionSettings
+from vlclip.ingestion.stages.preparation import Preparation
 
 SOURCE = "refresh"
 """What dead letters of a refresh name as their source."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vlclip.engine.refinement.report import RefinementReport
-from vlclip.ingestion.pipeline.dead_letters import DeadLetter
+from vlclip.ingestion.ledger.dead_letters import DeadLetter
 from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates
 from vlclip.ingestion.reading.entry import Entry
 

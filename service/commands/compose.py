@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vlclip.ingestion.datasets.composed import Split, compose_catalogue
+from vlclip.ingestion.datasets.composed import CompositionPlan, Split, compose_catalogue
 from vlclip.service.commands.options import Json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
@@ -33,10 +33,10 @@ def compose(
     json: Json = False,
 ) -> None:
     """Write a harder copy of a catalogue: cluttered photos with known boxes, spoiled titles."""
-    done = compose_catalogue(
-        source, folder, Settings.load(),
-        mapping=map or [], split=split, limit=limit, clutter=clutter, spoil=spoil, seed=seed,
-    )  # fmt: skip
+    plan = CompositionPlan(
+        source, map or [], split=split, limit=limit, clutter=clutter, spoil=spoil, seed=seed
+    )
+    done = compose_catalogue(plan, folder, Settings.load())
     if json:
         print_json({
             "catalogue": str(done.catalogue), "truth": str(done.truth),

@@ -18,9 +18,9 @@ from vlclip.engine.grounding.folders import shipped_grounders
 from vlclip.engine.opening.stores import open_store, promote
 from vlclip.engine.settings import Grounding, Refinement
 from vlclip.ingestion.drawn import DrawnProduct, draw_catalogue, write_products
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
 from vlclip.ranking.lists.answer import Page, Result
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.service.commands.options import Json

@@ -10,10 +10,10 @@ import typer
 
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
-from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.pipeline.refresh import refresh as refresh_points
+from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.service.commands.options import Device, Grounder, Json, Refine, StoreOption, preparation_settings
 from vlclip.service.reports.ingestion import progress_bar
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong

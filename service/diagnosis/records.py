@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from vlclip.ingestion.pipeline.ledger import Ledger, Run, ledger_path
+from vlclip.ingestion.ledger.ledger import Ledger, Run, ledger_path
 from vlclip.ranking.experiments.log import exposures_path
 from vlclip.ranking.history.opening import history_path, open_history
 from vlclip.service.access.keys import keys_path, read_keys

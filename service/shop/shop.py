@@ -16,10 +16,10 @@ from vlclip.engine.item import Item
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Store
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.items import delete_items, ingest_items
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
-from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.service.http.answers import WrittenShape
 from vlclip.service.http.requests import ItemBody

@@ -20,12 +20,12 @@ from vlclip.engine.item import Item
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.space import Floats, FusedSpace, Segment
 from vlclip.engine.store.store import Store, StoreInfo
+from vlclip.ingestion.ledger.ledger import FILE, Ledger
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.items import ingest_items
-from vlclip.ingestion.pipeline.ledger import FILE, Ledger
-from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.pipeline.report import IngestReport, ItemResult, Progress
+from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.service.settings import Settings
 
 INFO = StoreInfo(

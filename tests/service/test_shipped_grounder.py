@@ -14,7 +14,7 @@ from vlclip.engine.encoding.model_files import SHIPPED
 from vlclip.engine.grounding.folders import rule_from, shipped_grounders
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.engine.training.grounder.loss import box_iou
-from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.datasets.composed import CompositionPlan, compose_catalogue
 from vlclip.ingestion.drawn import draw_catalogue
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
@@ -74,7 +74,9 @@ def test_what_is_asked_for_decides_which_product_is_found(grounder):
 
 @pytest.mark.data
 def test_it_finds_products_it_has_never_seen_among_others(grounder, data, tmp_path):
-    done = compose_catalogue(data / "fashion", tmp_path, SETTINGS, split="validation", limit=150)
+    done = compose_catalogue(
+        CompositionPlan(data / "fashion", split="validation", limit=150), tmp_path, SETTINGS
+    )
     truth = [json.loads(line)["box"] for line in done.truth.read_text().splitlines()]
     written = open_catalogue(done.catalogue)
     items = [entry.item for entry in written.entries(map_columns(written, []))]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from vlclip.engine.training.pairs import is_validation
-from vlclip.ingestion.datasets.composed import compose_catalogue
+from vlclip.ingestion.datasets.composed import CompositionPlan, compose_catalogue
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
@@ -34,7 +34,7 @@ def catalogue(tmp_path):
 
 
 def compose(catalogue, folder, **options):
-    report = compose_catalogue(catalogue, folder, Settings.load(), **options)
+    report = compose_catalogue(CompositionPlan(catalogue, **options), folder, Settings.load())
     items = {}
     written = open_catalogue(report.catalogue)
     for entry in written.entries(map_columns(written, [])):
@@ -107,7 +107,7 @@ def test_a_catalogue_without_any_packshot_says_so(tmp_path):
     path = tmp_path / "catalogue.jsonl"
     path.write_text(json.dumps({"id": "a", "title": "no photo"}))
     with pytest.raises(CatalogueError, match="plain background"):
-        compose_catalogue(path, tmp_path / "out", Settings.load())
+        compose_catalogue(CompositionPlan(path), tmp_path / "out", Settings.load())
 
 
 def test_what_is_written_is_one_row_an_item(catalogue, tmp_path):

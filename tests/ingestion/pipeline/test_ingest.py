@@ -8,9 +8,9 @@ from tests.ingestion.photos.test_decoding import bomb
 from vlclip.engine.errors import FingerprintMismatch, StoreUnavailable
 from vlclip.engine.store.store import StoreInfo
 from vlclip.ingestion.errors import CatalogueError, MappingError
+from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest, ingest_catalogue
-from vlclip.ingestion.pipeline.ledger import Ledger
 from vlclip.service.settings import Settings
 
 RED, BLUE = photo_bytes("red"), photo_bytes("blue")

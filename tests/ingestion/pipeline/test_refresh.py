@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.ingestion.fakes import INFO, Shop, photo_bytes
-from tests.ingestion.pipeline.test_preparation import FakeGrounder, FakeRefiner, preparation, provenance
+from tests.ingestion.stages.test_preparation import FakeGrounder, FakeRefiner, preparation, provenance
 from vlclip.engine.item import Item
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.refresh import refresh

@@ -13,9 +13,9 @@ from tests.ingestion.fakes import INFO, FakeEmbedder
 from vlclip.engine.encoding.lookup import make_lookup, with_lookup
 from vlclip.engine.opening.stores import open_store, promote
 from vlclip.engine.store.store import Query
+from vlclip.ingestion.ledger.ledger import FILE, Ledger
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
-from vlclip.ingestion.pipeline.ledger import FILE, Ledger
 from vlclip.ingestion.pipeline.resegment import resegment
 
 LOOKUP = make_lookup(["sku-1", "sku-2", "gone"], np.array([[3, 4], [0, 1], [1, 0]], dtype=np.float32), {})

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from vlclip.engine.errors import StoreDamaged
 from vlclip.engine.opening.stores import home, open_store
-from vlclip.ingestion.pipeline.ledger import Ledger, ledger_path
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.reading.entry import Entry, Failure
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory

@@ -3,7 +3,7 @@
 The store's payload is the truth about what is embedded; the ledger can be deleted and only its
 history is lost.
 
-Law (tests/ingestion/pipeline/test_ledger.py): of two rows with one id the first claims it, however far apart
+Law (tests/ingestion/ledger/test_ledger.py): of two rows with one id the first claims it, however far apart
 they are, in flat memory.
 """
 
@@ -17,9 +17,9 @@ from typing import Literal
 
 from vlclip.engine.opening.stores import home
 from vlclip.engine.settings import StoreSettings
-from vlclip.ingestion.pipeline.dead_letters import SCHEMA as DEAD_LETTERS
-from vlclip.ingestion.pipeline.dead_letters import DeadLetters
-from vlclip.ingestion.pipeline.ledger_file import LedgerFile, chunks, timestamp
+from vlclip.ingestion.ledger.dead_letters import SCHEMA as DEAD_LETTERS
+from vlclip.ingestion.ledger.dead_letters import DeadLetters
+from vlclip.ingestion.ledger.file import LedgerFile, chunks, timestamp
 
 FILE = "ledger.sqlite"
 """Its name beside the vectors."""

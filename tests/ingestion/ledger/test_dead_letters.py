@@ -1,6 +1,6 @@
 import pytest
 
-from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Entry
 
 

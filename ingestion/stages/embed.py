@@ -13,8 +13,8 @@ from vlclip.engine.errors import FingerprintMismatch
 from vlclip.engine.refinement.agreement import settle
 from vlclip.engine.space import Floats
 from vlclip.engine.store.store import StoreInfo
-from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.reading.entry import Batch, Entry
+from vlclip.ingestion.stages.preparation import Preparation
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
     Claim → Digest → Compare → Prepare → Refine → Embed → Save
 
-Laws (tests/ingestion/pipeline/test_stages.py):
+Laws (tests/ingestion/stages/test_stages.py):
 - a stage answers with as many entries as it gets, in their order;
 - it leaves entries that have failed or are finished as they are;
 - an item that cannot be handled gets a `Failure`. What stops a batch is a fault of the machine

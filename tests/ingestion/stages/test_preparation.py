@@ -10,7 +10,7 @@ from vlclip.engine.errors import BudgetSpent
 from vlclip.engine.grounding.grounder import Detection
 from vlclip.engine.grounding.rule import Rule
 from vlclip.engine.refinement.refined import Refined
-from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.service.settings import Settings
 
 RULE = Rule(threshold=0.5, padding=0.0, min_area=0.01)

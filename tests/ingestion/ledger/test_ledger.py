@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 
 from vlclip.ingestion.errors import LedgerError
-from vlclip.ingestion.pipeline.ledger import Ledger
+from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Entry
 
 COUNTS = dict.fromkeys(("read", "embedded", "unchanged", "failed", "deleted"), 0)

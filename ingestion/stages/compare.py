@@ -9,8 +9,8 @@ from typing import Any
 from vlclip.engine.store.store import Store
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.photos.decoding import PhotoSource, is_url
-from vlclip.ingestion.pipeline.preparation import Preparation
 from vlclip.ingestion.reading.entry import Batch, Entry
+from vlclip.ingestion.stages.preparation import Preparation
 
 
 @dataclass(frozen=True, slots=True)

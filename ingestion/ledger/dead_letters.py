@@ -1,6 +1,6 @@
 """Dead letters: the items that failed, until they succeed or are gone.
 
-Laws (tests/ingestion/pipeline/test_dead_letters.py):
+Laws (tests/ingestion/ledger/test_dead_letters.py):
 - a dead letter lives until its item succeeds, is deleted, or leaves a catalogue that is read to its end;
 - an item that fails again keeps its dead letter, with one more attempt.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vlclip.ingestion.pipeline.ledger_file import LedgerFile, chunks, timestamp
+from vlclip.ingestion.ledger.file import LedgerFile, chunks, timestamp
 from vlclip.ingestion.reading.entry import Entry
 
 SCHEMA = """

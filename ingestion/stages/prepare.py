@@ -14,9 +14,9 @@ from vlclip.engine.duplicates import photo_hash
 from vlclip.engine.grounding.rule import choose, cut
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
-from vlclip.ingestion.pipeline.preparation import Preparation
-from vlclip.ingestion.pipeline.stages.embed import LazyEmbedder
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
+from vlclip.ingestion.stages.embed import LazyEmbedder
+from vlclip.ingestion.stages.preparation import Preparation
 
 TOGETHER = 16
 """Decoded photos that a grounder gets at once: enough for its batches, little enough for memory."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.store.store import Point, Store
-from vlclip.ingestion.pipeline.ledger import Ledger
-from vlclip.ingestion.pipeline.preparation import Preparation
+from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
+from vlclip.ingestion.stages.preparation import Preparation
 
 
 @dataclass(frozen=True, slots=True)

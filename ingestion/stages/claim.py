@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vlclip.ingestion.pipeline.ledger import Ledger, judge
+from vlclip.ingestion.ledger.ledger import Ledger, judge
 from vlclip.ingestion.reading.entry import Batch, Entry
 
 

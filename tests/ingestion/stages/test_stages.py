@@ -14,13 +14,13 @@ from tests.ingestion.fakes import INFO, FakeEmbedder, photo_bytes
 from vlclip.engine.item import Item
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.ingestion.photos.decoding import PhotoSource
-from vlclip.ingestion.pipeline.preparation import Preparation
-from vlclip.ingestion.pipeline.stages.claim import Claim
-from vlclip.ingestion.pipeline.stages.compare import Compare, Digest
-from vlclip.ingestion.pipeline.stages.embed import Embed, LazyEmbedder, Refine
-from vlclip.ingestion.pipeline.stages.prepare import AHEAD, Prepare
-from vlclip.ingestion.pipeline.stages.save import Save
 from vlclip.ingestion.reading.entry import Entry
+from vlclip.ingestion.stages.claim import Claim
+from vlclip.ingestion.stages.compare import Compare, Digest
+from vlclip.ingestion.stages.embed import Embed, LazyEmbedder, Refine
+from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.ingestion.stages.prepare import AHEAD, Prepare
+from vlclip.ingestion.stages.save import Save
 
 STAGES = ("Claim", "Digest", "Compare", "Prepare", "Refine", "Embed", "Save")
 

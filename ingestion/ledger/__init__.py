@@ -1,0 +1,1 @@
+"""What ingestion remembers beside the store: runs, claimed ids, dead letters."""
