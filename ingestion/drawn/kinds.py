@@ -33,7 +33,6 @@ CLOTHES = ("cotton", "linen", "wool", "denim", "silk")
 CLOTHES_BRANDS = ("Northwind", "Velloma", "Tarnbeck", "Maribou", "Corvello", "Kestrelle")
 HOME_BRANDS = ("Fernhill", "Aldermoor", "Hartwick", "Lumora", "Oskarine")
 WIDE_BRANDS = ("Quillby", "Brightwater", "Pinehaven", "Solenne")
-BRANDS = (*CLOTHES_BRANDS, *HOME_BRANDS, *WIDE_BRANDS)
 CHEAP_TO_DEAR = (
     *(
         "Brightwater",

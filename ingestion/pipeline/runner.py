@@ -2,7 +2,7 @@
 
 Laws (tests/ingestion/pipeline/test_runner.py):
 - the results are those of applying every step to every batch in turn, and in the same order;
-- never more batches are on the way than `in_flight(steps)`, however slow the consumer is;
+- the batches on the way are bounded by the threads and queues of the steps, however slow the consumer is;
 - an error anywhere, and a consumer that stops, ends every thread; the error is raised here.
 """
 
@@ -24,14 +24,6 @@ class Step(Generic[T]):
     run: Callable[[T], T]
     threads: int = 1
     waiting: int = 1
-
-
-def in_flight(steps: Sequence[Step[T]]) -> int:
-    """The most batches there can be at once: one being read, those waiting and worked on, two out.
-
-    Behind a step with several threads one more may wait, so that the next in order always gets through.
-    """
-    return 1 + sum(step.waiting + step.threads + (step.threads > 1) for step in steps) + 2
 
 
 def overlap(

@@ -18,7 +18,7 @@ from vlclip.ingestion.drawn import (
 from vlclip.ingestion.drawn.canvas import draw
 from vlclip.ingestion.drawn.catalogue import messy_title
 from vlclip.ingestion.drawn.dice import Dice
-from vlclip.ingestion.drawn.kinds import BRANDS
+from vlclip.ingestion.drawn.kinds import CLOTHES_BRANDS, HOME_BRANDS, WIDE_BRANDS
 from vlclip.ingestion.drawn.light import MATERIALS
 from vlclip.ingestion.drawn.sketch import Sketch, rectangle
 from vlclip.ingestion.drawn.surface import Surface
@@ -115,7 +115,7 @@ def test_the_catalogue_is_as_varied_as_promised(catalogue):
     assert {product.item.product_type for product in catalogue} == set(KINDS)
     assert {product.item.attributes["colour"] for product in catalogue} == set(COLOURS)
     assert {product.item.attributes["pattern"] for product in catalogue} == set(PATTERN_NAMES)
-    assert {product.item.brand for product in catalogue} == set(BRANDS)
+    assert {product.item.brand for product in catalogue} == {*CLOTHES_BRANDS, *HOME_BRANDS, *WIDE_BRANDS}
     assert not all(product.item.available for product in catalogue)
     assert all(product.item.price > 3 for product in catalogue)
 

@@ -3,7 +3,15 @@ import time
 
 import pytest
 
-from vlclip.ingestion.pipeline.runner import Step, in_flight, overlap
+from vlclip.ingestion.pipeline.runner import Step, overlap
+
+
+def in_flight(steps):
+    """The most batches there can be at once: one being read, those waiting and worked on, two out.
+
+    Behind a step with several threads one more may wait, so that the next in order always gets through.
+    """
+    return 1 + sum(step.waiting + step.threads + (step.threads > 1) for step in steps) + 2
 
 
 def double(x):

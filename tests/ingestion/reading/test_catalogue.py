@@ -180,7 +180,8 @@ def test_ten_megabytes_of_title_are_one_failure(tmp_path, kind):
 
 
 def test_a_line_longer_than_memory_is_one_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr("vlclip.ingestion.reading.formats.lines.MAX_ROW", 1000)
+    for module in ("lines", "json_lines"):
+        monkeypatch.setattr(f"vlclip.ingestion.reading.formats.{module}.MAX_ROW", 1000)
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"id": "1", "title": "x" * 5000}) + '\n{"id": "2"}\n')
     batch = list(Jsonl(file).rows())
