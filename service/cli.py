@@ -22,6 +22,7 @@ COMMANDS = {
     "compose": "Write a harder copy of a catalogue: cluttered photos with known boxes, spoiled titles.",
     "reindex": "Embed a catalogue with another encoder beside the current vectors, then swap the two.",
     "promote": "Make another collection of a store the current one, such as the one before a reindex.",
+    "drop": "List the collections of a store, or delete one that is not the current one.",
     "refresh": "Crop and refine again what another grounder or refiner prepared; needs no catalogue.",
     "doctor": "Check libraries, machine, model, store, logs and service; status 1 if something is broken.",
     "capacity": "Memory, disk and nodes that a catalogue needs, from what an item takes in your store.",

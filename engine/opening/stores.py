@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from vlclip.engine.errors import StoreError, StoreNotFound
+from vlclip.engine.errors import StoreError, StoreLocked, StoreNotFound
 from vlclip.engine.settings import StoreSettings
 from vlclip.engine.store.edge.folder import BESIDE
 from vlclip.engine.store.edge.shelf import FolderShelf
@@ -53,13 +55,48 @@ def promote(target: str, settings: StoreSettings, fingerprint: str) -> str | Non
         return promote_on(place, target, fingerprint)
 
 
-def drop(target: str, settings: StoreSettings, fingerprint: str) -> None:
-    """Delete the collection of `fingerprint`, for good; the current one is refused."""
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """A collection of a store.
+
+    `items` is None where another process has the collection open; `disk_bytes` is None then, too, and for
+    a collection on a server.
+    """
+
+    fingerprint: str
+    encoders: Mapping[str, str]
+    is_current: bool
+    items: int | None
+    disk_bytes: int | None
+
+
+def collections(target: str, settings: StoreSettings) -> list[StoredCollection]:
+    """Every collection of a store, the current one first. Errors: `StoreNotFound` where there is none."""
     with closing(shelf(target, settings)) as place:
-        name = _existing(place, target, fingerprint)
-        if name == place.current():
-            raise StoreError(f"{name} is what {target} serves; make another one current first")
-        place.drop(name)
+        names = place.names()
+        if not names:
+            raise _no_store(target)
+        current = place.current()
+        return [_describe(place, name, current) for name in sorted(names, key=lambda name: name != current)]
+
+
+def droppable(target: str, settings: StoreSettings, fingerprint: str) -> StoredCollection:
+    """The collection that `drop` would delete. Errors: those of `drop`."""
+    with closing(shelf(target, settings)) as place:
+        name = _not_current(place, target, fingerprint)
+        usage, info = place.usage(name), place.info(name)
+        encoders = {} if info is None else info.encoders
+        return StoredCollection(fingerprint, encoders, False, usage.items, usage.disk_bytes)  # noqa: FBT003
+
+
+def drop(target: str, settings: StoreSettings, fingerprint: str) -> None:
+    """Delete the collection of `fingerprint`, for good.
+
+    Errors: `StoreNotFound` where there is no such collection, `StoreError` for the current one, `StoreLocked`
+    where another process has it open.
+    """
+    with closing(shelf(target, settings)) as place:
+        place.drop(_not_current(place, target, fingerprint))
 
 
 def shelf(target: str, settings: StoreSettings) -> Shelf:
@@ -83,9 +120,7 @@ def open_on(
             place.make_current(new)
         name = new
     if name is None:
-        raise StoreNotFound(
-            f"there is no store at {target}; fill it first: vlclip ingest CATALOGUE --store {target}"
-        )
+        raise _no_store(target)
     if create is not None:
         stored = place.info(name)
         if stored is not None:
@@ -105,5 +140,35 @@ def _existing(place: Shelf, target: str, fingerprint: str) -> str:
     name = place.name(fingerprint)
     info = place.info(name)
     if info is None or info.fingerprint != fingerprint:
-        raise StoreNotFound(f"{target} has no collection for the encoder {fingerprint}")
+        raise StoreNotFound(
+            f"{target} has no collection for the encoder {fingerprint}; see those there are: "
+            f"vlclip drop --store {target}"
+        )
     return name
+
+
+def _not_current(place: Shelf, target: str, fingerprint: str) -> str:
+    name = _existing(place, target, fingerprint)
+    if name == place.current():
+        raise StoreError(
+            f"{fingerprint} is the current collection of {target}; make another one current first: "
+            "vlclip promote FINGERPRINT"
+        )
+    return name
+
+
+def _describe(place: Shelf, name: str, current: str | None) -> StoredCollection:
+    info = place.info(name)
+    if info is None:
+        raise StoreNotFound(f"the collection {name} was deleted just now; ask again")
+    try:
+        usage = place.usage(name)
+    except StoreLocked:
+        return StoredCollection(info.fingerprint, info.encoders, name == current, None, None)
+    return StoredCollection(info.fingerprint, info.encoders, name == current, usage.items, usage.disk_bytes)
+
+
+def _no_store(target: str) -> StoreNotFound:
+    return StoreNotFound(
+        f"there is no store at {target}; fill it first: vlclip ingest CATALOGUE --store {target}"
+    )

@@ -509,6 +509,21 @@ def test_a_new_encoder_is_filled_beside_swapped_and_rolled_back(shelf: Shelf):
         promote_on(shelf, "here", "another")
 
 
+def test_the_collections_there_are_have_names_and_sizes_until_they_are_dropped(shelf: Shelf):
+    assert shelf.names() == []
+    for info, count in ((INFO, 3), (OTHER, 5)):
+        opened = open_on(shelf, "here", info, beside=True)
+        opened.upsert(SHOP[:count])
+        if isinstance(shelf, FolderShelf):
+            opened.close()
+    old, new = shelf.name(INFO.fingerprint), shelf.name(OTHER.fingerprint)
+    assert shelf.names() == sorted([old, new])
+    assert [shelf.usage(name).items for name in (old, new)] == [3, 5]
+    assert ((shelf.usage(old).disk_bytes or 0) > 0) == isinstance(shelf, FolderShelf)
+    shelf.drop(new)
+    assert shelf.names() == [old]
+
+
 def test_closing_twice_is_safe_and_a_closed_store_says_so(store: QdrantStore):
     store.close()
     store.close()

@@ -115,6 +115,11 @@ def remove(folder: Path) -> None:
     shutil.rmtree(doomed)
 
 
+def disk_bytes(folder: Path) -> int:
+    """Bytes that the files of a collection take; the holes in preallocated files do not count."""
+    return sum(512 * entry.stat().st_blocks for entry in folder.rglob("*") if entry.is_file())
+
+
 def check_segments(folder: Path) -> None:
     """`StoreDamaged` if the engine's files of a collection are gone."""
     if not any((folder / "segments").glob("*")):

@@ -10,6 +10,7 @@ from vlclip.engine.store.edge import folder as folders
 from vlclip.engine.store.edge.backend import EdgeBackend
 from vlclip.engine.store.edge.folder import Collection
 from vlclip.engine.store.edge.shard import create_shard
+from vlclip.engine.store.shelf import Usage
 from vlclip.engine.store.store import StoreInfo
 
 
@@ -28,6 +29,22 @@ class FolderShelf:
         with folders.disk_errors(self._folder):
             folders.check_ours(self._folder)
             return folders.current(self._folder)
+
+    def names(self) -> list[str]:
+        """The names of the folders."""
+        with folders.disk_errors(self._folder):
+            folders.check_ours(self._folder)
+            return sorted(folder.name for folder in self._folder.glob("collection-*") if folder.is_dir())
+
+    def usage(self, name: str) -> Usage:
+        """Its items by the shard, its bytes by the files."""
+        backend = self.open(name)
+        try:
+            items = backend.count(None)
+        finally:
+            backend.close()
+        with folders.disk_errors(self._folder):
+            return Usage(items, folders.disk_bytes(self._folder / name))
 
     def info(self, name: str) -> StoreInfo | None:
         """What the collection's own file says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from qdrant_client import QdrantClient, models
@@ -11,6 +12,7 @@ from vlclip.engine.settings import Hnsw, Server
 from vlclip.engine.store.backend import DENSE, QUANTILE, WORDS
 from vlclip.engine.store.server.backend import INFO_KEY, ServerBackend, stored_info
 from vlclip.engine.store.server.errors import translated
+from vlclip.engine.store.shelf import Usage
 from vlclip.engine.store.store import StoreInfo, info_form
 
 
@@ -36,6 +38,23 @@ class ServerShelf:
                     "needed; choose another with the setting server.collection"
                 )
         return current
+
+    def names(self) -> list[str]:
+        """The collections named after the alias that carry our metadata."""
+        with translated():
+            names = [entry.name for entry in self._client.get_collections().collections]
+        ours = []
+        for name in names:
+            if name.startswith(f"{self._server.collection}-"):
+                with suppress(StoreDamaged):  # made by another program
+                    if self.name(stored_info(self._client, name).fingerprint) == name:
+                        ours.append(name)
+        return sorted(ours)
+
+    def usage(self, name: str) -> Usage:
+        """Its items; a server does not say what they take on its disk."""
+        with translated():
+            return Usage(self._client.count(name, exact=True).count, None)
 
     def info(self, name: str) -> StoreInfo | None:
         """What the collection's metadata says."""
