@@ -1,1 +1,1 @@
-"""From photos and words to unit vectors: CLIP, its towers, the embedder, looked-up segments."""
+"""From photos and words to unit vectors: CLIP, its towers, the embedder, lookups."""

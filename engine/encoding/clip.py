@@ -36,7 +36,7 @@ from vlclip.engine.errors import EncoderError
 from vlclip.engine.space import Floats, unit
 
 WORDS = 100_000
-"""Most words a tokenizer may keep the tokens of; people type more than there are."""
+"""Most words whose tokens a tokenizer caches; queries bring ever new ones."""
 
 
 class Clip:

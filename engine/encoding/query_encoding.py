@@ -32,7 +32,7 @@ Directions = dict[str, Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class QueryCounts:
     """Since the start: `hits` needed no encoding, `batch_items` texts were encoded in `batches`."""
 
     hits: int
@@ -74,10 +74,10 @@ class QueryEncoding:
         """Call this after every batch from now on, with the number of texts and the seconds they took."""
         self._batcher.on_batch = on_batch
 
-    def counts(self) -> Counts:
+    def counts(self) -> QueryCounts:
         """How often the cache had the vectors, and how large the batches were."""
         cache, batcher = self._cache, self._batcher
-        return Counts(cache.hits, cache.misses, len(cache), batcher.batches, batcher.items)
+        return QueryCounts(cache.hits, cache.misses, len(cache), batcher.batches, batcher.items)
 
 
 def _frozen(directions: Directions) -> Directions:

@@ -30,14 +30,14 @@ MAX_THINNESS = 50
 MAX_UNPADDED_THINNESS = 4
 """Thinner photos get a margin; they would have fewer patches than the model has queries."""
 
-Pixels = torch.Tensor
-Floats = NDArray[np.float64]
+PhotoTensor = torch.Tensor
+Doubles = NDArray[np.float64]
 
 
 class Network(Protocol):
     """The model itself, safe to call from several threads."""
 
-    def __call__(self, pixels: Pixels, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, pixels: PhotoTensor, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """For photos `(n, 3, h, w)` and a prompt each: logits `(n, queries)`, boxes `(n, queries, 4)`.
 
         A logit is the best over the phrase's tokens, -inf where it has none. A box is cx, cy, w, h as
@@ -71,20 +71,21 @@ class DinoGrounder:
                 detections[row] = best(scores, photo_boxes / np.tile(filled, 2), (width, height))
         return detections
 
-    def prepare(self, photo: Image.Image) -> Pixels:
+    def prepare(self, photo: Image.Image) -> PhotoTensor:
         """The model's own resize and normalisation of one RGB photo: `(3, height, width)` float32."""
-        pixels: Pixels = self._processor(images=photo, do_pad=False, return_tensors="pt")["pixel_values"][0]
+        inputs = self._processor(images=photo, do_pad=False, return_tensors="pt")
+        pixels: PhotoTensor = inputs["pixel_values"][0]
         return pixels
 
     def batches(
         self, photos: Sequence[Image.Image], rows: Sequence[int]
-    ) -> Iterator[tuple[list[int], Pixels, tuple[float, float]]]:
+    ) -> Iterator[tuple[list[int], PhotoTensor, tuple[float, float]]]:
         """Rows that share a batch, their pixels, and the shares of its width and height the photo fills.
 
         Photos are prepared when they are needed, so memory holds one batch, however many photos there are.
         """
         together: list[int] = []
-        prepared: list[Pixels] = []
+        prepared: list[PhotoTensor] = []
         for row in sorted(rows, key=lambda row: photos[row].width / photos[row].height):
             pixels = self.prepare(photos[row])
             if prepared and (len(prepared) == self.batch or prepared[0].shape != pixels.shape):
@@ -96,7 +97,7 @@ class DinoGrounder:
             yield together, *_with_margin(torch.stack(prepared))
 
 
-def best(logits: Floats, boxes: Floats, size: tuple[int, int]) -> Detection | None:
+def best(logits: Doubles, boxes: Doubles, size: tuple[int, int]) -> Detection | None:
     """The box of the highest logit among those with any area inside a photo of `size` (width, height).
 
     `logits` `(queries,)`; `boxes` `(queries, 4)`: cx, cy, w, h as shares of the photo.
@@ -138,7 +139,7 @@ def _thinness(photo: Image.Image) -> float:
     return max(photo.size) / min(photo.size) if min(photo.size) else math.inf
 
 
-def _with_margin(pixels: Pixels) -> tuple[Pixels, tuple[float, float]]:
+def _with_margin(pixels: PhotoTensor) -> tuple[PhotoTensor, tuple[float, float]]:
     """Photos, with a margin if too thin for the model, and the shares of width and height they fill.
 
     The margin lies right and below. It is grey: zero is the mean colour after normalisation.
@@ -150,5 +151,5 @@ def _with_margin(pixels: Pixels) -> tuple[Pixels, tuple[float, float]]:
     return padded, (width / (width + right), height / (height + below))
 
 
-def _array(tensor: torch.Tensor) -> Floats:
+def _array(tensor: torch.Tensor) -> Doubles:
     return tensor.double().cpu().numpy()

@@ -22,7 +22,7 @@ import torch
 from transformers import GroundingDinoImageProcessor
 
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.grounding.dino import MAX_TOKENS, Pixels, phrase_logits
+from vlclip.engine.grounding.dino import MAX_TOKENS, PhotoTensor, phrase_logits
 from vlclip.engine.grounding.folders import config_and_weights
 from vlclip.engine.grounding.transformers import check_complete, quiet_transformers
 
@@ -39,7 +39,7 @@ class OriginalNetwork:
         self._tokenizing = threading.Lock()
         model.tokenizer = self._tokens  # the model calls it, and this one is safe in threads
 
-    def __call__(self, pixels: Pixels, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, pixels: PhotoTensor, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `(n, queries)` of the phrase and boxes `(n, queries, 4)`, cx, cy, w, h as shares."""
         with torch.inference_mode():
             outputs = self.model(pixels.to(self.device), captions=list(prompts))

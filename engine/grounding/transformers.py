@@ -14,7 +14,7 @@ from transformers import AutoImageProcessor, AutoModelForZeroShotObjectDetection
 from transformers.utils import logging
 
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.grounding.dino import MAX_TOKENS, SPECIAL, Pixels, phrase_logits
+from vlclip.engine.grounding.dino import MAX_TOKENS, SPECIAL, PhotoTensor, phrase_logits
 
 
 class TransformersNetwork:
@@ -26,7 +26,7 @@ class TransformersNetwork:
         self.device = device
         self._tokenizing = threading.Lock()
 
-    def __call__(self, pixels: Pixels, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, pixels: PhotoTensor, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `(n, queries)` of the phrase and boxes `(n, queries, 4)`, cx, cy, w, h as shares."""
         words = self.tokens(prompts)
         with torch.inference_mode():

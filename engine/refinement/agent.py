@@ -25,7 +25,7 @@ Blocks = Mapping[str, Mapping[str, object] | str]
 """The data sent to a role, by the name of their block."""
 
 
-class Ask(Protocol):
+class AskModel(Protocol):
     """Sends one chat to a model. Raises `EndpointFailure` when no answer comes."""
 
     async def __call__(self, chat: list[Message], schema: dict[str, Any] | None = None, /) -> Reply:
@@ -60,7 +60,7 @@ class Cost:
 class Agent:
     """The three roles; `rounds` is the most verdicts an item may get."""
 
-    ask: Ask
+    ask: AskModel
     prompts: Mapping[str, Prompt]
     rounds: int
     vocabulary: Vocabulary

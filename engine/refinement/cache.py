@@ -19,7 +19,7 @@ from vlclip.engine.sqlite import open_database
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RefinementOutcome:
     """A text that passed every check, or why there is none; and what it cost."""
 
     text: str
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS outcomes (
 """
 
 
-class Cache:
+class RefinementCache:
     """A SQLite file (WAL); safe to use from several threads and processes. None keeps it in memory."""
 
     def __init__(self, path: Path | None) -> None:
@@ -46,16 +46,16 @@ class Cache:
         with self._errors():
             self._sql = open_database(path, _SCHEMA)
 
-    def get(self, key: str) -> Outcome | None:
+    def get(self, key: str) -> RefinementOutcome | None:
         """The outcome under a key."""
         with self._lock, self._errors():
             row = self._sql.execute(
                 "SELECT text, refusal, rounds, prompt_tokens, completion_tokens FROM outcomes WHERE key = ?",
                 (key,),
             ).fetchone()
-        return None if row is None else Outcome(*row)
+        return None if row is None else RefinementOutcome(*row)
 
-    def put(self, key: str, outcome: Outcome) -> None:
+    def put(self, key: str, outcome: RefinementOutcome) -> None:
         """Keep an outcome; the first of two under one key stays."""
         row = (key, outcome.text, outcome.refusal, outcome.rounds)
         with self._lock, self._errors():

@@ -21,7 +21,7 @@ _PATH = re.compile(r"\s*[>|]\s*|\s+\/\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ItemFacts:
     """Facts of a few words each, or "" where the fields say nothing usable."""
 
     product_type: str = ""
@@ -32,10 +32,10 @@ class Facts:
     pattern: str = ""
 
 
-def facts(item: Item, vocabulary: Vocabulary) -> Facts:
+def read_facts(item: Item, vocabulary: Vocabulary) -> ItemFacts:
     """The facts of an item: type (the last of a path), brand, and attributes by their usual names."""
     pattern = _attribute(item, vocabulary, "pattern")
-    return Facts(
+    return ItemFacts(
         product_type=_usable(_PATH.split(item.product_type.rstrip(" >|/"))[-1][:READ_CHARS], vocabulary),
         brand=_usable(item.brand[:READ_CHARS], vocabulary),
         colour=_attribute(item, vocabulary, "colour"),

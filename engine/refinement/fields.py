@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from vlclip.engine.item import Item
 from vlclip.engine.language import DEFAULT
-from vlclip.engine.refinement.facts import Facts, facts
+from vlclip.engine.refinement.facts import ItemFacts, read_facts
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.refinement.title import clean_title
 from vlclip.engine.refinement.untrusted import plain, without_instructions
@@ -56,11 +56,11 @@ class FieldRefiner:
 
 def field_text(item: Item, vocabulary: Vocabulary) -> str:
     """The cleaned title with the facts it lacks; without a title the facts, or the description's start."""
-    stated = facts(item, vocabulary)
+    facts = read_facts(item, vocabulary)
     values = [str(part) for value in item.attributes.values() for part in _parts(value)]
-    keep = " ".join([stated.brand, stated.product_type, *values]).split()
+    keep = " ".join([facts.brand, facts.product_type, *values]).split()
     title = clean_title(without_instructions(plain(item.title[:READ_CHARS])), vocabulary, keep)
-    text = complete(title, stated, vocabulary)
+    text = complete(title, facts, vocabulary)
     if text:
         return text
     words = clean_title(
@@ -69,19 +69,19 @@ def field_text(item: Item, vocabulary: Vocabulary) -> str:
     return " ".join(words[:DESCRIPTION_WORDS])
 
 
-def complete(title: str, stated: Facts, vocabulary: Vocabulary) -> str:
+def complete(title: str, facts: ItemFacts, vocabulary: Vocabulary) -> str:
     """The title with the facts it does not name, each at its usual place."""
     words = title.split()
-    maker = set(folded(stated.brand))
+    maker = set(folded(facts.brand))
     start = next((place for place, word in enumerate(words) if not set(folded(word)) <= maker), len(words))
     end = len(words)
-    while end > start and _hints(words[end - 1], stated.product_type):
+    while end > start and _hints(words[end - 1], facts.product_type):
         end -= 1
-    brand = "" if _contains(title, stated.brand) else stated.brand
-    audience = "" if vocabulary.named("audience", title) else stated.audience
-    colour = "" if vocabulary.named("colour", title) else stated.colour
-    looks = [word for word in (colour, stated.pattern, stated.material) if not _contains(title, word)]
-    name = words[end:] or ([] if _hints(title, stated.product_type) else [stated.product_type])
+    brand = "" if _contains(title, facts.brand) else facts.brand
+    audience = "" if vocabulary.named("audience", title) else facts.audience
+    colour = "" if vocabulary.named("colour", title) else facts.colour
+    looks = [word for word in (colour, facts.pattern, facts.material) if not _contains(title, word)]
+    name = words[end:] or ([] if _hints(title, facts.product_type) else [facts.product_type])
     parts = [brand, *words[:start], audience, *words[start:end], *looks, *name]
     return " ".join(part for part in parts if part)
 

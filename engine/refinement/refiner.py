@@ -22,7 +22,7 @@ from vlclip.engine.errors import BudgetSpent, RefinementError, SettingsError
 from vlclip.engine.item import Item
 from vlclip.engine.language import DEFAULT
 from vlclip.engine.refinement.agent import Agent, Cost, TextRefused
-from vlclip.engine.refinement.cache import Cache, Outcome
+from vlclip.engine.refinement.cache import RefinementCache, RefinementOutcome
 from vlclip.engine.refinement.endpoint import Endpoint
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.refinement.messages import photo_url, product_data
@@ -65,7 +65,7 @@ class AgentRefiner:
         self._endpoint = Endpoint(settings)
         self._agent = Agent(self._endpoint.ask, prompts(), settings.rounds, load_vocabulary(language))
         self._fields = FieldRefiner(language)
-        self._cache = Cache(Path(settings.cache)) if settings.cache else None
+        self._cache = RefinementCache(Path(settings.cache)) if settings.cache else None
         self._sampling = self._sampling_key(language)
         self._batch_lock = threading.Lock()
         self._closed = threading.Event()
@@ -147,7 +147,7 @@ class AgentRefiner:
             return self._by_fields(item, self._fields.version, cost, f"endpoint: {failure}")
         finally:
             self.tokens_spent += cost.tokens
-        outcome = Outcome(text, refusal, cost.rounds, cost.prompt_tokens, cost.completion_tokens)
+        outcome = RefinementOutcome(text, refusal, cost.rounds, cost.prompt_tokens, cost.completion_tokens)
         if self._cache is not None:
             self._cache.put(key, outcome)
         return self._text(item, outcome)
@@ -160,7 +160,7 @@ class AgentRefiner:
                 "or raise refinement.max_tokens_total"
             )
 
-    def _text(self, item: Item, outcome: Outcome, *, cached: bool = False) -> Refined:
+    def _text(self, item: Item, outcome: RefinementOutcome, *, cached: bool = False) -> Refined:
         cost = Cost(outcome.rounds, outcome.prompt_tokens, outcome.completion_tokens)
         if outcome.refusal:
             return self._by_fields(item, self.version, cost, f"checks: {outcome.refusal}", cached=cached)

@@ -19,7 +19,7 @@ from vlclip.engine.store.store import StoreInfo
 
 Paths = Sequence[str] | None
 """Payload fields to read, as paths; None reads all of them, () none."""
-Key = Hashable
+PointKey = Hashable
 """How an engine identifies a point among many scores: a value that is quick to make and to look up."""
 DENSE = "fused"
 """Name of the dense vector of a point."""
@@ -134,11 +134,11 @@ class Backend(Protocol):
         """All requests in one call."""
         ...
 
-    def scores(self, requests: Sequence[VectorSearch]) -> list[dict[Key, float]]:
+    def scores(self, requests: Sequence[VectorSearch]) -> list[dict[PointKey, float]]:
         """The same, but only which points and their scores."""
         ...
 
-    def uuid(self, key: Key) -> str:
+    def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`."""
         ...
 

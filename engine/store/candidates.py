@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from vlclip.engine.errors import SpaceError
-from vlclip.engine.store.backend import Key, VectorSearch
+from vlclip.engine.store.backend import PointKey, VectorSearch
 from vlclip.engine.store.contenders import Blend, contenders, settled
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.searches import Searches
@@ -26,9 +26,9 @@ class Scores(NamedTuple):
     `is_settled` says that the best of all items are among them.
     """
 
-    keys: list[Key]
-    dense: dict[Key, float]
-    lexical: dict[Key, float]
+    keys: list[PointKey]
+    dense: dict[PointKey, float]
+    lexical: dict[PointKey, float]
     is_settled: bool
 
 

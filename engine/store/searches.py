@@ -12,7 +12,7 @@ from vlclip.engine.errors import InvalidVector
 from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats, FusedSpace
-from vlclip.engine.store.backend import Backend, Key, Paths, VectorSearch
+from vlclip.engine.store.backend import Backend, Paths, PointKey, VectorSearch
 from vlclip.engine.store.conditions import build
 from vlclip.engine.store.fields import LACKS, FieldKind, has_path, path
 from vlclip.engine.store.lexical import WordEncoder
@@ -74,7 +74,7 @@ class Searches:
             kinds = self.backend.kinds(fresh=True)
         return build(self.backend.dialect, conditions, public(kinds), point_ids(exclude))
 
-    def among(self, keys: Sequence[Key]) -> Any:
+    def among(self, keys: Sequence[PointKey]) -> Any:
         """The condition that holds for these points only."""
         dialect = self.backend.dialect
         return dialect.filter(must=[dialect.has_id([self.backend.uuid(key) for key in keys])])

@@ -223,10 +223,19 @@ def check_fingerprint(stored: StoreInfo, loaded: StoreInfo, address: str) -> Non
             f"{stored.language!r}, or embed the catalogue anew beside it and swap: "
             f"VLCLIP_LANGUAGE={loaded.language} vlclip reindex SOURCE"
         )
+    if stored.encoders == loaded.encoders:
+        remedy = (
+            "the encoder has the same name, so its files or BM25's choices have changed; bring the former "
+            "back, or embed the catalogue anew beside it and swap: vlclip reindex SOURCE"
+        )
+    else:
+        remedy = (
+            "load the first one again (setting `clip`), or embed the catalogue anew beside it and swap: "
+            "vlclip reindex SOURCE --clip NEW"
+        )
     raise FingerprintMismatch(
         f"the vectors in {address} were made by {_encoders(stored)}, now loaded is {_encoders(loaded)}; "
-        "load the first one again (setting `clip`), or embed the catalogue anew beside it and swap: "
-        "vlclip reindex SOURCE --clip NEW"
+        f"{remedy}"
     )
 
 

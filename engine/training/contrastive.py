@@ -33,10 +33,10 @@ from vlclip.engine.training.run import TrainingRun, pace, resume, save
 
 MAX_LOGIT_SCALE = math.log(100)
 
-Report = Callable[[dict[str, float]], None]
+ReportProgress = Callable[[dict[str, float]], None]
 
 
-def train(run: TrainingRun, pairs: Pairs, report: Report = lambda _: None) -> dict[str, float]:
+def train(run: TrainingRun, pairs: Pairs, report: ReportProgress = lambda _: None) -> dict[str, float]:
     """Train until `recipe.epochs` are done; the figures of the last epoch.
 
     `report` is called with the progress about every ten steps and with the held-out figures every epoch; of

@@ -166,15 +166,17 @@ def test_of_one_id_twice_in_a_batch_the_last_counts(store: QdrantStore):
 
 
 @pytest.mark.parametrize(
-    ("vector", "says"),
+    ("vector", "message"),
     [
         (np.full(SPACE.size, np.nan, np.float32), "NaN"),
         (np.full(SPACE.size, np.inf, np.float32), "infinity"),
         (np.zeros(SPACE.size + 1, np.float32), r"\(9,\)"),
     ],
 )
-def test_nothing_of_a_batch_with_a_bad_vector_is_written(store: QdrantStore, vector: np.ndarray, says: str):
-    with pytest.raises(InvalidVector, match=says) as raised:
+def test_nothing_of_a_batch_with_a_bad_vector_is_written(
+    store: QdrantStore, vector: np.ndarray, message: str
+):
+    with pytest.raises(InvalidVector, match=message) as raised:
         store.upsert([*SHOP[:3], Point("bad one", vector, "", {"new field": 1})])
     assert "'bad one'" in str(raised.value)
     assert store.count() == 0

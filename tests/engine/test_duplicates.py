@@ -53,8 +53,8 @@ def compared(hashes, most):
     }
 
 
-def listed(pairs_found):
-    return list(zip(*map(np.ndarray.tolist, pairs_found), strict=True))
+def listed(places):
+    return list(zip(*map(np.ndarray.tolist, places), strict=True))
 
 
 def product(colour=(200, 30, 40), ground=(255, 255, 255), size=(300, 400), sleeves=True) -> Image.Image:

@@ -47,7 +47,7 @@ def test_the_empty_filter_is_false_and_holds_for_everything():
 
 
 @pytest.mark.parametrize(
-    ("form", "says"),
+    ("form", "message"),
     [
         (["brand"], "JSON object"),
         ({"brand": {}}, "condition on 'brand' is empty"),
@@ -63,8 +63,8 @@ def test_the_empty_filter_is_false_and_holds_for_everything():
         ({"brand": [{"a": 1}]}, "compared with text"),
     ],
 )
-def test_json_that_means_nothing_is_refused(form: object, says: str):
-    with pytest.raises(FilterError, match=says):
+def test_json_that_means_nothing_is_refused(form: object, message: str):
+    with pytest.raises(FilterError, match=message):
         parse_json(form)  # type: ignore[arg-type]
 
 
@@ -75,7 +75,7 @@ def test_clauses_that_cannot_be_read_are_refused(clause: str):
 
 
 @pytest.mark.parametrize(
-    ("form", "says"),
+    ("form", "message"),
     [
         ({"colour": "red"}, "no field named 'colour'.*available, brand, price"),
         ({"brand": {"gt": 1}}, "holds keyword values; 'gt' needs a number"),
@@ -87,8 +87,8 @@ def test_clauses_that_cannot_be_read_are_refused(clause: str):
         ({"available": 1}, "'available' is true or false"),
     ],
 )
-def test_fields_and_kinds_are_checked_by_name(form: dict[str, object], says: str):
-    with pytest.raises(FilterError, match=says):
+def test_fields_and_kinds_are_checked_by_name(form: dict[str, object], message: str):
+    with pytest.raises(FilterError, match=message):
         parse_json(form).check(KINDS)
 
 

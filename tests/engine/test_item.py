@@ -62,7 +62,7 @@ def test_without_a_title_the_next_best_words_are_embedded():
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "message"),
     [
         ({"id": ""}, "no id"),
         ({"id": " a"}, "no id"),
@@ -74,6 +74,6 @@ def test_without_a_title_the_next_best_words_are_embedded():
         ({"id": "a", "attributes": {str(n): 1 for n in range(201)}}, "at most 200"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_with_a_reason(fields, says):
-    with pytest.raises(ItemError, match=says):
+def test_what_breaks_a_rule_is_refused_with_a_reason(fields, message):
+    with pytest.raises(ItemError, match=message):
         Item(**fields)

@@ -19,7 +19,7 @@ from vlclip.engine.refinement.words import load_vocabulary
 from vlclip.engine.settings import EncoderSettings, EngineSettings, Refinement, StoreSettings
 from vlclip.engine.store import lexical
 from vlclip.engine.store.lexical import WordEncoder
-from vlclip.engine.store.store import Point, Query, StoreInfo, info_form, info_from
+from vlclip.engine.store.store import Point, Query, StoreInfo, check_fingerprint, info_form, info_from
 
 GERMAN_VOCABULARY = """
 nothing.words = ["keine"]
@@ -102,10 +102,12 @@ def test_another_language_is_another_fingerprint(german):
     ("choice", "value"), [("SATURATION", 1.5), ("LENGTH_PENALTY", 0.5), ("AVERAGE_WORDS", 20.0)]
 )
 def test_another_choice_of_bm25_is_another_fingerprint(fresh, monkeypatch, choice, value):
-    before = info("english").fingerprint
+    before = info("english")
     forget_languages()
     monkeypatch.setattr(lexical, choice, value)
-    assert info("english").fingerprint != before
+    assert info("english").fingerprint != before.fingerprint
+    with pytest.raises(FingerprintMismatch, match=r"or BM25's choices have changed.*vlclip reindex SOURCE"):
+        check_fingerprint(before, info("english"), "the store")
 
 
 def test_stores_made_before_the_language_was_written_down_are_english():

@@ -36,7 +36,7 @@ def test_another_file_can_be_named(elsewhere, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('stroe = "x"', "stroe"),
         ("[hnsw]\nef = 0", r"hnsw\.ef"),
@@ -45,9 +45,9 @@ def test_another_file_can_be_named(elsewhere, monkeypatch):
         ("store = ", "cannot be read"),
     ],
 )
-def test_a_wrong_setting_is_named(elsewhere, text, says):
+def test_a_wrong_setting_is_named(elsewhere, text, message):
     (elsewhere / "vlclip.toml").write_text(text)
-    with pytest.raises(SettingsError, match=says):
+    with pytest.raises(SettingsError, match=message):
         Settings.load()
 
 

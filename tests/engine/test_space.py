@@ -62,7 +62,7 @@ def test_splitting_a_fused_vector_gives_its_segments_back():
 
 
 @pytest.mark.parametrize(
-    ("weights", "says"),
+    ("weights", "message"),
     [
         ({"image": -1.0}, "from 0 to"),
         ({"image": float("nan")}, "from 0 to"),
@@ -70,8 +70,8 @@ def test_splitting_a_fused_vector_gives_its_segments_back():
         ({"sound": 1.0}, "'sound'"),
     ],
 )
-def test_bad_weights_are_refused_by_name(weights, says):
-    with pytest.raises(SpaceError, match=says):
+def test_bad_weights_are_refused_by_name(weights, message):
+    with pytest.raises(SpaceError, match=message):
         SPACE.query_vector({"image": np.ones(3, np.float32)}, weights)
 
 

@@ -34,8 +34,8 @@ from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.backend import (
     DENSE,
     WRITE_ROWS,
-    Key,
     Paths,
+    PointKey,
     PointRow,
     StoredPoint,
     VectorSearch,
@@ -163,7 +163,7 @@ class EdgeBackend:
                 for search, points in zip(searches, self._answers(searches), strict=True)
             ]
 
-    def scores(self, searches: Sequence[VectorSearch]) -> list[dict[Key, float]]:
+    def scores(self, searches: Sequence[VectorSearch]) -> list[dict[PointKey, float]]:
         """The scores by the uuids' numbers: Python compares these ten times as fast as uuids."""
         with self._calls():
             return [
@@ -171,7 +171,7 @@ class EdgeBackend:
                 for points in self._answers(searches)
             ]
 
-    def uuid(self, key: Key) -> str:
+    def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`."""
         return str(UUID(int=cast("int", key)))
 

@@ -23,8 +23,8 @@ from vlclip.engine.store.backend import (
     DENSE,
     WORDS,
     WRITE_ROWS,
-    Key,
     Paths,
+    PointKey,
     PointRow,
     StoredPoint,
     VectorSearch,
@@ -143,11 +143,11 @@ class ServerBackend:
             )
         return [[_stored_point(point, point.score) for point in answer.points] for answer in answers]
 
-    def scores(self, requests: Sequence[VectorSearch]) -> list[dict[Key, float]]:
+    def scores(self, requests: Sequence[VectorSearch]) -> list[dict[PointKey, float]]:
         """The same, but only which points and their scores."""
         return [{point.id: point.score for point in points} for points in self.query(requests)]
 
-    def uuid(self, key: Key) -> str:
+    def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`: the key itself."""
         return str(key)
 

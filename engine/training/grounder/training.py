@@ -28,7 +28,7 @@ from vlclip.engine.training.grounder.recipe import GroundingRecipe
 from vlclip.engine.training.grounder.scenes import Labelled, Prompted, prompt_for
 from vlclip.engine.training.run import pace, resume, save
 
-Report = Callable[[dict[str, float]], None]
+ReportProgress = Callable[[dict[str, float]], None]
 
 NAMING_PARTS = (
     "model.backbone.",
@@ -66,7 +66,7 @@ def train_grounder(
     run: GroundingRun,
     material: Material,
     held_out: Sequence[Prompted] = (),
-    report: Report = lambda _: None,
+    report: ReportProgress = lambda _: None,
 ) -> dict[str, float]:
     """Train until `recipe.steps` are done; the figures at the end.
 
@@ -115,7 +115,9 @@ def train_grounder(
     return run.history[-1]
 
 
-def _teach_names(run: GroundingRun, model: Any, prompts: Prompts, material: Material, report: Report) -> None:
+def _teach_names(
+    run: GroundingRun, model: Any, prompts: Prompts, material: Material, report: ReportProgress
+) -> None:
     """The first part of a run; its result is in `named.pt`, so that it is not repeated."""
     recipe, path = run.recipe, run.folder / "named.pt"
     if path.exists():

@@ -29,7 +29,7 @@ class Doubling:
         return [2 * number for number in numbers]
 
 
-def asked_while_busy(work, batcher, pool, numbers):
+def call_while_busy(work, batcher, pool, numbers):
     """Calls for `numbers`, in their order, that all wait behind the call for 0."""
     calls = [pool.submit(batcher, 0)]
     assert work.began.acquire(timeout=10)
@@ -60,7 +60,7 @@ def test_alone_a_call_goes_at_once(pool):
 def test_who_comes_while_a_batch_runs_is_in_the_next_up_to_the_limit(pool):
     work = Doubling()
     batcher = Batcher(work, limit=4)
-    calls = asked_while_busy(work, batcher, pool, range(1, 7))
+    calls = call_while_busy(work, batcher, pool, range(1, 7))
     for _ in range(3):
         work.go.release()
     assert [call.result(timeout=10) for call in calls] == [0, 2, 4, 6, 8, 10, 12]
@@ -71,7 +71,7 @@ def test_who_comes_while_a_batch_runs_is_in_the_next_up_to_the_limit(pool):
 def test_an_error_reaches_every_caller_of_its_batch_and_the_next_one_runs(pool):
     work = Doubling()
     batcher = Batcher(work, limit=3)
-    calls = asked_while_busy(work, batcher, pool, [1, -1, 2, 3])
+    calls = call_while_busy(work, batcher, pool, [1, -1, 2, 3])
     for _ in range(3):
         work.go.release()
     assert calls[0].result(timeout=10) == 0
@@ -98,7 +98,7 @@ def test_an_observer_that_fails_leaves_nobody_waiting(pool):
             raise RuntimeError("no disk")
 
     batcher = Batcher(work, limit=4, on_batch=observe)
-    calls = asked_while_busy(work, batcher, pool, [1, 2])
+    calls = call_while_busy(work, batcher, pool, [1, 2])
     work.go.release()
     work.go.release()
     with pytest.raises(RuntimeError, match="no disk"):
@@ -117,7 +117,7 @@ def test_a_batch_of_those_who_waited_waits_for_more_and_a_call_alone_does_not(po
             pass
 
     monkeypatch.setattr("vlclip.engine.encoding.batching.time.sleep", sleep)
-    calls = asked_while_busy(work, batcher, pool, [1])
+    calls = call_while_busy(work, batcher, pool, [1])
     assert late == []
     work.go.release(2)
     assert [call.result(timeout=10) for call in calls] == [0, 2]

@@ -113,15 +113,15 @@ def test_the_fingerprint_follows_the_content_and_not_the_place(tiny_clip, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("ViT-B-33/openai", "did you mean ViT-B-32"),
         ("ViT-B-32", "laion2b_s34b_b79k"),
         ("ViT-B-32/nothing", "known: "),
     ],
 )
-def test_a_typo_in_a_models_name_says_what_there_is(name, says):
-    with pytest.raises(EncoderError, match=says):
+def test_a_typo_in_a_models_name_says_what_there_is(name, message):
+    with pytest.raises(EncoderError, match=message):
         load_clip(name)
 
 

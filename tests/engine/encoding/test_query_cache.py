@@ -24,9 +24,9 @@ def test_it_keeps_the_last_used_and_gives_what_computing_gives(size, keys):
         return key * key
 
     for key in keys:
-        was_kept, before = key in model, len(computed)
+        was_cached, before = key in model, len(computed)
         assert cache.get(key, lambda: value(key)) == key * key  # noqa: B023 - called at once
-        assert len(computed) == before + (not was_kept)
+        assert len(computed) == before + (not was_cached)
         model[key] = None
         model.move_to_end(key)
         while len(model) > size:
@@ -36,7 +36,7 @@ def test_it_keeps_the_last_used_and_gives_what_computing_gives(size, keys):
     assert cache.hits == len(keys) - len(computed)
 
 
-def asked_at_once(cache, compute, threads=4):
+def get_at_once(cache, compute, threads=4):
     """What as many threads get that ask while the first is computing."""
     began, go = threading.Event(), threading.Event()
 
@@ -58,7 +58,7 @@ def asked_at_once(cache, compute, threads=4):
 @pytest.mark.parametrize("size", [0, 3])
 def test_what_several_ask_for_at_once_is_computed_once(size):
     cache, computed = QueryCache(size), []
-    calls = asked_at_once(cache, lambda: computed.append(1) or len(computed))
+    calls = get_at_once(cache, lambda: computed.append(1) or len(computed))
     assert [call.result() for call in calls] == [1, 1, 1, 1]
     assert (cache.hits, cache.misses) == (3, 1)
 
@@ -69,7 +69,7 @@ def test_an_error_reaches_all_who_wait_and_is_not_kept():
     def fail():
         raise ValueError("no such word")
 
-    for call in asked_at_once(cache, fail):
+    for call in get_at_once(cache, fail):
         with pytest.raises(ValueError, match="no such word"):
             call.result()
     assert len(cache) == 0

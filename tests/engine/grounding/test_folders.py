@@ -102,7 +102,7 @@ def test_a_shipped_grounder_is_known_by_its_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("model", "says"),
+    ("model", "message"),
     [
         ("grounding-dino-tiny", "did you mean IDEA-Research/grounding-dino-tiny"),
         ("./nowhere/at/all", "a folder, or original:FOLDER"),
@@ -111,8 +111,8 @@ def test_a_shipped_grounder_is_known_by_its_name(tmp_path, monkeypatch):
         ("nobody/nothing", "give its folder"),  # tests run without the hub
     ],
 )
-def test_a_name_that_leads_nowhere_says_what_to_give_instead(model, says):
-    with pytest.raises(EncoderError, match=says):
+def test_a_name_that_leads_nowhere_says_what_to_give_instead(model, message):
+    with pytest.raises(EncoderError, match=message):
         find_grounder(model)
 
 

@@ -172,17 +172,17 @@ def test_a_dead_endpoint_is_left_alone(shirt, refining):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "message"),
     [
         (Raw(401, b"{}"), "refinement.api_key"),
         (Raw(404, b"{}"), "refinement.model"),
         (Raw(429, b'{"error": {"code": "insufficient_quota"}}'), "used up"),
     ],
 )
-def test_what_will_not_pass_for_any_item_stops_the_run(shirt, refining, answer, says):
+def test_what_will_not_pass_for_any_item_stops_the_run(shirt, refining, answer, message):
     with scripted(lambda _: answer) as endpoint:
         refiner = refining(endpoint.url, concurrency=1)
-        with pytest.raises(RefinementError, match=says):
+        with pytest.raises(RefinementError, match=message):
             refiner.refine([shirt] * 9, [None] * 9)
     assert len(endpoint.chats) == 1
 

@@ -197,7 +197,7 @@ def refusing() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "says"),
+    ("answer", "error", "message"),
     [
         ((401, "no"), StoreUnavailable, "VLCLIP_SERVER__API_KEY"),
         ((403, "no"), StoreUnavailable, "VLCLIP_SERVER__API_KEY"),
@@ -209,12 +209,12 @@ def refusing() -> Iterator[str]:
     ],
 )
 def test_what_the_server_refuses_says_what_to_do(
-    refusing: str, answer: tuple[int, str], error: type[StoreError], says: str
+    refusing: str, answer: tuple[int, str], error: type[StoreError], message: str
 ):
     Refusing.answer = answer
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         open_store(refusing, Settings())
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         promote(refusing, Settings(), "f")
 
 

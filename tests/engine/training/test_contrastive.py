@@ -59,16 +59,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"batch": 500}, "fewer than the 500 of one batch"),
         ({"same": ("parent_sku",)}, "'parent_sku', which no item has; there are colour, product_type"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(tmp_path, changes, says):
+def test_what_cannot_be_trained_is_refused(tmp_path, changes, message):
     plan = recipe(**changes)
     start(tmp_path, plan, ["red thing"])
-    with pytest.raises(TrainingError, match=says):
+    with pytest.raises(TrainingError, match=message):
         train(TrainingRun(tmp_path, plan), pairs())
 
 

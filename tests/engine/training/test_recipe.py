@@ -13,7 +13,7 @@ from vlclip.engine.training.recipe import read_recipe
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("{", "not JSON"),
         ('{"epochs": 0, "init": "x"}', "epochs"),
@@ -24,10 +24,10 @@ from vlclip.engine.training.recipe import read_recipe
         ('{"init": "x", "cache_chunk": 0}', "cache_chunk"),
     ],
 )
-def test_a_wrong_recipe_is_refused_by_field(tmp_path, content, says):
+def test_a_wrong_recipe_is_refused_by_field(tmp_path, content, message):
     path = tmp_path / "recipe.json"
     path.write_text(content)
-    with pytest.raises(TrainingError, match=says):
+    with pytest.raises(TrainingError, match=message):
         read_recipe(path)
 
 

@@ -106,7 +106,7 @@ def test_products_of_one_scene_are_of_different_types():
 
 
 @pytest.mark.parametrize(
-    ("given_type", "family", "names"),
+    ("product_type", "family", "names"),
     [
         ("Casual Shoes", "Shoes", ("casual shoes", "casual shoe", "shoes")),
         ("Dress", "", ("dress",)),
@@ -114,8 +114,8 @@ def test_products_of_one_scene_are_of_different_types():
         ("Sarees", "Sarees", ("sarees", "saree")),
     ],
 )
-def test_a_product_answers_to_its_type_the_singular_and_the_family(given_type, family, names):
-    assert names_of(given_type, family) == names
+def test_a_product_answers_to_its_type_the_singular_and_the_family(product_type, family, names):
+    assert names_of(product_type, family) == names
 
 
 @pytest.mark.parametrize("seed", range(12))
