@@ -1,7 +1,7 @@
-"""The kinds of segments, as one table: what each is called, weighs, and where its vectors come from.
+"""The kinds of segments, as one table: the name and weight of each, and the origin of its vectors.
 
 To add a segment, add a row here and a setting for its weight in `vlclip.ranking.settings`. A store may have
-segments that no row names: they are learned, weigh 1, and are called by their own name.
+segments that no row names: these are learned, have weight 1, and are called by their own name.
 
 Laws (tests/engine/test_segments.py, tests/ranking/lists/test_segments.py):
 - every kind has a setting for its weight, and the setting's default is the table's;
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 class SegmentKind:
     """One kind of segment.
 
-    `label` is what people read, `weight` what it counts where nothing else says. The vectors of a learned
-    segment are looked up by item id (`vlclip.engine.encoding.lookup`) and only another item asks it; those of
-    the others are encoded, and a question's words or photo ask them.
+    `label` is its name for people, `weight` its weight by default. The vectors of a learned segment are
+    looked up by item id (`vlclip.engine.encoding.lookup`), and only another item can query it. Those of the
+    other segments are encoded, and words or photos query them.
     """
 
     name: str
@@ -43,5 +43,5 @@ SEGMENT_KINDS: dict[str, SegmentKind] = {kind.name: kind for kind in (IMAGE, TEX
 
 
 def is_encoded(name: str) -> bool:
-    """Whether a segment's vectors come from an encoder, and not from what was learned of items."""
+    """Whether a segment's vectors come from an encoder; the others are learned per item."""
     return name in SEGMENT_KINDS and not SEGMENT_KINDS[name].is_learned

@@ -7,7 +7,7 @@ from vlclip.engine.segments import BEHAVIOUR, IMAGE, SEGMENT_KINDS, TEXT, is_enc
 
 
 def test_the_encoders_fill_the_segments_that_are_not_learned(tiny_clip):
-    info = describe(str(tiny_clip), SAME)
+    info = describe(str(tiny_clip), SAME, "english")
     assert set(info.space.names) == {name for name, kind in SEGMENT_KINDS.items() if not kind.is_learned}
 
 
