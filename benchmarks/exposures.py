@@ -20,7 +20,7 @@ from time import process_time
 
 import numpy as np
 
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures
 from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.table import part_names, read_exposures, write_table
@@ -45,7 +45,7 @@ def lists(count: int, explored: int) -> Iterator[Exposure]:
             experiment="sizes",
             context=CONTEXT,
             items=tuple(
-                Shown(
+                ShownItem(
                     ids[place],
                     sum(row),
                     dict(zip(PARTS, row, strict=True)),

@@ -26,7 +26,7 @@ import numpy as np
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Query, Store
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory
@@ -111,7 +111,7 @@ def exposed(answer: Answer) -> Exposure:
     return Exposure(
         request_id=uuid.uuid4().hex, time=time.time(), kind="similar", unit=SHOPPER,
         arm=f"{answer.arm.id}@{answer.arm.hash}",
-        items=tuple(Shown(result.id, result.score, result.parts, result.propensity) for result in answer),
+        items=tuple(ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer),
         context={"weights": dict(answer.weights)}, candidates=answer.explored,
     )  # fmt: skip
 

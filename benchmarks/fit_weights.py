@@ -24,7 +24,7 @@ import numpy as np
 from tests.ranking.clicking import clicked_rows
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.learning.clicks import design, fit
-from vlclip.ranking.learning.rows import Rows
+from vlclip.ranking.learning.rows import ItemRows
 from vlclip.ranking.learning.weights import learn, scaled
 
 FORCE, TRUE, SAME = (1.0, 0.3), (3.0, 9.0), (6.0, 1.8)
@@ -49,7 +49,7 @@ def main() -> None:
         print(f"no better, {lists} lists: {sum(called)} of {len(called)} called better")
 
 
-def logs(true: tuple[float, ...], lists: int, temperature: float, count: int) -> Iterator[Rows]:
+def logs(true: tuple[float, ...], lists: int, temperature: float, count: int) -> Iterator[ItemRows]:
     for seed in range(count):
         yield clicked_rows(
             true, FORCE, lists=lists, temperature=temperature, level=LEVEL, seed=seed, units=lists // 3
@@ -75,7 +75,7 @@ def row(lists: int, temperature: float, count: int) -> str:
     )
 
 
-def is_better(rows: Rows) -> bool:
+def is_better(rows: ItemRows) -> bool:
     try:
         return learn(rows).is_better
     except EvaluationError:

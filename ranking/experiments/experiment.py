@@ -79,12 +79,15 @@ def read_experiment(path: Path) -> Experiment:
     except ValidationError as error:
         reason = explain(error.errors(), _Form)
         raise BadArm(f"experiment {path}: {reason} (see docs/experiments.md)") from None
-    arms = tuple(_arm(one, path, number) for number, one in enumerate(form.arms, 1))
+    arms = tuple(_arm(arm_form, path, number) for number, arm_form in enumerate(form.arms, 1))
     ids = [arm.id for arm in arms]
     if len(set(ids)) < len(ids):
         raise BadArm(f"experiment {path}: its arms are called {', '.join(ids)}; give each an id of its own")
     return Experiment(
-        id=form.id, salt=form.salt or form.id, arms=arms, shares=tuple(one.share for one in form.arms)
+        id=form.id,
+        salt=form.salt or form.id,
+        arms=arms,
+        shares=tuple(arm_form.share for arm_form in form.arms),
     )
 
 

@@ -15,7 +15,7 @@ from vlclip.ranking.lists.request import ListKind
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownItem:
     """One item at its position: `parts` add up to `score`.
 
     `propensity` is the probability of this item at this position, given the ones above it.
@@ -42,7 +42,7 @@ class Exposure:
     kind: ListKind
     unit: str
     arm: str
-    items: tuple[Shown, ...]
+    items: tuple[ShownItem, ...]
     experiment: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
     offset: int = 0

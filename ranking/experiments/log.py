@@ -27,7 +27,7 @@ import orjson
 from vlclip.engine.opening.stores import home
 from vlclip.engine.sqlite import open_database, transaction
 from vlclip.ranking.errors import BadExposure, HistoryError
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.settings import RankingSettings
 
@@ -79,8 +79,16 @@ class SqliteExposures:
         Errors: `HistoryError` where the file cannot be used, `BadExposure` where a list is at fault.
         """
         rows = [
-            (one.request_id, one.time, one.kind, one.unit, one.arm, one.experiment, _body(one))
-            for one in exposures
+            (
+                exposure.request_id,
+                exposure.time,
+                exposure.kind,
+                exposure.unit,
+                exposure.arm,
+                exposure.experiment,
+                _body(exposure),
+            )
+            for exposure in exposures
         ]
         with self._transaction() as sql:
             return sql.executemany(_ADD, rows).rowcount if rows else 0
@@ -96,7 +104,7 @@ class SqliteExposures:
                 rows = self._sql.execute(_SCAN, (time, row, end, experiment, BATCH)).fetchall()
             if not rows:
                 return
-            yield [_exposure(*found) for _, *found in rows]
+            yield [_exposure(*fields) for _, *fields in rows]
             row, _, time = rows[-1][:3]
 
     def count(self) -> int:
@@ -152,23 +160,23 @@ class SqliteExposures:
             ) from error
 
 
-def _body(one: Exposure) -> bytes:
+def _body(exposure: Exposure) -> bytes:
     """What has no column of its own: a line of JSON and then, exact and small, the numbers as float64."""
     words = [
-        [shown.item for shown in one.items],
-        [list(shown.parts) for shown in one.items],
-        [item for item, _ in one.candidates],
-        one.offset,
-        one.context,
+        [shown.item for shown in exposure.items],
+        [list(shown.parts) for shown in exposure.items],
+        [candidate for candidate, _ in exposure.candidates],
+        exposure.offset,
+        exposure.context,
     ]
-    numbers = [one.temperature, *(score for _, score in one.candidates)]
-    for shown in one.items:
+    numbers = [exposure.temperature, *(score for _, score in exposure.candidates)]
+    for shown in exposure.items:
         numbers += shown.score, shown.propensity, *shown.parts.values()
     try:
         head, tail = orjson.dumps(words), struct.pack(f"<{len(numbers)}d", *numbers)
     except (TypeError, struct.error, OverflowError) as error:  # orjson's own error is a TypeError
         raise BadExposure(
-            f"the list {one.request_id!r} cannot be written ({error}); its context must be JSON with whole "
+            f"the list {exposure.request_id!r} cannot be written ({error}); its context must be JSON with whole "
             "numbers of at most 64 bits, its scores numbers"
         ) from None
     return zlib.compress(head + b"\n" + tail, 1)
@@ -179,7 +187,7 @@ def _exposure(
 ) -> Exposure:
     head, _, packed = zlib.decompress(body).partition(b"\n")
     items, parts, candidates, offset, context = orjson.loads(head)
-    numbers = iter([one for (one,) in struct.iter_unpack("<d", packed)])
+    numbers = iter([number for (number,) in struct.iter_unpack("<d", packed)])
     return Exposure(
         request_id=request_id,
         time=time,
@@ -190,7 +198,7 @@ def _exposure(
         temperature=next(numbers),
         candidates=tuple((item, next(numbers)) for item in candidates),
         items=tuple(
-            Shown(
+            ShownItem(
                 item,
                 score=next(numbers),
                 propensity=next(numbers),

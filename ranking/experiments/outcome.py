@@ -40,14 +40,14 @@ NOTHING = Outcome()
 def joined(batches: Iterable[Sequence[Exposure]], history: History) -> Iterator[list[Logged]]:
     """Each list with the outcomes of its items; the history is asked once a batch."""
     for batch in batches:
-        found = history.clicked([one.request_id for one in batch])
-        yield [(one, _outcomes(one, found.get(one.request_id, ()))) for one in batch]
+        events = history.clicked([exposure.request_id for exposure in batch])
+        yield [(exposure, _outcomes(exposure, events.get(exposure.request_id, ()))) for exposure in batch]
 
 
-def _outcomes(one: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...]:
+def _outcomes(exposure: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...]:
     if not events:
-        return (NOTHING,) * len(one.items)
-    return tuple(outcome([event for event in events if event.item == shown.item]) for shown in one.items)
+        return (NOTHING,) * len(exposure.items)
+    return tuple(outcome([event for event in events if event.item == item.item]) for item in exposure.items)
 
 
 def outcome(events: Sequence[Event]) -> Outcome:

@@ -41,14 +41,14 @@ class Rate:
 def click_rate(impressions: ArrayLike, clicks: ArrayLike) -> Rate:
     """Clicks per impression of units that are independent of each other: `(units,)` each."""
     n, c = np.asarray(impressions, np.float64), np.asarray(clicks, np.float64)
-    shown = n.sum()
-    if not shown:
+    total = n.sum()
+    if not total:
         return Rate(math.nan, math.nan)
-    value = c.sum() / shown
+    value = c.sum() / total
     spread = ((c - value * n) ** 2).sum()
     if len(n) < 2 or not spread:
         return Rate(float(value), math.nan)
-    return Rate(float(value), float(np.sqrt(len(n) / (len(n) - 1) * spread) / shown))
+    return Rate(float(value), float(np.sqrt(len(n) / (len(n) - 1) * spread) / total))
 
 
 def difference(rate: Rate, control: Rate) -> tuple[Figure, float]:

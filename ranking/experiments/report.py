@@ -82,15 +82,15 @@ class _Tally:
     units: dict[str, list[int]] = field(default_factory=dict)
     """By unit its impressions and its clicks."""
 
-    def add(self, one: Exposure, outcomes: Sequence[Outcome]) -> None:
+    def add(self, exposure: Exposure, outcomes: Sequence[Outcome]) -> None:
         self.lists += 1
-        unit = self.units.setdefault(one.unit, [0, 0])
-        unit[0] += len(one.items)
-        for found in outcomes:
-            unit[1] += found.clicks > 0
-            self.carts += found.carts
-            self.purchases += found.purchases
-            self.value += found.value
+        unit = self.units.setdefault(exposure.unit, [0, 0])
+        unit[0] += len(exposure.items)
+        for outcome in outcomes:
+            unit[1] += outcome.clicks > 0
+            self.carts += outcome.carts
+            self.purchases += outcome.purchases
+            self.value += outcome.value
 
 
 def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> ExperimentReport:
@@ -101,13 +101,13 @@ def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> Exper
     tallies: dict[str, _Tally] = {}
     nobody = 0
     for batch in batches:
-        for one, outcomes in batch:
-            if one.experiment != experiment.id:
+        for exposure, outcomes in batch:
+            if exposure.experiment != experiment.id:
                 continue
-            if not one.unit:
+            if not exposure.unit:
                 nobody += 1
                 continue
-            tallies.setdefault(one.arm, _Tally()).add(one, outcomes)
+            tallies.setdefault(exposure.arm, _Tally()).add(exposure, outcomes)
     if not tallies:
         raise EvaluationError(
             f"no list of the experiment {experiment.id} was shown to anybody in that time; check its id and "
@@ -117,7 +117,7 @@ def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> Exper
         arm.id: {unit for name, tally in tallies.items() if _id(name) == arm.id for unit in tally.units}
         for arm in experiment.arms
     }
-    units = {name: len(found) for name, found in dealt.items()}
+    units = {name: len(members) for name, members in dealt.items()}
     whole = sum(experiment.shares)
     shares = zip(units, experiment.shares, strict=True)
     return ExperimentReport(
@@ -146,7 +146,7 @@ def _rows(experiment: Experiment, tallies: dict[str, _Tally]) -> tuple[ArmReport
                 arm=name,
                 units=len(tally.units),
                 lists=tally.lists,
-                impressions=sum(shown for shown, _ in tally.units.values()),
+                impressions=sum(impressions for impressions, _ in tally.units.values()),
                 clicks=sum(clicks for _, clicks in tally.units.values()),
                 ctr=rate.figure,
                 difference=compared,

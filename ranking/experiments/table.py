@@ -24,7 +24,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from vlclip.ranking.errors import HistoryError
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import Logged, Outcome
 
 ROWS = 50_000
@@ -60,7 +60,7 @@ _ITEM: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TableSize:
     """How many lists and shown items a table holds, and how many of the items were clicked."""
 
     lists: int = 0
@@ -70,7 +70,9 @@ class Written:
 
 def part_names(batches: Iterable[Sequence[Exposure]]) -> list[str]:
     """Every part that some score had, by name."""
-    return sorted({name for batch in batches for one in batch for shown in one.items for name in shown.parts})
+    return sorted(
+        {name for batch in batches for exposure in batch for item in exposure.items for name in item.parts}
+    )
 
 
 def write_table(
@@ -79,7 +81,7 @@ def write_table(
     parts: Sequence[str],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> Written:
+) -> TableSize:
     """Write the lists to `path`, .parquet or .jsonl; `parts` are the parts their scores have.
 
     It is written under another name beside it and renamed at the end. `progress` is told the lists so
@@ -93,8 +95,8 @@ def write_table(
         for batch in batches:
             yield _frame(batch, parts)
             counted[0] += len(batch)
-            counted[1] += sum(len(one.items) for one, _ in batch)
-            counted[2] += sum(found.clicks > 0 for _, outcomes in batch for found in outcomes)
+            counted[1] += sum(len(exposure.items) for exposure, _ in batch)
+            counted[2] += sum(outcome.clicks > 0 for _, outcomes in batch for outcome in outcomes)
             progress(counted[0])
 
     rows = register_io_source(source, schema=_LIST | _items(parts))
@@ -108,7 +110,7 @@ def write_table(
         raise HistoryError(f"{path} cannot be written ({error}); free its disk or choose another") from error
     finally:
         partial.unlink(missing_ok=True)
-    return Written(*counted)
+    return TableSize(*counted)
 
 
 def read_exposures(path: Path) -> Iterator[Logged]:
@@ -128,22 +130,22 @@ def anonymous(batches: Iterable[Sequence[Logged]]) -> Iterator[list[Logged]]:
         yield [
             (
                 replace(
-                    one,
-                    request_id=hashed(one.request_id),
-                    unit=hashed(one.unit),
-                    context=_impersonal(one.context),
+                    exposure,
+                    request_id=hashed(exposure.request_id),
+                    unit=hashed(exposure.unit),
+                    context=_impersonal(exposure.context),
                 ),
                 outcomes,
             )
-            for one, outcomes in batch
+            for exposure, outcomes in batch
         ]
 
 
 def _impersonal(context: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: context[name] for name in IMPERSONAL if name in context}
-    if isinstance(asked := kept.get("asked"), Mapping):
-        kept["asked"] = {name: value for name, value in asked.items() if name != "exclude"}
-    return kept
+    context_left = {name: context[name] for name in IMPERSONAL if name in context}
+    if isinstance(request := context_left.get("asked"), Mapping):
+        context_left["asked"] = {name: value for name, value in request.items() if name != "exclude"}
+    return context_left
 
 
 def _items(parts: Sequence[str]) -> dict[str, Any]:
@@ -153,25 +155,25 @@ def _items(parts: Sequence[str]) -> dict[str, Any]:
 def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
     """A row a list, its items in lists of columns, which polars then turns into a row an item."""
     columns: dict[str, list[Any]] = {name: [] for name in [*_LIST, *_items(parts)]}
-    for one, outcomes in batch:
-        if any(shown.parts.keys() - set(parts) for shown in one.items):
-            raise HistoryError(f"the list {one.request_id!r} has a new part; export again to have it")
+    for exposure, outcomes in batch:
+        if any(item.parts.keys() - set(parts) for item in exposure.items):
+            raise HistoryError(f"the list {exposure.request_id!r} has a new part; export again to have it")
         for name in ("request_id", "time", "kind", "unit", "experiment", "arm", "temperature"):
-            columns[name].append(getattr(one, name))
-        columns["context"].append(orjson.dumps(one.context).decode())
+            columns[name].append(getattr(exposure, name))
+        columns["context"].append(orjson.dumps(exposure.context).decode())
         # a list without results has one row, without an item
-        length = max(1, len(one.items))
-        columns["position"].append(range(one.offset + 1, one.offset + 1 + length))
+        length = max(1, len(exposure.items))
+        columns["position"].append(range(exposure.offset + 1, exposure.offset + 1 + length))
         for name in ("item", "score", "propensity"):
-            columns[name].append([getattr(shown, name) for shown in one.items] or [None])
+            columns[name].append([getattr(item, name) for item in exposure.items] or [None])
         for name in ("clicks", "carts", "purchases", "first_click", "value"):
-            columns[name].append([getattr(found, name) for found in outcomes] or [None])
+            columns[name].append([getattr(outcome, name) for outcome in outcomes] or [None])
         # in the first row only: repeated in every row they would be most of the file
-        items, scores = zip(*one.candidates, strict=True) if one.candidates else (None, None)
+        items, scores = zip(*exposure.candidates, strict=True) if exposure.candidates else (None, None)
         columns["candidates"].append([items] + [None] * (length - 1))
         columns["candidate_scores"].append([scores] + [None] * (length - 1))
         for name in parts:
-            columns[PART + name].append([shown.parts.get(name) for shown in one.items] or [None])
+            columns[PART + name].append([item.parts.get(name) for item in exposure.items] or [None])
     schema = _LIST | {name: pl.List(kind) for name, kind in _items(parts).items()}
     return pl.DataFrame(columns, schema=schema).explode(*_items(parts))
 
@@ -181,8 +183,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     columns = _LIST | _ITEM
     try:
         for number, row in enumerate(_read(path), 1):
-            held = row if isinstance(row, dict) else {}
-            if missing := [name for name in columns if name not in held]:
+            fields = row if isinstance(row, dict) else {}
+            if missing := [name for name in columns if name not in fields]:
                 raise HistoryError(
                     f"{path} is no table of exposures (row {number} has no {missing[0]!r}); export it again"
                 )
@@ -206,7 +208,7 @@ def _read(path: Path) -> Iterator[Any]:
 
 def _logged(rows: Sequence[Mapping[str, Any]]) -> Logged:
     first = rows[0]
-    shown = [row for row in rows if row["item"] is not None]
+    item_rows = [row for row in rows if row["item"] is not None]
     parts = [name for name in first if name.startswith(PART)]
     exposure = Exposure(
         request_id=first["request_id"],
@@ -220,17 +222,17 @@ def _logged(rows: Sequence[Mapping[str, Any]]) -> Logged:
         candidates=tuple(zip(first["candidates"] or (), first["candidate_scores"] or (), strict=True)),
         offset=first["position"] - 1,
         items=tuple(
-            Shown(
+            ShownItem(
                 row["item"],
                 row["score"],
                 {name.removeprefix(PART): row[name] for name in parts if row[name] is not None},
                 row["propensity"],
             )
-            for row in shown
+            for row in item_rows
         ),
     )
     outcomes = tuple(
         Outcome(row["clicks"], row["carts"], row["purchases"], row["first_click"], row["value"])
-        for row in shown
+        for row in item_rows
     )
     return exposure, outcomes

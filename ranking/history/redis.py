@@ -184,19 +184,25 @@ class RedisHistory:
             units = self._redis.zrange(f"{self._prefix}units", 0, -1)
         for part in _parts(units):
             with self._errors():
-                found = [
+                sequences = [
                     self._events(members) for members in self._members("unit:", part, "-inf", _end(before))
                 ]
-            yield from ((unit.decode(), events) for unit, events in zip(part, found, strict=True) if events)
+            yield from (
+                (unit.decode(), events) for unit, events in zip(part, sequences, strict=True) if events
+            )
 
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
         """The events that came of these lists, by request id, oldest first."""
-        found: dict[str, list[Event]] = {}
+        by_request: dict[str, list[Event]] = {}
         with self._errors():
             for part in _parts(request_ids):
-                lists = self._members("request:", [one.encode() for one in part], "-inf", "+inf")
-                found |= {one: self._events(members) for one, members in zip(part, lists, strict=True)}
-        return {one: events for one, events in found.items() if events}
+                lists = self._members(
+                    "request:", [request_id.encode() for request_id in part], "-inf", "+inf"
+                )
+                by_request |= {
+                    request_id: self._events(members) for request_id, members in zip(part, lists, strict=True)
+                }
+        return {request_id: events for request_id, events in by_request.items() if events}
 
     def forget(self, unit: str) -> int:
         """Remove every event of a unit; how many there were."""
@@ -244,8 +250,8 @@ class RedisHistory:
 
     def _events(self, members: Sequence[bytes]) -> list[Event]:
         """Those that are still there: an event ends before the set that names it is tidied."""
-        found = zip(members, self._bodies(members), strict=True)
-        return [_event(member[_SEQ:].decode(), body) for member, body in found if body is not None]
+        pairs = zip(members, self._bodies(members), strict=True)
+        return [_event(member[_SEQ:].decode(), body) for member, body in pairs if body is not None]
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -284,8 +290,8 @@ def _parts(names: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 def _body(event: Event) -> bytes:
     value = None if event.value is None else float(event.value)
-    rest = [event.user, event.session, event.request_id, value]
-    return orjson.dumps([event.kind, event.item, float(event.time), *rest])
+    other_fields = [event.user, event.session, event.request_id, value]
+    return orjson.dumps([event.kind, event.item, float(event.time), *other_fields])
 
 
 def _event(id: str, body: bytes) -> Event:

@@ -56,7 +56,7 @@ _WRITING = (
     "wal_autocheckpoint=8000",
     "cache_size=-32000",
 )
-_FOUND = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+_STATE = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
 _ADD = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - only names
 _RECENT = f"SELECT {_COLUMNS} FROM events WHERE unit = ? AND time < ? ORDER BY time DESC, seq DESC LIMIT ?"  # noqa: S608
 _PART = (
@@ -137,7 +137,7 @@ class SqliteHistory:
 
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
         """The events that came of these lists, by request id, oldest first."""
-        found: dict[str, list[Event]] = {}
+        by_request: dict[str, list[Event]] = {}
         for start in range(0, len(request_ids), _MARKS):
             part = request_ids[start : start + _MARKS]
             query = (
@@ -147,8 +147,8 @@ class SqliteHistory:
             with self._reading() as sql:
                 rows = sql.execute(query, part).fetchall()
             for event in (_event(*row) for row in rows):
-                found.setdefault(event.request_id, []).append(event)
-        return {one: found[one] for one in request_ids if one in found}
+                by_request.setdefault(event.request_id, []).append(event)
+        return {request_id: by_request[request_id] for request_id in request_ids if request_id in by_request}
 
     def forget(self, unit: str) -> int:
         """Remove every event of a unit, from the write-ahead log too; how many there were.
@@ -186,7 +186,7 @@ class SqliteHistory:
     def _prepare(self) -> None:
         """Refuse what is not ours before anything is written to it; then make the tables."""
         with self._errors():
-            version, tables = self._sql.execute(_FOUND).fetchone()
+            version, tables = self._sql.execute(_STATE).fetchone()
             if version > VERSION:
                 raise HistoryError(
                     f"the history {self._path} was written by a newer vlclip (schema {version}, this one "
@@ -267,8 +267,8 @@ def _end(before: float | None) -> float:
 
 def _row(event: Event) -> tuple[Any, ...]:
     value = None if event.value is None else float(event.value)
-    rest = (event.kind, event.item, event.session, event.request_id, value)
-    return (event.id, event.unit, float(event.time), *rest)
+    other_fields = (event.kind, event.item, event.session, event.request_id, value)
+    return (event.id, event.unit, float(event.time), *other_fields)
 
 
 def _event(

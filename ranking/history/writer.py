@@ -90,10 +90,10 @@ class Writer(Generic[T]):
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until what was put before is written or given up; whether it was within that time."""
         with self._changed:
-            goal = self._done + len(self._items)
+            goal = self._settled + len(self._items)
             self._hurried = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._done >= goal, timeout_s)
+            return self._changed.wait_for(lambda: self._settled >= goal, timeout_s)
 
     def close(self) -> None:
         """Write all that waits, then stop; safe to call twice."""
@@ -104,7 +104,7 @@ class Writer(Generic[T]):
         atexit.unregister(self.close)
 
     @property
-    def _done(self) -> int:
+    def _settled(self) -> int:
         return self._written + self._dropped
 
     def _run(self) -> None:
@@ -145,8 +145,8 @@ class Writer(Generic[T]):
             except Exception as error:
                 if half := len(batch) // 2:
                     return self._try(batch[:half], waits_s) + self._try(batch[half:], waits_s)
-                known = isinstance(error, VlclipError)
-                log.error("%s: 1 lost: %s", self._name, error, exc_info=not known)  # noqa: TRY400 - it says why
+                is_ours = isinstance(error, VlclipError)
+                log.error("%s: 1 lost: %s", self._name, error, exc_info=not is_ours)  # noqa: TRY400 - it says why
                 return 0
             else:
                 return len(batch)

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from vlclip.ranking.learning.rows import Evidence
+from vlclip.ranking.learning.rows import ClickEvidence
 from vlclip.ranking.learning.weighing import BOOST, total
-from vlclip.ranking.learning.weights import Learned
+from vlclip.ranking.learning.weights import LearnedWeights
 from vlclip.ranking.lists.answer import HISTORY
 from vlclip.ranking.lists.arm import Arm, arm_of
 from vlclip.ranking.statistics.bootstrap import Figure
@@ -24,32 +24,36 @@ DIGITS = 4
 """Significant digits of a weight in the file."""
 
 
-def arm_weights(found: Evidence, learned: Learned) -> dict[str, Figure]:
+def arm_weights(evidence: ClickEvidence, learned: LearnedWeights) -> dict[str, Figure]:
     """What was learned as an arm's weights: the history's is over the segments' sum, which scales it."""
-    by = {HISTORY: found.segment_sum}
+    divisors = {HISTORY: evidence.segment_sum}
     return {
-        name: Figure(one.value / by.get(name, 1), one.low / by.get(name, 1), one.high / by.get(name, 1))
-        for name, one in learned.weights.items()
+        name: Figure(
+            figure.value / divisors.get(name, 1),
+            figure.low / divisors.get(name, 1),
+            figure.high / divisors.get(name, 1),
+        )
+        for name, figure in learned.weights.items()
     }
 
 
 def learned_arm(
-    base: Arm, found: Evidence, learned: Learned, arm_id: str, *, keep_boosts: bool = False
+    base: Arm, evidence: ClickEvidence, learned: LearnedWeights, arm_id: str, *, keep_boosts: bool = False
 ) -> Arm:
     """The base arm with what was learned, and every other weight as it was in force.
 
     With `keep_boosts` boosts weigh what they did, whatever clicks say of them. `BadArm` for a bad id.
     """
-    new = {name: one.value for name, one in arm_weights(found, learned).items()}
+    new = {name: figure.value for name, figure in arm_weights(evidence, learned).items()}
     weights = {
         name: _rounded(new.get(name, weight))
-        for name, weight in found.reference.items()
+        for name, weight in evidence.reference.items()
         if not name.startswith(BOOST)
     }
     boosts = []
     for boost in base.rules.boosts:
         part = BOOST + boost.field
-        size = total(one for one in base.rules.boosts if one.field == boost.field)
+        size = total(figure for figure in base.rules.boosts if figure.field == boost.field)
         share = 1.0 if keep_boosts or part not in new else new[part] / size
         boosts.append(boost.model_dump() | {"weight": _rounded(boost.weight * share)})
     form = base.model_dump() | {"id": arm_id, "weights": weights}
@@ -85,7 +89,7 @@ def _key(name: str) -> str:
 def _value(value: Any) -> str:
     """JSON is TOML, but for objects and one control character."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(name)} = {_value(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(name)} = {_value(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
+        return "[" + ", ".join(_value(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -72,13 +72,13 @@ def fit_behaviour(
         )
     rows = _factors(associated, size)
     lengths = np.linalg.norm(rows, axis=1)
-    known = np.flatnonzero(lengths > LOST * lengths.max())
+    learned_rows = np.flatnonzero(lengths > LOST * lengths.max())
     notes = {
         "method": "shifted positive PMI, truncated SVD", "since": span[0], "until": span[1],
         "units": units, "events": events, "pairs": int(together.nnz // 2), "window": window,
         "smoothing": smoothing, "shift": shift,
     }  # fmt: skip
-    return make_lookup([ids[row] for row in known], rows[known].astype(np.float32), notes)
+    return make_lookup([ids[row] for row in learned_rows], rows[learned_rows].astype(np.float32), notes)
 
 
 def _counts(histories: Sequence[Sequence[str]], ids: Sequence[str], window: int) -> sp.csr_array:
@@ -107,9 +107,9 @@ def _ppmi(together: sp.csr_array, smoothing: float, shift: float) -> sp.csr_arra
     row, column = pairs.coords
     ratio = pairs.data * contexts.sum() / (totals[row] * contexts[column])
     values = np.maximum(np.log(ratio) - np.log(shift), 0)
-    found = sp.coo_array((values, (row, column)), shape=together.shape).tocsr()
-    found.eliminate_zeros()
-    return found
+    positive = sp.coo_array((values, (row, column)), shape=together.shape).tocsr()
+    positive.eliminate_zeros()
+    return positive
 
 
 def _factors(matrix: sp.csr_array, size: int) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.learning.rows import Rows, list_means
+from vlclip.ranking.learning.rows import ItemRows, list_means
 from vlclip.ranking.statistics.arrays import Indices, Values
 
 PLACES = np.array([*range(10), 10, 20, 50])
@@ -43,13 +43,13 @@ class Design:
     """What the model sees of n items.
 
     `within` `(n, d)` are features less their list's mean, `controls` `(n, c)` the standardised means and a
-    column for each kind of list, `seen` `(n,)` which examination, of `examinations`; `spread` `(d,)` is the
+    column for each kind of list, `examination` `(n,)` which examination, of `examinations`; `spread` `(d,)` is the
     standard deviation of `within`.
     """
 
     within: Values
     controls: Values
-    seen: Indices
+    examination: Indices
     clicked: Values
     spread: Values
     examinations: int
@@ -57,7 +57,7 @@ class Design:
     def take(self, rows: NDArray[np.bool_]) -> Design:
         """The same of some rows."""
         return Design(
-            self.within[rows], self.controls[rows], self.seen[rows], self.clicked[rows], self.spread,
+            self.within[rows], self.controls[rows], self.examination[rows], self.clicked[rows], self.spread,
             self.examinations,
         )  # fmt: skip
 
@@ -73,11 +73,11 @@ class ClickModel:
     def log_probability(self, design: Design) -> Values:
         """The logarithm of each item's probability of a click, `(n,)`, below 0."""
         odds = design.within @ self.slopes + design.controls @ self.controls
-        log_p: Values = np.minimum(log_expit(odds) + self.log_examination[design.seen], CERTAIN)
+        log_p: Values = np.minimum(log_expit(odds) + self.log_examination[design.examination], CERTAIN)
         return log_p
 
 
-def design(rows: Rows) -> Design:
+def design(rows: ItemRows) -> Design:
     """The rows as the model sees them."""
     means = list_means(rows.features, rows.list)
     within = rows.features - means
@@ -87,7 +87,7 @@ def design(rows: Rows) -> Design:
     return Design(
         within=within,
         controls=np.hstack([means, kinds]),
-        seen=rows.kind * len(PLACES) + examination_of(rows.place),
+        examination=rows.kind * len(PLACES) + examination_of(rows.place),
         clicked=rows.clicked.astype(np.float64),
         spread=within.std(axis=0),
         examinations=len(rows.kinds) * len(PLACES),
@@ -108,19 +108,21 @@ def fit(rows: Design, target: Values, strength: float) -> ClickModel:
     if math.isinf(strength):
         along = rows.within @ target[:, None]
         model = fit(
-            Design(along, rows.controls, rows.seen, rows.clicked, along.std(axis=0), rows.examinations),
+            Design(
+                along, rows.controls, rows.examination, rows.clicked, along.std(axis=0), rows.examinations
+            ),
             np.ones(1),
             0.0,
         )
         return ClickModel(model.slopes[0] * target, model.controls, model.log_examination)
     loss = Loss(rows, target, strength)
-    found = minimize(
+    fitted = minimize(
         loss, loss.start(), jac=True, method="L-BFGS-B", bounds=loss.bounds(),
         options={"maxiter": 2000, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-7},
     )  # fmt: skip
-    if not np.isfinite(found.fun) or found.status == 1:
-        raise EvaluationError(f"the click model could not be fitted ({found.message}); give it more clicks")
-    return loss.model(found.x)
+    if not np.isfinite(fitted.fun) or fitted.status == 1:
+        raise EvaluationError(f"the click model could not be fitted ({fitted.message}); give it more clicks")
+    return loss.model(fitted.x)
 
 
 class Loss:
@@ -141,17 +143,17 @@ class Loss:
     def __call__(self, point: Values) -> tuple[float, Values]:
         """The loss and its gradient."""
         rows, columns, d = self._rows, self._columns, len(self._aim)
-        linear, seen = point[: columns.shape[1]], point[columns.shape[1] : -1]
+        linear, log_examination = point[: columns.shape[1]], point[columns.shape[1] : -1]
         odds = columns @ linear
-        log_p = np.minimum(log_expit(odds) + seen[rows.seen], CERTAIN)
+        log_p = np.minimum(log_expit(odds) + log_examination[rows.examination], CERTAIN)
         other = -np.expm1(log_p)
         off = linear[:d] - point[-1] * self._aim
         loss = -(rows.clicked * log_p + (1 - rows.clicked) * np.log(other)).sum()
-        loss += self._pull / 2 * (off @ off) + (seen @ seen) / (2 * LOG_SPREAD**2)
+        loss += self._pull / 2 * (off @ off) + (log_examination @ log_examination) / (2 * LOG_SPREAD**2)
         by_log_p = (1 - other - rows.clicked) / other
         by_linear = columns.T @ (by_log_p * expit(-odds))
         by_linear[:d] += self._pull * off
-        by_seen = np.bincount(rows.seen, by_log_p, rows.examinations) + seen / LOG_SPREAD**2
+        by_seen = np.bincount(rows.examination, by_log_p, rows.examinations) + log_examination / LOG_SPREAD**2
         by_size = -self._pull * (off @ self._aim)
         return float(loss / len(odds)), np.hstack([by_linear, by_seen, by_size]) / len(odds)
 

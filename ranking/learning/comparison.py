@@ -31,7 +31,7 @@ AUC_RESAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class FigurePair:
     """A figure of the weights in force and of those learned, and the second less the first.
 
     Intervals are of 95 %, by units.
@@ -47,21 +47,21 @@ def log_loss(log_p: Values, clicked: Values) -> Values:
     return -(clicked * log_p + (1 - clicked) * np.log(-np.expm1(log_p)))
 
 
-def by_units(in_force: Values, learned: Values, unit: Indices) -> Compared:
+def by_units(in_force: Values, learned: Values, unit: Indices) -> FigurePair:
     """The means of two values of the same rows, `(n,)` each; rows of a unit `(n,)` are drawn together."""
     columns = (in_force, learned, np.ones(len(unit)))
     sums = np.stack([summed(column, unit) for column in columns], axis=1)
     means, samples = sums.mean(axis=0), resampled_means(sums)
     first, second = means[0] / means[2], means[1] / means[2]
     first_drawn, second_drawn = samples[:, 0] / samples[:, 2], samples[:, 1] / samples[:, 2]
-    return Compared(
+    return FigurePair(
         interval(first, first_drawn),
         interval(second, second_drawn),
         interval(second - first, second_drawn - first_drawn),
     )
 
 
-def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indices) -> Compared:
+def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indices) -> FigurePair:
     """How often a clicked item of any list was given a higher probability than one that was not clicked."""
     scored = [auc_of(in_force, clicked), auc_of(learned, clicked)]
     ones = np.ones(len(clicked))
@@ -71,7 +71,7 @@ def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indic
     for row in drawn:
         weights = rng.multinomial(units, np.full(units, 1 / units)).astype(np.float64)[unit]
         row[:] = [auc(weights) for auc in scored]
-    return Compared(
+    return FigurePair(
         interval(first, drawn[:, 0]),
         interval(second, drawn[:, 1]),
         interval(second - first, drawn[:, 1] - drawn[:, 0]),
@@ -116,7 +116,7 @@ def calibration_error(probabilities: Values, clicked: Values, bins: int = 10) ->
     """Mean distance of told and observed frequencies over equally large bins (ECE, Naeini et al. 2015)."""
     order = np.argsort(probabilities, kind="stable")
     groups = np.array_split(order, bins)
-    return float(sum(abs((clicked[one] - probabilities[one]).sum()) for one in groups) / len(order))
+    return float(sum(abs((clicked[group] - probabilities[group]).sum()) for group in groups) / len(order))
 
 
 def summed(values: Values, groups: Indices) -> Values:

@@ -32,7 +32,7 @@ STILL = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class ItemRows:
     """Shown items, a row each; rows of a list stand together, in its order.
 
     `features` `(n, d)` by `names`, `target` `(d,)` their weights in force, `place` `(n,)` from 0 in the
@@ -53,8 +53,8 @@ class Rows:
     def counts(self) -> dict[str, int]:
         """How many lists, shoppers, items shown and items clicked."""
         lists, shoppers = int(self.list.max()) + 1, int(self.unit.max()) + 1
-        shown, clicked = len(self.clicked), int(self.clicked.sum())
-        return {"lists": lists, "shoppers": shoppers, "shown": shown, "clicked": clicked}
+        items, clicked = len(self.clicked), int(self.clicked.sum())
+        return {"lists": lists, "shoppers": shoppers, "shown": items, "clicked": clicked}
 
     @property
     def segments(self) -> NDArray[np.bool_]:
@@ -63,7 +63,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ClickEvidence:
     """The rows to learn from, and what they are.
 
     `reference` are the weights in force of the base arm, by name; `segment_sum` that of its segments.
@@ -72,7 +72,7 @@ class Evidence:
     lists with chance in their order.
     """
 
-    rows: Rows
+    rows: ItemRows
     reference: Mapping[str, float]
     unlearned: Mapping[str, str]
     left_out: Mapping[str, int]
@@ -87,111 +87,111 @@ class Evidence:
         return segment_sum(self.reference)
 
 
-def evidence(batches: Iterable[Sequence[Logged]], base: Arm, arms: Iterable[Arm] = ()) -> Evidence:
+def evidence(batches: Iterable[Sequence[Logged]], base: Arm, arms: Iterable[Arm] = ()) -> ClickEvidence:
     """What these lists say about the weights of `base`; `EvaluationError` where none can be used.
 
     Only lists of an arm that is known, `base` or one of `arms`, say anything about a boost: the log keeps
     what a boost added, not its weight.
     """
-    known = {f"{arm.id}@{arm.hash}": boosts_of(arm) for arm in (*arms, base)}
-    wanted = boosts_of(base)
+    boosts_by_arm = {f"{arm.id}@{arm.hash}": boosts_of(arm) for arm in (*arms, base)}
+    own_boosts = boosts_of(base)
     columns: dict[str, int] = {}
-    lists: list[_List] = []
+    lists: list[_LoggedList] = []
     left_out = Counter[str]()
-    for one, outcomes in (logged for batch in batches for logged in batch):
-        if reason := _unusable(one):
+    for exposure, outcomes in (logged for batch in batches for logged in batch):
+        if reason := _unusable(exposure):
             left_out[reason] += 1
             continue
-        weights: Mapping[str, float] = one.context["weights"]
-        by = divisors(weights, wanted, known.get(one.arm, {}))
+        weights: Mapping[str, float] = exposure.context["weights"]
+        by = divisors(weights, own_boosts, boosts_by_arm.get(exposure.arm, {}))
         for name in by:
             columns.setdefault(name, len(columns))
-        block = np.full((len(one.items), len(columns)), np.nan, dtype=np.float32)
+        block = np.full((len(exposure.items), len(columns)), np.nan, dtype=np.float32)
         for name, divisor in by.items():
             if divisor > 0:
-                block[:, columns[name]] = [item.parts.get(name, 0.0) / divisor for item in one.items]
+                block[:, columns[name]] = [item.parts.get(name, 0.0) / divisor for item in exposure.items]
         clicked = np.array([outcome.clicks > 0 for outcome in outcomes])
-        shown = replace(one, items=(), candidates=(), context={})
-        lists.append(_List(shown, tuple(sorted(weights.items())), block, clicked))
-    found = _gathered(lists, tuple(columns), left_out, base) if lists else None
-    if found is None:
+        header = replace(exposure, items=(), candidates=(), context={})
+        lists.append(_LoggedList(header, tuple(sorted(weights.items())), block, clicked))
+    gathered = _gathered(lists, tuple(columns), left_out, base) if lists else None
+    if gathered is None:
         reasons = ", ".join(f"{count:,} ({reason})" for reason, count in left_out.items())
         raise EvaluationError(
             f"no list can be learned from; left out: {reasons or 'none, the log has no lists of that time'}"
         )
-    return found
+    return gathered
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class _LoggedList:
     """A list without its items, its weights in force, its features (NaN: not known), and its clicks."""
 
-    shown: Exposure
+    header: Exposure
     weights: tuple[tuple[str, float], ...]
     features: NDArray[np.float32]
     clicked: NDArray[np.bool_]
 
 
-def _unusable(one: Exposure) -> str:
+def _unusable(exposure: Exposure) -> str:
     """Why a list says nothing about weights, or ""."""
-    if not one.items:
+    if not exposure.items:
         return "nothing was shown"
-    if not one.unit:
+    if not exposure.unit:
         return "shown to nobody in particular"
-    if one.context.get("strategy") == POPULAR or any(POPULAR in item.parts for item in one.items):
+    if exposure.context.get("strategy") == POPULAR or any(POPULAR in item.parts for item in exposure.items):
         return "popular items, which have no other parts"
-    return "" if one.context.get("weights") else "logged without the weights in force"
+    return "" if exposure.context.get("weights") else "logged without the weights in force"
 
 
 def _gathered(
-    lists: Sequence[_List], names: tuple[str, ...], left_out: Counter[str], base: Arm
-) -> Evidence | None:
+    lists: Sequence[_LoggedList], names: tuple[str, ...], left_out: Counter[str], base: Arm
+) -> ClickEvidence | None:
     """The lists of which all that can be learned is known."""
-    kinds = tuple(sorted({one.shown.kind for one in lists}))
-    kind = np.array([kinds.index(one.shown.kind) for one in lists])
-    sizes = np.array([len(one.features) for one in lists])
+    kinds = tuple(sorted({logged.header.kind for logged in lists}))
+    kind = np.array([kinds.index(logged.header.kind) for logged in lists])
+    sizes = np.array([len(logged.features) for logged in lists])
     ends, of_list = np.cumsum(sizes), np.repeat(np.arange(len(lists)), sizes)
     features = np.full((len(of_list), len(names)), np.nan)
-    for end, one in zip(ends, lists, strict=True):
-        features[end - len(one.features) : end, : one.features.shape[1]] = one.features
-    asked = np.array([[name not in NOT_ASKED[one] for name in names] for one in kinds])[kind]
-    features[~asked[of_list]] = 0.0
+    for end, logged in zip(ends, lists, strict=True):
+        features[end - len(logged.features) : end, : logged.features.shape[1]] = logged.features
+    has_part = np.array([[name not in NOT_ASKED[logged] for name in names] for logged in kinds])[kind]
+    features[~has_part[of_list]] = 0.0
     unknown = np.isnan(features[ends - 1])  # alike in all rows of a list
-    unlearned = _unlearned(names, features, of_list, unknown, asked)
+    unlearned = _unlearned(names, features, of_list, unknown, has_part)
     learned = np.array([name not in unlearned for name in names])
     for column in np.flatnonzero(learned):
         if count := int(unknown[:, column].sum()):
             left_out[f"{names[column]} weighed 0, or the arm is not known"] += count
     whole = ~unknown[:, learned].any(axis=1)
-    shown = [one.shown for one, is_whole in zip(lists, whole, strict=True) if is_whole]
-    if not shown:
+    headers = [logged.header for logged, is_whole in zip(lists, whole, strict=True) if is_whole]
+    if not headers:
         return None
-    kept = whole[of_list]
-    numbers = {unit: number for number, unit in enumerate(dict.fromkeys(one.unit for one in shown))}
+    is_kept = whole[of_list]
+    numbers = {unit: number for number, unit in enumerate(dict.fromkeys(logged.unit for logged in headers))}
     kept_sizes = sizes[whole]
     reference = _reference(lists, base)
     target = reference | {HISTORY: reference.get(HISTORY, 0.0) * segment_sum(reference)}
-    return Evidence(
-        rows=Rows(
+    return ClickEvidence(
+        rows=ItemRows(
             names=tuple(name for name in names if name not in unlearned),
-            features=features[kept][:, learned],
+            features=features[is_kept][:, learned],
             target=np.array([target.get(name, 0.0) for name in names])[learned],
-            clicked=np.concatenate([one.clicked for one in lists])[kept],
+            clicked=np.concatenate([logged.clicked for logged in lists])[is_kept],
             place=np.concatenate(
-                [one.offset + np.arange(n) for one, n in zip(shown, kept_sizes, strict=True)]
+                [logged.offset + np.arange(n) for logged, n in zip(headers, kept_sizes, strict=True)]
             ),
-            kind=kind[of_list][kept],
-            list=np.repeat(np.arange(len(shown)), kept_sizes),
-            unit=np.repeat([numbers[one.unit] for one in shown], kept_sizes),
+            kind=kind[of_list][is_kept],
+            list=np.repeat(np.arange(len(headers)), kept_sizes),
+            unit=np.repeat([numbers[logged.unit] for logged in headers], kept_sizes),
             kinds=kinds,
         ),
         reference=reference,
         unlearned=unlearned,
         left_out=dict(left_out),
-        arms=dict(Counter(one.arm for one in shown)),
-        since=min(one.time for one in shown),
-        until=max(one.time for one in shown),
-        explored=sum(one.temperature > 0 for one in shown) / len(shown),
+        arms=dict(Counter(logged.arm for logged in headers)),
+        since=min(logged.time for logged in headers),
+        until=max(logged.time for logged in headers),
+        explored=sum(logged.temperature > 0 for logged in headers) / len(headers),
     )
 
 
@@ -200,26 +200,26 @@ def _unlearned(
     features: Values,
     of_list: Indices,
     unknown: NDArray[np.bool_],
-    asked: NDArray[np.bool_],
+    has_part: NDArray[np.bool_],
 ) -> dict[str, str]:
     """The parts that nothing can be learned about, and why."""
     spread = _spread(features, of_list)
-    found = {}
+    reasons = {}
     for column, name in enumerate(names):
-        if unknown[:, column].sum() * 2 > asked[:, column].sum():
-            found[name] = "most lists say nothing of it: it weighed 0, or their arm is not known"
+        if unknown[:, column].sum() * 2 > has_part[:, column].sum():
+            reasons[name] = "most lists say nothing of it: it weighed 0, or their arm is not known"
         elif spread[column] < STILL:
-            found[name] = "it does not vary within any list"
-    return found
+            reasons[name] = "it does not vary within any list"
+    return reasons
 
 
 def _spread(features: Values, of_list: Indices) -> Values:
     """Standard deviation within lists of each feature, `(d,)`, by the rows that know it."""
     spread = np.zeros(features.shape[1])
     for column, values in enumerate(features.T):
-        known = ~np.isnan(values)
-        if known.any():
-            within = values[known] - list_means(values[known, None], of_list[known])[:, 0]
+        is_known = ~np.isnan(values)
+        if is_known.any():
+            within = values[is_known] - list_means(values[is_known, None], of_list[is_known])[:, 0]
             spread[column] = within.std()
     return spread
 
@@ -232,9 +232,9 @@ def list_means(values: Values, of_list: Indices) -> Values:
     return means
 
 
-def _reference(lists: Sequence[_List], base: Arm) -> dict[str, float]:
+def _reference(lists: Sequence[_LoggedList], base: Arm) -> dict[str, float]:
     """The weights most lists had, of the base arm's if there are any; and the base arm's boosts."""
     name = f"{base.id}@{base.hash}"
-    seen = Counter((one.shown.arm == name, one.weights) for one in lists)
-    _, most = max(seen, key=lambda found: (found[0], seen[found], found[1]))
+    counts = Counter((logged.header.arm == name, logged.weights) for logged in lists)
+    _, most = max(counts, key=lambda option: (option[0], counts[option], option[1]))
     return dict(most) | {part: total(boosts) for part, boosts in boosts_of(base).items()}

@@ -43,18 +43,18 @@ def segment_sum(weights: Mapping[str, float]) -> float:
 
 def divisors(
     weights: Mapping[str, float],
-    wanted: Mapping[str, tuple[Boost, ...]],
+    own_boosts: Mapping[str, tuple[Boost, ...]],
     boosts: Mapping[str, tuple[Boost, ...]],
 ) -> dict[str, float]:
     """What each part is to be divided by; 0 where it says nothing.
 
     The profile beside a question is scaled by the segments' weights too, so its part is over their sum.
     """
-    found = {name: float(weight) for name, weight in weights.items()}
-    if HISTORY in found:
-        found[HISTORY] *= segment_sum(weights)
-    same = {name for name, there in boosts.items() if _form(there) == _form(wanted.get(name, ()))}
-    return found | {name: total(boosts[name]) if name in same else 0.0 for name in wanted}
+    sizes = {name: float(weight) for name, weight in weights.items()}
+    if HISTORY in sizes:
+        sizes[HISTORY] *= segment_sum(weights)
+    same = {name for name, parts in boosts.items() if _form(parts) == _form(own_boosts.get(name, ()))}
+    return sizes | {name: total(boosts[name]) if name in same else 0.0 for name in own_boosts}
 
 
 def _form(boosts: Sequence[Boost]) -> list[tuple[object, ...]]:

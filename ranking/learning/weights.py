@@ -29,7 +29,7 @@ from sklearn.metrics import brier_score_loss
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.learning.clicks import PLACES, ClickModel, Design, design, fit
 from vlclip.ranking.learning.comparison import (
-    Compared,
+    FigurePair,
     auc_by_units,
     by_units,
     calibration_error,
@@ -37,7 +37,7 @@ from vlclip.ranking.learning.comparison import (
     log_loss,
     top_ctr,
 )
-from vlclip.ranking.learning.rows import STILL, Rows
+from vlclip.ranking.learning.rows import STILL, ItemRows
 from vlclip.ranking.statistics.arrays import Indices, Values
 from vlclip.ranking.statistics.bootstrap import SEED, Figure
 
@@ -53,7 +53,7 @@ CONDITION = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class PlattCalibration:
     """How well told probabilities of clicks are kept, on lists held out, before and after correcting them.
 
     Corrected log-odds are `slope` times those told, plus `shift` (Platt 1999).
@@ -68,7 +68,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class LearnedWeights:
     """What was learned. `weights` by feature, in the size of those in force, with 95 % intervals.
 
     `figures` are of held-out lists: log_loss, auc, dcg, top_ctr. `examination` is by kind of list and first
@@ -78,8 +78,8 @@ class Learned:
 
     weights: dict[str, Figure]
     strength: float
-    figures: dict[str, Compared]
-    calibration: Calibration
+    figures: dict[str, FigurePair]
+    calibration: PlattCalibration
     examination: dict[str, dict[int, float]]
 
     @property
@@ -88,7 +88,7 @@ class Learned:
         return not math.isinf(self.strength) and self.figures["log_loss"].difference.high < 0
 
 
-def check(rows: Rows, whole: Design) -> None:
+def check(rows: ItemRows, whole: Design) -> None:
     """`EvaluationError` says why these rows do not suffice to learn from."""
     if len(rows.names) < 2 or not rows.segments.any():
         raise EvaluationError(
@@ -97,12 +97,12 @@ def check(rows: Rows, whole: Design) -> None:
         )
     if not rows.target[rows.segments].sum():
         raise EvaluationError("the base arm gives no weight to any segment; name another one with --arm")
-    if still := [name for name, one in zip(rows.names, whole.spread, strict=True) if one < STILL]:
+    if still := [name for name, size in zip(rows.names, whole.spread, strict=True) if size < STILL]:
         raise EvaluationError(
             f"{' and '.join(still)} does not vary within any list that can be used; log lists where it does"
         )
-    seen = len(np.unique(whole.seen))
-    fitted = 2 * len(rows.names) + len(np.unique(rows.kind)) + seen
+    examinations = len(np.unique(whole.examination))
+    fitted = 2 * len(rows.names) + len(np.unique(rows.kind)) + examinations
     clicks, units = int(rows.clicked.sum()), len(np.unique(rows.unit[rows.clicked]))
     if clicks < CLICKS_EACH * fitted or units < UNITS:
         raise EvaluationError(
@@ -114,7 +114,7 @@ def check(rows: Rows, whole: Design) -> None:
     sizes, directions = np.linalg.eigh(alike)
     if sizes[-1] > CONDITION**2 * max(sizes[0], 1e-12):
         share = np.abs(directions[:, 0])
-        names = [name for name, one in zip(rows.names, share, strict=True) if one > 0.3 * share.max()]
+        names = [name for name, size in zip(rows.names, share, strict=True) if size > 0.3 * share.max()]
         raise EvaluationError(
             f"{' and '.join(names)} say the same of all items that were shown, so their weights cannot be "
             "told apart; take one of them out of the arm, or log lists with exploration"
@@ -122,8 +122,12 @@ def check(rows: Rows, whole: Design) -> None:
 
 
 def learn(
-    rows: Rows, *, folds: int = FOLDS, seed: int = SEED, progress: Callable[[float], None] = lambda _: None
-) -> Learned:
+    rows: ItemRows,
+    *,
+    folds: int = FOLDS,
+    seed: int = SEED,
+    progress: Callable[[float], None] = lambda _: None,
+) -> LearnedWeights:
     """The weights that tell clicks best, and how they compare with those in force (`rows.target`).
 
     `progress` is told the share that is done. `EvaluationError` where the rows do not suffice, or where no
@@ -132,17 +136,17 @@ def learn(
     whole = design(rows)
     check(rows, whole)
     fold = folds_of(rows.unit, folds, seed)
-    models, told = [], np.empty((len(STRENGTHS), len(fold)))
-    for one in range(folds):
-        held = fold == one
-        models.append([fit(whole.take(~held), rows.target, strength) for strength in STRENGTHS])
-        told[:, held] = [model.log_probability(whole.take(held)) for model in models[-1]]
-        progress((one + 1) / folds)
-    losses = np.stack([np.bincount(fold, log_loss(one, whole.clicked), folds) for one in told])
+    models, log_ps = [], np.empty((len(STRENGTHS), len(fold)))
+    for number in range(folds):
+        is_held_out = fold == number
+        models.append([fit(whole.take(~is_held_out), rows.target, strength) for strength in STRENGTHS])
+        log_ps[:, is_held_out] = [model.log_probability(whole.take(is_held_out)) for model in models[-1]]
+        progress((number + 1) / folds)
+    losses = np.stack([np.bincount(fold, log_loss(number, whole.clicked), folds) for number in log_ps])
     elsewhere = np.argmin(losses.sum(axis=1, keepdims=True) - losses, axis=0)
     chosen = int(np.argmin(losses.sum(axis=1)))
-    log_p = np.take_along_axis(told, elsewhere[fold][None], axis=0)[0]
-    picked = [models[one][elsewhere[one]] for one in range(folds)]
+    log_p = np.take_along_axis(log_ps, elsewhere[fold][None], axis=0)[0]
+    picked = [models[number][elsewhere[number]] for number in range(folds)]
     model = fit(whole, rows.target, STRENGTHS[chosen])
     weights = scaled(model.slopes, rows)
     if np.isnan(weights).any():
@@ -150,14 +154,14 @@ def learn(
             "no segment attracts clicks here: items nearer to the question were not clicked more; see that "
             "events carry the request_id of their list, or log for longer"
         )
-    left_out = np.stack([scaled(models[one][chosen].slopes, rows) for one in range(folds)])
-    return Learned(
+    left_out = np.stack([scaled(models[number][chosen].slopes, rows) for number in range(folds)])
+    return LearnedWeights(
         weights={
             name: _jackknife(weight, column)
             for name, weight, column in zip(rows.names, weights, left_out.T, strict=True)
         },
         strength=STRENGTHS[chosen],
-        figures=_told(rows, whole, told[-1], log_p) | _orders(rows, whole, fold, picked),
+        figures=_predictions(rows, whole, log_ps[-1], log_p) | _orders(rows, whole, fold, picked),
         calibration=_calibration(log_p, whole.clicked, fold),
         examination=_examination(rows, whole, model),
     )
@@ -169,31 +173,35 @@ def folds_of(unit: Indices, folds: int, seed: int = SEED) -> Indices:
     return np.asarray(drawn, dtype=np.intp)[unit]
 
 
-def scaled(slopes: Values, rows: Rows) -> Values:
+def scaled(slopes: Values, rows: ItemRows) -> Values:
     """Slopes `(d,)` as weights: the segments' sum is that in force. NaN where the segments' slopes are 0."""
     size = slopes[rows.segments].sum()
     weights: Values = slopes * (rows.target[rows.segments].sum() / size if size > 0 else math.nan)
     return weights
 
 
-def _told(rows: Rows, whole: Design, in_force: Values, learned: Values) -> dict[str, Compared]:
+def _predictions(rows: ItemRows, whole: Design, in_force: Values, learned: Values) -> dict[str, FigurePair]:
     """How well held-out clicks were told, by the logarithms of their probabilities."""
-    losses = [log_loss(one, whole.clicked) for one in (in_force, learned)]
+    losses = [log_loss(log_p, whole.clicked) for log_p in (in_force, learned)]
     return {
         "log_loss": by_units(losses[0], losses[1], rows.unit),
         "auc": auc_by_units(in_force, learned, whole.clicked, rows.unit),
     }
 
 
-def _orders(rows: Rows, whole: Design, fold: Indices, models: Sequence[ClickModel]) -> dict[str, Compared]:
+def _orders(
+    rows: ItemRows, whole: Design, fold: Indices, models: Sequence[ClickModel]
+) -> dict[str, FigurePair]:
     """DCG and CTR of held-out lists, by the weights in force and by those their fold was told."""
     in_force = whole.within @ rows.target
     learned = (whole.within * np.stack([model.slopes for model in models])[fold]).sum(axis=1)
-    seen = np.exp(np.stack([model.log_examination for model in models])[fold, whole.seen])
+    examination = np.exp(np.stack([model.log_examination for model in models])[fold, whole.examination])
     unit = rows.unit[np.unique(rows.list, return_index=True)[1]]
 
-    def compared(measure: Callable[[Values, Values, Values, Indices], Values]) -> Compared:
-        before, after = (measure(scores, whole.clicked, seen, rows.list) for scores in (in_force, learned))
+    def compared(measure: Callable[[Values, Values, Values, Indices], Values]) -> FigurePair:
+        before, after = (
+            measure(scores, whole.clicked, examination, rows.list) for scores in (in_force, learned)
+        )
         return by_units(before, after, unit)
 
     return {"dcg": compared(dcg), "top_ctr": compared(top_ctr)}
@@ -210,32 +218,34 @@ def _jackknife(value: float, left_out: Values) -> Figure:
     return Figure(float(value), max(float(value) - reach, 0.0), float(value) + reach)
 
 
-def _calibration(log_p: Values, clicked: Values, fold: Indices) -> Calibration:
+def _calibration(log_p: Values, clicked: Values, fold: Indices) -> PlattCalibration:
     """Each fold is corrected by what the others teach."""
     odds = logit(np.exp(log_p))[:, None]
     corrected = np.empty(len(odds))
-    for one in np.unique(fold):
-        held = fold == one
-        platt = LogisticRegression(C=np.inf).fit(odds[~held], clicked[~held])
-        corrected[held] = platt.predict_proba(odds[held])[:, 1]
+    for number in np.unique(fold):
+        is_held_out = fold == number
+        platt = LogisticRegression(C=np.inf).fit(odds[~is_held_out], clicked[~is_held_out])
+        corrected[is_held_out] = platt.predict_proba(odds[is_held_out])[:, 1]
     platt = LogisticRegression(C=np.inf).fit(odds, clicked)
-    told = np.exp(log_p)
-    return Calibration(
+    probabilities = np.exp(log_p)
+    return PlattCalibration(
         slope=float(platt.coef_[0, 0]),
         shift=float(platt.intercept_[0]),
-        brier=float(brier_score_loss(clicked, told)),
+        brier=float(brier_score_loss(clicked, probabilities)),
         corrected_brier=float(brier_score_loss(clicked, corrected)),
-        ece=calibration_error(told, clicked),
+        ece=calibration_error(probabilities, clicked),
         corrected_ece=calibration_error(corrected, clicked),
     )
 
 
-def _examination(rows: Rows, whole: Design, model: ClickModel) -> dict[str, dict[int, float]]:
+def _examination(rows: ItemRows, whole: Design, model: ClickModel) -> dict[str, dict[int, float]]:
     """Examination by kind and first place, of those that were shown, over the largest of the kind."""
-    found: dict[str, dict[int, float]] = {}
+    by_kind: dict[str, dict[int, float]] = {}
     for kind, name in enumerate(rows.kinds):
-        numbers = np.unique(whole.seen[rows.kind == kind])
-        seen = np.exp(model.log_examination[numbers])
+        numbers = np.unique(whole.examination[rows.kind == kind])
+        examination = np.exp(model.log_examination[numbers])
         places = PLACES[numbers - kind * len(PLACES)] + 1
-        found[name] = dict(zip(places.tolist(), (seen / seen.max(initial=0.0)).tolist(), strict=True))
-    return found
+        by_kind[name] = dict(
+            zip(places.tolist(), (examination / examination.max(initial=0.0)).tolist(), strict=True)
+        )
+    return by_kind

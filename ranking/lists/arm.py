@@ -81,7 +81,9 @@ class Rules(_Section):
     @field_validator("exclude")
     @classmethod
     def _has_opposite(cls, clauses: tuple[str, ...]) -> tuple[str, ...]:
-        ranges = [one.field for one in parse_clauses(clauses).conditions if one.operator in RANGES]
+        ranges = [
+            condition.field for condition in parse_clauses(clauses).conditions if condition.operator in RANGES
+        ]
         if ranges:
             raise ValueError(f"a range of {ranges[0]!r} is not excluded; include the other range")
         return clauses

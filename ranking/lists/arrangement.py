@@ -37,7 +37,7 @@ DIVERSITY = "diversity"
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedItem:
     """An item at its place: what was added to its score by name, and the propensity of its place."""
 
     id: str
@@ -51,20 +51,20 @@ class Placed:
 class Arrangement:
     """The list from its top; `explored` are the candidates that chance dealt with, and their scores.
 
-    `looked_at` are the items whose vectors were read on the way.
+    `records` are the items whose vectors were read on the way.
     """
 
-    placed: Sequence[Placed]
+    placed: Sequence[PlacedItem]
     explored: tuple[tuple[str, float], ...] = ()
-    looked_at: Mapping[str, Record | Hit] = field(default_factory=dict)
+    records: Mapping[str, Record | Hit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arranging:
+class Arranger:
     """How a ranking becomes a list.
 
     `collapse_distance` is None where duplicates stay; `anchor` is the hash of a photo whose duplicates
-    are left out. `now` is in seconds since 1970. `look` reads items with their vectors.
+    are left out. `now` is in seconds since 1970. `read` reads items with their vectors.
     """
 
     arm: Arm
@@ -72,7 +72,7 @@ class Arranging:
     collapse_distance: int | None = None
     anchor: str = ""
     draw: Callable[[], np.random.Generator] = np.random.default_rng
-    look: Callable[[Sequence[str]], Mapping[str, Record]] = lambda _: {}
+    read: Callable[[Sequence[str]], Mapping[str, Record]] = lambda _: {}
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -89,47 +89,49 @@ class Arranging:
 
     def arrange(self, candidates: Candidates, end: int) -> Arrangement:
         """The first `end` of the list, or all of it."""
-        varied, dealt = self.arm.diversity, self.arm.exploration
+        diversity, exploration = self.arm.diversity, self.arm.exploration
         # those that diversity and chance choose from are the same on every page
-        moved = max(varied.window if varied.amount else 0, dealt.depth if dealt.temperature else 0)
+        moved = max(
+            diversity.window if diversity.amount else 0, exploration.depth if exploration.temperature else 0
+        )
         # of those that tie with the last one some may not be there; of the others some may not be kept
         depth = max(2 * end if self.fields else end + 1, moved + 1)
-        known: dict[str, Record | Hit] = {}
+        records: dict[str, Record | Hit] = {}
         while True:
             pool = candidates.pool(depth)
-            known |= pool.whole
+            records |= pool.whole
             ranked, duplicates = self._folded(self._boosted(pool))
             if len(ranked.ids) >= max(moved, end) or pool.floor is None:
-                found = self._placed(ranked, duplicates, moved, end, known)
-                if len(found.placed) == end or pool.floor is None:
-                    return found
+                arrangement = self._placed(ranked, duplicates, moved, end, records)
+                if len(arrangement.placed) == end or pool.floor is None:
+                    return arrangement
                 if self.collapse_distance is None and isinstance(candidates, Nearest):
-                    return self._filled(found, ranked, candidates, end)
-            depth *= 4 if varied.at_most else 2
+                    return self._filled(arrangement, ranked, candidates, end)
+            depth *= 4 if diversity.at_most else 2
 
-    def _filled(self, found: Arrangement, ranked: Pool, nearest: Nearest, end: int) -> Arrangement:
+    def _filled(self, arrangement: Arrangement, ranked: Pool, nearest: Nearest, end: int) -> Arrangement:
         """The list made as long as `end` by asking on for what caps still let in, instead of ever deeper.
 
         What is placed of the `ranked` stays where it is; the others of them are what caps keep out.
         """
-        placed, known = list(found.placed), dict(found.looked_at)
+        placed, records = list(arrangement.placed), dict(arrangement.records)
         payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
-        met = Counter(label for one in placed for label in self._labels(payloads[one.id]))
+        counts = Counter(label for item in placed for label in self._labels(payloads[item.id]))
         depth = 0
         while len(placed) < end:
-            full = [label for label, times in met.items() if times == self.arm.diversity.at_most[label[0]]]
+            full = [label for label, times in counts.items() if times == self.arm.diversity.at_most[label[0]]]
             conditions = [Condition(name, "not", (value,)) for name, value in full]
-            rest = nearest.without(conditions, [one.id for one in placed])
+            below = nearest.without(conditions, [item.id for item in placed])
             depth = max(depth, 2 * (end - len(placed)))
-            pool = rest.pool(depth)
-            known |= pool.whole
-            more = self._boosted(pool)
-            kept = [row for row in range(len(more.ids)) if self._lets_in(more.payloads[row], met)]
-            placed += [_place(more, row) for row in kept[: end - len(placed)]]
+            pool = below.pool(depth)
+            records |= pool.whole
+            boosted = self._boosted(pool)
+            rows = [row for row in range(len(boosted.ids)) if self._lets_in(boosted.payloads[row], counts)]
+            placed += [_place(boosted, row) for row in rows[: end - len(placed)]]
             if pool.floor is None:
                 break
-            depth = depth if kept else 4 * depth
-        return replace(found, placed=placed, looked_at=known)
+            depth = depth if rows else 4 * depth
+        return replace(arrangement, placed=placed, records=records)
 
     def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
         """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
@@ -152,8 +154,8 @@ class Arranging:
         if self.collapse_distance is None:
             return ranked, {}
         photos = zip(ranked.ids, map(stored_hash, ranked.payloads), strict=True)
-        shown = collapse(dict(photos), self.collapse_distance, self.anchor)
-        return ranked.rows([row for row, item_id in enumerate(ranked.ids) if item_id in shown]), shown
+        groups = collapse(dict(photos), self.collapse_distance, self.anchor)
+        return ranked.rows([row for row, item_id in enumerate(ranked.ids) if item_id in groups]), groups
 
     def _placed(
         self,
@@ -161,56 +163,60 @@ class Arranging:
         duplicates: Mapping[str, Sequence[str]],
         moved: int,
         end: int,
-        known: dict[str, Record | Hit],
+        records: dict[str, Record | Hit],
     ) -> Arrangement:
         """Diversity, caps and chance, over the first `moved` and then the others."""
-        varied, chance = self.arm.diversity, self.arm.exploration
+        diversity, exploration = self.arm.diversity, self.arm.exploration
         scores, terms, order = ranked.scores, ranked.terms, np.arange(len(ranked.ids))
-        if varied.amount and len(order):
-            window = ranked.ids[: varied.window]
-            known |= self.look([item_id for item_id in window if item_id not in known])
-            there = [row for row, item_id in enumerate(window) if item_id in known]  # one may just be deleted
-            vectors = stacked([known[window[row]].vector for row in there])
-            rows = np.array(there, dtype=np.intp)
-            picked, taken = diversify(scores[rows], vectors, varied.amount, len(rows))
+        if diversity.amount and len(order):
+            window = ranked.ids[: diversity.window]
+            records |= self.read([item_id for item_id in window if item_id not in records])
+            stored = [
+                row for row, item_id in enumerate(window) if item_id in records
+            ]  # one may just be deleted
+            vectors = stacked([records[window[row]].vector for row in stored])
+            rows = np.array(stored, dtype=np.intp)
+            picked, penalties = diversify(scores[rows], vectors, diversity.amount, len(rows))
             term = np.zeros(len(scores))
-            term[rows[picked]] = taken
+            term[rows[picked]] = penalties
             scores, terms = scores + term, {**terms, DIVERSITY: term}
-            order = np.concatenate([rows[picked], order[varied.window :]])
-        if varied.at_most:
-            met = Counter[Label]()
-            kept = [row for row in order.tolist() if self._lets_in(ranked.payloads[row], met)]
-            order = np.array(kept, dtype=np.intp)
+            order = np.concatenate([rows[picked], order[diversity.window :]])
+        if diversity.at_most:
+            counts = Counter[Label]()
+            allowed = [row for row in order.tolist() if self._lets_in(ranked.payloads[row], counts)]
+            order = np.array(allowed, dtype=np.intp)
         propensity = np.ones(len(order))
         explored: tuple[tuple[str, float], ...] = ()
-        if chance.temperature:
-            dealt = order[: np.count_nonzero(order < moved)][: chance.depth]
-            drawn, chances = sample(scores[dealt], chance.temperature, self.draw(), len(dealt))
-            explored = tuple((ranked.ids[row], float(scores[row])) for row in dealt.tolist())
-            order = np.concatenate([dealt[drawn], order[len(dealt) :]])
-            propensity[: len(dealt)] = chances
-        shown = replace(ranked, scores=scores, terms=terms)
+        if exploration.temperature:
+            movable = order[: np.count_nonzero(order < moved)][: exploration.depth]
+            drawn_order, chances = sample(scores[movable], exploration.temperature, self.draw(), len(movable))
+            explored = tuple((ranked.ids[row], float(scores[row])) for row in movable.tolist())
+            order = np.concatenate([movable[drawn_order], order[len(movable) :]])
+            propensity[: len(movable)] = chances
+        scored = replace(ranked, scores=scores, terms=terms)
         placed = [
-            _place(shown, row, float(likely), tuple(duplicates.get(ranked.ids[row], ())))
+            _place(scored, row, float(likely), tuple(duplicates.get(ranked.ids[row], ())))
             for row, likely in zip(order[:end].tolist(), propensity[:end], strict=True)
         ]
-        return Arrangement(placed, explored, known)
+        return Arrangement(placed, explored, records)
 
-    def _lets_in(self, payload: Mapping[str, Any], met: Counter[Label]) -> bool:
+    def _lets_in(self, payload: Mapping[str, Any], counts: Counter[Label]) -> bool:
         """Whether caps let the item in below those whose labels were `met`; then its own are counted too."""
         labels = self._labels(payload)
-        if any(met[label] >= self.arm.diversity.at_most[label[0]] for label in labels):
+        if any(counts[label] >= self.arm.diversity.at_most[label[0]] for label in labels):
             return False
-        met.update(labels)
+        counts.update(labels)
         return True
 
     def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
         """What of an item is capped: the values of each field, of a list each of its elements once."""
         labels: list[Label] = []
         for name in self.arm.diversity.at_most:
-            held = payload.get(name)
-            values = held if isinstance(held, list) else [held]
-            labels += [(name, one) for one in dict.fromkeys(map(_label, values)) if one not in (None, "")]
+            value = payload.get(name)
+            values = value if isinstance(value, list) else [value]
+            labels += [
+                (name, label) for label in dict.fromkeys(map(_label, values)) if label not in (None, "")
+            ]
         return labels
 
 
@@ -221,9 +227,9 @@ def _label(value: object) -> str | float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _place(pool: Pool, row: int, propensity: float = 1.0, duplicates: tuple[str, ...] = ()) -> Placed:
+def _place(pool: Pool, row: int, propensity: float = 1.0, duplicates: tuple[str, ...] = ()) -> PlacedItem:
     terms = {name: float(term[row]) for name, term in pool.terms.items()}
-    return Placed(pool.ids[row], float(pool.scores[row]), terms, propensity, duplicates)
+    return PlacedItem(pool.ids[row], float(pool.scores[row]), terms, propensity, duplicates)
 
 
 def stacked(vectors: Sequence[Floats | None]) -> Floats:

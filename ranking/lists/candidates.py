@@ -79,30 +79,30 @@ class Nearest:
     def pool(self, depth: int) -> Pool:
         """One search for each direction, in one call."""
         is_whole = depth <= self.whole
-        asked = [
+        queries = [
             Query(
                 vector=direction, limit=depth, filter=self.filter, exclude=tuple(self.exclude),
                 fields=None if is_whole else self.fields, with_vector=is_whole, exact=self.exact,
             )
             for direction in self.directions
         ]  # fmt: skip
-        lists = self.store.search(asked)
+        lists = self.store.search(queries)
         # what a list cut off may hold is at most as good as its last; copies tie with it, in any order
-        floor = max((hits[-1].score for hits in lists if len(hits) == depth), default=None)
+        floor = max((ranking[-1].score for ranking in lists if len(ranking) == depth), default=None)
         best: dict[str, Hit] = {}
-        for hits in lists:
-            for hit in hits:
+        for ranking in lists:
+            for hit in ranking:
                 if (floor is None or hit.score > floor) and (
                     hit.id not in best or hit.score > best[hit.id].score
                 ):
                     best[hit.id] = hit
-        found = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))
+        hits = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))
         return Pool(
-            [hit.id for hit in found],
-            np.array([hit.score for hit in found], dtype=np.float64),
-            [hit.payload for hit in found],
+            [hit.id for hit in hits],
+            np.array([hit.score for hit in hits], dtype=np.float64),
+            [hit.payload for hit in hits],
             floor,
-            whole={hit.id: hit for hit in found} if is_whole else {},
+            whole={hit.id: hit for hit in hits} if is_whole else {},
         )
 
     def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
@@ -112,8 +112,10 @@ class Nearest:
         it may not hold.
         """
         kinds = self.store.fields()
-        asked = [one for one in conditions if one.field in kinds and _takes(kinds, one)]
-        narrower = Filter((*self.filter.conditions, *asked))
+        usable = [
+            condition for condition in conditions if condition.field in kinds and _takes(kinds, condition)
+        ]
+        narrower = Filter((*self.filter.conditions, *usable))
         return replace(self, filter=narrower, exclude=(*self.exclude, *ids))
 
 
@@ -144,25 +146,36 @@ class Matching:
             vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), exact=self.exact,
             fields=None if is_whole else self.fields, with_vector=is_whole,
         )  # fmt: skip
-        found = self.store.candidates(
+        contenders = self.store.candidates(
             query, self.text, 2 * max(depth, self.least), Blend(depth + 1, self.weight, self.best)
         )
         if not self.direction.any():
-            found = [one for one in found if one.lexical > 0]
-        best = max((one.lexical for one in found), default=0.0) if self.best is None else self.best
-        lexical = np.array([self.weight * one.lexical / (best or 1.0) for one in found], dtype=np.float64)
-        scores = np.array([one.dense for one in found], dtype=np.float64) + lexical
-        order = sorted(range(len(found)), key=lambda row: (-scores[row], found[row].id))
-        floor = None if len(found) <= depth else float(scores[order[depth]])
-        shown = [found[row] for row in order[:depth]]
+            contenders = [contender for contender in contenders if contender.lexical > 0]
+        best = (
+            max((contender.lexical for contender in contenders), default=0.0)
+            if self.best is None
+            else self.best
+        )
+        lexical = np.array(
+            [self.weight * contender.lexical / (best or 1.0) for contender in contenders], dtype=np.float64
+        )
+        scores = np.array([contender.dense for contender in contenders], dtype=np.float64) + lexical
+        order = sorted(range(len(contenders)), key=lambda row: (-scores[row], contenders[row].id))
+        floor = None if len(contenders) <= depth else float(scores[order[depth]])
+        top = [contenders[row] for row in order[:depth]]
         rows = order[:depth]
         return Pool(
-            [one.id for one in shown],
+            [contender.id for contender in top],
             scores[rows],
-            [one.payload for one in shown],
+            [contender.payload for contender in top],
             floor,
             {LEXICAL: lexical[rows]},
-            {one.id: Hit(one.id, one.dense, one.payload, one.read) for one in shown} if is_whole else {},
+            {
+                contender.id: Hit(contender.id, contender.dense, contender.payload, contender.read)
+                for contender in top
+            }
+            if is_whole
+            else {},
         )
 
 

@@ -24,15 +24,15 @@ def collapse(hashes: Mapping[str, str], max_distance: int, anchor: str = "") -> 
     for better, worse in zip(*pairs(photos, max_distance), strict=True):
         if stands[better] == better and stands[worse] == worse:
             stands[worse] = int(better)
-    group = dict(zip(photos, stands, strict=True))
+    stand_in = dict(zip(photos, stands, strict=True))
     first: dict[int, str] = {}
-    shown: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for item_id, photo in hashes.items():
-        if photo and anchor and group[photo] == group[anchor]:
+        if photo and anchor and stand_in[photo] == stand_in[anchor]:
             continue
-        if photo and group[photo] in first:
-            shown[first[group[photo]]].append(item_id)
+        if photo and stand_in[photo] in first:
+            groups[first[stand_in[photo]]].append(item_id)
         else:
-            first[group[photo]] = item_id
-            shown[item_id] = []
-    return shown
+            first[stand_in[photo]] = item_id
+            groups[item_id] = []
+    return groups

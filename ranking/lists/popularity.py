@@ -46,48 +46,48 @@ class Popularity:
     def __init__(self, store: Store, history: History | None, clock: Callable[[], float]) -> None:
         self._store, self._history, self._clock = store, history, clock
         self._lock = threading.Lock()
-        self._kept: tuple[float, Popular] | None = None
+        self._latest: tuple[float, Popular] | None = None
 
     def get(self) -> Popular:
         """What is popular now, or was a minute ago."""
         with self._lock:
             now = self._clock()
-            if self._kept is None or not 0 <= now - self._kept[0] < KEPT_S:
-                self._kept = now, self._ask(now)
-            return self._kept[1]
+            if self._latest is None or not 0 <= now - self._latest[0] < KEPT_S:
+                self._latest = now, self._ask(now)
+            return self._latest[1]
 
     def _ask(self, now: float) -> Popular:
-        sums = {} if self._history is None else self._done(self._history, now - DAYS * DAY_S)
-        sums = sums or self._own()
-        held = self._store.retrieve(list(sums), fields=("id",), with_vector=True)
-        records = list(held.values()) or next(self._store.scan(fields=("id",), with_vector=True), [])
+        sums = {} if self._history is None else self._sums(self._history, now - DAYS * DAY_S)
+        sums = sums or self._own_popularity()
+        stored = self._store.retrieve(list(sums), fields=("id",), with_vector=True)
+        records = list(stored.values()) or next(self._store.scan(fields=("id",), with_vector=True), [])
         vectors = [record.vector for record in records if record.vector is not None]
         typical = np.mean(vectors, axis=0) if vectors else np.zeros(self._store.info.space.size)
         best = max(sums.values(), default=1.0)
         return Popular({item_id: total / best for item_id, total in sums.items()}, typical.astype(np.float32))
 
-    def _done(self, history: History, since: float) -> dict[str, float]:
+    def _sums(self, history: History, since: float) -> dict[str, float]:
         """What was done with items that the store holds, at most `MOST` of them, the most popular first."""
         weights, limit = default_weights(), MOST
         while True:
             sums = history.popular(weights, limit, since=since)
-            there = self._store.retrieve(list(sums), fields=())
-            held = [item_id for item_id in sums if item_id in there]
-            if len(held) >= MOST or len(sums) < limit:
-                return {item_id: sums[item_id] for item_id in held[:MOST]}
+            records = self._store.retrieve(list(sums), fields=())
+            stored = [item_id for item_id in sums if item_id in records]
+            if len(stored) >= MOST or len(sums) < limit:
+                return {item_id: sums[item_id] for item_id in stored[:MOST]}
             limit *= 4  # some are gone: others are popular in their place
 
-    def _own(self) -> dict[str, float]:
+    def _own_popularity(self) -> dict[str, float]:
         """The items' own popularity, the largest first."""
         if "popularity" not in self._store.fields():
             return {}
-        own = [
+        pairs = [
             (record.id, float(record.payload["popularity"]))
             for page in self._store.scan(fields=("popularity",))
             for record in page
             if record.payload.get("popularity", 0) > 0
         ]
-        return dict(sorted(own, key=lambda one: (-one[1], one[0]))[:MOST])
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:MOST])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,22 +102,24 @@ class MostPopular:
 
     def pool(self, depth: int) -> Pool:
         """All that are popular, and about `depth` more."""
-        first = self._popular()
-        asked = self.nearest
-        rest = replace(asked, exclude=(*asked.exclude, *first.ids)).pool(max(1, depth - len(first.ids)))
-        return join(first, rest)
+        popular = self._popular()
+        nearest = self.nearest
+        below = replace(nearest, exclude=(*nearest.exclude, *popular.ids)).pool(
+            max(1, depth - len(popular.ids))
+        )
+        return join(popular, below)
 
     def _popular(self) -> Pool:
-        asked, ids = self.nearest, tuple(self.shares)
+        nearest, ids = self.nearest, tuple(self.shares)
         if not ids:
             return Pool([], np.empty(0), [], None)
-        among = Filter((*asked.filter.conditions, Condition("id", "any", ids)))
+        among = Filter((*nearest.filter.conditions, Condition("id", "any", ids)))
         query = Query(
-            vector=asked.directions[0], limit=len(ids), filter=among, exclude=tuple(asked.exclude),
-            exact=True, fields=asked.fields,
+            vector=nearest.directions[0], limit=len(ids), filter=among, exclude=tuple(nearest.exclude),
+            exact=True, fields=nearest.fields,
         )  # fmt: skip
-        found = {hit.id: hit for hit in asked.store.search([query])[0]}
-        hits = [found[item_id] for item_id in ids if item_id in found]
+        by_id = {hit.id: hit for hit in nearest.store.search([query])[0]}
+        hits = [by_id[item_id] for item_id in ids if item_id in by_id]
         return Pool(
             [hit.id for hit in hits],
             np.array([self.shares[hit.id] for hit in hits], dtype=np.float64),

@@ -36,7 +36,7 @@ class Interest:
 
     vector: Floats
     weight: float
-    events: tuple[str, ...]
+    items: tuple[str, ...]
 
 
 def interests(
@@ -68,16 +68,16 @@ def interests(
         centres = [_direction(total, share, spans) for total, share in zip(sums, shares, strict=True)]
         nearest = np.argmax(away @ np.stack(centres).T, axis=1)
         np.add.at(pushes, nearest, -np.array([[weights[item]] for item in disliked]) * away)
-    found = []
+    directions = []
     for group, total, push, share in zip(groups, sums, pushes, shares, strict=True):
         vector = _direction(_pushed(total, push, spans), share, spans)
         if len(group) == 1 and not push.any():
             vector = rows[group[0]]
         if vector.any():
             heaviest = sorted(group, key=lambda row: (-pulls[row], row))
-            found.append((vector, share, tuple(liked[row] for row in heaviest)))
-    whole = sum(share for _, share, _ in found)
-    return [Interest(vector.astype(np.float32), share / whole, items) for vector, share, items in found]
+            directions.append((vector, share, tuple(liked[row] for row in heaviest)))
+    whole = sum(share for _, share, _ in directions)
+    return [Interest(vector.astype(np.float32), share / whole, items) for vector, share, items in directions]
 
 
 def item_weights(
@@ -103,17 +103,17 @@ def factors(scores: Iterable[Floats], weights: Sequence[float]) -> list[float]:
     not over 0 there is nothing to scale, and the factor is 1.
     """
     shares = zip(scores, places(weights), strict=True)
-    last = [float(np.sort(own)[-min(held, len(own))]) if len(own) else 0.0 for own, held in shares]
+    last = [float(np.sort(best)[-min(count, len(best))]) if len(best) else 0.0 for best, count in shares]
     level = last[int(np.argmax(weights))]
-    return [level / own if own > 0 and level > 0 else 1.0 for own in last]
+    return [level / best if best > 0 and level > 0 else 1.0 for best in last]
 
 
 def places(weights: Sequence[float]) -> list[int]:
     """How many of the first `PLACES` places each interest has: one, and the rest by weight (Sainte-Laguë)."""
-    held = [1] * len(weights)
-    while sum(held) < PLACES:
-        held[max(range(len(held)), key=lambda n: weights[n] / (2 * held[n] + 1))] += 1
-    return held
+    counts = [1] * len(weights)
+    while sum(counts) < PLACES:
+        counts[max(range(len(counts)), key=lambda n: weights[n] / (2 * counts[n] + 1))] += 1
+    return counts
 
 
 def _clusters(rows: Values, apart: float) -> list[list[int]]:
@@ -129,22 +129,22 @@ def _clusters(rows: Values, apart: float) -> list[list[int]]:
 
 def _direction(total: Values, pull: float, spans: Sequence[slice]) -> Values:
     """A sum of vectors with every segment of unit length, or zeros where nothing is left of it."""
-    found = np.zeros_like(total)
+    scaled = np.zeros_like(total)
     for span in spans:
         length = np.linalg.norm(total[span])
         if length > VANISHED * pull:
-            found[span] = total[span] / length
-    return found
+            scaled[span] = total[span] / length
+    return scaled
 
 
 def _pushed(total: Values, push: Values, spans: Sequence[slice]) -> Values:
     """`total` less `push`, in each segment at most what it has in that direction."""
-    left = total.copy()
+    remaining = total.copy()
     for span in spans:
         common, length = float(total[span] @ push[span]), float(push[span] @ push[span])
         if common > 0:
-            left[span] -= min(1.0, common / length) * push[span]
-    return left
+            remaining[span] -= min(1.0, common / length) * push[span]
+    return remaining
 
 
 def _rows(vectors: Mapping[str, Floats], items: Sequence[str]) -> Values:

@@ -35,9 +35,10 @@ from vlclip.ranking.history.history import History
 from vlclip.ranking.lists.answer import FIRST, HISTORY, LEXICAL, Answer, Page, Taste
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.boosts import hidden
-from vlclip.ranking.lists.lists import Direction, Lists, Question
+from vlclip.ranking.lists.list_maker import ListMaker
 from vlclip.ranking.lists.popularity import Popularity, last_place
 from vlclip.ranking.lists.profile import Interest
+from vlclip.ranking.lists.question import Direction, Question
 from vlclip.ranking.lists.tastes import Tastes
 from vlclip.ranking.lists.vectors import Vectors
 from vlclip.ranking.settings import Search
@@ -69,7 +70,7 @@ class Recommender:
         self._history = history
         self._clock = clock
         vectors = Vectors(store, clock, search.vectors)
-        self._lists = Lists(store, search)
+        self._list_maker = ListMaker(store, search)
         self._popularity = Popularity(store, history, clock)
         self._tastes = Tastes(store.info.space, vectors, history, clock)
 
@@ -94,17 +95,17 @@ class Recommender:
         profile is blended in. Errors: `UnknownItem`; `SpaceError`, `FilterError`, `BadPage` for bad
         arguments.
         """
-        wanted = self._weights(weights, arm)
+        in_force = self._weights(weights, arm)
         self._check(page)
         fields = ("provenance",) if page.collapses(self._settings) else ()
         record = self._store.retrieve([item_id], fields=fields, with_vector=True).get(item_id)
         if record is None or record.vector is None:
             raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
         space = self._store.info.space
-        question = record.vector * space.scales(self._segments(wanted))
+        question = record.vector * space.scales(self._segments(in_force))
         return self._blended(
             question, shopper,
-            key=f"similar {item_id}", weights=wanted, page=page, arm=arm,
+            key=f"similar {item_id}", weights=in_force, page=page, arm=arm,
             exclude=(item_id, *page.exclude), anchor=stored_hash(record.payload),
         )  # fmt: skip
 
@@ -127,15 +128,15 @@ class Recommender:
         text = text.strip()
         if not text and photo is None:
             raise EmptyQuery("give words, a photo, or both to search for")
-        wanted = self._weights(weights, arm, with_photo=photo is not None)
+        in_force = self._weights(weights, arm, with_photo=photo is not None)
         self._check(page)
         space = self._store.info.space
         question = space.query_vector(
-            self.embedder.embed_query(text=text, photo=photo), self._segments(wanted)
+            self.embedder.embed_query(text=text, photo=photo), self._segments(in_force)
         )
         return self._blended(
             question, shopper,
-            key=f"search {text}", weights=wanted, page=page, arm=arm, exclude=tuple(page.exclude), text=text,
+            key=f"search {text}", weights=in_force, page=page, arm=arm, exclude=tuple(page.exclude), text=text,
         )  # fmt: skip
 
     def recommend(
@@ -147,15 +148,15 @@ class Recommender:
         (`vlclip.ranking.lists.profile.factors`). `weights` by segment name. Errors:
         `EmptyQuery` where all weights are 0; `SpaceError`, `FilterError`, `BadPage`.
         """
-        wanted = self._weights(weights, arm)
+        in_force = self._weights(weights, arm)
         self._check(page)
-        found, events = self._tastes.get(shopper, arm.profile)
+        interests, events = self._tastes.get(shopper, arm.profile)
         question = Question(
-            key="recommendations", directions=(), weights=wanted, page=page, arm=arm, shopper=shopper,
+            key="recommendations", directions=(), weights=in_force, page=page, arm=arm, shopper=shopper,
             exclude=tuple(page.exclude),
         )  # fmt: skip
-        segments = self._segments(wanted)
-        if not found:
+        segments = self._segments(in_force)
+        if not interests:
             popular = self._popularity.get()
             least = min(popular.shares.values(), default=2.0)
             query = last_place(self._store.info.space, popular.typical, segments, least)
@@ -166,26 +167,30 @@ class Recommender:
                 )
             )  # fmt: skip
         if arm.rules.hide_history:
-            known = dict.fromkeys(event.item for event in events)
-            question = replace(question, exclude=(*question.exclude, *known))
+            done_items = dict.fromkeys(event.item for event in events)
+            question = replace(question, exclude=(*question.exclude, *done_items))
         scales = self._store.info.space.scales(segments)
-        directions = [Direction(one.vector * scales) for one in found]
-        return self._list(replace(question, directions=directions, strategy="history", tastes=_tastes(found)))
+        directions = [Direction(interest.vector * scales) for interest in interests]
+        return self._list(
+            replace(question, directions=directions, strategy="history", tastes=_tastes(interests))
+        )
 
-    def _blended(self, question: Floats, shopper: str, *, weights: Weights, arm: Arm, **asked: Any) -> Answer:
+    def _blended(
+        self, question: Floats, shopper: str, *, weights: Weights, arm: Arm, **question_fields: Any
+    ) -> Answer:
         """The list for a question, with the interest nearest to it beside it, at the history's weight."""
         profile = None
-        share = weights[HISTORY]
-        found = self._tastes.get(shopper, arm.profile)[0] if share else []
-        if found:
+        history_weight = weights[HISTORY]
+        interests = self._tastes.get(shopper, arm.profile)[0] if history_weight else []
+        if interests:
             scales = self._store.info.space.scales(self._segments(weights))
-            queries = [one.vector * scales for one in found]
-            nearest = max(range(len(found)), key=lambda n: float(queries[n] @ question))
-            found, profile = [found[nearest]], np.float32(share) * queries[nearest]
+            queries = [interest.vector * scales for interest in interests]
+            nearest = max(range(len(interests)), key=lambda n: float(queries[n] @ question))
+            interests, profile = [interests[nearest]], np.float32(history_weight) * queries[nearest]
         return self._list(
             Question(
                 directions=[Direction(question, profile)], weights=weights, arm=arm, shopper=shopper,
-                strategy="history" if found else "content", tastes=_tastes(found), **asked,
+                strategy="history" if interests else "content", tastes=_tastes(interests), **question_fields,
             )
         )  # fmt: skip
 
@@ -195,12 +200,12 @@ class Recommender:
         if self._history is not None and question.shopper and (rules.hide_bought or rules.hide_seen):
             events = self._history.recent(question.shopper, REMEMBERED)
             question = replace(question, exclude=(*question.exclude, *sorted(hidden(events, rules))))
-        return self._lists.answer(question, self._clock())
+        return self._list_maker.answer(question, self._clock())
 
     def _segments(self, weights: Weights) -> dict[str, float]:
         return {name: weights[name] for name in self._store.info.space.names}
 
-    def _weights(self, given: Weights | None, arm: Arm, *, with_photo: bool = False) -> dict[str, float]:
+    def _weights(self, of_request: Weights | None, arm: Arm, *, with_photo: bool = False) -> dict[str, float]:
         """Every part's weight: the request's, else the arm's, else the settings'."""
         settings = self._settings
         weights = {name: settings.part_weight(name) for name in self._store.info.space.names}
@@ -210,7 +215,7 @@ class Recommender:
         # an arm is written for a shop, whose store may not have every kind of segment yet
         missing = SEGMENT_KINDS.keys() - weights.keys()
         of_arm = {name: weight for name, weight in arm.weights.items() if name not in missing}
-        for name, weight in (of_arm | dict(given or {})).items():
+        for name, weight in (of_arm | dict(of_request or {})).items():
             if name not in weights:
                 raise SpaceError(f"no weight named {name!r} here; there are: {', '.join(weights)}")
             check_weight(name, weight)
@@ -227,5 +232,5 @@ class Recommender:
             raise BadPage(f"diversity is {page.diversity}; it must lie between 0 and 1")
 
 
-def _tastes(found: Sequence[Interest]) -> tuple[Taste, ...]:
-    return tuple(Taste(one.weight, one.events) for one in found)
+def _tastes(interests: Sequence[Interest]) -> tuple[Taste, ...]:
+    return tuple(Taste(interest.weight, interest.items) for interest in interests)

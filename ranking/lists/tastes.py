@@ -2,7 +2,7 @@
 
 Laws (tests/ranking/lists/test_tastes.py):
 - a new event, a removed one or another arm's profile is seen at once; a changed item after a minute at most;
-- no more shoppers are kept than `KEPT`.
+- no more shoppers are kept than `SHOPPERS`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vlclip.ranking.lists.arm import Profile
 from vlclip.ranking.lists.profile import Interest, interests
 from vlclip.ranking.lists.vectors import KEPT_S, Vectors
 
-KEPT = 10_000
+SHOPPERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Entry:
     events: Sequence[str]
     made_at: float
-    found: list[Interest]
+    interests: list[Interest]
 
 
 class Tastes:
@@ -41,7 +41,7 @@ class Tastes:
     ) -> None:
         self._space, self._vectors, self._history, self._clock = space, vectors, history, clock
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
     def get(self, shopper: str, profile: Profile) -> tuple[list[Interest], list[Event]]:
         """The interests of a shopper, heaviest first, and the events they are made from, newest first."""
@@ -50,16 +50,16 @@ class Tastes:
         events = self._history.recent(shopper, profile.events)
         key, ids, now = (shopper, profile.model_dump_json()), [event.id for event in events], self._clock()
         with self._lock:
-            known = self._known.get(key)
-        if known is None or known.events != ids or not 0 <= now - known.made_at < KEPT_S:
-            known = _Known(ids, now, self._made(events, profile))
+            entry = self._known.get(key)
+        if entry is None or entry.events != ids or not 0 <= now - entry.made_at < KEPT_S:
+            entry = _Entry(ids, now, self._interests(events, profile))
             with self._lock:
-                self._known[key] = known
+                self._known[key] = entry
                 self._known.move_to_end(key)
-                while len(self._known) > KEPT:
+                while len(self._known) > SHOPPERS:
                     self._known.popitem(last=False)
-        return known.found, events
+        return entry.interests, events
 
-    def _made(self, events: Sequence[Event], profile: Profile) -> list[Interest]:
+    def _interests(self, events: Sequence[Event], profile: Profile) -> list[Interest]:
         vectors = self._vectors.get([event.item for event in events])
         return interests(events, vectors, self._space, profile)

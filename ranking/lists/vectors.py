@@ -31,17 +31,21 @@ class Vectors:
         """The vectors `(size,)` of those of the items that are in the store, in the order asked for."""
         now = self._clock()
         with self._lock:
-            known = {item_id: self._kept[item_id] for item_id in ids if item_id in self._kept}
-        found = {item_id: vector for item_id, (at, vector) in known.items() if 0 <= now - at < KEPT_S}
-        missing = [item_id for item_id in dict.fromkeys(ids) if item_id not in found]
+            cached = {item_id: self._kept[item_id] for item_id in ids if item_id in self._kept}
+        fresh = {
+            item_id: vector for item_id, (read_at, vector) in cached.items() if 0 <= now - read_at < KEPT_S
+        }
+        missing = [item_id for item_id in dict.fromkeys(ids) if item_id not in fresh]
         if missing:
             records = self._store.retrieve(missing, fields=(), with_vector=True)
-            read = {item_id: one.vector for item_id, one in records.items() if one.vector is not None}
-            found |= read
+            read = {
+                item_id: record.vector for item_id, record in records.items() if record.vector is not None
+            }
+            fresh |= read
             with self._lock:
                 for item_id, vector in read.items():
                     self._kept[item_id] = now, vector
                     self._kept.move_to_end(item_id)
                 while len(self._kept) > self._most:
                     self._kept.popitem(last=False)
-        return {item_id: found[item_id] for item_id in ids if item_id in found}
+        return {item_id: fresh[item_id] for item_id in ids if item_id in fresh}

@@ -34,8 +34,8 @@ class Figure:
 
 def means(values: Values) -> Values:
     """The mean of each column of `(n, columns)`; NaN is unknown and left out, of nothing comes NaN."""
-    known = ~np.isnan(values)
-    return _quotient(np.where(known, values, 0).sum(axis=0), known.sum(axis=0))
+    is_known = ~np.isnan(values)
+    return _quotient(np.where(is_known, values, 0).sum(axis=0), is_known.sum(axis=0))
 
 
 def resampled_means(values: Values, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
@@ -45,23 +45,23 @@ def resampled_means(values: Values, resamples: int = RESAMPLES, seed: int = SEED
     """
     n = len(values)
     rng = np.random.default_rng(seed)
-    known = ~np.isnan(values)
-    filled, counted = np.where(known, values, 0.0), known.astype(np.float64)
-    complete = bool(known.all())
+    is_known = ~np.isnan(values)
+    filled, counts = np.where(is_known, values, 0.0), is_known.astype(np.float64)
+    complete = bool(is_known.all())
     out = np.empty((resamples, values.shape[1]))
     for start in range(0, resamples, AT_ONCE):
         rows = slice(start, min(start + AT_ONCE, resamples))
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=rows.stop - rows.start).astype(np.float64)
-        out[rows] = drawn @ filled / n if complete else _quotient(drawn @ filled, drawn @ counted)
+        draws = rng.multinomial(n, np.full(n, 1 / n), size=rows.stop - rows.start).astype(np.float64)
+        out[rows] = draws @ filled / n if complete else _quotient(draws @ filled, draws @ counts)
     return out
 
 
 def interval(value: float, samples: Values) -> Figure:
     """A figure with the interval of its resamples `(resamples,)`; NaN among them is left out."""
-    known = samples[~np.isnan(samples)]
-    if not len(known):
+    numbers = samples[~np.isnan(samples)]
+    if not len(numbers):
         return Figure(float(value), float("nan"), float("nan"))
-    low, high = np.percentile(known, BOUNDS)
+    low, high = np.percentile(numbers, BOUNDS)
     return Figure(float(value), float(low), float(high))
 
 

@@ -62,12 +62,12 @@ def standings(runs: Mapping[str, Mapping[str, Values]], against: str) -> dict[st
         samples = resampled_means(columns)
         others = [name for name in names if name != against]
         ps = [randomisation(runs[name][measure], reference) for name in others]
-        found = {
+        differences = {
             name: Difference(difference(runs[name][measure], reference), p, corrected)
             for name, p, corrected in zip(others, ps, holm(ps), strict=True)
         }
         for column, (name, mean) in enumerate(zip(names, means(columns), strict=True)):
-            out[name][measure] = Standing(interval(mean, samples[:, column]), found.get(name))
+            out[name][measure] = Standing(interval(mean, samples[:, column]), differences.get(name))
     return out
 
 

@@ -19,8 +19,8 @@ from vlclip.ranking.experiments.experiment import Experiment, read_experiment
 from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.learning.arm_file import arm_text, arm_weights, learned_arm
-from vlclip.ranking.learning.rows import Evidence, evidence
-from vlclip.ranking.learning.weights import Learned, learn
+from vlclip.ranking.learning.rows import ClickEvidence, evidence
+from vlclip.ranking.learning.weights import LearnedWeights, learn
 from vlclip.ranking.lists.answer import HISTORY
 from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
 from vlclip.ranking.lists.recommender import PLAIN
@@ -101,7 +101,7 @@ def _learned(
     since: datetime | None,
     until: datetime | None,
     only: Experiment | None,
-) -> tuple[Evidence, Learned]:
+) -> tuple[ClickEvidence, LearnedWeights]:
     with closing(open_log(settings)) as log, closing(open_history(settings)) as history:
         lists = log.scan(
             since=beginning(settings, since), until=seconds(until), experiment=only.id if only else None
@@ -130,7 +130,7 @@ def _command(output: Path, **options: object) -> str:
     return shlex.join(words)
 
 
-def _about(found: Evidence, learned: Learned) -> list[str]:
+def _about(found: ClickEvidence, learned: LearnedWeights) -> list[str]:
     """Where the weights come from, a line each."""
     counts, days = found.rows.counts, f"{_day(found.since)} to {_day(found.until)}"
     lines = [
@@ -146,7 +146,7 @@ def _about(found: Evidence, learned: Learned) -> list[str]:
     return lines
 
 
-def _show(found: Evidence, learned: Learned) -> None:
+def _show(found: ClickEvidence, learned: LearnedWeights) -> None:
     weights = Table("weight", box=None, header_style="bold")
     figures = Table("held out", box=None, header_style="bold")
     for table, headings in (
@@ -177,7 +177,7 @@ def _show(found: Evidence, learned: Learned) -> None:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _remarks(found: Evidence) -> list[str]:
+def _remarks(found: ClickEvidence) -> list[str]:
     lines = [f"{name} is not learned and stays as it is: {why}" for name, why in found.unlearned.items()]
     lines += [f"{count:,} lists are left out: {why}" for why, count in found.left_out.items()]
     if HISTORY in found.rows.names:
@@ -193,7 +193,7 @@ def _remarks(found: Evidence) -> list[str]:
     return lines
 
 
-def _body(found: Evidence, learned: Learned, made: Arm, written: str | None) -> dict[str, Any]:
+def _body(found: ClickEvidence, learned: LearnedWeights, made: Arm, written: str | None) -> dict[str, Any]:
     return {
         "arm": f"{made.id}@{made.hash}",
         "written": written,

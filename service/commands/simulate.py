@@ -23,7 +23,7 @@ from vlclip.ranking.evaluation.simulator.logs import simulate as simulate_lists
 from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
 from vlclip.ranking.evaluation.simulator.truth import Truth, true_value
 from vlclip.ranking.evaluation.simulator.world import World
-from vlclip.ranking.experiments.table import Written, write_table
+from vlclip.ranking.experiments.table import TableSize, write_table
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.arm import Arm, Exploration, read_arm
 from vlclip.ranking.lists.request import ListKind
@@ -128,7 +128,7 @@ def _winner(found: list[Truth]) -> str | None:
 
 
 def _body(
-    output: Path, world: World, clicks: Clicks, written: Written, found: list[Truth], best: str | None
+    output: Path, world: World, clicks: Clicks, written: TableSize, found: list[Truth], best: str | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
@@ -144,7 +144,7 @@ def _body(
     }
 
 
-def _show(output: Path, written: Written, found: list[Truth], best: str | None) -> None:
+def _show(output: Path, written: TableSize, found: list[Truth], best: str | None) -> None:
     table = Table(box=None, header_style="bold")
     table.add_column("arm", overflow="fold")
     cuts = (min(found[0].ctr), max(found[0].ctr))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.ranking.experiments.experiment import read_experiment
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.history.events import Event, unit_of
 from vlclip.ranking.history.opening import open_history
@@ -103,7 +103,7 @@ class Shoppers:
             kind=request.kind,
             unit=request.unit,
             arm=f"{answer.arm.id}@{answer.arm.hash}",
-            items=tuple(Shown(item.id, item.score, item.parts, item.propensity) for item in answer),
+            items=tuple(ShownItem(item.id, item.score, item.parts, item.propensity) for item in answer),
             experiment=self.experiment.id if self.experiment else "",
             context={
                 **request.context,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vlclip.ranking.learning.rows import Rows
+from vlclip.ranking.learning.rows import ItemRows
 
 SPREAD = np.array([0.2, 0.2, 0.3])
 """Of the features among the items of a shop, of photo, text and history."""
@@ -30,7 +30,7 @@ def clicked_rows(
         blocks.append(shown)
         clicks.append(rng.random(10) < attraction * LOOKED)
     number = np.repeat(np.arange(lists), 10)
-    return Rows(
+    return ItemRows(
         names=("image", "text", "history")[: len(true)],
         features=np.concatenate(blocks),
         target=force,

@@ -17,7 +17,7 @@ import numpy as np
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.simulator.shop import SimulatedShop
 from vlclip.ranking.evaluation.simulator.visits import VisitStep
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import Logged, outcome
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
@@ -82,7 +82,7 @@ def _exposure(shop: SimulatedShop, step: VisitStep, answer: Answer) -> Exposure:
         kind=request.kind,
         unit=request.unit,
         arm=f"{answer.arm.id}@{answer.arm.hash}",
-        items=tuple(Shown(result.id, result.score, result.parts, result.propensity) for result in answer),
+        items=tuple(ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer),
         context=_question(request)
         | {"asked": asked, "weights": dict(answer.weights), "strategy": answer.strategy},
         candidates=answer.explored,

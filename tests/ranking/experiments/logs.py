@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.history.events import Event
 
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -15,7 +15,7 @@ json_value = st.recursive(
     max_leaves=5,
 )
 shown = st.builds(
-    Shown,
+    ShownItem,
     item=words,
     score=number,
     parts=st.dictionaries(st.sampled_from(["image", "text", "lexical", "my part"]), number),
@@ -46,7 +46,7 @@ def a_list(request_id, unit="user:1", items="abc", time=0.0, arm="plain@1", expe
         unit=unit,
         arm=arm,
         experiment=experiment,
-        items=tuple(Shown(item, 1.5, {"image": 1.0, "text": 0.5}) for item in items),
+        items=tuple(ShownItem(item, 1.5, {"image": 1.0, "text": 0.5}) for item in items),
         **more,
     )
 

@@ -20,7 +20,7 @@ from vlclip.ranking.experiments import log as log_module
 from vlclip.ranking.experiments import table as table_module
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.experiments.outcome import NOTHING, Outcome, joined
-from vlclip.ranking.experiments.table import Written, anonymous, part_names, read_exposures, write_table
+from vlclip.ranking.experiments.table import TableSize, anonymous, part_names, read_exposures, write_table
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.service.settings import Settings
 
@@ -231,7 +231,7 @@ def test_what_is_written_is_read_back_equal_through_parquet_and_json_lines(some,
         assert list(read_exposures(path)) == logged
         assert [file.name for file in Path(folder).iterdir()] == [path.name]
     items = [found for _, found in logged]
-    assert written == Written(len(some), sum(map(len, items)), sum(o.clicks > 0 for f in items for o in f))
+    assert written == TableSize(len(some), sum(map(len, items)), sum(o.clicks > 0 for f in items for o in f))
 
 
 def test_a_list_that_lies_in_two_slices_is_read_as_one(tmp_path, history, monkeypatch):

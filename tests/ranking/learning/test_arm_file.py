@@ -13,7 +13,7 @@ from tests.ranking.planted import PlantedEmbedder
 from vlclip.engine.weights import HEAVIEST
 from vlclip.ranking.learning.arm_file import arm_text, arm_weights, learned_arm
 from vlclip.ranking.learning.rows import evidence
-from vlclip.ranking.learning.weights import Learned
+from vlclip.ranking.learning.weights import LearnedWeights
 from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.settings import Search
@@ -55,7 +55,7 @@ def told(found, **weights):
         name: Figure(weights.get(name.replace(".", "_"), target), 0.0, 9.0)
         for name, target in zip(found.rows.names, found.rows.target.tolist(), strict=True)
     }
-    return Learned(
+    return LearnedWeights(
         weights=figures, strength=1.0, figures={}, calibration=None, examination={}
     )  # the file needs no more
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.ranking.planted import PlantedEmbedder
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import NOTHING, Outcome
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory
@@ -26,7 +26,7 @@ CLICK = Outcome(clicks=2)
 def a_list(items, weights, *, kind="similar", unit="user:1", arm=PLAIN, clicks=(), offset=0, **more):
     """A list of items by their parts, and what came of it."""
     context = {"weights": weights} | more.pop("context", {})
-    shown = tuple(Shown(f"i{n}", sum(parts.values()), parts) for n, parts in enumerate(items))
+    shown = tuple(ShownItem(f"i{n}", sum(parts.values()), parts) for n, parts in enumerate(items))
     one = Exposure(
         request_id=f"r{a_list.count}", time=1000.0 + a_list.count, kind=kind, unit=unit,
         arm=f"{arm.id}@{arm.hash}", items=shown, offset=offset, context=context, **more,

@@ -15,7 +15,7 @@ from vlclip.engine.opening.stores import open_store
 from vlclip.engine.space import unit
 from vlclip.engine.store.store import Point
 from vlclip.ranking.lists.arm import arm_of
-from vlclip.ranking.lists.arrangement import Arranging
+from vlclip.ranking.lists.arrangement import Arranger
 from vlclip.ranking.lists.boosts import boost_terms
 from vlclip.ranking.lists.candidates import Nearest
 from vlclip.ranking.lists.exploration import propensities
@@ -30,16 +30,16 @@ def arrange(store, end, whole=0, **knobs):
     if "diversity" in knobs:
         knobs["diversity"] = {"window": WINDOW} | knobs["diversity"]
     arm = arm_of(knobs, "test")
-    arranging = Arranging(
+    arranger = Arranger(
         arm=arm,
         now=NOW,
         draw=lambda: np.random.default_rng(5),
-        look=partial(store.retrieve, with_vector=True),
+        read=partial(store.retrieve, with_vector=True),
     )
     asked = Nearest(
-        store=store, directions=[QUERY], filter=Filter(), exclude=(), fields=arranging.fields, whole=whole,
+        store=store, directions=[QUERY], filter=Filter(), exclude=(), fields=arranger.fields, whole=whole,
     )  # fmt: skip
-    return arranging.arrange(asked, end)
+    return arranger.arrange(asked, end)
 
 
 def ids(arrangement):

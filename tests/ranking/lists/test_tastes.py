@@ -84,7 +84,7 @@ def test_after_a_minute_items_are_looked_at_again(shop):
 
 
 def test_few_shoppers_are_kept(shop, monkeypatch):
-    monkeypatch.setattr(tastes, "KEPT", 3)
+    monkeypatch.setattr(tastes, "SHOPPERS", 3)
     for user in "abcdef":
         shop.did("i3", user)
         shop.tastes.get(f"user:{user}", PROFILE)

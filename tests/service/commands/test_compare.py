@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.ranking.evaluation.comparison.requests import sample_log
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import Outcome
 from vlclip.ranking.experiments.table import part_names, write_table
 from vlclip.ranking.lists.answer import Page
@@ -58,7 +58,7 @@ def log(folder) -> Path:
             exposure = Exposure(
                 request_id=str(number), time=1e9 + number, kind=request.kind, unit=request.unit,
                 arm="default@0",
-                items=tuple(Shown(result.id, result.score, result.parts) for result in answer),
+                items=tuple(ShownItem(result.id, result.score, result.parts) for result in answer),
                 context=context | {"filter": []},
             )  # fmt: skip
             batch.append((exposure, tuple(Outcome(clicks=int(rng.random() < 0.4)) for _ in answer)))
@@ -160,7 +160,7 @@ def test_the_same_seed_draws_the_same(folder, log):
 def test_what_cannot_be_asked_again_is_counted_with_its_reason():
     def exposure(kind, offset=0, **context):
         return Exposure(
-            request_id="1", time=0.0, kind=kind, unit="user:a", arm="a@0", items=(Shown("i", 1.0, {}),),
+            request_id="1", time=0.0, kind=kind, unit="user:a", arm="a@0", items=(ShownItem("i", 1.0, {}),),
             context=context, offset=offset,
         )  # fmt: skip
 
@@ -185,7 +185,7 @@ def test_items_that_are_gone_are_left_out(folder, tmp_path):
         (
             Exposure(
                 request_id=item, time=0.0, kind="similar", unit="user:a", arm="a@0",
-                items=(Shown("drawn-00001", 1.0, {}),), context={"anchor": item},
+                items=(ShownItem("drawn-00001", 1.0, {}),), context={"anchor": item},
             ),
             (Outcome(),),
         )

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.ranking.clicking import clicked_rows
 from vlclip.ranking.experiments.experiment import read_experiment
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.opening import open_history
@@ -44,7 +44,7 @@ def log_lists(folder, true, *, arm=PLAIN, third="history", temperature=0.0, expe
             Exposure(
                 request_id=f"{experiment}{number}", time=NOW + number, kind="similar", unit=f"user:{user}",
                 arm=f"{arm.id}@{arm.hash}", experiment=experiment, temperature=temperature,
-                items=tuple(Shown(f"i{n}", sum(one.values()), one) for n, one in enumerate(parts)),
+                items=tuple(ShownItem(f"i{n}", sum(one.values()), one) for n, one in enumerate(parts)),
                 context={"weights": weights, "strategy": "content"},
             )
         )  # fmt: skip

@@ -11,7 +11,7 @@ from tests.ranking.planted import PlantedEmbedder
 from vlclip.engine.filters import Condition
 from vlclip.engine.store.store import Store
 from vlclip.ranking.evaluation.replay.as_of import PastShop
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import Logged, Outcome
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
@@ -78,7 +78,7 @@ class Front:
         exposure = Exposure(
             request_id=f"r{len(self.logged)}", time=self.now, kind=request.kind, unit=request.unit,
             arm=f"{arm.id}@{arm.hash}",
-            items=tuple(Shown(result.id, result.score, result.parts, result.propensity) for result in answer),
+            items=tuple(ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer),
             context={
                 **context,
                 "filter": [_form(condition) for condition in page.filter.conditions],

@@ -15,13 +15,13 @@ from vlclip.ranking.evaluation.replay.logged_list import (
     known_unit,
     read_logged_list,
 )
-from vlclip.ranking.experiments.exposure import Exposure, Shown
+from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 
 
 def a_list(**more):
     fields = {
         "request_id": "r", "time": 1.0, "kind": "similar", "unit": "", "arm": "a@1",
-        "items": (Shown("x", 2.0, {"image": 2.0}, 0.5), Shown("y", 3.0, {"image": 3.0}, 1.0)),
+        "items": (ShownItem("x", 2.0, {"image": 2.0}, 0.5), ShownItem("y", 3.0, {"image": 3.0}, 1.0)),
         "context": {"anchor": "z"},
     }  # fmt: skip
     return Exposure(**{**fields, **more})
@@ -92,7 +92,7 @@ def test_without_chance_only_what_was_shown_is_known():
         ({"kind": "search", "context": {"photo": False}}, logged_list.NO_WORDS),
         ({"context": {}}, logged_list.NO_ANCHOR),
         ({"context": {"anchor": "z", "filter": ["price ??"]}}, logged_list.BAD_FILTER),
-        ({"items": (Shown("x", 1.0, {}, 0.0),)}, logged_list.BAD_PROPENSITY),
+        ({"items": (ShownItem("x", 1.0, {}, 0.0),)}, logged_list.BAD_PROPENSITY),
         ({"unit": "3f2a", "context": {"anchor": "z", "strategy": "history"}}, logged_list.STRANGER),
     ],
 )
