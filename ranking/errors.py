@@ -1,4 +1,4 @@
-"""What can go wrong while ranking. Every message says what to do next.
+"""The errors of ranking. Every message says what to do next.
 
 VlclipError
 └── RankingError
@@ -9,7 +9,7 @@ VlclipError
     ├── BadExposure     a list that the log cannot hold
     ├── BadArm          an arm or experiment that cannot be read
     ├── HistoryError    the store of events cannot be read or written
-    └── EvaluationError the data cannot answer the question asked of it
+    └── EvaluationError the data cannot answer the question
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vlclip.engine.errors import VlclipError
 
 
 class RankingError(VlclipError):
-    """Something in ranking."""
+    """Any error of ranking."""
 
     code = "ranking-error"
 
@@ -66,6 +66,6 @@ class HistoryError(RankingError):
 
 
 class EvaluationError(RankingError):
-    """The data cannot answer the question asked of it."""
+    """The data cannot answer the question."""
 
     code = "evaluation-error"

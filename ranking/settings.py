@@ -1,4 +1,4 @@
-"""The settings of ranking: how lists are made, what is kept of shoppers."""
+"""The settings of ranking: how lists are made, and where events and exposures are stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY_S = 86_400
 
 
 class Search(Section):
-    """How lists are made when a request does not say."""
+    """How lists are made if a request does not say."""
 
     image_weight: Weight = Field(IMAGE.weight, description="of the image segment")
     text_weight: Weight = Field(TEXT.weight, description="of the text segment")
@@ -49,7 +49,7 @@ class Search(Section):
 
 
 class History(Section):
-    """What people did: where events are kept, and for how long."""
+    """Where events are stored, and for how long."""
 
     url: str = Field("", description="a file, or redis://host:6379/0; unset: history.sqlite beside the store")
     prefix: str = Field("vlclip:", min_length=1, description="of every key on a Redis or Valkey server")
@@ -67,7 +67,7 @@ class Exposures(Section):
 
 
 class RankingSettings(EngineSettings):
-    """All that ranking reads: a question needs the encoders of its store."""
+    """All settings that ranking reads; a question needs the encoders of its store."""
 
     search: Search = Search()
     history: History = History()

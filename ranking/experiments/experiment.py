@@ -1,16 +1,16 @@
-"""An experiment: several arms at once, each unit dealt to one of them by a hash.
+"""An experiment: several arms at once; a hash deals each unit to one of them.
 
-Arms are dealt by weighted rendezvous hashing: each arm draws an exponential waiting time from the hash
-of salt, arm id and unit, at a rate of its share, and the first to come has the unit. (Thaler &
+Arms are dealt by weighted rendezvous hashing: the hash of salt, arm id and unit gives each arm an exponential
+waiting time with the arm's share as its rate, and the arm with the shortest time gets the unit. (Thaler &
 Ravishankar, Using name-based mappings to increase hit rates, 1998; weights as in Efraimidis & Spirakis,
 Weighted random sampling with a reservoir, 2006.)
 
 Laws (tests/ranking/experiments/test_experiment.py):
-- the same unit has the same arm, wherever and whenever it is asked, in whatever order the arms stand;
-- an arm has its share of the units; another salt deals them anew, independently;
-- where an arm is added, a unit either stays or moves to the new arm, and no more move than its share;
-  where one is removed, only its own units move; changed knobs move nobody;
-- nobody in particular has the first arm.
+- a unit has the same arm at any time, in any process, and in any order of the arms;
+- an arm gets its share of the units; another salt deals them anew, independently;
+- if an arm is added, a unit either stays or moves to the new arm, and no more move than its share; if an arm
+  is removed, only its own units move; changed knobs move no unit;
+- nobody in particular gets the first arm.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from vlclip.ranking.errors import BadArm
 from vlclip.ranking.lists.arm import Arm, arm_of, read_arm
 
 ALARM = 0.001
-"""Below this p the shares are not what was asked for (Kohavi, Tang & Xu, 2020, chapter 21)."""
+"""Below this p the units are not dealt by the shares (Kohavi, Tang & Xu, 2020, chapter 21)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Arms with different ids, each with a share over 0 (any scale); the first is what others are held to."""
+    """Arms with different ids, each with a share over 0 on any scale; others are compared with the first."""
 
     id: str
     salt: str
@@ -43,17 +43,16 @@ class Experiment:
     shares: tuple[float, ...]
 
     def assign(self, unit: str) -> Arm:
-        """The arm of a unit; the first arm where the unit is ""."""
+        """The arm of a unit; the first arm for the unit ""."""
         if not unit:
             return self.arms[0]
-        waits = [
-            _wait(self.salt, arm.id, unit) / share for arm, share in zip(self.arms, self.shares, strict=True)
-        ]
+        shares = zip(self.arms, self.shares, strict=True)
+        waits = [_wait(self.salt, arm.id, unit) / share for arm, share in shares]
         return self.arms[waits.index(min(waits))]
 
 
 class _ArmForm(BaseModel):
-    """A share, and either a file or an arm's knobs."""
+    """A share, and either a file or the knobs of an arm."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -92,9 +91,9 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def sample_ratio(counts: Sequence[int], shares: Sequence[float]) -> float:
-    """How probable units so unevenly dealt are, `counts` by arm, if `shares` were kept: Pearson's chi-square.
+    """The p-value of the units' `counts` by arm if they were dealt by `shares`: Pearson's chi-square.
 
-    1 where there is nothing to compare: one arm, or no units. Under `ALARM` do not trust the experiment
+    1 if there is nothing to compare: one arm, or no units. Under `ALARM` do not trust the experiment
     (Fabijan et al., Diagnosing sample ratio mismatch in online controlled experiments, KDD 2019).
     """
     units, whole = sum(counts), math.fsum(shares)
@@ -113,7 +112,7 @@ def _arm(form: _ArmForm, path: Path, number: int) -> Arm:
 
 
 def _wait(salt: str, arm: str, unit: str) -> float:
-    """An exponential waiting time at rate 1, the same for the same words."""
+    """An exponential waiting time of rate 1; the same words give the same time."""
     words = f"{salt}\0{arm}\0{unit}".encode(errors="surrogatepass")
     digest = hashlib.blake2b(words, digest_size=8).digest()
     return -math.log(((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52)

@@ -1,7 +1,7 @@
-"""What was shown to whom, by which arm, and how probable it was: what replay and learning read.
+"""Exposures: what was shown to whom, by which arm, and with what probability. Replay and learning read them.
 
 Laws (tests/ranking/experiments/test_exposures.py):
-- what is written is read back equal, through SQLite and through Parquet;
+- an exposure is read back as it was written, through SQLite and through Parquet;
 - a list without exploration has propensities of 1.
 """
 
@@ -16,9 +16,9 @@ from vlclip.ranking.lists.request import ListKind
 
 @dataclass(frozen=True, slots=True)
 class ShownItem:
-    """One item at its position: `parts` add up to `score`.
+    """One item at its position in a list: `parts` add up to `score`.
 
-    `propensity` is the probability of this item at this position, given the ones above it.
+    `propensity` is the probability of this item at this position, given the items above it.
     """
 
     item: str
@@ -31,10 +31,10 @@ class ShownItem:
 class Exposure:
     """One list that was served; `time` is in seconds since 1970, UTC.
 
-    `arm` is `id@hash`. `context` says what was asked, as JSON values: anchor, text, weights, filter,
-    exclude. `offset` is how many results came before the first of `items`. `candidates` are those that
-    exploration dealt with, each with the score it dealt by, best first; empty without exploration, and
-    `temperature` 0.
+    `arm` is `id@hash`. `context` is the request, as JSON values: anchor, text, weights, filter, exclude.
+    `offset` is the number of results before the first of `items`. `candidates` are the items whose order
+    chance decided, each with its score, best first. Without exploration there are none, and `temperature` is
+    0.
     """
 
     request_id: str

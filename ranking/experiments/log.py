@@ -1,15 +1,15 @@
-"""The log of exposures: a SQLite file to which every list that was served is added.
+"""The log of exposures: a SQLite file with every list that was served.
 
 Laws (tests/ranking/experiments/test_exposures.py):
-- what is added is read back equal; of two lists with one request id the first is kept;
-- a batch is added as a whole or not at all; a list that cannot be written is a `BadExposure`, and only that;
-- `scan` gives lists by their time, of equal times the one added first, in flat memory, also while others
-  are added;
-- a forgotten unit has no lists and no trace in the file, or it is an error that says so; forgetting
-  nobody removes nothing.
+- a list is read back as it was added; of two lists with the same request id the first stays;
+- a batch is added as a whole or not at all; a list that cannot be written raises `BadExposure`;
+- `scan` yields lists by time, at equal times in the order they were added, in constant memory, also while
+  others are added;
+- a forgotten unit has no lists and no trace in the file, or an error says so; forgetting nobody removes
+  nothing.
 
-A forgotten unit's lists are removed, not made anonymous: its events go as well, and a list whose clicks
-are gone would be read as one that nobody clicked.
+A forgotten unit's lists are removed, not made anonymous. Its events are removed too, and a list without its
+clicks would be read as one that nobody clicked.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.settings import RankingSettings
 
 FILE = "exposures.sqlite"
-"""Its name beside the vectors."""
+"""The name of the file beside the vectors."""
 BATCH = 500
-"""Lists read, or deleted, at a time."""
+"""How many lists are read, or deleted, at a time."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exposures (
@@ -57,7 +57,7 @@ _EXPIRE = "DELETE FROM exposures WHERE row IN (SELECT row FROM exposures WHERE t
 
 
 def exposures_path(settings: RankingSettings) -> Path | None:
-    """The file of the log: `exposures.path`, or beside the vectors; None for one in memory."""
+    """The file of the log: `exposures.path`, or beside the vectors; None for a log in memory."""
     path = settings.exposures.path
     if (path or settings.store) == ":memory:":
         return None
@@ -74,9 +74,9 @@ class SqliteExposures:
             self._sql = open_database(path, _SCHEMA, "secure_delete=ON")
 
     def add(self, exposures: Sequence[Exposure]) -> int:
-        """Keep the lists, all or none; how many of their request ids were new.
+        """Add the lists, all or none; the number of new request ids.
 
-        Errors: `HistoryError` where the file cannot be used, `BadExposure` where a list is at fault.
+        Errors: `HistoryError` if the file cannot be used, `BadExposure` if a list cannot be written.
         """
         rows = [
             (
@@ -108,14 +108,15 @@ class SqliteExposures:
             row, _, time = rows[-1][:3]
 
     def count(self) -> int:
-        """How many lists are kept."""
+        """The number of lists in the log."""
         with self._lock, self._errors():
             return int(self._sql.execute("SELECT count(*) FROM exposures").fetchone()[0])
 
     def forget(self, unit: str) -> int:
-        """Remove every list shown to a unit, for good; how many there were.
+        """Remove every list shown to a unit, for good; the number of lists removed.
 
-        `HistoryError` where others read the file: the lists are gone, traces stay in its log. Ask again.
+        `HistoryError` if others read the file: the lists are gone, but traces stay in its write-ahead log.
+        Try again.
         """
         with self._transaction() as sql:
             removed = sql.execute("DELETE FROM exposures WHERE unit = ? AND unit <> ''", (unit,)).rowcount
@@ -124,7 +125,7 @@ class SqliteExposures:
         return removed
 
     def expire(self, before: float) -> int:
-        """Remove the lists earlier than this time; how many there were."""
+        """Remove the lists before this time; the number of lists removed."""
         total = 0
         while True:
             with self._transaction() as sql:
@@ -134,7 +135,7 @@ class SqliteExposures:
                 return total
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         with self._lock:
             self._sql.close()
 
@@ -161,23 +162,23 @@ class SqliteExposures:
 
 
 def _body(exposure: Exposure) -> bytes:
-    """What has no column of its own: a line of JSON and then, exact and small, the numbers as float64."""
+    """All that has no column of its own: a line of JSON, then the numbers as float64, exact and small."""
     words = [
-        [shown.item for shown in exposure.items],
-        [list(shown.parts) for shown in exposure.items],
+        [shown_item.item for shown_item in exposure.items],
+        [list(item.parts) for item in exposure.items],
         [candidate for candidate, _ in exposure.candidates],
         exposure.offset,
         exposure.context,
     ]
     numbers = [exposure.temperature, *(score for _, score in exposure.candidates)]
-    for shown in exposure.items:
-        numbers += shown.score, shown.propensity, *shown.parts.values()
+    for item in exposure.items:
+        numbers += item.score, item.propensity, *item.parts.values()
     try:
         head, tail = orjson.dumps(words), struct.pack(f"<{len(numbers)}d", *numbers)
     except (TypeError, struct.error, OverflowError) as error:  # orjson's own error is a TypeError
         raise BadExposure(
-            f"the list {exposure.request_id!r} cannot be written ({error}); its context must be JSON with whole "
-            "numbers of at most 64 bits, its scores numbers"
+            f"the list {exposure.request_id!r} cannot be written ({error}); its context must be JSON with "
+            "whole numbers of at most 64 bits, and its scores must be numbers"
         ) from None
     return zlib.compress(head + b"\n" + tail, 1)
 

@@ -1,9 +1,8 @@
-"""What came of each item of a list: the events that name the list and the item.
+"""Outcomes: the events that came of each item of a list.
 
 Laws (tests/ranking/experiments/test_exposures.py):
-- an event counts for the item it names in the list it names, whoever sent it and however late, and for
-  nothing else;
-- every item of every list has an outcome, most often none.
+- an event counts only for the item it names in the list it names, whoever sent it and however late;
+- every item of every list has an outcome; most often nothing came of it.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from vlclip.ranking.history.history import History
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How often an item was clicked, put in the cart and bought from one list, and what that brought.
+    """How often an item was clicked, put in the cart and bought from one list, and the value of that.
 
-    `first_click` is in seconds since 1970, UTC, None without a click.
+    `first_click` is in seconds since 1970, UTC; None without a click.
     """
 
     clicks: int = 0
@@ -32,13 +31,13 @@ class Outcome:
 
 
 Logged = tuple[Exposure, tuple[Outcome, ...]]
-"""A list and what came of its items, in their order."""
+"""A list and the outcomes of its items, in their order."""
 
 NOTHING = Outcome()
 
 
 def joined(batches: Iterable[Sequence[Exposure]], history: History) -> Iterator[list[Logged]]:
-    """Each list with the outcomes of its items; the history is asked once a batch."""
+    """Each list with the outcomes of its items; the history is read once for each batch."""
     for batch in batches:
         events = history.clicked([exposure.request_id for exposure in batch])
         yield [(exposure, _outcomes(exposure, events.get(exposure.request_id, ()))) for exposure in batch]
@@ -51,7 +50,7 @@ def _outcomes(exposure: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...
 
 
 def outcome(events: Sequence[Event]) -> Outcome:
-    """What the events of one item in one list come to."""
+    """The outcome of one item in one list, from its events."""
     clicks, carts, purchases = (_counting(events, name) for name in ("click", "cart", "purchase"))
     return Outcome(
         clicks=len(clicks),

@@ -1,13 +1,13 @@
-"""Click-through rates of units that see many items each, with intervals that know it.
+"""Click-through rates with intervals that allow for units that see many items each.
 
-A shopper's impressions are alike, so they count as one draw of (impressions, clicks), not as many. The
+The impressions of a shopper are alike, so they are one draw of (impressions, clicks) and not many. The
 variance of the ratio is that of the delta method: Deng, Knoblich & Lu, Applying the delta method in
 metric analytics, KDD 2018, section 3.2.
 
 Laws (tests/ranking/experiments/test_rate.py):
-- with one impression a unit it is the rate and the interval of a binomial;
-- showing everybody everything twice changes neither;
-- over simulated logs the interval holds the true rate about as often as it says.
+- with one impression for each unit, rate and interval are those of a binomial;
+- if everybody sees everything twice, neither changes;
+- over simulated logs, the interval contains the true rate about as often as it claims.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Z = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A ratio of sums and its standard error, NaN where the units are too few or too alike to tell."""
+    """A ratio of sums and its standard error; NaN if the units are too few or too alike to estimate it."""
 
     value: float
     error: float
@@ -39,7 +39,7 @@ class Rate:
 
 
 def click_rate(impressions: ArrayLike, clicks: ArrayLike) -> Rate:
-    """Clicks per impression of units that are independent of each other: `(units,)` each."""
+    """Clicks per impression, of independent units: `(units,)` each."""
     n, c = np.asarray(impressions, np.float64), np.asarray(clicks, np.float64)
     total = n.sum()
     if not total:
@@ -54,7 +54,7 @@ def click_rate(impressions: ArrayLike, clicks: ArrayLike) -> Rate:
 def difference(rate: Rate, control: Rate) -> tuple[Figure, float]:
     """`rate` less `control` with its 95 % interval, and the two-sided p of no difference.
 
-    The two are of different units. All is NaN where an error is not known, but for the difference.
+    The two rates are of different units. If an error is unknown, all but the difference is NaN.
     """
     value, error = rate.value - control.value, math.hypot(rate.error, control.error)
     p = math.erfc(abs(value) / error / math.sqrt(2))

@@ -1,9 +1,9 @@
-"""What an experiment brought, arm by arm, and whether it may be trusted.
+"""The report on an experiment: what each arm brought, and whether the experiment can be trusted.
 
 Laws (tests/ranking/experiments/test_report.py):
-- lists shown to nobody in particular, and lists of other experiments, are counted nowhere;
-- an arm that was changed is another row; the units of both count once for the shares;
-- the first row is what the others are compared with.
+- lists shown to nobody in particular and lists of other experiments do not count;
+- a changed arm is another row; its units count once for the shares;
+- all rows are compared with the first.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from vlclip.ranking.statistics.bootstrap import Figure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmReport:
-    """One arm, `id@hash`: what its units were shown and did.
+    """One arm, `id@hash`: what its units saw and did.
 
-    An impression is one item in one list; it was clicked or not, however often. `carts` and `purchases`
-    are events, `value` their sum. `ctr` is clicks per impression; `difference` is `ctr` less that of the
-    first row, `p` how probable one as large is without any, NaN where that cannot be said; both are None
-    in the first row. The intervals are of 95 %, by units.
+    An impression is one item in one list; it was clicked or not, however often. `carts` and `purchases` are
+    numbers of events, `value` is their value. `ctr` is clicks per impression. `difference` is `ctr` less that
+    of the first row, and `p` its two-sided p-value, NaN if unknown; both are None in the first row. The
+    intervals are of 95 %, by units.
     """
 
     arm: str
@@ -46,11 +46,11 @@ class ArmReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentReport:
-    """The arms, in the order of the experiment's file, one that was changed right after its present form.
+    """The arms in the order of the experiment's file; former versions of an arm follow its present one.
 
-    `units` by arm id are what was dealt, `expected` what the shares asked for, `ratio_p` how probable the
-    one is given the other; arms that are not in the file are in neither. `moved` units saw arms of several
-    ids and count in each. `nobody` are lists without a unit, left out of all else.
+    `units` are numbers of units by arm id, `expected` those by the shares, and `ratio_p` is the p-value of
+    the two; arms that are not in the file are in neither. `moved` is the number of units that saw arms of
+    several ids; they count in each. `nobody` is the number of lists without a unit, which count nowhere else.
     """
 
     experiment: str
@@ -63,12 +63,12 @@ class ExperimentReport:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the units were dealt as the shares say."""
+        """Whether the units were dealt by the shares."""
         return self.ratio_p >= ALARM
 
     @property
     def changed(self) -> list[str]:
-        """Ids of the arms that were not one and the same all the time."""
+        """The ids of arms that were changed while the experiment ran."""
         rows = Counter(_id(arm.arm) for arm in self.arms)
         return [name for name, count in rows.items() if count > 1]
 
@@ -80,7 +80,7 @@ class _Tally:
     purchases: int = 0
     value: float = 0.0
     units: dict[str, list[int]] = field(default_factory=dict)
-    """By unit its impressions and its clicks."""
+    """Impressions and clicks of each unit."""
 
     def add(self, exposure: Exposure, outcomes: Sequence[Outcome]) -> None:
         self.lists += 1
@@ -96,7 +96,7 @@ class _Tally:
 def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> ExperimentReport:
     """The report on these lists; memory grows with the units, not with the lists.
 
-    `EvaluationError` where none of the lists is of this experiment and was shown to a unit.
+    `EvaluationError` if none of the lists is of this experiment and was shown to a unit.
     """
     tallies: dict[str, _Tally] = {}
     nobody = 0

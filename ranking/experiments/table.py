@@ -1,11 +1,11 @@
-"""Exposures and what came of them as one long table, a row for each shown item: Parquet or JSON lines.
+"""Exposures and their outcomes as one table, a row for each shown item: Parquet or JSON lines.
 
-The columns are settled in docs/exposures.md.
+The columns are described in docs/exposures.md.
 
 Laws (tests/ranking/experiments/test_exposures.py):
-- what is written is read back equal, through Parquet and through JSON lines;
-- the file is there when it is whole, and not before; memory does not grow with its length;
-- made anonymous, equal units stay equal, and no unit, request id or search text is in the file.
+- a table is read back as it was written, as Parquet and as JSON lines;
+- the file appears when it is complete, and not before; memory does not grow with its length;
+- in an anonymous table equal units stay equal, and no unit, request id or search text is in the file.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import Logged, Outcome
 
 ROWS = 50_000
-"""Rows of Parquet read at a time."""
+"""How many rows of Parquet are read at a time."""
 PART = "part_"
-"""A column of this beginning for each part that a score had."""
+"""The prefix of the columns with the parts of scores."""
 IMPERSONAL = ("anchor", "weights", "filter", "strategy", "asked")
-"""What stays of the context when a table is made anonymous; of `asked` what was excluded does not."""
+"""The fields of the context that stay in an anonymous table; `asked` stays without its `exclude`."""
 
 _LIST: dict[str, Any] = {
     "request_id": pl.String,
@@ -61,7 +61,7 @@ _ITEM: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """How many lists and shown items a table holds, and how many of the items were clicked."""
+    """The number of lists and shown items in a table, and the number of items that were clicked."""
 
     lists: int = 0
     items: int = 0
@@ -69,10 +69,9 @@ class TableSize:
 
 
 def part_names(batches: Iterable[Sequence[Exposure]]) -> list[str]:
-    """Every part that some score had, by name."""
-    return sorted(
-        {name for batch in batches for exposure in batch for item in exposure.items for name in item.parts}
-    )
+    """The names of all parts that occur in scores, sorted."""
+    items = (item for batch in batches for exposure in batch for item in exposure.items)
+    return sorted({name for item in items for name in item.parts})
 
 
 def write_table(
@@ -82,10 +81,10 @@ def write_table(
     *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> TableSize:
-    """Write the lists to `path`, .parquet or .jsonl; `parts` are the parts their scores have.
+    """Write the lists to `path`, .parquet or .jsonl; `parts` are the names of the parts of scores.
 
-    It is written under another name beside it and renamed at the end. `progress` is told the lists so
-    far. Errors: `HistoryError` for another ending, a part not in `parts`, or a disk that is full.
+    The file is written under another name beside it and renamed at the end. `progress` is called with the
+    number of lists written. Errors: `HistoryError` for another suffix, a part not in `parts`, or a full disk.
     """
     if path.suffix not in {".parquet", ".jsonl"}:
         raise HistoryError(f"{path} must end in .parquet or .jsonl; rename it")
@@ -102,7 +101,7 @@ def write_table(
     rows = register_io_source(source, schema=_LIST | _items(parts))
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        # a file, not its name: by name polars may still make it after it has failed
+        # a file object, since with a name polars may create the file even after it has failed
         with partial.open("wb") as file:
             (rows.sink_parquet if path.suffix == ".parquet" else rows.sink_ndjson)(file)
         partial.replace(path)
@@ -114,13 +113,13 @@ def write_table(
 
 
 def read_exposures(path: Path) -> Iterator[Logged]:
-    """The lists of a table with what came of their items, in the order of the file, in flat memory."""
+    """The lists of a table with the outcomes of their items, in the order of the file, in constant memory."""
     for _, rows in groupby(_rows(path), key=lambda row: row["request_id"]):
         yield _logged(list(rows))
 
 
 def anonymous(batches: Iterable[Sequence[Logged]]) -> Iterator[list[Logged]]:
-    """The lists with units and request ids hashed by a key that is thrown away, context by `IMPERSONAL`."""
+    """The lists with hashes for units and request ids, by a discarded key, and the `IMPERSONAL` context."""
     key = secrets.token_bytes(32)
 
     def hashed(text: str) -> str:
@@ -142,10 +141,10 @@ def anonymous(batches: Iterable[Sequence[Logged]]) -> Iterator[list[Logged]]:
 
 
 def _impersonal(context: Mapping[str, Any]) -> dict[str, Any]:
-    context_left = {name: context[name] for name in IMPERSONAL if name in context}
-    if isinstance(request := context_left.get("asked"), Mapping):
-        context_left["asked"] = {name: value for name, value in request.items() if name != "exclude"}
-    return context_left
+    impersonal = {name: context[name] for name in IMPERSONAL if name in context}
+    if isinstance(request := impersonal.get("asked"), Mapping):
+        impersonal["asked"] = {name: value for name, value in request.items() if name != "exclude"}
+    return impersonal
 
 
 def _items(parts: Sequence[str]) -> dict[str, Any]:
@@ -153,7 +152,7 @@ def _items(parts: Sequence[str]) -> dict[str, Any]:
 
 
 def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
-    """A row a list, its items in lists of columns, which polars then turns into a row an item."""
+    """A frame with a row for each item: each list is a row of list columns that polars explodes."""
     columns: dict[str, list[Any]] = {name: [] for name in [*_LIST, *_items(parts)]}
     for exposure, outcomes in batch:
         if any(item.parts.keys() - set(parts) for item in exposure.items):
@@ -168,7 +167,7 @@ def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
             columns[name].append([getattr(item, name) for item in exposure.items] or [None])
         for name in ("clicks", "carts", "purchases", "first_click", "value"):
             columns[name].append([getattr(outcome, name) for outcome in outcomes] or [None])
-        # in the first row only: repeated in every row they would be most of the file
+        # only in the first row: in every row they would be most of the file
         items, scores = zip(*exposure.candidates, strict=True) if exposure.candidates else (None, None)
         columns["candidates"].append([items] + [None] * (length - 1))
         columns["candidate_scores"].append([scores] + [None] * (length - 1))
@@ -179,7 +178,7 @@ def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a table of exposures; `HistoryError` where it is none."""
+    """The rows of a table of exposures; `HistoryError` if the file is not one."""
     columns = _LIST | _ITEM
     try:
         for number, row in enumerate(_read(path), 1):
@@ -194,12 +193,12 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read(path: Path) -> Iterator[Any]:
-    """Whatever the rows of a file are."""
+    """The rows of a file, unchecked."""
     if path.suffix == ".jsonl":
         with path.open("rb") as lines:
             yield from map(orjson.loads, lines)
     else:
-        # collect_batches reads ahead without end: by slices memory is flat
+        # collect_batches reads ahead without limit; slices keep memory constant
         rows, start = pl.scan_parquet(path), 0
         while len(frame := rows.slice(start, ROWS).collect()):
             yield from frame.iter_rows(named=True)

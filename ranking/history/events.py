@@ -1,8 +1,8 @@
-"""What people did with what they were shown: the events a shop sends, kept as they came.
+"""Events: what people did with items, as a shop sends them.
 
 Laws (tests/ranking/history/test_events.py):
-- an event belongs to exactly one unit: its user, or its session where nobody is logged in;
-- an event that breaks a rule is refused with a sentence that names the field.
+- an event belongs to exactly one unit: its user, or its session if nobody is logged in;
+- an event that breaks a rule is refused with a message that names the field.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from vlclip.ranking.errors import BadEvent
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, Kind, unknown_kind
 
 MAX_ID = 512
-"""Characters of an id, a user, a session, an item or a request."""
+"""The most characters of an id, a user, a session, an item or a request."""
 _NO_TEXT = re.compile("[\x00-\x1f\ud800-\udfff]")
-"""Control characters, and halves of characters, which no store can write."""
+"""Control characters and lone surrogates, which no store can write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Someone did something with an item; `time` is in seconds since 1970, UTC.
 
-    `id` is the shop's own: the same id is the same event, however often it is sent. `user` or `session`
-    is given, or both. `request_id` is that of the list the item was taken from, where there was one.
-    `value` is what a purchase brought, in the shop's currency.
+    `id` is the shop's own: the same id is the same event, however often it is sent. There is a `user`, a
+    `session`, or both. `request_id` is that of the list the item was taken from, if any. `value` is the value
+    of a purchase, in the shop's currency.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Event:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        # events are read by the hundred for one list: all names at once, and each only if one is wrong
+        # a list reads hundreds of events, so all names are checked together, and singly only if one is wrong
         names = f"{self.id}{self.item}{self.user}{self.session}{self.request_id}"
         if len(names) > MAX_ID or _NO_TEXT.search(names):
             self._check_names()
@@ -62,10 +62,10 @@ class Event:
 
     @property
     def unit(self) -> str:
-        """Whose history it is part of."""
+        """The unit whose history it is part of."""
         return unit_of(self.user, self.session)
 
 
 def unit_of(user: str = "", session: str = "") -> str:
-    """Who is meant, `user:…` or `session:…`, "" for nobody: histories are kept and arms dealt by it."""
+    """The unit, `user:…` or `session:…`, "" for nobody; histories and arms go by units."""
     return f"user:{user}" if user else f"session:{session}" if session else ""

@@ -1,11 +1,12 @@
-"""What every store of events must do. SQLite and Redis stand behind it.
+"""The protocol of every store of events; SQLite and Redis implement it.
 
 Laws (tests/contract/test_history.py runs them over both):
-- an event is kept once, however often and in whatever batches its id is sent; the first one stays;
-- `recent` gives a unit's newest events first, of equal times the one sent last first, none later than asked;
-- events of items nobody knows are kept like any other;
-- a forgotten unit has no events, not even after the process starts again; others keep theirs;
-- events older than the store's retention are not kept, neither when they come nor when they become so.
+- an event is stored once, however often and in whatever batches its id is sent; the first one stays;
+- `recent` returns a unit's newest events first; of equal times the one sent last comes first, and none is
+  later than `before`;
+- events of unknown items are stored like any other;
+- a forgotten unit has no events, not even after a restart; other units keep theirs;
+- events older than the retention are not stored, and stored events are removed when they become older.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from vlclip.ranking.settings import DAY_S
 
 
 class History(Protocol):
-    """Events by unit; safe to use from several threads. What cannot be done is a `HistoryError`."""
+    """Events by unit; safe to use from several threads. A failure raises `HistoryError`."""
 
     def add(self, events: Sequence[Event]) -> int:
-        """Keep the events, all or none; how many of their ids were new.
+        """Add the events, all or none; the number of new ids.
 
-        Those older than the retention are left out and not counted.
+        Events older than the retention are left out and not counted.
         """
         ...
 
     def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
-        """The `limit` newest events of a unit, newest first; with `before` those earlier than that time."""
+        """The `limit` newest events of a unit before the time `before`, newest first."""
         ...
 
     def popular(
         self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
     ) -> dict[str, float]:
-        """The items people did most with: the sum of their events' weights by kind, largest first.
+        """The items with the largest sums of event weights by kind, and these sums, largest first.
 
         Events from `since` on and before `before` count. Of equal sums the smaller id comes first; items
         whose sum is not over 0 are left out.
@@ -44,36 +45,36 @@ class History(Protocol):
         ...
 
     def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
-        """Every unit with its events, oldest first; units in no particular order.
+        """Every unit with its events, oldest first; the units in no particular order.
 
-        It is read in parts: what is added or removed meanwhile may be in it or not.
+        It is read in parts, so events that are added or removed meanwhile may be in it or not.
         """
         ...
 
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
-        """The events that came of these lists, by request id, oldest first; no list without any."""
+        """The events that came of these lists, by request id, oldest first; only of lists with events."""
         ...
 
     def forget(self, unit: str) -> int:
-        """Remove every event of a unit, for good; how many there were.
+        """Remove every event of a unit, for good; the number of events removed.
 
-        `HistoryError` where a trace may be left; asked again it is tried again.
+        `HistoryError` if a trace may be left; then try again.
         """
         ...
 
     def expire(self, before: float) -> int:
-        """Remove the events earlier than this time; how many there were."""
+        """Remove the events before this time; the number of events removed."""
         ...
 
     def count(self) -> int:
-        """How many events are kept."""
+        """The number of events."""
         ...
 
     def close(self) -> None:
-        """Let go of files and connections; safe to call twice."""
+        """Close files and connections; safe to call twice."""
         ...
 
 
 def horizon(retention_days: float, now: float) -> float:
-    """The time before which nothing is kept, in seconds since 1970; 0 days keep everything."""
+    """The oldest time that is kept, in seconds since 1970; with 0 days everything is kept."""
     return now - retention_days * DAY_S if retention_days else -math.inf

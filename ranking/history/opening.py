@@ -11,25 +11,25 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.settings import RankingSettings
 
 FILE = "history.sqlite"
-"""Its name beside the vectors."""
+"""The name of the file beside the vectors."""
 
 
 def open_history(settings: RankingSettings) -> History:
-    """The history of this shop; it is made if it is not there. `HistoryError` if it cannot be used."""
-    chosen = settings.history
-    if "://" not in chosen.url:
-        return SqliteHistory(history_path(settings), retention_days=chosen.retention_days)
+    """The history of this shop, created if it is missing. `HistoryError` if it cannot be used."""
+    section = settings.history
+    if "://" not in section.url:
+        return SqliteHistory(history_path(settings), retention_days=section.retention_days)
     try:
-        from vlclip.ranking.history.redis import RedisHistory  # noqa: PLC0415 - an extra that a file needs not
+        from vlclip.ranking.history.redis import RedisHistory  # noqa: PLC0415 - an extra that files do not need
     except ImportError:
         raise HistoryError(
             'history.url names a server, and its client is missing; pip install "vlclip[redis]"'
         ) from None
-    return RedisHistory(chosen.url, chosen.prefix, retention_days=chosen.retention_days)
+    return RedisHistory(section.url, section.prefix, retention_days=section.retention_days)
 
 
 def history_path(settings: RankingSettings) -> Path | None:
-    """The file of the history: `history.url`, or beside the vectors; None for one in memory."""
+    """The file of the history: `history.url`, or beside the vectors; None for a history in memory."""
     url = settings.history.url
     if (url or settings.store) == ":memory:":
         return None

@@ -1,18 +1,18 @@
-"""Events in Redis or Valkey: the store for many processes and machines.
+"""Events in Redis or Valkey: a store for many processes and machines.
 
-    PREFIX event:ID       one event as JSON, gone when the retention says so
+    PREFIX event:ID       one event as JSON, until its retention ends
     PREFIX unit:UNIT      sorted set by time: the order of arrival (13 hex digits) and the id
     PREFIX request:ID     the same, of the events that came of one list
     PREFIX units          sorted set: every unit by the time of its latest event
-    PREFIX seq            how many events were ever added
+    PREFIX seq            the number of events ever added
 
-Writing is done by scripts on the server, so a batch is added as a whole and an id once, whoever else
-writes. The scripts make the names of keys themselves: on a cluster, put braces around the prefix
-(`{vlclip}:`), which keeps all of them on one node.
+Scripts on the server (`redis_scripts.py`) do the writing, so a batch is added as a whole and an id once,
+whoever else writes. The scripts build the names of keys themselves. On a cluster, put braces around the
+prefix (`{vlclip}:`), which keeps all keys on one node.
 
 Laws: those of `ranking/history/history.py`; and, in tests/ranking/history/test_redis.py:
-- with a retention every key but `units` and `seq` has an end;
-- a server that is away, full or refuses is a `HistoryError` without the password in it.
+- with a retention, every key except `units` and `seq` expires;
+- a server that is down, full or refuses raises a `HistoryError` without the password in it.
 """
 
 from __future__ import annotations
@@ -33,66 +33,20 @@ from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import horizon
+from vlclip.ranking.history.redis_scripts import ADD, REMOVE
 from vlclip.ranking.settings import DAY_S
 
 BATCH = 500
-"""Units, or events, asked for in one go."""
+"""How many units, or events, are read at a time."""
 _SEQ = 13
 _T = TypeVar("_T")
-
-_ADD = """
-local prefix, keep, oldest = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local new, touched = 0, {}
-for i = 4, #ARGV, 5 do
-    local id, time, unit, request, body = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-    local key = prefix .. 'event:' .. id
-    if redis.call('EXISTS', key) == 0 then
-        redis.call('SET', key, body)
-        if keep > 0 then redis.call('PEXPIREAT', key, string.format('%.0f', time * 1000 + keep)) end
-        local member = string.format('%013x', redis.call('INCR', prefix .. 'seq')) .. id
-        redis.call('ZADD', prefix .. 'unit:' .. unit, time, member)
-        redis.call('ZADD', prefix .. 'units', 'GT', time, unit)
-        touched[prefix .. 'unit:' .. unit] = true
-        if request ~= '' then
-            redis.call('ZADD', prefix .. 'request:' .. request, time, member)
-            touched[prefix .. 'request:' .. request] = true
-        end
-        new = new + 1
-    end
-end
-if keep > 0 then
-    for key in pairs(touched) do
-        redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. oldest)
-        local latest = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
-        if latest then redis.call('PEXPIREAT', key, string.format('%.0f', latest * 1000 + keep)) end
-    end
-    redis.call('ZREMRANGEBYSCORE', prefix .. 'units', '-inf', '(' .. oldest)
-end
-return new
-"""
-_REMOVE = """
-local prefix, unit, last = ARGV[1], ARGV[2], ARGV[3]
-local removed = 0
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'unit:' .. unit, '-inf', last)) do
-    local body = redis.call('GETDEL', prefix .. 'event:' .. string.sub(member, 14))
-    if body then
-        redis.call('ZREM', prefix .. 'request:' .. cjson.decode(body)[6], member)
-        removed = removed + 1
-    end
-end
-redis.call('ZREMRANGEBYSCORE', prefix .. 'unit:' .. unit, '-inf', last)
-if redis.call('EXISTS', prefix .. 'unit:' .. unit) == 0 then
-    redis.call('ZREM', prefix .. 'units', unit)
-end
-return removed
-"""
 
 
 class RedisHistory:
     """Safe to use from several threads and processes. Redis 6.2 or later, or Valkey.
 
-    `url` is `redis://`, `rediss://` (TLS) or `unix://`. `retention_days` 0 keeps events for ever.
-    A request that takes over `timeout_s` is tried once more.
+    `url` is `redis://`, `rediss://` (TLS) or `unix://`. With `retention_days` 0, events are kept for ever.
+    A request that takes longer than `timeout_s` is tried once more.
     """
 
     def __init__(
@@ -104,10 +58,10 @@ class RedisHistory:
         timeout_s: float = 2.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._shown = re.sub(r"//[^/]*@", "//", url).split("?")[0]
+        self._address = re.sub(r"//[^/]*@", "//", url).split("?")[0]
         self._prefix, self._retention_days, self._clock = prefix, retention_days, clock
         try:
-            self._redis: Any = Redis.from_url(  # its types know no difference from the asynchronous client
+            self._redis: Any = Redis.from_url(  # its types do not tell it from the asynchronous client
                 url,
                 socket_timeout=timeout_s,
                 socket_connect_timeout=timeout_s,
@@ -116,9 +70,9 @@ class RedisHistory:
             )
         except ValueError:
             raise HistoryError(
-                f"history.url is {self._shown!r}; name redis://host:6379/0, rediss://, unix:// or a file"
+                f"history.url is {self._address!r}; name redis://host:6379/0, rediss://, unix:// or a file"
             ) from None
-        self._add, self._remove = self._redis.register_script(_ADD), self._redis.register_script(_REMOVE)
+        self._add, self._remove = self._redis.register_script(ADD), self._redis.register_script(REMOVE)
         try:
             with self._errors():
                 self._redis.ping()
@@ -127,9 +81,9 @@ class RedisHistory:
             raise
 
     def add(self, events: Sequence[Event]) -> int:
-        """Keep the events, all or none, in one script; how many of their ids were new.
+        """Add the events, all or none, in one script; the number of new ids.
 
-        The server does nothing else meanwhile, so send thousands in several batches.
+        The server does nothing else meanwhile, so send thousands of events in several batches.
         """
         oldest = horizon(self._retention_days, self._clock())
         fields = [
@@ -145,7 +99,7 @@ class RedisHistory:
             return int(self._add(args=[self._prefix, keep_ms, repr(oldest), *fields]))
 
     def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
-        """The `limit` newest events of a unit, newest first; with `before` those earlier than that time."""
+        """The `limit` newest events of a unit before the time `before`, newest first."""
         with self._errors():
             members = self._redis.zrange(
                 f"{self._prefix}unit:{unit}",
@@ -161,7 +115,7 @@ class RedisHistory:
     def popular(
         self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
     ) -> dict[str, float]:
-        """The items with the largest sums of weights by kind. Fetches every event in that time."""
+        """The items with the largest sums of weights by kind. Reads every event of that time."""
         counts: Counter[tuple[str, str]] = Counter()
         with self._errors():
             units = self._redis.zrange(f"{self._prefix}units", repr(float(since)), "+inf", byscore=True)
@@ -179,7 +133,7 @@ class RedisHistory:
         return {item: -total for total, item in ranked[: max(limit, 0)]}
 
     def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
-        """Every unit with its events, oldest first; the names of all units are in memory."""
+        """Every unit with its events, oldest first; the names of all units are in memory at once."""
         with self._errors():
             units = self._redis.zrange(f"{self._prefix}units", 0, -1)
         for part in _parts(units):
@@ -205,12 +159,12 @@ class RedisHistory:
         return {request_id: events for request_id, events in by_request.items() if events}
 
     def forget(self, unit: str) -> int:
-        """Remove every event of a unit; how many there were."""
+        """Remove every event of a unit; the number of events removed."""
         with self._errors():
             return int(self._remove(args=[self._prefix, unit, "+inf"]))
 
     def expire(self, before: float) -> int:
-        """Remove the events earlier than this time; how many there were. Asks every unit."""
+        """Remove the events before this time; the number of events removed. Reads every unit."""
         removed = 0
         with self._errors():
             for part in _parts(self._redis.zrange(f"{self._prefix}units", 0, -1)):
@@ -221,7 +175,7 @@ class RedisHistory:
         return removed
 
     def count(self) -> int:
-        """How many events are kept. Asks every unit."""
+        """The number of events. Reads every unit."""
         oldest = repr(horizon(self._retention_days, self._clock()))
         total = 0
         with self._errors():
@@ -233,11 +187,11 @@ class RedisHistory:
         return total
 
     def close(self) -> None:
-        """Let go of the connections; safe to call twice."""
+        """Close the connections; safe to call twice."""
         self._redis.close()
 
     def _members(self, kind: str, names: Sequence[bytes], first: str, last: str) -> list[list[bytes]]:
-        """For each unit or list the members of its sorted set in that time, oldest first."""
+        """The members of the sorted set of each unit or list within that time, oldest first."""
         pipe = self._redis.pipeline(transaction=False)
         for name in names:
             pipe.zrange(f"{self._prefix}{kind}".encode() + name, first, last, byscore=True)
@@ -249,7 +203,7 @@ class RedisHistory:
             yield from self._redis.mget([start + member[_SEQ:] for member in part])
 
     def _events(self, members: Sequence[bytes]) -> list[Event]:
-        """Those that are still there: an event ends before the set that names it is tidied."""
+        """The events that still exist: an event expires before the set that names it is cleaned up."""
         pairs = zip(members, self._bodies(members), strict=True)
         return [_event(member[_SEQ:].decode(), body) for member, body in pairs if body is not None]
 
@@ -259,20 +213,20 @@ class RedisHistory:
             yield
         except exceptions.AuthenticationError as error:
             raise HistoryError(
-                f"{self._shown} refuses the name or password ({error}); mend history.url"
+                f"{self._address} refuses the name or password ({error}); mend history.url"
             ) from None
         except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
             raise HistoryError(
-                f"the history {self._shown} does not answer ({error}); start it, or mend history.url"
+                f"the history {self._address} does not answer ({error}); start it, or mend history.url"
             ) from error
         except exceptions.OutOfMemoryError as error:
             raise HistoryError(
-                f"the history {self._shown} has no memory left ({error}); raise its maxmemory, or keep less "
-                "with history.retention_days"
+                f"the history {self._address} has no memory left ({error}); raise its maxmemory, or keep "
+                "less with history.retention_days"
             ) from error
         except exceptions.RedisError as error:
             raise HistoryError(
-                f"the history {self._shown} refuses ({error}); it takes Redis 6.2 or later, or Valkey, a "
+                f"the history {self._address} refuses ({error}); it takes Redis 6.2 or later, or Valkey, a "
                 "primary, and keys under history.prefix that are its own"
             ) from error
         except UnicodeEncodeError as error:

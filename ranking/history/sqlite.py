@@ -1,12 +1,12 @@
-"""Events in a SQLite file: the store for one machine.
+"""Events in a SQLite file: a store for one machine.
 
-One connection writes, behind a lock; as many read as there are threads that ask at a time, and with a
-write-ahead log they wait for no writer. Other processes may use the same file.
+One connection writes, behind a lock. Each thread that reads has a connection of its own, and with a
+write-ahead log it waits for no writer. Other processes may use the same file.
 
 Laws: those of `ranking/history/history.py`; and, in tests/ranking/history/test_sqlite.py:
-- reading goes on while a write is under way;
-- of a forgotten unit nothing is left in the file, or it is an error that says so;
-- a file that is damaged, newer, or something else is refused and left as it was.
+- reading goes on during a write;
+- a forgotten unit leaves nothing in the file, or an error says so;
+- a file that is damaged, newer or something else is refused and left unchanged.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import horizon
 
 VERSION = 1
-"""Of the tables, in the file's `user_version`."""
+"""The version of the tables, in the file's `user_version`."""
 SWEEP_S = 3600
-"""Between two looks for events that the retention no longer covers."""
+"""Time between two removals of events older than the retention."""
 BATCH = 5000
-"""Events read, or deleted, in one go."""
+"""How many events are read, or deleted, at a time."""
 _MARKS = 500
 
 _COLUMNS = "id, unit, time, kind, item, session, request_id, value"
 _SCHEMA = (
-    # `seq` is the order of arrival; the unit's second half is the user or else the session
+    # `seq` is the order of arrival; the second half of the unit is the user, or else the session
     """CREATE TABLE IF NOT EXISTS events (
         seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, time REAL NOT NULL,
         kind TEXT NOT NULL, item TEXT NOT NULL, session TEXT NOT NULL, request_id TEXT NOT NULL, value REAL
     )""",
     "CREATE INDEX IF NOT EXISTS events_unit ON events (unit, time)",
     "CREATE INDEX IF NOT EXISTS events_request ON events (request_id) WHERE request_id <> ''",
-    # holds all that `popular` reads
+    # holds all columns that `popular` reads
     "CREATE INDEX IF NOT EXISTS events_time ON events (time, kind, item)",
     f"PRAGMA user_version = {VERSION}",
 )
 _WRITING = (
     "secure_delete=ON",
-    # ids and units are in no order, so every batch touches pages everywhere: 32 MB of them are held in
-    # memory, and written back once for many batches
+    # ids and units come in no order, so every batch touches pages everywhere: 32 MB of pages stay in memory
+    # and are written back once for many batches
     "wal_autocheckpoint=8000",
     "cache_size=-32000",
 )
@@ -77,7 +77,7 @@ _ADVICE = {
 class SqliteHistory:
     """Safe to use from several threads and processes. `path` None keeps it in memory.
 
-    `retention_days` 0 keeps events for ever. `HistoryError` where the file cannot be used.
+    With `retention_days` 0, events are kept for ever. `HistoryError` if the file cannot be used.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class SqliteHistory:
             raise
 
     def add(self, events: Sequence[Event]) -> int:
-        """Keep the events, all or none, in one transaction; how many of their ids were new."""
+        """Add the events, all or none, in one transaction; the number of new ids."""
         now = self._clock()
         oldest = horizon(self._retention_days, now)
         if oldest > -math.inf and now >= self._sweep_at:
@@ -110,7 +110,7 @@ class SqliteHistory:
             return sql.executemany(_ADD, rows).rowcount
 
     def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
-        """The `limit` newest events of a unit, newest first; with `before` those earlier than that time."""
+        """The `limit` newest events of a unit before the time `before`, newest first."""
         with self._reading() as sql:
             rows = sql.execute(_RECENT, (unit, _end(before), max(limit, 0))).fetchall()
         return [_event(*row) for row in rows]
@@ -118,7 +118,7 @@ class SqliteHistory:
     def popular(
         self, kinds: Mapping[Kind, float], limit: int, *, since: float = 0.0, before: float | None = None
     ) -> dict[str, float]:
-        """The items with the largest sums of weights by kind. Reads the index of the events in that time."""
+        """The items with the largest sums of weights by kind. Reads only an index, of that time."""
         total = " + ".join(["0.0", *["? * sum(kind = ?)"] * len(kinds)])
         query = (
             f"SELECT item, {total} AS total FROM events WHERE time >= ? AND time < ? "  # noqa: S608 - only marks
@@ -131,7 +131,7 @@ class SqliteHistory:
         return dict(rows)
 
     def sequences(self, *, before: float | None = None) -> Iterator[tuple[str, list[Event]]]:
-        """Every unit with its events, oldest first, in flat memory."""
+        """Every unit with its events, oldest first, in constant memory."""
         for unit, rows in groupby(self._rows(_end(before)), key=lambda row: str(row[1])):
             yield unit, [_event(*row[:-1]) for row in rows]
 
@@ -151,9 +151,9 @@ class SqliteHistory:
         return {request_id: by_request[request_id] for request_id in request_ids if request_id in by_request}
 
     def forget(self, unit: str) -> int:
-        """Remove every event of a unit, from the write-ahead log too; how many there were.
+        """Remove every event of a unit, from the write-ahead log too; the number of events removed.
 
-        `HistoryError` where others read the file: the events are gone, traces stay in the log. Ask again.
+        `HistoryError` if others read the file: the events are gone, but traces stay in the log. Try again.
         """
         with self._transaction() as sql:
             removed = sql.execute("DELETE FROM events WHERE unit = ?", (unit,)).rowcount
@@ -162,7 +162,7 @@ class SqliteHistory:
         return removed
 
     def expire(self, before: float) -> int:
-        """Remove the events earlier than this time, in parts, so that others can write; how many."""
+        """Remove the events before this time, in parts, so that others can write; the number removed."""
         total = 0
         while True:
             with self._transaction() as sql:
@@ -172,19 +172,19 @@ class SqliteHistory:
                 return total
 
     def count(self) -> int:
-        """How many events are kept."""
+        """The number of events."""
         with self._reading() as sql:
             return int(sql.execute("SELECT count(*) FROM events").fetchone()[0])
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         with self._lock:
             self._closed = True
             self._drain()
             self._sql.close()
 
     def _prepare(self) -> None:
-        """Refuse what is not ours before anything is written to it; then make the tables."""
+        """Refuse a file that is not a history before anything is written to it; then create the tables."""
         with self._errors():
             version, tables = self._sql.execute(_STATE).fetchone()
             if version > VERSION:
@@ -214,7 +214,7 @@ class SqliteHistory:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection of the caller's own; in memory there is one for all."""
+        """A connection for the caller alone; a history in memory has one connection for all."""
         if self._path is None:
             with self._lock, self._errors():
                 yield self._sql

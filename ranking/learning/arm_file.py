@@ -1,9 +1,9 @@
-"""Learned weights as an arm that an experiment can take at once, and an arm as a TOML file.
+"""Learned weights as an arm for an experiment, and arms as TOML files.
 
 Laws (tests/ranking/learning/test_arm_file.py):
-- what is written is read back equal;
-- all but the weights is as in the base arm; a boost keeps its shape and its sign;
-- learning what is in force writes an arm that ranks alike.
+- an arm is read back as it was written;
+- a learned arm differs from the base arm only in its weights; a boost keeps its shape and its sign;
+- if the weights in force are learned again, the arm that is written ranks as before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DIGITS = 4
 
 
 def arm_weights(evidence: ClickEvidence, learned: LearnedWeights) -> dict[str, Figure]:
-    """What was learned as an arm's weights: the history's is over the segments' sum, which scales it."""
+    """Learned weights in an arm's units: the history's is divided by the segments' sum, which scales it."""
     divisors = {HISTORY: evidence.segment_sum}
     return {
         name: Figure(
@@ -40,9 +40,9 @@ def arm_weights(evidence: ClickEvidence, learned: LearnedWeights) -> dict[str, F
 def learned_arm(
     base: Arm, evidence: ClickEvidence, learned: LearnedWeights, arm_id: str, *, keep_boosts: bool = False
 ) -> Arm:
-    """The base arm with what was learned, and every other weight as it was in force.
+    """The base arm with the learned weights; weights that were not learned stay as they were in force.
 
-    With `keep_boosts` boosts weigh what they did, whatever clicks say of them. `BadArm` for a bad id.
+    With `keep_boosts`, boosts keep their weights, whatever clicks say of them. `BadArm` for a bad id.
     """
     new = {name: figure.value for name, figure in arm_weights(evidence, learned).items()}
     weights = {
@@ -62,7 +62,7 @@ def learned_arm(
 
 
 def arm_text(arm: Arm, comment: Iterable[str] = ()) -> str:
-    """An arm as TOML, what is as by default left out, under a comment."""
+    """An arm as TOML below a comment, without the knobs that have their default."""
     lines = [f"# {_printable(line)}".rstrip() for line in comment]
     form = arm.model_dump(mode="json", exclude_defaults=True) | {"id": arm.id}
     plain = {name: value for name, value in form.items() if not isinstance(value, dict)}
@@ -87,7 +87,7 @@ def _key(name: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """JSON is TOML, but for objects and one control character."""
+    """A value as TOML, which is JSON except for objects and one control character."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_key(name)} = {_value(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):

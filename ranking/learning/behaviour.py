@@ -1,4 +1,4 @@
-"""Vectors of items learned from what people do: items done with in the same stretch of a history are near.
+"""Vectors of items learned from events: items near each other in histories have near vectors.
 
 Shifted positive pointwise mutual information of pairs, factorised (Levy & Goldberg, Neural Word Embedding as
 Implicit Matrix Factorization, 2014), with the smoothing of contexts of Levy, Goldberg & Dagan (Improving
@@ -6,10 +6,10 @@ Distributional Similarity with Lessons Learned from Word Embeddings, 2015). The 
 segment of a store (`vlclip.engine.encoding.lookup`).
 
 Laws (tests/ranking/learning/test_behaviour.py):
-- units in another order give the same vectors, to the last bit; so do the same events another time;
-- items of one community are nearer than those of two that share nobody;
-- rows are of unit length; an item of which nothing was learned is absent;
-- too little to learn from is refused with what is missing.
+- the vectors do not depend on the order of units, to the last bit, and the same events give the same vectors;
+- items of one community are nearer to each other than items of two communities without common members;
+- rows have unit length; an item of which nothing was learned is absent;
+- too few events are refused with a message that says what is missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from vlclip.ranking.history.events import Event
 SIZE, WINDOW, SMOOTHING, SHIFT = 128, 5, 0.75, 1.0
 ITERATIONS, SEED = 8, 0
 LOST = 1e-4
-"""A row this much shorter than the longest lies outside of the directions that were kept."""
+"""A row shorter than the longest by this factor lies outside the directions of the factorisation."""
 
 
 def fit_behaviour(
@@ -41,11 +41,11 @@ def fit_behaviour(
     smoothing: float = SMOOTHING,
     shift: float = SHIFT,
 ) -> Lookup:
-    """Behaviour vectors `(n, size)` from the events of each unit, oldest first, as a history gives them.
+    """Behaviour vectors `(n, size)` from the events of each unit, oldest first, as a history returns them.
 
-    Two items count 1/d when they are d steps apart, up to `window` steps; the same item again is one step,
-    and dislikes are left out. `smoothing` is the power of the contexts' distribution; `shift` is k of the
-    shifted PMI, at least 1. `EvaluationError` where fewer than `size` + 1 items were done with beside others.
+    Two items d steps apart count 1/d, up to `window` steps. Repeated events of one item are one step, and
+    dislikes are left out. `smoothing` is the power of the contexts' distribution; `shift` is k of the
+    shifted PMI, at least 1. `EvaluationError` if fewer than `size` + 1 items occur beside other items.
     """
     span: tuple[float, float] = (np.inf, -np.inf)
     units = events = 0
@@ -61,14 +61,14 @@ def fit_behaviour(
     ids = sorted({item for steps in histories for item in steps})
     if len(ids) <= size:
         raise EvaluationError(
-            f"vectors of {size} numbers take at least {size + 1} items that were done with beside others; "
+            f"vectors of {size} numbers need at least {size + 1} items with events beside other items; "
             f"{units} histories have {len(ids)}: wait for more events, or lower the size"
         )
     together = _counts(histories, ids, window)
     associated = _ppmi(together, smoothing, shift)
     if not associated.nnz:
         raise EvaluationError(
-            "no two items go together more than by chance: lower the shift, or wait for more events"
+            "no two items occur together more often than by chance: lower the shift, or wait for more events"
         )
     rows = _factors(associated, size)
     lengths = np.linalg.norm(rows, axis=1)
@@ -82,7 +82,7 @@ def fit_behaviour(
 
 
 def _counts(histories: Sequence[Sequence[str]], ids: Sequence[str], window: int) -> sp.csr_array:
-    """How often two items came near each other, symmetric `(n, n)`, each time 1/steps between them."""
+    """How often two items are near each other: symmetric `(n, n)`, 1/steps for each time."""
     places = {item: row for row, item in enumerate(ids)}
     lengths = np.array([len(steps) for steps in histories])
     flat = np.array([places[item] for steps in histories for item in steps], dtype=np.int64)
@@ -93,7 +93,7 @@ def _counts(histories: Sequence[Sequence[str]], ids: Sequence[str], window: int)
         first, second = flat[:-distance], flat[distance:]
         pair = (unit[:-distance] == unit[distance:]) & (first != second)
         ones = np.ones(int(pair.sum()))
-        # whole numbers add up alike in any order, so the order of units does not matter
+        # sums of whole numbers are exact in any order, so the order of units does not matter
         counts = sp.coo_array((ones, (first[pair], second[pair])), shape=shape).tocsr()
         total = total + (counts + counts.T) / distance
     return total.tocsr()
@@ -113,7 +113,7 @@ def _ppmi(together: sp.csr_array, smoothing: float, shift: float) -> sp.csr_arra
 
 
 def _factors(matrix: sp.csr_array, size: int) -> NDArray[np.float64]:
-    """U·sqrt(S) of the largest `size` singular values, `(n, size)`; scikit-learn settles the signs."""
+    """U·sqrt(S) of the `size` largest singular values, `(n, size)`; scikit-learn fixes the signs."""
     left, values, _ = randomized_svd(matrix, size, n_iter=ITERATIONS, random_state=SEED)
     factors: NDArray[np.float64] = left * np.sqrt(values)
     return factors

@@ -1,19 +1,20 @@
-"""The position-based click model: an item is clicked if its place is looked at and the item attracts.
+"""The position-based click model: an item is clicked if its place is examined and the item attracts.
 
     P(click) = examination(kind, place) · attraction(item)
     log-odds of attraction = Σ slope · (feature less its mean in the list) + Σ other · mean + level(kind)
 
 Craswell et al., An experimental comparison of click position-bias models, WSDM 2008. Both factors are
-fitted at once by maximum likelihood, as Wang et al., Position bias estimation for unbiased learning to
-rank in personal search, WSDM 2018, but by gradients, not EM: it is the same likelihood. Only what differs
-within a list can change its order, so the mean over the list has a slope of its own (Mundlak, On the pooling
-of time series and cross section data, 1978): lists that are clicked more for other reasons do not count.
+fitted together by maximum likelihood, as in Wang et al., Position bias estimation for unbiased learning to
+rank in personal search, WSDM 2018, but with gradients instead of EM; the likelihood is the same. Only
+differences within a list can change its order. So the mean over the list has a slope of its own (Mundlak, On
+the pooling of time series and cross section data, 1978): lists with more clicks for other reasons have no
+influence.
 
 Laws (tests/ranking/learning/test_clicks.py):
 - the gradient is that of the loss;
 - slopes are never below 0; examination lies in (0, 1];
-- at an infinite strength slopes are in the proportions of the target, at a lower one they come from the data;
-- of clicks drawn from the model, it finds its slopes and its examination again.
+- at infinite strength slopes have the proportions of the target; at lower strength they follow the data;
+- from clicks drawn from the model, the fit recovers its slopes and its examination.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ from vlclip.ranking.learning.rows import ItemRows, list_means
 from vlclip.ranking.statistics.arrays import Indices, Values
 
 PLACES = np.array([*range(10), 10, 20, 50])
-"""Places, from 0, at which another examination begins: each of the first ten, then 11, 21 and 51 on."""
+"""Places, from 0, at which a new examination begins: each of the first ten, then 11, 21 and 51 on."""
 LOG_SPREAD = 2.0
-"""Standard deviation, a priori, of the logarithm of an examination; it decides where there are no clicks."""
+"""Prior standard deviation of log examination; it decides where there are no clicks."""
 CERTAIN = -1e-12
-"""The largest logarithm of a probability, so that the other outcome stays possible."""
+"""The largest log probability; below 0, so that no click stays possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What the model sees of n items.
+    """The input of the model for n items.
 
     `within` `(n, d)` are features less their list's mean, `controls` `(n, c)` the standardised means and a
-    column for each kind of list, `examination` `(n,)` which examination, of `examinations`; `spread` `(d,)` is the
-    standard deviation of `within`.
+    column for each kind of list. `examination` `(n,)` is the number of the item's examination, from 0 to
+    `examinations` - 1; `spread` `(d,)` is the standard deviation of `within`.
     """
 
     within: Values
@@ -55,7 +56,7 @@ class Design:
     examinations: int
 
     def take(self, rows: NDArray[np.bool_]) -> Design:
-        """The same of some rows."""
+        """The design of some rows."""
         return Design(
             self.within[rows], self.controls[rows], self.examination[rows], self.clicked[rows], self.spread,
             self.examinations,
@@ -64,7 +65,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class ClickModel:
-    """Slopes `(d,)` in log-odds a unit of feature, of the controls `(c,)`, and log examination."""
+    """Slopes `(d,)` in log-odds per unit of feature, slopes of the controls `(c,)`, and log examination."""
 
     slopes: Values
     controls: Values
@@ -78,7 +79,7 @@ class ClickModel:
 
 
 def design(rows: ItemRows) -> Design:
-    """The rows as the model sees them."""
+    """The input of the model for these rows."""
     means = list_means(rows.features, rows.list)
     within = rows.features - means
     scale = means.std(axis=0)
@@ -95,15 +96,15 @@ def design(rows: ItemRows) -> Design:
 
 
 def examination_of(place: Indices) -> Indices:
-    """Which examination each place, from 0, has."""
+    """The number of the examination of each place; both count from 0."""
     return np.searchsorted(PLACES, place, side="right") - 1
 
 
 def fit(rows: Design, target: Values, strength: float) -> ClickModel:
-    """The most probable model, slopes drawn towards the proportions of `target` `(d,)`, at least 0 each.
+    """The most probable model, with slopes of at least 0, pulled towards the proportions of `target` `(d,)`.
 
-    `strength` is that of the pull towards them, relative to what the clicks say; at infinity only the size
-    of the target's slopes is fitted. `EvaluationError` where the fit does not come to an end.
+    `strength` is that of the pull, relative to the clicks; at infinity only the size of the target's slopes
+    is fitted. `EvaluationError` if the fit does not converge.
     """
     if math.isinf(strength):
         along = rows.within @ target[:, None]
@@ -129,7 +130,7 @@ class Loss:
     """The mean negative log-posterior and its gradient at a point.
 
     A point is slopes `(d,)` in units of their feature's spread, controls `(c,)`, log examinations `(p,)`,
-    and the size of the target that slopes are drawn to.
+    and the size of the target that slopes are pulled to.
     """
 
     def __init__(self, rows: Design, target: Values, strength: float) -> None:
@@ -158,7 +159,7 @@ class Loss:
         return float(loss / len(odds)), np.hstack([by_linear, by_seen, by_size]) / len(odds)
 
     def start(self) -> Values:
-        """No slopes, every place looked at, and as many clicks as there are."""
+        """A start without slopes, with every place examined, and with the observed rate of clicks."""
         rows = self._rows
         rate = np.clip(rows.clicked.mean(), 1e-4, 0.9)
         kinds = rows.examinations // len(PLACES)

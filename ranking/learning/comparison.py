@@ -1,13 +1,12 @@
-"""Two rankings of the same held-out lists, by what was clicked in them.
+"""Compares two rankings of the same held-out lists, by the clicks in them.
 
-Clicks are rarer where nobody looks, so a click counts 1 / examination of its place, at most `MOST`:
-Joachims, Swaminathan & Schnabel, Unbiased learning-to-rank with biased feedback, WSDM 2017. A figure is of
-the items that were shown, in another order; what was not shown is in none.
+Places that are examined less have fewer clicks. So a click counts 1 / examination of its place, at most
+`MOST`: Joachims, Swaminathan & Schnabel, Unbiased learning-to-rank with biased feedback, WSDM 2017. All
+figures are of the items that were shown, in another order; they say nothing of other items.
 
 Laws (tests/ranking/learning/test_comparison.py):
 - a ranking compared with itself differs by 0, from 0 to 0;
-- the order of what attracts has the highest DCG and CTR; in the order that was shown, CTR is what was
-  observed;
+- the order by attraction has the highest DCG and CTR; for the order that was shown, CTR is the observed one;
 - weighted AUC is scikit-learn's.
 """
 
@@ -22,17 +21,17 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 from vlclip.ranking.statistics.bootstrap import SEED, Figure, interval, resampled_means
 
 MOST = 20.0
-"""The most that a click counts."""
+"""The largest weight of a click."""
 DEPTH = 10
-"""Places of a list that DCG looks at."""
+"""How many places DCG counts."""
 TOP = 5
-"""Places of a list that CTR looks at."""
+"""How many places CTR counts."""
 AUC_RESAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class FigurePair:
-    """A figure of the weights in force and of those learned, and the second less the first.
+    """A figure for the weights in force, for the learned weights, and the second less the first.
 
     Intervals are of 95 %, by units.
     """
@@ -43,12 +42,12 @@ class FigurePair:
 
 
 def log_loss(log_p: Values, clicked: Values) -> Values:
-    """Of each item, `(n,)`, of the logarithm of its probability of a click."""
+    """The log loss of each item, `(n,)`, from the logarithm of its probability of a click."""
     return -(clicked * log_p + (1 - clicked) * np.log(-np.expm1(log_p)))
 
 
 def by_units(in_force: Values, learned: Values, unit: Indices) -> FigurePair:
-    """The means of two values of the same rows, `(n,)` each; rows of a unit `(n,)` are drawn together."""
+    """The means of two values of the same rows, `(n,)` each; the bootstrap draws units `(n,)`."""
     columns = (in_force, learned, np.ones(len(unit)))
     sums = np.stack([summed(column, unit) for column in columns], axis=1)
     means, samples = sums.mean(axis=0), resampled_means(sums)
@@ -62,7 +61,7 @@ def by_units(in_force: Values, learned: Values, unit: Indices) -> FigurePair:
 
 
 def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indices) -> FigurePair:
-    """How often a clicked item of any list was given a higher probability than one that was not clicked."""
+    """How often a clicked item had a higher probability than one without a click, over all lists."""
     scored = [auc_of(in_force, clicked), auc_of(learned, clicked)]
     ones = np.ones(len(clicked))
     first, second = (auc(ones) for auc in scored)
@@ -79,7 +78,7 @@ def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indic
 
 
 def auc_of(scores: Values, clicked: Values) -> Callable[[Values], float]:
-    """The area under the ROC curve as a function of the items' weights `(n,)`; NaN without two classes."""
+    """The area under the ROC curve as a function of item weights `(n,)`; NaN with only one class."""
     levels, level = np.unique(scores, return_inverse=True)
 
     def auc(weights: Values) -> float:
@@ -95,8 +94,8 @@ def dcg(scores: Values, clicked: Values, examination: Values, lists: Indices) ->
     """Discounted cumulated gain of each list by `scores`; all but the lists are `(n,)`.
 
     Rows of a list stand together in the order they were shown. Järvelin & Kekäläinen, Cumulated gain-based
-    evaluation of IR techniques, TOIS 2002. It is not divided by that of the best order of each list: only
-    a sum over clicks can be freed of the places they came from, and nDCG would favour what was shown.
+    evaluation of IR techniques, TOIS 2002. It is not divided by the DCG of each list's best order: only a sum
+    over clicks can be corrected for their places, and nDCG would favour the order that was shown.
     """
     gains = clicked * np.minimum(1 / examination, MOST)
     places = _places(lists)
@@ -105,7 +104,7 @@ def dcg(scores: Values, clicked: Values, examination: Values, lists: Indices) ->
 
 
 def top_ctr(scores: Values, clicked: Values, examination: Values, lists: Indices) -> Values:
-    """Clicks a place that the first places of each list would have had, by the click model."""
+    """Expected clicks per place, over the first places of each list, by the click model."""
     gains = clicked * np.minimum(1 / examination, MOST)
     top = _places(lists) < TOP
     expected = np.where(top, examination * gains[_order(scores, lists)], 0.0)
@@ -113,7 +112,7 @@ def top_ctr(scores: Values, clicked: Values, examination: Values, lists: Indices
 
 
 def calibration_error(probabilities: Values, clicked: Values, bins: int = 10) -> float:
-    """Mean distance of told and observed frequencies over equally large bins (ECE, Naeini et al. 2015)."""
+    """Mean distance of predicted and observed frequencies in equally large bins (ECE, Naeini et al. 2015)."""
     order = np.argsort(probabilities, kind="stable")
     groups = np.array_split(order, bins)
     return float(sum(abs((clicked[group] - probabilities[group]).sum()) for group in groups) / len(order))
@@ -125,7 +124,7 @@ def summed(values: Values, groups: Indices) -> Values:
 
 
 def _order(scores: Values, lists: Indices) -> Indices:
-    """The rows list by list, best first; those that tie as they stood."""
+    """The rows list by list, best first; equal scores stay in order."""
     return np.lexsort((-scores, lists))
 
 

@@ -1,9 +1,9 @@
-"""The log of exposures as arrays: what each shown item had of every part, and whether it was clicked.
+"""The log of exposures as arrays: the features of each shown item, and whether it was clicked.
 
 Laws (tests/ranking/learning/test_rows.py):
-- feature times weight, summed, is the logged score, however often weights were changed;
-- a list of which a feature is not known is left out and counted with the reason;
-- a part of which most lists say nothing is not learned, and no list is left out because of it.
+- the sum of features times weights is the logged score, however often weights were changed;
+- a list with an unknown feature is left out and counted with the reason;
+- a part that most lists do not know is not learned, and no list is left out because of it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.statistics.arrays import Indices, Values
 
-NOT_ASKED: Mapping[str, frozenset[str]] = {
+ABSENT_PARTS: Mapping[str, frozenset[str]] = {
     "similar": frozenset({LEXICAL}), "recommendations": frozenset({LEXICAL, HISTORY}), "search": frozenset(),
 }  # fmt: skip
-"""Parts that a kind of list never has: there the feature is 0, whatever its weight."""
+"""Parts that a kind of list never has; their feature is 0, whatever the weight."""
 STILL = 1e-6
-"""A feature with a smaller standard deviation within its lists does not vary."""
+"""A feature with a smaller standard deviation within lists does not vary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRows:
-    """Shown items, a row each; rows of a list stand together, in its order.
+    """Shown items, one row each; the rows of a list stand together, in its order.
 
     `features` `(n, d)` by `names`, `target` `(d,)` their weights in force, `place` `(n,)` from 0 in the
     ranking. `kind`, `list` and `unit` `(n,)` are numbers from 0; `kinds` names the first.
@@ -51,7 +51,7 @@ class ItemRows:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many lists, shoppers, items shown and items clicked."""
+        """The numbers of lists, shoppers, items shown and items clicked."""
         lists, shoppers = int(self.list.max()) + 1, int(self.unit.max()) + 1
         items, clicked = len(self.clicked), int(self.clicked.sum())
         return {"lists": lists, "shoppers": shoppers, "shown": items, "clicked": clicked}
@@ -64,12 +64,12 @@ class ItemRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClickEvidence:
-    """The rows to learn from, and what they are.
+    """The rows to learn from, and where they come from.
 
-    `reference` are the weights in force of the base arm, by name; `segment_sum` that of its segments.
-    `unlearned` are parts that nothing can be learned about, `left_out` numbers of lists, each with the
-    reason. `arms` are lists by `id@hash`. Times are in seconds since 1970, UTC; `explored` is the share of
-    lists with chance in their order.
+    `reference` are the base arm's weights in force, by name; `segment_sum` is the sum over its segments.
+    `unlearned` are the parts that cannot be learned, with the reason; `left_out` are numbers of lists by
+    reason. `arms` are numbers of lists by `id@hash`. Times are in seconds since 1970, UTC; `explored` is the
+    share of lists with chance in their order.
     """
 
     rows: ItemRows
@@ -88,10 +88,10 @@ class ClickEvidence:
 
 
 def evidence(batches: Iterable[Sequence[Logged]], base: Arm, arms: Iterable[Arm] = ()) -> ClickEvidence:
-    """What these lists say about the weights of `base`; `EvaluationError` where none can be used.
+    """The evidence of these lists about the weights of `base`; `EvaluationError` if no list can be used.
 
-    Only lists of an arm that is known, `base` or one of `arms`, say anything about a boost: the log keeps
-    what a boost added, not its weight.
+    Only lists of a known arm, `base` or one of `arms`, say anything about a boost: the log holds what a boost
+    added, not its weight.
     """
     boosts_by_arm = {f"{arm.id}@{arm.hash}": boosts_of(arm) for arm in (*arms, base)}
     own_boosts = boosts_of(base)
@@ -124,7 +124,7 @@ def evidence(batches: Iterable[Sequence[Logged]], base: Arm, arms: Iterable[Arm]
 
 @dataclass(frozen=True, slots=True)
 class _LoggedList:
-    """A list without its items, its weights in force, its features (NaN: not known), and its clicks."""
+    """A list without its items, its weights in force, its features (NaN if unknown), and its clicks."""
 
     header: Exposure
     weights: tuple[tuple[str, float], ...]
@@ -133,7 +133,7 @@ class _LoggedList:
 
 
 def _unusable(exposure: Exposure) -> str:
-    """Why a list says nothing about weights, or ""."""
+    """Why a list says nothing about weights; "" if it does."""
     if not exposure.items:
         return "nothing was shown"
     if not exposure.unit:
@@ -146,7 +146,7 @@ def _unusable(exposure: Exposure) -> str:
 def _gathered(
     lists: Sequence[_LoggedList], names: tuple[str, ...], left_out: Counter[str], base: Arm
 ) -> ClickEvidence | None:
-    """The lists of which all that can be learned is known."""
+    """The evidence of the lists whose features are all known; None if there are none."""
     kinds = tuple(sorted({logged.header.kind for logged in lists}))
     kind = np.array([kinds.index(logged.header.kind) for logged in lists])
     sizes = np.array([len(logged.features) for logged in lists])
@@ -154,7 +154,7 @@ def _gathered(
     features = np.full((len(of_list), len(names)), np.nan)
     for end, logged in zip(ends, lists, strict=True):
         features[end - len(logged.features) : end, : logged.features.shape[1]] = logged.features
-    has_part = np.array([[name not in NOT_ASKED[logged] for name in names] for logged in kinds])[kind]
+    has_part = np.array([[name not in ABSENT_PARTS[logged] for name in names] for logged in kinds])[kind]
     features[~has_part[of_list]] = 0.0
     unknown = np.isnan(features[ends - 1])  # alike in all rows of a list
     unlearned = _unlearned(names, features, of_list, unknown, has_part)
@@ -202,7 +202,7 @@ def _unlearned(
     unknown: NDArray[np.bool_],
     has_part: NDArray[np.bool_],
 ) -> dict[str, str]:
-    """The parts that nothing can be learned about, and why."""
+    """The parts that cannot be learned, and why."""
     spread = _spread(features, of_list)
     reasons = {}
     for column, name in enumerate(names):
@@ -214,7 +214,7 @@ def _unlearned(
 
 
 def _spread(features: Values, of_list: Indices) -> Values:
-    """Standard deviation within lists of each feature, `(d,)`, by the rows that know it."""
+    """The standard deviation of each feature within lists, `(d,)`, over the rows where it is known."""
     spread = np.zeros(features.shape[1])
     for column, values in enumerate(features.T):
         is_known = ~np.isnan(values)
@@ -233,7 +233,7 @@ def list_means(values: Values, of_list: Indices) -> Values:
 
 
 def _reference(lists: Sequence[_LoggedList], base: Arm) -> dict[str, float]:
-    """The weights most lists had, of the base arm's if there are any; and the base arm's boosts."""
+    """The weights of most lists, those of the base arm if there are any; and the base arm's boosts."""
     name = f"{base.id}@{base.hash}"
     counts = Counter((logged.header.arm == name, logged.weights) for logged in lists)
     _, most = max(counts, key=lambda option: (option[0], counts[option], option[1]))

@@ -1,11 +1,11 @@
-"""What each part of a score was weighed by: a part over its weight in force is the raw feature.
+"""Divisors of the parts of a score: a part divided by its weight in force is the raw feature.
 
-That is a cosine, a share of the best BM25, or a boost's share of what it adds at most. A part whose weight
-was 0 says nothing about its feature.
+A feature is a cosine, a share of the best BM25, or a share of the most that a boost adds. A part with weight
+0 says nothing about its feature.
 
 Laws (tests/ranking/learning/test_rows.py):
-- feature times weight, summed, is the logged score, however often weights were changed;
-- a boost of another shape, and a boost of an arm that is not known, say nothing.
+- the sum of features times weights is the logged score, however often weights were changed;
+- a boost of another shape says nothing, and neither does a boost of an unknown arm.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ BOOST = "boost."
 
 
 def is_segment(name: str) -> bool:
-    """Whether a weight is of a segment of the vectors."""
+    """Whether a weight belongs to a segment of the vectors."""
     return name not in (LEXICAL, HISTORY) and not name.startswith(BOOST)
 
 
 def boosts_of(arm: Arm) -> dict[str, tuple[Boost, ...]]:
-    """An arm's boosts by the part they make together."""
+    """An arm's boosts, grouped by the part of the score they add to."""
     parts: dict[str, tuple[Boost, ...]] = {}
     for boost in arm.rules.boosts:
         parts[BOOST + boost.field] = (*parts.get(BOOST + boost.field, ()), boost)
@@ -32,7 +32,7 @@ def boosts_of(arm: Arm) -> dict[str, tuple[Boost, ...]]:
 
 
 def total(boosts: Iterable[Boost]) -> float:
-    """The size of the weights of boosts that make one part."""
+    """The sum of the absolute weights of boosts."""
     return float(sum(abs(boost.weight) for boost in boosts))
 
 
@@ -46,9 +46,9 @@ def divisors(
     own_boosts: Mapping[str, tuple[Boost, ...]],
     boosts: Mapping[str, tuple[Boost, ...]],
 ) -> dict[str, float]:
-    """What each part is to be divided by; 0 where it says nothing.
+    """The divisor of each part; 0 if the part says nothing.
 
-    The profile beside a question is scaled by the segments' weights too, so its part is over their sum.
+    The profile beside a question is scaled by the segments' weights too, so its divisor includes their sum.
     """
     sizes = {name: float(weight) for name, weight in weights.items()}
     if HISTORY in sizes:
@@ -58,6 +58,6 @@ def divisors(
 
 
 def _form(boosts: Sequence[Boost]) -> list[tuple[object, ...]]:
-    """Boosts but for the size of their weights."""
+    """The shapes of boosts, with weights relative to their sum."""
     whole = total(boosts) or 1.0
     return [(boost.shape, boost.half, round(boost.weight / whole, 9)) for boost in boosts]

@@ -1,17 +1,17 @@
-"""Weights learned from clicks: how strongly to trust the clicks, and whether that beats the weights in force.
+"""Learns weights from clicks, and judges whether they are better than the weights in force.
 
-Strength is chosen by cross-validation over units. The slopes are drawn towards the weights in force, so the
-strongest pull is the ranking there is, and all that is learned is a departure from it. What each fold is
-judged by was chosen on the other folds.
+Slopes are pulled towards the weights in force, so the strongest pull is the present ranking. The strength of
+the pull is chosen by cross-validation over units; each fold is judged with the strength chosen on the other
+folds.
 
-A ranking is the same at any size of its weights, so they are given the size there was: the sum of the
-segments' weights stays, and with it what diversity and the temperature of exploration mean.
+A ranking does not depend on the size of its weights. So the sum of the segments' weights stays as it is, and
+diversity and the temperature of exploration keep their meaning.
 
 Laws (tests/ranking/learning/test_weights.py):
-- weights by which simulated shoppers clicked are found again, nearer than without the click model's places;
-- clicks without any preference, or by the weights in force, are no improvement;
-- the same rows give the same answer; a unit's rows are in one fold;
-- the sum of the learned segments' weights is that in force.
+- the weights by which simulated shoppers click are recovered, nearer than without the click model's places;
+- clicks without preference, and clicks by the weights in force, give no improvement;
+- the same rows give the same result; the rows of a unit are in one fold;
+- the sum of the segments' weights stays as it is.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 from vlclip.ranking.statistics.bootstrap import SEED, Figure
 
 STRENGTHS = (0.0003, 0.003, 0.03, 0.3, 3.0, math.inf)
-"""Pulls towards the weights in force that are tried."""
+"""The pulls towards the weights in force that are compared."""
 FOLDS = 10
 CLICKS_EACH = 20
-"""Clicks asked for each number that is fitted: Harrell, Regression Modeling Strategies, 2015, section 4.4."""
+"""Clicks needed for each fitted number: Harrell, Regression Modeling Strategies, 2015, section 4.4."""
 UNITS = 50
-"""Shoppers with clicks asked for: with fewer the intervals, which are by shopper, are too narrow."""
+"""Shoppers with clicks needed: with fewer, the intervals by shopper are too narrow."""
 CONDITION = 30.0
 """Condition index from which features are collinear: Belsley, Kuh & Welsch, Regression Diagnostics, 1980."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlattCalibration:
-    """How well told probabilities of clicks are kept, on lists held out, before and after correcting them.
+    """How well predicted probabilities of clicks hold on held-out lists, before and after a correction.
 
-    Corrected log-odds are `slope` times those told, plus `shift` (Platt 1999).
+    Corrected log-odds are `slope` times the predicted ones, plus `shift` (Platt 1999).
     """
 
     slope: float
@@ -69,11 +69,11 @@ class PlattCalibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedWeights:
-    """What was learned. `weights` by feature, in the size of those in force, with 95 % intervals.
+    """Learned `weights` by feature, in the size of those in force, with 95 % intervals.
 
     `figures` are of held-out lists: log_loss, auc, dcg, top_ctr. `examination` is by kind of list and first
-    place, from 1, relative to the place most looked at; `strength` is infinite where nothing but the weights
-    in force is borne out.
+    place, from 1, relative to the most examined place. `strength` is infinite if the clicks support no
+    departure from the weights in force.
     """
 
     weights: dict[str, Figure]
@@ -84,12 +84,12 @@ class LearnedWeights:
 
     @property
     def is_better(self) -> bool:
-        """Whether clicks of shoppers held out are told better than by the weights in force."""
+        """Whether they predict the clicks of held-out shoppers better than the weights in force do."""
         return not math.isinf(self.strength) and self.figures["log_loss"].difference.high < 0
 
 
 def check(rows: ItemRows, whole: Design) -> None:
-    """`EvaluationError` says why these rows do not suffice to learn from."""
+    """Raise an `EvaluationError` with the reason if these rows are too few or too alike to learn from."""
     if len(rows.names) < 2 or not rows.segments.any():
         raise EvaluationError(
             f"there is nothing to weigh: of the parts of scores {', '.join(rows.names) or 'none'} can be "
@@ -128,10 +128,10 @@ def learn(
     seed: int = SEED,
     progress: Callable[[float], None] = lambda _: None,
 ) -> LearnedWeights:
-    """The weights that tell clicks best, and how they compare with those in force (`rows.target`).
+    """The weights that predict clicks best, and how they compare with those in force (`rows.target`).
 
-    `progress` is told the share that is done. `EvaluationError` where the rows do not suffice, or where no
-    segment attracts clicks.
+    `progress` is called with the finished share. `EvaluationError` if the rows do not suffice or no segment
+    attracts clicks.
     """
     whole = design(rows)
     check(rows, whole)
@@ -168,20 +168,20 @@ def learn(
 
 
 def folds_of(unit: Indices, folds: int, seed: int = SEED) -> Indices:
-    """The fold of each row, `(n,)`, by its unit, numbered from 0: folds differ by at most one unit."""
+    """The fold of each row, `(n,)`, by its unit, from 0; the sizes of folds differ by at most one unit."""
     drawn = np.random.default_rng(seed).permutation(int(unit.max()) + 1) % folds
     return np.asarray(drawn, dtype=np.intp)[unit]
 
 
 def scaled(slopes: Values, rows: ItemRows) -> Values:
-    """Slopes `(d,)` as weights: the segments' sum is that in force. NaN where the segments' slopes are 0."""
+    """Slopes `(d,)` as weights with the segments' sum in force; NaN if the segments' slopes are 0."""
     size = slopes[rows.segments].sum()
     weights: Values = slopes * (rows.target[rows.segments].sum() / size if size > 0 else math.nan)
     return weights
 
 
 def _predictions(rows: ItemRows, whole: Design, in_force: Values, learned: Values) -> dict[str, FigurePair]:
-    """How well held-out clicks were told, by the logarithms of their probabilities."""
+    """How well held-out clicks were predicted, from the logarithms of their probabilities."""
     losses = [log_loss(log_p, whole.clicked) for log_p in (in_force, learned)]
     return {
         "log_loss": by_units(losses[0], losses[1], rows.unit),
@@ -192,7 +192,7 @@ def _predictions(rows: ItemRows, whole: Design, in_force: Values, learned: Value
 def _orders(
     rows: ItemRows, whole: Design, fold: Indices, models: Sequence[ClickModel]
 ) -> dict[str, FigurePair]:
-    """DCG and CTR of held-out lists, by the weights in force and by those their fold was told."""
+    """DCG and CTR of held-out lists, by the weights in force and by those learned on the other folds."""
     in_force = whole.within @ rows.target
     learned = (whole.within * np.stack([model.slopes for model in models])[fold]).sum(axis=1)
     examination = np.exp(np.stack([model.log_examination for model in models])[fold, whole.examination])
@@ -208,7 +208,7 @@ def _orders(
 
 
 def _jackknife(value: float, left_out: Values) -> Figure:
-    """A figure with its interval from those with one group of units left out, `(groups,)`.
+    """A figure with its interval from the values without one group of units each, `(groups,)`.
 
     Shao & Tu, The Jackknife and Bootstrap, 1995, section 2.3; t, since the groups are few.
     """
@@ -219,7 +219,7 @@ def _jackknife(value: float, left_out: Values) -> Figure:
 
 
 def _calibration(log_p: Values, clicked: Values, fold: Indices) -> PlattCalibration:
-    """Each fold is corrected by what the others teach."""
+    """The calibration; each fold is corrected by a fit to the other folds."""
     odds = logit(np.exp(log_p))[:, None]
     corrected = np.empty(len(odds))
     for number in np.unique(fold):
@@ -239,7 +239,7 @@ def _calibration(log_p: Values, clicked: Values, fold: Indices) -> PlattCalibrat
 
 
 def _examination(rows: ItemRows, whole: Design, model: ClickModel) -> dict[str, dict[int, float]]:
-    """Examination by kind and first place, of those that were shown, over the largest of the kind."""
+    """Examination by kind and first place, over the largest of the kind, of places in the rows."""
     by_kind: dict[str, dict[int, float]] = {}
     for kind, name in enumerate(rows.kinds):
         numbers = np.unique(whole.examination[rows.kind == kind])

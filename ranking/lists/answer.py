@@ -1,4 +1,4 @@
-"""What is asked of the recommender beside the question, and what it answers."""
+"""What the recommender answers, and which part of the ranking it is asked for."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ LEXICAL = "lexical"
 HISTORY = "history"
 """The score part, and the weight, of the shopper's profile beside a question."""
 POPULAR = "popular"
-"""The score part of what others did, where nothing is known of the shopper."""
+"""The score part of popular items, in lists for shoppers without events."""
 
 EVERYTHING = Filter()
 
 Strategy = Literal["content", "history", "popular"]
-"""What a list was made from: the question alone, the shopper's events too, or what others did."""
+"""What a list was made from: the question alone, also the shopper's events, or the events of others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """One item of a list: `parts` add up to `score`; `item` are its stored fields.
 
-    The parts are worked out when they are looked at, for the whole list at once: they need the vectors,
-    and to read those takes a fifth of the time of a list. `duplicates` are the ids of items with a
-    near-duplicate photo that this one stands for. `propensity` is the probability of this item at this
-    place, given the ones above; 1 without exploration.
+    The parts are computed at their first use, for the whole list at once: they need the vectors, and
+    reading these takes a fifth of the time of a list. `duplicates` are the ids of items with a near-duplicate
+    photo that this item stands for. `propensity` is the probability of this item at this place, given the
+    items above it; 1 without exploration.
     """
 
     id: str
@@ -42,13 +42,13 @@ class Result:
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """The score's parts by name: the segments', and what else was added."""
+        """The parts of the score by name: those of the segments, and the terms added to them."""
         return self.explain()
 
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """A direction of a shopper's history: its share of it, and the items it came from."""
+    """One interest of a shopper: its share of their history, and the items it was made from."""
 
     weight: float
     items: tuple[str, ...]
@@ -56,10 +56,10 @@ class Taste:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Sequence[Result]):
-    """Results, best first, and how they came about.
+    """Results, best first, and how they were made.
 
-    `weights` are those of the question's parts. `explored` are the candidates that chance dealt with,
-    each with the score it dealt by; empty without exploration.
+    `weights` are those of the parts of the score. `explored` are the candidates whose order chance decided,
+    each with its score; empty without exploration.
     """
 
     results: tuple[Result, ...]
@@ -85,12 +85,12 @@ class Answer(Sequence[Result]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What part of the ranking to give, and from which items.
+    """Which part of the ranking to return, and which items to rank.
 
-    With `collapse` only the best of items with near-duplicate photos is in the ranking. `diversity`
-    is from 0, pure relevance, to 1, pure variety; None leaves it to the arm. With `among` no other items
-    are ranked, and these score what they would among all. `exact` compares every vector instead of walking
-    the index: slow, for checks of the index.
+    With `collapse`, only the best of items with near-duplicate photos is ranked. `diversity` is from 0, pure
+    relevance, to 1, pure variety; None leaves it to the arm. With `among`, only these items are ranked, and
+    they score what they would score among all. `exact` compares every vector and does not use the index:
+    slow, for checks of the index.
     """
 
     limit: int | None = None
@@ -103,7 +103,7 @@ class Page:
     exact: bool = False
 
     def collapses(self, search: Search) -> bool:
-        """Whether near-duplicates are shown as one: as this says, else as the settings do."""
+        """Whether near-duplicates are shown as one: `collapse`, or the setting if it is None."""
         return search.collapse if self.collapse is None else self.collapse
 
 

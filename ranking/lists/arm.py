@@ -1,9 +1,9 @@
-"""An arm: one way to rank, as data. A TOML file with an id; its hash says whether it was changed.
+"""An arm: one way to rank, as data. It is a TOML file with an id; its hash changes with its content.
 
 Laws (tests/ranking/lists/test_arm.py):
-- equal rankings have equal hashes, however their files are written; any other knob is another hash;
-- an arm of an empty file ranks as the settings do;
-- a knob that does not exist, or is out of range, is refused with its name.
+- arms with equal knobs have equal hashes, however their files are written; any other knob changes the hash;
+- an empty file is an arm that ranks by the settings;
+- an unknown knob, or one that is out of range, is refused by name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Section(BaseModel):
 
 
 class Profile(_Section):
-    """How a shopper's events become up to `interests` directions in the fused space."""
+    """How a shopper's events become up to `interests` directions of the fused space."""
 
     half_life: float = Field(5.0, gt=0, description="events after which one counts half")
     interests: int = Field(3, ge=1, le=10, description="most directions that are kept, the heaviest")
@@ -49,11 +49,11 @@ class Profile(_Section):
 
 
 class Boost(_Section):
-    """A bounded term of the score from a field of the item: between 0 and `weight`, 0 without the field.
+    """A term of the score from a field of the item: between 0 and `weight`, 0 without the field.
 
     - `rising`: weight · x / (x + half) of a number x, 0 below 0: popularity, margin
-    - `fresh`: weight · 2^(-age / half) of a time, `half` in days, 0 for a time to come
-    - `flag`: weight where the field is true, as is a number over 0: available, stock
+    - `fresh`: weight · 2^(-age / half) of a time, `half` in days, 0 for a time in the future
+    - `flag`: weight if the field is true or a number over 0: available, stock
     """
 
     field: str = Field(min_length=1)
@@ -63,7 +63,7 @@ class Boost(_Section):
 
 
 class Rules(_Section):
-    """What a shop wants to be shown, whatever people like."""
+    """What a shop wants to show, whatever people like."""
 
     boosts: tuple[Boost, ...] = ()
     include: tuple[str, ...] = Field((), description="filter clauses that all must hold: available=true")
@@ -81,14 +81,13 @@ class Rules(_Section):
     @field_validator("exclude")
     @classmethod
     def _has_opposite(cls, clauses: tuple[str, ...]) -> tuple[str, ...]:
-        ranges = [
-            condition.field for condition in parse_clauses(clauses).conditions if condition.operator in RANGES
-        ]
+        conditions = parse_clauses(clauses).conditions
+        ranges = [condition.field for condition in conditions if condition.operator in RANGES]
         if ranges:
             raise ValueError(f"a range of {ranges[0]!r} is not excluded; include the other range")
         return clauses
 
-    pins: tuple[str, ...] = Field((), description="ids that come first, where the filter lets them")
+    pins: tuple[str, ...] = Field((), description="ids that come first, if the filter lets them in")
     hide_history: bool = Field(
         default=True, description="in recommendations leave out the items they are made from"
     )
@@ -114,7 +113,7 @@ class Exploration(_Section):
 
 
 class Arm(_Section):
-    """One way to rank. What is not said is as the request or the settings say."""
+    """One way to rank. Knobs that are not set are those of the request or the settings."""
 
     id: str = Field("default", pattern=r"^[A-Za-z0-9_.-]{1,100}$")
     weights: dict[str, Weight] = Field(
@@ -134,7 +133,7 @@ class Arm(_Section):
 
 
 def read_arm(path: Path) -> Arm:
-    """The arm in a TOML file, named by its `id` or else by the file; `BadArm` says what is wrong."""
+    """The arm in a TOML file, named by its `id` or else by the file; `BadArm` if it cannot be read."""
     try:
         form = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # no UTF-8, no TOML, or a path with a null byte
@@ -143,7 +142,7 @@ def read_arm(path: Path) -> Arm:
 
 
 def arm_of(form: dict[str, object], source: str) -> Arm:
-    """The arm of these values; `BadArm` names the first that is wrong."""
+    """The arm of these values; `BadArm` names the first one that is wrong."""
     try:
         return Arm.model_validate(form)
     except ValidationError as error:

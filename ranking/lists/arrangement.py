@@ -1,11 +1,11 @@
-"""From the best candidates to the list that is shown: boosts, duplicates, diversity, caps, chance.
+"""Arranges the best candidates as a list: boosts, duplicates, diversity, caps, chance.
 
 Laws (tests/ranking/lists/test_arrangement.py):
 - an arm without knobs leaves the ranking as it is;
 - page two continues page one, whatever the arm;
-- boosted, the list is what boosting every item of the store would have given;
-- caps and collapsing hold over the whole list, but for pins: those stand above it, and count for nothing
-  in it (tests/ranking/lists/test_shopper.py).
+- with boosts, the list is the one that boosting every item of the store would give;
+- caps and collapsing hold over the whole list, except for pins: pins stand above the list and do not count
+  towards its caps (tests/ranking/lists/test_shopper.py).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DIVERSITY = "diversity"
 
 @dataclass(frozen=True, slots=True)
 class PlacedItem:
-    """An item at its place: what was added to its score by name, and the propensity of its place."""
+    """An item at its place: its score, the terms added to it by name, and the propensity of the place."""
 
     id: str
     score: float
@@ -49,9 +49,10 @@ class PlacedItem:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """The list from its top; `explored` are the candidates that chance dealt with, and their scores.
+    """A list from its top.
 
-    `records` are the items whose vectors were read on the way.
+    `explored` are the candidates whose order chance decided, with their scores. `records` are the items
+    whose vectors were read on the way.
     """
 
     placed: Sequence[PlacedItem]
@@ -61,10 +62,10 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arranger:
-    """How a ranking becomes a list.
+    """Turns a ranking into a list, by the rules of an arm.
 
-    `collapse_distance` is None where duplicates stay; `anchor` is the hash of a photo whose duplicates
-    are left out. `now` is in seconds since 1970. `read` reads items with their vectors.
+    `collapse_distance` is None if duplicates stay; `anchor` is the hash of a photo whose duplicates are left
+    out. `now` is in seconds since 1970. `read` reads items with their vectors.
     """
 
     arm: Arm
@@ -76,25 +77,25 @@ class Arranger:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The payload fields that this looks at."""
+        """The payload fields that the rules need."""
         boosted = [boost.field for boost in self.arm.rules.boosts]
         collapsing = ["provenance"] if self.collapse_distance is not None else []
         return tuple(dict.fromkeys([*collapsing, *boosted, *self.arm.diversity.at_most]))
 
     @property
     def is_plain(self) -> bool:
-        """Whether the list is the ranking itself."""
+        """Whether the rules leave the ranking as it is."""
         arm = self.arm
         return not (self.fields or arm.diversity.amount or arm.exploration.temperature)
 
     def arrange(self, candidates: Candidates, end: int) -> Arrangement:
-        """The first `end` of the list, or all of it."""
+        """The first `end` items of the list, or all if there are fewer."""
         diversity, exploration = self.arm.diversity, self.arm.exploration
-        # those that diversity and chance choose from are the same on every page
+        # diversity and chance choose from the same items on every page
         moved = max(
             diversity.window if diversity.amount else 0, exploration.depth if exploration.temperature else 0
         )
-        # of those that tie with the last one some may not be there; of the others some may not be kept
+        # items that tie with the last one may be missing from the pool, and caps may leave some out
         depth = max(2 * end if self.fields else end + 1, moved + 1)
         records: dict[str, Record | Hit] = {}
         while True:
@@ -110,9 +111,10 @@ class Arranger:
             depth *= 4 if diversity.at_most else 2
 
     def _filled(self, arrangement: Arrangement, ranked: Pool, nearest: Nearest, end: int) -> Arrangement:
-        """The list made as long as `end` by asking on for what caps still let in, instead of ever deeper.
+        """The list filled up to `end` by searches for what the caps still let in.
 
-        What is placed of the `ranked` stays where it is; the others of them are what caps keep out.
+        That is cheaper than ever deeper searches. The items that are placed keep their places; the caps keep
+        all other items of `ranked` out.
         """
         placed, records = list(arrangement.placed), dict(arrangement.records)
         payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
@@ -134,12 +136,12 @@ class Arranger:
         return replace(arrangement, placed=placed, records=records)
 
     def boosts(self, payloads: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
-        """What the arm's boosts add to the scores of these items, `(n,)` each, as parts `boost.FIELD`."""
+        """What the arm's boosts add to the scores of these items: parts `boost.FIELD`, `(n,)` each."""
         terms = boost_terms(self.arm.rules.boosts, payloads, self.now)
         return {f"boost.{name}": term for name, term in terms.items()}
 
     def _boosted(self, pool: Pool) -> Pool:
-        """The items that no other one can come before, with boosts, best first."""
+        """The items of the pool that no item outside it can overtake, with boosts, best first."""
         boosts = self.arm.rules.boosts
         if not boosts or not pool.ids:
             return pool
@@ -150,7 +152,7 @@ class Arranger:
         return replace(pool, scores=scores, terms={**pool.terms, **terms}).rows(order)
 
     def _folded(self, ranked: Pool) -> tuple[Pool, Mapping[str, Sequence[str]]]:
-        """One of each photo, and by id whom it stands for."""
+        """One item of each photo, and by its id the ids of its duplicates."""
         if self.collapse_distance is None:
             return ranked, {}
         photos = zip(ranked.ids, map(stored_hash, ranked.payloads), strict=True)
@@ -165,15 +167,14 @@ class Arranger:
         end: int,
         records: dict[str, Record | Hit],
     ) -> Arrangement:
-        """Diversity, caps and chance, over the first `moved` and then the others."""
+        """The list after diversity, caps and chance, which move only the first `moved` items."""
         diversity, exploration = self.arm.diversity, self.arm.exploration
         scores, terms, order = ranked.scores, ranked.terms, np.arange(len(ranked.ids))
         if diversity.amount and len(order):
             window = ranked.ids[: diversity.window]
             records |= self.read([item_id for item_id in window if item_id not in records])
-            stored = [
-                row for row, item_id in enumerate(window) if item_id in records
-            ]  # one may just be deleted
+            # an item may have been deleted meanwhile
+            stored = [row for row, item_id in enumerate(window) if item_id in records]
             vectors = stacked([records[window[row]].vector for row in stored])
             rows = np.array(stored, dtype=np.intp)
             picked, penalties = diversify(scores[rows], vectors, diversity.amount, len(rows))
@@ -195,13 +196,13 @@ class Arranger:
             propensity[: len(movable)] = chances
         scored = replace(ranked, scores=scores, terms=terms)
         placed = [
-            _place(scored, row, float(likely), tuple(duplicates.get(ranked.ids[row], ())))
-            for row, likely in zip(order[:end].tolist(), propensity[:end], strict=True)
+            _place(scored, row, float(chance), tuple(duplicates.get(ranked.ids[row], ())))
+            for row, chance in zip(order[:end].tolist(), propensity[:end], strict=True)
         ]
         return Arrangement(placed, explored, records)
 
     def _lets_in(self, payload: Mapping[str, Any], counts: Counter[Label]) -> bool:
-        """Whether caps let the item in below those whose labels were `met`; then its own are counted too."""
+        """Whether caps let the item in below the labels counted so far; if so, its labels are counted too."""
         labels = self._labels(payload)
         if any(counts[label] >= self.arm.diversity.at_most[label[0]] for label in labels):
             return False
@@ -209,7 +210,7 @@ class Arranger:
         return True
 
     def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
-        """What of an item is capped: the values of each field, of a list each of its elements once."""
+        """The labels of an item that caps count: every distinct value of each capped field."""
         labels: list[Label] = []
         for name in self.arm.diversity.at_most:
             value = payload.get(name)
@@ -221,7 +222,7 @@ class Arranger:
 
 
 def _label(value: object) -> str | float | None:
-    """How a value is told from others: 5 and 5.0 are one, as the store has it."""
+    """The value by which labels are compared: 5 and 5.0 are the same, as in the store."""
     if value is None or isinstance(value, str):
         return value
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
@@ -233,5 +234,5 @@ def _place(pool: Pool, row: int, propensity: float = 1.0, duplicates: tuple[str,
 
 
 def stacked(vectors: Sequence[Floats | None]) -> Floats:
-    """`(n, size)` of vectors that were asked for."""
+    """`(n, size)` of the vectors that are not None."""
     return np.array([vector for vector in vectors if vector is not None], dtype=np.float32)

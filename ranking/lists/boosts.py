@@ -1,8 +1,8 @@
-"""What a shop's rules add to scores, when that needs no deeper search, and what they hide.
+"""What a shop's rules add to scores, how deep a search that needs, and which items they hide.
 
 Laws (tests/ranking/lists/test_boosts.py):
 - a boost's term lies between 0 and its weight; without a usable field it is 0;
-- the items of a pool that are settled are the top of everything, in the same order.
+- the settled items of a pool are the top of the whole ranking, in the same order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vlclip.ranking.settings import DAY_S
 from vlclip.ranking.statistics.arrays import Values
 
 ROUNDING = 1e-6
-"""What the float32 sums of a store and ours may differ by."""
+"""How far the float32 sums of a store may be from ours."""
 
 
 def boost_terms(
@@ -37,7 +37,7 @@ def boost_terms(
     for boost in boosts:
         read, shape = _SHAPES[boost.shape]
         values = np.array([read(payload.get(boost.field)) for payload in payloads], dtype=np.float64)
-        with np.errstate(all="ignore"):  # beyond the ends of floats the shapes are 0 and 1, which is right
+        with np.errstate(all="ignore"):  # out of range of floats the shapes become 0 and 1, which is right
             shares = np.nan_to_num(shape(values, boost.half, now))  # NaN: no usable value
         terms[boost.field] = terms.get(boost.field, 0.0) + boost.weight * shares
     return terms
@@ -49,12 +49,12 @@ def most_boost(boosts: Iterable[Boost]) -> float:
 
 
 def settled(boosted: Values, floor: float | None, most: float) -> NDArray[np.bool_]:
-    """Which items of a pool no item outside it can come before, `(n,)`.
+    """Which items of a pool no item outside it can overtake, `(n,)`.
 
-    `boosted` `(n,)` are the pool's scores with boosts, in any order; no item outside scores over `floor`
-    without boosts, nor gets more than `most` from them; None: nothing is outside. Once k items are
-    settled, the best k of the pool are the best k of everything. An item that only tied with a settled
-    one could come before it by its id, so these are over the bound by more than rounding.
+    `boosted` `(n,)` are the pool's scores with boosts, in any order. No item outside scores over `floor`
+    without boosts, or gets more than `most` from them; `floor` is None if no item is outside. Once k items
+    are settled, the best k of the pool are the best k of all. An item outside that ties could overtake by its
+    id, so settled items are above the bound by more than rounding.
     """
     return boosted > (-np.inf if floor is None else floor + most + ROUNDING)
 
@@ -87,7 +87,7 @@ def _number(value: Any) -> float:
 
 
 def _switch(value: Any) -> float:
-    """True, and a number over 0, as 1."""
+    """1 for True and for a number over 0, else 0."""
     return float(value) if isinstance(value, bool) else float(_number(value) > 0)
 
 
@@ -103,7 +103,7 @@ def seconds(value: Any) -> float:
 
 
 def _rising(x: Values, half: float, _now: float) -> Values:
-    return np.where(x > 0, 1 / (1 + half / x), 0.0)  # x / (x + half) would overflow first
+    return np.where(x > 0, 1 / (1 + half / x), 0.0)  # x / (x + half) would overflow earlier
 
 
 def _fresh(time: Values, half: float, now: float) -> Values:

@@ -1,9 +1,9 @@
-"""The ranking of a store for one question, read from its top, ever deeper.
+"""The ranking of a store for one question, read from its top to any depth.
 
 Laws (tests/ranking/lists/test_candidates.py):
-- a pool is the beginning of the ranking of everything: a deeper one continues it;
-- of items that score the same the smaller id comes first;
-- asked in several directions, an item has the best of its scores.
+- a pool is the beginning of the whole ranking, and a deeper pool continues it;
+- of items with equal scores the smaller id comes first;
+- with several directions, an item has the best of its scores.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from vlclip.ranking.lists.answer import LEXICAL
 from vlclip.ranking.statistics.arrays import Values
 
 WHOLE = 64
-"""Pools up to this deep are read with vectors and all of the payload, which is cheaper than asking again."""
+"""Pools up to this depth are read with vectors and whole payloads: cheaper than a second request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The best items: `scores` `(n,)` never rise, `payloads` hold the fields that were asked for.
+    """The best items of a ranking: `scores` `(n,)` never rise; `payloads` hold the requested fields.
 
-    `terms` are the parts of the scores that do not come from a vector, by name. No item outside scores over
-    `floor`; without one the pool is everything. `whole` are all of them with vector and payload, or empty.
+    `terms` are the parts of the scores that do not come from a vector, by name. No item outside the pool
+    scores over `floor`; `floor` is None if no item is outside. `whole` are all items with vector and payload,
+    or empty.
     """
 
     ids: Sequence[str]
@@ -43,7 +44,7 @@ class Pool:
     whole: Mapping[str, Hit] = field(default_factory=dict)
 
     def rows(self, rows: Sequence[int] | NDArray[np.intp]) -> Pool:
-        """The pool of these rows, in this order."""
+        """The pool with only these rows, in this order."""
         return replace(
             self,
             ids=[self.ids[row] for row in rows],
@@ -54,18 +55,18 @@ class Pool:
 
 
 class Candidates(Protocol):
-    """Whatever can say which items score best."""
+    """A source of the items that score best."""
 
     def pool(self, depth: int) -> Pool:
-        """About the `depth` best; more than are there gives all of them."""
+        """About the `depth` best items, or all if there are fewer."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearest:
-    """By the dot product with a fused vector, or with the best of several `directions`.
+    """Candidates by the dot product with a fused vector, or with the best of several `directions`.
 
-    Pools deeper than `whole` bring `fields` alone.
+    Pools deeper than `whole` are read with `fields` only.
     """
 
     store: Store
@@ -77,7 +78,7 @@ class Nearest:
     exact: bool = False
 
     def pool(self, depth: int) -> Pool:
-        """One search for each direction, in one call."""
+        """The best items, by one search for each direction in a single call."""
         is_whole = depth <= self.whole
         queries = [
             Query(
@@ -87,7 +88,7 @@ class Nearest:
             for direction in self.directions
         ]  # fmt: skip
         lists = self.store.search(queries)
-        # what a list cut off may hold is at most as good as its last; copies tie with it, in any order
+        # beyond its limit a list has nothing better than its last item; items that tie come in any order
         floor = max((ranking[-1].score for ranking in lists if len(ranking) == depth), default=None)
         best: dict[str, Hit] = {}
         for ranking in lists:
@@ -106,10 +107,10 @@ class Nearest:
         )
 
     def without(self, conditions: Sequence[Condition], ids: Sequence[str]) -> Nearest:
-        """The same ranking of what fits these conditions as well, less `ids`.
+        """The same ranking, only of items that also meet these conditions, without `ids`.
 
-        A condition on what has no index, or with a value that the index cannot hold, is not asked for, so
-        it may not hold.
+        A condition is left out if its field has no index or the index cannot hold its value, so it may not
+        hold for all items.
         """
         kinds = self.store.fields()
         usable = [
@@ -121,11 +122,12 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matching:
-    """By the dot product and, beside it, BM25 of `text` over the best BM25 score of any item, times `weight`.
+    """Candidates by the dot product plus a lexical part.
 
-    Both are exact for every candidate, and the candidates are the best of all items (`Store.candidates`).
-    Where no vector is asked, only what matches is a candidate. `best` is the best BM25 score of any item,
-    None where it is that of a candidate.
+    The lexical part is BM25 of `text`, divided by the best BM25 score of any item, times `weight`. Both are
+    exact for every candidate, and the candidates are the best of all items (`Store.candidates`). If the
+    direction is all zeros, only items that match are candidates. `best` is the best BM25 score of any item;
+    None takes that of the candidates.
     """
 
     store: Store
@@ -140,7 +142,7 @@ class Matching:
     exact: bool = False
 
     def pool(self, depth: int) -> Pool:
-        """Both searches, at first each twice as deep as `depth` or `least`."""
+        """The best items by both searches, each at first twice as deep as `depth` or `least`."""
         is_whole = depth <= WHOLE
         query = Query(
             vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), exact=self.exact,
@@ -151,48 +153,39 @@ class Matching:
         )
         if not self.direction.any():
             contenders = [contender for contender in contenders if contender.lexical > 0]
-        best = (
-            max((contender.lexical for contender in contenders), default=0.0)
-            if self.best is None
-            else self.best
-        )
-        lexical = np.array(
-            [self.weight * contender.lexical / (best or 1.0) for contender in contenders], dtype=np.float64
-        )
+        matches = np.array([contender.lexical for contender in contenders], dtype=np.float64)
+        best = float(matches.max(initial=0.0)) if self.best is None else self.best
+        lexical = self.weight * matches / (best or 1.0)
         scores = np.array([contender.dense for contender in contenders], dtype=np.float64) + lexical
         order = sorted(range(len(contenders)), key=lambda row: (-scores[row], contenders[row].id))
         floor = None if len(contenders) <= depth else float(scores[order[depth]])
-        top = [contenders[row] for row in order[:depth]]
         rows = order[:depth]
+        top = [contenders[row] for row in rows]
+        hits = [Hit(item.id, item.dense, item.payload, item.read) for item in top] if is_whole else []
         return Pool(
-            [contender.id for contender in top],
+            [item.id for item in top],
             scores[rows],
-            [contender.payload for contender in top],
+            [item.payload for item in top],
             floor,
             {LEXICAL: lexical[rows]},
-            {
-                contender.id: Hit(contender.id, contender.dense, contender.payload, contender.read)
-                for contender in top
-            }
-            if is_whole
-            else {},
+            {hit.id: hit for hit in hits},
         )
 
 
-def join(first: Pool, rest: Pool) -> Pool:
-    """One pool above another; the upper one is all there is of its kind. Terms one lacks are 0 there."""
-    names = dict.fromkeys([*first.terms, *rest.terms])
+def join(upper: Pool, lower: Pool) -> Pool:
+    """One pool above another; the upper one is complete. A term that one of them lacks is 0 there."""
+    names = dict.fromkeys([*upper.terms, *lower.terms])
     return Pool(
-        [*first.ids, *rest.ids],
-        np.concatenate([first.scores, rest.scores]),
-        [*first.payloads, *rest.payloads],
-        rest.floor,
-        {name: np.concatenate([_term(first, name), _term(rest, name)]) for name in names},
+        [*upper.ids, *lower.ids],
+        np.concatenate([upper.scores, lower.scores]),
+        [*upper.payloads, *lower.payloads],
+        lower.floor,
+        {name: np.concatenate([_term(upper, name), _term(lower, name)]) for name in names},
     )
 
 
 def _takes(kinds: Mapping[str, str], condition: Condition) -> bool:
-    """Whether the field holds such values: a number field may have come to items as text too."""
+    """Whether the index of the field holds such values: some items may have text in a number field."""
     try:
         Filter((condition,)).check(kinds)
     except FilterError:

@@ -1,8 +1,8 @@
-"""Of results that show the same photo only the best is shown; the others are named beside it.
+"""Keeps the best of results with near-duplicate photos; the others are named beside it.
 
 Laws (tests/ranking/lists/test_collapse.py):
-- an item is shown unless it is near a better one that is shown; then it is folded into the best of these;
-- what ranks below an item never changes whether it is shown, so page two continues page one;
+- an item is shown unless a better item with a near photo is shown; then it is folded into the best of these;
+- items that rank below an item never change whether it is shown, so page two continues page one;
 - an item without a photo is always shown, and nothing is folded into it.
 """
 
@@ -14,10 +14,10 @@ from vlclip.engine.duplicates import pairs
 
 
 def collapse(hashes: Mapping[str, str], max_distance: int, anchor: str = "") -> dict[str, list[str]]:
-    """The ids to show, in order, each with the ids folded into it.
+    """The ids to show, in order, each with the ids that are folded into it.
 
-    `hashes` are those of the items' photos by id, best first, "" without one. Items whose photo is
-    near the one of hash `anchor` are left out altogether.
+    `hashes` are the hashes of the items' photos by id, best first, "" without a photo. Items whose photo is
+    near the photo with the hash `anchor` are left out.
     """
     photos = list(dict.fromkeys([anchor, *hashes.values()]))
     stands = list(range(len(photos)))

@@ -1,14 +1,14 @@
-"""A list that varies: greedy maximal marginal relevance in the fused space.
+"""Makes a list vary: greedy maximal marginal relevance in the fused space.
 
 Carbonell & Goldstein, "The use of MMR, diversity-based reranking for reordering documents and producing
 summaries", SIGIR 1998.
 
 Laws (tests/ranking/lists/test_diversity.py):
-- amount 0 is the plain order, amount 1 takes what is least like the items above, relevance aside;
+- amount 0 is the plain order; amount 1 takes the item that is least like those above, whatever its score;
 - score + term never rises down the list, stays between the worst and the best score, and the first
   item's term is 0;
-- the first 10 of 50 are the 10;
-- nothing is lost.
+- the first 10 of a list of 50 are the list of 10;
+- no item is lost.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from vlclip.engine.space import Floats, unit
 from vlclip.ranking.statistics.arrays import Indices, Values
 
 FINEST = 1e-6
-"""Scores this close differ by rounding alone."""
+"""Scores this close differ only by rounding."""
 
 
 def diversify(relevance: Values, vectors: Floats, amount: float, k: int) -> tuple[Indices, Values]:
-    """The rows of the up to k items to show, in order, and what variety adds to the score of each.
+    """The rows of up to k items to show, in order, and what variety adds to the score of each.
 
     `relevance` `(n,)` are scores, `vectors` `(n, d)` the items' fused vectors, which are scaled to length
-    1 here: the similarity of two items is their cosine, which is the mean over the segments where both
-    have all of them. The first pick is the most relevant. Each next one has the highest
+    1 here. The similarity of two items is their cosine: the mean over the segments, if both items have all
+    of them. The first item is the most relevant. Each next one has the highest
 
         (1 - amount) · score + amount · (high - (high - low) · similarity)
 
-    where high and low are the best and the worst score of the n, and similarity is that to the most
-    similar item above, at least 0. It is MMR with relevance on a scale from 0 to 1 over the n, in the
-    units of the score: an item unlike all above counts as the best of the n, a copy of one as the worst.
-    At amount 0.5 a tenth of the candidates' range of scores is worth a tenth of cosine similarity. The
-    scale depends on the n, so pages of one list need the same n.
+    where high and low are the best and the worst score of the n items, and similarity is that to the most
+    similar item above, at least 0. This is MMR in units of the score: an item unlike all above counts as the
+    best of the n, a copy of one of them as the worst. At amount 0.5, a tenth of the range of scores is worth
+    a tenth of cosine similarity. The scale depends on the n items, so all pages of a list need the same n.
 
     Of equal objectives the earlier row comes first.
     """

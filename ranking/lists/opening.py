@@ -1,4 +1,4 @@
-"""From settings to a recommender that answers."""
+"""Opens the recommender that the settings describe."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vlclip.ranking.settings import RankingSettings
 def open_recommender(settings: RankingSettings) -> Iterator[Recommender]:
     """A recommender over the store and the history that the settings name; closed with the `with` block.
 
-    Errors: `StoreNotFound` where there is no store, `StoreLocked` where another process has it open,
-    `HistoryError` where the history cannot be used; `FingerprintMismatch` at the first search, where the
-    settings name other encoders than those of the store.
+    Errors: `StoreNotFound` if there is no store, `StoreLocked` if another process has it open, `HistoryError`
+    if the history cannot be used; at the first search `FingerprintMismatch`, if the settings name other
+    encoders than the store's.
     """
     with closing(open_store(settings.store, settings)) as store, closing(open_history(settings)) as history:
         yield Recommender(store, Encoders(settings, store.info).load, settings.search, history)

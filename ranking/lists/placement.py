@@ -1,21 +1,21 @@
-"""Where an item stands under Plackett-Luce, whatever is above it: the exact probability of each place.
+"""The exact probability of each item at each place, under Plackett-Luce.
 
 An order by Plackett-Luce is an exponential race: item i arrives at a time drawn from the exponential
-distribution of rate exp(score / temperature), and items stand as they arrive (Plackett, "The analysis of
-permutations", Applied Statistics 1975). Item i is k-th when k - 1 of the others came before it:
+distribution of rate exp(score / temperature), and the order of arrival is the order of the list (Plackett,
+"The analysis of permutations", Applied Statistics 1975). Item i is k-th if k - 1 others arrive before it:
 
     P(i at place k) = ∫ f_i(t) · P(k - 1 of the others before t) dt
 
-How many came before t is Poisson-binomial. Over the logarithm of time the integrand is analytic and falls
-off at both ends, so sums over even steps converge exponentially: Trefethen & Weideman, "The exponentially
-convergent trapezoidal rule", SIAM Review 2014. Nothing is ever subtracted, so small probabilities are as
-exact, relative to their size, as large ones.
+The number of arrivals before t is Poisson-binomial. As a function of log t the integrand is analytic and
+vanishes at both ends, so sums over even steps converge exponentially: Trefethen & Weideman, "The
+exponentially convergent trapezoidal rule", SIAM Review 2014. Nothing is subtracted, so small probabilities
+have the same relative error as large ones.
 
 Laws (tests/ranking/lists/test_placement.py):
-- each place's probabilities sum to 1, and over all places each item's do;
-- the first place is the softmax, and all are the sums over all orders;
+- the probabilities of each place sum to 1, and so do those of each item over all places;
+- those of the first place are the softmax; all equal the sums over all orders;
 - temperature 0 is the plain order, and only differences of scores matter;
-- items are placed as often as their draws say.
+- in draws, items stand at each place as often as its probability says.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ import numpy as np
 from vlclip.ranking.statistics.arrays import Values
 
 STEP = 0.65
-"""Steps in the logarithm of time are this over the root of the places: the k-th comes ever more sharply."""
+"""Steps in log time are this over the root of the number of places: later arrivals are more concentrated."""
 CERTAIN = 36.0
-"""Items whose scores differ by more temperatures stand in order but for a chance of 2e-16; log-odds."""
+"""Log-odds beyond which two items stand in order with a probability of 1 - 2e-16."""
 BEFORE = 30.0
-"""Where the sum begins, in logarithms of time before the first item is due; 1e-13 of it comes earlier."""
+"""Where the sum begins, in log time before the first item is due; 1e-13 of its probability is earlier."""
 AFTER = math.log(CERTAIN)
-"""Where it ends after the last item that counts is due: e^-36 of it comes later."""
+"""Where the sum ends, in log time after the last item that counts is due; e^-36 of it is later."""
 
 LONG_PAST = 7.0
-"""Where an item has arrived with certainty in floats, in logarithms of time after it is due."""
+"""Log time after an item is due at which it has arrived with probability 1 in floats."""
 
 AT_ONCE = 256
-"""Times that are in memory together."""
+"""Points in time that are in memory together."""
 
 
 def place_probabilities(scores: Values, temperature: float, places: int) -> Values:
     """The probability `(places, n)` of each of the `(n,)` scores at each of the first places.
 
-    `temperature` is in units of the score. At 0 the order is the plain one, of ties the first first, as in
-    `vlclip.ranking.lists.exploration`. Below the n-th place there is nobody: those rows are 0.
+    `temperature` is in units of the score. At 0 the order is the plain one; of equal scores the earlier row
+    comes first, as in `vlclip.ranking.lists.exploration`. Rows of places below the n-th are 0.
     """
     n, deep = len(scores), min(places, len(scores))
     order = np.argsort(-scores, kind="stable")
@@ -61,13 +61,13 @@ def place_probabilities(scores: Values, temperature: float, places: int) -> Valu
 
 
 def _log_rates(falling: Values, temperature: float) -> Values:
-    """Scores, highest first, in temperatures below the first, no two neighbours apart more than needed."""
+    """Falling scores as log rates, 0 for the first; no gap between neighbours is over `CERTAIN`."""
     gaps = np.minimum(-np.diff(falling), CERTAIN * temperature) / temperature
     return -np.concatenate([[0.0], np.cumsum(gaps)])[: len(falling)]
 
 
 def _race(log_rates: Values, places: int) -> Values:
-    """The probability `(places, n)` to arrive k-th, of falling log rates `(n,)`, places at most n."""
+    """The probability `(places, n)` to arrive k-th, for falling log rates `(n,)`; places is at most n."""
     out = np.zeros((places, len(log_rates)))
     if not places:
         return out
@@ -78,7 +78,7 @@ def _race(log_rates: Values, places: int) -> Values:
         due = np.exp(np.minimum(log_rates[:, None] + log_time, LONG_PAST))
         absent, arrived = np.exp(-due), -np.expm1(-due)
         density = due * absent * step
-        # how many have arrived of those before each item, and of those after it
+        # how many of the items before each item have arrived, and how many of those after it
         above = _counts(absent, arrived, places)
         below = _counts(absent[::-1], arrived[::-1], places)[:, ::-1]
         for k in range(places):

@@ -1,10 +1,10 @@
-"""What people do most with, for shoppers of whom nothing is known.
+"""The items people do most with, for shoppers without events.
 
 Laws (tests/ranking/lists/test_shopper.py):
-- items come in the order of what was done with them, then those most like these, all within the filter;
-- items that are not held, however much was done with them, take nobody's place;
-- where nothing was ever done, the items' own `popularity` decides, and where there is none, the most
-  typical items come first.
+- popular items come first, in order, then those most like them, all within the filter;
+- items that the store does not hold take no place, however popular they are;
+- if there are no events, the items' own `popularity` decides; if they have none, the most typical items come
+  first.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from vlclip.ranking.lists.candidates import Nearest, Pool, join
 from vlclip.ranking.settings import DAY_S
 
 MOST = 1000
-"""Items whose popularity is known at a time."""
+"""The most items that count as popular."""
 DAYS = 30
-"""How long what was done counts."""
-KEPT_S = 60.0
-"""How long an answer is kept: popularity is no matter of seconds."""
+"""Age of the oldest events that count."""
+FRESH_S = 60.0
+"""How long an answer is used again: popularity does not change within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Popular:
-    """Shares by id, from 1 for the most popular item down, and the `(size,)` mean of these items' vectors."""
+    """Shares by id, 1 for the most popular item, falling; and the `(size,)` mean of these items' vectors."""
 
     shares: Mapping[str, float]
     typical: Floats
 
 
 class Popularity:
-    """Asks history and store, and keeps the answer for a minute; safe to use from several threads."""
+    """Reads history and store, and keeps the answer for a minute; safe to use from several threads."""
 
     def __init__(self, store: Store, history: History | None, clock: Callable[[], float]) -> None:
         self._store, self._history, self._clock = store, history, clock
@@ -49,14 +49,14 @@ class Popularity:
         self._latest: tuple[float, Popular] | None = None
 
     def get(self) -> Popular:
-        """What is popular now, or was a minute ago."""
+        """What is popular now, or was at most a minute ago."""
         with self._lock:
             now = self._clock()
-            if self._latest is None or not 0 <= now - self._latest[0] < KEPT_S:
-                self._latest = now, self._ask(now)
+            if self._latest is None or not 0 <= now - self._latest[0] < FRESH_S:
+                self._latest = now, self._read(now)
             return self._latest[1]
 
-    def _ask(self, now: float) -> Popular:
+    def _read(self, now: float) -> Popular:
         sums = {} if self._history is None else self._sums(self._history, now - DAYS * DAY_S)
         sums = sums or self._own_popularity()
         stored = self._store.retrieve(list(sums), fields=("id",), with_vector=True)
@@ -67,7 +67,7 @@ class Popularity:
         return Popular({item_id: total / best for item_id, total in sums.items()}, typical.astype(np.float32))
 
     def _sums(self, history: History, since: float) -> dict[str, float]:
-        """What was done with items that the store holds, at most `MOST` of them, the most popular first."""
+        """Sums of event weights of at most `MOST` items that the store holds, the most popular first."""
         weights, limit = default_weights(), MOST
         while True:
             sums = history.popular(weights, limit, since=since)
@@ -75,10 +75,10 @@ class Popularity:
             stored = [item_id for item_id in sums if item_id in records]
             if len(stored) >= MOST or len(sums) < limit:
                 return {item_id: sums[item_id] for item_id in stored[:MOST]}
-            limit *= 4  # some are gone: others are popular in their place
+            limit *= 4  # some items are gone, so others take their places
 
     def _own_popularity(self) -> dict[str, float]:
-        """The items' own popularity, the largest first."""
+        """The items' own field `popularity`, the largest first."""
         if "popularity" not in self._store.fields():
             return {}
         pairs = [
@@ -92,22 +92,20 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MostPopular:
-    """Candidates: the popular items that fit, by their shares, then those nearest to the typical one.
+    """Candidates: the popular items that fit, by their shares, then those nearest to the typical item.
 
-    `nearest` asks for the second part, in one direction, scaled so that they come after the first.
+    `nearest` gives the second part, in one direction; its scores are scaled to lie below the first part's.
     """
 
     shares: Mapping[str, float]
     nearest: Nearest
 
     def pool(self, depth: int) -> Pool:
-        """All that are popular, and about `depth` more."""
+        """All popular items and at least one more, about `depth` in all."""
         popular = self._popular()
         nearest = self.nearest
-        below = replace(nearest, exclude=(*nearest.exclude, *popular.ids)).pool(
-            max(1, depth - len(popular.ids))
-        )
-        return join(popular, below)
+        others = replace(nearest, exclude=(*nearest.exclude, *popular.ids))
+        return join(popular, others.pool(max(1, depth - len(popular.ids))))
 
     def _popular(self) -> Pool:
         nearest, ids = self.nearest, tuple(self.shares)
@@ -130,7 +128,7 @@ class MostPopular:
 
 
 def last_place(space: FusedSpace, typical: Floats, weights: Mapping[str, float], below: float) -> Floats:
-    """The query for items like the typical one, with no score over half of `below`."""
+    """A query for items like the typical one that gives no score over half of `below`."""
     query = space.query_vector(space.split(typical), weights)
     most = sum(float(np.linalg.norm(query[span])) for span in space.slices().values())
     return query * np.float32(below / (2 * most)) if most else query

@@ -1,13 +1,13 @@
-"""A shopper's events as directions of the fused space, and how several of them share one list.
+"""Turns a shopper's events into interests: directions of the fused space that share one list.
 
 Laws (tests/ranking/lists/test_profile.py):
-- no liked item, no interest; a single one is an interest equal to its vector;
-- an event of an item that is gone, or whose kind counts nothing, changes nothing, not even the others' age;
-- every segment of an interest is of unit length or zeros, shares add up to 1, and no two interests have
-  an item in common;
-- with `apart = -1` there is one interest, the weighted mean of all that is liked;
-- of two items that an interest liked equally, the one more like a disliked item now scores lower;
-- a dislike never turns an interest against its item: the item's score falls, though not below 0;
+- without liked items there is no interest; a single liked item is an interest equal to its vector;
+- an event of an item that is gone, or of a kind that weighs 0, changes nothing, not even the age of others;
+- every segment of an interest has unit length or is zeros, shares add up to 1, and no item is in two
+  interests;
+- with `apart = -1` there is one interest, the weighted mean of all liked items;
+- of two items that an interest scored equally, a dislike lowers the one that is more like the disliked item;
+- a dislike lowers the score of its item, but never below 0;
 - dislikes that have nothing in common with an interest leave it as it is.
 """
 
@@ -25,14 +25,14 @@ from vlclip.ranking.lists.arm import Profile
 from vlclip.ranking.statistics.arrays import Values
 
 PLACES = 10
-"""Of a list, how many are shared out among a shopper's interests."""
+"""The first places of a list, which a shopper's interests share by weight."""
 VANISHED = 1e-6
-"""A sum so much shorter than what was summed has no direction."""
+"""A sum of vectors that is shorter than its terms by this factor has no direction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """A direction: `vector` `(size,)` fused, its share of the history, and the items it came from."""
+    """One interest: its fused `vector` `(size,)`, its share of the history, and the items it comes from."""
 
     vector: Floats
     weight: float
@@ -42,13 +42,14 @@ class Interest:
 def interests(
     events: Sequence[Event], vectors: Mapping[str, Floats], space: FusedSpace, settings: Profile
 ) -> list[Interest]:
-    """What a shopper likes, from their events, newest first: at most `settings.interests`, heaviest first.
+    """A shopper's interests from these events, newest first: at most `settings.interests`, heaviest first.
 
-    `vectors` are the fused vectors `(size,)` of the items that are still there. An event weighs what its
-    kind counts, halved every `half_life` events; events of one item add up, and an item whose sum is
-    below 0 is disliked. Liked items are clustered and the heaviest clusters kept, as Pal et al. do
-    (PinnerSage, 2020), here by average linkage: clusters with a mean cosine below `apart` are not joined.
-    What is disliked is taken from the interest nearest to it (Rocchio 1971), at most as much as that has.
+    `vectors` are the fused vectors `(size,)` of the items that still exist. An event weighs what its kind
+    weighs, halved every `half_life` events. The weights of an item's events add up; below 0 the item is
+    disliked. Liked items are clustered and the heaviest clusters are used (Pal et al., PinnerSage, 2020),
+    here by average linkage: clusters with a mean cosine below `apart` stay apart. A disliked item is
+    subtracted from the interest nearest to it (Rocchio 1971), in each segment at most as far as they have in
+    common.
     """
     weights = item_weights(events, vectors, settings)
     liked = [item for item, weight in weights.items() if weight > 0]
@@ -83,24 +84,24 @@ def interests(
 def item_weights(
     events: Sequence[Event], vectors: Mapping[str, Floats], settings: Profile
 ) -> dict[str, float]:
-    """What each item that counts weighs, newest first; below 0 where it is disliked."""
+    """The weight of each item that counts, newest first; below 0 for a disliked item."""
     weights: dict[str, float] = {}
     rank = 0
     for event in events[: settings.events]:
-        counts = settings.kinds.get(event.kind, 0.0)
-        if not counts or event.item not in vectors or not vectors[event.item].any():
+        weight = settings.kinds.get(event.kind, 0.0)
+        if not weight or event.item not in vectors or not vectors[event.item].any():
             continue
-        weights[event.item] = weights.get(event.item, 0.0) + counts * 0.5 ** (rank / settings.half_life)
+        weights[event.item] = weights.get(event.item, 0.0) + weight * 0.5 ** (rank / settings.half_life)
         rank += 1
     return weights
 
 
 def factors(scores: Iterable[Floats], weights: Sequence[float]) -> list[float]:
-    """What each interest's query is scaled by, so that they share the first `PLACES` places by weight.
+    """The factor of each interest's query with which they share the first `PLACES` places by weight.
 
-    `scores` are of each interest's best items, at least as many as it has places, in any order. Scaled, the
-    last of them reaches the level of the heaviest interest's last, whose own factor is 1. Where scores are
-    not over 0 there is nothing to scale, and the factor is 1.
+    `scores` are those of each interest's best items, at least as many as it has places, in any order. The
+    factor lifts the last item that has a place by the interest to the level of the heaviest interest's last
+    item. The heaviest interest has factor 1, and so has one whose score is not over 0.
     """
     shares = zip(scores, places(weights), strict=True)
     last = [float(np.sort(best)[-min(count, len(best))]) if len(best) else 0.0 for best, count in shares]
@@ -109,7 +110,7 @@ def factors(scores: Iterable[Floats], weights: Sequence[float]) -> list[float]:
 
 
 def places(weights: Sequence[float]) -> list[int]:
-    """How many of the first `PLACES` places each interest has: one, and the rest by weight (Sainte-Laguë)."""
+    """How many of the first `PLACES` places each interest has: one, and more by weight (Sainte-Laguë)."""
     counts = [1] * len(weights)
     while sum(counts) < PLACES:
         counts[max(range(len(counts)), key=lambda n: weights[n] / (2 * counts[n] + 1))] += 1
@@ -117,7 +118,7 @@ def places(weights: Sequence[float]) -> list[int]:
 
 
 def _clusters(rows: Values, apart: float) -> list[list[int]]:
-    """Rows that belong together, in the order of their first."""
+    """Groups of rows that belong together, in the order of their first rows."""
     if len(rows) == 1:
         return [[0]]
     lengths = np.linalg.norm(rows, axis=1)
@@ -128,7 +129,7 @@ def _clusters(rows: Values, apart: float) -> list[list[int]]:
 
 
 def _direction(total: Values, pull: float, spans: Sequence[slice]) -> Values:
-    """A sum of vectors with every segment of unit length, or zeros where nothing is left of it."""
+    """A sum of vectors with every segment scaled to unit length, or to zeros if it has vanished."""
     scaled = np.zeros_like(total)
     for span in spans:
         length = np.linalg.norm(total[span])
@@ -138,7 +139,7 @@ def _direction(total: Values, pull: float, spans: Sequence[slice]) -> Values:
 
 
 def _pushed(total: Values, push: Values, spans: Sequence[slice]) -> Values:
-    """`total` less `push`, in each segment at most what it has in that direction."""
+    """`total` less `push`; in each segment at most its component in that direction is subtracted."""
     remaining = total.copy()
     for span in spans:
         common, length = float(total[span] @ push[span]), float(push[span] @ push[span])

@@ -1,15 +1,15 @@
-"""Vectors to lists: items like this one, items that fit these words or this photo, items for this shopper.
+"""Answers questions with lists: items like one, items that fit words or a photo, items for a shopper.
 
 Laws (tested in tests/ranking/lists/test_recommender.py and test_shopper.py):
 - a result's parts add up to its score;
 - weight 1 on one segment and 0 on the others ranks as that segment alone;
-- the anchor is never in its own list, nor is anything excluded;
+- neither the anchor nor an excluded item is in the list;
 - page two continues page one; every result fits the filter;
-- collapsed, no two results are near-duplicates, none is one of the anchor, and the page is as full as
-  the store allows;
-- an item without photo or without words still ranks by what it has;
+- with collapsing, no two results are near-duplicates of each other or of the anchor, and the page is as full
+  as the store allows;
+- an item without a photo or without words still ranks by what it has;
 - a shopper's interests share the first places by their weights, and a single interest ranks as it is;
-- without events, or with a history weight of 0, a shopper gets what nobody in particular gets.
+- without events, or with a history weight of 0, a shopper gets the same list as nobody in particular.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ from vlclip.ranking.settings import Search
 
 PLAIN = Arm()
 REMEMBERED = 1000
-"""Newest events in which what was bought or seen is looked for."""
+"""How many of the newest events are searched for items bought or seen."""
 
 Weights = Mapping[str, float]
 
 
 class Recommender:
-    """Answers from one store. The encoder is loaded at the first search; other lists need none.
+    """Makes lists from one store. The encoder is loaded at the first search; other lists need none.
 
-    Without a `history` nobody is known.
+    Without a `history` every shopper is new.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ class Recommender:
         shopper: str = "",
         arm: Arm = PLAIN,
     ) -> Answer:
-        """Items like this one, best first, the item itself left out, collapsed also its duplicates.
+        """Items like this one, best first, without the item itself and, with collapsing, its duplicates.
 
-        `weights` by segment name (`image`, `text`, …) and `history`, from 0 to a million; those not named are
-        the arm's, or the settings'. `shopper` is a unit (`vlclip.ranking.history.events.unit_of`), whose
+        `weights` are by segment name (`image`, `text`, …) and `history`, from 0 to a million; those not named
+        are the arm's, or the settings'. `shopper` is a unit (`vlclip.ranking.history.events.unit_of`), whose
         profile is blended in. Errors: `UnknownItem`; `SpaceError`, `FilterError`, `BadPage` for bad
         arguments.
         """
@@ -121,9 +121,9 @@ class Recommender:
     ) -> Answer:
         """Items that fit the words, the photo (RGB) or both, best first.
 
-        `weights` as for `similar`, and `lexical` for matching words. The lexical part is BM25 over
-        the best BM25 score any item reaches for these words within the filter, so it lies in
-        [0, weight]. Errors: `EmptyQuery`; `SpaceError`, `FilterError`, `BadPage`.
+        `weights` are as for `similar`, with `lexical` for matching words. The lexical part is BM25 divided by
+        the best BM25 score of any item within the filter, so it lies in [0, weight]. Errors: `EmptyQuery`;
+        `SpaceError`, `FilterError`, `BadPage`.
         """
         text = text.strip()
         if not text and photo is None:
@@ -136,17 +136,18 @@ class Recommender:
         )
         return self._blended(
             question, shopper,
-            key=f"search {text}", weights=in_force, page=page, arm=arm, exclude=tuple(page.exclude), text=text,
+            key=f"search {text}", weights=in_force, page=page, arm=arm,
+            exclude=tuple(page.exclude), text=text,
         )  # fmt: skip
 
     def recommend(
         self, shopper: str, *, weights: Weights | None = None, page: Page = FIRST, arm: Arm = PLAIN
     ) -> Answer:
-        """Items for a shopper, by what they did; without events of use, what others do most with.
+        """Items for a shopper, by their events; without events that count, the popular items.
 
         An item's score is its best over the shopper's interests, which share the first places by weight
-        (`vlclip.ranking.lists.profile.factors`). `weights` by segment name. Errors:
-        `EmptyQuery` where all weights are 0; `SpaceError`, `FilterError`, `BadPage`.
+        (`vlclip.ranking.lists.profile.factors`). `weights` are by segment name. Errors: `EmptyQuery` if all
+        weights are 0; `SpaceError`, `FilterError`, `BadPage`.
         """
         in_force = self._weights(weights, arm)
         self._check(page)
@@ -178,7 +179,7 @@ class Recommender:
     def _blended(
         self, question: Floats, shopper: str, *, weights: Weights, arm: Arm, **question_fields: Any
     ) -> Answer:
-        """The list for a question, with the interest nearest to it beside it, at the history's weight."""
+        """The list for a question, blended with the interest nearest to it at the history's weight."""
         profile = None
         history_weight = weights[HISTORY]
         interests = self._tastes.get(shopper, arm.profile)[0] if history_weight else []
@@ -195,7 +196,7 @@ class Recommender:
         )  # fmt: skip
 
     def _list(self, question: Question) -> Answer:
-        """The list, by the arm's rules about what this shopper did."""
+        """The list, without the items that the arm's rules hide from this shopper."""
         rules = question.arm.rules
         if self._history is not None and question.shopper and (rules.hide_bought or rules.hide_seen):
             events = self._history.recent(question.shopper, REMEMBERED)
@@ -209,10 +210,10 @@ class Recommender:
         """Every part's weight: the request's, else the arm's, else the settings'."""
         settings = self._settings
         weights = {name: settings.part_weight(name) for name in self._store.info.space.names}
-        # words beside a photo say what should be other than in the photo; matched alone they would drown it
+        # words beside a photo say what should differ from it; a heavy weight would make the photo irrelevant
         lexical = settings.lexical_weight_with_photo if with_photo else settings.lexical_weight
         weights |= {LEXICAL: lexical, HISTORY: settings.history_weight}
-        # an arm is written for a shop, whose store may not have every kind of segment yet
+        # an arm may weigh kinds of segments that this store does not have yet
         missing = SEGMENT_KINDS.keys() - weights.keys()
         of_arm = {name: weight for name, weight in arm.weights.items() if name not in missing}
         for name, weight in (of_arm | dict(of_request or {})).items():

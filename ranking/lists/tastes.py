@@ -1,8 +1,8 @@
-"""A shopper's interests, from history and vectors; kept until there is a new event.
+"""The interests of each shopper, from history and vectors; cached until there is a new event.
 
 Laws (tests/ranking/lists/test_tastes.py):
-- a new event, a removed one or another arm's profile is seen at once; a changed item after a minute at most;
-- no more shoppers are kept than `SHOPPERS`.
+- a new event, a removed event and another arm's profile count at once, a changed item within a minute;
+- at most `SHOPPERS` shoppers are cached.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import History
 from vlclip.ranking.lists.arm import Profile
 from vlclip.ranking.lists.profile import Interest, interests
-from vlclip.ranking.lists.vectors import KEPT_S, Vectors
+from vlclip.ranking.lists.vectors import FRESH_S, Vectors
 
 SHOPPERS = 10_000
+"""The most shoppers whose interests are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    events: Sequence[str]
+    """Interests, the ids of the events they are made from, and when they were made."""
+
+    event_ids: Sequence[str]
     made_at: float
     interests: list[Interest]
 
@@ -44,14 +47,14 @@ class Tastes:
         self._known: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
     def get(self, shopper: str, profile: Profile) -> tuple[list[Interest], list[Event]]:
-        """The interests of a shopper, heaviest first, and the events they are made from, newest first."""
+        """A shopper's interests, heaviest first, and the events they are made from, newest first."""
         if self._history is None or not shopper:
             return [], []
         events = self._history.recent(shopper, profile.events)
         key, ids, now = (shopper, profile.model_dump_json()), [event.id for event in events], self._clock()
         with self._lock:
             entry = self._known.get(key)
-        if entry is None or entry.events != ids or not 0 <= now - entry.made_at < KEPT_S:
+        if entry is None or entry.event_ids != ids or not 0 <= now - entry.made_at < FRESH_S:
             entry = _Entry(ids, now, self._interests(events, profile))
             with self._lock:
                 self._known[key] = entry

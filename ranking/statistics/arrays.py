@@ -1,4 +1,4 @@
-"""Names for the arrays that ranking and its evaluation pass on; shapes stand with each function."""
+"""Names for the types of arrays in ranking and its evaluation; each function says their shapes."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ Values = NDArray[np.float64]
 Indices = NDArray[np.intp]
 """Rows, columns, places, counts."""
 Mask = NDArray[np.bool_]
-"""Which rows or places are meant."""
+"""Which rows or places are selected."""

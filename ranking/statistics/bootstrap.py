@@ -3,8 +3,8 @@
 Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 
 Laws (tests/ranking/evaluation/ablation/test_measurement.py):
-- an interval holds its own figure, and is narrower with more items;
-- equal columns have equal resamples, so a ratio of equals is exactly 1, from 1 to 1.
+- an interval contains its own figure, and is narrower with more items;
+- equal columns have equal resamples, so the ratio of two equal columns is exactly 1, from 1 to 1.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from vlclip.ranking.statistics.arrays import Values
 RESAMPLES = 1000
 SEED = 7
 BOUNDS = (2.5, 97.5)
-"""Percentiles of the resamples that end an interval: 95 % lie between."""
+"""The percentiles of the resamples that bound an interval of 95 %."""
 AT_ONCE = 50
-"""Resamples whose counts are in memory together."""
+"""How many resamples are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Figure:
 
 
 def means(values: Values) -> Values:
-    """The mean of each column of `(n, columns)`; NaN is unknown and left out, of nothing comes NaN."""
+    """The mean of each column of `(n, columns)` without NaN; NaN for a column of only NaN."""
     is_known = ~np.isnan(values)
     return _quotient(np.where(is_known, values, 0).sum(axis=0), is_known.sum(axis=0))
 
@@ -41,7 +41,7 @@ def means(values: Values) -> Values:
 def resampled_means(values: Values, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
     """Column means `(resamples, columns)` over items drawn with replacement from the n rows of `values`.
 
-    A resample draws the same items for every column. NaN is unknown and left out.
+    A resample draws the same items for every column. NaN is left out.
     """
     n = len(values)
     rng = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def resampled_means(values: Values, resamples: int = RESAMPLES, seed: int = SEED
 
 
 def interval(value: float, samples: Values) -> Figure:
-    """A figure with the interval of its resamples `(resamples,)`; NaN among them is left out."""
+    """A figure with the interval of its resamples `(resamples,)`, without NaN."""
     numbers = samples[~np.isnan(samples)]
     if not len(numbers):
         return Figure(float(value), float("nan"), float("nan"))
@@ -66,14 +66,14 @@ def interval(value: float, samples: Values) -> Figure:
 
 
 def ratio(above: float, below: float, above_samples: Values, below_samples: Values) -> Figure | None:
-    """The ratio of two figures with its interval; None where the lower one is not over zero."""
+    """The ratio of two figures with its interval; None if the divisor is not over zero."""
     if not below > 0:
         return None
     return interval(above / below, _quotient(above_samples, below_samples))
 
 
 def _quotient(above: Values, below: Values) -> Values:
-    """Quotients; NaN where the divisor is not over zero."""
+    """Quotients; NaN if the divisor is not over zero."""
     shape = np.broadcast_shapes(np.shape(above), np.shape(below))
     out: Values = np.full(shape, np.nan)
     return np.divide(above, below, out=out, where=np.asarray(below) > 0)

@@ -1,9 +1,9 @@
-"""Whether one run is better than another on the same queries, or by chance.
+"""Tests whether one run is better than another on the same queries, or only by chance.
 
 Laws (tests/ranking/statistics/test_significance.py):
-- equal runs have p = 1 and a difference of 0; exchanging the two runs changes the difference's sign alone;
+- equal runs have p = 1 and a difference of 0; swapping the runs changes only the sign of the difference;
 - with few queries the p-value is the exact share of all sign flips;
-- a corrected p-value is never under its own, and keeps the order of all of them.
+- a corrected p-value is never below the raw one, and corrected p-values keep the order of the raw ones.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vlclip.ranking.statistics.bootstrap import SEED, Figure, interval, means, r
 
 FLIPS = 20_000
 EXACT = 14
-"""Queries up to which all 2^n flips are looked at."""
+"""The most queries for which all 2^n flips are counted."""
 ALPHA = 0.05
 _AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A run's mean less the other's, with the p-value of that, and corrected for all that were asked."""
+    """A run's mean less the other's, its p-value, and the p-value corrected for all comparisons."""
 
     figure: Figure
     p: float
@@ -34,24 +34,24 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether chance is ruled out at 5 %, all comparisons of this measure taken together."""
+        """Whether it is significant at 5 %, corrected for all comparisons of this measure."""
         return self.corrected < ALPHA
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A run's mean of one measure with its interval; no difference for the run the others are held to."""
+    """A run's mean of one measure with its interval; no difference for the reference run."""
 
     figure: Figure
     difference: Difference | None = None
 
 
 def standings(runs: Mapping[str, Mapping[str, Values]], against: str) -> dict[str, dict[str, Standing]]:
-    """Every run's standing in every measure, held to the run `against`.
+    """Every run's standing in every measure, compared with the run `against`.
 
-    `runs` are values `(n,)` by run and measure, of the same queries in the same order; NaN is unknown,
-    and left out of both runs of a comparison. p-values are corrected within a measure, for the runs
-    compared. `EvaluationError` for a run that is not there.
+    `runs` are values `(n,)` by run and measure, of the same queries in the same order. A query with NaN is
+    left out of both runs of a comparison. p-values are corrected within a measure, for the runs compared.
+    `EvaluationError` if `against` is not a run.
     """
     if against not in runs:
         raise EvaluationError(f"no run is called {against!r}; there are: {', '.join(runs)}")
@@ -80,17 +80,17 @@ def difference(first: Values, second: Values) -> Figure:
 def randomisation(first: Values, second: Values, *, flips: int = FLIPS, seed: int = SEED) -> float:
     """The two-sided p-value of the difference of two means, `(n,)` each, by the paired randomisation test.
 
-    Were the runs the same, each query's difference could as well have the other sign: p is the share of
+    If the runs were the same, each query's difference could as well have the other sign. p is the share of
     such flips whose mean is at least as far from 0 (Smucker, Allan & Carterette, A Comparison of Statistical
-    Significance Tests for Information Retrieval Evaluation, CIKM 2007). Up to 14 queries that differ it is
-    exact; of more, `flips` are drawn and the observed one counts as one of them.
+    Significance Tests for Information Retrieval Evaluation, CIKM 2007). With up to 14 queries that differ it
+    is exact; with more, `flips` are drawn and the observed one counts as one of them.
     """
     differences = first - second
     differences = differences[~np.isnan(differences) & (differences != 0)]
     n = len(differences)
     if n == 0:
         return 1.0
-    least = abs(differences.sum()) * (1 - 1e-9)  # sums of the same numbers may differ in their last digit
+    least = abs(differences.sum()) * (1 - 1e-9)  # sums of the same numbers may differ in the last digit
     if n <= EXACT:
         signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
         return float(np.mean(np.abs(signs @ differences) >= least))
@@ -103,7 +103,7 @@ def randomisation(first: Values, second: Values, *, flips: int = FLIPS, seed: in
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p-values corrected for their number, in the same order.
+    """p-values corrected for the number of tests, in the same order.
 
     Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 1979.
     """

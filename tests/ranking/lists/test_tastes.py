@@ -11,7 +11,7 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists import tastes
 from vlclip.ranking.lists.arm import Profile
 from vlclip.ranking.lists.tastes import Tastes
-from vlclip.ranking.lists.vectors import KEPT_S, Vectors
+from vlclip.ranking.lists.vectors import FRESH_S, Vectors
 
 PROFILE = Profile()
 ANNA = "user:anna"
@@ -77,7 +77,7 @@ def test_another_profile_or_another_shopper_has_others(shop):
 
 def test_after_a_minute_items_are_looked_at_again(shop):
     shop.did("i3")
-    for passed, asked in ((0, 1), (KEPT_S - 1, 1), (2, 2)):
+    for passed, asked in ((0, 1), (FRESH_S - 1, 1), (2, 2)):
         shop.now += passed
         shop.tastes.get(ANNA, PROFILE)
         assert shop.counting.asked == asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vlclip.ranking.lists.vectors import KEPT_S, Vectors
+from vlclip.ranking.lists.vectors import FRESH_S, Vectors
 
 
 class Counting:
@@ -44,7 +44,7 @@ def test_an_item_is_read_once_until_its_time_is_over(kept):
     kept.get("i1", "i2")
     kept.get("i2", "i3", "i1")
     assert kept.counting.asked == [["i1", "i2"], ["i3"]]
-    kept.now += KEPT_S
+    kept.now += FRESH_S
     kept.get("i1")
     assert kept.counting.asked[2:] == [["i1"]]
 
