@@ -75,15 +75,15 @@ def event(id, user="ann", time=1.0, *, kind="view", item="shoe", **fields) -> Ev
 
 def newest(events: list[Event]) -> list[Event]:
     """The rule, said plainly: later times first, of equal times the one sent last."""
-    order = sorted(enumerate(events), key=lambda one: (one[1].time, one[0]), reverse=True)
-    return [one for _, one in order]
+    order = sorted(enumerate(events), key=lambda entry: (entry[1].time, entry[0]), reverse=True)
+    return [entry for _, entry in order]
 
 
 def distinct(events: list[Event]) -> list[Event]:
     """The first of each id, in the order they were sent."""
     first: dict[str, Event] = {}
-    for one in events:
-        first.setdefault(one.id, one)
+    for event in events:
+        first.setdefault(event.id, event)
     return list(first.values())
 
 
@@ -117,13 +117,13 @@ batches = st.lists(st.lists(events, max_size=12), max_size=5)
 def test_an_event_is_kept_once_and_as_it_came_in_whatever_batches_it_is_sent(place, sent):
     history = place()()
     flat = list(itertools.chain(*sent))
-    kept = distinct(flat)
-    assert sum(history.add(batch) for batch in sent) == len(kept)
+    stored = distinct(flat)
+    assert sum(history.add(batch) for batch in sent) == len(stored)
     assert history.add(flat) == 0
-    assert history.count() == len(kept)
+    assert history.count() == len(stored)
     by_unit: dict[str, list[Event]] = {}
-    for one in reversed(newest(kept)):
-        by_unit.setdefault(one.unit, []).append(one)
+    for event in reversed(newest(stored)):
+        by_unit.setdefault(event.unit, []).append(event)
     assert contents(history) == by_unit
 
 
@@ -144,7 +144,7 @@ def test_a_batch_of_thousands_is_kept(history):
     sent = [event(n, f"user {n % 7}", float(n)) for n in range(6001)]
     assert history.add(sent) == 6001
     assert history.count() == 6001
-    assert sorted(itertools.chain(*contents(history).values()), key=lambda one: one.time) == sent
+    assert sorted(itertools.chain(*contents(history).values()), key=lambda stored: stored.time) == sent
 
 
 def test_items_nobody_knows_and_long_unicode_ids_are_kept(history):
@@ -176,20 +176,20 @@ def test_threads_that_add_the_same_events_at_once_keep_each_once(history):
     for thread in threads:
         thread.join()
     assert sum(new) == history.count() == 300
-    assert sorted(one.id for one in itertools.chain(*contents(history).values())) == sorted(
-        one.id for one in sent
+    assert sorted(stored.id for stored in itertools.chain(*contents(history).values())) == sorted(
+        stored.id for stored in sent
     )
 
 
 @lasting
 def test_another_instance_sees_what_is_added_and_it_is_there_when_opened_again(place):
     open_it = place()
-    one, other = open_it(), open_it()
-    one.add([event(1)])
-    assert other.recent("user:ann", 5) == [event(1)]
-    assert other.add([event(1), event(2, time=2.0)]) == 1
-    one.close()
-    other.close()
+    first, second = open_it(), open_it()
+    first.add([event(1)])
+    assert second.recent("user:ann", 5) == [event(1)]
+    assert second.add([event(1), event(2, time=2.0)]) == 1
+    first.close()
+    second.close()
     assert contents(open_it()) == {"user:ann": [event(1), event(2, time=2.0)]}
 
 
@@ -233,7 +233,7 @@ def test_recent_gives_the_newest_first_of_equal_times_the_one_sent_last(place, s
     mine = [event(n, time=moment) for n, moment in enumerate(sent)]
     history.add(mine)
     history.add([event("other", "bob", 2.5)])
-    right = [one for one in newest(mine) if before is None or one.time < before][:limit]
+    right = [late for late in newest(mine) if before is None or late.time < before][:limit]
     assert history.recent("user:ann", limit, before=before) == right
 
 
@@ -272,15 +272,17 @@ def test_popular_is_a_plain_sum_over_the_events_of_that_time(place, sent, weight
         history.add(batch)
     sums: dict[str, float] = {}
     counted = [
-        one for one in distinct([*itertools.chain(*sent)]) if since <= one.time < (before or float("inf"))
+        event
+        for event in distinct([*itertools.chain(*sent)])
+        if since <= event.time < (before or float("inf"))
     ]
-    for item in {one.item for one in counted}:
+    for item in {event.item for event in counted}:
         sums[item] = 0.0
         for kind, weight in weights.items():
-            sums[item] += weight * sum(one.item == item and one.kind == kind for one in counted)
+            sums[item] += weight * sum(event.item == item and event.kind == kind for event in counted)
     ranked = sorted((item for item in sums if sums[item] > 0), key=lambda item: (-sums[item], item))
-    found = history.popular(weights, limit, since=since, before=before)
-    assert list(found.items()) == [(item, sums[item]) for item in ranked[:limit]]
+    popular = history.popular(weights, limit, since=since, before=before)
+    assert list(popular.items()) == [(item, sums[item]) for item in ranked[:limit]]
 
 
 def test_sequences_before_a_time_have_no_later_event_and_no_empty_unit(history):
@@ -295,8 +297,8 @@ def test_sequences_before_a_time_have_no_later_event_and_no_empty_unit(history):
 
 def test_events_can_be_added_while_sequences_are_read(history):
     history.add([event(n, f"user {n}") for n in range(20)])
-    for unit, found in history.sequences():
-        history.add([event(f"{unit} again", unit.removeprefix("user:"), 2.0) for _ in found])
+    for unit, sequence in history.sequences():
+        history.add([event(f"{unit} again", unit.removeprefix("user:"), 2.0) for _ in sequence])
     assert history.count() == 40
 
 
@@ -311,8 +313,8 @@ def test_clicked_gives_the_events_that_came_of_these_lists(history):
 
 def test_clicked_takes_thousands_of_lists(history):
     history.add([event(n, request_id=f"r{n}") for n in range(0, 3000, 7)])
-    found = history.clicked([f"r{n}" for n in range(3000)])
-    assert list(found) == [f"r{n}" for n in range(0, 3000, 7)]
+    clicks = history.clicked([f"r{n}" for n in range(3000)])
+    assert list(clicks) == [f"r{n}" for n in range(0, 3000, 7)]
 
 
 # removing
@@ -325,15 +327,15 @@ def test_a_forgotten_unit_has_no_events_and_the_others_keep_theirs(place, sent):
     for batch in sent:
         history.add(batch)
     before = contents(history)
-    lists = sorted({one.request_id for one in itertools.chain(*before.values())})
+    lists = sorted({event.request_id for event in itertools.chain(*before.values())})
     for unit in list(before)[::2]:
         assert history.forget(unit) == len(before.pop(unit))
         assert history.forget(unit) == 0
         assert history.recent(unit, 10) == []
     assert contents(history) == before
     assert history.count() == sum(map(len, before.values()))
-    left = {one.unit for found in history.clicked(lists).values() for one in found}
-    assert left <= set(before)
+    units = {event.unit for clicks in history.clicked(lists).values() for event in clicks}
+    assert units <= set(before)
 
 
 @lasting
@@ -356,13 +358,13 @@ def test_what_is_expired_is_gone_and_the_rest_stays(place, sent, before):
     history = place()()
     for batch in sent:
         history.add(batch)
-    kept = distinct([*itertools.chain(*sent)])
-    late = [one for one in kept if one.time >= before]
-    assert history.expire(before) == len(kept) - len(late)
+    stored = distinct([*itertools.chain(*sent)])
+    late = [event for event in stored if event.time >= before]
+    assert history.expire(before) == len(stored) - len(late)
     assert history.expire(before) == 0
     assert history.count() == len(late)
-    assert sorted(one.id for one in itertools.chain(*contents(history).values())) == sorted(
-        one.id for one in late
+    assert sorted(event.id for event in itertools.chain(*contents(history).values())) == sorted(
+        event.id for event in late
     )
 
 

@@ -8,7 +8,7 @@ from vlclip.ranking.learning.rows import ItemRows
 
 SPREAD = np.array([0.2, 0.2, 0.3])
 """Of the features among the items of a shop, of photo, text and history."""
-LOOKED = 1 / np.arange(1, 11)
+EXAMINATION = 1 / np.arange(1, 11)
 """Examination of the ten places."""
 
 
@@ -25,10 +25,10 @@ def clicked_rows(
         mood = rng.normal()
         items = 0.1 * mood + rng.normal(size=(pool, len(true))) * SPREAD[: len(true)]
         scores = items @ force + (temperature * rng.gumbel(size=pool) if temperature else 0)
-        shown = items[np.argsort(-scores)[:10]]
-        attraction = 1 / (1 + np.exp(-(shown @ true + level - moods * mood)))
-        blocks.append(shown)
-        clicks.append(rng.random(10) < attraction * LOOKED)
+        items_shown = items[np.argsort(-scores)[:10]]
+        attraction = 1 / (1 + np.exp(-(items_shown @ true + level - moods * mood)))
+        blocks.append(items_shown)
+        clicks.append(rng.random(10) < attraction * EXAMINATION)
     number = np.repeat(np.arange(lists), 10)
     return ItemRows(
         names=("image", "text", "history")[: len(true)],

@@ -14,7 +14,7 @@ json_value = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=5,
 )
-shown = st.builds(
+shown_items = st.builds(
     ShownItem,
     item=words,
     score=number,
@@ -28,14 +28,14 @@ exposure = st.builds(
     kind=st.sampled_from(["similar", "search", "recommendations"]),
     unit=words,
     arm=words,
-    items=st.lists(shown, max_size=4).map(tuple),
+    items=st.lists(shown_items, max_size=4).map(tuple),
     experiment=words,
     context=st.dictionaries(words, json_value, max_size=3),
     offset=st.integers(0, 10_000),
     candidates=st.lists(st.tuples(words, number), max_size=4).map(tuple),
     temperature=number,
 )
-exposures = st.lists(exposure, max_size=6, unique_by=lambda one: one.request_id)
+exposures = st.lists(exposure, max_size=6, unique_by=lambda each: each.request_id)
 
 
 def a_list(request_id, unit="user:1", items="abc", time=0.0, arm="plain@1", experiment="e", **more):

@@ -62,7 +62,7 @@ def test_an_added_arm_takes_its_share_from_each_of_the_others_and_no_more():
 
 def test_another_salt_deals_anew_and_changed_knobs_move_nobody():
     first, other = dealt(an_experiment(1, 1)), dealt(an_experiment(1, 1, salt="winter"))
-    same = sum(one == two for one, two in zip(first, other, strict=True))
+    same = sum(arm == arm_later for arm, arm_later in zip(first, other, strict=True))
     assert same / len(SOME) == pytest.approx(0.5, abs=0.02)
     plain = an_experiment(1, 1)
     changed = Experiment(
@@ -82,9 +82,9 @@ def test_an_experiment_is_read_from_its_file_with_arms_beside_it_or_in_it(tmp_pa
         'id = "more-text"\n[[arms]]\nfile = "plain.toml"\nshare = 2\n'
         '[[arms]]\nid = "text"\nshare = 1\nweights = {text = 2}\n'
     )
-    found = read_experiment(file)
-    assert (found.id, found.salt, found.shares) == ("more-text", "more-text", (2, 1))
-    assert found.arms == (Arm(id="plain"), Arm(id="text", weights={"text": 2}))
+    experiment = read_experiment(file)
+    assert (experiment.id, experiment.salt, experiment.shares) == ("more-text", "more-text", (2, 1))
+    assert experiment.arms == (Arm(id="plain"), Arm(id="text", weights={"text": 2}))
     file.write_text(f'salt = "spring"\n{file.read_text()}')
     assert read_experiment(file).salt == "spring"
 

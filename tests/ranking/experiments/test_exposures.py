@@ -39,12 +39,12 @@ def history():
     opened.close()
 
 
-def everything(log, **wanted):
-    return [one for batch in log.scan(**wanted) for one in batch]
+def everything(log, **conditions):
+    return [exposure for batch in log.scan(**conditions) for exposure in batch]
 
 
-def ids(log, **wanted):
-    return [one.request_id for one in everything(log, **wanted)]
+def ids(log, **conditions):
+    return [exposure.request_id for exposure in everything(log, **conditions)]
 
 
 # the log
@@ -55,7 +55,7 @@ def test_what_is_added_is_read_back_equal_by_time_however_often_it_is_sent(some)
     log = SqliteExposures(None)
     assert log.add(some) == len(some)
     assert log.add(some) == 0
-    assert everything(log) == sorted(some, key=lambda one: one.time)
+    assert everything(log) == sorted(some, key=lambda exposure: exposure.time)
     assert log.count() == len(some)
     log.close()
 
@@ -95,8 +95,8 @@ def test_batches_continue_each_other_also_within_one_moment_and_while_others_add
     batches = log.scan()
     first = next(batches)
     log.add([a_list("late", time=6.0), a_list("early", time=1.0)])
-    found = [[one.request_id for one in batch] for batch in (first, *batches)]
-    assert found == [["r0", "r1"], ["r2", "r3"], ["r4", "late"]]
+    request_ids = [[exposure.request_id for exposure in batch] for batch in (first, *batches)]
+    assert request_ids == [["r0", "r1"], ["r2", "r3"], ["r4", "late"]]
 
 
 def test_old_lists_go_at_the_end_of_their_time(log, monkeypatch):
@@ -114,10 +114,10 @@ def test_a_forgotten_unit_leaves_no_trace_in_the_file_and_others_stay(tmp_path):
     log.add([*mine, a_list("other", unit="user:2"), a_list("nobody", unit="")])
     assert log.forget("user:secretive") == 50
     assert log.forget("user:secretive") == 0
-    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert b"user:2" in kept
-    assert b"secretive" not in kept
-    assert b"mine-" not in kept
+    bytes_left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"user:2" in bytes_left
+    assert b"secretive" not in bytes_left
+    assert b"mine-" not in bytes_left
     assert ids(log) == ["other", "nobody"]
     log.close()
 
@@ -147,8 +147,8 @@ def test_the_log_outlives_its_process_and_two_may_write_it_at_once(tmp_path):
     path = tmp_path / "new" / "log.sqlite"
     logs = [SqliteExposures(path) for _ in range(2)]
     threads = [
-        threading.Thread(target=one.add, args=([a_list(f"{name}{n}-{m}")],))
-        for name, one in zip("ab", logs, strict=True)
+        threading.Thread(target=log.add, args=([a_list(f"{name}{n}-{m}")],))
+        for name, log in zip("ab", logs, strict=True)
         for n in range(5)
         for m in range(5)
     ]
@@ -156,8 +156,8 @@ def test_the_log_outlives_its_process_and_two_may_write_it_at_once(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    for one in logs:
-        one.close()
+    for log in logs:
+        log.close()
     again = SqliteExposures(path)
     assert again.count() == 50
     again.close()
@@ -198,10 +198,10 @@ def test_an_event_counts_for_its_item_in_its_list_and_for_nothing_else(history):
         ]
     )
     lists = [a_list("r1"), a_list("r2"), a_list("r3", items="")]
-    [found] = joined([lists], history)
-    assert [one for one, _ in found] == lists
+    [batch] = joined([lists], history)
+    assert [exposure for exposure, _ in batch] == lists
     bought = Outcome(clicks=2, carts=1, purchases=2, first_click=5.0, value=20.0)
-    assert [outcomes for _, outcomes in found] == [
+    assert [outcomes for _, outcomes in batch] == [
         (NOTHING, bought, NOTHING),
         (Outcome(clicks=1, first_click=3.0), NOTHING, NOTHING),
         (),
@@ -223,21 +223,21 @@ outcomes = st.builds(
 @settings(max_examples=60)
 @given(exposures, st.sampled_from([".parquet", ".jsonl"]), st.data())
 def test_what_is_written_is_read_back_equal_through_parquet_and_json_lines(some, ending, data):
-    logged = [(one, tuple(data.draw(outcomes) for _ in one.items)) for one in some]
+    logged = [(exposure, tuple(data.draw(outcomes) for _ in exposure.items)) for exposure in some]
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"out{ending}"
         batches = [logged[:2], logged[2:]]
         written = write_table(path, batches, part_names([some]))
         assert list(read_exposures(path)) == logged
         assert [file.name for file in Path(folder).iterdir()] == [path.name]
-    items = [found for _, found in logged]
+    items = [item_outcomes for _, item_outcomes in logged]
     assert written == TableSize(len(some), sum(map(len, items)), sum(o.clicks > 0 for f in items for o in f))
 
 
 def test_a_list_that_lies_in_two_slices_is_read_as_one(tmp_path, history, monkeypatch):
     monkeypatch.setattr(table_module, "ROWS", 2)
     lists = [a_list(f"r{n}", items="abcde"[:n]) for n in range(6)]
-    assert [one for one, _ in read_exposures(table(tmp_path, *lists, history=history))] == lists
+    assert [exposure for exposure, _ in read_exposures(table(tmp_path, *lists, history=history))] == lists
 
 
 def table(tmp_path, *lists, history, ending=".parquet"):
@@ -332,9 +332,9 @@ def test_parquet_of_something_else_is_refused_with_what_it_lacks(tmp_path):
 
 
 def test_made_anonymous_equal_units_stay_equal_and_nothing_personal_is_left(tmp_path, history):
-    asked = {"text": "gift for Ada", "exclude": ["worn"], "anchor": "z", "weights": {"text": 1.0}}
+    request = {"text": "gift for Ada", "exclude": ["worn"], "anchor": "z", "weights": {"text": 1.0}}
     lists = [
-        a_list("request-1", unit="user:ada", context=asked),
+        a_list("request-1", unit="user:ada", context=request),
         a_list("request-2", unit="user:ada"),
         a_list("request-3", unit="session:9"),
         a_list("request-4", unit=""),
@@ -344,13 +344,13 @@ def test_made_anonymous_equal_units_stay_equal_and_nothing_personal_is_left(tmp_
     write_table(path, anonymous(joined([lists], history)), ["image", "text"])
     text = path.read_text()
     assert not [word for word in ("ada", "Ada", "worn", "request-", "session") if word in text]
-    found = [one for one, _ in read_exposures(path)]
-    first, second, third, nobody = [one.unit for one in found]
+    exposures = [exposure for exposure, _ in read_exposures(path)]
+    first, second, third, nobody = [exposure.unit for exposure in exposures]
     assert first == second != third
     assert nobody == ""
-    assert len({one.request_id for one in found}) == 4
-    assert found[0].context == {"anchor": "z", "weights": {"text": 1.0}}
+    assert len({exposure.request_id for exposure in exposures}) == 4
+    assert exposures[0].context == {"anchor": "z", "weights": {"text": 1.0}}
     assert [outcomes[0].clicks for _, outcomes in read_exposures(path)] == [1, 0, 0, 0]
     again = tmp_path / "again.jsonl"
     write_table(again, anonymous(joined([lists], history)), ["image", "text"])
-    assert {one.unit for one, _ in read_exposures(again)} & {first, third} == set()
+    assert {exposure.unit for exposure, _ in read_exposures(again)} & {first, third} == set()

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from vlclip.ranking.experiments.rate import Z, click_rate, difference
 
 logs = st.lists(
-    st.integers(1, 50).flatmap(lambda shown: st.tuples(st.just(shown), st.integers(0, shown))),
+    st.integers(1, 50).flatmap(
+        lambda impressions: st.tuples(st.just(impressions), st.integers(0, impressions))
+    ),
     min_size=2,
     max_size=30,
 )
@@ -37,7 +39,7 @@ def test_a_rate_worked_by_hand():
     assert p == pytest.approx(0.2253, abs=1e-4)
 
 
-@given(st.lists(st.booleans(), min_size=2, max_size=100).filter(lambda one: 0 < sum(one) < len(one)))
+@given(st.lists(st.booleans(), min_size=2, max_size=100).filter(lambda each: 0 < sum(each) < len(each)))
 def test_with_one_impression_a_unit_it_is_a_binomial(clicked):
     rate = click_rate(np.ones(len(clicked)), clicked)
     share = sum(clicked) / len(clicked)
@@ -47,8 +49,8 @@ def test_with_one_impression_a_unit_it_is_a_binomial(clicked):
 
 @given(logs)
 def test_showing_everybody_everything_twice_changes_nothing(log):
-    shown, clicks = np.array(log).T
-    once, twice = click_rate(shown, clicks), click_rate(2 * shown, 2 * clicks)
+    impressions, clicks = np.array(log).T
+    once, twice = click_rate(impressions, clicks), click_rate(2 * impressions, 2 * clicks)
     assert (once.value, once.error) == pytest.approx((twice.value, twice.error), nan_ok=True)
 
 
@@ -59,10 +61,10 @@ def test_an_interval_holds_its_rate_and_lies_between_0_and_1(log):
 
 
 @pytest.mark.parametrize(
-    ("shown", "clicks", "value"), [([], [], math.nan), ([10], [3], 0.3), ([5, 5], [0, 0], 0.0)]
+    ("impressions", "clicks", "value"), [([], [], math.nan), ([10], [3], 0.3), ([5, 5], [0, 0], 0.0)]
 )
-def test_where_units_are_too_few_or_too_alike_no_interval_is_made_up(shown, clicks, value):
-    rate = click_rate(shown, clicks)
+def test_where_units_are_too_few_or_too_alike_no_interval_is_made_up(impressions, clicks, value):
+    rate = click_rate(impressions, clicks)
     assert rate.value == pytest.approx(value, nan_ok=True)
     assert math.isnan(rate.figure.low)
     assert math.isnan(rate.figure.high)
@@ -73,27 +75,27 @@ def test_where_units_are_too_few_or_too_alike_no_interval_is_made_up(shown, clic
 
 def units(rng, n, ctr):
     """Shoppers who differ: `n` with 4 to 40 impressions and click chances of their own, `ctr` at the mean."""
-    shown = rng.integers(1, 11, n) * 4
-    return shown, rng.binomial(shown, rng.beta(4 * ctr, 4 * (1 - ctr), n))
+    impressions = rng.integers(1, 11, n) * 4
+    return impressions, rng.binomial(impressions, rng.beta(4 * ctr, 4 * (1 - ctr), n))
 
 
 def test_the_intervals_of_300_simulated_logs_hold_the_truth_at_about_the_stated_rate():
     rng = np.random.default_rng(11)
-    held, as_one, found = 0, 0, 0
+    covered, as_one, detected = 0, 0, 0
     for _ in range(300):
         control, other = units(rng, 300, 0.10), units(rng, 300, 0.13)
         rates = click_rate(*other), click_rate(*control)
         figure, p = difference(*rates)
-        held += figure.low <= 0.03 <= figure.high
-        found += p < 0.05
-        shown = other[0].sum(), control[0].sum()
-        plain = sum(rate.value * (1 - rate.value) / n for rate, n in zip(rates, shown, strict=True))
+        covered += figure.low <= 0.03 <= figure.high
+        detected += p < 0.05
+        impressions = other[0].sum(), control[0].sum()
+        plain = sum(rate.value * (1 - rate.value) / n for rate, n in zip(rates, impressions, strict=True))
         as_one += abs(figure.value - 0.03) <= Z * math.sqrt(plain)
     # 285 of 300 expected, give or take 3.8; impressions taken for independent hold it far less often
-    assert 274 <= held <= 296
+    assert 274 <= covered <= 296
     assert as_one < 225
     # the planted difference is some 2.3 standard errors
-    assert 120 <= found <= 270
+    assert 120 <= detected <= 270
 
 
 def test_without_a_difference_p_is_under_5_percent_5_percent_of_the_time():

@@ -19,12 +19,12 @@ HERE = {arm.id: f"{arm.id}@{arm.hash}" for arm in (PLAIN, TEXT)}
 CLICKED = Outcome(clicks=2, first_click=1.0)
 
 
-def logged(arm, unit, shown, clicks, *, bought=NOTHING, **more):
+def logged(arm, unit, impressions, clicks, *, bought=NOTHING, **more):
     """A list of `shown` items of which the first `clicks` were clicked and the last came to `bought`."""
-    found = [CLICKED] * clicks + [NOTHING] * (shown - clicks - 1) + [bought]
+    outcomes = [CLICKED] * clicks + [NOTHING] * (impressions - clicks - 1) + [bought]
     name = HERE.get(arm, arm)
-    return a_list(f"{name} {unit}", unit=unit, items="abcdefghij"[:shown], arm=name, **more), tuple(
-        found[:shown]
+    return a_list(f"{name} {unit}", unit=unit, items="abcdefghij"[:impressions], arm=name, **more), tuple(
+        outcomes[:impressions]
     )
 
 
@@ -34,8 +34,8 @@ def test_a_report_worked_by_hand():
         [logged("plain", "user:1", 4, 1), logged("plain", "user:2", 6, 4, bought=bought)],
         [logged("text", f"user:{n}", 10, 1 if n == 3 else 3, bought=bought) for n in (3, 4, 5, 6)],
     ]
-    found = report(EXPERIMENT, batches)
-    plain, text = found.arms
+    result = report(EXPERIMENT, batches)
+    plain, text = result.arms
     assert (plain.arm, plain.units, plain.lists, plain.impressions, plain.clicks) == (
         HERE["plain"], 2, 2, 10, 5,
     )  # fmt: skip
@@ -49,10 +49,10 @@ def test_a_report_worked_by_hand():
     assert text.difference.value == pytest.approx(-0.25)
     assert text.p == pytest.approx(0.2253, abs=1e-4)
     # 2 and 4 units where 3 and 3 are asked for: 1/3 + 1/3 of chi-square, 41 % are over it
-    assert (found.units, found.expected) == ({"plain": 2, "text": 4}, {"plain": 3, "text": 3})
-    assert found.ratio_p == pytest.approx(0.4142, abs=1e-4)
-    assert found.is_trusted
-    assert (found.changed, found.moved, found.nobody) == ([], 0, 0)
+    assert (result.units, result.expected) == ({"plain": 2, "text": 4}, {"plain": 3, "text": 3})
+    assert result.ratio_p == pytest.approx(0.4142, abs=1e-4)
+    assert result.is_trusted
+    assert (result.changed, result.moved, result.nobody) == ([], 0, 0)
 
 
 def test_several_lists_of_a_unit_are_one_draw():
@@ -70,9 +70,9 @@ def test_nobody_in_particular_and_other_experiments_are_left_out():
         logged("plain", "user:3", 9, 9, experiment="another"),
         logged("plain", "", 9, 9, experiment="another"),
     ]
-    found, plain = report(EXPERIMENT, [[*others, *alone]]), report(EXPERIMENT, [alone])
-    assert (found.arms, found.units) == (plain.arms, plain.units)
-    assert (found.nobody, plain.nobody) == (1, 0)
+    mixed, plain = report(EXPERIMENT, [[*others, *alone]]), report(EXPERIMENT, [alone])
+    assert (mixed.arms, mixed.units) == (plain.arms, plain.units)
+    assert (mixed.nobody, plain.nobody) == (1, 0)
 
 
 def test_an_arm_that_was_changed_is_shown_apart_and_its_units_are_dealt_once():
@@ -83,11 +83,11 @@ def test_an_arm_that_was_changed_is_shown_apart_and_its_units_are_dealt_once():
         logged("text", "user:2", 4, 3),
         logged("plain", "user:3", 4, 2),
     ]
-    found = report(EXPERIMENT, [lists])
-    assert [arm.arm for arm in found.arms] == [HERE["plain"], HERE["text"], "text@old", "gone@9"]
-    assert found.units == {"plain": 1, "text": 2}
-    assert found.changed == ["text"]
-    assert found.moved == 0
+    result = report(EXPERIMENT, [lists])
+    assert [arm.arm for arm in result.arms] == [HERE["plain"], HERE["text"], "text@old", "gone@9"]
+    assert result.units == {"plain": 1, "text": 2}
+    assert result.changed == ["text"]
+    assert result.moved == 0
 
 
 def test_units_that_saw_several_arms_are_told():
@@ -98,9 +98,9 @@ def test_units_that_saw_several_arms_are_told():
 def test_units_that_were_not_dealt_as_asked_raise_the_alarm():
     lists = [logged("plain", f"user:{n}", 1, 0) for n in range(200)]
     lists += [logged("text", f"user:{n}", 1, 1) for n in range(200, 320)]
-    found = report(EXPERIMENT, [lists])
-    assert found.ratio_p < ALARM
-    assert not found.is_trusted
+    result = report(EXPERIMENT, [lists])
+    assert result.ratio_p < ALARM
+    assert not result.is_trusted
 
 
 def test_a_report_on_nothing_says_so():
@@ -118,12 +118,12 @@ def test_a_planted_difference_is_found_in_a_simulated_log():
         sums[arm][unit] = [0, 0]
         for visit in range(rng.integers(1, 5)):
             clicks = int(rng.binomial(5, chance))
-            one, outcomes = logged(arm, unit, 5, clicks)
-            lists.append((a_list(f"{n}/{visit}", unit=unit, items="abcde", arm=one.arm), outcomes))
+            exposure, outcomes = logged(arm, unit, 5, clicks)
+            lists.append((a_list(f"{n}/{visit}", unit=unit, items="abcde", arm=exposure.arm), outcomes))
             sums[arm][unit] = [sums[arm][unit][0] + 5, sums[arm][unit][1] + clicks]
-    found = report(EXPERIMENT, [lists[:700], lists[700:]])
-    plain, text = found.arms
-    assert found.is_trusted
+    result = report(EXPERIMENT, [lists[:700], lists[700:]])
+    plain, text = result.arms
+    assert result.is_trusted
     assert plain.ctr.high < text.ctr.low
     assert text.p < 1e-4
     # so how often the intervals hold the truth is as in test_rate.py

@@ -30,12 +30,12 @@ def praise(monkeypatch):
     return kind
 
 
-def done(kind, item="i1", number=0):
+def event_of(kind, item="i1", number=0):
     return Event(id=f"{kind}{number}{item}", kind=kind, item=item, time=NOW - 60, user="ann")
 
 
 def test_a_kind_in_the_table_is_accepted_by_events_requests_and_arms(praise):
-    event = done("praise")
+    event = event_of("praise")
     body = EventBody.model_validate({"kind": "praise", "item": "i1", "user": "ann"})
     assert body.event(NOW).kind == event.kind == "praise"
     assert arm_of({"profile": {"kinds": {"praise": 4}}}, "a test").profile.kinds == {"praise": 4.0}
@@ -43,20 +43,20 @@ def test_a_kind_in_the_table_is_accepted_by_events_requests_and_arms(praise):
 
 def test_a_kind_in_the_table_weighs_in_profiles_and_in_popularity(praise, store):
     assert Profile().kinds == default_weights()
-    weights = item_weights([done("praise")], {"i1": np.ones(3, np.float32)}, Profile())
+    weights = item_weights([event_of("praise")], {"i1": np.ones(3, np.float32)}, Profile())
     assert weights == {"i1": praise.weight}
     history = SqliteHistory(None)
-    history.add([done("view", "i2"), done("praise", "i1")])
+    history.add([event_of("view", "i2"), event_of("praise", "i1")])
     shares = Popularity(store, history, lambda: NOW).get().shares
     assert shares == {"i1": 1.0, "i2": pytest.approx(EVENT_KINDS["view"].weight / praise.weight)}
     history.close()
 
 
 def test_a_kind_in_the_table_counts_as_what_it_says(praise):
-    assert outcome([done("praise")]) == outcome([done("click")])
-    assert hidden([done("praise")], Rules(hide_seen=1)) == {"i1"}
-    assert hidden([done("praise")], Rules(hide_bought=True)) == set()
-    assert hidden([done(PURCHASE.name)], Rules(hide_bought=True, hide_seen=1)) == {"i1"}
+    assert outcome([event_of("praise")]) == outcome([event_of("click")])
+    assert hidden([event_of("praise")], Rules(hide_seen=1)) == {"i1"}
+    assert hidden([event_of("praise")], Rules(hide_bought=True)) == set()
+    assert hidden([event_of(PURCHASE.name)], Rules(hide_bought=True, hide_seen=1)) == {"i1"}
 
 
 def test_a_kind_that_no_row_has_is_refused():

@@ -57,7 +57,7 @@ def test_ids_that_are_too_long_or_no_text_are_refused_by_name(name, text):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"id": ""}, "needs an id and an item"),
         ({"item": ""}, "needs an id and an item"),
@@ -71,6 +71,6 @@ def test_ids_that_are_too_long_or_no_text_are_refused_by_name(name, text):
         ({"value": float("-inf")}, "value must be a number"),
     ],
 )
-def test_an_event_that_breaks_a_rule_is_refused_with_the_rule(wrong, said):
-    with pytest.raises(BadEvent, match=said):
+def test_an_event_that_breaks_a_rule_is_refused_with_the_rule(wrong, message):
+    with pytest.raises(BadEvent, match=message):
         Event(**{**GOOD, **wrong})

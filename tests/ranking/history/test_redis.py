@@ -53,8 +53,8 @@ def test_an_event_that_has_ended_is_nowhere_although_its_name_is_left_in_a_set(s
         now[0] += 2 * DAY_S
         keys.delete("shop:event:9")  # as the server's own clock does
         assert keys.zcard("shop:unit:user:ann") == 2
-        assert [one.id for one in history.recent("user:ann", 5)] == ["1"]
-        assert [one.id for one in history.clicked(["r"])["r"]] == ["1"]
+        assert [stored.id for stored in history.recent("user:ann", 5)] == ["1"]
+        assert [stored.id for stored in history.clicked(["r"])["r"]] == ["1"]
         assert history.popular({"view": 1.0}, 5) == {"shoe": 1.0}
         assert history.count() == 1
         assert history.forget("user:ann") == 1
@@ -84,10 +84,10 @@ def test_nothing_but_the_counter_is_left_of_units_that_were_forgotten_or_expired
 
 
 def test_histories_of_two_prefixes_do_not_meet(server, keys):
-    with closing(RedisHistory(server, "a:")) as one, closing(RedisHistory(server, "b:")) as other:
-        assert one.add([event(1)]) == other.add([event(1)]) == 1
-        one.forget("user:ann")
-        assert other.recent("user:ann", 5) == [event(1)]
+    with closing(RedisHistory(server, "a:")) as first, closing(RedisHistory(server, "b:")) as second:
+        assert first.add([event(1)]) == second.add([event(1)]) == 1
+        first.forget("user:ann")
+        assert second.recent("user:ann", 5) == [event(1)]
 
 
 def test_a_script_the_server_has_lost_is_sent_again(server, keys):

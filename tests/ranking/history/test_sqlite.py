@@ -32,12 +32,12 @@ def history(path):
 
 def test_reading_goes_on_while_a_write_is_under_way(history, path):
     history.add([event(1)])
-    found = []
+    events = []
     with history._transaction():
-        reader = threading.Thread(target=lambda: found.extend(history.recent("user:ann", 5)))
+        reader = threading.Thread(target=lambda: events.extend(history.recent("user:ann", 5)))
         reader.start()
         reader.join(20)
-        assert found == [event(1)], "a read waited for this instance's write"
+        assert events == [event(1)], "a read waited for this instance's write"
     with closing(sqlite3.connect(path, isolation_level=None)) as another_process:
         another_process.execute("BEGIN EXCLUSIVE")
         assert history.recent("user:ann", 5) == [event(1)]
@@ -49,7 +49,7 @@ def test_many_threads_read_at_a_time(history):
 
     def read(user):
         for _ in range(20):
-            times = [one.time for one in history.recent(f"user:user {user}", 50)]
+            times = [stored.time for stored in history.recent(f"user:user {user}", 50)]
             if times != [float(n) for n in range(95 + user, -1, -5)]:
                 wrong.append(times)
 
@@ -115,15 +115,15 @@ def test_many_events_expire_in_parts(history, monkeypatch):
     monkeypatch.setattr("vlclip.ranking.history.sqlite.BATCH", 10)
     history.add([event(n, time=float(n)) for n in range(35)])
     assert history.expire(30.0) == 30
-    assert [one.time for one in history.recent("user:ann", 50)] == [34.0, 33.0, 32.0, 31.0, 30.0]
+    assert [stored.time for stored in history.recent("user:ann", 50)] == [34.0, 33.0, 32.0, 31.0, 30.0]
 
 
 def test_sequences_are_whole_however_the_file_is_read(history, monkeypatch):
     monkeypatch.setattr("vlclip.ranking.history.sqlite.BATCH", 3)
     history.add([event(n, f"user {n % 4}", float(n % 3)) for n in range(30)])
-    for unit, found in history.sequences():
+    for unit, sequence in history.sequences():
         mine = [n for n in range(30) if f"user:user {n % 4}" == unit]
-        assert [one.id for one in found] == [str(n) for n in sorted(mine, key=lambda n: n % 3)]
+        assert [stored.id for stored in sequence] == [str(n) for n in sorted(mine, key=lambda n: n % 3)]
 
 
 def test_the_retention_is_looked_after_once_an_hour(path):
@@ -135,7 +135,7 @@ def test_the_retention_is_looked_after_once_an_hour(path):
         assert history.count() == 3
         now[0] += 1
         history.add([event(4, time=now[0])])
-        assert [one.id for one in history.recent("user:ann", 9)] == ["4", "3", "2"]
+        assert [stored.id for stored in history.recent("user:ann", 9)] == ["4", "3", "2"]
 
 
 def test_opening_a_file_of_many_years_keeps_all_without_a_retention(path):

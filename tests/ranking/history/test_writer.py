@@ -35,7 +35,7 @@ class Disk:
         self.batches.append(batch)
 
     @property
-    def kept(self) -> list[object]:
+    def stored(self) -> list[object]:
         return [item for batch in self.batches for item in batch]
 
 
@@ -46,16 +46,16 @@ def disk():
 
 @pytest.fixture
 def make(disk):
-    made = []
+    writers = []
 
     def writer(**options):
-        made.append(Writer(disk.write, name=NAME, **{"waits_s": (0.0, 0.0), **options}))
-        return made[-1]
+        writers.append(Writer(disk.write, name=NAME, **{"waits_s": (0.0, 0.0), **options}))
+        return writers[-1]
 
     yield writer
     disk.open.set()
-    for one in made:
-        one.close()
+    for each in writers:
+        each.close()
 
 
 def away(times):
@@ -69,9 +69,9 @@ def test_what_is_put_is_written_once_and_in_order_in_batches_of_at_most_that_siz
     writer = Writer(disk.write, name=NAME, batch=size)
     assert all(writer.put(items) for items in puts)
     writer.close()
-    assert disk.kept == [item for items in puts for item in items]
+    assert disk.stored == [item for items in puts for item in items]
     assert all(1 <= len(batch) <= size for batch in disk.batches)
-    assert (writer.written, writer.dropped, writer.waiting) == (len(disk.kept), 0, 0)
+    assert (writer.written, writer.dropped, writer.waiting) == (len(disk.stored), 0, 0)
 
 
 def test_put_does_not_wait_for_a_slow_disk_and_what_comes_meanwhile_is_written_together(disk, make):
@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_taken_not_at_all(disk, make):
     assert not writer.put([1, 2, 3, 4, 5])
     assert writer.put([8, 9, 10, 11])
     writer.close()
-    assert disk.kept == [1, 2, 3, 6, 8, 9, 10, 11]
+    assert disk.stored == [1, 2, 3, 6, 8, 9, 10, 11]
 
 
 def test_a_disk_that_recovers_loses_nothing(disk, make, caplog):
@@ -111,7 +111,7 @@ def test_a_disk_that_recovers_loses_nothing(disk, make, caplog):
     assert writer.flush()
     writer.put([3])
     writer.close()
-    assert disk.kept == [1, 2, 3]
+    assert disk.stored == [1, 2, 3]
     assert (writer.written, writer.dropped) == (3, 0)
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
@@ -126,7 +126,7 @@ def test_a_batch_that_fails_at_every_try_is_counted_and_logged_and_the_next_is_w
     assert caplog.records[-1].getMessage() == "test: 2 lost: it does not answer; start it"
     writer.put([3])
     writer.close()
-    assert disk.kept == [3]
+    assert disk.stored == [3]
     assert (writer.written, writer.dropped) == (1, 2)
 
 
@@ -137,7 +137,7 @@ def test_an_unexpected_error_is_not_tried_again_and_does_not_end_the_writer(disk
     assert writer.flush()
     writer.put([2])
     writer.close()
-    assert disk.kept == [2]
+    assert disk.stored == [2]
     assert (writer.written, writer.dropped) == (1, 1)
     assert "a mistake" in caplog.text
 
@@ -145,18 +145,18 @@ def test_an_unexpected_error_is_not_tried_again_and_does_not_end_the_writer(disk
 @given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.sampled_from([TypeError, BadExposure]))
 @settings(max_examples=30)
 def test_items_that_cannot_be_written_are_lost_alone_and_the_others_written_once_in_order(n, bad, error):
-    kept = []
+    stored = []
 
     def write(batch):
         if bad & set(batch):
             raise error("it holds what no disk can")
-        kept.extend(batch)
+        stored.extend(batch)
 
     writer = Writer(write, name=NAME, waits_s=[60])
     writer.put(range(n))
     writer.close()
-    assert kept == [item for item in range(n) if item not in bad]
-    assert (writer.written, writer.dropped) == (len(kept), n - len(kept))
+    assert stored == [item for item in range(n) if item not in bad]
+    assert (writer.written, writer.dropped) == (len(stored), n - len(stored))
 
 
 def test_an_item_that_cannot_be_written_is_logged_with_the_reason(disk, make, caplog):
@@ -179,7 +179,7 @@ def test_close_writes_all_that_waits_and_takes_nothing_more(disk, make):
     disk.open.set()
     closing.join()
     writer.close()
-    assert disk.kept == [1, 2, 3, 4, 5]
+    assert disk.stored == [1, 2, 3, 4, 5]
     assert writer.flush()
 
 
@@ -195,7 +195,7 @@ def test_a_process_that_ends_tries_again_and_again_for_the_first_batch_only(disk
         pass
     disk.open.set()
     closing.join()
-    assert disk.kept == [3, 4]
+    assert disk.stored == [3, 4]
     assert writer.dropped == 2
 
 
@@ -216,9 +216,9 @@ def test_many_producers_lose_nothing_and_each_keeps_its_order(disk, make):
     for thread in threads:
         thread.join()
     writer.close()
-    assert len(disk.kept) == writer.written == producers * each
+    assert len(disk.stored) == writer.written == producers * each
     for who in range(producers):
-        assert [n for one, n in disk.kept if one == who] == list(range(each))
+        assert [n for producer, n in disk.stored if producer == who] == list(range(each))
 
 
 FORGETS_TO_CLOSE = """
@@ -247,7 +247,7 @@ def test_what_comes_soon_after_is_written_together_and_a_flush_does_not_wait():
     for number in range(5):
         assert writer.put([number])
     assert writer.flush(30)
-    assert [one for batch in batches for one in batch] == [0, 1, 2, 3, 4]
+    assert [item for batch in batches for item in batch] == [0, 1, 2, 3, 4]
     assert len(batches) <= 2  # the thread may have looked before the last one came
     assert writer.put([5])
     writer.close()

@@ -49,11 +49,11 @@ def a_log(weights=None):
     )
 
 
-def told(found, **weights):
+def learned_with(log_evidence, **weights):
     """As if this had been learned."""
     figures = {
         name: Figure(weights.get(name.replace(".", "_"), target), 0.0, 9.0)
-        for name, target in zip(found.rows.names, found.rows.target.tolist(), strict=True)
+        for name, target in zip(log_evidence.rows.names, log_evidence.rows.target.tolist(), strict=True)
     }
     return LearnedWeights(
         weights=figures, strength=1.0, figures={}, calibration=None, examination={}
@@ -61,38 +61,38 @@ def told(found, **weights):
 
 
 def test_what_is_in_force_makes_an_arm_that_ranks_alike():
-    found = a_log()
-    made = learned_arm(BASE, found, told(found), "same")
-    assert made.id == "same"
-    assert made.weights == {"image": 1.0, "text": 0.5, "history": 0.3, "lexical": 1.0}
-    assert made.model_copy(update={"weights": {}}).hash == BASE.hash
+    log_evidence = a_log()
+    arm = learned_arm(BASE, log_evidence, learned_with(log_evidence), "same")
+    assert arm.id == "same"
+    assert arm.weights == {"image": 1.0, "text": 0.5, "history": 0.3, "lexical": 1.0}
+    assert arm.model_copy(update={"weights": {}}).hash == BASE.hash
 
 
 def test_learned_weights_take_the_place_of_those_in_force():
-    found = a_log()
+    log_evidence = a_log()
     # the history's feature is over the segments' sum, 1.5: 0.6 of it is a weight of 0.4
-    learned = told(found, image=0.6, text=0.9, history=0.6, boost_sold=0.1, boost_returned=0.2)
-    assert arm_weights(found, learned)["history"] == Figure(pytest.approx(0.4), 0.0, 6.0)
-    made = learned_arm(BASE, found, learned, "new")
-    assert made.weights == {"image": 0.6, "text": 0.9, "history": 0.4, "lexical": 1.0}
+    learned = learned_with(log_evidence, image=0.6, text=0.9, history=0.6, boost_sold=0.1, boost_returned=0.2)
+    assert arm_weights(log_evidence, learned)["history"] == Figure(pytest.approx(0.4), 0.0, 6.0)
+    arm = learned_arm(BASE, log_evidence, learned, "new")
+    assert arm.weights == {"image": 0.6, "text": 0.9, "history": 0.4, "lexical": 1.0}
     # half of what it was, for both that make the part; each keeps its sign and shape
-    assert [boost.weight for boost in made.rules.boosts] == pytest.approx([0.1, -0.15, 0.05])
-    assert made.rules.boosts[2].shape == "flag"
-    assert made.rules.include == ("available=true",)
-    assert (made.profile, made.diversity, made.exploration) == (
+    assert [boost.weight for boost in arm.rules.boosts] == pytest.approx([0.1, -0.15, 0.05])
+    assert arm.rules.boosts[2].shape == "flag"
+    assert arm.rules.include == ("available=true",)
+    assert (arm.profile, arm.diversity, arm.exploration) == (
         BASE.profile, BASE.diversity, BASE.exploration
     )  # fmt: skip
-    kept = learned_arm(BASE, found, learned, "new", keep_boosts=True)
-    assert kept.rules == BASE.rules
-    assert kept.weights == made.weights
+    arm_with_boosts = learned_arm(BASE, log_evidence, learned, "new", keep_boosts=True)
+    assert arm_with_boosts.rules == BASE.rules
+    assert arm_with_boosts.weights == arm.weights
 
 
 def test_a_learned_arm_changes_the_list(store, tmp_path):
     file = tmp_path / "arm.toml"
-    found = a_log()
-    base = replace(found, reference={"image": 1.0, "text": 1.0, "history": 0.3})
-    made = learned_arm(Arm(), base, told(found, image=0.0, text=2.0, history=0.0), "text")
-    file.write_text(arm_text(made))
+    log_evidence = a_log()
+    base = replace(log_evidence, reference={"image": 1.0, "text": 1.0, "history": 0.3})
+    arm = learned_arm(Arm(), base, learned_with(log_evidence, image=0.0, text=2.0, history=0.0), "text")
+    file.write_text(arm_text(arm))
     shop = Recommender(store, PlantedEmbedder, Search())
     by_words = shop.similar("i1", weights={"image": 0, "text": 2}).results
     assert shop.similar("i1", arm=read_arm(file)).results == by_words

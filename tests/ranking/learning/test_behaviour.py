@@ -37,11 +37,11 @@ def planted(seed=0, stray=0.05):
 
 
 def test_planted_communities_are_recovered():
-    found = fit_behaviour(planted(), size=16)
-    town = np.array([item.split(".")[0] for item in found.ids])
-    alike = found.vectors @ found.vectors.T
+    lookup = fit_behaviour(planted(), size=16)
+    town = np.array([item.split(".")[0] for item in lookup.ids])
+    alike = lookup.vectors @ lookup.vectors.T
     np.fill_diagonal(alike, -1)
-    assert len(found.ids) == COMMUNITIES * MEMBERS
+    assert len(lookup.ids) == COMMUNITIES * MEMBERS
     assert (town[alike.argmax(axis=1)] == town).mean() == 1
     same = town[:, None] == town
     np.fill_diagonal(alike, np.nan)
@@ -50,9 +50,9 @@ def test_planted_communities_are_recovered():
 
 
 def test_items_that_share_no_history_and_no_neighbour_have_nothing_in_common():
-    found = fit_behaviour(planted(stray=0), size=24)
-    town = np.array([item.split(".")[0] for item in found.ids])
-    apart = (found.vectors @ found.vectors.T)[town[:, None] != town]
+    lookup = fit_behaviour(planted(stray=0), size=24)
+    town = np.array([item.split(".")[0] for item in lookup.ids])
+    apart = (lookup.vectors @ lookup.vectors.T)[town[:, None] != town]
     assert np.abs(apart).max() < 0.01
 
 
@@ -61,14 +61,14 @@ def test_a_pair_counts_its_nearness_and_is_weighed_against_chance():
     # are as the totals, 5 in all. PMI: ab log(1·5/(1.5·2)) = log 5/3, bc the same, ac log(0.5·5/2.25) =
     # log 10/9. The matrix [[0,x,y],[x,0,x],[y,x,0]] has (1,0,-1) for an eigenvector, of value -y.
     (x, y) = (math.log(5 / 3), math.log(10 / 9))
-    found = fit_behaviour([did(0, "a", "b", "c")], size=2, window=2, smoothing=1.0)
-    assert found.ids == ("a", "b", "c")
+    lookup = fit_behaviour([did(0, "a", "b", "c")], size=2, window=2, smoothing=1.0)
+    assert lookup.ids == ("a", "b", "c")
     matrix = np.array([[0, x, y], [x, 0, x], [y, x, 0]])
     left, values, _ = np.linalg.svd(matrix)
     rows = left[:, :2] * np.sqrt(values[:2])
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    assert found.vectors @ found.vectors.T == pytest.approx(rows @ rows.T, abs=1e-5)
-    assert found.notes["pairs"] == 3
+    assert lookup.vectors @ lookup.vectors.T == pytest.approx(rows @ rows.T, abs=1e-5)
+    assert lookup.notes["pairs"] == 3
 
 
 def test_dislikes_and_lone_items_teach_nothing_and_the_same_item_again_is_one_step():
@@ -94,20 +94,20 @@ def test_dislikes_and_lone_items_teach_nothing_and_the_same_item_again_is_one_st
 def test_the_order_of_units_changes_nothing(random, seed):
     histories = planted(seed)
     shuffled = random.sample(histories, len(histories))
-    one, other = fit_behaviour(histories, size=12), fit_behaviour(shuffled, size=12)
-    assert one.ids == other.ids
-    assert np.array_equal(one.vectors, other.vectors)
-    assert one.notes == other.notes
+    lookup, other = fit_behaviour(histories, size=12), fit_behaviour(shuffled, size=12)
+    assert lookup.ids == other.ids
+    assert np.array_equal(lookup.vectors, other.vectors)
+    assert lookup.notes == other.notes
 
 
 def test_rows_are_of_unit_length_and_what_is_saved_is_loaded_equal(tmp_path):
-    found = fit_behaviour(planted(), size=16)
-    assert np.linalg.norm(found.vectors, axis=1) == pytest.approx(1, abs=1e-6)
-    save_lookup(found, tmp_path)
+    lookup = fit_behaviour(planted(), size=16)
+    assert np.linalg.norm(lookup.vectors, axis=1) == pytest.approx(1, abs=1e-6)
+    save_lookup(lookup, tmp_path)
     loaded = load_lookup(tmp_path)
-    assert loaded.ids == found.ids
-    assert loaded.fingerprint == found.fingerprint
-    assert np.array_equal(loaded.vectors, found.vectors)
+    assert loaded.ids == lookup.ids
+    assert loaded.fingerprint == lookup.fingerprint
+    assert np.array_equal(loaded.vectors, lookup.vectors)
     assert loaded.notes["since"] == 0.0
     assert loaded.notes["until"] == 7.0
     assert loaded.notes["units"] == COMMUNITIES * SHOPPERS
@@ -116,9 +116,9 @@ def test_rows_are_of_unit_length_and_what_is_saved_is_loaded_equal(tmp_path):
 def test_an_item_outside_of_the_directions_that_were_kept_is_absent():
     # two items known from one history only, in a world of their own, and one direction for all
     crowd = [did(n, *"abcd") for n in range(5)] + [did("few", "x", "y")]
-    found = fit_behaviour([*crowd, *[did(f"more{n}", *"efgh") for n in range(2)]], size=1)
-    assert 0 < len(found.ids) < 10
-    assert np.isfinite(found.vectors).all()
+    lookup = fit_behaviour([*crowd, *[did(f"more{n}", *"efgh") for n in range(2)]], size=1)
+    assert 0 < len(lookup.ids) < 10
+    assert np.isfinite(lookup.vectors).all()
 
 
 def test_too_little_is_refused_with_what_is_missing():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
-from tests.ranking.clicking import LOOKED, clicked_rows
+from tests.ranking.clicking import EXAMINATION, clicked_rows
 from vlclip.ranking.learning.clicks import Loss, design, examination_of, fit
 
 TRUE, FORCE = (3.0, 9.0), (1.0, 0.3)
@@ -36,9 +36,9 @@ def test_the_gradient_is_that_of_the_loss(seed, strength):
 def test_slopes_and_examination_are_found_again(rows):
     model = fit(design(rows), rows.target, 0.0)
     assert model.slopes == pytest.approx(TRUE, abs=1.0)  # of 8 such logs the first spreads by 0.6
-    seen = np.exp(model.log_examination[:10])
-    assert seen / seen[0] == pytest.approx(LOOKED, abs=0.08)
-    assert (seen <= 1).all()
+    examination = np.exp(model.log_examination[:10])
+    assert examination / examination[0] == pytest.approx(EXAMINATION, abs=0.08)
+    assert (examination <= 1).all()
 
 
 def test_without_places_the_weights_in_force_seem_truer_than_they_are(rows):
@@ -57,10 +57,12 @@ def test_lists_that_are_clicked_less_for_another_reason_change_nothing():
 
 
 def test_the_stronger_the_pull_the_nearer_to_the_proportions_in_force(rows):
-    seen = design(rows)
+    rows_design = design(rows)
     ratios = [
         slopes[0] / slopes[1]
-        for slopes in (fit(seen, rows.target, strength).slopes for strength in (0.0, 0.1, 10.0, math.inf))
+        for slopes in (
+            fit(rows_design, rows.target, strength).slopes for strength in (0.0, 0.1, 10.0, math.inf)
+        )
     ]
     assert ratios == sorted(ratios)
     assert ratios[-1] == pytest.approx(1 / 0.3)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from tests.ranking.clicking import LOOKED, clicked_rows
+from tests.ranking.clicking import EXAMINATION, clicked_rows
 from vlclip.ranking.learning.comparison import (
     auc_by_units,
     auc_of,
@@ -25,52 +25,52 @@ rows_of_values = st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integer
 @given(rows_of_values)
 def test_weighted_auc_is_that_of_scikit_learn(rows):
     scores, clicked, weights = (np.array(column, float) for column in zip(*rows, strict=True))
-    found = auc_of(scores, clicked)(weights)
+    area = auc_of(scores, clicked)(weights)
     if len(set(clicked)) < 2:
-        assert np.isnan(found)
+        assert np.isnan(area)
     else:
-        assert found == pytest.approx(roc_auc_score(clicked, scores, sample_weight=weights))
+        assert area == pytest.approx(roc_auc_score(clicked, scores, sample_weight=weights))
 
 
 def test_a_ranking_compared_with_itself_differs_by_nothing():
     rng = np.random.default_rng(1)
     values, clicked, unit = rng.random(40), np.arange(40) % 3 == 0, np.arange(40) % 8
-    for found in (by_units(values, values, unit), auc_by_units(values, values, clicked.astype(float), unit)):
-        assert found.in_force == found.learned
-        assert (found.difference.value, found.difference.low, found.difference.high) == (0, 0, 0)
-        assert found.in_force.low < found.in_force.value < found.in_force.high
+    for pair in (by_units(values, values, unit), auc_by_units(values, values, clicked.astype(float), unit)):
+        assert pair.in_force == pair.learned
+        assert (pair.difference.value, pair.difference.low, pair.difference.high) == (0, 0, 0)
+        assert pair.in_force.low < pair.in_force.value < pair.in_force.high
 
 
 def test_units_are_drawn_whole():
     # two shoppers, one always 0 and one always 1: with replacement both rows of either come together
-    found = by_units(np.zeros(4), np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
-    assert (found.learned.value, found.learned.low, found.learned.high) == (0.5, 0, 1)
+    pair = by_units(np.zeros(4), np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
+    assert (pair.learned.value, pair.learned.low, pair.learned.high) == (0.5, 0, 1)
 
 
 def test_a_click_counts_by_how_seldom_its_place_is_seen():
     # one list of three, of which the third was clicked, where one in four looks: it counts 4
-    clicked, seen, lists = np.array([0.0, 0, 1]), np.array([1, 0.5, 0.25]), np.zeros(3, int)
+    clicked, examination, lists = np.array([0.0, 0, 1]), np.array([1, 0.5, 0.25]), np.zeros(3, int)
     as_shown, turned = np.array([3.0, 2, 1]), np.array([1.0, 2, 3])
-    assert dcg(as_shown, clicked, seen, lists) == pytest.approx([4 / 2])  # 1 / log2(4)
-    assert dcg(turned, clicked, seen, lists) == pytest.approx([4])
+    assert dcg(as_shown, clicked, examination, lists) == pytest.approx([4 / 2])  # 1 / log2(4)
+    assert dcg(turned, clicked, examination, lists) == pytest.approx([4])
     # it would be clicked four times as often at the top; at its own place as often as it was
-    assert top_ctr(as_shown, clicked, seen, lists) == pytest.approx([1 / 3])
-    assert top_ctr(turned, clicked, seen, lists) == pytest.approx([4 / 3])
+    assert top_ctr(as_shown, clicked, examination, lists) == pytest.approx([1 / 3])
+    assert top_ctr(turned, clicked, examination, lists) == pytest.approx([4 / 3])
 
 
 def test_ties_stay_as_they_were_shown():
-    clicked, seen, lists = np.array([1.0, 0, 0, 1]), np.ones(4), np.array([0, 0, 1, 1])
-    assert dcg(np.zeros(4), clicked, seen, lists) == pytest.approx([1, 1 / np.log2(3)])
+    clicked, examination, lists = np.array([1.0, 0, 0, 1]), np.ones(4), np.array([0, 0, 1, 1])
+    assert dcg(np.zeros(4), clicked, examination, lists) == pytest.approx([1, 1 / np.log2(3)])
 
 
 def test_ctr_of_another_order_is_what_shoppers_would_have_clicked():
     true = np.array([3.0, 9.0])
     rows = clicked_rows(true, (1.0, 0.3), lists=4000, seed=4)
-    seen = np.tile(LOOKED, 4000)
-    told = top_ctr(rows.features @ true, rows.clicked.astype(float), seen, rows.list).mean()
+    examination = np.tile(EXAMINATION, 4000)
+    predicted = top_ctr(rows.features @ true, rows.clicked.astype(float), examination, rows.list).mean()
     attraction = (1 / (1 + np.exp(2.0 - rows.features @ true))).reshape(4000, 10)
     best = -np.sort(-attraction, axis=1)
-    assert told == pytest.approx((best[:, :5] * LOOKED[:5]).mean(), rel=0.05)
+    assert predicted == pytest.approx((best[:, :5] * EXAMINATION[:5]).mean(), rel=0.05)
 
 
 def test_log_loss_of_an_even_chance_is_one_bit():
@@ -79,5 +79,5 @@ def test_log_loss_of_an_even_chance_is_one_bit():
 
 def test_calibration_error_is_the_distance_of_told_and_seen():
     # two bins of five: told 0.2 and 0.6; seen 1 in 5 and 4 in 5
-    told, clicked = np.repeat([0.2, 0.6], 5), np.array([1.0, 0, 0, 0, 0, 1, 1, 1, 1, 0])
-    assert calibration_error(told, clicked, bins=2) == pytest.approx(0.1)
+    predicted, clicked = np.repeat([0.2, 0.6], 5), np.array([1.0, 0, 0, 0, 0, 1, 1, 1, 1, 0])
+    assert calibration_error(predicted, clicked, bins=2) == pytest.approx(0.1)

@@ -26,20 +26,20 @@ CLICK = Outcome(clicks=2)
 def a_list(items, weights, *, kind="similar", unit="user:1", arm=PLAIN, clicks=(), offset=0, **more):
     """A list of items by their parts, and what came of it."""
     context = {"weights": weights} | more.pop("context", {})
-    shown = tuple(ShownItem(f"i{n}", sum(parts.values()), parts) for n, parts in enumerate(items))
-    one = Exposure(
+    shown_items = tuple(ShownItem(f"i{n}", sum(parts.values()), parts) for n, parts in enumerate(items))
+    exposure = Exposure(
         request_id=f"r{a_list.count}", time=1000.0 + a_list.count, kind=kind, unit=unit,
-        arm=f"{arm.id}@{arm.hash}", items=shown, offset=offset, context=context, **more,
+        arm=f"{arm.id}@{arm.hash}", items=shown_items, offset=offset, context=context, **more,
     )  # fmt: skip
     a_list.count += 1
-    return one, tuple(CLICK if n in clicks else NOTHING for n in range(len(items)))
+    return exposure, tuple(CLICK if n in clicks else NOTHING for n in range(len(items)))
 
 
 a_list.count = 0
 
 
-def column(found, name):
-    return found.rows.features[:, found.rows.names.index(name)]
+def column(log_evidence, name):
+    return log_evidence.rows.features[:, log_evidence.rows.names.index(name)]
 
 
 cosine = st.floats(-1, 1, width=32)
@@ -77,7 +77,7 @@ def test_feature_times_weight_is_the_score_however_weights_change(lists):
 def test_rows_say_who_saw_what_where_and_clicked_it():
     weights = {"image": 2.0, "text": 0.5}
     two = [{"image": 1.0, "text": 0.25}, {"image": 0.5, "text": 0.5, "diversity": -0.1}]
-    found = evidence(
+    log_evidence = evidence(
         [
             [a_list(two, weights, unit="user:b", clicks=[1])],
             [
@@ -87,7 +87,7 @@ def test_rows_say_who_saw_what_where_and_clicked_it():
         ],
         PLAIN,
     )
-    rows = found.rows
+    rows = log_evidence.rows
     assert rows.features.tolist() == [[0.5, 0.5], [0.25, 1.0]] * 3
     assert rows.clicked.tolist() == [False, True, False, False, False, False]
     assert rows.place.tolist() == [0, 1, 10, 11, 0, 1]
@@ -95,8 +95,8 @@ def test_rows_say_who_saw_what_where_and_clicked_it():
     assert rows.unit.tolist() == [0, 0, 1, 1, 0, 0]
     assert rows.target.tolist() == [2.0, 0.5]
     assert rows.counts == {"lists": 3, "shoppers": 2, "shown": 6, "clicked": 1}
-    assert found.explored == pytest.approx(1 / 3)
-    assert found.until - found.since == 2
+    assert log_evidence.explored == pytest.approx(1 / 3)
+    assert log_evidence.until - log_evidence.since == 2
 
 
 TWO = [{"image": 1.0, "text": 0.2}, {"image": 0.5, "text": 0.5}]
@@ -104,7 +104,7 @@ BOTH = {"image": 1.0, "text": 1.0}
 
 
 def test_lists_that_say_nothing_are_left_out_and_counted():
-    found = evidence(
+    log_evidence = evidence(
         [
             [
                 a_list(TWO, BOTH),
@@ -117,9 +117,9 @@ def test_lists_that_say_nothing_are_left_out_and_counted():
         ],
         PLAIN,
     )
-    assert found.rows.counts["lists"] == 1
-    assert sum(found.left_out.values()) == 5
-    assert found.left_out["popular items, which have no other parts"] == 2
+    assert log_evidence.rows.counts["lists"] == 1
+    assert sum(log_evidence.left_out.values()) == 5
+    assert log_evidence.left_out["popular items, which have no other parts"] == 2
     with pytest.raises(EvaluationError, match="1 \\(nothing was shown\\)"):
         evidence([[a_list([], BOTH)]], PLAIN)
     with pytest.raises(EvaluationError, match="the log has no lists"):
@@ -129,35 +129,37 @@ def test_lists_that_say_nothing_are_left_out_and_counted():
 def test_a_list_in_which_a_part_weighed_0_is_left_out():
     dark = [{"image": 1.0, "text": 0.0}, {"image": 0.5, "text": 0.0}]
     lists = [a_list(TWO, BOTH), a_list(TWO, BOTH), a_list(dark, {"image": 1.0, "text": 0.0})]
-    found = evidence([lists], PLAIN)
-    assert found.rows.counts["lists"] == 2
-    assert found.left_out == {"text weighed 0, or the arm is not known": 1}
+    log_evidence = evidence([lists], PLAIN)
+    assert log_evidence.rows.counts["lists"] == 2
+    assert log_evidence.left_out == {"text weighed 0, or the arm is not known": 1}
 
 
 def test_a_part_that_most_lists_say_nothing_of_is_not_learned_and_costs_no_list():
     dark = {"image": 1.0, "text": 1.0, "history": 0.0}
-    found = evidence([[a_list(TWO, dark), a_list(TWO, dark), a_list(TWO, {**dark, "history": 0.3})]], PLAIN)
-    assert found.rows.names == ("image", "text")
-    assert found.rows.counts["lists"] == 3
-    assert "it weighed 0" in found.unlearned["history"]
-    assert found.reference == dark
+    log_evidence = evidence(
+        [[a_list(TWO, dark), a_list(TWO, dark), a_list(TWO, {**dark, "history": 0.3})]], PLAIN
+    )
+    assert log_evidence.rows.names == ("image", "text")
+    assert log_evidence.rows.counts["lists"] == 3
+    assert "it weighed 0" in log_evidence.unlearned["history"]
+    assert log_evidence.reference == dark
 
 
 def test_a_part_that_never_varies_is_not_learned():
-    found = evidence([[a_list(TWO, {**BOTH, "behaviour": 1.0})]], PLAIN)
-    assert found.unlearned == {"behaviour": "it does not vary within any list"}
-    assert found.rows.names == ("image", "text")
+    log_evidence = evidence([[a_list(TWO, {**BOTH, "behaviour": 1.0})]], PLAIN)
+    assert log_evidence.unlearned == {"behaviour": "it does not vary within any list"}
+    assert log_evidence.rows.names == ("image", "text")
 
 
 def test_of_recommendations_nothing_is_asked_that_they_never_have():
     weights = {**BOTH, "history": 0.0, "lexical": 0.0}
-    asked = [{"image": 1.0, "text": 0.2, "lexical": 0.4}, {"image": 0.5, "text": 0.5, "lexical": 0.0}]
+    parts = [{"image": 1.0, "text": 0.2, "lexical": 0.4}, {"image": 0.5, "text": 0.5, "lexical": 0.0}]
     lists = [a_list(TWO, weights, kind="recommendations") for _ in range(5)]
-    lists.append(a_list(asked, {**BOTH, "lexical": 0.8, "history": 0.0}, kind="search"))
-    found = evidence([lists], PLAIN)
-    assert found.rows.counts["lists"] == 6
-    assert found.rows.kinds == ("recommendations", "search")
-    assert column(found, "lexical").tolist() == pytest.approx([0.0] * 10 + [0.5, 0.0])
+    lists.append(a_list(parts, {**BOTH, "lexical": 0.8, "history": 0.0}, kind="search"))
+    log_evidence = evidence([lists], PLAIN)
+    assert log_evidence.rows.counts["lists"] == 6
+    assert log_evidence.rows.kinds == ("recommendations", "search")
+    assert column(log_evidence, "lexical").tolist() == pytest.approx([0.0] * 10 + [0.5, 0.0])
 
 
 BOOSTED = [{"image": 1.0, "text": 0.2, "boost.sold": 0.1}, {"image": 0.5, "text": 0.5, "boost.sold": 0.0}]
@@ -169,11 +171,11 @@ def test_a_boost_is_known_by_its_arm():
         "test",
     )
     lists = [a_list(BOOSTED, BOTH, arm=SOLD), a_list(BOOSTED, BOTH, arm=stronger)]
-    found = evidence([lists], SOLD, [stronger])
+    log_evidence = evidence([lists], SOLD, [stronger])
     # 0.1 is half of what the one adds at most, and a quarter of what the other does
-    assert column(found, "boost.sold").tolist() == pytest.approx([0.5, 0.0, 0.25, 0.0])
-    assert found.reference["boost.sold"] == 0.2
-    assert found.arms == {f"sold@{SOLD.hash}": 1, f"more@{stronger.hash}": 1}
+    assert column(log_evidence, "boost.sold").tolist() == pytest.approx([0.5, 0.0, 0.25, 0.0])
+    assert log_evidence.reference["boost.sold"] == 0.2
+    assert log_evidence.arms == {f"sold@{SOLD.hash}": 1, f"more@{stronger.hash}": 1}
 
 
 def test_a_boost_of_an_arm_that_is_not_known_or_of_another_shape_says_nothing():
@@ -218,14 +220,16 @@ def test_what_the_recommender_serves_is_taken_apart_again(store):
     }
     history.close()
     lists = [
-        a_list([one.parts for one in answer], dict(answer.weights), kind=kind, unit="user:anna", arm=arm)
+        a_list(
+            [result.parts for result in answer], dict(answer.weights), kind=kind, unit="user:anna", arm=arm
+        )
         for kind, answer in answers.items()
     ]
-    found = evidence([lists], arm)
-    assert set(found.rows.names) == {"image", "text", "history", "lexical", "boost.popularity"}
-    relevance = [one.score - one.parts["diversity"] for answer in answers.values() for one in answer]
-    assert found.rows.features @ found.rows.target == pytest.approx(relevance, abs=1e-5)
-    cosines = np.stack([column(found, "image"), column(found, "text")])
+    log_evidence = evidence([lists], arm)
+    assert set(log_evidence.rows.names) == {"image", "text", "history", "lexical", "boost.popularity"}
+    relevance = [result.score - result.parts["diversity"] for answer in answers.values() for result in answer]
+    assert log_evidence.rows.features @ log_evidence.rows.target == pytest.approx(relevance, abs=1e-5)
+    cosines = np.stack([column(log_evidence, "image"), column(log_evidence, "text")])
     assert np.abs(cosines).max() <= 1 + 1e-5
     # x / (x + 5) of a number up to 16
-    assert column(found, "boost.popularity").max() <= 16 / 21 + 1e-5
+    assert column(log_evidence, "boost.popularity").max() <= 16 / 21 + 1e-5

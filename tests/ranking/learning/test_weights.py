@@ -22,7 +22,7 @@ ASIDE = np.array(TRUE) * 1.3 / 12
 
 
 def values(learned):
-    return [one.value for one in learned.weights.values()]
+    return [figure.value for figure in learned.weights.values()]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_weights_that_shoppers_click_by_are_found_again(rows, learned):
     assert learned.is_better
     for name in ("auc", "top_ctr", "dcg"):
         assert learned.figures[name].difference.low > 0
-    low, high = zip(*((one.low, one.high) for one in learned.weights.values()), strict=True)
+    low, high = zip(*((figure.low, figure.high) for figure in learned.weights.values()), strict=True)
     assert all(np.array(low) < ASIDE)
     assert all(np.array(high) > ASIDE)
 
@@ -53,8 +53,8 @@ def test_without_the_places_they_are_not(rows, learned):
 
 
 def test_lists_with_chance_in_them_say_the_same():
-    found = learn(clicked_rows(TRUE, FORCE, temperature=0.2, seed=6), folds=5)
-    assert values(found) == pytest.approx(ASIDE, abs=0.15)
+    relearned = learn(clicked_rows(TRUE, FORCE, temperature=0.2, seed=6), folds=5)
+    assert values(relearned) == pytest.approx(ASIDE, abs=0.15)
 
 
 def test_the_segments_weigh_together_what_they_did(learned):
@@ -76,7 +76,7 @@ def test_a_shoppers_rows_are_in_one_fold(unit, folds):
     numbers = np.unique(unit, return_inverse=True)[1]
     fold = folds_of(numbers, folds)
     of_units = dict(zip(numbers.tolist(), fold.tolist(), strict=True))
-    assert [of_units[one] for one in numbers.tolist()] == fold.tolist()
+    assert [of_units[number] for number in numbers.tolist()] == fold.tolist()
     sizes = np.bincount(list(of_units.values()), minlength=folds)
     assert sizes.max() - sizes.min() <= 1
 
@@ -90,37 +90,37 @@ def test_the_order_of_lists_and_the_names_of_shoppers_decide_only_the_folds(rows
 def test_clicks_without_any_preference_are_no_improvement(seed):
     rows = clicked_rows((0.0, 0.0, 0.0), FORCE, level=-0.5, seed=seed)
     try:
-        found = learn(rows, folds=5)
+        relearned = learn(rows, folds=5)
     except EvaluationError as refused:
         assert "no segment attracts clicks" in str(refused)  # noqa: PT017 - either answer is right
     else:
-        assert not found.is_better
+        assert not relearned.is_better
 
 
 def test_weights_that_are_right_already_stay():
-    found = learn(clicked_rows((6.0, 1.8, 3.0), FORCE, seed=8), folds=5)
-    assert not found.is_better
-    assert values(found) == pytest.approx(FORCE, abs=0.1)
+    relearned = learn(clicked_rows((6.0, 1.8, 3.0), FORCE, seed=8), folds=5)
+    assert not relearned.is_better
+    assert values(relearned) == pytest.approx(FORCE, abs=0.1)
 
 
 def test_told_probabilities_are_kept_on_shoppers_held_out(learned):
-    kept = learned.calibration
-    assert kept.ece < 0.02
-    assert kept.slope == pytest.approx(1, abs=0.1)
-    assert kept.corrected_brier == pytest.approx(kept.brier, abs=0.002)
+    calibration = learned.calibration
+    assert calibration.ece < 0.02
+    assert calibration.slope == pytest.approx(1, abs=0.1)
+    assert calibration.corrected_brier == pytest.approx(calibration.brier, abs=0.002)
 
 
 def test_each_place_is_told_how_often_it_is_looked_at(learned):
-    seen = learned.examination["similar"]
-    assert list(seen) == list(range(1, 11))
-    assert seen[1] == 1
-    assert seen[4] == pytest.approx(1 / 4, abs=0.1)
+    examination = learned.examination["similar"]
+    assert list(examination) == list(range(1, 11))
+    assert examination[1] == 1
+    assert examination[4] == pytest.approx(1 / 4, abs=0.1)
 
 
 def test_the_progress_is_told(rows):
-    told = []
-    learn(rows, folds=2, progress=told.append)
-    assert told == [0.5, 1.0]
+    shares = []
+    learn(rows, folds=2, progress=shares.append)
+    assert shares == [0.5, 1.0]
 
 
 def test_too_few_clicks_are_refused_with_how_many_it_takes():
@@ -160,4 +160,4 @@ def test_what_repels_is_refused():
 
 
 def test_without_a_slope_there_is_no_size(rows):
-    assert all(math.isnan(one) for one in scaled(np.zeros(3), rows))
+    assert all(math.isnan(weight) for weight in scaled(np.zeros(3), rows))

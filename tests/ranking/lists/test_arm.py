@@ -92,19 +92,19 @@ def with_knob(knob, value):
 
 
 def knobs(model: type[BaseModel], prefix="") -> set[str]:
-    found = set()
+    names = set()
     for name, field in model.model_fields.items():
         is_section = isinstance(field.default, Profile | Rules | Diversity | Exploration)
-        found |= knobs(type(field.default), f"{name}.") if is_section else {prefix + name}
-    return found
+        names |= knobs(type(field.default), f"{name}.") if is_section else {prefix + name}
+    return names
 
 
 def test_equal_rankings_have_equal_hashes_however_they_are_written(tmp_path):
-    one, other = read(tmp_path, FULL), read(tmp_path, THE_SAME, "another")
-    assert (one.id, other.id) == ("plain", "other")
-    assert one.hash == other.hash
-    assert one.model_copy(update={"id": "other"}) == other
-    assert re.fullmatch("[0-9a-f]{12}", one.hash)
+    arm, same_arm = read(tmp_path, FULL), read(tmp_path, THE_SAME, "another")
+    assert (arm.id, same_arm.id) == ("plain", "other")
+    assert arm.hash == same_arm.hash
+    assert arm.model_copy(update={"id": "other"}) == same_arm
+    assert re.fullmatch("[0-9a-f]{12}", arm.hash)
 
 
 def test_any_other_value_of_any_knob_is_another_hash():

@@ -36,22 +36,22 @@ def arrange(store, end, whole=0, **knobs):
         draw=lambda: np.random.default_rng(5),
         read=partial(store.retrieve, with_vector=True),
     )
-    asked = Nearest(
+    candidates = Nearest(
         store=store, directions=[QUERY], filter=Filter(), exclude=(), fields=arranger.fields, whole=whole,
     )  # fmt: skip
-    return arranger.arrange(asked, end)
+    return arranger.arrange(candidates, end)
 
 
 def ids(arrangement):
-    return [one.id for one in arrangement.placed]
+    return [item.id for item in arrangement.placed]
 
 
 def test_without_knobs_the_list_is_the_ranking(store, vectors):
     scores = vectors @ QUERY
-    found = arrange(store, 20)
-    assert ids(found) == [f"i{n}" for n in np.argsort(-scores)[:20]]
-    assert found.explored == ()
-    assert all(one.propensity == 1 and not one.terms for one in found.placed)
+    arrangement = arrange(store, 20)
+    assert ids(arrangement) == [f"i{n}" for n in np.argsort(-scores)[:20]]
+    assert arrangement.explored == ()
+    assert all(item.propensity == 1 and not item.terms for item in arrangement.placed)
 
 
 BOOSTS = [
@@ -67,23 +67,23 @@ def test_boosted_the_list_is_what_boosting_everything_would_give(store, vectors,
     terms = boost_terms(arm.rules.boosts, payloads, NOW)
     scores = vectors @ QUERY + sum(terms.values())
     order = sorted(range(COUNT), key=lambda n: (-scores[n], f"i{n}"))[:end]
-    found = arrange(store, end, rules={"boosts": BOOSTS})
-    assert ids(found) == [f"i{n}" for n in order]
-    for one, n in zip(found.placed, order, strict=True):
-        assert one.terms == {f"boost.{name}": pytest.approx(term[n]) for name, term in terms.items()}
-        assert one.score == pytest.approx(scores[n], abs=1e-5)
+    arrangement = arrange(store, end, rules={"boosts": BOOSTS})
+    assert ids(arrangement) == [f"i{n}" for n in order]
+    for item, n in zip(arrangement.placed, order, strict=True):
+        assert item.terms == {f"boost.{name}": pytest.approx(term[n]) for name, term in terms.items()}
+        assert item.score == pytest.approx(scores[n], abs=1e-5)
 
 
 def test_caps_hold_over_the_whole_list_and_leave_out_no_more_than_they_must(store, vectors):
-    found = arrange(store, COUNT, diversity={"at_most": {"colour": 7}})
-    colours = Counter(int(item_id[1:]) % 3 for item_id in ids(found))
+    arrangement = arrange(store, COUNT, diversity={"at_most": {"colour": 7}})
+    colours = Counter(int(item_id[1:]) % 3 for item_id in ids(arrangement))
     assert colours == {0: 7, 1: 7, 2: 7}
-    kept, met = [], Counter()
+    allowed, counts = [], Counter()
     for n in np.argsort(-(vectors @ QUERY)):
-        met[n % 3] += 1
-        if met[n % 3] <= 7:
-            kept.append(f"i{n}")
-    assert ids(found) == kept
+        counts[n % 3] += 1
+        if counts[n % 3] <= 7:
+            allowed.append(f"i{n}")
+    assert ids(arrangement) == allowed
 
 
 def test_diversity_moves_the_window_and_says_what_it_took_away(store, vectors):
@@ -92,21 +92,23 @@ def test_diversity_moves_the_window_and_says_what_it_took_away(store, vectors):
     assert ids(varied)[WINDOW:] == ids(plain)[WINDOW:]
     assert ids(varied)[:WINDOW] != ids(plain)[:WINDOW]
     assert ids(varied)[0] == ids(plain)[0]
-    for one in varied.placed:
-        assert one.score - one.terms["diversity"] == pytest.approx(vectors[int(one.id[1:])] @ QUERY, abs=1e-5)
+    for item in varied.placed:
+        assert item.score - item.terms["diversity"] == pytest.approx(
+            vectors[int(item.id[1:])] @ QUERY, abs=1e-5
+        )
 
 
 def test_chance_deals_with_the_best_and_says_how_probable_each_place_was(store):
     plain = arrange(store, 60)
-    found = arrange(store, 60, exploration={"temperature": 0.1, "depth": 30})
-    assert [item_id for item_id, _ in found.explored] == ids(plain)[:30]
-    assert sorted(ids(found)[:30]) == sorted(ids(plain)[:30])
-    assert ids(found)[30:] == ids(plain)[30:]
-    scores = np.array([score for _, score in found.explored])
-    order = np.array([ids(plain).index(item_id) for item_id in ids(found)[:30]])
+    arrangement = arrange(store, 60, exploration={"temperature": 0.1, "depth": 30})
+    assert [item_id for item_id, _ in arrangement.explored] == ids(plain)[:30]
+    assert sorted(ids(arrangement)[:30]) == sorted(ids(plain)[:30])
+    assert ids(arrangement)[30:] == ids(plain)[30:]
+    scores = np.array([score for _, score in arrangement.explored])
+    order = np.array([ids(plain).index(item_id) for item_id in ids(arrangement)[:30]])
     expected = propensities(scores, order, 0.1)
-    np.testing.assert_allclose([one.propensity for one in found.placed[:30]], expected)
-    assert all(one.propensity == 1 for one in found.placed[30:])
+    np.testing.assert_allclose([item.propensity for item in arrangement.placed[:30]], expected)
+    assert all(item.propensity == 1 for item in arrangement.placed[30:])
 
 
 ARMS = [
@@ -131,10 +133,10 @@ def test_a_longer_list_begins_with_the_shorter_one(store, knobs):
 
 @pytest.mark.parametrize("knobs", ARMS)
 def test_nothing_is_shown_twice_and_without_caps_nothing_is_lost(store, knobs):
-    found = ids(arrange(store, COUNT, **knobs))
-    assert len(set(found)) == len(found)
+    item_ids = ids(arrange(store, COUNT, **knobs))
+    assert len(set(item_ids)) == len(item_ids)
     if "at_most" not in knobs.get("diversity", {}):
-        assert len(found) == COUNT
+        assert len(item_ids) == COUNT
 
 
 def test_whether_candidates_are_read_whole_changes_nothing(store):
@@ -170,9 +172,9 @@ MIXED = {
 }
 
 
-@pytest.mark.parametrize(("values", "shown"), MIXED.values(), ids=MIXED)
+@pytest.mark.parametrize(("values", "places"), MIXED.values(), ids=MIXED)
 @pytest.mark.parametrize("first", [2, None])
-def test_a_cap_of_one_shows_the_first_of_each_value_and_nothing_less(tmp_path, values, shown, first):
+def test_a_cap_of_one_shows_the_first_of_each_value_and_nothing_less(tmp_path, values, places, first):
     """The items are ranked as they are numbered; the first batch settles the kind of the field."""
     points = []
     for n, value in enumerate(values):
@@ -182,6 +184,6 @@ def test_a_cap_of_one_shows_the_first_of_each_value_and_nothing_less(tmp_path, v
         mixed.upsert(points[:first])
         mixed.upsert(points)
         assert ids(arrange(mixed, COUNT)) == [point.id for point in points]
-        for end in (2, len(shown), COUNT):
-            found = ids(arrange(mixed, end, diversity={"at_most": {"held": 1}}))
-            assert found == [f"m{n:02}" for n in shown][:end]
+        for end in (2, len(places), COUNT):
+            item_ids = ids(arrange(mixed, end, diversity={"at_most": {"held": 1}}))
+            assert item_ids == [f"m{n:02}" for n in places][:end]

@@ -146,11 +146,11 @@ def events(*pairs):
 
 
 def test_what_was_bought_or_seen_often_enough_is_hidden():
-    done = events(
+    history = events(
         ("view", "a"), ("click", "a"), ("view", "b"), ("purchase", "c"), ("cart", "d"), ("dislike", "d")
     )  # fmt: skip
-    assert hidden(done, Rules()) == set()
-    assert hidden(done, Rules(hide_bought=True)) == {"c"}
-    assert hidden(done, Rules(hide_seen=1)) == {"a", "b"}
-    assert hidden(done, Rules(hide_seen=2, hide_bought=True)) == {"a", "c"}
+    assert hidden(history, Rules()) == set()
+    assert hidden(history, Rules(hide_bought=True)) == {"c"}
+    assert hidden(history, Rules(hide_seen=1)) == {"a", "b"}
+    assert hidden(history, Rules(hide_seen=2, hide_bought=True)) == {"a", "c"}
     assert hidden([], Rules(hide_seen=1, hide_bought=True)) == set()

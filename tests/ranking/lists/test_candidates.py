@@ -36,10 +36,10 @@ def ranked(scores):
 
 @pytest.mark.parametrize("directions", [1, 2, 3])
 def test_a_pool_is_the_beginning_of_the_ranking_by_the_best_direction(store, vectors, directions):
-    asked = [direction(seed) for seed in range(directions)]
-    truth = np.max([vectors @ one for one in asked], axis=0)
+    queries = [direction(seed) for seed in range(directions)]
+    truth = np.max([vectors @ query for query in queries], axis=0)
     for depth in (2, 5, 40, 2 * COUNT):
-        pool = nearest(store, *asked).pool(depth)
+        pool = nearest(store, *queries).pool(depth)
         assert pool.ids == ranked(truth)[: len(pool.ids)]
         assert len(pool.ids) >= min(depth - 1, COUNT)
         np.testing.assert_allclose(pool.scores, np.sort(truth)[::-1][: len(pool.ids)], atol=1e-5)
@@ -57,15 +57,15 @@ def test_what_does_not_fit_or_is_excluded_is_no_candidate(store, vectors):
 
 
 def test_words_are_worth_their_weight_over_the_best_match(store, vectors):
-    asked = matching(store)
-    pool = asked.pool(COUNT)
-    scores = vectors @ asked.direction
+    candidates = matching(store)
+    pool = candidates.pool(COUNT)
+    scores = vectors @ candidates.direction
     scores[7] += 0.5  # the only item with that word
     assert pool.ids == ranked(scores)
     assert pool.floor is None
     assert pool.terms["lexical"][pool.ids.index("i7")] == pytest.approx(0.5)
     assert np.count_nonzero(pool.terms["lexical"]) == 1
-    few = asked.pool(20)
+    few = candidates.pool(20)
     assert few.ids == pool.ids[:20]
     assert few.floor == pytest.approx(pool.scores[20])
 
@@ -73,10 +73,10 @@ def test_words_are_worth_their_weight_over_the_best_match(store, vectors):
 @pytest.mark.parametrize("weight", [0.0, 0.3, 12.0])
 def test_however_deep_a_pool_with_words_is_the_beginning_of_the_ranking_of_everything(store, vectors, weight):
     # a third of the items match "red", all alike: which of them rank high only their vectors tell
-    asked = replace(matching(store, "red", weight), least=2)
-    scores = vectors @ asked.direction + np.array([weight * (n % 3 == 0) for n in range(COUNT)])
+    candidates = replace(matching(store, "red", weight), least=2)
+    scores = vectors @ candidates.direction + np.array([weight * (n % 3 == 0) for n in range(COUNT)])
     for depth in (1, 3, 10, 40, 120):
-        assert asked.pool(depth).ids == ranked(scores)[:depth]
+        assert candidates.pool(depth).ids == ranked(scores)[:depth]
 
 
 def test_where_no_vector_is_asked_only_what_matches_is_a_candidate(store):
@@ -104,16 +104,18 @@ def test_rows_are_picked_from_everything_a_pool_holds(store):
 
 
 def test_narrowed_the_rest_keeps_its_order(store):
-    asked = nearest(store, direction(0))
-    whole = asked.pool(COUNT + 1).ids
+    candidates = nearest(store, direction(0))
+    whole = candidates.pool(COUNT + 1).ids
     red = Condition("colour", "not", ("red",))
-    rest = asked.without([red, Condition("no such field", "not", ("x",))], whole[:40]).pool(COUNT + 1).ids
+    rest = (
+        candidates.without([red, Condition("no such field", "not", ("x",))], whole[:40]).pool(COUNT + 1).ids
+    )
     assert rest == [item_id for item_id in whole[40:] if int(item_id[1:]) % 3]
 
 
 def test_what_the_kind_of_a_field_cannot_be_compared_with_is_not_asked_for(store):
-    asked = nearest(store, direction(0))
+    candidates = nearest(store, direction(0))
     kinds = store.fields()
     assert (kinds["price"], kinds["available"]) == ("number", "bool")
     text = [Condition("price", "not", ("one size",)), Condition("available", "not", ("maybe",))]
-    assert asked.without(text, []).pool(COUNT + 1).ids == asked.pool(COUNT + 1).ids
+    assert candidates.without(text, []).pool(COUNT + 1).ids == candidates.pool(COUNT + 1).ids

@@ -40,19 +40,21 @@ def a_hash(family: int, *flipped: int) -> str:
 
 def folded(hashes, most, anchor=""):
     """The rule, said plainly."""
-    shown = {}
+    groups = {}
     for item_id, photo in hashes.items():
         if photo and anchor and distance(photo, anchor) <= most:
             continue
         near = (
-            better for better in shown if photo and hashes[better] and distance(photo, hashes[better]) <= most
+            better
+            for better in groups
+            if photo and hashes[better] and distance(photo, hashes[better]) <= most
         )
         better = next(near, None)
         if better is None:
-            shown[item_id] = []
+            groups[item_id] = []
         else:
-            shown[better].append(item_id)
-    return shown
+            groups[better].append(item_id)
+    return groups
 
 
 photos = st.one_of(
@@ -76,9 +78,9 @@ def test_what_ranks_below_changes_nothing_above(listed, cut):
 
 def test_thousands_of_one_photo_are_one_result_and_quick():
     same = a_hash(1)
-    shown = collapse({f"i{n}": same for n in range(20_000)} | {"other": a_hash(2)}, NEAR)
-    assert list(shown) == ["i0", "other"]
-    assert len(shown["i0"]) == 19_999
+    groups = collapse({f"i{n}": same for n in range(20_000)} | {"other": a_hash(2)}, NEAR)
+    assert list(groups) == ["i0", "other"]
+    assert len(groups["i0"]) == 19_999
 
 
 class PlantedEmbedder:
@@ -94,8 +96,8 @@ class PlantedEmbedder:
 
 @pytest.fixture(scope="module")
 def hashes() -> dict[str, str]:
-    found = {f"p{f}-{s}": a_hash(f, 3 * s, 3 * s + 1) for f in range(FAMILIES) for s in range(SIZES)}
-    return found | {f"bare{n}": "" for n in range(BARE)}
+    by_id = {f"p{f}-{s}": a_hash(f, 3 * s, 3 * s + 1) for f in range(FAMILIES) for s in range(SIZES)}
+    return by_id | {f"bare{n}": "" for n in range(BARE)}
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +155,13 @@ def test_a_collapsed_ranking_is_the_plain_one_folded(shop, hashes, kind):
 
 @lists
 def test_no_two_results_show_the_same_photo_and_the_page_is_full(shop, hashes, kind):
-    found = ask(shop, kind, limit=30, collapse=True)
-    assert len(found) == 30
-    seen = [hashes[result.id] for result in found if hashes[result.id]]
-    assert all(distance(a, b) > NEAR for a, b in combinations(seen, 2))
-    named = [item_id for result in found for item_id in (result.id, *result.duplicates)]
+    answer = ask(shop, kind, limit=30, collapse=True)
+    assert len(answer) == 30
+    photos = [hashes[result.id] for result in answer if hashes[result.id]]
+    assert all(distance(a, b) > NEAR for a, b in combinations(photos, 2))
+    named = [item_id for result in answer for item_id in (result.id, *result.duplicates)]
     assert len(set(named)) == len(named)
-    for result in found:
+    for result in answer:
         assert all(distance(hashes[result.id], hashes[other]) <= NEAR for other in result.duplicates)
         assert sum(result.parts.values()) == pytest.approx(result.score)
 
@@ -176,16 +178,16 @@ def test_collapsed_pages_continue_each_other(shop, kind):
 
 def test_what_shows_the_anchors_photo_is_not_similar_but_the_same(shop):
     assert {"p1-1", "p1-2"} & {result.id for result in ask(shop, "similar")}
-    found = ask(shop, "similar", limit=ALL, collapse=True)
-    assert not [result.id for result in found if result.id.startswith("p1-")]
+    answer = ask(shop, "similar", limit=ALL, collapse=True)
+    assert not [result.id for result in answer if result.id.startswith("p1-")]
     without = shop.similar("bare0", weights={"text": 1.0}, page=Page(limit=ALL, collapse=True))
     assert len(without) == FAMILIES + BARE - 1
 
 
 @lists
 def test_what_is_filtered_out_or_excluded_stands_for_nothing(shop, kind):
-    found = ask(shop, kind, limit=ALL, collapse=True, filter=parse_json({"size": [1, 2]}), exclude=["p5-1"])
-    named = {item_id for result in found for item_id in (result.id, *result.duplicates)}
+    answer = ask(shop, kind, limit=ALL, collapse=True, filter=parse_json({"size": [1, 2]}), exclude=["p5-1"])
+    named = {item_id for result in answer for item_id in (result.id, *result.duplicates)}
     assert {item_id[-2:] for item_id in named if item_id.startswith("p")} == {"-1", "-2"}
     assert "p5-1" not in named
     assert "p5-2" in named

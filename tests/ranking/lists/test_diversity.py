@@ -78,12 +78,12 @@ def test_scores_never_rise_down_the_list_and_stay_within_those_there_were(items,
     scores, vectors = items
     order, term = diversify(scores, vectors, amount, len(scores))
     assert sorted(order.tolist()) == list(range(len(scores)))
-    shown = scores[order] + term
+    totals = scores[order] + term
     rounding = 1e-12 * np.abs(scores).max() + 1e-12
-    assert (np.diff(shown) <= rounding).all()
+    assert (np.diff(totals) <= rounding).all()
     assert order[0] == scores.argmax()
     assert term[0] == pytest.approx(0, abs=rounding)
-    assert shown.min() >= scores.min() - FINEST * max(1, np.ptp(scores))
+    assert totals.min() >= scores.min() - FINEST * max(1, np.ptp(scores))
 
 
 @given(lists, amounts, st.integers(0, 25))

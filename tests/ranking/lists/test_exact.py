@@ -14,17 +14,17 @@ class Listening:
     """A store that keeps whether each question was exact."""
 
     def __init__(self, store):
-        self._store, self.asked = store, []
+        self._store, self.exact = store, []
 
     def __getattr__(self, name):
         return getattr(self._store, name)
 
     def search(self, queries):
-        self.asked += [query.exact for query in queries]
+        self.exact += [query.exact for query in queries]
         return self._store.search(queries)
 
     def candidates(self, query, text, pool, blend):
-        self.asked.append(query.exact)
+        self.exact.append(query.exact)
         return self._store.candidates(query, text, pool, blend)
 
 
@@ -37,19 +37,19 @@ ASK = {
 
 
 @pytest.mark.parametrize("exact", [False, True])
-@pytest.mark.parametrize("asked", ASK)
-def test_every_search_of_an_exact_list_is_exact_and_of_others_not(store, asked, exact):
+@pytest.mark.parametrize("ask", ASK)
+def test_every_search_of_an_exact_list_is_exact_and_of_others_not(store, ask, exact):
     listening = Listening(store)
     shop = Recommender(listening, PlantedEmbedder, Search())
-    ASK[asked](shop, Page(exact=exact, diversity=0.5 if "variety" in asked else None))
-    assert listening.asked
-    assert all(listening.asked) == exact  # what is popular is always read exactly
+    ASK[ask](shop, Page(exact=exact, diversity=0.5 if "variety" in ask else None))
+    assert listening.exact
+    assert all(listening.exact) == exact  # what is popular is always read exactly
 
 
-@pytest.mark.parametrize("asked", ASK)
-def test_where_the_index_misses_nothing_both_give_the_same_list(store, asked):
+@pytest.mark.parametrize("ask", ASK)
+def test_where_the_index_misses_nothing_both_give_the_same_list(store, ask):
     shop = Recommender(store, PlantedEmbedder, Search())
-    plain, exact = (ASK[asked](shop, Page(limit=50, exact=one)) for one in (False, True))
-    assert [(one.id, pytest.approx(one.score, abs=1e-5)) for one in plain] == [
-        (one.id, one.score) for one in exact
+    plain, exact = (ASK[ask](shop, Page(limit=50, exact=is_exact)) for is_exact in (False, True))
+    assert [(result.id, pytest.approx(result.score, abs=1e-5)) for result in plain] == [
+        (result.id, result.score) for result in exact
     ]

@@ -42,44 +42,44 @@ def test_a_worked_example():
 @given(score_lists, temperatures, st.data())
 def test_they_are_the_sums_over_all_orders(scores, temperature, data):
     places = data.draw(st.integers(1, len(scores)))
-    found = place_probabilities(scores, temperature, places)
-    assert found == pytest.approx(over_all_orders(scores, temperature, places), rel=1e-9, abs=1e-14)
+    chances = place_probabilities(scores, temperature, places)
+    assert chances == pytest.approx(over_all_orders(scores, temperature, places), rel=1e-9, abs=1e-14)
 
 
 @pytest.mark.parametrize("temperature", [1e-300, 1e-12, 0.002, 0.05, 1.0, 1e9])
 @pytest.mark.parametrize(("n", "places"), [(1, 1), (30, 10), (30, 30), (100, 10)])
 def test_each_place_is_somebodys_and_the_first_is_the_softmax(n, places, temperature):
     scores = np.random.default_rng(n).normal(size=n)
-    found = place_probabilities(scores, temperature, places)
-    assert found.shape == (places, n)
-    assert (found >= 0).all()
-    assert found.sum(axis=1) == pytest.approx(np.ones(places), abs=1e-10)
+    chances = place_probabilities(scores, temperature, places)
+    assert chances.shape == (places, n)
+    assert (chances >= 0).all()
+    assert chances.sum(axis=1) == pytest.approx(np.ones(places), abs=1e-10)
     below = np.maximum((scores - scores.max()), -1e4 * temperature)
-    assert found[0] == pytest.approx(softmax(below / temperature), rel=1e-9, abs=1e-14)
+    assert chances[0] == pytest.approx(softmax(below / temperature), rel=1e-9, abs=1e-14)
     if places == n:
-        assert found.sum(axis=0) == pytest.approx(np.ones(n), abs=1e-10)
+        assert chances.sum(axis=0) == pytest.approx(np.ones(n), abs=1e-10)
 
 
 def test_equal_items_stand_everywhere_alike():
-    found = place_probabilities(np.full(30, 0.7), 0.1, 30)
-    assert found == pytest.approx(np.full((30, 30), 1 / 30), rel=1e-10)
+    chances = place_probabilities(np.full(30, 0.7), 0.1, 30)
+    assert chances == pytest.approx(np.full((30, 30), 1 / 30), rel=1e-10)
 
 
 def test_what_is_rare_is_as_rare_as_it_should_be():
     # first of three: e^-25 and e^-30 of the whole, but for what is as rare again
-    found = place_probabilities(np.array([30.0, 5.0, 0.0]), 1, 3)
-    assert np.log(found[0]) == pytest.approx([0, -25, -30], abs=1e-9)
+    chances = place_probabilities(np.array([30.0, 5.0, 0.0]), 1, 3)
+    assert np.log(chances[0]) == pytest.approx([0, -25, -30], abs=1e-9)
     # the last is second when it beats the second, e^-5 / (1 + e^-5), below the first
-    assert found[1, 2] == pytest.approx(np.exp(-5) / (1 + np.exp(-5)), rel=1e-9)
+    assert chances[1, 2] == pytest.approx(np.exp(-5) / (1 + np.exp(-5)), rel=1e-9)
 
 
 @given(score_lists, st.integers(1, 6))
 def test_without_chance_the_order_is_plain(scores, places):
-    found = place_probabilities(scores, 0, places)
+    chances = place_probabilities(scores, 0, places)
     order = sample(scores, 0, np.random.default_rng(0), places)[0]
     expected = np.zeros((places, len(scores)))
     expected[np.arange(len(order)), order] = 1
-    assert found.tolist() == expected.tolist()
+    assert chances.tolist() == expected.tolist()
 
 
 @given(score_lists, st.sampled_from([0.0, 0.3, 5.0]), st.integers(-1000, 1000))
@@ -94,8 +94,8 @@ def test_fewer_places_are_the_first_of_more_and_below_the_last_item_is_nobody(sc
     whole = place_probabilities(scores, temperature, n + 2)
     assert not whole[n:].any()
     for places in range(n):
-        found = place_probabilities(scores, temperature, places)
-        assert found == pytest.approx(whole[:places], rel=1e-9, abs=1e-14)
+        chances = place_probabilities(scores, temperature, places)
+        assert chances == pytest.approx(whole[:places], rel=1e-9, abs=1e-14)
 
 
 def test_items_are_placed_as_often_as_their_draws_say():

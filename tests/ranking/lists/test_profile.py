@@ -16,7 +16,7 @@ from vlclip.ranking.lists.profile import factors, interests, item_weights, place
 SPACE = FusedSpace((Segment("image", 4), Segment("text", 3)))
 SPANS = SPACE.slices()
 PLAIN = Profile(half_life=2.0, interests=3, apart=0.7)
-ONE = PLAIN.model_copy(update={"apart": -1.0})
+JOINED = PLAIN.model_copy(update={"apart": -1.0})
 ITEMS = tuple(f"i{n}" for n in range(12))
 EAST, NORTH = np.eye(4, dtype=np.float32)[:2]
 NO_TEXT = np.zeros(3, dtype=np.float32)
@@ -49,8 +49,9 @@ catalogues = st.integers(0, 200).map(catalogue)
 histories = st.lists(
     st.tuples(st.sampled_from(sorted(EVENT_KINDS)), st.sampled_from(ITEMS)), max_size=25
 ).map(
-    lambda done: [
-        Event(id=f"e{n}", kind=kind, item=item, time=1e6 - n, user="u") for n, (kind, item) in enumerate(done)
+    lambda steps: [
+        Event(id=f"e{n}", kind=kind, item=item, time=1e6 - n, user="u")
+        for n, (kind, item) in enumerate(steps)
     ]
 )
 profiles = st.builds(
@@ -65,16 +66,18 @@ laws = settings(max_examples=60)
 @laws
 @given(histories, catalogues, profiles)
 def test_interests_are_queries_like_any_other_and_share_the_history(events, vectors, profile):
-    found = interests(events, vectors, SPACE, profile)
-    assert len(found) <= profile.interests
-    for one in found:
+    shopper_interests = interests(events, vectors, SPACE, profile)
+    assert len(shopper_interests) <= profile.interests
+    for interest in shopper_interests:
         for span in SPANS.values():
-            length = np.linalg.norm(one.vector[span])
+            length = np.linalg.norm(interest.vector[span])
             assert length == 0 or length == pytest.approx(1, abs=1e-6)
-    if found:
-        assert sum(one.weight for one in found) == pytest.approx(1)
-        assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
-    items = [item for one in found for item in one.events]
+    if shopper_interests:
+        assert sum(interest.weight for interest in shopper_interests) == pytest.approx(1)
+        assert [interest.weight for interest in shopper_interests] == sorted(
+            (interest.weight for interest in shopper_interests), reverse=True
+        )
+    items = [item for interest in shopper_interests for item in interest.items]
     assert len(items) == len(set(items))
 
 
@@ -82,16 +85,16 @@ def test_interests_are_queries_like_any_other_and_share_the_history(events, vect
 @given(histories, catalogues, profiles)
 def test_the_same_history_has_the_same_interests(events, vectors, profile):
     once, again = (interests(events, vectors, SPACE, profile) for _ in range(2))
-    for one, other in zip(once, again, strict=True):
-        assert np.array_equal(one.vector, other.vector)
-        assert (one.weight, one.events) == (other.weight, other.events)
+    for interest, same_interest in zip(once, again, strict=True):
+        assert np.array_equal(interest.vector, same_interest.vector)
+        assert (interest.weight, interest.items) == (same_interest.weight, same_interest.items)
 
 
 @given(catalogues, st.sampled_from(ITEMS), st.sampled_from(["view", "purchase"]), profiles)
 def test_one_event_is_an_interest_equal_to_its_item(vectors, item, kind, profile):
-    (found,) = interests(did(item, kind=kind), vectors, SPACE, profile)
-    assert np.array_equal(found.vector, vectors[item])
-    assert (found.weight, found.events) == (1.0, (item,))
+    (interest,) = interests(did(item, kind=kind), vectors, SPACE, profile)
+    assert np.array_equal(interest.vector, vectors[item])
+    assert (interest.weight, interest.items) == (1.0, (item,))
 
 
 def test_who_did_nothing_or_only_disliked_has_no_interests():
@@ -103,14 +106,14 @@ def test_who_did_nothing_or_only_disliked_has_no_interests():
 
 @laws
 @given(histories, catalogues, profiles, st.sampled_from(ITEMS), st.integers(0, 25))
-def test_events_of_items_that_are_gone_change_nothing(events, vectors, profile, gone, place):
-    rest = {item: vector for item, vector in vectors.items() if item != gone}
-    without = [event for event in events if event.item != gone]
-    more = Event(id="more", kind="view", item=gone, time=0, user="u")
-    one = interests([*events[:place], more, *events[place:]], rest, SPACE, profile)
-    other = interests(without, rest, SPACE, profile)
-    assert [(a.weight, a.events, a.vector.tolist()) for a in one] == [
-        (b.weight, b.events, b.vector.tolist()) for b in other
+def test_events_of_items_that_are_gone_change_nothing(events, vectors, profile, missing, place):
+    others = {item: vector for item, vector in vectors.items() if item != missing}
+    without = [event for event in events if event.item != missing]
+    more = Event(id="more", kind="view", item=missing, time=0, user="u")
+    with_event = interests([*events[:place], more, *events[place:]], others, SPACE, profile)
+    without_event = interests(without, others, SPACE, profile)
+    assert [(a.weight, a.items, a.vector.tolist()) for a in with_event] == [
+        (b.weight, b.items, b.vector.tolist()) for b in without_event
     ]
 
 
@@ -129,8 +132,8 @@ def test_a_view_taken_back_by_a_dislike_is_a_dislike():
     vectors = {"a": fused(EAST), "b": fused(NORTH)}
     events = [*did("a", kind="dislike"), *did("a", "b")]
     # a: -2 and then 1/√2 of a view, b: 1/2
-    (found,) = interests(events, vectors, SPACE, PLAIN)
-    assert found.events == ("b",)
+    (interest,) = interests(events, vectors, SPACE, PLAIN)
+    assert interest.items == ("b",)
 
 
 @laws
@@ -141,9 +144,9 @@ def test_with_nothing_apart_the_interest_is_the_weighted_mean_of_what_is_liked(e
     assume(liked)
     weights = item_weights(liked, vectors, profile)
     mean = sum(weight * vectors[item] for item, weight in weights.items())
-    (found,) = interests(liked, vectors, SPACE, profile)
-    assert found.vector == pytest.approx(segmented(mean[None])[0], abs=1e-4)
-    assert set(found.events) == set(weights)
+    (interest,) = interests(liked, vectors, SPACE, profile)
+    assert interest.vector == pytest.approx(segmented(mean[None])[0], abs=1e-4)
+    assert set(interest.items) == set(weights)
 
 
 def cone(centre, count, seed, spread=0.2):
@@ -158,11 +161,11 @@ def test_two_tastes_are_two_interests_and_one_taste_is_one():
     settled = PLAIN.model_copy(update={"half_life": 1e6})
     mixed = did("east0", "north0", "east1", "east2", "north1", "east3", "north2", "east4", "east5")
     first, second = interests(mixed, east | north, SPACE, settled)
-    assert set(first.events) == set(east)
-    assert set(second.events) == set(north)
+    assert set(first.items) == set(east)
+    assert set(second.items) == set(north)
     assert [first.weight, second.weight] == pytest.approx([6 / 9, 3 / 9], abs=1e-4)
     (only,) = interests(did(*east), east, SPACE, settled)
-    assert set(only.events) == set(east)
+    assert set(only.items) == set(east)
 
 
 def test_the_heaviest_tastes_are_kept_and_share_the_history():
@@ -170,16 +173,16 @@ def test_the_heaviest_tastes_are_kept_and_share_the_history():
     north = {f"north{n}": row for n, row in enumerate(cone(NORTH, 2, 2))}
     vectors = east | north | {"stray": fused([0, 0, 1, 0])}
     settled = PLAIN.model_copy(update={"half_life": 1e6, "interests": 2})
-    found = interests(did("stray", "east0", "north0", "east1", "north1", "east2"), vectors, SPACE, settled)
-    assert [set(one.events) for one in found] == [set(east), set(north)]
-    assert [one.weight for one in found] == pytest.approx([3 / 5, 2 / 5], abs=1e-4)
+    heaviest = interests(did("stray", "east0", "north0", "east1", "north1", "east2"), vectors, SPACE, settled)
+    assert [set(interest.items) for interest in heaviest] == [set(east), set(north)]
+    assert [interest.weight for interest in heaviest] == pytest.approx([3 / 5, 2 / 5], abs=1e-4)
 
 
 def test_what_is_liked_most_comes_first_among_the_items_of_an_interest():
     vectors = {f"i{n}": row for n, row in enumerate(cone(EAST, 3, 3, spread=0.01))}
     events = [*did("i0"), *did("i1", kind="purchase"), *did("i2")]
-    (found,) = interests(events, vectors, SPACE, PLAIN)
-    assert found.events == ("i1", "i0", "i2")  # 1, 3/√2, 1/2
+    (interest,) = interests(events, vectors, SPACE, PLAIN)
+    assert interest.items == ("i1", "i0", "i2")  # 1, 3/√2, 1/2
 
 
 def scores(interest, rows):
@@ -191,7 +194,7 @@ likings = st.lists(st.sampled_from(ITEMS[1:8]), min_size=1, max_size=8)
 
 def with_and_without(vectors, likes, disliked):
     """The one interest without the newest event, a dislike, and with it; events are of equal age."""
-    ageless = ONE.model_copy(update={"half_life": 1e9})
+    ageless = JOINED.model_copy(update={"half_life": 1e9})
     liked = did(*likes)
     (before,) = interests(liked, vectors, SPACE, ageless)
     after = interests([*did(disliked, kind="dislike"), *liked], vectors, SPACE, ageless)
@@ -223,10 +226,10 @@ def test_of_two_items_liked_equally_the_one_more_like_the_dislike_falls_below(ve
     direction, away = before.vector[span].astype(float), vectors[disliked][span].astype(float)
     assume(direction @ away > 0.05)
     # two items of the same score: mirrored across the plane that holds the interest's direction
-    one = np.random.default_rng(seed).normal(size=4)
-    along = (one @ direction) * direction / (direction @ direction)
-    other = 2 * along - one
-    more, less = (one, other) if one @ away > other @ away else (other, one)
+    drawn_item = np.random.default_rng(seed).normal(size=4)
+    along = (drawn_item @ direction) * direction / (direction @ direction)
+    mirrored = 2 * along - drawn_item
+    more, less = (drawn_item, mirrored) if drawn_item @ away > mirrored @ away else (mirrored, drawn_item)
     assume((more - less) @ away > 0.05)
     now = after[0].vector[span]
     assert more @ direction == pytest.approx(less @ direction, abs=1e-5)
@@ -238,8 +241,8 @@ def test_a_dislike_is_taken_from_the_interest_nearest_to_it_only():
     likes = did("east", "east", "north", "north")
     events = [*did("north-east", kind="dislike"), *likes]
     ageless = PLAIN.model_copy(update={"half_life": 1e9})
-    before = {one.events: one.vector for one in interests(likes, vectors, SPACE, ageless)}
-    after = {one.events: one.vector for one in interests(events, vectors, SPACE, ageless)}
+    before = {interest.items: interest.vector for interest in interests(likes, vectors, SPACE, ageless)}
+    after = {interest.items: interest.vector for interest in interests(events, vectors, SPACE, ageless)}
     assert np.array_equal(after["east",], before["east",])
     assert after["north",] @ vectors["north-east"] < before["north",] @ vectors["north-east"]
 

@@ -49,10 +49,10 @@ def test_words_beside_a_photo_have_a_weight_of_their_own(shop):
 
 
 def test_one_segment_alone_ranks_as_that_segment(shop, vectors):
-    found = shop.similar("i1", weights={"image": 1.0, "text": 0.0})
+    answer = shop.similar("i1", weights={"image": 1.0, "text": 0.0})
     exact = [f"i{n}" for n in np.argsort(-(vectors[:, :16] @ vectors[1, :16])) if n != 1][:10]
-    assert [r.id for r in found] == exact
-    assert all(r.parts["text"] == 0 for r in found)
+    assert [r.id for r in answer] == exact
+    assert all(r.parts["text"] == 0 for r in answer)
 
 
 def test_the_anchor_and_the_excluded_never_appear(shop):
@@ -99,18 +99,18 @@ def test_every_result_fits_the_filter_and_none_is_lost(shop, vectors):
 
 
 def test_an_item_without_a_photo_or_without_words_still_ranks(shop):
-    found = {r.id: r for r in shop.similar("i1", page=Page(limit=200))} | {
+    by_id = {r.id: r for r in shop.similar("i1", page=Page(limit=200))} | {
         r.id: r for r in shop.similar("i1", page=Page(limit=200, offset=150))
     }
-    assert found["i5"].parts["image"] == 0
-    assert found["i6"].parts["text"] == 0
+    assert by_id["i5"].parts["image"] == 0
+    assert by_id["i6"].parts["text"] == 0
     assert [r.parts["image"] for r in shop.similar("i5")] == [0] * 10
 
 
 def test_words_that_match_are_worth_their_weight_and_the_best_match_all_of_it(shop):
-    found = shop.search("number7", weights={"lexical": 100.0})
-    assert found[0].id == "i7"
-    assert found[0].parts["lexical"] == pytest.approx(100.0)
+    answer = shop.search("number7", weights={"lexical": 100.0})
+    assert answer[0].id == "i7"
+    assert answer[0].parts["lexical"] == pytest.approx(100.0)
     without = shop.search("number7", weights={"lexical": 0.0})
     assert "lexical" not in without[0].parts
 
@@ -152,10 +152,10 @@ def test_what_cannot_be_answered_says_why(shop):
 
 def test_vectors_are_read_only_for_parts_that_are_looked_at(store, monkeypatch):
     read = []
-    kept = Hit.vector.fget
-    monkeypatch.setattr(Hit, "vector", property(lambda hit: read.append(hit.id) or kept(hit)))
-    found = Recommender(store, PlantedEmbedder, Search()).similar("i1")
-    assert [result.score for result in found]
+    getter = Hit.vector.fget
+    monkeypatch.setattr(Hit, "vector", property(lambda hit: read.append(hit.id) or getter(hit)))
+    answer = Recommender(store, PlantedEmbedder, Search()).similar("i1")
+    assert [result.score for result in answer]
     assert read == []
-    assert [result.parts.keys() for result in found] == [{"image", "text"}] * 10
-    assert read == [result.id for result in found]  # once, for all of them
+    assert [result.parts.keys() for result in answer] == [{"image", "text"}] * 10
+    assert read == [result.id for result in answer]  # once, for all of them

@@ -28,9 +28,9 @@ ANNA = "user:anna"
 
 @pytest.fixture
 def history():
-    kept = SqliteHistory(None)
-    yield kept
-    kept.close()
+    events = SqliteHistory(None)
+    yield events
+    events.close()
 
 
 @pytest.fixture
@@ -108,10 +108,10 @@ def liked(history, vectors, profile):
     directions = interests(events, by_id, SPACE, profile)
     weights = [interest.weight for interest in directions]
     scores = np.array([vectors @ interest.vector for interest in directions])
-    done = {number(event.item) for event in events if event.item in by_id}
-    new = [n for n in range(COUNT) if n not in done]
+    rows_done = {number(event.item) for event in events if event.item in by_id}
+    new = [n for n in range(COUNT) if n not in rows_done]
     scaled = scores * np.array(factors(scores[:, new], weights))[:, None]
-    scaled[:, list(done)] = -np.inf
+    scaled[:, list(rows_done)] = -np.inf
     return weights, scaled
 
 
@@ -169,10 +169,10 @@ def test_somebody_new_gets_what_others_do_most_with_then_what_is_like_it(shop, h
     assert {number(item_id) % 3 for item_id in ids(reds)} == {0}
 
 
-@pytest.mark.parametrize("gone", [0, 4, 5, 100])
-def test_what_the_store_does_not_hold_takes_no_place_among_the_popular(store, history, monkeypatch, gone):
+@pytest.mark.parametrize("missing", [0, 4, 5, 100])
+def test_what_the_store_does_not_hold_takes_no_place_among_the_popular(store, history, monkeypatch, missing):
     monkeypatch.setattr("vlclip.ranking.lists.popularity.MOST", 5)
-    did(history, *[("purchase", f"gone {n}") for n in range(gone)], user="bob")
+    did(history, *[("purchase", f"gone {n}") for n in range(missing)], user="bob")
     did(history, *[("view", f"i{n}") for n in (3, 3, 3, 8, 8, *range(10, 20))], user="eve")
     shares = {"i3": 1, "i8": 2 / 3, "i10": 1 / 3, "i11": 1 / 3, "i12": 1 / 3}
     assert Popularity(store, history, lambda: NOW).get().shares == pytest.approx(shares)
@@ -214,23 +214,25 @@ def test_whatever_an_arm_does_parts_add_up_rules_hold_and_pages_continue(shop, h
     arm = arm_of(ARM, "test")
 
     def answer(**page):
-        asked = {"shopper": ANNA, "arm": arm, "page": Page(**page)}
+        arguments = {"shopper": ANNA, "arm": arm, "page": Page(**page)}
         if ask == "recommend":
-            return shop.recommend(asked.pop("shopper"), **asked)
-        return shop.similar("i1", **asked) if ask == "similar" else shop.search("red number7", **asked)
+            return shop.recommend(arguments.pop("shopper"), **arguments)
+        return (
+            shop.similar("i1", **arguments) if ask == "similar" else shop.search("red number7", **arguments)
+        )
 
-    found = answer(limit=12)
-    assert len(found) == 12
-    for result in found:
+    results = answer(limit=12)
+    assert len(results) == 12
+    for result in results:
         assert sum(result.parts.values()) == pytest.approx(result.score, abs=1e-9)
         assert {"image", "text", "boost.popularity", "diversity"} <= set(result.parts)
         assert 0 < result.propensity <= 1
         assert number(result.id) < 280
-    assert set(Counter(number(item_id) % 3 for item_id in ids(found)).values()) == {6}
-    assert not [item_id for item_id in ids(found) if number(item_id) % 3 == 1]
-    assert ids(answer(limit=5)) + ids(answer(limit=7, offset=5)) == ids(found)
-    assert [item_id for item_id, _ in found.explored] != ids(found)
-    assert found.arm is arm
+    assert set(Counter(number(item_id) % 3 for item_id in ids(results)).values()) == {6}
+    assert not [item_id for item_id in ids(results) if number(item_id) % 3 == 1]
+    assert ids(answer(limit=5)) + ids(answer(limit=7, offset=5)) == ids(results)
+    assert [item_id for item_id, _ in results.explored] != ids(results)
+    assert results.arm is arm
 
 
 def test_chance_falls_alike_for_one_shopper_and_differently_for_another(shop):
@@ -244,22 +246,22 @@ def test_what_was_bought_or_seen_often_is_hidden_where_the_arm_says_so(shop, his
     plain = ids(shop.similar("i1", shopper=ANNA, weights={"history": 0}, page=Page(limit=5)))
     did(history, ("purchase", plain[0]), ("view", plain[1]), ("click", plain[1]), ("view", plain[2]))
     arm = arm_of({"weights": {"history": 0}, "rules": {"hide_bought": True, "hide_seen": 2}}, "test")
-    found = ids(shop.similar("i1", shopper=ANNA, arm=arm))
-    assert found[:3] == plain[2:]
-    assert not set(found) & set(plain[:2])
+    item_ids = ids(shop.similar("i1", shopper=ANNA, arm=arm))
+    assert item_ids[:3] == plain[2:]
+    assert not set(item_ids) & set(plain[:2])
 
 
 def test_pins_come_first_where_the_filter_lets_them(shop):
     arm = arm_of({"rules": {"pins": ["i50", "nobody", "i51", "i1"]}}, "test")
     plain = ids(shop.similar("i1", page=Page(limit=20)))
-    found = ids(shop.similar("i1", arm=arm, page=Page(limit=20)))
-    rest = [item_id for item_id in plain if item_id not in ("i50", "i51")]
-    assert found == ["i50", "i51", *rest][:20]
+    item_ids = ids(shop.similar("i1", arm=arm, page=Page(limit=20)))
+    below = [item_id for item_id in plain if item_id not in ("i50", "i51")]
+    assert item_ids == ["i50", "i51", *below][:20]
     odd = Page(limit=3, filter=parse_json({"available": False}))
     assert ids(shop.similar("i1", arm=arm, page=odd))[0] == "i51"
     second = shop.similar("i1", arm=arm, page=Page(limit=5, offset=1))
-    assert ids(second) == found[1:6]
-    assert all(sum(one.parts.values()) == pytest.approx(one.score) for one in second)
+    assert ids(second) == item_ids[1:6]
+    assert all(sum(result.parts.values()) == pytest.approx(result.score) for result in second)
 
 
 def test_a_pin_counts_for_itself_only_and_for_no_cap(shop):
@@ -302,20 +304,20 @@ clauses = st.lists(
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arms, clauses, st.lists(st.integers(0, COUNT - 1), max_size=30), asks)
-def test_excluded_items_never_appear_and_every_other_that_fits_does(shop, knobs, wanted, excluded, ask):
-    form = {name: condition for clause in wanted for name, condition in clause.items()}
+def test_excluded_items_never_appear_and_every_other_that_fits_does(shop, knobs, conditions, excluded, ask):
+    form = {name: condition for clause in conditions for name, condition in clause.items()}
     page = Page(limit=200, filter=parse_json(form), exclude=[f"i{n}" for n in excluded])
-    asked = {"arm": arm_of(knobs, "test"), "page": page}
+    arguments = {"arm": arm_of(knobs, "test"), "page": page}
     if ask == "recommend":
-        found = shop.recommend(ANNA, **asked)
+        answer = shop.recommend(ANNA, **arguments)
     else:
-        found = shop.similar("i1", **asked) if ask == "similar" else shop.search("red", **asked)
+        answer = shop.similar("i1", **arguments) if ask == "similar" else shop.search("red", **arguments)
     left = set(range(COUNT)) - set(excluded) - ({1} if ask == "similar" else set())
     fits = {n for n in left if fitting(form, n)}
-    shown = [number(item_id) for item_id in ids(found)]
-    assert len(set(shown)) == len(shown)
-    assert set(shown) <= fits
-    assert len(shown) == min(200, len(fits))
+    numbers = [number(item_id) for item_id in ids(answer)]
+    assert len(set(numbers)) == len(numbers)
+    assert set(numbers) <= fits
+    assert len(numbers) == min(200, len(fits))
 
 
 def fitting(form, n):

@@ -38,11 +38,12 @@ def shop(store):
         def did(self, item, user="anna"):
             self.history.add([Event(id=f"{user}{item}", kind="view", item=item, time=self.now, user=user)])
 
-    made = Shop()
-    made.vectors = Vectors(made.counting, lambda: made.now, 0)  # none kept: each making asks the store
-    made.tastes = Tastes(SPACE, made.vectors, made.history, lambda: made.now)
-    yield made
-    made.history.close()
+    fake_shop = Shop()
+    # nothing is cached, so interests that are computed again read the store again
+    fake_shop.vectors = Vectors(fake_shop.counting, lambda: fake_shop.now, 0)
+    fake_shop.tastes = Tastes(SPACE, fake_shop.vectors, fake_shop.history, lambda: fake_shop.now)
+    yield fake_shop
+    fake_shop.history.close()
 
 
 def test_nobody_and_somebody_without_events_have_none(shop):
@@ -60,7 +61,7 @@ def test_interests_are_made_once_and_again_after_every_event(shop, vectors):
     assert shop.tastes.get(ANNA, PROFILE)[0][0] is first
     assert shop.counting.asked == 1
     shop.did("i4")
-    assert {item for one in shop.tastes.get(ANNA, PROFILE)[0] for item in one.events} == {"i3", "i4"}
+    assert {item for interest in shop.tastes.get(ANNA, PROFILE)[0] for item in interest.items} == {"i3", "i4"}
     assert shop.counting.asked == 2
     shop.history.forget(ANNA)
     assert shop.tastes.get(ANNA, PROFILE) == ([], [])
@@ -71,16 +72,16 @@ def test_another_profile_or_another_shopper_has_others(shop):
     shop.did("i9", "bob")
     shop.tastes.get(ANNA, PROFILE)
     shop.tastes.get(ANNA, Profile(half_life=1))
-    assert shop.tastes.get("user:bob", PROFILE)[0][0].events == ("i9",)
+    assert shop.tastes.get("user:bob", PROFILE)[0][0].items == ("i9",)
     assert shop.counting.asked == 3
 
 
 def test_after_a_minute_items_are_looked_at_again(shop):
     shop.did("i3")
-    for passed, asked in ((0, 1), (FRESH_S - 1, 1), (2, 2)):
+    for passed, reads in ((0, 1), (FRESH_S - 1, 1), (2, 2)):
         shop.now += passed
         shop.tastes.get(ANNA, PROFILE)
-        assert shop.counting.asked == asked
+        assert shop.counting.asked == reads
 
 
 def test_few_shoppers_are_kept(shop, monkeypatch):

@@ -56,9 +56,9 @@ def test_many_queries_come_near_the_exact_share():
 def test_exchanged_runs_differ_the_other_way_with_the_same_p(values, seed):
     other = np.random.default_rng(seed).permutation(values)
     assert randomisation(values, other) == randomisation(other, values)
-    one, back = difference(values, other), difference(other, values)
-    assert one.value == pytest.approx(-back.value)
-    assert (one.low, one.high) == (pytest.approx(-back.high), pytest.approx(-back.low))
+    forth, back = difference(values, other), difference(other, values)
+    assert forth.value == pytest.approx(-back.value)
+    assert (forth.low, forth.high) == (pytest.approx(-back.high), pytest.approx(-back.low))
 
 
 def test_holm_by_hand():
@@ -83,15 +83,15 @@ def test_runs_are_held_to_one_of_them():
         "same": {"nDCG": base.copy(), "Judged": np.full(40, np.nan)},
         "better": {"nDCG": base + 0.1 + rng.random(40) / 5, "Judged": np.ones(40)},
     }
-    found = standings(runs, "base")
-    assert found["base"]["nDCG"].difference is None
-    same, better = found["same"]["nDCG"].difference, found["better"]["nDCG"].difference
+    by_run = standings(runs, "base")
+    assert by_run["base"]["nDCG"].difference is None
+    same, better = by_run["same"]["nDCG"].difference, by_run["better"]["nDCG"].difference
     assert (same.figure.value, same.p, same.is_significant) == (0.0, 1.0, False)
     assert better.is_significant
     assert 0.1 < better.figure.low < better.figure.value < better.figure.high < 0.3
     assert better.corrected == pytest.approx(2 * better.p)  # one of two comparisons
-    assert np.isnan(found["base"]["Judged"].figure.value)
-    assert found["better"]["Judged"].difference.p == 1.0  # nothing to hold it against
+    assert np.isnan(by_run["base"]["Judged"].figure.value)
+    assert by_run["better"]["Judged"].difference.p == 1.0  # nothing to hold it against
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are():
