@@ -113,11 +113,11 @@ def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> Exper
             f"no list of the experiment {experiment.id} was shown to anybody in that time; check its id and "
             "that a service with this experiment in its settings logs"
         )
-    dealt = {
+    units_by_arm = {
         arm.id: {unit for name, tally in tallies.items() if _id(name) == arm.id for unit in tally.units}
         for arm in experiment.arms
     }
-    units = {name: len(members) for name, members in dealt.items()}
+    units = {name: len(members) for name, members in units_by_arm.items()}
     whole = sum(experiment.shares)
     shares = zip(units, experiment.shares, strict=True)
     return ExperimentReport(
@@ -126,7 +126,7 @@ def report(experiment: Experiment, batches: Iterable[Sequence[Logged]]) -> Exper
         units=units,
         expected={name: sum(units.values()) * share / whole for name, share in shares},
         ratio_p=sample_ratio(list(units.values()), experiment.shares),
-        moved=sum(arms > 1 for arms in Counter(chain(*dealt.values())).values()),
+        moved=sum(arms > 1 for arms in Counter(chain(*units_by_arm.values())).values()),
         nobody=nobody,
     )
 

@@ -88,15 +88,15 @@ def write_table(
     """
     if path.suffix not in {".parquet", ".jsonl"}:
         raise HistoryError(f"{path} must end in .parquet or .jsonl; rename it")
-    counted = [0, 0, 0]
+    totals = [0, 0, 0]
 
     def source(*_: object) -> Iterator[pl.DataFrame]:
         for batch in batches:
             yield _frame(batch, parts)
-            counted[0] += len(batch)
-            counted[1] += sum(len(exposure.items) for exposure, _ in batch)
-            counted[2] += sum(outcome.clicks > 0 for _, outcomes in batch for outcome in outcomes)
-            progress(counted[0])
+            totals[0] += len(batch)
+            totals[1] += sum(len(exposure.items) for exposure, _ in batch)
+            totals[2] += sum(outcome.clicks > 0 for _, outcomes in batch for outcome in outcomes)
+            progress(totals[0])
 
     rows = register_io_source(source, schema=_LIST | _items(parts))
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -109,7 +109,7 @@ def write_table(
         raise HistoryError(f"{path} cannot be written ({error}); free its disk or choose another") from error
     finally:
         partial.unlink(missing_ok=True)
-    return TableSize(*counted)
+    return TableSize(*totals)
 
 
 def read_exposures(path: Path) -> Iterator[Logged]:

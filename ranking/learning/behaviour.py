@@ -114,6 +114,6 @@ def _ppmi(together: sp.csr_array, smoothing: float, shift: float) -> sp.csr_arra
 
 def _factors(matrix: sp.csr_array, size: int) -> NDArray[np.float64]:
     """U·sqrt(S) of the `size` largest singular values, `(n, size)`; scikit-learn fixes the signs."""
-    left, values, _ = randomized_svd(matrix, size, n_iter=ITERATIONS, random_state=SEED)
-    factors: NDArray[np.float64] = left * np.sqrt(values)
+    left_vectors, values, _ = randomized_svd(matrix, size, n_iter=ITERATIONS, random_state=SEED)
+    factors: NDArray[np.float64] = left_vectors * np.sqrt(values)
     return factors

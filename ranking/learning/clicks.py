@@ -147,15 +147,17 @@ class Loss:
         linear, log_examination = point[: columns.shape[1]], point[columns.shape[1] : -1]
         odds = columns @ linear
         log_p = np.minimum(log_expit(odds) + log_examination[rows.examination], CERTAIN)
-        other = -np.expm1(log_p)
-        off = linear[:d] - point[-1] * self._aim
-        loss = -(rows.clicked * log_p + (1 - rows.clicked) * np.log(other)).sum()
-        loss += self._pull / 2 * (off @ off) + (log_examination @ log_examination) / (2 * LOG_SPREAD**2)
-        by_log_p = (1 - other - rows.clicked) / other
+        no_click = -np.expm1(log_p)
+        departure = linear[:d] - point[-1] * self._aim
+        loss = -(rows.clicked * log_p + (1 - rows.clicked) * np.log(no_click)).sum()
+        loss += self._pull / 2 * (departure @ departure) + (log_examination @ log_examination) / (
+            2 * LOG_SPREAD**2
+        )
+        by_log_p = (1 - no_click - rows.clicked) / no_click
         by_linear = columns.T @ (by_log_p * expit(-odds))
-        by_linear[:d] += self._pull * off
+        by_linear[:d] += self._pull * departure
         by_seen = np.bincount(rows.examination, by_log_p, rows.examinations) + log_examination / LOG_SPREAD**2
-        by_size = -self._pull * (off @ self._aim)
+        by_size = -self._pull * (departure @ self._aim)
         return float(loss / len(odds)), np.hstack([by_linear, by_seen, by_size]) / len(odds)
 
     def start(self) -> Values:

@@ -66,14 +66,14 @@ def auc_by_units(in_force: Values, learned: Values, clicked: Values, unit: Indic
     ones = np.ones(len(clicked))
     first, second = (auc(ones) for auc in scored)
     rng, units = np.random.default_rng(SEED), int(unit.max()) + 1
-    drawn = np.empty((AUC_RESAMPLES, 2))
-    for row in drawn:
+    samples = np.empty((AUC_RESAMPLES, 2))
+    for row in samples:
         weights = rng.multinomial(units, np.full(units, 1 / units)).astype(np.float64)[unit]
         row[:] = [auc(weights) for auc in scored]
     return FigurePair(
-        interval(first, drawn[:, 0]),
-        interval(second, drawn[:, 1]),
-        interval(second - first, drawn[:, 1] - drawn[:, 0]),
+        interval(first, samples[:, 0]),
+        interval(second, samples[:, 1]),
+        interval(second - first, samples[:, 1] - samples[:, 0]),
     )
 
 

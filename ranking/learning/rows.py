@@ -27,7 +27,7 @@ ABSENT_PARTS: Mapping[str, frozenset[str]] = {
     "similar": frozenset({LEXICAL}), "recommendations": frozenset({LEXICAL, HISTORY}), "search": frozenset(),
 }  # fmt: skip
 """Parts that a kind of list never has; their feature is 0, whatever the weight."""
-STILL = 1e-6
+LEAST_SPREAD = 1e-6
 """A feature with a smaller standard deviation within lists does not vary."""
 
 
@@ -103,11 +103,11 @@ def evidence(batches: Iterable[Sequence[Logged]], base: Arm, arms: Iterable[Arm]
             left_out[reason] += 1
             continue
         weights: Mapping[str, float] = exposure.context["weights"]
-        by = divisors(weights, own_boosts, boosts_by_arm.get(exposure.arm, {}))
-        for name in by:
+        part_divisors = divisors(weights, own_boosts, boosts_by_arm.get(exposure.arm, {}))
+        for name in part_divisors:
             columns.setdefault(name, len(columns))
         block = np.full((len(exposure.items), len(columns)), np.nan, dtype=np.float32)
-        for name, divisor in by.items():
+        for name, divisor in part_divisors.items():
             if divisor > 0:
                 block[:, columns[name]] = [item.parts.get(name, 0.0) / divisor for item in exposure.items]
         clicked = np.array([outcome.clicks > 0 for outcome in outcomes])
@@ -158,11 +158,11 @@ def _gathered(
     features[~has_part[of_list]] = 0.0
     unknown = np.isnan(features[ends - 1])  # alike in all rows of a list
     unlearned = _unlearned(names, features, of_list, unknown, has_part)
-    learned = np.array([name not in unlearned for name in names])
-    for column in np.flatnonzero(learned):
+    is_learned = np.array([name not in unlearned for name in names])
+    for column in np.flatnonzero(is_learned):
         if count := int(unknown[:, column].sum()):
             left_out[f"{names[column]} weighed 0, or the arm is not known"] += count
-    whole = ~unknown[:, learned].any(axis=1)
+    whole = ~unknown[:, is_learned].any(axis=1)
     headers = [logged.header for logged, is_whole in zip(lists, whole, strict=True) if is_whole]
     if not headers:
         return None
@@ -174,8 +174,8 @@ def _gathered(
     return ClickEvidence(
         rows=ItemRows(
             names=tuple(name for name in names if name not in unlearned),
-            features=features[is_kept][:, learned],
-            target=np.array([target.get(name, 0.0) for name in names])[learned],
+            features=features[is_kept][:, is_learned],
+            target=np.array([target.get(name, 0.0) for name in names])[is_learned],
             clicked=np.concatenate([logged.clicked for logged in lists])[is_kept],
             place=np.concatenate(
                 [logged.offset + np.arange(n) for logged, n in zip(headers, kept_sizes, strict=True)]
@@ -208,7 +208,7 @@ def _unlearned(
     for column, name in enumerate(names):
         if unknown[:, column].sum() * 2 > has_part[:, column].sum():
             reasons[name] = "most lists say nothing of it: it weighed 0, or their arm is not known"
-        elif spread[column] < STILL:
+        elif spread[column] < LEAST_SPREAD:
             reasons[name] = "it does not vary within any list"
     return reasons
 

@@ -53,8 +53,8 @@ def divisors(
     sizes = {name: float(weight) for name, weight in weights.items()}
     if HISTORY in sizes:
         sizes[HISTORY] *= segment_sum(weights)
-    same = {name for name, parts in boosts.items() if _form(parts) == _form(own_boosts.get(name, ()))}
-    return sizes | {name: total(boosts[name]) if name in same else 0.0 for name in own_boosts}
+    equal_parts = {name for name, parts in boosts.items() if _form(parts) == _form(own_boosts.get(name, ()))}
+    return sizes | {name: total(boosts[name]) if name in equal_parts else 0.0 for name in own_boosts}
 
 
 def _form(boosts: Sequence[Boost]) -> list[tuple[object, ...]]:

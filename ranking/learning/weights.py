@@ -37,7 +37,7 @@ from vlclip.ranking.learning.comparison import (
     log_loss,
     top_ctr,
 )
-from vlclip.ranking.learning.rows import STILL, ItemRows
+from vlclip.ranking.learning.rows import LEAST_SPREAD, ItemRows
 from vlclip.ranking.statistics.arrays import Indices, Values
 from vlclip.ranking.statistics.bootstrap import SEED, Figure
 
@@ -97,9 +97,9 @@ def check(rows: ItemRows, whole: Design) -> None:
         )
     if not rows.target[rows.segments].sum():
         raise EvaluationError("the base arm gives no weight to any segment; name another one with --arm")
-    if still := [name for name, size in zip(rows.names, whole.spread, strict=True) if size < STILL]:
+    if constant := [name for name, size in zip(rows.names, whole.spread, strict=True) if size < LEAST_SPREAD]:
         raise EvaluationError(
-            f"{' and '.join(still)} does not vary within any list that can be used; log lists where it does"
+            f"{' and '.join(constant)} does not vary within any usable list; log lists where it does"
         )
     examinations = len(np.unique(whole.examination))
     fitted = 2 * len(rows.names) + len(np.unique(rows.kind)) + examinations
@@ -144,24 +144,24 @@ def learn(
         progress((number + 1) / folds)
     losses = np.stack([np.bincount(fold, log_loss(number, whole.clicked), folds) for number in log_ps])
     elsewhere = np.argmin(losses.sum(axis=1, keepdims=True) - losses, axis=0)
-    chosen = int(np.argmin(losses.sum(axis=1)))
+    best = int(np.argmin(losses.sum(axis=1)))
     log_p = np.take_along_axis(log_ps, elsewhere[fold][None], axis=0)[0]
-    picked = [models[number][elsewhere[number]] for number in range(folds)]
-    model = fit(whole, rows.target, STRENGTHS[chosen])
+    fold_models = [models[number][elsewhere[number]] for number in range(folds)]
+    model = fit(whole, rows.target, STRENGTHS[best])
     weights = scaled(model.slopes, rows)
     if np.isnan(weights).any():
         raise EvaluationError(
             "no segment attracts clicks here: items nearer to the question were not clicked more; see that "
             "events carry the request_id of their list, or log for longer"
         )
-    left_out = np.stack([scaled(models[number][chosen].slopes, rows) for number in range(folds)])
+    left_out = np.stack([scaled(models[number][best].slopes, rows) for number in range(folds)])
     return LearnedWeights(
         weights={
             name: _jackknife(weight, column)
             for name, weight, column in zip(rows.names, weights, left_out.T, strict=True)
         },
-        strength=STRENGTHS[chosen],
-        figures=_predictions(rows, whole, log_ps[-1], log_p) | _orders(rows, whole, fold, picked),
+        strength=STRENGTHS[best],
+        figures=_predictions(rows, whole, log_ps[-1], log_p) | _orders(rows, whole, fold, fold_models),
         calibration=_calibration(log_p, whole.clicked, fold),
         examination=_examination(rows, whole, model),
     )
@@ -169,8 +169,8 @@ def learn(
 
 def folds_of(unit: Indices, folds: int, seed: int = SEED) -> Indices:
     """The fold of each row, `(n,)`, by its unit, from 0; the sizes of folds differ by at most one unit."""
-    drawn = np.random.default_rng(seed).permutation(int(unit.max()) + 1) % folds
-    return np.asarray(drawn, dtype=np.intp)[unit]
+    fold_numbers = np.random.default_rng(seed).permutation(int(unit.max()) + 1) % folds
+    return np.asarray(fold_numbers, dtype=np.intp)[unit]
 
 
 def scaled(slopes: Values, rows: ItemRows) -> Values:

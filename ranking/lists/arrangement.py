@@ -92,18 +92,18 @@ class Arranger:
         """The first `end` items of the list, or all if there are fewer."""
         diversity, exploration = self.arm.diversity, self.arm.exploration
         # diversity and chance choose from the same items on every page
-        moved = max(
+        movable_count = max(
             diversity.window if diversity.amount else 0, exploration.depth if exploration.temperature else 0
         )
         # items that tie with the last one may be missing from the pool, and caps may leave some out
-        depth = max(2 * end if self.fields else end + 1, moved + 1)
+        depth = max(2 * end if self.fields else end + 1, movable_count + 1)
         records: dict[str, Record | Hit] = {}
         while True:
             pool = candidates.pool(depth)
             records |= pool.whole
             ranked, duplicates = self._folded(self._boosted(pool))
-            if len(ranked.ids) >= max(moved, end) or pool.floor is None:
-                arrangement = self._placed(ranked, duplicates, moved, end, records)
+            if len(ranked.ids) >= max(movable_count, end) or pool.floor is None:
+                arrangement = self._placed(ranked, duplicates, movable_count, end, records)
                 if len(arrangement.placed) == end or pool.floor is None:
                     return arrangement
                 if self.collapse_distance is None and isinstance(candidates, Nearest):
@@ -163,11 +163,11 @@ class Arranger:
         self,
         ranked: Pool,
         duplicates: Mapping[str, Sequence[str]],
-        moved: int,
+        movable_count: int,
         end: int,
         records: dict[str, Record | Hit],
     ) -> Arrangement:
-        """The list after diversity, caps and chance, which move only the first `moved` items."""
+        """The list after diversity, caps and chance, which reorder only the first `movable_count`."""
         diversity, exploration = self.arm.diversity, self.arm.exploration
         scores, terms, order = ranked.scores, ranked.terms, np.arange(len(ranked.ids))
         if diversity.amount and len(order):
@@ -177,11 +177,11 @@ class Arranger:
             stored = [row for row, item_id in enumerate(window) if item_id in records]
             vectors = stacked([records[window[row]].vector for row in stored])
             rows = np.array(stored, dtype=np.intp)
-            picked, penalties = diversify(scores[rows], vectors, diversity.amount, len(rows))
+            picks, penalties = diversify(scores[rows], vectors, diversity.amount, len(rows))
             term = np.zeros(len(scores))
-            term[rows[picked]] = penalties
+            term[rows[picks]] = penalties
             scores, terms = scores + term, {**terms, DIVERSITY: term}
-            order = np.concatenate([rows[picked], order[diversity.window :]])
+            order = np.concatenate([rows[picks], order[diversity.window :]])
         if diversity.at_most:
             counts = Counter[Label]()
             allowed = [row for row in order.tolist() if self._lets_in(ranked.payloads[row], counts)]
@@ -189,7 +189,7 @@ class Arranger:
         propensity = np.ones(len(order))
         explored: tuple[tuple[str, float], ...] = ()
         if exploration.temperature:
-            movable = order[: np.count_nonzero(order < moved)][: exploration.depth]
+            movable = order[: np.count_nonzero(order < movable_count)][: exploration.depth]
             drawn_order, chances = sample(scores[movable], exploration.temperature, self.draw(), len(movable))
             explored = tuple((ranked.ids[row], float(scores[row])) for row in movable.tolist())
             order = np.concatenate([movable[drawn_order], order[len(movable) :]])

@@ -20,19 +20,19 @@ def collapse(hashes: Mapping[str, str], max_distance: int, anchor: str = "") -> 
     near the photo with the hash `anchor` are left out.
     """
     photos = list(dict.fromkeys([anchor, *hashes.values()]))
-    stands = list(range(len(photos)))
+    leaders = list(range(len(photos)))
     for better, worse in zip(*pairs(photos, max_distance), strict=True):
-        if stands[better] == better and stands[worse] == worse:
-            stands[worse] = int(better)
-    stand_in = dict(zip(photos, stands, strict=True))
+        if leaders[better] == better and leaders[worse] == worse:
+            leaders[worse] = int(better)
+    leader_of = dict(zip(photos, leaders, strict=True))
     first: dict[int, str] = {}
     groups: dict[str, list[str]] = {}
     for item_id, photo in hashes.items():
-        if photo and anchor and stand_in[photo] == stand_in[anchor]:
+        if photo and anchor and leader_of[photo] == leader_of[anchor]:
             continue
-        if photo and stand_in[photo] in first:
-            groups[first[stand_in[photo]]].append(item_id)
+        if photo and leader_of[photo] in first:
+            groups[first[leader_of[photo]]].append(item_id)
         else:
-            first[stand_in[photo]] = item_id
+            first[leader_of[photo]] = item_id
             groups[item_id] = []
     return groups

@@ -42,13 +42,15 @@ def propensities(scores: Values, order: Indices, temperature: float) -> Values:
     orders = np.atleast_2d(order)
     logits = _logits(scores, temperature)
     add = np.logaddexp if temperature else np.maximum
-    left = np.tile(logits, (len(orders), 1))
-    np.put_along_axis(left, orders, -np.inf, axis=1)
-    below = add.reduce(left, axis=1, keepdims=True, initial=-np.inf)
-    placed = logits[orders]
+    without_placed = np.tile(logits, (len(orders), 1))
+    np.put_along_axis(without_placed, orders, -np.inf, axis=1)
+    below = add.reduce(without_placed, axis=1, keepdims=True, initial=-np.inf)
+    placed_logits = logits[orders]
     # each place could have gone to the item that has it, to those below it, and to those without a place
-    could = add.accumulate(np.concatenate([placed, below], axis=1)[:, ::-1], axis=1)[:, :0:-1]
-    chances: Values = np.exp(placed - could) if temperature else (placed == could).astype(np.float64)
+    could = add.accumulate(np.concatenate([placed_logits, below], axis=1)[:, ::-1], axis=1)[:, :0:-1]
+    chances: Values = (
+        np.exp(placed_logits - could) if temperature else (placed_logits == could).astype(np.float64)
+    )
     return chances.reshape(np.shape(order))
 
 
