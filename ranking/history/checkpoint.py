@@ -29,6 +29,6 @@ def empty_log(sql: sqlite3.Connection) -> None:
     if busy:
         _, _, file = sql.execute("PRAGMA database_list").fetchone()
         raise HistoryError(
-            f"removed from {file}, but traces remain in its log while somebody reads it; try again when they "
+            f"removed from {file}, but traces remain in its log while somebody reads it; ask again when they "
             "are done"
         )

@@ -1,4 +1,4 @@
-"""A private Redis or Valkey for tests: a port of its own, nothing on disk but its temporary folder."""
+"""A Redis or Valkey server of a test's own, on a free port, with its files in a temporary folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[str]:
-    """The URL of a server that runs until the end of the block; the test is skipped without a binary."""
+    """The URL of a server that runs within the block; without a binary the test is skipped."""
     binary = shutil.which("redis-server") or shutil.which("valkey-server")
     if binary is None:
         pytest.skip("no redis-server or valkey-server is installed (apt-get install redis-server)")

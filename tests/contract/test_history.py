@@ -1,4 +1,4 @@
-"""The laws of `ranking/history/history.py`, for every store; each agrees with a plain list of events."""
+"""The laws of `ranking/history/history.py`, for every store, each compared with a plain list of events."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.settings import DAY_S
 
 lasting = pytest.mark.parametrize("place", ["sqlite", "redis"], indirect=True)
-"""Not in memory, which ends with its process."""
+"""Stores that outlive their process."""
 Open = Callable[..., History]
-"""Opens the same history at every call; its arguments go to the store."""
+"""Opens the same history at every call; arguments go to the store."""
 FEW = settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "memory", "redis"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Open]]:
-    """Each call names a new, empty history."""
+    """Each call gives a way to open a new, empty history."""
     numbers, opened = itertools.count(), []
     url = request.getfixturevalue("server") if request.param == "redis" else ""
 
@@ -74,13 +74,13 @@ def event(id, user="ann", time=1.0, *, kind="view", item="shoe", **fields) -> Ev
 
 
 def newest(events: list[Event]) -> list[Event]:
-    """The rule, said plainly: later times first, of equal times the one sent last."""
+    """The rule in plain code: later times first, of equal times the one sent last."""
     order = sorted(enumerate(events), key=lambda entry: (entry[1].time, entry[0]), reverse=True)
     return [entry for _, entry in order]
 
 
 def distinct(events: list[Event]) -> list[Event]:
-    """The first of each id, in the order they were sent."""
+    """The first event of each id, in the order they were sent."""
     first: dict[str, Event] = {}
     for event in events:
         first.setdefault(event.id, event)
@@ -109,7 +109,7 @@ events = st.builds(
 batches = st.lists(st.lists(events, max_size=12), max_size=5)
 
 
-# keeping
+# adding
 
 
 @given(batches)
@@ -219,7 +219,7 @@ def test_another_process_sees_and_adds_events(place, request, tmp_path):
     assert history.recent("user:ann", 5) == [event(2, time=2.0, item="hat"), event(1)]
 
 
-# asking
+# reading
 
 
 @given(
@@ -251,7 +251,7 @@ def test_popular_is_the_sum_of_the_weights_by_kind(history):
         event(6, item="tie", kind="dislike"), event(7, item="cap", kind="click"),
     ])  # fmt: skip
     weights = {"view": 1.5, "purchase": 3.0, "cart": 2.0, "dislike": -2.0}
-    # hat 3; shoe 1.5 + 1.5; bag 2 - 2, tie -2 and cap, whose kind has no weight, are not over 0
+    # hat 3; shoe 1.5 + 1.5; not over 0: bag 2 - 2, tie -2, and cap, whose kind has no weight
     assert list(history.popular(weights, 10).items()) == [("hat", 3.0), ("shoe", 3.0)]
     assert history.popular(weights, 1) == {"hat": 3.0}
     assert history.popular(weights, 0) == {}
@@ -348,7 +348,7 @@ def test_a_forgotten_unit_stays_forgotten_when_the_history_is_opened_again(place
     again = open_it()
     assert contents(again) == {"user:bob": [event(2, "bob")]}
     assert again.clicked(["r"]) == {}
-    # who comes back begins anew
+    # a unit that comes back starts anew
     assert again.add([event(1)]) == 1
 
 
@@ -390,7 +390,7 @@ def test_events_that_become_too_old_are_removed_when_others_come(place):
     assert history.count() == 1
 
 
-# the end
+# closing
 
 
 def test_closing_twice_is_as_once(history):

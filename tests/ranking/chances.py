@@ -1,4 +1,4 @@
-"""The rule of Plackett-Luce said plainly, one choice at a time."""
+"""Plackett-Luce in plain code, one choice at a time."""
 
 from __future__ import annotations
 

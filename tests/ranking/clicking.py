@@ -1,4 +1,4 @@
-"""Shoppers who click by weights we know, in lists made by other weights."""
+"""Simulated lists by one set of weights, clicked by shoppers with another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from vlclip.ranking.learning.rows import ItemRows
 
 SPREAD = np.array([0.2, 0.2, 0.3])
-"""Of the features among the items of a shop, of photo, text and history."""
+"""Standard deviations over a shop's items of the features photo, text and history."""
 EXAMINATION = 1 / np.arange(1, 11)
 """Examination of the ten places."""
 

@@ -1,4 +1,4 @@
-"""One planted shop for everything that makes lists."""
+"""One shop with planted vectors for all tests that make lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small shop with planted vectors: what it answers can be worked out with a dot product."""
+"""A small shop with planted vectors, whose lists can be computed with a dot product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLOURS = ("red", "green", "blue")
 
 
 class PlantedEmbedder:
-    """Query directions drawn from the text itself: the same words give the same direction."""
+    """Query directions seeded by the text: the same words give the same direction."""
 
     info = INFO
 

@@ -1,4 +1,4 @@
-"""Exposures and events for the tests: any at all, and a few by hand."""
+"""Exposures and events for the tests: strategies that draw any, and a few made by hand."""
 
 from __future__ import annotations
 

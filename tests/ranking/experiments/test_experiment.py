@@ -1,4 +1,4 @@
-"""Who gets which arm: the shares, what moves when an arm is added, and the check of the counts."""
+"""Which unit gets which arm, which units move when an arm is added, and the check of the counts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_neither_the_scale_of_the_shares_nor_the_order_of_the_arms_matters(unit,
 def test_an_added_arm_takes_its_share_from_each_of_the_others_and_no_more():
     before, after = dealt(an_experiment(1, 1)), dealt(an_experiment(1, 1, 2))
     moved = Counter(old for old, new in zip(before, after, strict=True) if old != new)
-    # the new arm has half of the shares, so half of each of the others: a quarter of all
+    # the new arm has half of the shares, so it gets half of each other arm's units: a quarter of all
     for arm in "ab":
         assert moved[arm] / len(SOME) == pytest.approx(0.25, abs=0.01)
 
@@ -116,7 +116,7 @@ def test_an_experiment_that_cannot_be_is_refused_by_name(tmp_path, text, says):
 
 
 def test_the_check_of_the_counts_is_chi_square():
-    # expected 50, 50: (10² + 10²) / 50 = 4, and of chi-square with 1 degree of freedom 4.55 % are over 4
+    # expected 50, 50: (10² + 10²) / 50 = 4; chi-square with 1 degree of freedom is over 4 in 4.55 %
     assert sample_ratio([60, 40], [1, 1]) == pytest.approx(0.0455003)
     # expected 50, 30, 20: 25/50 + 25/30 + 0 = 4/3; with 2 degrees p = exp(-(4/3) / 2)
     assert sample_ratio([55, 25, 20], [5, 3, 2]) == pytest.approx(0.5134171)

@@ -1,4 +1,4 @@
-"""What was shown is kept and given back as it was: the SQLite log, Parquet, JSON lines."""
+"""Exposures are read back as they were written: the SQLite log, Parquet, JSON lines."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(tm
         log.add([a_list("r", unit="user:secretive")])
         other.execute("BEGIN")
         other.execute("SELECT * FROM exposures").fetchall()
-        for _ in range(2):  # the second time there are no lists to remove
+        for _ in range(2):  # the second time no lists are left
             with pytest.raises(HistoryError, match=r"log\.sqlite, but traces remain .*ask again"):
                 log.forget("user:secretive")
         other.execute("COMMIT")
@@ -180,7 +180,7 @@ def test_the_log_is_beside_the_vectors_unless_the_settings_say_where(tmp_path):
     assert exposures_path(Settings.load(store=":memory:")) is None
 
 
-# what came of it
+# outcomes
 
 
 def test_an_event_counts_for_its_item_in_its_list_and_for_nothing_else(history):

@@ -1,4 +1,4 @@
-"""Click-through rates: by hand, by law, and by how often their intervals hold the truth."""
+"""Click-through rates: worked by hand, by their laws, and by how often their intervals contain the truth."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ logs = st.lists(
 
 
 def test_a_rate_worked_by_hand():
-    # two units, 4 shown and 1 clicked, 6 and 4: 5 of 10. From 2 and 3 clicks they are 1 off each, so the
-    # variance is 2/1 · (1 + 1) / 10² = 0.04
+    # two units with 4 impressions and 1 click, 6 and 4: a rate of 5 / 10. By that rate they had 2 and 3
+    # clicks, so each is off by 1, and the variance is 2/1 · (1 + 1) / 10² = 0.04
     rate = click_rate([4, 6], [1, 4])
     assert (rate.value, rate.error) == pytest.approx((0.5, 0.2))
     assert (rate.figure.low, rate.figure.high) == pytest.approx((0.5 - Z * 0.2, 0.5 + Z * 0.2))
     # a unit with 10 shown and 1 clicked, three with 10 and 3: 0.25, 1.5, 0.5, 0.5 and 0.5 off, of 40:
-    # 4/3 · 3 / 40² = 0.0025, an error of 0.05; together with 0.2 it is that of the difference
+    # 4/3 · 3 / 40² = 0.0025, an error of 0.05; with 0.2 it makes the error of the difference
     other = click_rate([10] * 4, [1, 3, 3, 3])
     assert (other.value, other.error) == pytest.approx((0.25, 0.05))
     figure, p = difference(other, rate)
@@ -35,7 +35,7 @@ def test_a_rate_worked_by_hand():
     assert (figure.value, figure.low, figure.high) == pytest.approx(
         (-0.25, -0.25 - Z * error, -0.25 + Z * error)
     )
-    # 0.25 / 0.20616 = 1.2127 standard errors: 0.2253 of a normal distribution are as far out
+    # 0.25 / 0.20616 = 1.2127 standard errors: 0.2253 of a normal distribution is at least as far out
     assert p == pytest.approx(0.2253, abs=1e-4)
 
 
@@ -74,7 +74,7 @@ def test_where_units_are_too_few_or_too_alike_no_interval_is_made_up(impressions
 
 
 def units(rng, n, ctr):
-    """Shoppers who differ: `n` with 4 to 40 impressions and click chances of their own, `ctr` at the mean."""
+    """`n` different shoppers, each with 4 to 40 impressions and its own click rate, `ctr` at the mean."""
     impressions = rng.integers(1, 11, n) * 4
     return impressions, rng.binomial(impressions, rng.beta(4 * ctr, 4 * (1 - ctr), n))
 
@@ -91,10 +91,10 @@ def test_the_intervals_of_300_simulated_logs_hold_the_truth_at_about_the_stated_
         impressions = other[0].sum(), control[0].sum()
         plain = sum(rate.value * (1 - rate.value) / n for rate, n in zip(rates, impressions, strict=True))
         as_one += abs(figure.value - 0.03) <= Z * math.sqrt(plain)
-    # 285 of 300 expected, give or take 3.8; impressions taken for independent hold it far less often
+    # 285 of 300 expected, ± 3.8; intervals from independent impressions contain it far less often
     assert 274 <= covered <= 296
     assert as_one < 225
-    # the planted difference is some 2.3 standard errors
+    # the planted difference is about 2.3 standard errors
     assert 120 <= detected <= 270
 
 
@@ -104,5 +104,5 @@ def test_without_a_difference_p_is_under_5_percent_5_percent_of_the_time():
         difference(click_rate(*units(rng, 200, 0.1)), click_rate(*units(rng, 200, 0.1)))[1] < 0.05
         for _ in range(300)
     )
-    # 15 of 300 expected, give or take 3.8
+    # 15 of 300 expected, ± 3.8
     assert 4 <= small <= 26

@@ -1,4 +1,4 @@
-"""What an experiment brought: by hand, and what is left out, changed or not to be trusted."""
+"""The report on an experiment: worked by hand, and with lists left out, arms changed, shares missed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLICKED = Outcome(clicks=2, first_click=1.0)
 
 
 def logged(arm, unit, impressions, clicks, *, bought=NOTHING, **more):
-    """A list of `shown` items of which the first `clicks` were clicked and the last came to `bought`."""
+    """A list of `impressions` items; the first `clicks` were clicked, the last has the outcome `bought`."""
     outcomes = [CLICKED] * clicks + [NOTHING] * (impressions - clicks - 1) + [bought]
     name = HERE.get(arm, arm)
     return a_list(f"{name} {unit}", unit=unit, items="abcdefghij"[:impressions], arm=name, **more), tuple(
@@ -42,13 +42,13 @@ def test_a_report_worked_by_hand():
     assert (text.arm, text.units, text.lists, text.impressions, text.clicks) == (HERE["text"], 4, 4, 40, 10)
     assert (plain.carts, plain.purchases, plain.value) == (2, 1, 30)
     assert (text.carts, text.purchases, text.value) == (8, 4, 120)
-    # the errors are worked out in test_rate.py
+    # test_rate.py works the errors out
     assert (plain.ctr.value, plain.ctr.low) == pytest.approx((0.5, 0.108007), abs=1e-6)
     assert (text.ctr.value, text.ctr.low) == pytest.approx((0.25, 0.152002), abs=1e-6)
     assert (plain.difference, plain.p) == (None, None)
     assert text.difference.value == pytest.approx(-0.25)
     assert text.p == pytest.approx(0.2253, abs=1e-4)
-    # 2 and 4 units where 3 and 3 are asked for: 1/3 + 1/3 of chi-square, 41 % are over it
+    # 2 and 4 units, 3 and 3 by the shares: a chi-square of 1/3 + 1/3, with p = 0.41
     assert (result.units, result.expected) == ({"plain": 2, "text": 4}, {"plain": 3, "text": 3})
     assert result.ratio_p == pytest.approx(0.4142, abs=1e-4)
     assert result.is_trusted
@@ -126,6 +126,6 @@ def test_a_planted_difference_is_found_in_a_simulated_log():
     assert result.is_trusted
     assert plain.ctr.high < text.ctr.low
     assert text.p < 1e-4
-    # so how often the intervals hold the truth is as in test_rate.py
+    # so the intervals contain the truth as often as in test_rate.py
     rates = {arm: click_rate(*zip(*of.values(), strict=True)) for arm, of in sums.items()}
     assert (text.difference, text.p) == difference(rates["text"], rates["plain"])

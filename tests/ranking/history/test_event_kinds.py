@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 @pytest.fixture
 def praise(monkeypatch):
-    """A kind that the table did not have."""
+    """A kind that the shipped table does not have."""
     kind = EventKind(name="praise", weight=1.5, label="praised", counts_as="click", is_sight=True)
     monkeypatch.setitem(EVENT_KINDS, kind.name, kind)
     return kind

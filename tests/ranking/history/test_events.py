@@ -1,4 +1,4 @@
-"""An event belongs to one unit, and one that breaks a rule is refused with the name of what breaks it."""
+"""An event belongs to one unit, and an event that breaks a rule is refused by the name of its field."""
 
 from __future__ import annotations
 

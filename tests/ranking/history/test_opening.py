@@ -1,4 +1,4 @@
-"""The settings name a history: beside the vectors, a file, a server, or none that lasts."""
+"""The settings name a history: beside the vectors, in a file, on a server, or in memory."""
 
 from __future__ import annotations
 

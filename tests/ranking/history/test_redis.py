@@ -1,4 +1,4 @@
-"""What only the server has to hold: keys that end, a full memory, a server that is away."""
+"""The laws of the Redis history alone: keys that expire, a full memory, a server that is down."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_with_a_retention_every_key_of_an_event_ends_with_it(server, keys):
     now = time.time()
     with closing(RedisHistory(server, "shop:", retention_days=10)) as history:
         history.add([event(1, time=now - 3 * DAY_S, request_id="r"), event(2, time=now - DAY_S)])
-        # an event that comes late does not shorten what is there
+        # an event that comes late does not shorten the lifetime of a key
         history.add([event(3, time=now - 5 * DAY_S)])
     left = {key: keys.ttl(key) for key in keys.keys("*")}
     assert {key for key, seconds in left.items() if seconds == -1} == {"shop:units", "shop:seq"}
@@ -51,7 +51,7 @@ def test_an_event_that_has_ended_is_nowhere_although_its_name_is_left_in_a_set(s
     with closing(RedisHistory(server, "shop:", retention_days=10, clock=lambda: now[0])) as history:
         history.add([event(n, time=now[0] - n * DAY_S, request_id="r") for n in (1, 9)])
         now[0] += 2 * DAY_S
-        keys.delete("shop:event:9")  # as the server's own clock does
+        keys.delete("shop:event:9")  # as the server does when it expires
         assert keys.zcard("shop:unit:user:ann") == 2
         assert [stored.id for stored in history.recent("user:ann", 5)] == ["1"]
         assert [stored.id for stored in history.clicked(["r"])["r"]] == ["1"]

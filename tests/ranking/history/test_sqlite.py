@@ -1,4 +1,4 @@
-"""What only the SQLite file has to hold: readers beside a writer, and files that are not as they should."""
+"""The laws of the SQLite history alone: readers beside a writer, and files that are not histories."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_while_somebody_reads_a_forgotten_unit_leaves_traces_and_that_is_said(hi
     with closing(sqlite3.connect(path, isolation_level=None)) as a_backup:
         a_backup.execute("BEGIN")
         a_backup.execute("SELECT * FROM events").fetchall()
-        for _ in range(2):  # the second time there are no events to remove
+        for _ in range(2):  # the second time no events are left
             with pytest.raises(HistoryError, match=r"history\.sqlite, but traces remain .*ask again"):
                 history.forget("user:secret-ann")
             assert history.recent("user:secret-ann", 1) == []
@@ -168,7 +168,7 @@ def test_several_threads_open_a_new_file_at_once(path):
         history.close()
 
 
-# files that are not as they should be
+# files that are not histories
 
 
 def contents(path):

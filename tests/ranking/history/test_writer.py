@@ -1,4 +1,4 @@
-"""What is put is written once and in order, whatever the disk does; what is lost is counted and logged."""
+"""Items are written once and in order, whatever the disk does; lost items are counted and logged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "test"
 
 
 class Disk:
-    """Keeps what is written; `fail` makes the next writes fail, `open` shut makes them wait."""
+    """Stores what is written. Each error in `fail` fails a write; writes wait until `open` is set."""
 
     def __init__(self) -> None:
         self.batches: list[list[object]] = []
@@ -248,7 +248,7 @@ def test_what_comes_soon_after_is_written_together_and_a_flush_does_not_wait():
         assert writer.put([number])
     assert writer.flush(30)
     assert [item for batch in batches for item in batch] == [0, 1, 2, 3, 4]
-    assert len(batches) <= 2  # the thread may have looked before the last one came
+    assert len(batches) <= 2  # the thread may have taken some before the last one came
     assert writer.put([5])
     writer.close()
     assert batches[-1] == [5]

@@ -50,14 +50,14 @@ def a_log(weights=None):
 
 
 def learned_with(log_evidence, **weights):
-    """As if this had been learned."""
+    """Learned weights with these values."""
     figures = {
         name: Figure(weights.get(name.replace(".", "_"), target), 0.0, 9.0)
         for name, target in zip(log_evidence.rows.names, log_evidence.rows.target.tolist(), strict=True)
     }
     return LearnedWeights(
         weights=figures, strength=1.0, figures={}, calibration=None, examination={}
-    )  # the file needs no more
+    )  # an arm file needs no other figures
 
 
 def test_what_is_in_force_makes_an_arm_that_ranks_alike():
@@ -75,7 +75,7 @@ def test_learned_weights_take_the_place_of_those_in_force():
     assert arm_weights(log_evidence, learned)["history"] == Figure(pytest.approx(0.4), 0.0, 6.0)
     arm = learned_arm(BASE, log_evidence, learned, "new")
     assert arm.weights == {"image": 0.6, "text": 0.9, "history": 0.4, "lexical": 1.0}
-    # half of what it was, for both that make the part; each keeps its sign and shape
+    # both boosts of the part are halved; each keeps its sign and shape
     assert [boost.weight for boost in arm.rules.boosts] == pytest.approx([0.1, -0.15, 0.05])
     assert arm.rules.boosts[2].shape == "flag"
     assert arm.rules.include == ("available=true",)

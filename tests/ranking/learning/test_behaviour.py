@@ -1,4 +1,4 @@
-"""Items done with in the same stretch of a history get vectors that are near."""
+"""Items that are near each other in histories get near vectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def did(unit, *items, kind="view", since=0.0):
 
 
 def planted(seed=0, stray=0.05):
-    """Shoppers who keep to one of six communities of ten items, but for a stray event now and then."""
+    """Shoppers who stay in one of six communities of ten items, except for an event now and then."""
     rng = np.random.default_rng(seed)
     histories = []
     for unit in range(COMMUNITIES * SHOPPERS):
@@ -58,7 +58,7 @@ def test_items_that_share_no_history_and_no_neighbour_have_nothing_in_common():
 
 def test_a_pair_counts_its_nearness_and_is_weighed_against_chance():
     # one history a b c, window 2: ab 1, bc 1, ac 1/2. Totals: a 1.5, b 2, c 1.5; smoothing 1, so contexts
-    # are as the totals, 5 in all. PMI: ab log(1·5/(1.5·2)) = log 5/3, bc the same, ac log(0.5·5/2.25) =
+    # equal the totals, 5 in all. PMI: ab log(1·5/(1.5·2)) = log 5/3, bc the same, ac log(0.5·5/2.25) =
     # log 10/9. The matrix [[0,x,y],[x,0,x],[y,x,0]] has (1,0,-1) for an eigenvector, of value -y.
     (x, y) = (math.log(5 / 3), math.log(10 / 9))
     lookup = fit_behaviour([did(0, "a", "b", "c")], size=2, window=2, smoothing=1.0)
@@ -114,7 +114,7 @@ def test_rows_are_of_unit_length_and_what_is_saved_is_loaded_equal(tmp_path):
 
 
 def test_an_item_outside_of_the_directions_that_were_kept_is_absent():
-    # two items known from one history only, in a world of their own, and one direction for all
+    # two items occur in one history only, apart from all others, and there is only one direction
     crowd = [did(n, *"abcd") for n in range(5)] + [did("few", "x", "y")]
     lookup = fit_behaviour([*crowd, *[did(f"more{n}", *"efgh") for n in range(2)]], size=1)
     assert 0 < len(lookup.ids) < 10
@@ -129,6 +129,6 @@ def test_too_little_is_refused_with_what_is_missing():
 
 
 def test_histories_in_which_nothing_goes_together_more_than_by_chance_are_refused():
-    # everyone does everything: with so high a shift no pair is left
+    # everyone does everything, so at this shift no pair is left
     with pytest.raises(EvaluationError, match="shift"):
         fit_behaviour([did(n, *"abcd") for n in range(3)], size=2, shift=100.0)

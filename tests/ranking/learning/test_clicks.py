@@ -1,4 +1,4 @@
-"""The click model finds what its clicks were drawn from."""
+"""The click model recovers the slopes and examinations that its clicks were drawn from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_gradient_is_that_of_the_loss(seed, strength):
 
 def test_slopes_and_examination_are_found_again(rows):
     model = fit(design(rows), rows.target, 0.0)
-    assert model.slopes == pytest.approx(TRUE, abs=1.0)  # of 8 such logs the first spreads by 0.6
+    assert model.slopes == pytest.approx(TRUE, abs=1.0)  # over 8 such logs the first slope spreads by 0.6
     examination = np.exp(model.log_examination[:10])
     assert examination / examination[0] == pytest.approx(EXAMINATION, abs=0.08)
     assert (examination <= 1).all()
@@ -44,7 +44,7 @@ def test_slopes_and_examination_are_found_again(rows):
 def test_without_places_the_weights_in_force_seem_truer_than_they_are(rows):
     flat = fit(design(replace(rows, place=np.zeros_like(rows.place))), rows.target, 0.0)
     model = fit(design(rows), rows.target, 0.0)
-    # the photo weighs a third of the text; told by clicks alone it weighs as much, for it came first
+    # the photo weighs a third of the text; by clicks alone it would weigh as much, since it came first
     assert model.slopes[0] / model.slopes[1] == pytest.approx(1 / 3, abs=0.1)
     assert flat.slopes[0] / flat.slopes[1] > 0.9
 
@@ -52,7 +52,7 @@ def test_without_places_the_weights_in_force_seem_truer_than_they_are(rows):
 def test_lists_that_are_clicked_less_for_another_reason_change_nothing():
     rows = clicked_rows(TRUE, FORCE, lists=1500, seed=2, moods=2.0)
     model = fit(design(rows), rows.target, 0.0)
-    # 0.36 to 0.50 in 8 such logs; by one slope for within and between lists 0 in all of them
+    # 0.36 to 0.50 in 8 such logs; with one slope for within and between lists, 0 in all of them
     assert model.slopes[0] / model.slopes[1] == pytest.approx(1 / 3, abs=0.2)
 
 

@@ -1,4 +1,4 @@
-"""Two rankings of the same clicks, compared."""
+"""Comparisons of two rankings by the same clicks."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_a_ranking_compared_with_itself_differs_by_nothing():
 
 
 def test_units_are_drawn_whole():
-    # two shoppers, one always 0 and one always 1: with replacement both rows of either come together
+    # two shoppers, one always 0 and one always 1: both rows of a shopper are drawn together
     pair = by_units(np.zeros(4), np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
     assert (pair.learned.value, pair.learned.low, pair.learned.high) == (0.5, 0, 1)
 
 
 def test_a_click_counts_by_how_seldom_its_place_is_seen():
-    # one list of three, of which the third was clicked, where one in four looks: it counts 4
+    # a list of three; the third, whose examination is 1/4, was clicked: the click counts 4
     clicked, examination, lists = np.array([0.0, 0, 1]), np.array([1, 0.5, 0.25]), np.zeros(3, int)
     as_shown, turned = np.array([3.0, 2, 1]), np.array([1.0, 2, 3])
     assert dcg(as_shown, clicked, examination, lists) == pytest.approx([4 / 2])  # 1 / log2(4)
     assert dcg(turned, clicked, examination, lists) == pytest.approx([4])
-    # it would be clicked four times as often at the top; at its own place as often as it was
+    # at the top it would be clicked four times as often, at its own place as often as it was
     assert top_ctr(as_shown, clicked, examination, lists) == pytest.approx([1 / 3])
     assert top_ctr(turned, clicked, examination, lists) == pytest.approx([4 / 3])
 
@@ -78,6 +78,6 @@ def test_log_loss_of_an_even_chance_is_one_bit():
 
 
 def test_calibration_error_is_the_distance_of_told_and_seen():
-    # two bins of five: told 0.2 and 0.6; seen 1 in 5 and 4 in 5
+    # two bins of five: predicted 0.2 and 0.6; observed 1 in 5 and 4 in 5
     predicted, clicked = np.repeat([0.2, 0.6], 5), np.array([1.0, 0, 0, 0, 0, 1, 1, 1, 1, 0])
     assert calibration_error(predicted, clicked, bins=2) == pytest.approx(0.1)

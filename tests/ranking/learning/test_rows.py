@@ -1,4 +1,4 @@
-"""The log as arrays: what each part was before it was weighed."""
+"""The log as arrays: the feature behind each part of a score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLICK = Outcome(clicks=2)
 
 
 def a_list(items, weights, *, kind="similar", unit="user:1", arm=PLAIN, clicks=(), offset=0, **more):
-    """A list of items by their parts, and what came of it."""
+    """A list of items with these parts, and its outcomes."""
     context = {"weights": weights} | more.pop("context", {})
     shown_items = tuple(ShownItem(f"i{n}", sum(parts.values()), parts) for n, parts in enumerate(items))
     exposure = Exposure(
@@ -57,7 +57,7 @@ def test_feature_times_weight_is_the_score_however_weights_change(lists):
         )
         for w, v, beta, items in lists
     ]
-    # so that every part varies, and is learned
+    # every part varies, so every part is learned
     logged.append(
         a_list(
             [{"image": 1.0, "text": 0.0, "history": 0.0}, {"image": 0.0, "text": 1.0, "history": 2.0}],
@@ -172,7 +172,7 @@ def test_a_boost_is_known_by_its_arm():
     )
     lists = [a_list(BOOSTED, BOTH, arm=SOLD), a_list(BOOSTED, BOTH, arm=stronger)]
     log_evidence = evidence([lists], SOLD, [stronger])
-    # 0.1 is half of what the one adds at most, and a quarter of what the other does
+    # 0.1 is half of the most that one boost adds, and a quarter of the most that the other adds
     assert column(log_evidence, "boost.sold").tolist() == pytest.approx([0.5, 0.0, 0.25, 0.0])
     assert log_evidence.reference["boost.sold"] == 0.2
     assert log_evidence.arms == {f"sold@{SOLD.hash}": 1, f"more@{stronger.hash}": 1}
@@ -186,7 +186,7 @@ def test_a_boost_of_an_arm_that_is_not_known_or_of_another_shape_says_nothing():
     }
     assert evidence([[*lists, a_list(BOOSTED, BOTH, arm=other)]], SOLD, [other]).rows.counts["lists"] == 2
     assert "boost.sold" in evidence([[a_list(BOOSTED, BOTH, arm=SOLD)]], other, [SOLD]).unlearned
-    # whose arm has no boost to learn, of that nothing is asked
+    # a list whose arm has no boost says nothing of boosts
     assert evidence([lists], PLAIN).rows.names == ("image", "text")
 
 

@@ -1,4 +1,4 @@
-"""Weights by which shoppers click are found again, and nothing is found where there is nothing."""
+"""The weights by which shoppers click are recovered; without a preference nothing is learned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vlclip.ranking.learning.weights import folds_of, learn, scaled
 FORCE = (1.0, 0.3, 0.5)
 TRUE = (3.0, 9.0, 2.0)
 ASIDE = np.array(TRUE) * 1.3 / 12
-"""The true weights, of the photo and the text together as much as those in force."""
+"""The true weights; photo and text add up to the same sum as in force."""
 
 
 def values(learned):

@@ -1,4 +1,4 @@
-"""An arm is its knobs: its hash says whether one was changed, and a wrong one is refused by name."""
+"""The hash of an arm changes with its knobs, and a wrong knob is refused by name."""
 
 from __future__ import annotations
 

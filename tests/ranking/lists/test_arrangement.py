@@ -1,4 +1,4 @@
-"""From the best candidates to the list that is shown."""
+"""The best candidates become the list that is shown."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_whether_candidates_are_read_whole_changes_nothing(store):
 
 @pytest.mark.parametrize("amount", [0.0, 0.4])
 def test_where_the_nearest_are_of_one_kind_the_list_is_filled_with_what_comes_next(store, vectors, amount):
-    """The first pool holds far too few colours' worth: the list is the walk down the whole ranking."""
+    """The first pool holds far too few items: the list is a walk down the whole ranking."""
     knobs = {"diversity": {"amount": amount, "at_most": {"colour": 4, "popularity": 2}}}
     whole = arrange(store, COUNT, diversity={"amount": amount})
     met, expected = Counter(), []
@@ -161,7 +161,7 @@ def test_where_the_nearest_are_of_one_kind_the_list_is_filled_with_what_comes_ne
         assert ids(arrange(store, end, **knobs)) == expected[:end]
 
 
-# after the first values the store is asked on without what is full; the values are told apart as it does it
+# after the first values the store is searched without those that are full, compared as the store does
 MIXED = {
     "several colours": (["red"] * 40 + [["red", "blue"], ["green", "blue"], "blue", "white"], [0, 41, 43]),
     "an element twice": ([["red", "red"]] + ["red"] * 40 + ["blue"], [0, 41]),
@@ -175,7 +175,7 @@ MIXED = {
 @pytest.mark.parametrize(("values", "places"), MIXED.values(), ids=MIXED)
 @pytest.mark.parametrize("first", [2, None])
 def test_a_cap_of_one_shows_the_first_of_each_value_and_nothing_less(tmp_path, values, places, first):
-    """The items are ranked as they are numbered; the first batch settles the kind of the field."""
+    """The items rank by their numbers; the first batch decides the kind of the field."""
     points = []
     for n, value in enumerate(values):
         tilted = unit((QUERY + n / 10 * np.eye(24, dtype=np.float32)[0])[None])[0]

@@ -1,4 +1,4 @@
-"""Boosts are bounded, deepening knows when to stop, and rules hide and pin."""
+"""Boosts are bounded, a search knows how deep it must go, and rules hide items."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def test_a_rising_number_gives_half_the_weight_at_half(value, expected):
     [
         ("2026-03-11T12:00:00Z", 1),
         ("2026-03-11T14:00:00+02:00", 1),  # the same moment
-        ("2026-03-11T12:00:00", 1),  # no zone is UTC
+        ("2026-03-11T12:00:00", 1),  # no zone means UTC
         ("2026-03-10T12:00:00", 0.5),
         ("2026-03-10 00:00:00+12:00", 0.25),
-        ("2026-03-09", 2**-2.5),  # a date is its midnight
+        ("2026-03-09", 2**-2.5),  # a date means its midnight
         (NOW - 3 * 86_400, 0.125),
-        ("2026-03-11T12:00:01", 0),  # still to come
+        ("2026-03-11T12:00:01", 0),  # in the future
         ("0001-01-01", 0),
     ],
 )
@@ -99,7 +99,7 @@ def test_boosts_of_one_field_add_up_and_none_beats_the_most(some, items):
 
 
 def test_the_most_is_what_the_positive_boosts_can_give_together():
-    # 0.5 + 0.25; the one of -2 can only take away
+    # 0.5 + 0.25; the boost of -2 only subtracts
     some = [Boost(field="a", weight=0.5), Boost(field="a", weight=0.25), Boost(field="b", weight=-2)]
     assert most_boost(some) == 0.75
     assert most_boost([]) == 0
@@ -112,7 +112,7 @@ grid = st.integers(0, 4).map(lambda n: n / 4)
     st.lists(st.tuples(grid, grid), min_size=1, max_size=12), st.sampled_from([0, 0.25, 0.6]), st.randoms()
 )
 def test_settled_items_are_the_top_of_everything_in_its_order(items, most, random):
-    """However deep the pool and however an engine orders ties, against brute force."""
+    """Against brute force, for any depth of the pool and any order of ties."""
     ids = [f"i{n}" for n in range(len(items))]
     plain = {item_id: score for item_id, (score, _) in zip(ids, items, strict=True)}
     boosted = {item_id: score + most * share for item_id, (score, share) in zip(ids, items, strict=True)}
@@ -132,7 +132,7 @@ def test_settled_items_are_the_top_of_everything_in_its_order(items, most, rando
 
 
 def test_an_item_is_settled_once_nothing_outside_can_reach_it():
-    # outside nothing scores over 0.5, and boosts add up to 0.2: 0.7 could be reached, 0.8 not
+    # items outside score at most 0.5 and get boosts of at most 0.2: they could reach 0.7, but not 0.8
     boosted = np.array([0.9, 0.6, 0.8, 0.7])
     assert settled(boosted, 0.5, 0.2).tolist() == [True, False, True, False]
     assert settled(boosted, None, 0.2).all()

@@ -1,4 +1,4 @@
-"""The ranking of a store, read from its top."""
+"""The ranking of a store, read from its top to any depth."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_words_are_worth_their_weight_over_the_best_match(store, vectors):
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 12.0])
 def test_however_deep_a_pool_with_words_is_the_beginning_of_the_ranking_of_everything(store, vectors, weight):
-    # a third of the items match "red", all alike: which of them rank high only their vectors tell
+    # a third of the items match "red" equally well, so only their vectors decide which of them rank high
     candidates = replace(matching(store, "red", weight), least=2)
     scores = vectors @ candidates.direction + np.array([weight * (n % 3 == 0) for n in range(COUNT)])
     for depth in (1, 3, 10, 40, 120):

@@ -1,4 +1,4 @@
-"""Of items with near-duplicate photos one is shown: the rule alone, and in lists from a real store."""
+"""One of the items with near-duplicate photos is shown: by the rule, and in lists from a real store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEAR = 8
 SPACE = FusedSpace((Segment("image", 16), Segment("text", 8)))
 INFO = StoreInfo("fp", SPACE, {"image": "planted", "text": "planted"})
 FAMILIES, SIZES, BARE = 40, 5, 10
-"""Products, sizes of each that share a photo, and products without a photo."""
+"""Products, sizes of each product that share a photo, and products without a photo."""
 ALL = FAMILIES * SIZES + BARE
 WORDS = ("red", "green", "blue")
 SEARCH = Search(lexical_weight=0.5, pool=10, max_limit=ALL)
@@ -39,7 +39,7 @@ def a_hash(family: int, *flipped: int) -> str:
 
 
 def folded(hashes, most, anchor=""):
-    """The rule, said plainly."""
+    """The rule in plain code."""
     groups = {}
     for item_id, photo in hashes.items():
         if photo and anchor and distance(photo, anchor) <= most:
@@ -140,7 +140,7 @@ lists = pytest.mark.parametrize("kind", ["similar", "a photo", "words"])
 
 @lists
 def test_a_collapsed_ranking_is_the_plain_one_folded(shop, hashes, kind):
-    # copies tie but for the last digits of their sums
+    # copies tie except for the last digits of their sums
     ranked = sorted(ask(shop, kind, limit=ALL), key=lambda result: (-round(result.score, 5), result.id))
     plain = [result.id for result in ranked]
     anchor = hashes["p1-0"] if kind == "similar" else ""

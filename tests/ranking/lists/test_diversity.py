@@ -1,4 +1,4 @@
-"""Variety: the laws of maximal marginal relevance, and a list small enough to work out."""
+"""Variety: the laws of maximal marginal relevance, and a list that is worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vlclip.engine.space import unit
 from vlclip.ranking.lists.diversity import FINEST, diversify
 
-# a and b look the same, c is square to both, d halfway between: cos 45° is 0.7071
+# a and b are equal, c is orthogonal to both, d lies halfway between: cos 45° is 0.7071
 A, B, C, D = [1, 0], [2, 0], [0, 1], [1, 1]
 VECTORS = np.array([A, B, C, D], dtype=np.float32)
 SCORES = np.array([1.0, 0.9, 0.5, 0.6])
@@ -27,7 +27,7 @@ amounts = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 
 
 def plainly(scores, vectors, amount, k):
-    """The rule, said plainly; ties within rounding may fall either way, so tests use it without them."""
+    """The rule in plain code; ties within rounding may go either way, so tests avoid them."""
     high, low = scores.max(), scores.min()
     rows = unit(vectors).astype(np.float64)
     chosen = [int(np.argmax(scores))]
@@ -46,7 +46,7 @@ def test_a_worked_example():
     # amount 0.5, scores from 0.5 to 1, so a copy counts as 0.5 and a stranger as 1.
     # first a. then  b: (0.9 + 0.5) / 2 = 0.7      c: (0.5 + 1) / 2 = 0.75
     #                d: (0.6 + 1 - 0.5 · 0.7071) / 2 = 0.6232
-    # c is taken, which brings d, as like c as a, and b no nearer to anything: b 0.7, then d 0.6232
+    # c comes next. d is as like c as a, and b is like neither more than before: b 0.7, then d 0.6232
     order, term = diversify(SCORES, VECTORS, 0.5, 4)
     assert order.tolist() == [0, 2, 1, 3]
     assert (SCORES[order] + term).tolist() == pytest.approx([1, 0.75, 0.7, 0.6232], abs=1e-4)
@@ -60,7 +60,7 @@ def test_variety_alone_takes_what_is_least_like_the_list():
 @given(st.integers(0, 10_000), st.sampled_from([0.2, 0.5, 0.9, 1.0]))
 def test_the_order_is_that_of_the_rule(seed, amount):
     scores, vectors = a_list(seed)
-    # in 6 dimensions some items are over 90° from all chosen, and tie at amount 1
+    # in 6 dimensions some items are over 90° from all chosen items, and tie at amount 1
     vectors = np.abs(vectors)
     assert diversify(scores, vectors, amount, 12)[0].tolist() == plainly(scores, vectors, amount, 12)
 
@@ -102,10 +102,10 @@ def test_equal_scores_still_vary_and_an_item_without_a_vector_is_like_no_other()
 
 
 def test_similarity_is_the_mean_over_the_segments():
-    # two segments each: the photos of 0 and 1 are one, their texts square, so 1 is half like 0
+    # two segments each: items 0 and 1 have equal photos and orthogonal texts, so 1 is half like 0
     vectors = np.array([[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]], dtype=np.float32)
     scores = np.array([3.0, 2.0, 1.0])
-    # at amount 1, over scores from 1 to 3: a stranger 3, one half like 3 - 2 · 0.5 = 2
+    # at amount 1, with scores from 1 to 3: an unlike item 3, one that is half like 3 - 2 · 0.5 = 2
     order, term = diversify(scores, vectors, 1, 3)
     assert order.tolist() == [0, 2, 1]
     assert (scores[order] + term).tolist() == pytest.approx([3, 3, 2])

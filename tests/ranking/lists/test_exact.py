@@ -1,4 +1,4 @@
-"""Lists asked for exactly: every search of theirs compares every vector."""
+"""Exact lists: every search for them compares every vector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vlclip.ranking.settings import Search
 
 
 class Listening:
-    """A store that keeps whether each question was exact."""
+    """A store that records whether each search was exact."""
 
     def __init__(self, store):
         self._store, self.exact = store, []
@@ -43,7 +43,7 @@ def test_every_search_of_an_exact_list_is_exact_and_of_others_not(store, ask, ex
     shop = Recommender(listening, PlantedEmbedder, Search())
     ASK[ask](shop, Page(exact=exact, diversity=0.5 if "variety" in ask else None))
     assert listening.exact
-    assert all(listening.exact) == exact  # what is popular is always read exactly
+    assert all(listening.exact) == exact  # popular items are always read exactly
 
 
 @pytest.mark.parametrize("ask", ASK)

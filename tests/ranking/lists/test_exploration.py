@@ -1,4 +1,4 @@
-"""Propensities are exact, and orders are drawn as they say."""
+"""Propensities are exact, and orders are drawn as often as they say."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_without_chance_the_order_is_plain_and_certain(scores, k, seed):
 
 
 def test_without_chance_no_other_order_can_be():
-    # of the two that tie the first comes first; once a wrong one is placed, the plain rule goes on
+    # of two equal scores the first comes first; after a wrong choice the plain rule goes on
     scores = np.array([1.0, 2.0, 2.0])
     assert propensities(scores, np.array([1, 2, 0]), 0).tolist() == [1, 1, 1]
     assert propensities(scores, np.array([2, 1, 0]), 0).tolist() == [0, 1, 1]
@@ -89,7 +89,7 @@ def test_without_chance_no_other_order_can_be():
 
 
 def test_what_hardly_ever_comes_first_is_as_rare_as_it_should_be():
-    # exp(-700) and exp(-1400) of the whole: no sum of exponentials of these scores would hold them
+    # exp(-700) and exp(-1400): a sum of exponentials of these scores would overflow
     chances = propensities(np.array([1400.0, 700.0, 0.0]), np.array([1, 2, 0]), 1)
     assert np.log(chances[0]) == pytest.approx(-700)
     assert chances[1] == 0  # e^-1400 is under the smallest float
@@ -137,5 +137,5 @@ def test_the_same_keys_draw_the_same_and_others_do_not():
 
 
 def test_the_draws_of_a_key_are_the_same_in_every_process():
-    # a hash of Python's own would be salted anew in each
+    # Python's own hash has another salt in each process
     assert stable_rng("user:u", "ü\ud800").bit_generator.random_raw() == 12795396843377257424

@@ -1,4 +1,4 @@
-"""Who stands where: against all orders, against draws, and where scores are as unequal as can be."""
+"""Probabilities of places: against all orders, against draws, and with very unequal scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def over_all_orders(scores, temperature, places):
 
 
 def test_a_worked_example():
-    # exp(score / 2) is 3, 2, 1. The third is second after the first, 3/6 · 1/3, or the second, 2/6 · 1/4
+    # exp(score / 2) is 3, 2, 1. The third item is second after the first, 3/6 · 1/3, or the second, 2/6 · 1/4
     scores = 2 * np.log([3.0, 2.0, 1.0])
     assert place_probabilities(scores, 2, 2) == pytest.approx(
         np.array(
@@ -66,10 +66,10 @@ def test_equal_items_stand_everywhere_alike():
 
 
 def test_what_is_rare_is_as_rare_as_it_should_be():
-    # first of three: e^-25 and e^-30 of the whole, but for what is as rare again
+    # first of three: e^-25 and e^-30, up to terms of the second order
     chances = place_probabilities(np.array([30.0, 5.0, 0.0]), 1, 3)
     assert np.log(chances[0]) == pytest.approx([0, -25, -30], abs=1e-9)
-    # the last is second when it beats the second, e^-5 / (1 + e^-5), below the first
+    # the last is second below the first if it beats the second: e^-5 / (1 + e^-5)
     assert chances[1, 2] == pytest.approx(np.exp(-5) / (1 + np.exp(-5)), rel=1e-9)
 
 
@@ -104,7 +104,7 @@ def test_items_are_placed_as_often_as_their_draws_say():
     for _ in range(draws):
         met[np.arange(4), sample(scores, 0.8, rng, 4)[0]] += 1
     expected = draws * place_probabilities(scores, 0.8, 4)
-    # five standard deviations, of 48 counts
+    # five standard deviations, for 48 counts
     assert (np.abs(met - expected) < 5 * np.sqrt(expected) + 1).all()
     plain = draws * np.full((4, 12), 1 / 12)
     assert (np.abs(met - plain) > 5 * np.sqrt(plain) + 1).any()

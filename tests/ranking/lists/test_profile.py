@@ -1,4 +1,4 @@
-"""A shopper's events become directions of the fused space, and dislikes push away."""
+"""A shopper's events become interests, and dislikes push them away."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_an_event_counts_half_after_a_half_life_and_events_of_an_item_add_up():
     # newest first: a 1, b 1/2 (half-life 1), a 1/4
     profile = Profile(half_life=1.0)
     assert item_weights(did("a", "b", "a"), vectors, profile) == {"a": 1.25, "b": 0.5}
-    # a kind without a weight does not age the others either; those after the newest are not looked at
+    # a kind without a weight does not age other events; events beyond the newest do not count
     weighed = profile.model_copy(update={"kinds": {"view": 3.0}, "events": 3})
     events = [*did("b", kind="click"), *did("a", "b", "a")]
     assert item_weights(events, vectors, weighed) == {"a": 3.0, "b": 1.5}
@@ -193,7 +193,7 @@ likings = st.lists(st.sampled_from(ITEMS[1:8]), min_size=1, max_size=8)
 
 
 def with_and_without(vectors, likes, disliked):
-    """The one interest without the newest event, a dislike, and with it; events are of equal age."""
+    """The interest without the newest event, which is a dislike, and with it; all events count alike."""
     ageless = JOINED.model_copy(update={"half_life": 1e9})
     liked = did(*likes)
     (before,) = interests(liked, vectors, SPACE, ageless)
@@ -209,7 +209,7 @@ def test_a_dislike_lowers_its_item_but_never_below_zero(vectors, likes, disliked
     was = scores(before, row)
     now = scores(after[0], row) if after else {name: np.zeros(1) for name in SPANS}
     for name in SPANS:
-        if was[name][0] <= 0:  # nothing in common: left as it is
+        if was[name][0] <= 0:  # nothing in common, so it stays as it is
             assert now[name] == pytest.approx(was[name], abs=1e-6)
         else:
             assert -1e-6 <= now[name][0] < was[name][0] + 1e-6
@@ -225,7 +225,7 @@ def test_of_two_items_liked_equally_the_one_more_like_the_dislike_falls_below(ve
     assume(after)
     direction, away = before.vector[span].astype(float), vectors[disliked][span].astype(float)
     assume(direction @ away > 0.05)
-    # two items of the same score: mirrored across the plane that holds the interest's direction
+    # two items of equal score: one is the other mirrored at the direction of the interest
     drawn_item = np.random.default_rng(seed).normal(size=4)
     along = (drawn_item @ direction) * direction / (direction @ direction)
     mirrored = 2 * along - drawn_item
@@ -256,7 +256,7 @@ def test_a_dislike_as_strong_as_the_like_of_the_same_thing_leaves_no_interest():
 def test_places_go_by_weight_and_everyone_has_one():
     assert places([1.0]) == [10]
     assert places([0.5, 0.5]) == [5, 5]
-    # two are given. Of the other eight, by w/(2·held + 1): 0.8/3, 0.8/5, 0.8/7, 0.8/9, 0.8/11 = 0.073,
+    # each has one. The other eight go by w / (2 · places + 1): 0.8/3, 0.8/5, 0.8/7, 0.8/9, 0.8/11 = 0.073,
     # then 0.2/3 = 0.067, 0.8/13, 0.8/15
     assert places([0.8, 0.2]) == [8, 2]
     assert places([1.0, 1e-9, 1e-9]) == [8, 1, 1]

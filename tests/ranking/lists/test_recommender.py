@@ -1,4 +1,4 @@
-"""The laws of lists, on a real embedded store with planted vectors."""
+"""The laws of lists, on an embedded store with planted vectors."""
 
 from __future__ import annotations
 
@@ -158,4 +158,4 @@ def test_vectors_are_read_only_for_parts_that_are_looked_at(store, monkeypatch):
     assert [result.score for result in answer]
     assert read == []
     assert [result.parts.keys() for result in answer] == [{"image", "text"}] * 10
-    assert read == [result.id for result in answer]  # once, for all of them
+    assert read == [result.id for result in answer]  # once for all results

@@ -1,4 +1,4 @@
-"""Lists for somebody: what they did, what others did, and the arm they were dealt."""
+"""Lists for a shopper: by their events, the events of others, and their arm."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_recommendations_are_nearest_to_what_was_liked_without_repeating_it(shop
 
 
 def liked(history, vectors, profile):
-    """Anna's interests, and what each of them scores of every item, scaled as in her list: `(k, n)`."""
+    """The weights of Anna's interests, and their scores of every item, scaled as in her list: `(k, n)`."""
     by_id = {f"i{n}": vector for n, vector in enumerate(vectors)}
     events = history.recent(ANNA, 100)
     directions = interests(events, by_id, SPACE, profile)
@@ -121,7 +121,7 @@ def test_an_items_score_is_its_best_over_the_interests_which_share_the_first_pla
     weights, scaled = liked(history, vectors, answer.arm.profile)
     assert len(weights) == 3
     best, nearest = scaled.max(axis=0), scaled.argmax(axis=0)
-    # the last items with a place are lifted to one level: they tie but for the last digits
+    # the last items with a place are lifted to the same level, so they tie except for the last digits
     np.testing.assert_allclose(
         [best[number(item_id)] for item_id in ids(answer)], np.sort(best)[:-31:-1], atol=1e-5
     )
@@ -148,7 +148,7 @@ def test_every_interest_has_its_best_items_among_the_first_places(store, vectors
     assert len(first) == PLACES
     for scores, count in zip(scaled, places(weights), strict=True):
         best = set(np.argsort(-scores)[:count].tolist())
-        assert len(best - first) <= 1  # two of equal level may trade the very last place
+        assert len(best - first) <= 1  # two items on the same level may swap the last place
 
 
 def test_somebody_new_gets_what_others_do_most_with_then_what_is_like_it(shop, history):
@@ -321,7 +321,7 @@ def test_excluded_items_never_appear_and_every_other_that_fits_does(shop, knobs,
 
 
 def fitting(form, n):
-    """The filter, said plainly."""
+    """The filter in plain code."""
     colour = ("red", "green", "blue")[n % 3]
     return (
         (form.get("colour") != "red" or colour == "red")

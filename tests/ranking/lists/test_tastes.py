@@ -1,4 +1,4 @@
-"""Interests are kept until something changes."""
+"""Interests are cached until something changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANNA = "user:anna"
 
 
 class Counting:
-    """A store that counts how often vectors are asked for."""
+    """A store that counts how often vectors are read."""
 
     def __init__(self, store):
         self.store, self.info, self.asked = store, store.info, 0

@@ -1,4 +1,4 @@
-"""Vectors of items lately looked at."""
+"""The cache of items' vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vlclip.ranking.lists.vectors import FRESH_S, Vectors
 
 
 class Counting:
-    """A store that remembers what it was asked for."""
+    """A store that records the ids it was asked for."""
 
     def __init__(self, store):
         self.store, self.reads = store, []

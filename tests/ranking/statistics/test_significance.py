@@ -1,4 +1,4 @@
-"""Chance, by flips that can be counted."""
+"""Significance by sign flips that can be counted by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ probabilities = st.lists(st.floats(0, 1), max_size=8)
 
 
 def test_a_p_value_counts_the_flips_that_are_as_far_from_nothing():
-    # three differences of 1: +3 and -3 of 8 sums
+    # three differences of 1: 2 of 8 sums are +3 or -3
     assert randomisation(np.ones(3), NOTHING) == 2 / 8
     # 1, 2, -1: sums 4, 2, 0, -2, 2, 0, -2, -4, of which six are at least 2 away
     assert randomisation(np.array([1.0, 2, -1]), NOTHING) == 6 / 8
@@ -62,7 +62,7 @@ def test_exchanged_runs_differ_the_other_way_with_the_same_p(values, seed):
 
 
 def test_holm_by_hand():
-    # .01 times 3; .03 times 2; .04 times 1, which may not be under the one before
+    # .01 times 3; .03 times 2; .04 times 1, raised to the one before
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.2]) == [0.2]
 
@@ -91,7 +91,7 @@ def test_runs_are_held_to_one_of_them():
     assert 0.1 < better.figure.low < better.figure.value < better.figure.high < 0.3
     assert better.corrected == pytest.approx(2 * better.p)  # one of two comparisons
     assert np.isnan(by_run["base"]["Judged"].figure.value)
-    assert by_run["better"]["Judged"].difference.p == 1.0  # nothing to hold it against
+    assert by_run["better"]["Judged"].difference.p == 1.0  # no query has both values
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are():
