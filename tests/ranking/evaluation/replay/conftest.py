@@ -78,7 +78,9 @@ class Front:
         exposure = Exposure(
             request_id=f"r{len(self.logged)}", time=self.now, kind=request.kind, unit=request.unit,
             arm=f"{arm.id}@{arm.hash}",
-            items=tuple(ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer),
+            items=tuple(
+                ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer
+            ),
             context={
                 **context,
                 "filter": [_form(condition) for condition in page.filter.conditions],
