@@ -23,7 +23,8 @@ from rich.console import Console
 from vlclip.ingestion.datasets.composed import CompositionPlan, compose_catalogue
 from vlclip.ingestion.drawn import write_catalogue
 from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
-from vlclip.service.ablation.run import Asked, Report, run_ablation
+from vlclip.service.ablation.plan import AblationPlan
+from vlclip.service.ablation.run import AblationReport, run_ablation
 from vlclip.service.commands.ablate import ablation_settings
 from vlclip.service.reports.ablation import print_report, shape
 from vlclip.service.settings import Settings
@@ -34,7 +35,7 @@ TARGETS = (
     ("spoiled", "refined", "full, base", 1.07, "HITS@5 of refined texts over that of raw titles"),
     ("cluttered", "tuned", "crop, refined", 1.05, "HITS@5 of the tuned model over that of the base model"),
 )
-"""Catalogue, step, what is held of a `Step` (ranking/evaluation/ablation), and what is to be reached."""
+"""Catalogue, step, the setting of a `Step` (ranking/evaluation/ablation), and what is to be reached."""
 
 
 def sources(catalogue: str, folder: Path, items: int) -> dict[str, Path]:
@@ -53,13 +54,13 @@ def sources(catalogue: str, folder: Path, items: int) -> dict[str, Path]:
     return catalogues | {"drawn": write_catalogue(folder / "drawn", items, SEED)}
 
 
-def verdicts(reports: dict[str, Report]) -> list[dict[str, object]]:
+def verdicts(reports: dict[str, AblationReport]) -> list[dict[str, object]]:
     """What came out beside what was to be reached."""
     out: list[dict[str, object]] = []
     for name, change, fixed, target, says in TARGETS:
         steps = reports[name].ablation.steps if name in reports else ()
         step = next(
-            (row for row in steps if (row.change, row.held) == (change, fixed)),
+            (row for row in steps if (row.change, row.setting) == (change, fixed)),
             None,
         )
         if step is None:
@@ -100,7 +101,7 @@ def main() -> None:
     with nullcontext(arguments.folder) if arguments.folder else tempfile.TemporaryDirectory() as folder:
         for name, path in sources(arguments.catalogue, Path(folder), arguments.items).items():
             if arguments.only in {None, name}:
-                question = Asked(str(path), tuned=arguments.tuned, limit=arguments.limit)
+                question = AblationPlan(source=str(path), tuned=arguments.tuned, limit=arguments.limit)
                 reports[name] = run_ablation(question, settings)
                 console.rule(name)
                 print_report(reports[name], console)

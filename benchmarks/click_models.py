@@ -27,7 +27,7 @@ from vlclip.ranking.evaluation.click_models.behaviour import ClickBehaviour
 from vlclip.ranking.evaluation.click_models.calibration import calibration
 from vlclip.ranking.evaluation.click_models.cascade import Cascade
 from vlclip.ranking.evaluation.click_models.fitting import HELD_OUT, MODELS, SEED, Fitted, fit
-from vlclip.ranking.evaluation.click_models.log import ClickLog, Lists
+from vlclip.ranking.evaluation.click_models.log import ClickLog, NumberedLists
 from vlclip.ranking.evaluation.click_models.position import PositionBased
 from vlclip.ranking.evaluation.click_models.proxies import measures
 from vlclip.ranking.evaluation.click_models.rates import Prior, Rates
@@ -110,13 +110,13 @@ class World:
         items, filled = np.argsort(-scores, axis=1)[:, :PLACES], np.ones((lists, PLACES), dtype=bool)
         clicked = self._true.sample(self._attraction[items], self._satisfaction[items], filled, rng)
         log = ClickLog(
-            items=items, clicked=clicked, shown=filled, unit=np.arange(lists) // 4,
+            items=items, clicked=clicked, filled=filled, unit=np.arange(lists) // 4,
             names=tuple(map(str, self._every)),
         )  # fmt: skip
         self._seen, self._unseen = log.split(HELD_OUT, SEED)
         drawn = np.argsort(rng.random((lists, count)), axis=1)[:, :40]
         order = np.argsort(-self._attraction[drawn], axis=1)[:, :PLACES]
-        self._arm = Lists(np.take_along_axis(drawn, order, axis=1), filled)
+        self._arm = NumberedLists(np.take_along_axis(drawn, order, axis=1), filled)
         self._knowing = Fitted(
             behaviour=self._true, attractions=_true_rates(self._attraction),
             satisfactions=_true_rates(self._satisfaction), names=log.names, trace=(),

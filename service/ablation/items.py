@@ -1,8 +1,8 @@
 """A catalogue as an ablation needs it: every item's photos, texts and boxes, encoded by every model.
 
-A photo is read and decoded once; decoded photos are let go of batch by batch, vectors stay. A crop that
-is the whole photo, and a text that is equal to another, has that one's vector: the same thing never
-differs by the rounding of another batch.
+A photo is read and decoded once. Decoded photos are released batch by batch; vectors stay. A crop that is
+the whole photo has the whole photo's vector, and equal texts have one vector: two equal inputs never differ
+by the rounding of another batch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +36,38 @@ from vlclip.ranking.evaluation.ablation.measurement import Encoded, Model, Photo
 from vlclip.ranking.evaluation.ablation.wearer import shows_wearer
 from vlclip.service.settings import Settings
 
-LOOKED_AT = 160
-"""Pixels of the longer side of a photo when somebody who wears the product is looked for."""
+WEARER_PIXELS = 160
+"""The longer side of a photo in which `shows_wearer` looks for a person."""
 SCENES = ("packshot", "cluttered")
-"""Scenes made by us: nobody is in them."""
-NOWHERE = (np.nan,) * 4
+"""Scenes that we compose ourselves: they have no person in them."""
+NO_BOX = (np.nan,) * 4
 UNKNOWN = Truth()
 
-Told = Callable[[str, int, int | None], None]
-"""Hears what is being done, how much of it is done, and of how much, where that is known."""
+Progress = Callable[[str, int, int | None], None]
+"""Gets what is being done, how many are done, and of how many, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSource:
+    """The items to read: the first `limit` of a catalogue, or of those that training keeps back."""
+
+    catalogue: Catalogue
+    columns: ColumnMapping
+    truth: Mapping[str, Truth]
+    validation: bool = False
+    limit: int | None = None
+
+    def takes(self, item: Item) -> bool:
+        """Whether the item is of the part to judge."""
+        return not self.validation or is_validation(item.id)
+
+    def expected(self) -> int | None:
+        """About how many items there will be; None where the catalogue does not know its size."""
+        rows = self.catalogue.total()
+        if rows is None:
+            return self.limit
+        rows = round(rows * VALIDATION_SHARE) if self.validation else rows
+        return min(rows, self.limit) if self.limit else rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,120 +83,134 @@ class Parts:
 class AblationSet:
     """n items that have a title and a photo; everything is in the order of `items`.
 
-    `cropped` says whether the rule trusts the box that was found. `worn` is "worn", "alone", or "" where
-    the photo is not one to look at for that.
+    `detections` are the grounder's best boxes, `cropped` whether the rule trusts them. `worn` is "worn" or
+    "alone", or "" where the photo is composed.
     """
 
     items: list[Item] = field(default_factory=list)
     truth: list[Truth] = field(default_factory=list)
-    found: list[Detection | None] = field(default_factory=list)
+    detections: list[Detection | None] = field(default_factory=list)
     cropped: list[bool] = field(default_factory=list)
     worn: list[str] = field(default_factory=list)
     models: dict[Model, Encoded] = field(default_factory=dict)
 
     @property
-    def found_boxes(self) -> Boxes:
-        """`(n, 4)` x0 y0 x1 y1 in pixels, NaN where nothing was found."""
-        return np.array([one.box if one else NOWHERE for one in self.found], dtype=np.float64)
+    def detected_boxes(self) -> Boxes:
+        """`(n, 4)` x0 y0 x1 y1 in pixels, NaN without a detection."""
+        boxes = [detection.box if detection else NO_BOX for detection in self.detections]
+        return np.array(boxes, dtype=np.float64)
 
     @property
     def true_boxes(self) -> Boxes:
         """`(n, 4)`, NaN where they are not known."""
-        return np.array([one.box or NOWHERE for one in self.truth], dtype=np.float64)
+        return np.array([truth.box or NO_BOX for truth in self.truth], dtype=np.float64)
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """`(n,)`, NaN where nothing was found."""
-        return np.array([one.score if one else np.nan for one in self.found], dtype=np.float64)
+        """`(n,)`, NaN without a detection."""
+        scores = [detection.score if detection else np.nan for detection in self.detections]
+        return np.array(scores, dtype=np.float64)
 
     def values(self, name: str) -> list[str]:
         """Every item's value of a field, "" where it has none."""
-        return [_written(item.payload().get(name)) for item in self.items]
+        return [_text_of(item.payload().get(name)) for item in self.items]
 
 
 def read_set(
-    catalogue: Catalogue,
-    columns: ColumnMapping,
-    truth: Mapping[str, Truth],
-    parts: Parts,
-    settings: Settings,
-    *,
-    validation: bool = False,
-    limit: int | None = None,
-    told: Told = lambda *_: None,
+    source: ItemSource, parts: Parts, settings: Settings, progress: Progress = lambda *_: None
 ) -> AblationSet:
-    """The first `limit` items with a title and a photo, of all or of those that training keeps back.
+    """The items of `source` that have a title and a photo, read and encoded.
 
-    Photos are shown in full, as the crop where there is a grounder, and as the true box, padded like a
-    crop, where a truth has boxes; where it has none for an item, its photo stays whole.
+    Photos are encoded in full, as the crop where there is a grounder, and as the true box, padded like a
+    crop, where the truth has boxes; an item without a true box keeps its whole photo there.
     Errors: `EvaluationError` where there is no such item, or the truth knows none of them.
     """
-    done = AblationSet()
+    collected, expected = AblationSet(), source.expected()
+    views = _Views(parts.grounder, rule_from(settings.grounding), source.truth)
     vectors: dict[Model, dict[Photo, list[Floats]]] = {model: {} for model in parts.clips}
-    texts: dict[Text, list[str]] = {}
-    by_photo: list[bool] = []
-    boxes_known = any(known.box is not None for known in truth.values())
-    rule, expected = rule_from(settings.grounding), _expected(catalogue, limit, validation=validation)
-
-    def wanted(item: Item) -> bool:
-        return not validation or is_validation(item.id)
-
+    texts = _Texts(parts.refiner, settings.refinement.agreement)
     with ThreadPoolExecutor(settings.ingest.workers) as threads:
-        for batch in item_photo_batches(catalogue, columns, settings, select=wanted):
-            shown = [one for one in batch if one is not None][: limit and limit - len(done.items)]
-            photos = _look(done, shown, truth, parts.grounder, rule, boxes_known=boxes_known)
+        for batch in item_photo_batches(source.catalogue, source.columns, settings, select=source.takes):
+            room = None if source.limit is None else source.limit - len(collected.items)
+            entries = [entry for entry in batch if entry is not None][:room]
+            photos = views.of_batch(entries, collected)
             for model, clip in parts.clips.items():
-                for name, rows in _encode(clip, photos, threads):
-                    vectors[model].setdefault(name, []).append(rows)
-            items = [one.item for one in shown]
-            texts.setdefault("raw", []).extend(item.text for item in items)
-            if parts.refiner is not None:
-                refined = parts.refiner.refine(items, [one.data for one in shown])
-                texts.setdefault("refined", []).extend(one.text for one in refined)
-                by_photo += [judged(one, settings.refinement.agreement) for one in refined]
-            told("photos", len(done.items), expected)
-            if limit and len(done.items) >= limit:
+                for photo, rows in _encode(clip, photos, threads):
+                    vectors[model].setdefault(photo, []).append(rows)
+            texts.add(entries)
+            progress("photos", len(collected.items), expected)
+            if source.limit is not None and len(collected.items) >= source.limit:
                 break
-    if not done.items:
+    if not collected.items:
         raise EvaluationError("no item has both a photo and a title; check --map with `vlclip ingest`")
-    if truth and all(known is UNKNOWN for known in done.truth):
+    if source.truth and all(truth is UNKNOWN for truth in collected.truth):
         raise EvaluationError("the truth knows none of these items; give the one of this catalogue (--truth)")
     for model, clip in parts.clips.items():
-        shown_as = {photo: np.concatenate(rows) for photo, rows in vectors[model].items()}
-        done.models[model] = Encoded(
-            shown_as, _encode_texts(clip, texts), np.array(by_photo, dtype=bool) if any(by_photo) else None
-        )
-    return done
+        by_photo = {photo: np.concatenate(rows) for photo, rows in vectors[model].items()}
+        collected.models[model] = Encoded(by_photo, _encode_texts(clip, texts.by_kind), texts.judged())
+    return collected
 
 
-def _look(
-    done: AblationSet,
-    shown: Sequence[ItemPhoto],
-    truth: Mapping[str, Truth],
-    grounder: Grounder | None,
-    rule: Rule,
-    *,
-    boxes_known: bool,
-) -> dict[Photo, list[Image.Image]]:
-    """A batch's photos by how they are shown; what is known and found of them is added to `done`."""
-    photos = [one.photo for one in shown]
-    known = [truth.get(one.item.id, UNKNOWN) for one in shown]
-    done.items.extend(replace(one.item, image=None) for one in shown)
-    done.truth.extend(known)
-    done.worn.extend(_worn(photo, one) for photo, one in zip(photos, known, strict=True))
-    out: dict[Photo, list[Image.Image]] = {"full": photos}
-    if grounder is not None:
-        found = grounder.locate(photos, [one.item.product_type for one in shown])
-        crops = [choose(box, photo.size, rule) for box, photo in zip(found, photos, strict=True)]
-        done.found.extend(found)
-        done.cropped.extend(crop is not None for crop in crops)
-        out["crop"] = [cut(photo, crop) for photo, crop in zip(photos, crops, strict=True)]
-    if boxes_known:
-        sure = replace(rule, threshold=0.0, min_area=0.0)
-        true = [Detection(one.box, 1.0) if one.box else None for one in known]
-        crops = [choose(box, photo.size, sure) for box, photo in zip(true, photos, strict=True)]
-        out["box"] = [cut(photo, crop) for photo, crop in zip(photos, crops, strict=True)]
-    return out
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """Makes the views of a batch's photos: full, crop and true box."""
+
+    grounder: Grounder | None
+    rule: Rule
+    truth: Mapping[str, Truth]
+
+    def of_batch(
+        self, entries: Sequence[ItemPhoto], collected: AblationSet
+    ) -> dict[Photo, list[Image.Image]]:
+        """The photos of a batch by view; its items, truths and detections are added to `collected`."""
+        photos = [entry.photo for entry in entries]
+        truths = [self.truth.get(entry.item.id, UNKNOWN) for entry in entries]
+        collected.items.extend(replace(entry.item, image=None) for entry in entries)
+        collected.truth.extend(truths)
+        collected.worn.extend(_worn(photo, truth) for photo, truth in zip(photos, truths, strict=True))
+        views: dict[Photo, list[Image.Image]] = {"full": photos}
+        if self.grounder is not None:
+            detections = self.grounder.locate(photos, [entry.item.product_type for entry in entries])
+            views["crop"], cropped = _cut(photos, detections, self.rule)
+            collected.detections.extend(detections)
+            collected.cropped.extend(cropped)
+        if any(truth.box is not None for truth in self.truth.values()):
+            every_box = replace(self.rule, threshold=0.0, min_area=0.0)
+            true = [Detection(truth.box, 1.0) if truth.box else None for truth in truths]
+            views["box"], _ = _cut(photos, true, every_box)
+        return views
+
+
+@dataclass(slots=True)
+class _Texts:
+    """Collects the texts of items by kind, and which refined texts a photo may overrule."""
+
+    refiner: Refiner | None
+    agreement: Literal["llm", "all"]
+    by_kind: dict[Text, list[str]] = field(default_factory=dict)
+    by_photo: list[bool] = field(default_factory=list)
+
+    def add(self, entries: Sequence[ItemPhoto]) -> None:
+        """Add the texts of a batch."""
+        items = [entry.item for entry in entries]
+        self.by_kind.setdefault("raw", []).extend(item.text for item in items)
+        if self.refiner is not None:
+            refined = self.refiner.refine(items, [entry.data for entry in entries])
+            self.by_kind.setdefault("refined", []).extend(text.text for text in refined)
+            self.by_photo += [judged(text, self.agreement) for text in refined]
+
+    def judged(self) -> NDArray[np.bool_] | None:
+        """As `Encoded.judged`."""
+        return np.array(self.by_photo, dtype=bool) if any(self.by_photo) else None
+
+
+def _cut(
+    photos: Sequence[Image.Image], detections: Sequence[Detection | None], rule: Rule
+) -> tuple[list[Image.Image], list[bool]]:
+    """Each photo as the rule crops it, and whether it does."""
+    crops = [choose(box, photo.size, rule) for box, photo in zip(detections, photos, strict=True)]
+    views = [cut(photo, crop) for photo, crop in zip(photos, crops, strict=True)]
+    return views, [crop is not None for crop in crops]
 
 
 def _encode(
@@ -180,39 +218,30 @@ def _encode(
 ) -> Iterator[tuple[Photo, Floats]]:
     whole = photos["full"]
     full = clip.encode_prepared(list(threads.map(clip.prepare, whole)))
-    for name, shown in photos.items():
-        rows = [row for row, photo in enumerate(shown) if photo is not whole[row]]
+    for name, views in photos.items():
+        rows = [row for row, view in enumerate(views) if view is not whole[row]]
         vectors = full.copy()
         if rows:
-            vectors[rows] = clip.encode_prepared(
-                list(threads.map(clip.prepare, (shown[row] for row in rows)))
-            )
+            prepared = threads.map(clip.prepare, (views[row] for row in rows))
+            vectors[rows] = clip.encode_prepared(list(prepared))
         yield name, vectors
 
 
 def _encode_texts(clip: Clip, texts: Mapping[Text, Sequence[str]]) -> dict[Text, Floats]:
-    each = dict.fromkeys(one for words in texts.values() for one in words)
-    vectors, place = clip.encode_texts(list(each)), {text: row for row, text in enumerate(each)}
-    return {kind: vectors[[place[one] for one in words]] for kind, words in texts.items()}
+    distinct = list(dict.fromkeys(text for by_item in texts.values() for text in by_item))
+    vectors, place = clip.encode_texts(distinct), {text: row for row, text in enumerate(distinct)}
+    return {kind: vectors[[place[text] for text in by_item]] for kind, by_item in texts.items()}
 
 
-def _worn(photo: Image.Image, known: Truth) -> str:
-    if known.scene in SCENES:
+def _worn(photo: Image.Image, truth: Truth) -> str:
+    if truth.scene in SCENES:
         return ""
     small = photo.copy()
-    small.thumbnail((LOOKED_AT, LOOKED_AT))
+    small.thumbnail((WEARER_PIXELS, WEARER_PIXELS))
     return "worn" if shows_wearer(np.asarray(small)) else "alone"
 
 
-def _expected(catalogue: Catalogue, limit: int | None, *, validation: bool) -> int | None:
-    rows = catalogue.total()
-    if rows is None:
-        return limit
-    rows = round(rows * VALIDATION_SHARE) if validation else rows
-    return min(rows, limit) if limit else rows
-
-
-def _written(value: object) -> str:
+def _text_of(value: object) -> str:
     if value is None:
         return ""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

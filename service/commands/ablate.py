@@ -9,9 +9,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
-from vlclip.service.ablation.run import Asked, run_ablation
+from vlclip.service.ablation.plan import AblationPlan
+from vlclip.service.ablation.run import run_ablation
 from vlclip.service.commands.options import Device, Grounder, Json
-from vlclip.service.reports.ablation import print_report, shape
+from vlclip.service.reports.ablation import print_report, report_json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
@@ -63,9 +64,10 @@ def ablate(
     """Judge every combination of photo (full, crop, true box), text (raw, refined) and model."""
     if picture is not None:
         check_picture(picture)
-    asked = Asked(
-        source, truth, tuned, split, limit, tuple(slice or ()), tuple(attribute or ()), tuple(map or ())
-    )
+    plan = AblationPlan(
+        source=source, truth=truth, tuned=tuned, split=split, limit=limit, slices=tuple(slice or ()),
+        attributes=tuple(attribute or ()), mapping=tuple(map or ()),
+    )  # fmt: skip
     settings = ablation_settings(base, grounder, refine, device)
     if settings.grounding.model == "off":
         err.print("no grounder is named, so there are no rows for crops; name one with --grounder")
@@ -75,14 +77,16 @@ def ablate(
     ) as bar:  # fmt: skip
         task = bar.add_task("models", total=None)
         report = run_ablation(
-            asked,
+            plan,
             settings,
-            lambda what, done, of: bar.update(task, description=what, completed=done, total=of),
+            lambda stage, completed, total: bar.update(
+                task, description=stage, completed=completed, total=total
+            ),
         )
     if picture is not None:
         draw_ablation(report.ablation, picture, title="/".join(Path(source).parts[-2:]))
     if json:
-        print_json(shape(report))
+        print_json(report_json(report))
     else:
         print_report(report, out)
 

@@ -19,11 +19,11 @@ from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval import sessions as next_items
 from vlclip.ranking.evaluation.retrieval.judged import (
-    answered,
+    answer_queries,
+    count_unanswered,
     read_queries,
     read_ratings,
     texts_of,
-    unanswered,
 )
 from vlclip.ranking.evaluation.retrieval.measures import RELEVANT, Qrels, Run, condensed, measured
 from vlclip.ranking.evaluation.retrieval.stored import evaluate_titles, same_share
@@ -166,7 +166,7 @@ def search(
         recommender = Recommender(opened, Encoders(settings, opened.info).load, search_settings)
         with _progress(len(asked) * len(texts)) as advance:
             for name, (by, by_weights) in asked.items():
-                runs[name] = answered(
+                runs[name] = answer_queries(
                     recommender, texts, k=k, depth=depth, arm=by, weights=by_weights, progress=advance
                 )
     if run_out is not None:
@@ -184,7 +184,11 @@ def search(
     }  # fmt: skip
     if json:
         bodies = [
-            {"name": name, "unanswered": unanswered(run, qrels), "measures": standings_body(found[name])}
+            {
+                "name": name,
+                "unanswered": count_unanswered(run, qrels),
+                "measures": standings_body(found[name]),
+            }
             for name, run in runs.items()
         ]
         print_json({**counts, "runs": bodies})
@@ -196,7 +200,7 @@ def search(
     if there < len(judged):
         say(f"{len(judged) - there:,} of {len(judged):,} rated items are not in the store")
     for name, run in runs.items():
-        if missing := unanswered(run, qrels):
+        if missing := count_unanswered(run, qrels):
             say(f"{name} has nothing for {missing:,} of the queries")
 
 
@@ -227,10 +231,10 @@ def sessions(
     histories = next_items.read_histories(file)
     with closing(open_store(settings.store, settings)) as opened:
         held = next_items.hold_out(histories, opened).first(users)
-        lists: dict[str, next_items.Answered] = {}
+        lists: dict[str, next_items.RankedItems] = {}
         with (
             next_items.recommender_for(held, opened, settings.search, depth) as recommender,
-            _progress((len(arms) + 1) * len(held.wanted)) as advance,
+            _progress((len(arms) + 1) * len(held.next_item)) as advance,
         ):
             for name, by in arms.items():
                 lists[name] = next_items.recommended(
@@ -240,11 +244,11 @@ def sessions(
                 held, recommender, depth, weights=given, progress=advance
             )
         lists[baselines[1]] = next_items.most_popular(held, depth)
-        found = {name: next_items.judged(held, one, opened, k, depth) for name, one in lists.items()}
+        found = {name: next_items.judge_lists(held, one, opened, k, depth) for name, one in lists.items()}
     base = against or PLAIN.id
     compared = standings({name: one.values for name, one in found.items()}, base)
     counts = {
-        "users": len(held.wanted), "items": len(held.ids), "left_out": held.left_out,
+        "users": len(held.next_item), "items": len(held.ids), "left_out": held.left_out,
         "repeated": held.repeated, "catalogue_popularity": float(held.counts.mean()), "k": k,
         "depth": depth, "against": base,
     }  # fmt: skip

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vlclip.ranking.evaluation.ablation.boxes import Grounded
-from vlclip.ranking.evaluation.ablation.measurement import Row, Setup, Slice, Step
+from vlclip.ranking.evaluation.ablation.measurement import AblationRow, ItemSlice, Setup, Step
 from vlclip.ranking.statistics.bootstrap import Figure
-from vlclip.service.ablation.run import Report
+from vlclip.service.ablation.run import AblationReport
 from vlclip.service.reports.terminal import plain
 
 WIDTH = 110
@@ -36,29 +36,34 @@ HEADINGS = {
 SLICED = ("hits@5", "mrr")
 
 
-def shape(report: Report) -> dict[str, Any]:
-    """The report as one JSON object; a figure is `value`, `low`, `high`, NaN and what is absent null."""
+def report_json(report: AblationReport) -> dict[str, Any]:
+    """The report as one JSON object; a figure is `value`, `low`, `high`; NaN and what is absent are null."""
     table = report.ablation
     return {
         "catalogue": report.source,
         "n": table.n,
         **report.made_by,
-        "rows": [_row_shape(row) for row in table.rows],
-        "steps": [asdict(step) for step in table.steps],
+        "rows": [_row_json(row) for row in table.rows],
+        "steps": [_step_json(step) for step in table.steps],
         "slices": [
-            {"name": one.name, "value": one.value, "n": one.n, "rows": [_row_shape(row) for row in one.rows]}
-            for one in table.slices
+            {
+                "name": part.name,
+                "value": part.value,
+                "n": part.n,
+                "rows": [_row_json(row) for row in part.rows],
+            }
+            for part in table.slices
         ],
         "too_small": [{"name": name, "value": value, "n": n} for name, value, n in table.too_small],
-        "grounding": asdict(report.grounded) if report.grounded else None,
+        "grounding": _grounded_json(report.grounded) if report.grounded else None,
         "attributes": [
-            {"photo": one.photo, "model": one.model, **asdict(one.told)} for one in report.attributes
+            {"photo": row.photo, "model": row.model, **asdict(row.score)} for row in report.attributes
         ],
         "notes": list(report.notes),
     }
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: AblationReport, console: Console) -> None:
     """Every table that has something to say."""
     wide = console if console.is_terminal else Console(width=WIDTH)
     made_by = ", ".join(f"{role} {name}" for role, name in report.made_by.items())
@@ -68,18 +73,18 @@ def print_report(report: Report, console: Console) -> None:
         wide.print(f"[bold]{title}[/]", highlight=False)
         wide.print(table)
         wide.print()
-    said = [
-        f"{CHANGE_NAMES[step.change]}, {step.held}: {step.why}"
+    notes = [
+        f"{CHANGE_NAMES[step.change]}, {step.setting}: {step.why}"
         for step in report.ablation.steps
         if step.figure is None
     ]
     if report.ablation.too_small:
-        said.append(f"slices of fewer items than can be judged: {_small(report)}")
-    for one in (*said, *report.notes):
-        wide.print(f"note: {one}", markup=False, highlight=False)
+        notes.append(f"slices of fewer items than can be judged: {_small(report)}")
+    for note in (*notes, *report.notes):
+        wide.print(f"note: {note}", markup=False, highlight=False)
 
 
-def _tables(report: Report) -> Iterator[tuple[str, Table]]:
+def _tables(report: AblationReport) -> Iterator[tuple[str, Table]]:
     yield "texts find their own photo; similar items agree", _main(report.ablation.rows)
     if report.grounded:
         yield "the grounder's boxes", _grounding(report.grounded)
@@ -92,7 +97,7 @@ def _tables(report: Report) -> Iterator[tuple[str, Table]]:
         yield "fields told from photos by prompts alone", _attributes(report)
 
 
-def _main(rows: Sequence[Row]) -> Table:
+def _main(rows: Sequence[AblationRow]) -> Table:
     names = [name for name in HEADINGS if name in rows[0].figures]
     table = _table("photo", "text", "model")
     for name in names:
@@ -108,28 +113,28 @@ def _steps(steps: Sequence[Step]) -> Table:
     table = _table("step", "with")
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("95 %", justify="right", no_wrap=True)
-    for change, found in groupby(steps, key=lambda step: step.change):
-        for place, step in enumerate(found):
+    for change, group in groupby(steps, key=lambda step: step.change):
+        for place, step in enumerate(group):
             name = "" if place else CHANGE_NAMES[change]
-            held = ", ".join(PHOTO_NAMES.get(word, word) for word in step.held.split(", "))
+            setting = ", ".join(PHOTO_NAMES.get(word, word) for word in step.setting.split(", "))
             if step.figure is None:
-                table.add_row(name, held, "-", "")
+                table.add_row(name, setting, "-", "")
             else:
-                table.add_row(name, held, f"{step.figure.value:.3f}", _span(step.figure, digits=3))
+                table.add_row(name, setting, f"{step.figure.value:.3f}", _span(step.figure, digits=3))
     return table
 
 
-def _slices(slices: Sequence[Slice], name: str) -> Table:
-    """A line per slice and model, a column per photo and text."""
+def _slices(slices: Sequence[ItemSlice], name: str) -> Table:
+    """A line for each slice and model, a column for each photo and text."""
     table = _table("slice", "items", "model")
     columns = list(dict.fromkeys((row.setup.photo, row.setup.text) for row in slices[0].rows))
     for photo, text in columns:
         table.add_column(f"{PHOTO_NAMES[photo]}\n{text}", justify="right", no_wrap=True)
-    for one in slices:
-        for place, (model, found) in enumerate(groupby(one.rows, key=lambda row: row.setup.model)):
-            by_column = {(row.setup.photo, row.setup.text): row.figures[name] for row in found}
-            said = ("", "") if place else (plain(f"{one.name}: {one.value}"[:40]), f"{one.n:,}")
-            table.add_row(*said, model, *(_cell(by_column[column]) for column in columns))
+    for part in slices:
+        for place, (model, rows) in enumerate(groupby(part.rows, key=lambda row: row.setup.model)):
+            by_column = {(row.setup.photo, row.setup.text): row.figures[name] for row in rows}
+            heading = ("", "") if place else (plain(f"{part.name}: {part.value}"[:40]), f"{part.n:,}")
+            table.add_row(*heading, model, *(_cell(by_column[column]) for column in columns))
     return table
 
 
@@ -139,7 +144,7 @@ def _grounding(grounded: Grounded) -> Table:
     if grounded.iou is not None and grounded.right is not None:
         headings = ("true box known", "mean IoU", "IoU >= 0.5", "of those cropped")
         within = "-" if grounded.right_cropped is None else f"{grounded.right_cropped:.1%}"
-        cells += [f"{grounded.known:,}", f"{grounded.iou:.3f}", f"{grounded.right:.1%}", within]
+        cells += [f"{grounded.with_truth:,}", f"{grounded.iou:.3f}", f"{grounded.right:.1%}", within]
         for heading in headings:
             table.add_column(heading)
     for column in table.columns:
@@ -148,19 +153,19 @@ def _grounding(grounded: Grounded) -> Table:
     return table
 
 
-def _attributes(report: Report) -> Table:
+def _attributes(report: AblationReport) -> Table:
     table = _table("field", "items", "values", "photo", "model")
     for heading in ("accuracy", "macro-F1", "commonest\nvalue"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, found in groupby(report.attributes, key=lambda one: one.told.field):
-        for place, one in enumerate(found):
-            told = one.told
-            said = ("", "", "") if place else (plain(name), f"{told.n:,}", str(told.classes))
+    for name, group in groupby(report.attributes, key=lambda row: row.score.field):
+        for place, row in enumerate(group):
+            score = row.score
+            first = ("", "", "") if place else (plain(name), f"{score.n:,}", str(score.classes))
             table.add_row(
-                *said, PHOTO_NAMES[one.photo], one.model,
-                f"{told.accuracy.value:.3f} [dim]{_span(told.accuracy, 3)}[/]",
-                f"{told.macro_f1:.3f}",
-                "" if place else f"{told.majority:.3f}",
+                *first, PHOTO_NAMES[row.photo], row.model,
+                f"{score.accuracy.value:.3f} [dim]{_span(score.accuracy, 3)}[/]",
+                f"{score.macro_f1:.3f}",
+                "" if place else f"{score.majority:.3f}",
             )  # fmt: skip
     return table
 
@@ -188,15 +193,26 @@ def _span(figure: Figure, digits: int) -> str:
     return f"{low}–{high}"  # noqa: RUF001 - the dash of intervals
 
 
-def _small(report: Report) -> str:
-    said = [f"{name}: {value} ({n})" for name, value, n in report.ablation.too_small]
-    more = f" and {len(said) - 10} more" if len(said) > 10 else ""
-    return ", ".join(said[:10]) + more
+def _small(report: AblationReport) -> str:
+    slices = [f"{name}: {value} ({n})" for name, value, n in report.ablation.too_small]
+    more = f" and {len(slices) - 10} more" if len(slices) > 10 else ""
+    return ", ".join(slices[:10]) + more
 
 
-def _row_shape(row: Row) -> dict[str, Any]:
+def _row_json(row: AblationRow) -> dict[str, Any]:
     return {
         **asdict(row.setup),
         **{name: asdict(figure) for name, figure in row.figures.items()},
         "over_first": asdict(row.over_first) if row.over_first else None,
     }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    """A step; its setting is `held` in JSON."""
+    body = asdict(step)
+    return {"change": body["change"], "held": body["setting"], "figure": body["figure"], "why": body["why"]}
+
+
+def _grounded_json(grounded: Grounded) -> dict[str, Any]:
+    """The quality of boxes; the number of photos with a true box is `known` in JSON."""
+    return {"known" if name == "with_truth" else name: value for name, value in asdict(grounded).items()}

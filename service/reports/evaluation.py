@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from vlclip.ranking.evaluation.retrieval.beyond import Slice
+from vlclip.ranking.evaluation.retrieval.beyond import FrequencySlice
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.ranking.statistics.significance import Standing
 from vlclip.service.reports.terminal import out, plain
@@ -50,7 +50,7 @@ def print_plain(title: str, runs: Mapping[str, Mapping[str, float]]) -> None:
     out.print(table)
 
 
-def print_slices(title: str, runs: Mapping[str, Sequence[Slice]]) -> None:
+def print_slices(title: str, runs: Mapping[str, Sequence[FrequencySlice]]) -> None:
     """A row for each slice with its size, a column for each run."""
     table = _table(title, ["n", *runs])
     for same in zip(*runs.values(), strict=True):
@@ -81,7 +81,7 @@ def standings_body(standings: Mapping[str, Standing]) -> dict[str, Any]:
     }
 
 
-def slices_body(slices: Sequence[Slice]) -> list[dict[str, Any]]:
+def slices_body(slices: Sequence[FrequencySlice]) -> list[dict[str, Any]]:
     """Slices as JSON values."""
     return [
         {"seen": one.name, "n": one.n, **({} if one.figure is None else asdict(one.figure))} for one in slices

@@ -138,8 +138,8 @@ def replay(*, arms=None, winner="more-text@1b2c3d4e5f60", **changed):
             "calibrations": tuple(
                 Calibration(
                     model=model, assumes=f"What {model} takes for granted.",
-                    told=tuple(0.004 * n for n in range(1, 9)),
-                    seen=tuple(Figure(0.0044 * n, 0.0036 * n, 0.0053 * n) for n in range(1, 9)),
+                    predicted=tuple(0.004 * n for n in range(1, 9)),
+                    observed=tuple(Figure(0.0044 * n, 0.0036 * n, 0.0053 * n) for n in range(1, 9)),
                     error=0.0011, perplexity=1.043,
                 )
                 for model in ("pbm", "dbn", "reward model")

@@ -2,8 +2,8 @@
 
 As in CLIP (arXiv 2103.00020, section 3.1.4): each class is the mean of its prompts' unit vectors, scaled
 to unit length. VL-CLIP reports accuracy on neckline and pattern this way (arXiv 2507.17080, table 4).
-Nothing is fitted, so every item is judged; but a model trained on a shop's titles has read many of the
-values in them.
+Nothing is fitted, so every item is judged. But a model trained on a shop's titles has read many of the values
+in them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How well one field's values are told from photos.
+class AttributeScore:
+    """How well one field's values are recognised in photos.
 
-    `n` items have one of the `classes`; `majority` is the accuracy of always naming the commonest.
-    `macro_f1` is the mean F1 of the classes, each counting the same.
+    `n` items have one of the `classes`; `majority` is the accuracy of always naming the most common.
+    `macro_f1` is the mean F1 of the classes, with equal weights.
     """
 
     field: str
@@ -42,7 +42,7 @@ class Told:
 
 
 def classes_of(values: Sequence[str]) -> list[str]:
-    """The values of at least `LEAST` items, sorted; fewer than two leave nothing to tell apart."""
+    """The values of at least `LEAST` items, sorted; with fewer than two there is nothing to distinguish."""
     counts = Counter(value for value in values if value)
     return sorted(value for value, count in counts.items() if count >= LEAST)
 
@@ -50,19 +50,21 @@ def classes_of(values: Sequence[str]) -> list[str]:
 def class_vectors(name: str, classes: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
     """Unit rows `(classes, d)` from the prompts of the field `name`; `encode` is a CLIP's text side."""
     templates = prompts_for(name)
-    written = [template.replace("{value}", value) for value in classes for template in templates]
-    vectors = encode(written)
+    prompts = [template.replace("{value}", value) for value in classes for template in templates]
+    vectors = encode(prompts)
     return unit(vectors.reshape(len(classes), len(templates), -1).mean(axis=1))
 
 
-def tell(name: str, photos: Floats, values: Sequence[str], classes: Sequence[str], vectors: Floats) -> Told:
+def score_attribute(
+    name: str, photos: Floats, values: Sequence[str], classes: Sequence[str], vectors: Floats
+) -> AttributeScore:
     """Name the nearest class of each photo `(n, d)`; items whose value is no class are left out."""
     place = {value: row for row, value in enumerate(classes)}
     rows = np.array([row for row, value in enumerate(values) if value in place], dtype=np.int64)
     truth = np.array([place[values[row]] for row in rows])
     named = (photos[rows] @ vectors.T).argmax(axis=1)
     right = (named == truth).astype(np.float64)
-    return Told(
+    return AttributeScore(
         name,
         len(rows),
         len(classes),

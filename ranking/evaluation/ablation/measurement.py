@@ -1,12 +1,12 @@
-"""What each step of VL-CLIP is worth on one set of items: photo shown x text asked x model.
+"""What each step of VL-CLIP is worth on one set of items: part of the photo x text x model.
 
-Every text asks for its own item's photo among the photos of all items, scored exactly (arXiv
-2507.17080, section 4). The text that asks is the refiner's own output. It is never the better of two
-by its likeness to the photo, as what is stored is: that choice has seen the answer. For similar items,
-which ask with what is stored, the stored text is the one ingestion would keep.
+Every text searches for its own item's photo among the photos of all items, with exact scores (arXiv
+2507.17080, section 4). The searching text is the refiner's own output. A stored text is instead the one that
+is closer to the photo; as a query it would already know the answer. Similar items are searched with stored
+vectors, so there the text is the one ingestion would keep.
 
 Laws (tests/ranking/evaluation/ablation/test_measurement.py):
-- a crop that is the true box closes the whole gap, one that is the full photo none of it;
+- a crop equal to the true box closes the whole gap, one equal to the full photo closes none of it;
 - equal vectors give equal figures, and steps of exactly 1;
 - a slice that holds all items has the figures of the whole.
 """
@@ -38,18 +38,18 @@ TEXTS: tuple[Text, ...] = ("raw", "refined")
 MODELS: tuple[Model, ...] = ("base", "tuned")
 
 K = 5
-"""Neighbours looked at for similar items."""
+"""Neighbours of each item that count for similar items."""
 LEAST = 30
-"""Items a slice needs to be shown."""
+"""Items a slice needs to be reported."""
 JUDGED = f"hits@{CUTS[1]}"
 """The figure that steps and ratios compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What one model makes of n items: unit rows `(n, d)` by photo shown and by text.
+    """The vectors of n items by one model: unit rows `(n, d)` by part of the photo and by text.
 
-    `judged` `(n,)` says whose refined text the photo would overrule at ingestion; None for nobody's.
+    `judged` `(n,)` marks items whose photo may overrule the refined text at ingestion; None for no item.
     """
 
     photos: Mapping[Photo, Floats]
@@ -67,7 +67,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AblationRow:
     """A setup's figures by name; `over_first` is its HITS@5 over that of the first row."""
 
     setup: Setup
@@ -77,27 +77,27 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one change is worth in HITS@5, the rest being `held`.
+    """What one change is worth in HITS@5, with all else as in `setting`.
 
-    `gap`: the share of the way from the full photo to the true box that the crop goes. `crop`,
-    `refined` and `tuned`: HITS@5 over that of the full photo, the raw text, the base model. There is no
-    figure where there is nothing to divide by; `why` then says so.
+    `gap`: how much of the gap between the full photo and the true box the crop closes. `crop`, `refined` and
+    `tuned`: HITS@5 over that of the full photo, the raw text, the base model. There is no figure where there
+    is nothing to divide by; `why` says so.
     """
 
     change: Literal["gap", "crop", "refined", "tuned"]
-    held: str
+    setting: str
     figure: Figure | None
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """Rows of the items that share a value; their texts ask among the photos of all items."""
+class ItemSlice:
+    """Rows of the items that share a value; their texts search the photos of all items."""
 
     name: str
     value: str
     n: int
-    rows: tuple[Row, ...]
+    rows: tuple[AblationRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class Ablation:
     """
 
     n: int
-    rows: tuple[Row, ...]
+    rows: tuple[AblationRow, ...]
     steps: tuple[Step, ...]
-    slices: tuple[Slice, ...] = ()
+    slices: tuple[ItemSlice, ...] = ()
     too_small: tuple[tuple[str, str, int], ...] = field(default=())
 
 
@@ -119,14 +119,14 @@ def ablate(
     titles: Sequence[str],
     alike: Mapping[str, Sequence[str]],
     slices: Mapping[str, Sequence[str]] | None = None,
-    told: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Ablation:
     """The table of n items, with a row for every photo, text and model there is.
 
-    `titles` say which items are one product to the duplicates-aware figure (`hits@5_dup`). `alike`
-    holds per field what the `K` nearest others should agree in (`<field>@5`), "" for unknown. `slices`
-    holds per name each item's value, "" for none; a slice that all items are in is not repeated.
-    `told` hears how many rows are done. Errors: `EvaluationError` with `K` items or fewer.
+    Items with one of `titles` in common are one product to `hits@5_dup`. `alike` holds, by field, the
+    values in which the `K` nearest others should agree (`<field>@5`), "" for unknown. `slices` holds, by
+    name, each item's value, "" for none; a slice with all items is left out. `progress` gets the number of
+    finished rows. Errors: `EvaluationError` with `K` items or fewer.
     """
     if len(titles) <= K:
         raise EvaluationError(
@@ -136,18 +136,21 @@ def ablate(
     measured: dict[Setup, dict[str, Values]] = {}
     for setup in setups:
         measured[setup] = per_item(models[setup.model], setup, titles, alike)
-        told(len(measured))
+        progress(len(measured))
     rows, samples = _rows(setups, measured)
-    kept, too_small = [], []
+    large, too_small = [], []
     for name, values in (slices or {}).items():
         for value, n in sorted(Counter(value for value in values if value).items()):
             if n < LEAST:
                 too_small.append((name, value, n))
             elif n < len(titles):
-                inside = np.array([one == value for one in values])
-                part = {one: {key: values[inside] for key, values in measured[one].items()} for one in setups}
-                kept.append(Slice(name, value, n, _rows(setups, part)[0]))
-    return Ablation(len(titles), rows, tuple(_steps(rows, samples)), tuple(kept), tuple(too_small))
+                inside = np.array([own == value for own in values])
+                part = {
+                    setup: {figure: by_item[inside] for figure, by_item in measured[setup].items()}
+                    for setup in setups
+                }
+                large.append(ItemSlice(name, value, n, _rows(setups, part)[0]))
+    return Ablation(len(titles), rows, tuple(_steps(rows, samples)), tuple(large), tuple(too_small))
 
 
 def per_item(
@@ -156,14 +159,14 @@ def per_item(
     """Each figure's contribution of every item, `(n,)` float64; their means are the row."""
     photos, texts = encoded.photos[setup.photo], encoded.texts[setup.text]
     ranks = text_to_image_ranks(texts, photos, titles)
-    found = {f"hits@{k}": (ranks.own <= k).astype(np.float64) for k in CUTS}
-    found["mrr"] = 1 / ranks.own
-    found[f"{JUDGED}_dup"] = (ranks.alike <= CUTS[1]).astype(np.float64)
+    figures = {f"hits@{k}": (ranks.own <= k).astype(np.float64) for k in CUTS}
+    figures["mrr"] = 1 / ranks.own
+    figures[f"{JUDGED}_dup"] = (ranks.alike <= CUTS[1]).astype(np.float64)
     if alike:
         stored = _stored(encoded, photos, texts)
         nearest = nearest_others(np.concatenate([photos, stored], axis=1), K)
-        found |= {f"{name}@{K}": agreeing_share(nearest, values) for name, values in alike.items()}
-    return found
+        figures |= {f"{name}@{K}": agreeing_share(nearest, values) for name, values in alike.items()}
+    return figures
 
 
 def _stored(encoded: Encoded, photos: Floats, texts: Floats) -> Floats:
@@ -171,8 +174,8 @@ def _stored(encoded: Encoded, photos: Floats, texts: Floats) -> Floats:
     if encoded.judged is None:
         return texts
     raw = encoded.texts["raw"]
-    kept = keep_better(photos, raw, texts) | ~encoded.judged
-    return np.where(kept[:, None], texts, raw)
+    is_refined = keep_better(photos, raw, texts) | ~encoded.judged
+    return np.where(is_refined[:, None], texts, raw)
 
 
 def _setups(models: Mapping[Model, Encoded]) -> Iterator[Setup]:
@@ -187,8 +190,8 @@ def _setups(models: Mapping[Model, Encoded]) -> Iterator[Setup]:
 
 def _rows(
     setups: Sequence[Setup], measured: Mapping[Setup, Mapping[str, Values]]
-) -> tuple[tuple[Row, ...], dict[Setup, Values]]:
-    """Rows, and the resamples `(resamples,)` of the judged figure of each."""
+) -> tuple[tuple[AblationRow, ...], dict[Setup, Values]]:
+    """Rows, and for each the resamples `(resamples,)` of its `JUDGED` figure."""
     places = [(setup, name) for setup in setups for name in measured[setup]]
     values = np.stack([measured[setup][name] for setup, name in places], axis=1)
     points, samples = means(values), resampled_means(values)
@@ -200,7 +203,7 @@ def _rows(
             judged[setup] = samples[:, column]
     first = setups[0]
     rows = tuple(
-        Row(
+        AblationRow(
             setup,
             figures[setup],
             ratio(figures[setup][JUDGED].value, figures[first][JUDGED].value, judged[setup], judged[first]),
@@ -210,41 +213,41 @@ def _rows(
     return rows, judged
 
 
-def _steps(rows: Sequence[Row], samples: Mapping[Setup, Values]) -> Iterator[Step]:
-    """Every step whose rows exist; a true box bounds the crop and is no step of its own."""
-    known = {row.setup: row.figures[JUDGED].value for row in rows}
+def _steps(rows: Sequence[AblationRow], samples: Mapping[Setup, Values]) -> Iterator[Step]:
+    """Every step whose rows exist; the true box is the bound of the crop, not a step of its own."""
+    hits = {row.setup: row.figures[JUDGED].value for row in rows}
 
     def over(above: Setup, below: Setup) -> tuple[Figure | None, str]:
-        figure = ratio(known[above], known[below], samples[above], samples[below])
-        return figure, "" if figure else f"{JUDGED} of the other is 0"
+        figure = ratio(hits[above], hits[below], samples[above], samples[below])
+        return figure, "" if figure else f"{JUDGED} of the other row is 0"
 
     pairs = [(text, model) for model in MODELS for text in TEXTS]
     for text, model in pairs:
         full, crop, box = (Setup(photo, text, model) for photo in PHOTOS)
-        if full in known and crop in known and box in known:
-            yield Step("gap", f"{text}, {model}", *_closed(full, crop, box, known, samples))
+        if full in hits and crop in hits and box in hits:
+            yield Step("gap", f"{text}, {model}", *_closed(full, crop, box, hits, samples))
     for text, model in pairs:
         full, crop = Setup("full", text, model), Setup("crop", text, model)
-        if full in known and crop in known:
+        if full in hits and crop in hits:
             yield Step("crop", f"{text}, {model}", *over(crop, full))
     for model in MODELS:
         for photo in PHOTOS[:2]:
             raw, refined = Setup(photo, "raw", model), Setup(photo, "refined", model)
-            if raw in known and refined in known:
+            if raw in hits and refined in hits:
                 yield Step("refined", f"{photo}, {model}", *over(refined, raw))
     for photo in PHOTOS[:2]:
         for text in TEXTS:
             base, tuned = Setup(photo, text, "base"), Setup(photo, text, "tuned")
-            if base in known and tuned in known:
+            if base in hits and tuned in hits:
                 yield Step("tuned", f"{photo}, {text}", *over(tuned, base))
 
 
 def _closed(
-    full: Setup, crop: Setup, box: Setup, known: Mapping[Setup, float], samples: Mapping[Setup, Values]
+    full: Setup, crop: Setup, box: Setup, hits: Mapping[Setup, float], samples: Mapping[Setup, Values]
 ) -> tuple[Figure | None, str]:
-    """(crop - full) / (box - full); nothing where it is not certain that there is a gap to close."""
-    gap = interval(known[box] - known[full], samples[box] - samples[full])
+    """(crop - full) / (box - full); None where it is not certain that there is a gap."""
+    gap = interval(hits[box] - hits[full], samples[box] - samples[full])
     if not gap.low > 0:
         return None, f"no certain gap: the true box adds {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
-    won, won_samples = known[crop] - known[full], samples[crop] - samples[full]
+    won, won_samples = hits[crop] - hits[full], samples[crop] - samples[full]
     return ratio(won, gap.value, won_samples, samples[box] - samples[full]), ""

@@ -17,7 +17,7 @@ GROUP, APART = 0.6, 0.32
 def check_picture(path: Path) -> None:
     """`EvaluationError` where no picture could be written to `path`."""
     if path.suffix.lower() not in FORMATS:
-        raise EvaluationError(f"{path} has no ending of a picture; give one of {', '.join(FORMATS)}")
+        raise EvaluationError(f"{path} does not end as a picture does; give one of {', '.join(FORMATS)}")
 
 
 def draw_ablation(table: Ablation, path: Path, *, title: str) -> None:
@@ -33,18 +33,18 @@ def draw_ablation(table: Ablation, path: Path, *, title: str) -> None:
     axis = figure.add_subplot()
     axis.axvline(next(iter(rows.values())).value, color="0.8", linewidth=1, zorder=0)
     for shift, model in enumerate(models):
-        found = [rows[Setup(photo, text, model)] for photo, text in lines]
+        figures = [rows[Setup(photo, text, model)] for photo, text in lines]
         up = APART * ((len(models) - 1) / 2 - shift)
-        values = [one.value for one in found]
+        values = [hits.value for hits in figures]
         axis.errorbar(
             values,
             [place + up for place in places],
-            xerr=[[one.value - one.low for one in found], [one.high - one.value for one in found]],
+            xerr=[[hits.value - hits.low for hits in figures], [hits.high - hits.value for hits in figures]],
             fmt="o", color=COLOURS[model], capsize=3, label=model,
         )  # fmt: skip
-        for one, place in zip(found, places, strict=True):
+        for hits, place in zip(figures, places, strict=True):
             axis.annotate(
-                f"{one.value:.3f}", (one.high, place + up), xytext=(5, 0), textcoords="offset points",
+                f"{hits.value:.3f}", (hits.high, place + up), xytext=(5, 0), textcoords="offset points",
                 va="center", fontsize=8, color=COLOURS[model],
             )  # fmt: skip
     axis.set_yticks(places, [f"{NAMES[photo]}, {text} text" for photo, text in lines])

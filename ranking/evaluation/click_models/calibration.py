@@ -1,7 +1,7 @@
-"""Whether a click model deserves belief: what it told of held-out clicks, and what was seen.
+"""Whether a click model deserves belief: predicted click probabilities beside observed click rates.
 
-It looks at lists like the logged ones. A wrong model may be calibrated there and far off for another arm
-(docs/click_models.md), so compare perplexities too.
+The lists are held out of the fit but like the logged ones. A wrong model may be calibrated there and far
+off for another arm (docs/click_models.md), so compare perplexities too.
 
 Reliability over equally large bins, and expected calibration error: Naeini, Cooper & Hauskrecht, Obtaining
 well calibrated probabilities using Bayesian binning, AAAI 2015. Intervals: Wilson, Probable inference, the
@@ -9,8 +9,9 @@ law of succession, and statistical inference, JASA 1927; they take places for in
 short where a unit has many lists.
 
 Laws (tests/ranking/evaluation/click_models/test_calibration.py):
-- a model told the truth has an error near 0; one that tells twice too much, of the mean told less the seen;
-- bins are of equal size but for one place, and their order is that of what was told.
+- a model with the true probabilities has an error near 0; one that predicts twice as much has an error of the
+  mean prediction less the mean rate;
+- bins differ in size by one place at most; they are in the order of the predictions.
 """
 
 from __future__ import annotations
@@ -29,36 +30,38 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What a model told and what was seen, over equally large bins: means told, rates seen with intervals.
+    """Mean predictions of a model and observed click rates with intervals, over equally large bins.
 
-    `model` says which, `assumes` what it takes for granted, `error` is the mean distance of the two.
+    `assumes` says what the model takes for granted; `error` is the mean distance of the two.
     """
 
     model: str
     assumes: str
-    told: tuple[float, ...]
-    seen: tuple[Figure, ...]
+    predicted: tuple[float, ...]
+    observed: tuple[Figure, ...]
     error: float
     perplexity: float
 
 
 def calibration(fitted: Fitted, log: ClickLog, bins: int = BINS) -> Calibration:
-    """Probabilities told for the shown places of a held-out log, beside the share of them clicked.
+    """Predicted probabilities for the filled places of a held-out log, beside the share of them clicked.
 
     `error` is the mean over places of the distance of the two in their bin.
     """
-    told = fitted.marginal(log.lists)[log.shown]
-    clicked = log.clicked[log.shown]
-    order = np.argsort(told, kind="stable")
+    predictions = fitted.marginal(log.lists)[log.filled]
+    clicked = log.clicked[log.filled]
+    order = np.argsort(predictions, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
-    means = tuple(float(told[part].mean()) for part in parts)
-    seen = tuple(_rate(int(clicked[part].sum()), len(part)) for part in parts)
-    distance = sum(len(part) * abs(m - s.value) for part, m, s in zip(parts, means, seen, strict=True))
+    means = tuple(float(predictions[part].mean()) for part in parts)
+    rates = tuple(_rate(int(clicked[part].sum()), len(part)) for part in parts)
+    distance = sum(
+        len(part) * abs(mean - rate.value) for part, mean, rate in zip(parts, means, rates, strict=True)
+    )
     return Calibration(
         model=fitted.behaviour.name,
         assumes=fitted.behaviour.assumes,
-        told=means,
-        seen=seen,
+        predicted=means,
+        observed=rates,
         error=distance / len(order),
         perplexity=fitted.perplexity(log)[1],
     )

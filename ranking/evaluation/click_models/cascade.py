@@ -20,7 +20,7 @@ from vlclip.ranking.statistics.arrays import Mask, Values
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """It has no parameters of its own."""
+    """A model without parameters of its own."""
 
     name: ClassVar[str] = "cascade"
     assumes: ClassVar[str] = (
@@ -30,49 +30,49 @@ class Cascade:
     def marginal(
         self,
         attraction: Values,
-        satisfaction: Values,  # noqa: ARG002 - all models are called alike
-        shown: Mask,
+        satisfaction: Values,  # noqa: ARG002 - all models have one signature
+        filled: Mask,
     ) -> Values:
         """The probability of a click at each place, `(n, K)`."""
-        attracts = np.where(shown, attraction, 0.0)
+        attracts = np.where(filled, attraction, 0.0)
         return attracts * reached(1 - attracts)
 
     def conditional(
         self,
         attraction: Values,
-        satisfaction: Values,  # noqa: ARG002 - all models are called alike
+        satisfaction: Values,  # noqa: ARG002 - all models have one signature
         clicks: Mask,
-        shown: Mask,
+        filled: Mask,
     ) -> Values:
         """The attraction down to the first click, 0 below it."""
-        return np.where(shown, attraction, 0.0) * reached(~clicks)
+        return np.where(filled, attraction, 0.0) * reached(~clicks)
 
     def sample(
         self,
         attraction: Values,
-        satisfaction: Values,  # noqa: ARG002 - all models are called alike
-        shown: Mask,
+        satisfaction: Values,  # noqa: ARG002 - all models have one signature
+        filled: Mask,
         rng: np.random.Generator,
     ) -> Mask:
-        """Clicks drawn, `(n, K)`, one a list at most."""
-        attracted = shown & (rng.random(shown.shape) < attraction)
+        """Clicks drawn, `(n, K)`, at most one a list."""
+        attracted = filled & (rng.random(filled.shape) < attraction)
         clicks: Mask = attracted & (reached(~attracted) > 0)
         return clicks
 
     def learned(
         self,
-        attraction: Values,  # noqa: ARG002 - what was looked at is known from the clicks
-        satisfaction: Values,  # noqa: ARG002 - all models are called alike
+        attraction: Values,  # noqa: ARG002 - the clicks alone say what was looked at
+        satisfaction: Values,  # noqa: ARG002 - all models have one signature
         clicks: Mask,
-        shown: Mask,
+        filled: Mask,
     ) -> tuple[Self, Expected]:
         """Everything down to the first click was looked at; clicks below it are left out."""
-        return self, Expected(np.where(shown, reached(~clicks), 0.0))
+        return self, Expected(np.where(filled, reached(~clicks), 0.0))
 
     def log_prior(self) -> float:
-        """0: there is nothing to learn but attraction."""
+        """0: it learns nothing but attraction."""
         return 0.0
 
     def scaled(self) -> tuple[Self, float]:
-        """As it is: the first place is always looked at."""
+        """Itself and 1: the first place is always looked at."""
         return self, 1.0

@@ -33,54 +33,56 @@ class PositionBased:
     def marginal(
         self,
         attraction: Values,
-        satisfaction: Values,  # noqa: ARG002 - all models are called alike
-        shown: Mask,
+        satisfaction: Values,  # noqa: ARG002 - all models have one signature
+        filled: Mask,
     ) -> Values:
-        """The probability of a click at each place, `(n, K)`; `EvaluationError` for a place it knows not."""
-        if shown.shape[1] > len(self.examination):
+        """The probability of a click at each place, `(n, K)`; `EvaluationError` beyond its own places."""
+        if filled.shape[1] > len(self.examination):
             raise EvaluationError(
-                f"lists of {shown.shape[1]} places, and the model knows {len(self.examination)}; "
+                f"the lists have {filled.shape[1]} places, the model was fitted on {len(self.examination)}; "
                 "cut the lists or fit it on longer ones"
             )
-        return np.where(shown, attraction * self.examination[: shown.shape[1]], 0.0)
+        return np.where(filled, attraction * self.examination[: filled.shape[1]], 0.0)
 
     def conditional(
         self,
         attraction: Values,
         satisfaction: Values,
         clicks: Mask,  # noqa: ARG002 - here clicks above say nothing
-        shown: Mask,
+        filled: Mask,
     ) -> Values:
         """The same as the marginal."""
-        return self.marginal(attraction, satisfaction, shown)
+        return self.marginal(attraction, satisfaction, filled)
 
-    def sample(self, attraction: Values, satisfaction: Values, shown: Mask, rng: np.random.Generator) -> Mask:
+    def sample(
+        self, attraction: Values, satisfaction: Values, filled: Mask, rng: np.random.Generator
+    ) -> Mask:
         """Clicks drawn, `(n, K)`."""
-        clicks: Mask = rng.random(shown.shape) < self.marginal(attraction, satisfaction, shown)
+        clicks: Mask = rng.random(filled.shape) < self.marginal(attraction, satisfaction, filled)
         return clicks
 
     def learned(
-        self, attraction: Values, satisfaction: Values, clicks: Mask, shown: Mask
+        self, attraction: Values, satisfaction: Values, clicks: Mask, filled: Mask
     ) -> tuple[Self, Expected]:
         """One step of EM; a place of examination 1 keeps it.
 
-        What was not clicked was looked at with probability θ(1 - a) / (1 - θa).
+        A place without a click was looked at with probability θ(1 - a) / (1 - θa).
         """
-        unclicked = 1 - self.marginal(attraction, satisfaction, shown)
-        missed = self.examination[: shown.shape[1]] * (1 - attraction)
-        looked = np.where(
+        unclicked = 1 - self.marginal(attraction, satisfaction, filled)
+        missed = self.examination[: filled.shape[1]] * (1 - attraction)
+        examined = np.where(
             clicks, 1.0, np.divide(missed, unclicked, out=np.ones_like(missed), where=unclicked > 0)
         )
-        looked = np.where(shown, looked, 0.0)
-        # one more look than was seen: the prior, so that no place is out of reach
-        examination = (looked.sum(axis=0) + 1) / (shown.sum(axis=0) + 1)
-        return type(self)(examination), Expected(looked)
+        examined = np.where(filled, examined, 0.0)
+        # one look more than was observed: the prior, so that no place is out of reach
+        examination = (examined.sum(axis=0) + 1) / (filled.sum(axis=0) + 1)
+        return type(self)(examination), Expected(examined)
 
     def log_prior(self) -> float:
-        """That of Beta(2, 1) for each place: as if it had been looked at once more."""
+        """The log-density of Beta(2, 1) for each place: as if it had been looked at once more."""
         return float(np.log(self.examination).sum())
 
     def scaled(self) -> tuple[Self, float]:
-        """Examination of 1 where it is largest: clicks tell only its product with attraction."""
+        """The largest examination is 1: clicks determine only its product with attraction."""
         most = float(self.examination.max())
         return type(self)(self.examination / most), most

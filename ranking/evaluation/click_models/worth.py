@@ -1,8 +1,8 @@
-"""What a click on an item is worth: how often it ends in the cart, is bought, and what that brings.
+"""What a click on an item is worth: how often it leads to a cart or a purchase, and what that brings.
 
 Laws (tests/ranking/evaluation/click_models/test_proxies.py):
-- over the log it was counted on, rates times clicks are about the clicks that ended so;
-- what the log never had (no carts, no purchases, no money) is None, not 0.
+- on the log they were counted on, rates times clicks are about the clicks that led there;
+- what the log never had (carts, purchases, money) is None, not 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vlclip.ranking.statistics.arrays import Indices, Mask, Values
 class Worth:
     """By item: `carts` and `purchases` a click, and what one purchase brings, `paid` `(m + 1,)`.
 
-    The last of `paid` is for an item nobody knows. None where the log has none.
+    The last of `paid` is for an item that is not in the log. None where the log has none.
     """
 
     carts: Rates | None
@@ -28,16 +28,16 @@ class Worth:
     paid: Values | None
 
     def revenue(self, items: Indices) -> Values | None:
-        """What a click on each item brings, in their shape; None where nothing was paid."""
+        """What a click on each item brings, in their shape; None where the log has no payments."""
         if self.purchases is None or self.paid is None:
             return None
-        return self.purchases.of(items) * self.paid[items]
+        return self.purchases.of_items(items) * self.paid[items]
 
 
 def worth(log: ClickLog) -> Worth:
     """What clicks were worth in a log; carts and purchases without a click are left out.
 
-    An item that was bought brings what it brought each time in the mean, another what all did.
+    A purchase of an item brings the mean of its purchases; of an item never bought, the mean of all.
     """
     bought = None if log.purchases is None else log.clicked & (log.purchases > 0)
     carted = None if log.carts is None else log.clicked & (log.carts > 0)

@@ -1,12 +1,12 @@
-"""Queries and what people said of their results, from the files such data comes in.
+"""Queries and people's ratings of their results, read from files, and answers to these queries.
 
-Ratings are CSV, TSV or JSON lines with a column each for query, item and rating, or TREC judgements; their
-columns are guessed by name. Several raters, a row or a column each, are averaged.
+Ratings are CSV, TSV or JSON lines with a column each for query, item and rating, or TREC judgements.
+Columns are guessed by name. Several raters, a row or a column each, are averaged.
 
 Laws (tests/ranking/evaluation/retrieval/test_judged.py):
-- the order of rows and columns plays no part, nor does it which of the formats the same data comes in;
+- neither the order of rows and columns nor the file format changes what is read;
 - a grade lies between the lowest and the highest rating of its pair;
-- a row that is wrong is named with its line.
+- an error names the line of a wrong row.
 """
 
 from __future__ import annotations
@@ -36,62 +36,62 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
     "user": ("userid", "user", "reviewerid", "visitorid", "customerid", "sessionid", "session"),
     "time": ("time", "timestamp", "unixreviewtime", "date", "datetime", "createdat"),
 }
-"""Field to the column names that mean it, likeliest first, in lower case without punctuation."""
+"""The column names that mean each field, likeliest first, in lower case without punctuation."""
 _QREL = re.compile(r"\S+\s+\S+\s+\S+\s+-?\d+(\.\d+)?")
 
 
 def read_ratings(path: Path) -> dict[str, dict[str, float]]:
     """The mean grade of every judged item of every query.
 
-    Numbered columns (`rating_1`, `rating_2`) are a rater each; an empty one says nothing.
+    Numbered columns (`rating_1`, `rating_2`) are a rater each; an empty cell is no rating.
     `EvaluationError` where a column is missing, or for a row without query, item or number.
     """
     if _is_qrels(path):
         return read_qrels(path)
-    said: dict[str, dict[str, list[float]]] = {}
+    ratings: dict[str, dict[str, list[float]]] = {}
     for number, row in rows(path):
         query = _value(row, column(row, "query", path), path, number)
         item = _value(row, column(row, "item", path), path, number)
-        grades = said.setdefault(query, {}).setdefault(item, [])
+        grades = ratings.setdefault(query, {}).setdefault(item, [])
         for name in _raters(row, path):
             if str(row[name] if row[name] is not None else "").strip():
                 grades.append(_number(row[name], name, path, number))
-    found = {
+    means = {
         query: {item: math.fsum(grades) / len(grades) for item, grades in items.items() if grades}
-        for query, items in said.items()
+        for query, items in ratings.items()
     }
-    return {query: items for query, items in found.items() if items}
+    return {query: items for query, items in means.items() if items}
 
 
 def read_queries(path: Path) -> dict[str, str]:
     """The text of every query by its id: from columns for both, or one query a line, which is its own id."""
     if path.suffix == ".txt":
         return {line.strip(): line.strip() for line in _text(path).splitlines() if line.strip()}
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for number, row in rows(path):
         text_column = column(row, "text", path)
         id_column = column(row, "id", path, needed=False) or text_column
         query = _value(row, id_column, path, number)
         text = _value(row, text_column, path, number)
-        if found.setdefault(query, text) != text:
+        if texts.setdefault(query, text) != text:
             raise EvaluationError(f"{path}, line {number}: {query!r} has another text above; keep one")
-    return found
+    return texts
 
 
 def texts_of(qrels: Mapping[str, Any], queries: Mapping[str, str] | None) -> dict[str, str]:
-    """What to ask for each judged query: its text among `queries`, or itself where there are none."""
+    """The text of each judged query: from `queries`, or the query itself where there are none."""
     if queries is None:
         return {query: query for query in qrels}
     missing = [query for query in qrels if query not in queries]
     if missing:
         raise EvaluationError(
-            f"{len(missing)} of {len(qrels)} judged queries are not among the queries, the first is "
+            f"{len(missing)} of {len(qrels)} judged queries are not among the queries, first "
             f"{missing[0]!r}; give the file they come from"
         )
     return {query: queries[query] for query in qrels}
 
 
-def answered(
+def answer_queries(
     recommender: Recommender,
     texts: Mapping[str, str],
     *,
@@ -101,23 +101,23 @@ def answered(
     weights: Mapping[str, float] | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Ranking]:
-    """What the recommender answers to each text, by query.
+    """The recommender's answer to each text, by query.
 
-    The list of `k` that people would see comes first, then what one of `depth` adds to it: a longer list
-    looks at more candidates, so that its beginning may differ.
+    The list of `k` that people would see comes first, then what a list of `depth` adds to it: a longer list
+    looks at more candidates, so its beginning may differ.
     """
     out: dict[str, Ranking] = {}
     for query, text in texts.items():
-        found: dict[str, float] = {}
+        scores: dict[str, float] = {}
         for limit in dict.fromkeys((k, depth)):
-            for one in recommender.search(text, weights=weights, page=Page(limit=limit), arm=arm):
-                found.setdefault(one.id, one.score)
-        out[query] = list(found.items())
+            for hit in recommender.search(text, weights=weights, page=Page(limit=limit), arm=arm):
+                scores.setdefault(hit.id, hit.score)
+        out[query] = list(scores.items())
         progress()
     return out
 
 
-def unanswered(run: Run, qrels: Mapping[str, Any]) -> int:
+def count_unanswered(run: Run, qrels: Mapping[str, Any]) -> int:
     """How many of the judged queries have no item in a run."""
     return sum(not run.get(query) for query in qrels)
 
@@ -143,7 +143,7 @@ def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def column(row: Mapping[str, Any], field: str, path: Path, *, needed: bool = True) -> str:
-    """The name of the column that means a field; "" where there is none and none is needed."""
+    """The name of the column that means a field; "" where an optional one is missing."""
     names = {_plain(name): name for name in reversed(list(row))}
     for guess in GUESSES[field]:
         if guess in names:
@@ -157,9 +157,9 @@ def column(row: Mapping[str, Any], field: str, path: Path, *, needed: bool = Tru
 
 def _raters(row: Mapping[str, Any], path: Path) -> Sequence[str]:
     for guess in GUESSES["rating"]:
-        found = [name for name in row if re.fullmatch(guess + r"\d*", _plain(name))]
-        if found:
-            return found
+        columns = [name for name in row if re.fullmatch(guess + r"\d*", _plain(name))]
+        if columns:
+            return columns
     return [column(row, "rating", path)]
 
 
@@ -177,12 +177,12 @@ def _text(path: Path) -> str:
 
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
-        found = orjson.loads(line)
+        body = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise EvaluationError(f"{path}, line {number}: no JSON ({error})") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise EvaluationError(f"{path}, line {number}: no JSON object")
-    return found
+    return body
 
 
 def _value(row: Mapping[str, Any], name: str, path: Path, number: int) -> str:
@@ -192,14 +192,14 @@ def _value(row: Mapping[str, Any], name: str, path: Path, number: int) -> str:
     return value
 
 
-def _number(value: Any, name: str, path: Path, number: int) -> float:
+def _number(value: Any, name: str, path: Path, line: int) -> float:
     try:
-        found = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise EvaluationError(f"{path}, line {number}: {name} is {value!r}, which is no number")
-    return found
+        number = math.nan
+    if not math.isfinite(number):
+        raise EvaluationError(f"{path}, line {line}: {name} is {value!r}, which is not a number")
+    return number
 
 
 def _plain(name: str) -> str:

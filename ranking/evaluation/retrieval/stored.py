@@ -1,4 +1,4 @@
-"""Retrieval judged on the vectors a store holds: do titles find their photos, are neighbours alike."""
+"""Retrieval judged on a store's vectors: do titles find their photos, and are neighbours alike."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CHUNK = 1000
 def evaluate_titles(store: Store, embedder: Embedder, titles: Mapping[str, str]) -> dict[str, float]:
     """HITS@1/5/10 and MRR of titles (by item id) finding their own photo among these items.
 
-    Vectors are the store's, scoring is exact. Keys ending in `_dup` count any product with the same
-    title as found. `missing` items are not in the store, `without_photo` have no image segment;
-    neither takes part.
+    Vectors are the store's, scoring is exact. Keys that end in `_dup` count any product with
+    the same title as a hit. `missing` items are not in the store, `without_photo` ones have no image segment;
+    both are left out.
     """
     span = store.info.space.slices()["image"]
     ids, photos = [], []
     missing = without = 0
-    wanted = [item_id for item_id, title in titles.items() if title.strip()]
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
+    titled = [item_id for item_id, title in titles.items() if title.strip()]
+    for start in range(0, len(titled), CHUNK):
+        chunk = titled[start : start + CHUNK]
         records = store.retrieve(chunk, fields=("id",), with_vector=True)
         for item_id in chunk:
             record = records.get(item_id)
@@ -59,7 +59,7 @@ def same_share(
     """Share of each item's `k` most similar others that agree with it, field by field.
 
     `records` are the anchors and the pool, with vectors; scoring is exact. Anchors without a value
-    for a field are left out of that field's share. `chance` keys give what random neighbours would.
+    for a field are left out of that field's share. `_chance` keys are the shares of random neighbours.
     """
     if len(records) <= k:
         raise EvaluationError(f"{len(records)} items are too few to look at {k} neighbours")

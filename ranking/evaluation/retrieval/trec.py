@@ -1,11 +1,11 @@
-"""Runs and judgements in TREC's files, which every engine and evaluation tool can write or read.
+"""Runs and judgements in the file formats of TREC, which search engines and evaluation tools share.
 
 A run is lines of `query Q0 item rank score tag`, judgements are lines of `query 0 item grade`, both
-separated by blanks. Blanks in a query or an id, and `%`, are written as in URLs: `phone%20case`.
+separated by blanks. Blanks and `%` in a query or an id are written as in URLs: `phone%20case`.
 
 Laws (tests/ranking/evaluation/retrieval/test_trec.py):
-- what is written is read back equal: queries, items, order and scores;
-- a line that is wrong is named with its number.
+- a run that is written is read back equal: queries, items, order and scores;
+- an error names the number of a wrong line.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.retrieval.measures import Qrels, Ranking, Run
+from vlclip.ranking.evaluation.retrieval.measures import Ranking, Run
 
 _BLANK = re.compile(r"[\s%]")
 
 
 def read_run(path: Path) -> dict[str, Ranking]:
-    """The run in a file, each query's items by their score, then by their rank, as trec_eval has it.
+    """The run in a file, each query's items by score, then by rank, as trec_eval orders them.
 
-    `EvaluationError` names a line with other than six fields, a number that is none, or an item twice.
+    `EvaluationError` names a line without six fields, a field that is not a number, or a repeated item.
     """
-    found: dict[str, dict[str, tuple[float, int]]] = {}
+    by_query: dict[str, dict[str, tuple[float, int]]] = {}
     for number, (query, _, item, rank, score, _) in _lines(path, 6, "query Q0 item rank score tag"):
-        items = found.setdefault(query, {})
+        items = by_query.setdefault(query, {})
         if item in items:
-            raise EvaluationError(f"{path}, line {number}: {item!r} is there twice for {query!r}; keep one")
+            raise EvaluationError(f"{path}, line {number}: {item!r} stands twice for {query!r}; keep one")
         items[item] = -_number(score, path, number, "score"), int(_number(rank, path, number, "rank"))
     return {
         query: [(item, -items[item][0]) for item in sorted(items, key=items.__getitem__)]
-        for query, items in found.items()
+        for query, items in by_query.items()
     }
 
 
 def write_run(path: Path, run: Run, tag: str) -> None:
     """Write a run, its order as rank and score. Errors: `EvaluationError` where it cannot be written.
 
-    The scores written never rise: one that is over the score above it, as a pinned or explored item's may
-    be, is written as that one, for readers sort by score.
+    Written scores never rise, for readers sort by score: a score above its predecessor's, as a pinned or
+    explored item may have, is written as its predecessor's.
     """
     lines = []
     for query, ranking in run.items():
@@ -58,27 +58,14 @@ def write_run(path: Path, run: Run, tag: str) -> None:
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:
-    """The judgements in a file; `EvaluationError` names a line that is wrong, or judges a pair again."""
-    found: dict[str, dict[str, float]] = {}
+    """The judgements in a file; `EvaluationError` names a line that is wrong or judges a pair again."""
+    by_query: dict[str, dict[str, float]] = {}
     for number, (query, _, item, grade) in _lines(path, 4, "query 0 item grade"):
-        items = found.setdefault(query, {})
+        items = by_query.setdefault(query, {})
         if item in items:
             raise EvaluationError(f"{path}, line {number}: {item!r} is judged twice for {query!r}; keep one")
         items[item] = _number(grade, path, number, "grade")
-    return found
-
-
-def write_qrels(path: Path, qrels: Qrels) -> None:
-    """Write judgements; whole grades as whole numbers. Errors as for `write_run`."""
-    lines = [
-        f"{_escaped(query)} 0 {_escaped(item)} {grade:g}\n"
-        for query, items in qrels.items()
-        for item, grade in items.items()
-    ]
-    try:
-        path.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise EvaluationError(f"{path} cannot be written ({error.strerror}); name another file") from None
+    return by_query
 
 
 def _lines(path: Path, count: int, form: str) -> Iterator[tuple[int, list[str]]]:
@@ -91,23 +78,23 @@ def _lines(path: Path, count: int, form: str) -> Iterator[tuple[int, list[str]]]
                     continue
                 if len(fields) != count:
                     raise EvaluationError(
-                        f"{path}, line {number}: {len(fields)} fields where {count} are wanted: {form}"
+                        f"{path}, line {number}: {len(fields)} fields where {count} are needed: {form}"
                     )
                 yield number, [unquote(field) for field in fields]
     except (OSError, UnicodeDecodeError) as error:
         raise EvaluationError(f"{path} cannot be read: {error}") from None
 
 
-def _number(text: str, path: Path, line: int, what: str) -> float:
+def _number(text: str, path: Path, line: int, meaning: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise EvaluationError(f"{path}, line {line}: the {what} {text!r} is no number")
+        raise EvaluationError(f"{path}, line {line}: the {meaning} {text!r} is not a number")
     return number
 
 
 def _escaped(text: str) -> str:
-    """Without blanks; `read_run` and `read_qrels` undo it."""
-    return _BLANK.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)
+    """Without blanks; `read_run` and `read_qrels` undo this."""
+    return _BLANK.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), text)

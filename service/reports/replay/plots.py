@@ -162,9 +162,15 @@ def calibration_picture(model: Calibration) -> str:
     """What a model told beside what was seen; on the line it would be right."""
 
     def draw(axis: Any) -> None:
-        top = max([*model.told, *(one.high if isfinite(one.high) else one.value for one in model.seen), 1e-9])
+        top = max(
+            [
+                *model.predicted,
+                *(one.high if isfinite(one.high) else one.value for one in model.observed),
+                1e-9,
+            ]
+        )
         axis.plot([0, top], [0, top], color=FAINT, linewidth=1, linestyle="--")
-        _upright(axis, model.told, model.seen, ACCENT)
+        _upright(axis, model.predicted, model.observed, ACCENT)
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
         axis.locator_params(axis="x", nbins=5)
@@ -172,7 +178,8 @@ def calibration_picture(model: Calibration) -> str:
         axis.set_ylabel("seen")
 
     pairs = "; ".join(
-        f"told {told:.3g}, seen {seen.value:.3g}" for told, seen in zip(model.told, model.seen, strict=True)
+        f"told {told:.3g}, seen {seen.value:.3g}"
+        for told, seen in zip(model.predicted, model.observed, strict=True)
     )
     return _picture(f"Calibration of {model.model}: {pairs}", draw, height=2.6)
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vlclip.ranking.evaluation.click_models.calibration import Calibration
 from vlclip.ranking.evaluation.off_policy.terms import Estimate
 from vlclip.ranking.evaluation.off_policy.verdict import Finding, Level
 from vlclip.ranking.evaluation.replay.report import ArmReplay, ReplayReport
@@ -43,8 +44,16 @@ COLOURS: dict[Level, str] = {"ok": "green", "careful": "yellow", "refused": "red
 def replay_json(report: ReplayReport) -> dict[str, Any]:
     """The report as one JSON object, with the answer in words; numbers that are not finite are null."""
     arms = [{**asdict(one), "level": one.verdict.level} for one in report.arms]
-    found: dict[str, Any] = _known({"answer": asdict(answer(report)), **asdict(report), "arms": arms})
+    calibrations = [_calibration_json(model) for model in report.calibrations]
+    body = {**asdict(report), "arms": arms, "calibrations": calibrations}
+    found: dict[str, Any] = _known({"answer": asdict(answer(report)), **body})
     return found
+
+
+def _calibration_json(model: Calibration) -> dict[str, Any]:
+    """A calibration under the names that the JSON has: `told` for predicted, `seen` for observed."""
+    names = {"predicted": "told", "observed": "seen"}
+    return {names.get(name, name): value for name, value in asdict(model).items()}
 
 
 def print_replay(report: ReplayReport, *, everything: bool = False, console: Console = out) -> None:

@@ -26,9 +26,9 @@ class KnowsTheTruth:
         self.left = list(truth.values())
 
     def locate(self, photos, product_types):
-        found, self.left = self.left[: len(photos)], self.left[len(photos) :]
-        assert len(found) == len(product_types)
-        return [Detection(one.box, 0.9) for one in found]
+        truths, self.left = self.left[: len(photos)], self.left[len(photos) :]
+        assert len(truths) == len(product_types)
+        return [Detection(truth.box, 0.9) for truth in truths]
 
 
 def run(*words: object, status: int = 0):
@@ -51,44 +51,44 @@ def perfect(monkeypatch, catalogue):
 
 def test_all_twelve_rows_and_what_each_step_is_worth(catalogue, tiny_clip, perfect, tmp_path):
     other = make_tiny_clip(tmp_path / "other", seed=5)
-    found = body(
+    report = body(
         "ablate", catalogue, "--base", tiny_clip, "--tuned", other, "--grounder", "truth", "--slice", "brand",
         "--picture", tmp_path / "pictures" / "a.png",
     )  # fmt: skip
-    assert (found["n"], found["grounder"], found["base"], found["tuned"]) == (
+    assert (report["n"], report["grounder"], report["base"], report["tuned"]) == (
         60, "truth", str(tiny_clip), str(other),
     )  # fmt: skip
-    assert [(row["photo"], row["text"], row["model"]) for row in found["rows"]] == [
+    assert [(row["photo"], row["text"], row["model"]) for row in report["rows"]] == [
         (photo, text, model)
         for model in ("base", "tuned")
         for photo in ("full", "crop", "box")
         for text in ("raw", "refined")
     ]
-    for row in found["rows"]:
+    for row in report["rows"]:
         names = {"hits@1", "hits@5", "hits@10", "mrr", "hits@5_dup", "type@5", "colour@5"}
         for name in names:
             assert 0 <= row[name]["low"] <= row[name]["value"] <= row[name]["high"] <= 1
     # the crops are the true boxes, so their rows are the same to the last digit
-    by_setup = {(row["photo"], row["text"], row["model"]): row for row in found["rows"]}
+    by_setup = {(row["photo"], row["text"], row["model"]): row for row in report["rows"]}
     for text in ("raw", "refined"):
         crop, box = by_setup["crop", text, "base"], by_setup["box", text, "base"]
         assert crop | {"photo": "box"} == box
-    grounding = found["grounding"]
+    grounding = report["grounding"]
     assert (grounding["n"], grounding["known"], grounding["cropped"]) == (60, 60, 1)
     assert (grounding["iou"], grounding["right"]) == (1, 1)
-    assert {step["change"] for step in found["steps"]} == {"gap", "crop", "refined", "tuned"}
-    assert {one["name"] for one in found["slices"]} <= {"scene", "title", "brand"}
-    assert {"scene", "title"} <= {one["name"] for one in found["slices"]}
-    assert {one["name"] for one in found["too_small"]} >= {"brand"}
-    assert {one["field"] for one in found["attributes"]} == set()
-    assert any("colour" in note for note in found["notes"])  # 60 items have no two values of ten
-    assert any("training keeps back" in note for note in found["notes"])
+    assert {step["change"] for step in report["steps"]} == {"gap", "crop", "refined", "tuned"}
+    assert {part["name"] for part in report["slices"]} <= {"scene", "title", "brand"}
+    assert {"scene", "title"} <= {part["name"] for part in report["slices"]}
+    assert {part["name"] for part in report["too_small"]} >= {"brand"}
+    assert {row["field"] for row in report["attributes"]} == set()
+    assert any("colour" in note for note in report["notes"])  # 60 items have no two values of ten
+    assert any("training keeps back" in note for note in report["notes"])
     assert (tmp_path / "pictures" / "a.png").read_bytes()[1:4] == b"PNG"
 
 
 def test_a_model_tuned_into_itself_is_worth_exactly_one(catalogue, tiny_clip):
-    found = body("ablate", catalogue, "--base", tiny_clip, "--tuned", tiny_clip, "--refine", "off")
-    figures = [step["figure"] for step in found["steps"] if step["change"] == "tuned"]
+    report = body("ablate", catalogue, "--base", tiny_clip, "--tuned", tiny_clip, "--refine", "off")
+    figures = [step["figure"] for step in report["steps"] if step["change"] == "tuned"]
     assert figures == [{"value": 1, "low": 1, "high": 1}]
 
 
@@ -96,11 +96,11 @@ def test_refined_texts_that_say_the_same_are_worth_exactly_one(tiny_clip, tmp_pa
     from vlclip.ingestion.drawn import draw_product, write_products
 
     clean = (draw_product(3, index) for index in range(400))
-    same = [one for one in clean if one.item.title == one.clean_title][:40]
+    same = [product for product in clean if product.item.title == product.clean_title][:40]
     catalogue = write_products(tmp_path, same)
-    found = body("ablate", catalogue, "--base", tiny_clip, "--attribute", "colour")
-    by_text = {row["text"]: row for row in found["rows"] if row["photo"] == "full"}
-    differ = {one: row for one, row in by_text["refined"].items() if row != by_text["raw"][one]}
+    report = body("ablate", catalogue, "--base", tiny_clip, "--attribute", "colour")
+    by_text = {row["text"]: row for row in report["rows"] if row["photo"] == "full"}
+    differ = {name: value for name, value in by_text["refined"].items() if value != by_text["raw"][name]}
     assert set(differ) <= {"text"}
 
 
@@ -110,21 +110,21 @@ def test_without_a_grounder_or_a_truth_there_are_fewer_rows(catalogue, tiny_clip
     alone.write_text("\n".join(lines))
     (tmp_path / "photos").symlink_to(catalogue.parent / "photos")
     result = run("ablate", alone, "--base", tiny_clip, "--refine", "off", "--json")
-    found = json.loads(result.stdout)
-    assert [(row["photo"], row["text"], row["model"]) for row in found["rows"]] == [("full", "raw", "base")]
-    assert (found["steps"], found["grounding"]) == ([], None)
+    report = json.loads(result.stdout)
+    assert [(row["photo"], row["text"], row["model"]) for row in report["rows"]] == [("full", "raw", "base")]
+    assert (report["steps"], report["grounding"]) == ([], None)
     assert "--grounder" in result.stderr
-    told = body(
+    with_truth = body(
         "ablate", alone, "--base", tiny_clip, "--truth", catalogue.parent / "truth.jsonl", "--limit", 20
     )
-    assert told["n"] == 20
-    assert {row["photo"] for row in told["rows"]} == {"full", "box"}
+    assert with_truth["n"] == 20
+    assert {row["photo"] for row in with_truth["rows"]} == {"full", "box"}
 
 
 def test_a_person_sees_tables_of_at_most_110_columns(catalogue, tiny_clip, perfect):
     words = ("ablate", catalogue, "--base", tiny_clip, "--tuned", tiny_clip, "--grounder", "truth")
-    shown = run(*words).stdout
-    for said in (
+    text = run(*words).stdout
+    for phrase in (
         "full photo",
         "HITS@5",
         "gap to the true box",
@@ -132,9 +132,9 @@ def test_a_person_sees_tables_of_at_most_110_columns(catalogue, tiny_clip, perfe
         "scene: packshot",
         "mean IoU",
     ):
-        assert said in shown
-    assert max(map(len, shown.splitlines())) <= 110
-    assert "…" not in shown
+        assert phrase in text
+    assert max(map(len, text.splitlines())) <= 110
+    assert "…" not in text
 
 
 def test_fields_are_told_from_photos_by_their_own_or_their_columns_name(tiny_clip, tmp_path):
@@ -145,15 +145,15 @@ def test_fields_are_told_from_photos_by_their_own_or_their_columns_name(tiny_cli
     for row in rows:
         row["article_type"] = row.pop("product_type")
     catalogue.write_text("\n".join(json.dumps(row) for row in rows))
-    found = body(
+    report = body(
         "ablate", catalogue, "--base", tiny_clip, "--refine", "off", "--attribute", "article_type",
         "--attribute", "audience", "--map", "product_type=article_type",
     )  # fmt: skip
-    told = {one["field"]: one for one in found["attributes"]}
-    assert "audience" in told
-    assert all(one["n"] >= 10 * one["classes"] for one in told.values())
-    assert 0 < told["audience"]["majority"] < 1
-    assert not any("article_type" in note for note in found["notes"])  # it is known as product_type
+    rows = {row["field"]: row for row in report["attributes"]}
+    assert "audience" in rows
+    assert all(row["n"] >= 10 * row["classes"] for row in rows.values())
+    assert 0 < rows["audience"]["majority"] < 1
+    assert not any("article_type" in note for note in report["notes"])  # it is known as product_type
 
 
 @pytest.mark.parametrize(

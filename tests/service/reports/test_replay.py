@@ -164,6 +164,8 @@ def test_json_is_the_whole_report_and_what_is_not_known_is_null():
     dr = body["arms"][1]["estimates"][2]
     assert (dr["estimator"], dr["value"], dr["low"]) == ("dr", None, None)
     assert body["arms"][0]["estimates"][0]["quantiles"]["p99"] == 5.4
+    calibration = body["calibrations"][0]
+    assert (len(calibration["told"]), len(calibration["seen"])) == (8, 8)
     assert body["rate_by_position"][0][:2] == [1, 12_000]
     assert not re.search(rb"NaN|Infinity", text)
     assert orjson.loads(text) == body

@@ -9,7 +9,12 @@ import pytest
 
 from vlclip.engine.space import unit
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.ablation.attributes import class_vectors, classes_of, prompts_for, tell
+from vlclip.ranking.evaluation.ablation.attributes import (
+    class_vectors,
+    classes_of,
+    prompts_for,
+    score_attribute,
+)
 from vlclip.ranking.evaluation.ablation.boxes import judge_boxes, overlaps
 from vlclip.ranking.evaluation.ablation.measurement import LEAST, Ablation, Encoded, Setup, ablate, per_item
 from vlclip.ranking.evaluation.ablation.wearer import shows_wearer
@@ -38,8 +43,8 @@ def base(products) -> Encoded:
     )
 
 
-def steps(done: Ablation) -> dict[tuple[str, str], object]:
-    return {(step.change, step.held): step.figure for step in done.steps}
+def steps(table: Ablation) -> dict[tuple[str, str], object]:
+    return {(step.change, step.setting): step.figure for step in table.steps}
 
 
 def test_four_items_by_hand():
@@ -48,10 +53,10 @@ def test_four_items_by_hand():
     #   text 1: .3 .5 .8 .1  own second, after 2      text 3: .3 .6 .8 .2  own last
     photos = np.array([[9, 3, 1, 3], [1, 5, 5, 6], [2, 8, 4, 8], [3, 1, 6, 2]], np.float32) / 10
     four = Encoded({"full": photos}, {"raw": np.eye(4, dtype=np.float32)})
-    found = per_item(four, Setup("full", "raw", "base"), ["a", "b", "c", "d"], {})
-    assert found["hits@1"].tolist() == [1, 0, 0, 0]
-    assert found["hits@5"].tolist() == [1, 1, 1, 1]
-    assert found["mrr"] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+    figures = per_item(four, Setup("full", "raw", "base"), ["a", "b", "c", "d"], {})
+    assert figures["hits@1"].tolist() == [1, 0, 0, 0]
+    assert figures["hits@5"].tolist() == [1, 1, 1, 1]
+    assert figures["mrr"] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
 
 
 def test_a_photo_of_the_same_title_counts_as_found():
@@ -98,30 +103,30 @@ def test_there_is_no_share_of_a_gap_that_is_not_there(base):
 
 def test_equals_have_a_ratio_of_exactly_one(base):
     same = Encoded(base.photos, {"raw": base.texts["raw"], "refined": base.texts["raw"]})
-    done = ablate({"base": same, "tuned": same}, TITLES, {})
-    changes = {step.change for step in done.steps}
+    table = ablate({"base": same, "tuned": same}, TITLES, {})
+    changes = {step.change for step in table.steps}
     assert changes == {"gap", "crop", "refined", "tuned"}
-    for step in done.steps:
+    for step in table.steps:
         if step.change in {"refined", "tuned"}:
             assert (step.figure.value, step.figure.low, step.figure.high) == (1, 1, 1)
 
 
 def test_rows_are_every_photo_text_and_model_there_is(base, products):
-    done = ablate({"base": base, "tuned": base}, TITLES, {"colour": ["red", "blue"] * (N // 2)})
-    assert len(done.rows) == 12
-    assert done.rows[0].setup == Setup("full", "raw", "base")
-    assert done.rows[0].over_first.value == 1
+    table = ablate({"base": base, "tuned": base}, TITLES, {"colour": ["red", "blue"] * (N // 2)})
+    assert len(table.rows) == 12
+    assert table.rows[0].setup == Setup("full", "raw", "base")
+    assert table.rows[0].over_first.value == 1
     plain = ablate({"base": Encoded({"full": products}, {"raw": products})}, TITLES, {})
     assert len(plain.rows) == 1
     assert plain.steps == ()
-    assert {name for row in done.rows for name in row.figures} == {
+    assert {name for row in table.rows for name in row.figures} == {
         "hits@1", "hits@5", "hits@10", "mrr", "hits@5_dup", "colour@5",
     }  # fmt: skip
 
 
 def test_every_interval_holds_its_figure(base):
-    done = ablate({"base": base}, TITLES, {"colour": ["red", "blue", "green"] * (N // 3)})
-    for row in done.rows:
+    table = ablate({"base": base}, TITLES, {"colour": ["red", "blue", "green"] * (N // 3)})
+    for row in table.rows:
         for figure in (*row.figures.values(), row.over_first):
             assert figure.low <= figure.value <= figure.high
 
@@ -131,8 +136,8 @@ def test_intervals_shrink_with_more_items():
 
     def width(n: int) -> float:
         hits = (rng.random((n, 1)) < 0.5).astype(float)
-        found = interval(hits.mean(), resampled_means(hits)[:, 0])
-        return found.high - found.low
+        figure = interval(hits.mean(), resampled_means(hits)[:, 0])
+        return figure.high - figure.low
 
     assert width(5000) < width(500) < width(50)
     assert width(1000) == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(1000), rel=0.15)  # the normal one
@@ -151,14 +156,14 @@ def test_resamples_are_paired_and_leave_the_unknown_out():
 def test_a_slice_asks_among_all_photos_and_small_ones_are_named(base):
     n = N // 2
     halves = ["clean"] * n + ["messy"] * (N - n - LEAST + 1) + ["rare"] * (LEAST - 1)
-    done = ablate({"base": base}, TITLES, {}, {"title": halves, "all": ["x"] * N})
-    assert [(one.name, one.value, one.n) for one in done.slices] == [
+    table = ablate({"base": base}, TITLES, {}, {"title": halves, "all": ["x"] * N})
+    assert [(part.name, part.value, part.n) for part in table.slices] == [
         ("title", "clean", n),
         ("title", "messy", N - n - LEAST + 1),
     ]
-    assert done.too_small == (("title", "rare", LEAST - 1),)
+    assert table.too_small == (("title", "rare", LEAST - 1),)
     whole = per_item(base, Setup("full", "raw", "base"), TITLES, {})
-    assert done.slices[0].rows[0].figures["mrr"].value == pytest.approx(whole["mrr"][:n].mean())
+    assert table.slices[0].rows[0].figures["mrr"].value == pytest.approx(whole["mrr"][:n].mean())
 
 
 def test_the_stored_text_is_the_one_that_fits_the_photo_and_the_asking_one_is_not(products):
@@ -187,16 +192,16 @@ def test_too_few_items_are_refused():
 def test_boxes_by_hand():
     # the first overlaps by 50 of 150, the second is the true one, the third found nothing
     nothing = [np.nan] * 4
-    found = np.array([[0, 0, 10, 10], [5, 5, 9, 9], nothing])
+    detected = np.array([[0, 0, 10, 10], [5, 5, 9, 9], nothing])
     true = np.array([[5, 0, 15, 10], [5, 5, 9, 9], [0, 0, 4, 4]], float)
-    assert overlaps(found, true) == pytest.approx([1 / 3, 1, 0])
-    done = judge_boxes(found, true, np.array([0.4, 0.8, np.nan]), [True, True, False])
-    assert (done.n, done.known, done.cropped) == (3, 3, pytest.approx(2 / 3))
-    assert done.score == pytest.approx(0.4)
-    assert done.iou == pytest.approx(4 / 9)
-    assert (done.right, done.right_cropped) == (pytest.approx(1 / 3), 0.5)
-    unknown = judge_boxes(found, np.full((3, 4), np.nan), np.zeros(3), [False] * 3)
-    assert (unknown.known, unknown.iou, unknown.right) == (0, None, None)
+    assert overlaps(detected, true) == pytest.approx([1 / 3, 1, 0])
+    quality = judge_boxes(detected, true, np.array([0.4, 0.8, np.nan]), [True, True, False])
+    assert (quality.n, quality.with_truth, quality.cropped) == (3, 3, pytest.approx(2 / 3))
+    assert quality.score == pytest.approx(0.4)
+    assert quality.iou == pytest.approx(4 / 9)
+    assert (quality.right, quality.right_cropped) == (pytest.approx(1 / 3), 0.5)
+    unknown = judge_boxes(detected, np.full((3, 4), np.nan), np.zeros(3), [False] * 3)
+    assert (unknown.with_truth, unknown.iou, unknown.right) == (0, None, None)
 
 
 def test_attributes_by_hand():
@@ -205,24 +210,26 @@ def test_attributes_by_hand():
     photos = np.array([[1, 0]] * 10 + [[0, 1]] * 11 + [[1, 0]] * 2, np.float32)
     classes = classes_of(values)
     assert classes == ["blue", "red"]
-    told = tell("colour", photos, values, classes, np.array([[0, 1], [1, 0]], np.float32))
-    assert (told.n, told.classes) == (22, 2)
-    assert told.majority == pytest.approx(12 / 22)
-    assert told.accuracy.value == pytest.approx(21 / 22)
+    score = score_attribute("colour", photos, values, classes, np.array([[0, 1], [1, 0]], np.float32))
+    assert (score.n, score.classes) == (22, 2)
+    assert score.majority == pytest.approx(12 / 22)
+    assert score.accuracy.value == pytest.approx(21 / 22)
     # red: 10 of 11 named, 10 of 10 found: F1 20/21; blue: 11 of 11 named, 11 of 12 found: F1 22/23
-    assert told.macro_f1 == pytest.approx((20 / 21 + 22 / 23) / 2)
+    assert score.macro_f1 == pytest.approx((20 / 21 + 22 / 23) / 2)
 
 
 def test_a_class_is_the_mean_of_its_prompts():
     def encode(texts):
-        asked.extend(texts)
+        encoded_texts.extend(texts)
         return unit(np.arange(1, 2 * len(texts) + 1).reshape(-1, 2))
 
-    asked: list[str] = []
+    encoded_texts: list[str] = []
     vectors = class_vectors("base_colour", ["Red", "Blue"], encode)
     prompts = prompts_for("base_colour")
-    assert asked == [prompt.replace("{value}", value) for value in ("Red", "Blue") for prompt in prompts]
-    per_class = encode(asked.copy()).reshape(2, len(prompts), 2)
+    assert encoded_texts == [
+        prompt.replace("{value}", value) for value in ("Red", "Blue") for prompt in prompts
+    ]
+    per_class = encode(encoded_texts.copy()).reshape(2, len(prompts), 2)
     np.testing.assert_allclose(vectors, unit(per_class.mean(axis=1)), atol=1e-6)
     assert prompts_for("sleeve length") != prompts
     assert all("{value}" in prompt for prompt in prompts_for("sleeve length"))

@@ -18,11 +18,11 @@ def drawn_log(model, attraction, satisfaction, *, lists=1000, places=5, seed=1):
     rng = np.random.default_rng(seed)
     scores = np.log(attraction) / 2 + rng.gumbel(size=(lists, len(attraction)))
     items = np.argsort(-scores, axis=1)[:, :places]
-    shown = np.arange(places) < rng.integers(2, places + 1, size=(lists, 1))
+    filled = np.arange(places) < rng.integers(2, places + 1, size=(lists, 1))
     return ClickLog(
         items=items,
-        clicked=model.sample(attraction[items], satisfaction[items], shown, rng),
-        shown=shown,
+        clicked=model.sample(attraction[items], satisfaction[items], filled, rng),
+        filled=filled,
         unit=np.arange(lists) // 4,
         names=tuple(f"i{n}" for n in range(len(attraction))),
     )

@@ -1,4 +1,4 @@
-"""What each click model says of lists short enough to work out by hand, and of any list at all."""
+"""What each click model predicts for lists short enough to work out by hand, and for any list at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vlclip.ranking.evaluation.click_models.position import PositionBased
 PLACES = 4
 POSITION = PositionBased(np.array([1.0, 0.5, 0.2, 0.1]))
 MODELS = [POSITION, Cascade(), DynamicBayesian(0.8), DynamicBayesian(1.0), DynamicBayesian(0.0)]
-every_model = pytest.mark.parametrize("model", MODELS, ids=lambda one: one.name)
+every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 ALL = np.ones((1, 3), bool)
 ATTRACTION = np.array([[0.5, 0.4, 0.2]])
 SATISFACTION = np.array([[0.5, 1.0, 0.3]])
@@ -56,8 +56,8 @@ def test_by_cascade_nothing_is_clicked_below_a_click():
 def test_by_the_bayesian_network_one_goes_on_unless_satisfied():
     # looked at: 1; 0.8 · (1 - 0.5 · 0.5) = 0.6; 0.6 · 0.8 · (1 - 0.4 · 1) = 0.288
     # clicked:   0.5; 0.6 · 0.4 = 0.24; 0.288 · 0.2 = 0.0576
-    found = DynamicBayesian(0.8).marginal(ATTRACTION, SATISFACTION, ALL)
-    assert found == pytest.approx(np.array([[0.5, 0.24, 0.0576]]))
+    marginal = DynamicBayesian(0.8).marginal(ATTRACTION, SATISFACTION, ALL)
+    assert marginal == pytest.approx(np.array([[0.5, 0.24, 0.0576]]))
 
 
 def test_by_the_bayesian_network_no_click_makes_it_less_likely_that_one_still_looks():
@@ -80,35 +80,35 @@ def test_a_page_that_begins_below_is_looked_at_from_its_own_top():
 
 
 def test_a_place_of_which_nothing_is_known_is_refused():
-    with pytest.raises(EvaluationError, match="5 places, and the model knows 4; cut the lists"):
+    with pytest.raises(EvaluationError, match="5 places, the model was fitted on 4; cut the lists"):
         POSITION.marginal(np.full((1, 5), 0.5), np.zeros((1, 5)), np.ones((1, 5), bool))
 
 
 @every_model
-@given(attraction=rates, satisfaction=rates, shown=masks)
+@given(attraction=rates, satisfaction=rates, filled=masks)
 def test_the_marginal_is_the_sum_over_all_patterns_of_their_conditionals(
-    model, attraction, satisfaction, shown
+    model, attraction, satisfaction, filled
 ):
     patterns = np.array(list(product([False, True], repeat=PLACES)))
-    tables = [np.repeat(one, len(patterns), axis=0) for one in (attraction, satisfaction, shown)]
+    tables = [np.repeat(table, len(patterns), axis=0) for table in (attraction, satisfaction, filled)]
     conditional = model.conditional(tables[0], tables[1], patterns, tables[2])
     joint = np.where(patterns, conditional, 1 - conditional).prod(axis=1)
     assert joint.sum() == pytest.approx(1)
     expected = (joint[:, None] * patterns).sum(axis=0)
-    assert model.marginal(attraction, satisfaction, shown)[0] == pytest.approx(expected, abs=1e-9)
+    assert model.marginal(attraction, satisfaction, filled)[0] == pytest.approx(expected, abs=1e-9)
 
 
 @every_model
-@given(attraction=rates, satisfaction=rates, other=rates, shown=masks)
+@given(attraction=rates, satisfaction=rates, other=rates, filled=masks)
 def test_what_is_not_shown_changes_nothing_and_is_never_clicked(
-    model, attraction, satisfaction, other, shown
+    model, attraction, satisfaction, other, filled
 ):
-    found = model.marginal(attraction, satisfaction, shown)
-    changed = [np.where(shown, one, other) for one in (attraction, satisfaction)]
-    assert np.array_equal(found, model.marginal(*changed, shown))
-    assert not found[~shown].any()
-    assert not model.sample(np.ones_like(attraction), satisfaction, shown, np.random.default_rng(0))[
-        ~shown
+    marginal = model.marginal(attraction, satisfaction, filled)
+    changed = [np.where(filled, table, other) for table in (attraction, satisfaction)]
+    assert np.array_equal(marginal, model.marginal(*changed, filled))
+    assert not marginal[~filled].any()
+    assert not model.sample(np.ones_like(attraction), satisfaction, filled, np.random.default_rng(0))[
+        ~filled
     ].any()
 
 
@@ -117,19 +117,19 @@ def test_sampled_clicks_are_as_frequent_as_the_model_says(model):
     n = 40_000
     attraction = np.tile([0.5, 0.4, 0.9, 0.6], (n, 1))
     satisfaction = np.tile([0.3, 0.9, 0.5, 0.2], (n, 1))
-    shown = np.tile([True, True, False, True], (n, 1))
-    drawn = model.sample(attraction, satisfaction, shown, np.random.default_rng(1))
-    marginal = model.marginal(attraction, satisfaction, shown)
+    filled = np.tile([True, True, False, True], (n, 1))
+    drawn = model.sample(attraction, satisfaction, filled, np.random.default_rng(1))
+    marginal = model.marginal(attraction, satisfaction, filled)
     # four standard errors of a rate are at most 0.01
     assert drawn.mean(axis=0) == pytest.approx(marginal[0], abs=0.01)
     # and so are pairs: the last place after a click at the first
     after = drawn[:, 0]
-    conditional = model.conditional(attraction, satisfaction, drawn, shown)
+    conditional = model.conditional(attraction, satisfaction, drawn, filled)
     assert drawn[after, 3].mean() == pytest.approx(conditional[after, 3].mean(), abs=0.015)
 
 
-@given(attraction=rates, shown=masks)
-def test_certain_satisfaction_and_continuation_make_a_cascade(attraction, shown):
+@given(attraction=rates, filled=masks)
+def test_certain_satisfaction_and_continuation_make_a_cascade(attraction, filled):
     sure = np.ones_like(attraction)
-    network = DynamicBayesian(1.0).marginal(attraction, sure, shown)
-    assert network == pytest.approx(Cascade().marginal(attraction, sure, shown))
+    network = DynamicBayesian(1.0).marginal(attraction, sure, filled)
+    assert network == pytest.approx(Cascade().marginal(attraction, sure, filled))

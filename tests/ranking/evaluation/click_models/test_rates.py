@@ -1,4 +1,4 @@
-"""Rates of items with few chances are drawn towards what is common to them."""
+"""Rates of items with few chances are shrunk towards what they have in common."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ counts = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1,
 
 
 def test_a_rate_worked_out_by_hand():
-    # (3 + 4 · 0.25) / (6 + 4) = 0.4; (0 + 1) / (1 + 4) = 0.2; nothing known: 0.25
+    # (3 + 4 · 0.25) / (6 + 4) = 0.4; (0 + 1) / (1 + 4) = 0.2; no chances: 0.25
     rates = Rates(np.array([3.0, 0.0]), np.array([6.0, 1.0]), Prior(0.25, 4.0))
-    assert rates.of(np.array([[0, 1], [UNKNOWN, 0]])) == pytest.approx(np.array([[0.4, 0.2], [0.25, 0.4]]))
+    assert rates.of_items(np.array([[0, 1], [UNKNOWN, 0]])) == pytest.approx(
+        np.array([[0.4, 0.2], [0.25, 0.4]])
+    )
 
 
 @given(counts)
@@ -25,11 +27,11 @@ def test_no_rate_is_none_or_certain_and_all_lie_between_their_own_and_the_common
     prior = empirical(hits, hits + missed)
     rates = prior.rates(hits, hits + missed)
     assert ((rates > 0) & (rates < 1)).all()
-    known = hits + missed > 0
-    own = hits[known] / (hits + missed)[known]
+    tried = hits + missed > 0
+    own = hits[tried] / (hits + missed)[tried]
     low, high = np.minimum(own, prior.mode), np.maximum(own, prior.mode)
-    assert ((low - 1e-9 <= rates[known]) & (rates[known] <= high + 1e-9)).all()
-    assert rates[~known] == pytest.approx(prior.mode)
+    assert ((low - 1e-9 <= rates[tried]) & (rates[tried] <= high + 1e-9)).all()
+    assert rates[~tried] == pytest.approx(prior.mode)
 
 
 def test_the_most_probable_rate_is_the_top_of_the_posterior():
@@ -59,10 +61,10 @@ def test_rates_from_a_beta_are_found_nearer_than_by_their_own_counts():
     prior = empirical(hits, chances)
     assert prior.mode == pytest.approx(0.1, rel=0.1)
     assert prior.strength == pytest.approx(20, rel=0.3)
-    own, found = np.abs(hits / chances - truth).mean(), np.abs(prior.rates(hits, chances) - truth).mean()
-    assert found < 0.75 * own
+    own, shrunk = np.abs(hits / chances - truth).mean(), np.abs(prior.rates(hits, chances) - truth).mean()
+    assert shrunk < 0.75 * own
 
 
-def test_a_given_strength_is_kept_and_nothing_known_is_an_even_chance():
+def test_a_given_strength_is_kept_and_nothing_tried_is_an_even_chance():
     assert empirical(np.array([1.0, 0.0]), np.array([4.0, 4.0]), 7.0).strength == pytest.approx(7)
     assert empirical(np.zeros(3), np.zeros(3)) == Prior(0.5, 1.0)

@@ -49,12 +49,12 @@ def test_all_alike_is_0_and_one_item_alone_the_most_there_is(n, times):
 
 
 @given(shows)
-def test_the_gini_coefficient_is_half_the_mean_difference_over_the_mean(shown):
-    if not shown.any():
-        assert np.isnan(gini(shown))
+def test_the_gini_coefficient_is_half_the_mean_difference_over_the_mean(exposures):
+    if not exposures.any():
+        assert np.isnan(gini(exposures))
         return
-    pairs = np.abs(shown[:, None] - shown).mean()
-    assert gini(shown) == pytest.approx(pairs / (2 * shown.mean()))
+    pairs = np.abs(exposures[:, None] - exposures).mean()
+    assert gini(exposures) == pytest.approx(pairs / (2 * exposures.mean()))
 
 
 def test_novelty_is_in_bits_and_every_count_has_one_added():
@@ -79,9 +79,9 @@ def test_popularity_is_how_often_what_is_shown_was_taken():
 
 def test_diversity_by_hand():
     vectors = np.array([[2, 0], [2, 0], [0, 5], [0, 0]], dtype=np.float32)
-    found = diversity(np.array([[0, 1, -1], [0, 2, -1], [0, 1, 2], [0, 3, -1], [0, -1, -1]]), vectors)
+    by_list = diversity(np.array([[0, 1, -1], [0, 2, -1], [0, 1, 2], [0, 3, -1], [0, -1, -1]]), vectors)
     # copies; right angles; a pair of copies and two at right angles; one without a vector; one item alone
-    np.testing.assert_allclose(found, [0, 1, 2 / 3, 1, np.nan], atol=1e-7)
+    np.testing.assert_allclose(by_list, [0, 1, 2 / 3, 1, np.nan], atol=1e-7)
 
 
 @given(bundles, st.randoms(use_true_random=False))
@@ -97,17 +97,17 @@ def test_diversity_is_the_mean_over_pairs_in_any_order(rows, random):
 
 
 @given(shows, st.data())
-def test_every_value_is_in_one_slice(seen, data):
-    values = np.array(data.draw(st.lists(numbers, min_size=len(seen), max_size=len(seen))))
-    found = slices(values, seen)
-    assert sum(one.n for one in found) == len(seen)
-    total = sum(one.n * one.figure.value for one in found if one.figure is not None)
+def test_every_value_is_in_one_slice(times, data):
+    values = np.array(data.draw(st.lists(numbers, min_size=len(times), max_size=len(times))))
+    cut = slices(values, times)
+    assert sum(part.n for part in cut) == len(times)
+    total = sum(part.n * part.figure.value for part in cut if part.figure is not None)
     assert total == pytest.approx(values.sum(), abs=1e-9)
 
 
 def test_slices_are_cut_where_they_say():
-    found = slices(np.array([0.0, 1, 1, 0, 1]), np.array([0, 1, 4, 5, 20]))
-    assert [(one.name, one.n, one.figure.value) for one in found] == [
+    cut = slices(np.array([0.0, 1, 1, 0, 1]), np.array([0, 1, 4, 5, 20]))
+    assert [(part.name, part.n, part.figure.value) for part in cut] == [
         ("0", 1, 0.0), ("1-4", 2, 1.0), ("5-19", 1, 0.0), ("20+", 1, 1.0)
     ]  # fmt: skip
     assert slices(np.array([1.0]), np.array([2]))[0].figure is None

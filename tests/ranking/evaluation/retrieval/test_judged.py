@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.ranking.planted import PlantedEmbedder
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval.judged import (
-    answered,
+    answer_queries,
+    count_unanswered,
     read_queries,
     read_ratings,
     texts_of,
-    unanswered,
 )
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.recommender import Recommender
@@ -71,9 +71,9 @@ def test_the_order_of_rows_plays_no_part_and_a_grade_lies_between_its_ratings(tm
         lines = "".join(f"{query},{item},{rating}\n" for query, item, rating in rows)
         return read_ratings(written(tmp_path, "a.csv", "query,item,rating\n" + lines))
 
-    found = read(ratings)
-    assert read(random.sample(ratings, len(ratings))) == found
-    for query, items in found.items():
+    grades = read(ratings)
+    assert read(random.sample(ratings, len(ratings))) == grades
+    for query, items in grades.items():
         for item, grade in items.items():
             own = [rating for *pair, rating in ratings if pair == [query, item]]
             assert min(own) <= grade <= max(own)
@@ -84,7 +84,7 @@ def test_the_order_of_rows_plays_no_part_and_a_grade_lies_between_its_ratings(tm
     [
         ("query,product_id,stars\ntv,1,2\n", "no column for the rating; it has query, product_id, stars"),
         ("words,product_id,rating\ntv,1,2\n", "no column for the query"),
-        ("query,product_id,rating\ntv,1,2\ntv,2,good\n", "line 3: rating is 'good', which is no number"),
+        ("query,product_id,rating\ntv,1,2\ntv,2,good\n", "line 3: rating is 'good', which is not a number"),
         ("query,product_id,rating\ntv,,2\n", "line 2: no value for 'product_id'"),
         ("query,product_id,rating\ntv,1\n", "line 2: not as many fields as the first line has"),
         ("query,product_id,rating\ntv,1,2,3\n", "line 2: not as many fields as the first line has"),
@@ -133,13 +133,13 @@ def test_an_answer_begins_with_what_people_would_see_and_goes_on_without_repeati
     shop = Recommender(store, PlantedEmbedder, Search())
     texts = {"1": "red item", "2": "blue number7"}
     steps = []
-    found = answered(shop, texts, k=10, depth=60, weights=weights, progress=lambda: steps.append(1))
+    rankings = answer_queries(shop, texts, k=10, depth=60, weights=weights, progress=lambda: steps.append(1))
     for query, text in texts.items():
-        ids = [item for item, _ in found[query]]
-        assert ids[:10] == [one.id for one in shop.search(text, weights=weights, page=Page(limit=10))]
+        ids = [item for item, _ in rankings[query]]
+        assert ids[:10] == [hit.id for hit in shop.search(text, weights=weights, page=Page(limit=10))]
         assert len(set(ids)) == len(ids) >= 60
     assert len(steps) == 2
 
 
 def test_what_was_not_answered_is_counted():
-    assert unanswered({"tv": [("1", 1.0)], "phone case": []}, json.loads(json.dumps(RATINGS))) == 1
+    assert count_unanswered({"tv": [("1", 1.0)], "phone case": []}, json.loads(json.dumps(RATINGS))) == 1

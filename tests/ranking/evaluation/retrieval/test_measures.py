@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.retrieval.measures import STANDARD, condensed, measured
+from vlclip.ranking.evaluation.retrieval.measures import condensed, measured
 
+STANDARD = ("nDCG@10", "MRR", "P@10", "R@10", "HITS@10", "AP", "Judged@10")
 QRELS = {"q": {"a": 2, "b": 1, "c": 0}}
 RUN = {"q": [("c", 4.0), ("a", 3.0), ("d", 2.0), ("b", 1.0)]}
 
@@ -23,8 +24,8 @@ ranked = st.lists(st.sampled_from(ITEMS), unique=True, min_size=1)
 
 
 def value(name, run=RUN, qrels=QRELS, **how):
-    (found,) = measured(run, qrels, [name], **how)[name]
-    return found
+    (only,) = measured(run, qrels, [name], **how)[name]
+    return only
 
 
 @pytest.mark.parametrize(
@@ -78,15 +79,15 @@ def test_grades_that_are_means_of_raters_count_as_they_are():
 def test_a_query_without_an_answer_scores_nothing_and_one_that_was_not_judged_does_not_count():
     qrels = {"q": {"a": 1}, "silent": {"a": 1}, "absent": {"a": 1}}
     run = {"q": [("a", 1.0)], "silent": [], "other": [("a", 1.0)]}
-    found = measured(run, qrels)
-    assert found["nDCG@10"].tolist() == [1.0, 0.0, 0.0]
-    np.testing.assert_array_equal(found["Judged@10"], [1.0, np.nan, np.nan])
-    assert measured({}, qrels)["MRR"].tolist() == [0.0, 0.0, 0.0]
+    values = measured(run, qrels, STANDARD)
+    assert values["nDCG@10"].tolist() == [1.0, 0.0, 0.0]
+    np.testing.assert_array_equal(values["Judged@10"], [1.0, np.nan, np.nan])
+    assert measured({}, qrels, ["MRR"])["MRR"].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_query_of_which_nothing_is_relevant_scores_nothing():
-    found = measured({"q": [("a", 1.0)]}, {"q": {"a": 0, "b": -1}})
-    assert all(found[name].tolist() == [0.0] for name in STANDARD if name != "Judged@10")
+    values = measured({"q": [("a", 1.0)]}, {"q": {"a": 0, "b": -1}}, STANDARD)
+    assert all(values[name].tolist() == [0.0] for name in STANDARD if name != "Judged@10")
 
 
 @given(ranked, graded, st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=8, max_size=8))
@@ -107,11 +108,11 @@ def test_of_equal_scores_the_first_is_first_whichever_its_id(order, name):
 
 @given(ranked, graded)
 def test_every_measure_lies_between_nothing_and_the_ideal(items, grades):
-    found = measured({"q": [(item, 0.0) for item in items]}, {"q": grades})
-    assert all(0 <= values[0] <= 1 + 1e-9 for values in found.values())
+    own = measured({"q": [(item, 0.0) for item in items]}, {"q": grades}, STANDARD)
+    assert all(0 <= values[0] <= 1 + 1e-9 for values in own.values())
     ideal = sorted(grades, key=lambda item: -grades[item])
-    best = measured({"q": [(item, 0.0) for item in ideal]}, {"q": grades})
-    assert found["nDCG@10"][0] <= best["nDCG@10"][0] + 1e-9
+    best = measured({"q": [(item, 0.0) for item in ideal]}, {"q": grades}, STANDARD)
+    assert own["nDCG@10"][0] <= best["nDCG@10"][0] + 1e-9
 
 
 @given(ranked, graded)
@@ -138,4 +139,4 @@ def test_a_measure_that_is_none_is_named(name):
 
 def test_without_judgements_nothing_is_measured():
     with pytest.raises(EvaluationError, match="no judgements"):
-        measured(RUN, {})
+        measured(RUN, {}, STANDARD)

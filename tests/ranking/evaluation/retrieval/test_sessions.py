@@ -10,7 +10,7 @@ from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval.sessions import (
     HeldOut,
     hold_out,
-    judged,
+    judge_lists,
     like_the_newest,
     most_popular,
     read_histories,
@@ -36,7 +36,7 @@ def written(folder, name, text):
 
 
 @pytest.fixture
-def held(store):
+def held_out(store):
     return hold_out(HISTORIES, store)
 
 
@@ -70,11 +70,11 @@ def test_a_history_that_cannot_be_read_is_named(tmp_path, name, text, message):
         read_histories(written(tmp_path, name, text))
 
 
-def test_the_last_item_is_held_out_and_counted_nowhere(held):
-    assert held.wanted == {"anna": "i3", "ben": "i1", "cleo": "i4"}
-    assert held.before == {"anna": ["i1", "i2"], "ben": ["i1", "i9"], "cleo": []}
-    assert (held.left_out, held.repeated, len(held.ids)) == (1, 1, COUNT)
-    counts = dict(zip(held.ids, held.counts.tolist(), strict=True))
+def test_the_last_item_is_held_out_and_counted_nowhere(held_out):
+    assert held_out.next_item == {"anna": "i3", "ben": "i1", "cleo": "i4"}
+    assert held_out.before == {"anna": ["i1", "i2"], "ben": ["i1", "i9"], "cleo": []}
+    assert (held_out.left_out, held_out.repeated, len(held_out.ids)) == (1, 1, COUNT)
+    counts = dict(zip(held_out.ids, held_out.counts.tolist(), strict=True))
     assert {item: n for item, n in counts.items() if n} == {"i1": 2, "i2": 1, "i9": 1}
 
 
@@ -83,69 +83,79 @@ def test_with_nobody_left_it_is_said_why(store):
         hold_out({"gone": ["sold"]}, store)
 
 
-def test_of_fewer_users_the_others_still_count(held):
-    first = held.first(1)
-    assert list(first.wanted) == ["anna"]
-    np.testing.assert_array_equal(first.counts, held.counts)
-    assert held.first(None) is held
+def test_of_fewer_users_the_others_still_count(held_out):
+    first = held_out.first(1)
+    assert list(first.next_item) == ["anna"]
+    np.testing.assert_array_equal(first.counts, held_out.counts)
+    assert held_out.first(None) is held_out
 
 
-def test_what_is_popular_comes_in_order_without_what_was_had(held):
-    found = most_popular(held, 3)
-    assert found["cleo"] == ["i1", "i2", "i9"]
-    assert found["anna"] == ["i9", "i0", "i10"]  # i1 and i2 were theirs; then the smallest ids
+def test_what_is_popular_comes_in_order_without_what_was_had(held_out):
+    popular = most_popular(held_out, 3)
+    assert popular["cleo"] == ["i1", "i2", "i9"]
+    assert popular["anna"] == ["i9", "i0", "i10"]  # i1 and i2 were theirs; then the smallest ids
 
 
-def test_nothing_held_out_reaches_the_recommender(held, store):
-    others = HeldOut(held.before, dict.fromkeys(held.wanted, "i7"), held.ids, 0, 0)
+def test_nothing_held_out_reaches_the_recommender(held_out, store):
+    others = HeldOut(held_out.before, dict.fromkeys(held_out.next_item, "i7"), held_out.ids, 0, 0)
     answers = []
-    for one in (held, others):
-        with recommender_for(one, store, SEARCH, 20) as shop:
-            answers.append((recommended(one, shop, Arm(), 20), like_the_newest(one, shop, 20)))
+    for split in (held_out, others):
+        with recommender_for(split, store, SEARCH, 20) as shop:
+            answers.append((recommended(split, shop, Arm(), 20), like_the_newest(split, shop, 20)))
     assert answers[0] == answers[1]
 
 
-def test_a_history_of_one_item_is_answered_as_the_newest_item_is(held, store):
+def test_a_history_of_one_item_is_answered_as_the_newest_item_is(held_out, store):
     arm = Arm(profile=Profile(events=1), rules=Rules(hide_history=True))
-    one = HeldOut({"u": ["i5"], "v": ["i30"]}, {"u": "i6", "v": "i31"}, held.ids, 0, 0)
-    with recommender_for(one, store, SEARCH, 30) as shop:
-        assert recommended(one, shop, arm, 30) == like_the_newest(one, shop, 30)
+    short = HeldOut({"u": ["i5"], "v": ["i30"]}, {"u": "i6", "v": "i31"}, held_out.ids, 0, 0)
+    with recommender_for(short, store, SEARCH, 30) as shop:
+        assert recommended(short, shop, arm, 30) == like_the_newest(short, shop, 30)
 
 
-def test_lists_may_be_longer_than_the_settings_allow(held, store):
-    with recommender_for(held, store, Search(max_limit=10), 40) as shop:
-        assert len(recommended(held.first(1), shop, Arm(), 40)["anna"]) == 40
+def test_lists_may_be_longer_than_the_settings_allow(held_out, store):
+    with recommender_for(held_out, store, Search(max_limit=10), 40) as shop:
+        assert len(recommended(held_out.first(1), shop, Arm(), 40)["anna"]) == 40
 
 
-def test_a_user_without_items_before_gets_what_others_took(held, store):
-    with recommender_for(held, store, SEARCH, 3) as shop:
-        found = recommended(held, shop, Arm(), 3)
-        assert "cleo" not in like_the_newest(held, shop, 3)
-    assert found["cleo"][0] == "i1"
+def test_a_user_without_items_before_gets_what_others_took(held_out, store):
+    with recommender_for(held_out, store, SEARCH, 3) as shop:
+        lists = recommended(held_out, shop, Arm(), 3)
+        assert "cleo" not in like_the_newest(held_out, shop, 3)
+    assert lists["cleo"][0] == "i1"
 
 
-def test_every_figure_by_hand(held, store):
+def test_every_figure_by_hand(held_out, store):
     # anna's is second, ben's is not there, cleo has no list
-    found = judged(held, {"anna": ["i8", "i3"], "ben": ["i8"]}, store, 2, 10)
-    assert found.values["HITS@2"].tolist() == [1.0, 0.0, 0.0]
-    assert found.values["nDCG@2"].tolist() == pytest.approx([1 / np.log2(3), 0, 0])
-    assert found.values["MRR@10"].tolist() == [0.5, 0.0, 0.0]
-    assert found.coverage == 2 / COUNT
+    judgement = judge_lists(held_out, {"anna": ["i8", "i3"], "ben": ["i8"]}, store, 2, 10)
+    assert judgement.values["HITS@2"].tolist() == [1.0, 0.0, 0.0]
+    assert judgement.values["nDCG@2"].tolist() == pytest.approx([1 / np.log2(3), 0, 0])
+    assert judgement.values["MRR@10"].tolist() == [0.5, 0.0, 0.0]
+    assert judgement.coverage == 2 / COUNT
     # i8 twice and i3 once of 300: 298 nothings, then places 299 and 300
-    assert found.gini == pytest.approx((297 * 1 + 299 * 2) / (COUNT * 3))
-    np.testing.assert_array_equal(found.values["popularity@2"], [0, 0, np.nan])
-    np.testing.assert_allclose(found.values["novelty@2"], [np.log2(COUNT + 4)] * 2 + [np.nan])
+    assert judgement.gini == pytest.approx((297 * 1 + 299 * 2) / (COUNT * 3))
+    np.testing.assert_array_equal(judgement.values["popularity@2"], [0, 0, np.nan])
+    np.testing.assert_allclose(judgement.values["novelty@2"], [np.log2(COUNT + 4)] * 2 + [np.nan])
     vectors = store.retrieve(["i3", "i8"], with_vector=True)
     cosine = float(vectors["i3"].vector @ vectors["i8"].vector) / 2  # both have two segments of length 1
-    np.testing.assert_allclose(found.values["diversity@2"], [1 - cosine, np.nan, np.nan], atol=1e-6)
+    np.testing.assert_allclose(judgement.values["diversity@2"], [1 - cosine, np.nan, np.nan], atol=1e-6)
     # i3 and i4 were not taken before, i1 twice; anna and ben had two items, cleo none
-    assert [(one.name, one.n) for one in found.by_item] == [("0", 2), ("1-4", 1), ("5-19", 0), ("20+", 0)]
-    assert found.by_item[0].figure.value == 0.5
-    assert [(one.name, one.n) for one in found.by_user] == [("0", 1), ("1-4", 2), ("5-19", 0), ("20+", 0)]
+    assert [(part.name, part.n) for part in judgement.by_item] == [
+        ("0", 2),
+        ("1-4", 1),
+        ("5-19", 0),
+        ("20+", 0),
+    ]
+    assert judgement.by_item[0].figure.value == 0.5
+    assert [(part.name, part.n) for part in judgement.by_user] == [
+        ("0", 1),
+        ("1-4", 2),
+        ("5-19", 0),
+        ("20+", 0),
+    ]
 
 
-def test_an_answer_is_what_the_recommender_gives_that_user(held, store):
-    with recommender_for(held, store, SEARCH, 5) as shop:
-        asked = shop.recommend("user:anna", page=Page(limit=5))
-        assert recommended(held, shop, Arm(), 5)["anna"] == [one.id for one in asked]
-        assert asked.strategy == "history"
+def test_an_answer_is_what_the_recommender_gives_that_user(held_out, store):
+    with recommender_for(held_out, store, SEARCH, 5) as shop:
+        answer = shop.recommend("user:anna", page=Page(limit=5))
+        assert recommended(held_out, shop, Arm(), 5)["anna"] == [hit.id for hit in answer]
+        assert answer.strategy == "history"

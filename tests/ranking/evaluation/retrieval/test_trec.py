@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import ir_measures
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,17 +11,27 @@ from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval.measures import measured
-from vlclip.ranking.evaluation.retrieval.trec import read_qrels, read_run, write_qrels, write_run
+from vlclip.ranking.evaluation.retrieval.trec import read_qrels, read_run, write_run
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
-rankings = st.lists(st.tuples(words, st.floats(-1e6, 1e6)), min_size=1, unique_by=lambda one: one[0])
+rankings = st.lists(st.tuples(words, st.floats(-1e6, 1e6)), min_size=1, unique_by=lambda pair: pair[0])
 ON_DISK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def write_qrels(path, qrels):
+    """Judgements as another tool writes them, blanks and `%` as in URLs."""
+    lines = [
+        f"{quote(query)} 0 {quote(item)} {grade}\n"
+        for query, items in qrels.items()
+        for item, grade in items.items()
+    ]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 @ON_DISK
 @given(st.dictionaries(words, rankings, max_size=4))
 def test_a_run_is_read_as_it_was_written(tmp_path, run):
-    falling = {query: sorted(ranking, key=lambda one: -one[1]) for query, ranking in run.items()}
+    falling = {query: sorted(ranking, key=lambda pair: -pair[1]) for query, ranking in run.items()}
     write_run(tmp_path / "a.trec", falling, "our engine")
     assert read_run(tmp_path / "a.trec") == falling
 
@@ -71,11 +83,11 @@ def test_ir_measures_reads_our_files_and_finds_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("q Q0 a 1 2 t\nq Q0 b 2", "line 2: 4 fields where 6 are wanted: query Q0 item rank score tag"),
-        ("q Q0 a 1 high t", "line 1: the score 'high' is no number"),
-        ("q Q0 a 1 nan t", "line 1: the score 'nan' is no number"),
-        ("q Q0 a first 1 t", "line 1: the rank 'first' is no number"),
-        ("q Q0 a 1 2 t\n\nq Q0 a 2 1 t", "line 3: 'a' is there twice for 'q'"),
+        ("q Q0 a 1 2 t\nq Q0 b 2", "line 2: 4 fields where 6 are needed: query Q0 item rank score tag"),
+        ("q Q0 a 1 high t", "line 1: the score 'high' is not a number"),
+        ("q Q0 a 1 nan t", "line 1: the score 'nan' is not a number"),
+        ("q Q0 a first 1 t", "line 1: the rank 'first' is not a number"),
+        ("q Q0 a 1 2 t\n\nq Q0 a 2 1 t", "line 3: 'a' stands twice for 'q'"),
     ],
 )
 def test_a_wrong_line_of_a_run_is_named(tmp_path, lines, message):
@@ -87,8 +99,8 @@ def test_a_wrong_line_of_a_run_is_named(tmp_path, lines, message):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("q 0 a", "line 1: 3 fields where 4 are wanted"),
-        ("q 0 a good", "line 1: the grade 'good' is no number"),
+        ("q 0 a", "line 1: 3 fields where 4 are needed"),
+        ("q 0 a good", "line 1: the grade 'good' is not a number"),
         ("q 0 a 1\nq 0 a 2", "line 2: 'a' is judged twice for 'q'"),
     ],
 )
@@ -101,9 +113,8 @@ def test_a_wrong_line_of_judgements_is_named(tmp_path, lines, message):
 def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path):
     with pytest.raises(EvaluationError, match=r"none.trec cannot be read"):
         read_run(tmp_path / "none.trec")
-    for write in (lambda path: write_run(path, {}, "t"), lambda path: write_qrels(path, {})):
-        with pytest.raises(EvaluationError, match="cannot be written"):
-            write(tmp_path / "no folder" / "a")
+    with pytest.raises(EvaluationError, match="cannot be written"):
+        write_run(tmp_path / "no folder" / "a", {}, "t")
     (tmp_path / "bytes.trec").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(EvaluationError, match="cannot be read"):
         read_run(tmp_path / "bytes.trec")
