@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from vlclip.service.access.keys import Key, KeyRing, Scope
 from vlclip.service.http.errors import Forbidden
-from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, is_page, key_wanted
+from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, is_page, send_to_key_form
 from vlclip.service.http.problems import problem
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -111,6 +111,6 @@ def refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
     """The answer to somebody who may not ask."""
     assert isinstance(error, Refused)  # noqa: S101 - the only one raised above
     if is_page(conn.scope["path"]):
-        return key_wanted(conn.scope, error.code)
+        return send_to_key_form(conn.scope, error.code)
     headers = {"WWW-Authenticate": error.challenge}
     return problem(conn.scope, error.status, error.code, str(error), headers)

@@ -1,4 +1,4 @@
-"""Pages as HTML: the templates, the headers every page has, and errors said as a sentence.
+"""Pages as HTML: the templates, the headers every page has, and errors as a sentence.
 
 Laws (tests/service/page/test_page.py):
 - a page loads nothing from another host and runs nothing but the two files beside it;
@@ -51,25 +51,34 @@ _PAGES.globals["assets"] = {
 
 
 def is_page(path: str) -> bool:
-    """Whether people look at what is under this path; machines at all else."""
+    """Whether people look at what is under this path; all other paths are for programs."""
     return path == "/" or path.startswith("/page/")
 
 
 def is_fragment(headers: Headers) -> bool:
-    """Whether htmx asks, which wants the part that changes."""
+    """Whether htmx asks, which needs only the part that changes."""
     return headers.get("hx-request") == "true"
 
 
 def page(
-    name: str, shown: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+    name: str, values: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer made of what is shown by the template `name`."""
-    html = _PAGES.get_template(f"{name}.html.j2").render(shown)
+    """The answer with `values` in the template `name`."""
+    html = _PAGES.get_template(f"{name}.html.j2").render(values)
+    return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
+
+
+def fragment(
+    name: str, values: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The part of the template `name` that htmx replaces: its block `results`, by itself."""
+    template = _PAGES.get_template(f"{name}.html.j2")
+    html = "".join(template.blocks["results"](template.new_context(dict(values))))
     return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
 
 
 def asset(path: str) -> Response:
-    """A file pages are made with; its address changes with it, so it is kept for long."""
+    """A file pages are made with. Its address changes when it does, so browsers may keep it for long."""
     return FileResponse(
         STATIC / Path(path).name,
         media_type=ASSETS[path],
@@ -79,12 +88,12 @@ def asset(path: str) -> Response:
 
 def sentence(scope: Scope, status: int, detail: str, headers: Mapping[str, str]) -> Response:
     """What went wrong, as a page or, for htmx, as the part that changes."""
-    name = "problem_part" if is_fragment(Headers(scope=scope)) else "problem"
-    return page(name, {"problem": detail}, status, headers)
+    render = fragment if is_fragment(Headers(scope=scope)) else page
+    return render("problem", {"problem": detail}, status, headers)
 
 
-def key_wanted(scope: Scope, code: str) -> Response:
-    """Send somebody without a key that fits to where they can give one."""
+def send_to_key_form(scope: Scope, code: str) -> Response:
+    """Send somebody whose key does not fit to where they can give another."""
     address = f"{KEY_PATH}?why={code}"
     if is_fragment(Headers(scope=scope)):
         return Response(status_code=401, headers={"HX-Redirect": address})

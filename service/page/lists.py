@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from vlclip.engine.segments import SEGMENT_KINDS
@@ -23,14 +23,14 @@ from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.shoppers import ListRequest
 
-SAID = {
+PART_LABELS = {
     **{kind.name: kind.label for kind in SEGMENT_KINDS.values()},
     LEXICAL: "exact",
     HISTORY: "history",
     POPULAR: "popular",
     "diversity": "variety",
 }
-"""Score parts in a shopper's words; others say themselves."""
+"""Score parts in a shopper's words; any other is shown by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Bar:
     """A part of a score: `left` and `width` in percent of the rail, on which 0 is at the list's `zero`."""
 
     name: str
-    said: str
+    label: str
     value: float
     left: float
     width: float
@@ -69,12 +69,12 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Slider:
-    """A knob from 0 to `most`, as it stood for the list."""
+    """A knob from 0 to `maximum`; `value` is what the list was made with."""
 
     name: str
-    said: str
+    label: str
     value: float
-    most: float = 2.0
+    maximum: float = 2.0
 
     @property
     def step(self) -> str:
@@ -89,26 +89,26 @@ def serve(shop: Shop, photos: ItemPhotos, request: ListRequest) -> Shelf:
     zero, scale = _axis([part for result in answer for part in result.parts.values()])
     cards = [
         replace(
-            card(one.id, one.item, photos),
-            href="/page/click?" + urlencode({"item": one.id, "list": served_list.request_id}),
-            score=one.score,
-            bars=[_bar(name, part, zero, scale) for name, part in one.parts.items()],
+            card(result.id, result.item, photos),
+            href="/page/click?" + urlencode({"item": result.id, "list": served_list.request_id}),
+            score=result.score,
+            bars=[_bar(name, part, zero, scale) for name, part in result.parts.items()],
         )
-        for one in answer
+        for result in answer
     ]
     return Shelf(cards, answer, served_list, zero)
 
 
 def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Iterable[str]) -> list[Slider]:
-    """The weights of these parts as they stood, and the variety; without a list as they would have."""
+    """The weights of these parts that made the list, or would have made it, and its variety."""
     arm = shop.shoppers.arm(unit)
-    out = []
+    knobs = []
     for name in (*shop.store.info.space.names, *parts):
         own = arm.weights.get(name, shop.settings.search.part_weight(name))
         value = shelf.answer.weights[name] if shelf else form.weights.get(name, own)
-        out.append(Slider(f"{WEIGHT}{name}", SAID.get(name, name), value, max(2.0, value)))
+        knobs.append(Slider(f"{WEIGHT}{name}", PART_LABELS.get(name, name), value, max(2.0, value)))
     variety = arm.diversity.amount if form.diversity is None else form.diversity
-    return [*out, Slider("diversity", SAID["diversity"], variety, 1.0)]
+    return [*knobs, Slider("diversity", PART_LABELS["diversity"], variety, 1.0)]
 
 
 def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> Card:
@@ -125,23 +125,35 @@ def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> Card:
 
 def tastes(shop: Shop, answer: Answer) -> list[tuple[int, list[str]]]:
     """What a list made from a history was made from: shares in percent, and titles."""
-    ids = list(dict.fromkeys(item for taste in answer.tastes for item in taste.items))
-    known = shop.store.retrieve(ids, fields=("title",)) if ids else {}
-    titles = {one: str(known[one].payload.get("title") or one) if one in known else one for one in ids}
-    return [(round(100 * taste.weight), [titles[one] for one in taste.items]) for taste in answer.tastes]
+    ids = list(dict.fromkeys(item_id for taste in answer.tastes for item_id in taste.items))
+    records = shop.store.retrieve(ids, fields=("title",)) if ids else {}
+    titles = {item_id: str(record.payload.get("title") or item_id) for item_id, record in records.items()}
+    return [
+        (round(100 * taste.weight), [titles.get(item_id, item_id) for item_id in taste.items])
+        for taste in answer.tastes
+    ]
 
 
-def history(shop: Shop, photos: ItemPhotos, unit: str, limit: int = 30) -> list[tuple[str, str, Card, bool]]:
-    """What a shopper did, newest first: what, when, with which item, and whether that is still there."""
+class PastEvent(NamedTuple):
+    """An event as it is shown, with its item; `is_stored`: the item is still in the store."""
+
+    label: str
+    time: str
+    card: Card
+    is_stored: bool
+
+
+def history(shop: Shop, photos: ItemPhotos, unit: str, limit: int = 30) -> list[PastEvent]:
+    """What a shopper did, newest first."""
     events: list[Event] = shop.shoppers.history.recent(unit, limit) if unit else []
     ids = list(dict.fromkeys(event.item for event in events))
-    known = shop.store.retrieve(ids, fields=("title", "price", "currency", "image")) if ids else {}
+    records = shop.store.retrieve(ids, fields=("title", "price", "currency", "image")) if ids else {}
     return [
-        (
-            EVENT_KINDS[event.kind].label,
-            datetime.fromtimestamp(event.time, UTC).strftime("%d %b %H:%M UTC"),
-            card(event.item, known[event.item].payload if event.item in known else {}, photos),
-            event.item in known,
+        PastEvent(
+            label=EVENT_KINDS[event.kind].label,
+            time=datetime.fromtimestamp(event.time, UTC).strftime("%d %b %H:%M UTC"),
+            card=card(event.item, records[event.item].payload if event.item in records else {}, photos),
+            is_stored=event.item in records,
         )
         for event in events
     ]
@@ -157,4 +169,4 @@ def _axis(values: Sequence[float]) -> tuple[float, float]:
 
 def _bar(name: str, value: float, zero: float, scale: float) -> Bar:
     width = abs(value) * scale
-    return Bar(name, SAID.get(name, name), value, zero - width if value < 0 else zero, width)
+    return Bar(name, PART_LABELS.get(name, name), value, zero - width if value < 0 else zero, width)

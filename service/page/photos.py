@@ -30,7 +30,7 @@ from vlclip.service.settings import Settings
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 """What browsers show, by Pillow's names; drawings with scripts in them are not among it."""
-ASKED = 64
+SEARCH_PHOTOS = 64
 """Photos of searches that are kept."""
 SIDE = 640
 """Pixels of their longer side."""
@@ -70,12 +70,12 @@ class ItemPhotos:
             return None
 
 
-class AskedPhotos:
+class SearchPhotos:
     """The newest photos that were searched with, by a name that cannot be guessed; made small."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._photos: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def keep(self, data: bytes) -> str:
@@ -86,18 +86,18 @@ class AskedPhotos:
         photo.save(small, "JPEG", quality=92)
         name = secrets.token_urlsafe(16)
         with self._lock:
-            self._kept[name] = small.getvalue()
-            while len(self._kept) > ASKED:
-                self._kept.popitem(last=False)
+            self._photos[name] = small.getvalue()
+            while len(self._photos) > SEARCH_PHOTOS:
+                self._photos.popitem(last=False)
         return name
 
     def get(self, name: str) -> bytes:
         """The photo as JPEG; a `BadRequest` once it is no longer kept."""
         with self._lock:
-            if name not in self._kept:
+            if name not in self._photos:
                 raise BadRequest("the photo of this search is no longer here; choose it again")
-            self._kept.move_to_end(name)
-            return self._kept[name]
+            self._photos.move_to_end(name)
+            return self._photos[name]
 
     def decoded(self, name: str) -> Image.Image:
         """The photo, RGB."""

@@ -1,4 +1,12 @@
-"""What the views of the page are made from; each method blocks and gives what its template shows.
+"""The views of the page. A view is one function here and one template.
+
+To add a view:
+- write a function that gives the `Content` of a visit; it runs in a thread of its own and may block;
+- write its template, templates/NAME.html.j2; its block `results` is the part that htmx replaces;
+- name both in `VIEWS`.
+
+A view needs an API key with the scope `read`, where there are keys; access/auth.py names those that need
+another.
 
 Laws (tests/service/page/test_page.py):
 - a list on the page is the one the API gives to that shopper;
@@ -8,7 +16,8 @@ Laws (tests/service/page/test_page.py):
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vlclip.engine.errors import VlclipError
@@ -17,160 +26,186 @@ from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.report import report
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import unit_of
-from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer
+from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer, Page
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.request import ListKind
 from vlclip.ranking.settings import DAY_S
-from vlclip.service.demo.page import Looked
-from vlclip.service.http.errors import STATUS, BadRequest, NotReady
-from vlclip.service.http.requests import EventBody, read_body
-from vlclip.service.page.form import PER_PAGE, Facets, Form
+from vlclip.service.demo.page import Looked, data_uri
+from vlclip.service.http.errors import STATUS, NotReady
+from vlclip.service.page.form import PER_PAGE, Form, read_form
 from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
-from vlclip.service.page.photos import AskedPhotos, ItemPhotos
-from vlclip.service.shop.shop import Shop
+from vlclip.service.page.state import PageState
+from vlclip.service.page.visit import Visit
 from vlclip.service.shop.shoppers import ListRequest
 
-FLUSH_S = 1.0
-"""Seconds an action waits for its event to be written, so that the next list knows it."""
 DAYS = (1, 7, 30, 365)
 """How far back the experiment's report may look; a week where nothing is said."""
+Rank = Callable[[Arm, Page], Answer]
 
 
-class Views:
-    """The views of one shop."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the template of a view shows, with `shelf` the list in it, if any."""
 
-    def __init__(self, shop: Shop) -> None:
-        self.shop = shop
-        self.photos = ItemPhotos(shop.settings)
-        self.asked = AskedPhotos(shop.settings.fetch.max_pixels)
-        self.facets = Facets(shop.store)
+    values: Mapping[str, Any]
+    shelf: Shelf | None = None
+    status: int = 200
 
-    def search(self, form: Form, user: str) -> dict[str, Any]:
-        """Items for the words and the photo; without either those for the shopper."""
-        recommender, unit = self.shop.recommender, unit_of(user)
 
-        def run(arm: Arm) -> Answer:
-            asked: dict[str, Any] = {"weights": form.weights, "page": form.page(self.shop.settings.search)}
-            if not (form.text or form.photo):
-                return recommender.recommend(unit, arm=arm, **asked)
-            if not self.shop.is_ready:
-                raise NotReady(self.shop.why_not_ready)
-            photo = self.asked.decoded(form.photo) if form.photo else None
-            return recommender.search(form.text, photo=photo, shopper=unit, arm=arm, **asked)
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view at `path`; `label` is its name in the navigation, "" to leave it out."""
 
-        searches = bool(form.text or form.photo)
-        kind: ListKind = "search" if searches else "recommendations"
-        context = {"text": form.text, "photo": bool(form.photo)} if searches else {}
-        # also where nothing is searched for yet: the knobs stay while the words change
-        parts = [LEXICAL, HISTORY] if user else [LEXICAL]
-        return self._listed(form, unit, kind, context, run, parts)
+    path: str
+    template: str
+    content: Callable[[PageState, Visit], Content]
+    label: str = ""
 
-    def similar(self, item_id: str, form: Form, user: str) -> dict[str, Any]:
-        """Items like one."""
 
-        def run(arm: Arm) -> Answer:
-            return self.shop.recommender.similar(
-                item_id, weights=form.weights, page=form.page(self.shop.settings.search),
-                shopper=unit_of(user), arm=arm,
-            )  # fmt: skip
+def search(state: PageState, visit: Visit) -> Content:
+    """Items for the words and the photo; without either those for the shopper."""
+    form, unit, shop = read_form(visit.params), unit_of(visit.user), state.shop
+    is_search = bool(form.text or form.photo)
 
-        parts = [HISTORY] if user else []
-        return self._listed(form, unit_of(user), "similar", {"anchor": item_id}, run, parts)
+    def rank(arm: Arm, page: Page) -> Answer:
+        if not is_search:
+            return shop.recommender.recommend(unit, weights=form.weights, page=page, arm=arm)
+        if not shop.is_ready:
+            raise NotReady(shop.why_not_ready)
+        photo = state.search_photos.decoded(form.photo) if form.photo else None
+        return shop.recommender.search(
+            form.text, photo=photo, weights=form.weights, page=page, shopper=unit, arm=arm
+        )
 
-    def item(self, item_id: str) -> dict[str, Any]:
-        """An item, and what was embedded of it."""
-        record = self.shop.store.retrieve([item_id]).get(item_id)
-        if record is None:
-            raise UnknownItem(
-                f"the item {item_id!r} is not in the store, or not any more; search for another"
-            )
-        fields = dict(record.payload)
-        provenance = dict(fields.pop("provenance", {}))
-        shown = card(item_id, fields, self.photos)
-        for name in ("title", "price", "currency", "id", "image", "description"):
-            fields.pop(name, None)
-        return {
-            "item": shown,
-            "actions": [(kind.name, kind.action) for kind in EVENT_KINDS.values() if kind.action],
-            "description": str(record.payload.get("description", "")),
-            "fields": {name: _plain(value) for name, value in fields.items()},
-            "looked": Looked.of(provenance, shown.title),
-            "provenance": {name: _plain(value) for name, value in sorted(provenance.items())},
-        }
+    kind: ListKind = "search" if is_search else "recommendations"
+    context = {"text": form.text, "photo": bool(form.photo)} if is_search else {}
+    # also where nothing is searched for yet: the sliders stay while the words change
+    parts = [LEXICAL, HISTORY] if visit.user else [LEXICAL]
+    content = _list_content(state, visit, form, kind, context, rank, parts)
+    has_photo = form.photo and content.shelf is not None
+    values = {**content.values, "photo": data_uri(state.search_photos.get(form.photo)) if has_photo else ""}
+    if not visit.is_fragment:
+        values |= {"facets": state.facets.get(), "has_price": state.facets.has_price}
+    return replace(content, values=values)
 
-    def you(self, form: Form, user: str) -> dict[str, Any]:
-        """A shopper's list, and what it is made from."""
-        unit = unit_of(user)
 
-        def run(arm: Arm) -> Answer:
-            return self.shop.recommender.recommend(
-                unit, weights=form.weights, page=form.page(self.shop.settings.search), arm=arm
-            )
+def item(state: PageState, visit: Visit) -> Content:
+    """An item, what was embedded of it, and items like it."""
+    item_id, form, shop = visit.params.get("id", ""), read_form(visit.params), state.shop
+    record = shop.store.retrieve([item_id]).get(item_id)
+    if record is None:
+        raise UnknownItem(f"the item {item_id!r} is not in the store, or not any more; search for another")
 
-        shown = self._listed(form, unit, "recommendations", {}, run, ())
-        return {**shown, "events": history(self.shop, self.photos, unit)}
+    def rank(arm: Arm, page: Page) -> Answer:
+        return shop.recommender.similar(
+            item_id, weights=form.weights, page=page, shopper=unit_of(visit.user), arm=arm
+        )
 
-    def experiments(self, days: int) -> dict[str, Any]:
-        """What the running experiment brought, and what the log holds."""
-        shoppers = self.shop.shoppers
-        experiment, log = shoppers.experiment, shoppers.log
-        found, why = None, ""
-        if experiment is None:
-            why = "No experiment runs: every shopper gets the same ranking."
-        elif log is None:
-            why = "Lists are not logged (exposures.log is off), so nothing can be said of the arms."
-        else:
-            try:
-                lists = log.scan(since=time.time() - days * DAY_S, experiment=experiment.id)
-                found = report(experiment, joined(lists, shoppers.history))
-            except EvaluationError as error:
-                why = str(error)
-        arms = [] if experiment is None else list(zip(experiment.arms, experiment.shares, strict=True))
-        return {
-            "experiment": experiment, "arms": arms, "report": found, "why": why, "days": days,
+    parts = [HISTORY] if visit.user else []
+    content = _list_content(state, visit, form, "similar", {"anchor": item_id}, rank, parts)
+    fields = dict(record.payload)
+    provenance = dict(fields.pop("provenance", {}))
+    item_card = card(item_id, fields, state.item_photos)
+    for name in ("title", "price", "currency", "id", "image", "description"):
+        fields.pop(name, None)
+    event_kind = EVENT_KINDS.get(visit.params.get("event", ""))
+    values = {
+        "item": item_card,
+        "actions": [(kind.name, kind.action) for kind in EVENT_KINDS.values() if kind.action],
+        "description": str(record.payload.get("description", "")),
+        "fields": {name: _plain(value) for name, value in fields.items()},
+        "embedded": Looked.of(provenance, item_card.title),
+        "provenance": {name: _plain(value) for name, value in sorted(provenance.items())},
+        "list": visit.params.get("list", ""),
+        "event_label": event_kind.label if event_kind else "",
+    }
+    return replace(content, values={**content.values, **values})
+
+
+def you(state: PageState, visit: Visit) -> Content:
+    """A shopper's list, and what it is made from."""
+    form, unit = read_form(visit.params), unit_of(visit.user)
+
+    def rank(arm: Arm, page: Page) -> Answer:
+        return state.shop.recommender.recommend(unit, weights=form.weights, page=page, arm=arm)
+
+    content = _list_content(state, visit, form, "recommendations", {}, rank)
+    events = history(state.shop, state.item_photos, unit)
+    return replace(content, values={**content.values, "events": events})
+
+
+def experiments(state: PageState, visit: Visit) -> Content:
+    """What the running experiment brought, and what the log holds."""
+    shoppers = state.shop.shoppers
+    experiment, log = shoppers.experiment, shoppers.log
+    days = visit.params.get("days", "")
+    n_days = int(days) if days in map(str, DAYS) else DAYS[1]
+    outcome, why_none = None, ""
+    if experiment is None:
+        why_none = "No experiment runs: every shopper gets the same ranking."
+    elif log is None:
+        why_none = "Lists are not logged (exposures.log is off), so nothing can be said of the arms."
+    else:
+        try:
+            lists = log.scan(since=time.time() - n_days * DAY_S, experiment=experiment.id)
+            outcome = report(experiment, joined(lists, shoppers.history))
+        except EvaluationError as error:
+            why_none = str(error)
+    arms = [] if experiment is None else list(zip(experiment.arms, experiment.shares, strict=True))
+    return Content(
+        {
+            "experiment": experiment, "arms": arms, "report": outcome, "why_none": why_none, "days": n_days,
             "choices": DAYS, "lists": log.count() if log else None, "events": shoppers.history.count(),
             "counts": shoppers.counts,
-        }  # fmt: skip
-
-    def tell(self, user: str, kind: str, item_id: str, list_id: str, event_id: str = "") -> None:
-        """Keep an event of somebody, and wait for it a moment."""
-        if not user:
-            raise BadRequest("nobody is looking, so this is not kept; choose a name first")
-        said = {"kind": kind, "item": item_id, "user": user, "request_id": list_id, "id": event_id}
-        event = read_body(EventBody, said).event(time.time())
-        self.shop.shoppers.tell([event])
-        self.shop.shoppers.flush(FLUSH_S)
-
-    def _listed(
-        self,
-        form: Form,
-        unit: str,
-        kind: ListKind,
-        context: dict[str, Any],
-        run: Callable[[Arm], Answer],
-        parts: Sequence[str],
-    ) -> dict[str, Any]:
-        """The list with its knobs; an error of the shopper's making is part of the view."""
-        shelf: Shelf | None = None
-        problem, status = "", 200
-        try:
-            request = ListRequest(
-                kind=kind, unit=unit, page=form.page(self.shop.settings.search), weights=form.weights,
-                context={**context, **form.context}, rank=run,
-            )  # fmt: skip
-            shelf = serve(self.shop, self.photos, request)
-        except VlclipError as error:
-            problem, status = str(error), STATUS.get(error.code, 500)
-        return {
-            "form": form,
-            "kind": kind,
-            "shelf": shelf,
-            "tastes": tastes(self.shop, shelf.answer) if shelf else [],
-            "sliders": sliders(self.shop, unit, form, shelf, parts),
-            "problem": problem,
-            "status": status,
-            "next": form.offset + len(shelf.cards) if shelf and len(shelf.cards) == PER_PAGE else 0,
         }
+    )  # fmt: skip
+
+
+VIEWS = (
+    View("/", "search", search, "Search"),
+    View("/page/item", "item", item),
+    View("/page/you", "you", you, "For you"),
+    View("/page/experiments", "experiments", experiments, "Experiments"),
+)
+
+
+def _list_content(
+    state: PageState,
+    visit: Visit,
+    form: Form,
+    kind: ListKind,
+    context: Mapping[str, Any],
+    rank: Rank,
+    parts: Sequence[str] = (),
+) -> Content:
+    """The list with sliders for its segments and for `parts`.
+
+    An error of the shopper's making is part of the content.
+    """
+    shop, unit = state.shop, unit_of(visit.user)
+    shelf: Shelf | None = None
+    problem, status = "", 200
+    try:
+        page = form.page(shop.settings.search)
+        request = ListRequest(
+            kind=kind, unit=unit, page=page, weights=form.weights, context={**context, **form.context},
+            rank=lambda arm: rank(arm, page),
+        )  # fmt: skip
+        shelf = serve(shop, state.item_photos, request)
+    except VlclipError as error:
+        problem, status = str(error), STATUS.get(error.code, 500)
+    is_full = shelf is not None and len(shelf.cards) == PER_PAGE
+    values = {
+        "form": form,
+        "kind": kind,
+        "shelf": shelf,
+        "tastes": tastes(shop, shelf.answer) if shelf else [],
+        "sliders": sliders(shop, unit, form, shelf, parts),
+        "problem": problem,
+        "first_page": visit.address(),
+        "next_page": visit.address(form.offset + PER_PAGE) if is_full else "",
+    }
+    return Content(values, shelf, status)
 
 
 def _plain(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.service.records import exposures
 from vlclip.ranking.evaluation.replay.as_of import PastShop
 from vlclip.ranking.evaluation.replay.logged_list import LoggedList, read_logged_list
 from vlclip.ranking.evaluation.replay.policy import ArmPolicy
@@ -23,8 +24,7 @@ def client(shop):
 
 
 def latest(shop):
-    shop.shoppers.flush()
-    return [one for batch in shop.shoppers.log.scan() for one in batch][-1]
+    return exposures(shop)[-1]
 
 
 def similar(client):

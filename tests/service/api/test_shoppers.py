@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.service.records import count_events, events, exposures
 from vlclip.ranking.experiments.exposure import Exposure
 from vlclip.ranking.history.events import unit_of
 from vlclip.service.api.app import create_app
@@ -63,7 +64,7 @@ def user():
 def tell(client, shop, *events):
     answer = client.post("/v1/events", json={"events": list(events)})
     assert answer.status_code == 202, answer.text
-    shop.shoppers.flush()
+    assert shop.shoppers.flush()
     return answer.json()["accepted"]
 
 
@@ -132,9 +133,7 @@ def test_lists_are_logged_with_what_they_were_and_joined_by_their_id(client, sho
     ).json()
     clicked = listed["results"][1]["id"]
     tell(client, shop, {"kind": "click", "item": clicked, "user": user, "request_id": listed["request_id"]})
-    (logged,) = [
-        one for batch in shop.shoppers.log.scan() for one in batch if one.request_id == listed["request_id"]
-    ]
+    (logged,) = [exposure for exposure in exposures(shop) if exposure.request_id == listed["request_id"]]
     assert (logged.kind, logged.unit, logged.offset, logged.experiment) == (
         "similar",
         f"user:{user}",
@@ -180,19 +179,16 @@ def test_a_list_that_came_too_late_was_shown_to_nobody(shop, user, ask, monkeypa
     client.cookies.update(sent.pop("cookies", {}))
     assert client.get(path, **sent).status_code == 504
     assert "vlclip_lists_total{" not in client.get("/metrics").text
-    shop.shoppers.flush()
-    assert not [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
+    assert not exposures(shop, unit_of(user))
     monkeypatch.undo()
     assert TestClient(create_app(shop), cookies=client.cookies).get(path, **sent).status_code == 200
-    shop.shoppers.flush()
-    assert [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
+    assert exposures(shop, unit_of(user))
 
 
 def test_the_same_request_id_header_does_not_lose_a_list(client, shop):
-    before = shop.shoppers.log.count()
+    before = len(exposures(shop))
     found = [client.get("/v1/items/drawn-00002/similar", headers={"X-Request-Id": "mine"}) for _ in range(3)]
-    shop.shoppers.flush()
-    assert shop.shoppers.log.count() == before + 3
+    assert len(exposures(shop)) == before + 3
     assert len({one.json()["request_id"] for one in found}) == 3
     assert {one.headers["x-request-id"] for one in found} == {"mine"}
 
@@ -202,7 +198,7 @@ def test_a_forgotten_user_has_no_history_and_no_lists(client, shop, user):
     client.get(f"/v1/users/{user}/recommendations")
     assert client.delete(f"/v1/users/{user}").json() == {"events": 1}
     assert client.get(f"/v1/users/{user}/events").json() == {"events": []}
-    assert not [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
+    assert not exposures(shop, unit_of(user))
     assert client.delete(f"/v1/users/{user}").json() == {"events": 0}
 
 
@@ -224,7 +220,7 @@ def test_a_user_whose_last_deeds_are_not_written_yet_is_told_to_ask_again(
     other.close()
     assert client.delete(f"/v1/users/{user}").json() == {"events": 1}
     assert client.get(f"/v1/users/{user}/events").json() == {"events": []}
-    assert not [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit_of(user)]
+    assert not exposures(shop, unit_of(user))
 
 
 @pytest.mark.parametrize(
@@ -241,13 +237,12 @@ def test_a_user_whose_last_deeds_are_not_written_yet_is_told_to_ask_again(
 def test_of_a_batch_with_a_wrong_event_none_is_taken_and_the_answer_says_why(
     client, shop, event, status, words
 ):
-    before = shop.shoppers.history.count()
+    before = count_events(shop)
     right = {"kind": "view", "item": "a", "user": "u"}
     answer = client.post("/v1/events", json={"events": [right, event]})
     assert answer.status_code == status
     assert words in answer.json()["detail"]
-    shop.shoppers.flush()
-    assert shop.shoppers.history.count() == before
+    assert count_events(shop) == before
 
 
 def test_too_many_waiting_events_are_refused_and_can_be_sent_again(filled, tmp_path):
@@ -268,8 +263,8 @@ def test_what_was_accepted_is_there_after_the_service_ended_and_started_again(fi
             assert client.post("/v1/events", json={"events": [event]}).status_code == 202
         listed = client.get("/v1/users/u/recommendations").json()
     again = open_shop(tmp_path / "store")
-    assert len(again.shoppers.history.recent("user:u", 100)) == 50
-    assert [one.request_id for batch in again.shoppers.log.scan() for one in batch] == [listed["request_id"]]
+    assert len(events(again, "user:u")) == 50
+    assert [exposure.request_id for exposure in exposures(again)] == [listed["request_id"]]
     again.close()
 
 
@@ -290,6 +285,5 @@ def test_lists_older_than_what_is_kept_of_people_leave_the_log(filled, tmp_path)
     shop.shoppers.log.add([old])
     with TestClient(create_app(shop)) as client:
         client.get("/v1/items/drawn-00002/similar")
-        shop.shoppers.flush()
-        assert "old" not in [one.request_id for batch in shop.shoppers.log.scan() for one in batch]
+        assert "old" not in [exposure.request_id for exposure in exposures(shop)]
         assert shop.shoppers.counts["lists_written"] == shop.shoppers.log.count() == 1

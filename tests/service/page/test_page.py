@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -15,16 +16,22 @@ import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from jinja2 import ChoiceLoader, DictLoader
 from PIL import Image
 
 from tests.ingestion.fakes import PhotoServer
+from tests.service.records import count_events, events, exposures
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
+from vlclip.service.http import html
 from vlclip.service.http.html import ASSETS, POLICY, is_page
-from vlclip.service.page.form import Facets
-from vlclip.service.page.photos import ASKED, AskedPhotos, ItemPhotos
+from vlclip.service.page import routes
+from vlclip.service.page.facets import Facets
+from vlclip.service.page.photos import SEARCH_PHOTOS, ItemPhotos, SearchPhotos
+from vlclip.service.page.views import VIEWS as VIEW_TABLE
+from vlclip.service.page.views import Content, View
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 
@@ -156,11 +163,6 @@ def ids(html):
     return [part.split("&")[0] for part in unescape(html).split('href="/page/click?item=')[1:]]
 
 
-def logged(shop, unit):
-    shop.shoppers.flush()
-    return [one for batch in shop.shoppers.log.scan() for one in batch if one.unit == unit]
-
-
 def heading(tab):
     return tab.inner_text("#results h2")
 
@@ -185,16 +187,16 @@ def test_words_give_a_list_as_they_are_typed(tab):
 def test_a_photo_is_searched_with_and_knobs_and_words_keep_it(tab, catalogue):
     tab.goto("/")
     tab.set_input_files("#photo", catalogue.parent / "photos" / "drawn-00004.jpg")
-    tab.wait_for_selector(".asked img")
+    tab.wait_for_selector(".search-photo img")
     assert heading(tab) == "Items 1 to 24 like the photo"
-    assert tab.evaluate("document.querySelector('.asked img').naturalWidth") == 160
+    assert tab.evaluate("document.querySelector('.search-photo img').naturalWidth") == 160
     tab.goto(f"{tab.url}&w.text=0")
     assert shown(tab)[0] == "drawn-00004"
     tab.fill("#text", "lamp")
     tab.wait_for_selector("h2:has-text('for “lamp”')")
     assert "photo=" in tab.url
     tab.click("text=Search without it")
-    tab.wait_for_selector(".asked", state="detached")
+    tab.wait_for_selector(".search-photo", state="detached")
     assert "photo=" not in tab.url
 
 
@@ -211,7 +213,7 @@ def test_a_photo_is_dropped(tab, catalogue):
                 "data": {"items": [], "files": [photo], "dragOperationsMask": 1},
             },
         )  # fmt: skip
-    tab.wait_for_selector(".asked img")
+    tab.wait_for_selector(".search-photo img")
     assert "like the photo" in heading(tab)
 
 
@@ -223,9 +225,9 @@ def test_a_click_is_in_the_history_and_changes_the_list_for_you(tab, shop, user)
     clicked = shown(tab)[2]
     tab.locator(".results a").nth(2).click()
     tab.wait_for_url("**/page/item?id=*")
-    (click,) = shop.shoppers.history.recent(f"user:{user}", 10)
+    (click,) = events(shop, f"user:{user}")
     assert (click.kind, click.item) == ("click", clicked)
-    lists = {one.request_id: one for one in logged(shop, f"user:{user}")}
+    lists = {one.request_id: one for one in exposures(shop, f"user:{user}")}
     assert clicked in [one.item for one in lists[click.request_id].items]
     tab.click("nav >> text=For you")
     assert tab.locator(".history li").count() == 1
@@ -242,8 +244,8 @@ def test_what_is_done_with_an_item_changes_the_list_beside_it(tab, shop, user):
     assert "history" not in tab.inner_text(".parts >> nth=0")
     for name, did in (("Put in the cart", "put in the cart"), ("Buy", "bought"), ("Not for me", "disliked")):
         tab.click(f"text={name}")
-        tab.wait_for_selector(f".told:has-text('Kept: {did} by {user}')")
-    kept = shop.shoppers.history.recent(f"user:{user}", 10)
+        tab.wait_for_selector(f".confirmation:has-text('Kept: {did} by {user}')")
+    kept = events(shop, f"user:{user}")
     assert [one.kind for one in kept] == ["dislike", "purchase", "cart"]
     tab.goto("/page/item?id=drawn-00009")
     assert "history" in tab.inner_text(".parts >> nth=0")
@@ -254,8 +256,8 @@ def test_sliders_rank_anew_and_say_where_they_stand(tab, web):
     before = shown(tab)
     for name in ("words", "exact"):
         tab.get_by_label(name, exact=True).press("Home")
-    becomes(tab, "document.querySelector('#w-lexical-stood').textContent == '0.00'")
-    assert tab.inner_text("#w-text-stood") == "0.00"
+    becomes(tab, "document.querySelector('#w-lexical-value').textContent == '0.00'")
+    assert tab.inner_text("#w-text-value") == "0.00"
     weights = {"image": 1, "text": 0, "lexical": 0}
     plain = web.post("/v1/search", json={"text": "blue lamp", "weights": weights, "limit": 24}).json()
     assert shown(tab) == [one["id"] for one in plain["results"]] != before
@@ -268,12 +270,12 @@ def test_knobs_as_they_stand_are_those_of_the_arm_and_change_nothing(tab, shop):
     name = next(name for n in range(100) if shop.shoppers.arm(f"user:{(name := f'fay {n}')}").id == "other")
     tab.goto("/?text=shoe")
     become(tab, name)
-    assert tab.inner_text("#w-text-stood") == "0.33"
+    assert tab.inner_text("#w-text-value") == "0.33"
     before = shown(tab)
     tab.click("text=Apply")
     tab.wait_for_url("**w.text=0.333**")
     assert shown(tab) == before
-    first, second = logged(shop, f"user:{name}")
+    first, second = exposures(shop, f"user:{name}")
     assert first.items == second.items
     assert first.context["weights"] == second.context["weights"]
 
@@ -421,7 +423,7 @@ def test_forms_work_without_scripts(web, shop, user):
     assert item.url.path == "/page/item"
     told = web.post("/page/event", data={"kind": "cart", "item": item.url.params["id"]})
     assert "Kept: put in the cart" in told.text
-    assert [one.kind for one in shop.shoppers.history.recent(f"user:{user}", 9)] == ["cart", "click"]
+    assert [one.kind for one in events(shop, f"user:{user}")] == ["cart", "click"]
     photo = BytesIO()
     Image.new("RGB", (40, 50), "red").save(photo, "PNG")
     asked = web.post("/page/photo", files={"photo": photo.getvalue()}, data={"text": "shoe"})
@@ -443,13 +445,13 @@ def test_a_kind_of_event_in_the_table_has_its_button_and_its_label(web, user, mo
 def test_lists_are_those_of_the_api_and_each_is_logged_once(web, shop, user):
     web.cookies.set("vlclip_user", user.replace(" ", "%20"))
     web.post("/page/event", data={"kind": "cart", "item": "drawn-00007"})
-    before = len(logged(shop, f"user:{user}"))
+    before = len(exposures(shop, f"user:{user}"))
     pages = [
         web.get("/", params={"text": "red shoe"}),
         web.get("/page/item", params={"id": "drawn-00003"}),
         web.get("/page/you"),
     ]
-    lists = logged(shop, f"user:{user}")[before:]
+    lists = exposures(shop, f"user:{user}")[before:]
     asked = {"user": user, "limit": 24}
     api = [
         web.post("/v1/search", json={"text": "red shoe", **asked}),
@@ -473,14 +475,14 @@ def test_page_two_goes_on_where_page_one_ended(web):
 
 def test_a_click_that_is_reloaded_counts_once_and_one_fetched_ahead_or_of_nobody_not_at_all(web, shop, user):
     click = {"item": "drawn-00001", "list": uuid.uuid4().hex}
-    before = shop.shoppers.history.count()
+    before = count_events(shop)
     assert web.get("/page/click", params=click).status_code == 200
     web.cookies.set("vlclip_user", user.replace(" ", "%20"))
     web.get("/page/click", params=click, headers={"Sec-Purpose": "prefetch"})
-    assert shop.shoppers.history.count() == before
+    assert count_events(shop) == before
     for _ in range(2):
         web.get("/page/click", params=click)
-    assert shop.shoppers.history.count() == before + 1
+    assert count_events(shop) == before + 1
 
 
 def test_the_item_page_says_what_made_its_vector(web, shop):
@@ -499,12 +501,13 @@ def test_the_experiment_is_shown_with_its_arms_and_what_they_brought(web, shop, 
         web.cookies.set("vlclip_user", name)
         found = web.get("/", params={"text": "shoe"})
         web.get("/page/click?" + unescape(found.text.split('href="/page/click?')[1].split('"')[0]))
+    n_lists = len(exposures(shop))
     html = web.get("/page/experiments").text
     for arm, share in (("plain", "75.0 %"), ("other", "25.0 %")):
         assert f'<th scope="row">{arm}</th><td>{share}</td>' in html
     assert "CTR with 95 % intervals" in html
     assert "plain@" in html
-    assert f"<dd>{shop.shoppers.log.count():,}</dd>" in html
+    assert f"<dd>{n_lists:,}</dd>" in html
     shutil.copytree(filled, tmp_path / "store")
     with TestClient(create_app(open_shop(tmp_path / "store"))) as client:
         assert "No experiment runs" in client.get("/page/experiments").text
@@ -519,6 +522,38 @@ def test_nobody_has_seen_a_new_experiment_and_the_page_says_so(filled, tmp_path)
         create_app(open_shop(tmp_path / "store", experiment=str(tmp_path / "looks.toml")))
     ) as client:
         assert "was shown to anybody" in client.get("/page/experiments").text
+
+
+def test_a_view_is_a_row_of_the_table_a_function_and_a_template(filled, tmp_path, monkeypatch):
+    template = (
+        '{% extends "layout.html.j2" %}{% block main %}<h1>Stock</h1>'
+        "{% block results %}<p>{{ count }} items for {{ user or 'nobody' }}</p>{% endblock %}{% endblock %}"
+    )
+    monkeypatch.setattr(html._PAGES, "loader", ChoiceLoader(
+        [DictLoader({"stock.html.j2": template}), html._PAGES.loader]
+    ))  # fmt: skip
+    stock = View(
+        "/page/stock", "stock", lambda state, _: Content({"count": state.shop.store.count()}), "Stock"
+    )
+    monkeypatch.setattr(routes, "VIEWS", (*VIEW_TABLE, stock))
+    shutil.copytree(filled, tmp_path / "store")
+    with TestClient(create_app(open_shop(tmp_path / "store"))) as client:
+        whole = client.get("/page/stock", cookies={"vlclip_user": "eve"})
+        part = client.get("/page/stock", headers={"HX-Request": "true"})
+    assert "<h1>Stock</h1><p>60 items for eve</p>" in whole.text
+    assert '<a href="/page/you">For you</a>' in whole.text
+    assert part.text == "<p>60 items for nobody</p>"
+
+
+@pytest.mark.parametrize("view", VIEW_TABLE, ids=lambda view: view.template)
+def test_what_htmx_gets_of_a_view_is_part_of_the_whole(web, view):
+    address = f"{view.path}?id=drawn-00003"
+    whole, part = web.get(address).text, web.get(address, headers={"HX-Request": "true"}).text
+    results = part.split("<div hx-swap-oob")[0].replace(" ", "")
+    assert "<html" not in part
+    assert 'hx-swap-oob="innerHTML:#status"' in part or view.template == "experiments"
+    for line in re.sub(r"list=\w+", "", results).split("\n"):
+        assert line in re.sub(r"list=\w+", "", whole.replace(" ", ""))
 
 
 # --- errors, and who may see what
@@ -709,10 +744,10 @@ def test_without_a_folder_items_have_a_drawn_placeholder(filled, tmp_path):
 
 
 def test_the_newest_searched_photos_are_kept():
-    kept, photo = AskedPhotos(10_000), BytesIO()
+    kept, photo = SearchPhotos(10_000), BytesIO()
     Image.new("RGB", (8, 8)).save(photo, "PNG")
-    names = [kept.keep(photo.getvalue()) for _ in range(ASKED + 1)]
-    assert len(set(names)) == ASKED + 1
+    names = [kept.keep(photo.getvalue()) for _ in range(SEARCH_PHOTOS + 1)]
+    assert len(set(names)) == SEARCH_PHOTOS + 1
     assert kept.decoded(names[-1]).size == (8, 8)
     with pytest.raises(Exception, match="choose it again"):
         kept.get(names[0])

@@ -1,0 +1,164 @@
+"""What the forms and links of the page do: keep events, choose who looks, take photos and API keys.
+
+Each action ends by sending the browser to a view. What nobody in particular does is not kept.
+
+Laws (tests/service/page/test_page.py):
+- a click, a cart, a purchase or a dislike is kept before the next list is made;
+- what another site makes a browser send changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from vlclip.ranking.history.event_kinds import CLICK
+from vlclip.ranking.settings import DAY_S
+from vlclip.service.http.errors import BadRequest
+from vlclip.service.http.html import KEY_COOKIE, KEY_PATH, is_fragment, page
+from vlclip.service.http.requests import EventBody, read_body
+from vlclip.service.page.form import WEIGHT
+from vlclip.service.page.state import PageState
+from vlclip.service.page.views import VIEWS
+from vlclip.service.page.visit import MAX_NAME, USER_COOKIE, read_visit
+from vlclip.service.shop.shop import Shop
+
+COOKIE_S = 90 * DAY_S
+FLUSH_S = 1.0
+"""Seconds an action waits for its event to be written, so that the next list knows it."""
+KEY_REASONS = {
+    "bad-key": "This key is not known here, or was revoked.",
+    "forbidden": "This key may not see that page. Lists need one with the scope 'read', what a shopper did "
+    "one with 'write' too, and experiments one with 'metrics' or 'write' too.",
+}
+"""Why a key is asked for again, by the `code` of the refusal."""
+
+
+def add_actions(app: FastAPI, state: PageState) -> None:
+    """The routes that end in a redirect, and the form for a key."""
+    _add_events(app, state.shop)
+    _add_photo(app, state)
+    _add_cookies(app)
+
+
+def _add_events(app: FastAPI, shop: Shop) -> None:
+    @app.get("/page/click", include_in_schema=False)
+    async def click(request: Request) -> Response:
+        item_id, list_id = request.query_params.get("item", ""), request.query_params.get("list", "")
+        user = read_visit(request).user
+        # nobody's clicks are not kept, nor what a browser fetches ahead; one list's item is clicked once
+        if user and list_id and "prefetch" not in request.headers.get("sec-purpose", ""):
+            event_id = f"page click {uuid.uuid5(uuid.NAMESPACE_OID, f'{user} {list_id} {item_id}')}"
+            await run_in_threadpool(keep_event, shop, user, CLICK.name, item_id, list_id, event_id)
+        return _send_to("/page/item", {"id": item_id, "list": list_id})
+
+    @app.post("/page/event", include_in_schema=False)
+    async def event(request: Request) -> Response:
+        fields = await _read_fields(request)
+        kind, item_id, list_id = (fields.get(name, "") for name in ("kind", "item", "list"))
+        await run_in_threadpool(keep_event, shop, read_visit(request).user, kind, item_id, list_id)
+        knobs = {
+            name: value for name, value in fields.items() if name.startswith(WEIGHT) or name == "diversity"
+        }
+        return _send_to("/page/item", {"id": item_id, "list": list_id, "event": kind, **knobs})
+
+
+def _add_photo(app: FastAPI, state: PageState) -> None:
+    @app.post("/page/photo", include_in_schema=False)
+    async def photo(request: Request) -> Response:
+        _check_same_site(request)
+        async with request.form(max_files=1, max_fields=10) as fields:
+            file, text = fields.get("photo"), fields.get("text", "")
+            data = b"" if file is None or isinstance(file, str) else await file.read()
+        if not data:
+            raise BadRequest("choose a photo first")
+        query = {"photo": await run_in_threadpool(state.search_photos.keep, data)}
+        query |= {"text": text} if isinstance(text, str) and text else {}
+        if is_fragment(request.headers):
+            return Response(status_code=204, headers={"HX-Redirect": "/?" + urlencode(query)})
+        return _send_to("/", query)
+
+
+def _add_cookies(app: FastAPI) -> None:
+    @app.post("/page/user", include_in_schema=False)
+    async def user(request: Request) -> Response:
+        fields = await _read_fields(request)
+        name = fields.get("user", "").strip()
+        if len(name) > MAX_NAME or not name.isprintable():
+            raise BadRequest(f"a name has at most {MAX_NAME} characters, none of them invisible")
+        answer = _send_back(request)
+        if name and "nobody" not in fields:
+            _set_cookie(request, answer, USER_COOKIE, quote(name), COOKIE_S)
+        else:
+            answer.delete_cookie(USER_COOKIE)
+        return answer
+
+    @app.get(KEY_PATH, include_in_schema=False)
+    async def ask_key(request: Request) -> Response:
+        return page("key", {"reason": KEY_REASONS.get(request.query_params.get("why", ""), "")})
+
+    @app.post(KEY_PATH, include_in_schema=False)
+    async def take_key(request: Request) -> Response:
+        key = (await _read_fields(request)).get("key", "").strip()
+        answer = _send_to("/")
+        if key and key.isascii() and key.isprintable() and len(key) < 200:
+            _set_cookie(request, answer, KEY_COOKIE, key, None)
+        else:
+            answer.delete_cookie(KEY_COOKIE)
+        return answer
+
+
+def keep_event(shop: Shop, user: str, kind: str, item_id: str, list_id: str, event_id: str = "") -> None:
+    """Keep an event of somebody, and wait for it a moment."""
+    if not user:
+        raise BadRequest("nobody is looking, so this is not kept; choose a name first")
+    form = {"kind": kind, "item": item_id, "user": user, "request_id": list_id, "id": event_id}
+    event = read_body(EventBody, form).event(time.time())
+    shop.shoppers.tell([event])
+    shop.shoppers.flush(FLUSH_S)
+
+
+def _set_cookie(request: Request, answer: Response, name: str, value: str, seconds: int | None) -> None:
+    """A cookie that no script reads and no other site makes a browser send."""
+    answer.set_cookie(
+        name, value, max_age=seconds, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+
+
+def _send_to(path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = ()) -> Response:
+    """Send the browser on, so that looking again repeats nothing."""
+    return RedirectResponse(f"{path}?{urlencode(fields)}" if fields else path, 303)
+
+
+async def _read_fields(request: Request) -> dict[str, str]:
+    """The fields of a small form of our own."""
+    _check_same_site(request)
+    async with request.form(max_files=0, max_fields=50) as fields:
+        return {name: value for name, value in fields.multi_items() if isinstance(value, str)}
+
+
+def _check_same_site(request: Request) -> None:
+    """Refuse what another site makes a browser send; browsers say so in a header."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise BadRequest("this came from another site; open the page itself")
+
+
+def _send_back(request: Request) -> Response:
+    """Send the browser to the view it came from, its list as it is for whoever looks now."""
+    referer = urlsplit(request.headers.get("referer", ""))
+    if referer.path not in {view.path for view in VIEWS}:
+        return _send_to("/")
+    return _send_to(
+        referer.path, [(name, value) for name, value in parse_qsl(referer.query) if not _is_of_a_list(name)]
+    )
+
+
+def _is_of_a_list(name: str) -> bool:
+    """Whether a field belongs to one list, and not to what was searched for."""
+    return name.startswith(WEIGHT) or name in {"diversity", "offset", "event", "list"}

@@ -1,0 +1,51 @@
+"""The facets a form offers: the commonest values of fields that have few."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+from vlclip.engine.store.store import Store
+
+FIRST_FIELDS = ("product_type", "brand", "colour", "color", "base_colour")
+"""Fields whose values are offered before others."""
+NO_FACETS = frozenset({"id", "title", "currency", "updated_at"})
+MAX_VALUES, MAX_FACETS, MAX_FIELDS = 20, 6, 12
+"""Values of a facet, facets of a form, and fields whose values are counted to find those facets."""
+FRESH_S = 30.0
+"""Seconds for which counted values are offered again."""
+
+
+class Facets:
+    """The commonest values of the fields that have few, counted again after a while."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._counts: dict[str, dict[str, int]] = {}
+        self._counted_at = -math.inf
+
+    def get(self) -> dict[str, dict[str, int]]:
+        """By field its values with how many items have them."""
+        with self._lock:
+            if time.monotonic() - self._counted_at > FRESH_S:
+                self._counts, self._counted_at = self._count(), time.monotonic()
+            return self._counts
+
+    @property
+    def has_price(self) -> bool:
+        """Whether the items have prices, so that a form can offer a range."""
+        return self._store.fields().get("price") == "number"
+
+    def _count(self) -> dict[str, dict[str, int]]:
+        kinds = self._store.fields()
+        names = sorted(name for name, kind in kinds.items() if kind == "keyword" and name not in NO_FACETS)
+        names.sort(key=lambda name: FIRST_FIELDS.index(name) if name in FIRST_FIELDS else len(FIRST_FIELDS))
+        facets: dict[str, dict[str, int]] = {}
+        for name in names[:MAX_FIELDS]:
+            values = self._store.facet(name, limit=MAX_VALUES + 1)
+            few = 2 <= len(values) <= MAX_VALUES
+            if len(facets) < MAX_FACETS and (few or (values and name in FIRST_FIELDS)):
+                facets[name] = dict(list(values.items())[:MAX_VALUES])
+        return facets

@@ -1,0 +1,41 @@
+"""One look at the page: who looks, at which address, and how much of it they need.
+
+Who looks is a cookie with a name of their choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlencode
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from vlclip.service.http.html import is_fragment
+
+USER_COOKIE = "vlclip_user"
+MAX_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a view knows of its request.
+
+    `user` is "" for nobody. `is_fragment` says that htmx asks, which needs the results only.
+    """
+
+    path: str
+    params: QueryParams
+    user: str
+    is_fragment: bool
+
+    def address(self, offset: int = 0) -> str:
+        """The address of the same view, its list beginning at `offset`."""
+        fields = [(name, value) for name, value in self.params.multi_items() if name != "offset"]
+        return f"{self.path}?{urlencode([*fields, ('offset', offset)] if offset else fields)}"
+
+
+def read_visit(request: Request) -> Visit:
+    """The visit of a request."""
+    user = unquote(request.cookies.get(USER_COOKIE, ""))[:MAX_NAME]
+    return Visit(request.url.path, request.query_params, user, is_fragment(request.headers))
