@@ -538,8 +538,9 @@ def test_a_view_is_a_row_of_the_table_a_function_and_a_template(filled, tmp_path
     monkeypatch.setattr(routes, "VIEWS", (*VIEW_TABLE, stock))
     shutil.copytree(filled, tmp_path / "store")
     with TestClient(create_app(open_shop(tmp_path / "store"))) as client:
-        whole = client.get("/page/stock", cookies={"vlclip_user": "eve"})
         part = client.get("/page/stock", headers={"HX-Request": "true"})
+        client.cookies.set("vlclip_user", "eve")
+        whole = client.get("/page/stock")
     assert "<h1>Stock</h1><p>60 items for eve</p>" in whole.text
     assert '<a href="/page/you">For you</a>' in whole.text
     assert part.text == "<p>60 items for nobody</p>"
