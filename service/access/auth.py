@@ -1,9 +1,9 @@
 """Who may ask what: API keys with scopes, on Starlette's own authentication middleware.
 
 Laws (tests/service/access/test_auth.py):
-- without any key the API is open; with one, all but what tells of health and the description is not;
-- a path that no rule names needs a key: what is added later is closed until it is opened here;
-- a page takes its key from a cookie, the API never does: what a page makes a browser send changes no item.
+- without any key the API is open; with one, only health and the API's description are;
+- a path that no rule names needs a key, so a new route is closed until it is opened here;
+- a page takes its key from a cookie and the API never does, so no page can make a browser change an item.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _READ = frozenset({Scope.READ})
 _WRITE = frozenset({Scope.WRITE})
 METRICS = "/metrics"
 _METRICS = frozenset({Scope.METRICS, Scope.WRITE})
-"""A key in a page reads lists; how much a shop sells by which arm is not for whoever looks into the page."""
+"""A web page's key is public and reads lists only: what a shop sells, and by which arm, needs another."""
 
 
-def needed(method: str, path: str) -> frozenset[Scope]:
-    """The scopes of which a caller needs one; empty where anybody may ask."""
+def scopes_for(method: str, path: str) -> frozenset[Scope]:
+    """The scopes of which a caller needs at least one; empty where no key is needed."""
     path = path.removesuffix("\n")  # a route's pattern matches before one as well
     if path in OPEN or path in ASSETS or path == KEY_PATH:
         return frozenset()
     if path in (METRICS, "/page/experiments"):
         return _METRICS
     if path == "/page/you" or (path.startswith("/v1/users/") and path.endswith("/events")):
-        return _WRITE  # what somebody did is not for keys that pages carry
+        return _WRITE  # a web page's key must not read what somebody did
     if is_page(path):
         return _READ
     if path == "/v1/events":
@@ -60,7 +60,7 @@ class Caller(SimpleUser):
         self.key = key
 
 
-class Refused(AuthenticationError):
+class Refusal(AuthenticationError):
     """Why somebody may not ask; `challenge` says to machines what is missing (RFC 6750)."""
 
     def __init__(self, status: int, code: str, detail: str, challenge: str) -> None:
@@ -69,47 +69,47 @@ class Refused(AuthenticationError):
 
 
 class ApiKeys(AuthenticationBackend):
-    """Callers are known by a key of `keys`, as long as there is any; `free` paths are for anybody as well."""
+    """Finds the caller by their key. Without any key in `keys`, and on `free` paths, nobody needs one."""
 
     def __init__(self, keys: KeyRing, free: Collection[str] = ()) -> None:
         self._keys, self._free = keys, free
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        """The caller, None where anybody may ask; `Refused` if this one may not."""
+        """The caller, None where anybody may ask; a `Refusal` if this one may not."""
         path = conn.scope["path"]
-        wanted = needed(conn.scope["method"], path)
-        if not wanted or path in self._free or self._keys.is_open:
+        scopes = scopes_for(conn.scope["method"], path)
+        if not scopes or path in self._free or self._keys.is_open:
             return None
-        secret = presented(conn.headers) or (conn.cookies.get(KEY_COOKIE, "") if is_page(path) else "")
+        secret = key_sent(conn.headers) or (conn.cookies.get(KEY_COOKIE, "") if is_page(path) else "")
         if not secret:
             detail = "send an API key: Authorization: Bearer KEY, or X-API-Key: KEY"
-            raise Refused(401, "no-key", detail, 'Bearer realm="vlclip"')
+            raise Refusal(401, "no-key", detail, 'Bearer realm="vlclip"')
         key = self._keys.find(secret)
         if key is None:
             challenge = 'Bearer realm="vlclip", error="invalid_token"'
-            raise Refused(401, "bad-key", "this API key is not known here, or was revoked", challenge)
-        if wanted.isdisjoint(key.scopes):
-            scope = min(wanted)
+            raise Refusal(401, "bad-key", "this API key is not known here, or was revoked", challenge)
+        if scopes.isdisjoint(key.scopes):
+            scope = min(scopes)
             challenge = f'Bearer realm="vlclip", error="insufficient_scope", scope="{scope}"'
-            raise Refused(403, "forbidden", f"this needs an API key with the scope '{scope}'", challenge)
+            raise Refusal(403, "forbidden", f"this needs an API key with the scope '{scope}'", challenge)
         return AuthCredentials(key.scopes), Caller(key)
 
 
 def check_exact(caller: BaseUser) -> None:
-    """`Forbidden` with a key that pages carry: comparing every item holds up everybody else."""
+    """`Forbidden` for a key that web pages carry, because comparing every item slows everybody else down."""
     if isinstance(caller, Caller) and _METRICS.isdisjoint(caller.key.scopes):
         raise Forbidden("exact=true compares every item; it needs an API key with the scope 'metrics' too")
 
 
-def presented(headers: Headers) -> str:
-    """The key a request carries, "" if none."""
+def key_sent(headers: Headers) -> str:
+    """The key in a request's headers, "" if none."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
 
 
-def refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
-    """The answer to somebody who may not ask."""
-    assert isinstance(error, Refused)  # noqa: S101 - the only one raised above
+def answer_refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
+    """The answer to a caller who was refused."""
+    assert isinstance(error, Refusal)  # noqa: S101 - the only one raised above
     if is_page(conn.scope["path"]):
         return send_to_key_form(conn.scope, error.code)
     headers = {"WWW-Authenticate": error.challenge}

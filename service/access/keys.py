@@ -5,9 +5,9 @@ that can be guessed; 256 random bits cannot, so a fast hash suffices. A key is f
 hash, so no comparison's time depends on how much of a secret was right.
 
 Laws (tests/service/access/test_auth.py):
-- a key is shown once, when it is made; the file is for its owner's eyes and holds no key;
+- a key is printed once, when it is made; the file is readable by its owner only and holds no key;
 - a change of the file is noticed within a second, without a restart;
-- a process that has seen a key is never open again, whatever becomes of the file.
+- a process that has read a key never becomes open again, whatever happens to the file.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from vlclip.service.settings import Settings
 
 log = logging.getLogger("vlclip.api")
 PREFIX = "vlclip_"
-LOOK_EVERY_S = 1.0
-"""Seconds between two looks at the file."""
+REREAD_EVERY_S = 1.0
+"""Seconds between two checks whether the file has changed."""
 
 
 class Scope(StrEnum):
@@ -112,26 +112,26 @@ class KeyRing:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
-        self._looked, self._stamp = clock(), _stamp(path)
+        self._checked_at, self._stamp = clock(), _stamp(path)
         self._keys = {key.hash: key for key in read_keys(path)}
         self._is_open = not self._keys
 
     @property
     def is_open(self) -> bool:
-        """Whether anybody may ask: no key has been seen."""
-        self._look()
+        """Whether anybody may ask, because no key was ever in the file."""
+        self._refresh()
         return self._is_open
 
     def find(self, secret: str) -> Key | None:
-        """What is known of a key."""
-        self._look()
+        """The key with this secret; None if there is none."""
+        self._refresh()
         return self._keys.get(_hash(secret))
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         now = self._clock()
-        if now - self._looked < LOOK_EVERY_S:
+        if now - self._checked_at < REREAD_EVERY_S:
             return
-        self._looked, before, self._stamp = now, self._stamp, _stamp(self._path)
+        self._checked_at, before, self._stamp = now, self._stamp, _stamp(self._path)
         if self._stamp == before:
             return
         try:
@@ -144,7 +144,7 @@ class KeyRing:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
-    """The keys to change: written whole or not at all, by one process at a time."""
+    """The keys, to be changed inside: the file is written whole or not at all, by one process at a time."""
     beside = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def _hash(secret: str) -> str:
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,12 +1,12 @@
-"""What one caller may take: requests a minute, bytes in a body, seconds for an answer.
+"""Limits for one caller: requests a minute, bytes in a body, seconds for an answer.
 
 Pure ASGI middleware: nothing here buffers a body or an answer. Counts are kept in the memory of this
 process; several processes allow that many times the rate.
 
 Laws (tests/service/access/test_limits.py):
-- in any minute no caller gets more than twice the quota, and at rest the whole quota at once;
-- no more than the limit is read of a body, whether its length is announced or not;
-- a request is answered in time or told that it was not; its work is never cut in half.
+- in any minute no caller gets more than twice the quota, and after a pause the whole quota at once;
+- no more of a body is read than the limit, whether its length is announced or not;
+- a request is answered in time, or with 504 or 408; its work is never cut in half.
 """
 
 from __future__ import annotations
@@ -29,14 +29,18 @@ from vlclip.service.http.routing import route_of
 log = logging.getLogger("vlclip.api")
 WINDOW_S = 60.0
 SMALL_BODY_BYTES = 4_000_000
-"""Of a request that carries neither photos nor products; a thousand events fit."""
+"""The limit of a body that carries neither photos nor products; a thousand events fit."""
 _SWEEP = 10_000
-"""Callers remembered before those at rest are forgotten."""
+"""How many callers are remembered before those with a full bucket are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of one request: `remaining` are whole requests, `full_s` and `wait_s` seconds."""
+class Admission:
+    """Whether a request is allowed, and what its caller has left.
+
+    `remaining` are whole requests; the bucket is full in `full_s` seconds, and the next request is allowed in
+    `wait_s` seconds.
+    """
 
     allowed: bool
     remaining: int
@@ -47,8 +51,8 @@ class Taken:
 class TokenBuckets:
     """A bucket of tokens per caller: one a request, `quota` at most, refilled evenly in a minute.
 
-    Of each only the time is kept at which it will be full again. One that is full is the same as none,
-    so those are forgotten. `clock` gives seconds.
+    For each bucket only the time is kept at which it will be full again. A full bucket is the same as no
+    bucket, so those are dropped. `clock` gives seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,24 +60,26 @@ class TokenBuckets:
         self._full_at: dict[str, float] = {}
         self._sweep_at = _SWEEP
 
-    def take(self, caller: str, quota: int) -> Taken:
+    def take(self, caller: str, quota: int) -> Admission:
         """Take one token from the bucket of `caller`, if there is one."""
         now = self._clock()
         waits = max(0.0, self._full_at.get(caller, 0.0) - now)
-        one = WINDOW_S / quota
-        full_s = waits + one
+        token_s = WINDOW_S / quota
+        full_s = waits + token_s
         # tokens are 1/quota of a minute each; the sum of many such steps is off by some last bits
         if full_s > WINDOW_S + 1e-6:
-            return Taken(allowed=False, remaining=0, full_s=waits, wait_s=full_s - WINDOW_S)
+            return Admission(allowed=False, remaining=0, full_s=waits, wait_s=full_s - WINDOW_S)
         self._full_at[caller] = now + full_s
         if len(self._full_at) >= self._sweep_at:
             self._full_at = {name: at for name, at in self._full_at.items() if at > now}
             self._sweep_at = max(_SWEEP, 2 * len(self._full_at))
-        return Taken(allowed=True, remaining=int((WINDOW_S - full_s) / one + 1e-6), full_s=full_s, wait_s=0.0)
+        return Admission(
+            allowed=True, remaining=int((WINDOW_S - full_s) / token_s + 1e-6), full_s=full_s, wait_s=0.0
+        )
 
 
 class RateLimit:
-    """429 to callers who ask more than their quota; headers after draft-ietf-httpapi-ratelimit-headers-11.
+    """Answers 429 to callers over their quota; headers after draft-ietf-httpapi-ratelimit-headers-11.
 
     A caller is a key with its own quota or, without keys, an address; `per_minute` 0 is no limit.
     """
@@ -88,24 +94,24 @@ class RateLimit:
         if not quota:
             await self.app(scope, receive, send)
             return
-        taken = self._buckets.take(caller, quota)
+        admission = self._buckets.take(caller, quota)
         headers = {
             "RateLimit-Policy": f'"minute";q={quota};w={WINDOW_S:.0f}',
-            "RateLimit": f'"minute";r={taken.remaining};t={math.ceil(taken.full_s)}',
+            "RateLimit": f'"minute";r={admission.remaining};t={math.ceil(admission.full_s)}',
         }
-        if not taken.allowed:
-            wait = math.ceil(taken.wait_s)
+        if not admission.allowed:
+            wait = math.ceil(admission.wait_s)
             detail = f"more than {quota} requests a minute; ask again in {wait} s"
             headers["Retry-After"] = str(wait)
             await problem(scope, 429, "too-many-requests", detail, headers)(scope, receive, send)
             return
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        await self.app(scope, receive, told)
+        await self.app(scope, receive, send_with_headers)
 
     def _caller(self, scope: Scope) -> tuple[str, int]:
         if scope["type"] != "http" or scope["path"] in OPEN:
@@ -117,7 +123,7 @@ class RateLimit:
 
 
 class BodyLimit:
-    """413 to bodies larger than allowed, counted as they come.
+    """Answers 413 to bodies larger than allowed, counted as they come.
 
     Starlette's own limit is not used, because it answers text/plain where a length is announced.
     `max_bytes` holds for items and searches, which carry photos; others are small.
@@ -152,7 +158,7 @@ class BodyLimit:
 
 
 class Timeout:
-    """504 if the answer takes too long, 408 if the request itself does.
+    """Answers 504 if the answer takes too long, 408 if the request itself does.
 
     Work in threads cannot be stopped: it goes on, its answer is dropped, and the server's end waits for
     it. So a write that was answered 504 may still have happened; writing it again is harmless.
@@ -201,7 +207,9 @@ class Timeout:
         except Exception as error:
             if late is None:
                 raise
-            log.warning("%s %s, answered as late, ended in %r", scope["method"], route_of(scope), error)
+            log.warning(
+                "%s %s was answered as late and then ended in %r", scope["method"], route_of(scope), error
+            )
         finally:
             timer.cancel()
             if late is not None:

@@ -1,8 +1,8 @@
 """The id of a request: in its answer, in every log line, in every error.
 
 Laws (tests/service/access/test_limits.py):
-- every answer carries `X-Request-Id`: the caller's own where it is sane, else a fresh one;
-- whatever breaks inside becomes a problem with the id, and a log line with the same id.
+- every answer carries `X-Request-Id`: the caller's own where it is well formed, else a new one;
+- every exception inside becomes a problem with the id, and a log line with the same id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _current: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 class RequestIds:
-    """The outermost middleware: gives each request its id and turns what breaks inside into a 500."""
+    """Gives each request its id and turns an exception inside into a 500."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,12 +35,12 @@ class RequestIds:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        sent_id = Headers(scope=scope).get(HEADER, "")
+        request_id = sent_id if _SANE.fullmatch(sent_id) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
-        async def stamped(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
@@ -49,13 +49,13 @@ class RequestIds:
 
         token = _current.set(request_id)
         try:
-            await self.app(scope, receive, stamped)
+            await self.app(scope, receive, send_with_id)
         except Exception:
             if started:  # too late for another answer; the server breaks the connection off
                 raise
             log.exception("%s %s failed", scope["method"], route_of(scope))  # a path may hold a user
             answer = problem(scope, 500, "internal", "something broke here; the log has the request id")
-            await answer(scope, receive, stamped)
+            await answer(scope, receive, send_with_id)
         finally:
             _current.reset(token)
 

@@ -4,7 +4,7 @@ Everything a handler needs hangs on one `Shop`; blocking work runs in the thread
 problem+json with a stable `code`.
 
 Laws (tests/service/api/test_app.py):
-- a service that could not warm up says why, and tries again until it can or is stopped;
+- a service that cannot warm up says why, and tries again until it can or is stopped;
 - whatever ends a service, its shop is closed;
 - an application that would not log its lists does not start.
 """
@@ -30,7 +30,7 @@ from starlette.requests import ClientDisconnect
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.validation import explain
 from vlclip.ranking.errors import UnknownItem
-from vlclip.service.access.auth import METRICS, ApiKeys, refusal
+from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
 from vlclip.service.access.keys import KeyRing, keys_path
 from vlclip.service.access.limits import BodyLimit, RateLimit, Timeout
 from vlclip.service.access.request_id import RequestIds
@@ -49,11 +49,11 @@ from vlclip.service.shop.workers import Workers
 
 MAX_BATCH = 1000
 WARM_AGAIN_S, WARM_RARELY_S = 1.0, 60.0
-"""Before the second try to warm up, then twice as long each time; and at most."""
+"""Seconds before the second try to warm up, doubled for each further try, and their maximum."""
 HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 """The `code` of what FastAPI and Starlette refuse themselves."""
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""FastAPI's own spans hold paths and queries, so users and filters; those of observing/tracing do not."""
+"""FastAPI's own spans would hold paths and queries, and so users; those of observing/tracing do not."""
 
 
 def create_app(shop: Shop) -> FastAPI:
@@ -81,7 +81,7 @@ def create_app(shop: Shop) -> FastAPI:
         telemetry=NO_TELEMETRY,
     )
     app.state.workers = workers
-    _add_manners(app, shop)
+    _add_middleware(app, shop)
     watching.add_to(app)
     _add_errors(app)
     _add_health(app, shop)
@@ -94,7 +94,7 @@ def create_app(shop: Shop) -> FastAPI:
 
 @asynccontextmanager
 async def _warming(shop: Shop) -> AsyncIterator[None]:
-    """Meanwhile make the shop ready, trying ever less often until it is."""
+    """Make the shop ready in the background, with ever longer waits between tries."""
     stopped = asyncio.Event()
 
     async def warm() -> None:
@@ -121,10 +121,10 @@ def _add_items(app: FastAPI, shop: Shop) -> None:
         """Add or replace up to 1,000 items; one that fails does not stop the others."""
         if len(items) > MAX_BATCH:
             raise TooLarge(f"{len(items)} items in one batch; send at most {MAX_BATCH}")
-        written = await run_in_threadpool(shop.put, [(body.id, body) for body in items])
-        counts = Counter(one.status for one in written)
+        outcomes = await run_in_threadpool(shop.put, [(body.id, body) for body in items])
+        counts = Counter(outcome.status for outcome in outcomes)
         return BatchShape(
-            results=written,
+            results=outcomes,
             embedded=counts["embedded"],
             unchanged=counts["unchanged"],
             failed=counts["failed"],
@@ -133,10 +133,10 @@ def _add_items(app: FastAPI, shop: Shop) -> None:
     @app.put("/v1/items/{item_id:path}", response_model=WrittenShape, tags=["items"])
     async def put_item(item_id: str, body: ItemBody) -> WrittenShape:
         """Add or replace one item; it answers once the item can be found."""
-        written = (await run_in_threadpool(shop.put, [(item_id, body)]))[0]
-        if written.status == "failed":
-            raise RefusedItem(written.reason)
-        return written
+        (outcome,) = await run_in_threadpool(shop.put, [(item_id, body)])
+        if outcome.status == "failed":
+            raise RefusedItem(outcome.reason)
+        return outcome
 
     @app.get("/v1/items/{item_id:path}", response_model=ItemShape, tags=["items"])
     async def get_item(item_id: str) -> ItemShape:
@@ -170,14 +170,14 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
         return {"status": "ready", "items": await run_in_threadpool(shop.store.count)}
 
 
-def _add_manners(app: FastAPI, shop: Shop) -> None:
-    """Who may ask, how much and how long; what is added last is the outermost."""
+def _add_middleware(app: FastAPI, shop: Shop) -> None:
+    """Keys, rates, limits on bodies and time, request ids. What is added last is the outermost."""
     api = shop.settings.api
     app.add_middleware(BodyLimit, max_bytes=api.max_body_bytes)
     app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
     keys = KeyRing(keys_path(shop.settings))
     free = (METRICS,) if shop.settings.metrics.open else ()
-    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys, free), on_error=refusal)
+    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys, free), on_error=answer_refusal)
     app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
     if api.cors_origins:
         app.add_middleware(
@@ -192,13 +192,13 @@ def _add_manners(app: FastAPI, shop: Shop) -> None:
 
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(VlclipError)
-    async def known(request: Request, error: VlclipError) -> Response:
+    async def expected(request: Request, error: VlclipError) -> Response:
         headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
         return problem(request.scope, STATUS.get(error.code, 500), error.code, str(error), headers)
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(_: Request, __: ClientDisconnect) -> Response:
-        return Response(status_code=499)  # nobody reads it; the log and the metrics do, as nginx's
+    async def left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # only the log and the metrics read it, as nginx's
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -1,4 +1,4 @@
-"""The routes for what shoppers do: events in, a history out, and everything of a user gone on request."""
+"""The routes for what shoppers do: send events, read a history, forget a user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_shopper_routes(app: FastAPI, shop: Shop) -> None:
         Items that are not in the store are no error: events may come before their item does.
         """
         now = time.time()
-        events = [one.event(now) for one in body.events]
+        events = [event.event(now) for event in body.events]
         shop.shoppers.tell(events)
         return AcceptedShape(accepted=len(events))
 

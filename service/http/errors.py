@@ -1,4 +1,4 @@
-"""What can go wrong at the way in, and which HTTP status each error of the rooms below becomes.
+"""The errors of the service, and the HTTP status that each error of the rooms below becomes.
 
 VlclipError
 └── ServiceError
@@ -6,11 +6,11 @@ VlclipError
     ├── Forbidden     the caller's key does not allow it
     ├── TooLarge      the request is larger than allowed
     ├── NotReady      the models are still being loaded
-    ├── Busy          more is waiting to be done than is good
+    ├── Busy          too much waits to be written
     ├── Overloaded    more is asked than can be answered in time
     ├── RefusedItem   an item of a write could not be embedded
     ├── KeyFileError  the file of API keys cannot be read or written
-    ├── CannotListen  the address to answer on cannot be had
+    ├── CannotListen  the service cannot listen on its address
     └── UnknownKey    no API key has this id
 """
 
@@ -20,7 +20,7 @@ from vlclip.engine.errors import VlclipError
 
 
 class ServiceError(VlclipError):
-    """Something at the way in."""
+    """Something failed in the service."""
 
     code = "service-error"
 
@@ -50,7 +50,7 @@ class NotReady(ServiceError):
 
 
 class Busy(ServiceError):
-    """More is waiting to be done than is good."""
+    """Too much waits to be written."""
 
     code = "busy"
 
@@ -78,7 +78,7 @@ class KeyFileError(ServiceError):
 
 
 class CannotListen(ServiceError):
-    """The address to answer on cannot be had."""
+    """The service cannot listen on its address."""
 
     code = "cannot-listen"
 

@@ -12,13 +12,13 @@ from vlclip.service.http.html import is_page, sentence
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 2
-"""What a 503 asks for: models are warm and locks are free within seconds, or not at all."""
+"""What a 503 asks for: models get warm and locks get free within seconds, or not at all."""
 
 
 def problem(
     scope: Scope, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer to the request of `scope` that says what went wrong; to people as a page."""
+    """The answer that says what went wrong with the request of `scope`; people get it as a page."""
     extra = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     if is_page(scope["path"]):
         return sentence(scope, status, detail, {**extra, **(headers or {})})

@@ -1,4 +1,4 @@
-"""What a service writes down: one line for each event, as JSON or for people, with the request's id.
+"""The log of a service: one line for each event, as JSON or for people, with the request's id.
 
 Our lines and those of libraries go through one formatter. Nothing personal is in ours: no search text, no
 user, no session, no key, and routes instead of paths, which hold ids.
@@ -38,17 +38,17 @@ def formatter(settings: Log, *, colors: bool = False) -> logging.Formatter:
         _with_request_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
-    shown: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    renderers: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if settings.format == "json":
         # a stack as text: as data it would hold the values of variables, which may be personal
-        shown += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
+        renderers += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
     else:
-        shown += [
+        renderers += [
             structlog.dev.ConsoleRenderer(
                 colors=colors, timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
             )
         ]
-    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=every, processors=shown)
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=every, processors=renderers)
 
 
 def set_up(settings: Log, stream: TextIO | None = None) -> None:

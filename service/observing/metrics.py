@@ -1,7 +1,7 @@
 """What a running service counts and measures, for Prometheus.
 
 One registry of its own for each service, in one process. What happens is counted as it happens (requests,
-stages, lists); what stands is read when it is asked for (queues, the ledger, the store).
+stages, lists); the current state is read when Prometheus asks (queues, the ledger, the store).
 
 Laws (tests/service/observing/test_metrics.py):
 - labels are routes, methods, classes of status, stages, kinds, strategies and arms: never a path, an id, a
@@ -33,7 +33,7 @@ SHARES = tuple(tenth / 10 for tenth in range(11))
 
 
 class Metrics:
-    """The registry of one service; `observe` and `probed` are told what happens."""
+    """The registry of one service; `observe` and `observe_recall` count what happens."""
 
     def __init__(self, shop: Shop, workers: Workers) -> None:
         self.registry = CollectorRegistry()
@@ -69,7 +69,7 @@ class Metrics:
             cache(stages.labels),
             cache(lists.labels),
         )
-        self.registry.register(_Standing(shop, workers))
+        self.registry.register(_CurrentState(shop, workers))
         ProcessCollector(registry=self.registry)
 
     def observe(self, served: ServedRequest) -> None:
@@ -82,7 +82,7 @@ class Metrics:
         if listing is not None and served.status == 200:
             self._list(listing.kind, listing.arm, listing.strategy).inc()
 
-    def probed(self, recall: float) -> None:
+    def observe_recall(self, recall: float) -> None:
         """Count a search that was compared with an exact one."""
         self._recall.observe(recall)
 
@@ -92,8 +92,8 @@ class Metrics:
         return encode(self.registry), content_type
 
 
-class _Standing(Collector):
-    """What stands in the shop when it is asked."""
+class _CurrentState(Collector):
+    """What is read when Prometheus asks: queues, the ledger, the store."""
 
     def __init__(self, shop: Shop, workers: Workers) -> None:
         self._shop, self._workers = shop, workers
@@ -123,8 +123,8 @@ class _Standing(Collector):
         yield _gauge("vlclip_lists_in_flight", "Lists being made.", workers.in_flight)
         yield _gauge("vlclip_lists_waiting", "Lists that wait for a thread.", workers.waiting)
         yield _counter("vlclip_lists_refused", "Lists refused at once, with a 503.", workers.refused)
-        says = "Lists given up while they waited: their caller had gone, or their time was over."
-        yield _counter("vlclip_lists_cancelled", says, workers.cancelled)
+        text = "Lists given up while they waited: their caller had gone, or their time was over."
+        yield _counter("vlclip_lists_cancelled", text, workers.cancelled)
 
     def _queries(self) -> Iterator[Metric]:
         counts = self._shop.queries.counts()
@@ -136,12 +136,12 @@ class _Standing(Collector):
 
     def _shoppers(self) -> Iterator[Metric]:
         counts = self._shop.shoppers.counts
-        for name, of in (("events", "events"), ("exposures", "lists")):
-            said = name.capitalize()
-            written, waiting, lost = (counts[f"{of}_{what}"] for what in ("written", "waiting", "lost"))
-            yield _counter(f"vlclip_{name}_written", f"{said} that were kept.", written)
-            yield _gauge(f"vlclip_{name}_waiting", f"{said} that wait to be written.", waiting)
-            yield _counter(f"vlclip_{name}_lost", f"{said} that could not be kept.", lost)
+        for name, key in (("events", "events"), ("exposures", "lists")):
+            title = name.capitalize()
+            written, waiting, lost = (counts[f"{key}_{state}"] for state in ("written", "waiting", "lost"))
+            yield _counter(f"vlclip_{name}_written", f"{title} that were kept.", written)
+            yield _gauge(f"vlclip_{name}_waiting", f"{title} that wait to be written.", waiting)
+            yield _counter(f"vlclip_{name}_lost", f"{title} that could not be kept.", lost)
 
     def _ledger(self) -> Iterator[Metric]:
         ledger = self._shop.ledger
@@ -164,20 +164,20 @@ class _Standing(Collector):
 def _answering(part: Callable[[], Iterator[Metric]]) -> Iterator[Metric]:
     try:
         yield from part()
-    except VlclipError:  # the others are worth having; `vlclip_store_up` or its absence tells
+    except VlclipError:  # the other metrics are still useful; a missing `vlclip_store_up` shows it
         return
 
 
-def _gauge(name: str, says: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, says, value)
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value)
 
 
-def _counter(name: str, says: str, value: float) -> Metric:
-    return CounterMetricFamily(name, says, value)
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value)
 
 
-def _gauges(name: str, says: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(name, says, labels=(label,))
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=(label,))
     for value, count in values.items():
         family.add_metric((value,), count)
     return family

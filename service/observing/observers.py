@@ -60,8 +60,8 @@ class Watching:
         interval_s = self._shop.settings.metrics.probe_interval_s
         probing = None
         if interval_s:
-            shop, tell = self._shop, self.metrics.probed
-            probing = asyncio.create_task(probe(shop.store, lambda: shop.watched.recent, tell, interval_s))
+            shop, report = self._shop, self.metrics.observe_recall
+            probing = asyncio.create_task(probe(shop.store, lambda: shop.watched.recent, report, interval_s))
         try:
             yield
         finally:

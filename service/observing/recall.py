@@ -1,8 +1,8 @@
-"""Recall of the index, measured on what shoppers ask: a recent search beside an exact one.
+"""Recall of the index, measured on what shoppers search for: a recent search beside an exact one.
 
 Laws (tests/service/observing/test_recall.py):
 - a search that finds the best, or others that score the same, has a recall of 1;
-- what shoppers ask is measured by the index, also after a search that was exact;
+- recall is measured on the index, even when the recent search was exact;
 - an error while measuring is logged, and the next search is measured.
 """
 
@@ -26,18 +26,18 @@ TIE = 1e-5
 
 def recall(store: Store, query: Query) -> float | None:
     """Share of the `DEPTH` best that a search by vector finds; None where nothing fits its filter."""
-    asked = replace(query, limit=DEPTH, offset=0, fields=("id",), with_vector=False, exact=False)
-    found, best = store.search([asked, replace(asked, exact=True)])
+    indexed = replace(query, limit=DEPTH, offset=0, fields=("id",), with_vector=False, exact=False)
+    hits, best = store.search([indexed, replace(indexed, exact=True)])
     if not best:
         return None
     least = best[-1].score - TIE
-    return sum(hit.score >= least for hit in found) / len(best)
+    return sum(hit.score >= least for hit in hits) / len(best)
 
 
 async def probe(
-    store: Store, recent: Callable[[], Query | None], tell: Callable[[float], None], interval_s: float
+    store: Store, recent: Callable[[], Query | None], report: Callable[[float], None], interval_s: float
 ) -> None:
-    """Every `interval_s` tell the recall of what was asked last; until it is cancelled."""
+    """Every `interval_s`, until it is cancelled, report the recall of the last search."""
     last = None
     while True:
         await asyncio.sleep(interval_s)
@@ -46,9 +46,9 @@ async def probe(
             continue
         last = query
         try:
-            found = await run_in_threadpool(recall, store, query)
-            if found is not None:
-                tell(found)
+            share = await run_in_threadpool(recall, store, query)
+            if share is not None:
+                report(share)
         except VlclipError as error:
             log.warning("the recall of a search could not be measured: %s", error)
         except Exception:

@@ -44,10 +44,14 @@ class Traces:
     def __init__(
         self, settings: Tracing, version: str, info: StoreInfo, processor: SpanProcessor | None = None
     ) -> None:
-        about = {"service.name": "vlclip", "service.version": version, "vlclip.fingerprint": info.fingerprint}
+        attributes = {
+            "service.name": "vlclip",
+            "service.version": version,
+            "vlclip.fingerprint": info.fingerprint,
+        }
         self._provider = TracerProvider(
             # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, where they are set, win
-            resource=Resource.create(about).merge(OTELResourceDetector().detect()),
+            resource=Resource.create(attributes).merge(OTELResourceDetector().detect()),
             sampler=ParentBased(TraceIdRatioBased(settings.sample)),
             shutdown_on_exit=False,
         )
@@ -74,13 +78,13 @@ class Traces:
 
     def _stages(self, served: ServedRequest, span: Span) -> None:
         """The laps as spans, each under the shortest one that holds it."""
-        around = [(float("inf"), set_span_in_context(span, Context()))]
+        outer = [(float("inf"), set_span_in_context(span, Context()))]
         for stage, began, ended, _ in sorted(served.stages.laps, key=lambda lap: (lap.began, -lap.ended)):
-            while around[-1][0] < ended:
-                around.pop()
-            lap = self._tracer.start_span(stage, context=around[-1][1], start_time=_ns(served, began))
+            while outer[-1][0] < ended:
+                outer.pop()
+            lap = self._tracer.start_span(stage, context=outer[-1][1], start_time=_ns(served, began))
             lap.end(_ns(served, ended))
-            around.append((ended, set_span_in_context(lap, Context())))
+            outer.append((ended, set_span_in_context(lap, Context())))
 
     def close(self) -> None:
         """Send what waits; what a collector does not take in time is lost."""
@@ -91,7 +95,7 @@ def address(endpoint: str) -> str:
     """The URL that takes spans: `endpoint` itself where it names a path, else the usual one there."""
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise SettingsError(f"tracing.endpoint: {endpoint!r} is no URL; write http://localhost:4318")
+        raise SettingsError(f"tracing.endpoint: {endpoint!r} is not a URL; write http://localhost:4318")
     return endpoint if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}{PATH}"
 
 

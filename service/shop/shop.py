@@ -62,13 +62,13 @@ class Shop:
         self.why_not_ready = "the models are being loaded; ask again in a moment"
 
     def warm(self) -> None:
-        """Load the encoder and answer one question, so that the first user waits for neither.
+        """Load the encoder and make one search, so that the first user waits for neither.
 
-        Where it cannot, `why_not_ready` and the log say why; it may be called again.
+        If that fails, `why_not_ready` and the log say why; it may be called again.
         """
         import torch  # noqa: PLC0415 - loading it takes seconds
 
-        # all cores for one batch would have each of its steps wait for a core that answers somebody else
+        # with all cores for one batch, each step would wait for a core that works for another request
         torch.set_num_threads(self.settings.search.query_threads)
         try:
             self.recommender.search("warm up")
@@ -82,8 +82,8 @@ class Shop:
             )
             log.exception("not ready, tried again")
             return
-        # PyTorch brings 700,000 objects that stay. Each full collection of garbage, every half a minute,
-        # would go through them for a third of a second in which nobody is answered.
+        # PyTorch creates 700,000 objects that stay. Every half a minute a full garbage collection would go
+        # through them, and for a third of a second nobody would be answered.
         gc.collect()
         gc.freeze()
         self.is_ready = True
@@ -104,15 +104,15 @@ class Shop:
                 self.settings,
                 preparation=self.preparation,
             )
-        done = iter(written)
+        outcomes = iter(written)
         for place in range(len(bodies)):
             if place not in results:
-                one = next(done)
-                results[place] = WrittenShape(id=one.id, status=one.status, reason=one.reason)
+                outcome = next(outcomes)
+                results[place] = WrittenShape(id=outcome.id, status=outcome.status, reason=outcome.reason)
         return [results[place] for place in range(len(bodies))]
 
     def delete(self, item_id: str) -> bool:
-        """Remove one item; whether it was there."""
+        """Remove one item; True if it was there."""
         with self._writing:
             return delete_items([item_id], self.store, self.ledger) == 1
 

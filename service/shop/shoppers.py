@@ -1,10 +1,10 @@
-"""What a running shop remembers of its shoppers: what they did, what they were shown, which arm they have.
+"""The shoppers of a running shop: their events, the lists they got, and their arms.
 
 Laws (tests/service/api/test_shoppers.py):
-- an event that was accepted is kept, however the service ends in good order;
-- a list that was served is in the log once, or counted as lost; one that was not, as its caller had gone or
-  was told that it took too long, is in neither;
-- of a forgotten user nothing is left; one who cannot be forgotten yet is told so.
+- an accepted event is kept, if the service ends in good order;
+- a list that its caller got is in the log once, or counted as lost; a list whose caller had left, or was
+  answered 504, is neither;
+- nothing is left of a forgotten user; where forgetting must wait, the answer says so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.stages import stage
 
 LINGER_S = 0.2
-"""Lists are logged together with those that come so soon after."""
+"""Seconds that the log waits for more lists, to write them together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Shoppers:
         return self.experiment.assign(unit) if self.experiment else PLAIN
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Take events to be written; `Busy` where too many wait, and then none is taken."""
+        """Accept events to be written; `Busy`, and none is accepted, where too many wait."""
         if not self._events.put(events):
             raise Busy("too many events wait to be written; send these again in a moment")
 
@@ -124,8 +124,8 @@ class Shoppers:
     def forget(self, user: str) -> int:
         """Remove every event and every logged list of a user; how many events there were.
 
-        `Busy`, and nothing is removed, where what was accepted a moment ago cannot be written yet: it would
-        come after.
+        `Busy`, and nothing is removed, where events accepted a moment ago are not written yet: they would be
+        written afterwards.
         """
         unit = unit_of(user)
         if not self.flush():
@@ -135,12 +135,15 @@ class Shoppers:
         return self.history.forget(unit)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait so long for events and so long for lists until what was accepted is written; whether it is."""
+        """Wait until all that was accepted is written, at most `timeout_s` for events and again for lists.
+
+        True if it is.
+        """
         lists = self._exposures
         return self._events.flush(timeout_s) and (lists is None or lists.flush(timeout_s))
 
     def _log(self, exposures: list[Exposure]) -> None:
-        """Write lists; once a day those go whose clicks are gone."""
+        """Write lists; once a day remove those older than the events that are kept."""
         if self.log is None:
             return
         self.log.add(exposures)

@@ -1,13 +1,13 @@
-"""What a request spends its time on: waiting for a thread, encoding, searching, ranking, writing the answer.
+"""The stages of a request: waiting for a thread, encoding, searching, ranking, writing the answer.
 
-A request's `Stages` lie in a context variable, which goes along into the thread that does its work; marks
-cost about a microsecond each, and where nobody watches they cost less. The store and the encoder are marked
-here, from outside, so the rooms below know nothing of it.
+The `Stages` of a request are in a context variable, which is copied into the thread that does the work. A
+mark costs about a microsecond, and less where nobody watches. The store and the encoder are marked here,
+from outside, so the rooms below know nothing of it.
 
 Laws (tests/service/shop/test_stages.py):
-- a stage's seconds are its own: those of a stage inside it are not counted twice;
-- what a watched store or encoder answers is what it answers unwatched;
-- without a request to watch a mark is nothing.
+- the seconds of a stage inside another are not counted twice;
+- a watched store or encoder answers what it would answer unwatched;
+- outside a watched request a mark does nothing.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class stage:  # noqa: N801 - read as a word: `with stage("search"):`
 
 
 def queued(work: Callable[P, R]) -> Callable[P, R]:
-    """`work`, to be given to a thread now; how long it waits for one is the stage `queue`."""
+    """`work`, to be given to a thread now; its wait for the thread is the stage `queue`."""
     stages, began = current.get(), perf_counter()
     if stages is None:
         return work
@@ -95,9 +95,9 @@ def queued(work: Callable[P, R]) -> Callable[P, R]:
 
 
 class WatchedStore:
-    """A store whose reads are the stage `search`; all else is the store's own.
+    """A store whose reads are the stage `search`; everything else is passed to the store.
 
-    `recent` is the last search by vector it was asked for.
+    `recent` is the last search by vector.
     """
 
     def __init__(self, store: Store) -> None:
@@ -130,7 +130,7 @@ class WatchedStore:
 
 
 class WatchedEncoder:
-    """An encoder whose questions are the stage `encode`."""
+    """An encoder whose calls are the stage `encode`."""
 
     def __init__(self, encoder: QueryEmbedder) -> None:
         self._encoder = encoder

@@ -1,14 +1,14 @@
-"""Working on purpose: few threads, a short queue, and a 503 at once for who would wait too long.
+"""Workers for lists: few threads and a short queue; a request that would wait too long gets 503 at once.
 
-More threads than processors only take turns, so work that finds all of them busy waits here, in the order
-it came. What it would wait is known from what work took lately; a caller that is told so at once can come
-back or ask elsewhere, one that is told late has waited for nothing.
+More threads than processors would only take turns, so work that finds all of them busy waits here, in the
+order it came. Its wait is estimated from how long recent work took. A caller who is refused at once can come
+back or ask elsewhere; one who is refused late has waited for nothing.
 
 Laws (tests/service/shop/test_workers.py):
 - at most `count` calls are at work, the others start in the order they came;
-- who finds the queue full, or a wait over `max_wait_s`, is refused at once and runs nothing;
-- work whose caller has gone, or was answered already because its time was over, is never started;
-- whatever becomes of a call, its place is free afterwards.
+- a call that finds the queue full, or a wait over `max_wait_s`, is refused at once and runs nothing;
+- work is never started once its caller has left or has been answered 504;
+- however a call ends, its place is free afterwards.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vlclip.service.http.errors import Overloaded
 
 T = TypeVar("T")
 SMOOTHING = 0.1
-"""What one call counts in the mean of what calls take; some twenty calls make it."""
+"""The weight of one call in the moving mean of their times; about twenty calls determine it."""
 
 
 class Workers:
@@ -42,15 +42,15 @@ class Workers:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="list")
         self._turns: deque[asyncio.Future[None]] = deque()
         self.in_flight = 0
-        """Calls at work."""
-        self.done = 0
+        """Calls that run now."""
+        self.ended = 0
         """Calls that ended, well or not."""
         self.refused = 0
         """Calls that were answered 503."""
         self.cancelled = 0
         """Calls that waited and were never started."""
         self.service_s = 0.0
-        """What a call takes, smoothed."""
+        """Seconds that a call takes, a moving mean."""
 
     @property
     def waiting(self) -> int:
@@ -59,7 +59,7 @@ class Workers:
 
     @property
     def wait_s(self) -> float:
-        """What a call that comes now is expected to wait."""
+        """Seconds that a call which comes now is expected to wait."""
         return self.waiting * self.service_s / self.count
 
     def admit(self) -> None:
@@ -71,9 +71,9 @@ class Workers:
             raise Overloaded("more is asked than can be answered in time", max(1, math.ceil(self.wait_s)))
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
-        """What `work` gives, run in a thread, with the context variables of this task.
+        """The result of `work`, run in a thread with the context variables of this task.
 
-        Errors: `Overloaded` and `ClientDisconnect`, before it is started; its own.
+        Errors: `Overloaded` and `ClientDisconnect`, before it is started, and those of `work`.
         """
         self.admit()
         if self.in_flight < self.count:
@@ -84,21 +84,21 @@ class Workers:
         try:
             return await loop.run_in_executor(self._threads, copy_context().run, work)
         finally:
-            self.done += 1
+            self.ended += 1
             self.service_s += SMOOTHING * (time.perf_counter() - began - self.service_s)
             self._pass_on()
 
     def close(self) -> None:
-        """Let the threads end, once what they work at is done."""
+        """Let the threads end after their current calls."""
         self._threads.shutdown()
 
     async def _turn(self, request: Request) -> None:
-        """Wait for a place at work, which is then this call's; afterwards see whether it is still wanted."""
+        """Wait until a worker is free for this call, then check that its caller is still there."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._turns.append(turn)
         try:
             await turn
-            if await request.is_disconnected():  # a server says so of a request that is answered, too
+            if await request.is_disconnected():  # servers also say so once a request is answered
                 raise ClientDisconnect
         except BaseException:
             self.cancelled += 1
@@ -109,7 +109,7 @@ class Workers:
             raise
 
     def _pass_on(self) -> None:
-        """Give a place at work to who waits longest, or free it."""
+        """Give the free worker to the call that waits longest, or to none."""
         while self._turns:
             turn = self._turns.popleft()
             if not turn.done():

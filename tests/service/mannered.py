@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from fastapi import Request
 from fastapi.testclient import TestClient
 
-from vlclip.service.api.app import _add_errors, _add_manners
+from vlclip.service.api.app import _add_errors, _add_middleware
 from vlclip.service.api.openapi import DescribedApi
 from vlclip.service.settings import Settings
 
 
 def mannered(store: Path, **api) -> TestClient:
     app = DescribedApi()
-    _add_manners(app, SimpleNamespace(settings=Settings(store=str(store), api=api)))
+    _add_middleware(app, SimpleNamespace(settings=Settings(store=str(store), api=api)))
     _add_errors(app)
 
     @app.api_route("/v1/{rest:path}", methods=["GET", "PUT", "POST", "DELETE"], include_in_schema=False)

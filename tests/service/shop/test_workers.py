@@ -68,7 +68,7 @@ class Desk:
         """Until everything that can happen has happened."""
         for _ in range(5):
             await asyncio.sleep(0)
-        while len(self.began) < self.workers.in_flight + self.workers.done:  # noqa: ASYNC110 - of threads
+        while len(self.began) < self.workers.in_flight + self.workers.ended:  # noqa: ASYNC110 - of threads
             await asyncio.sleep(0.001)
 
 
@@ -102,7 +102,7 @@ def test_no_more_are_at_work_than_there_are_workers_and_the_first_come_is_the_fi
         await two.end("c")
         await two.end("e")
         assert [two.tasks[name].result() for name in "abcde"] == list("abcde")
-        assert (two.workers.in_flight, two.workers.waiting, two.workers.done) == (0, 0, 5)
+        assert (two.workers.in_flight, two.workers.waiting, two.workers.ended) == (0, 0, 5)
 
     asyncio.run(day())
 
@@ -219,7 +219,7 @@ def test_whatever_happens_every_place_is_free_in_the_end_and_every_call_is_accou
         refused = sum(isinstance(one, Overloaded) for one in results)
         never = sum(isinstance(one, ClientDisconnect | asyncio.CancelledError) for one in results)
         assert (workers.in_flight, workers.waiting) == (0, 0)
-        assert (workers.refused, workers.cancelled, workers.done) == (refused, never, len(desk.began))
+        assert (workers.refused, workers.cancelled, workers.ended) == (refused, never, len(desk.began))
         assert refused + never + len(desk.began) == len(results)
         assert len(set(desk.began)) == len(desk.began)
         workers.close()
@@ -290,7 +290,7 @@ def test_in_a_burst_everybody_is_answered_and_afterwards_all_are_served(small):
         assert (health.status_code, told.status_code, search.status_code) == (200, 202, 503)
         assert {one.status_code for one in served + after} == {200}
         workers = app.state.workers
-        assert (workers.in_flight, workers.waiting, workers.refused, workers.done) == (0, 0, 25, 11)
+        assert (workers.in_flight, workers.waiting, workers.refused, workers.ended) == (0, 0, 25, 11)
 
     asyncio.run(burst())
 
@@ -339,7 +339,7 @@ def test_a_client_that_hangs_up_while_it_waits_costs_no_work_and_health_is_told_
             assert one.recv(12) == b"HTTP/1.1 200"
         for one in [*kept, last, health]:
             one.close()
-    assert (gate.entered, workers.cancelled, workers.done) == (3, 1, 3)
+    assert (gate.entered, workers.cancelled, workers.ended) == (3, 1, 3)
 
 
 @pytest.mark.parametrize("small", [{"timeout_s": 0.2}], indirect=True)
