@@ -59,14 +59,14 @@ QUESTIONS = [
 ]
 
 
-def transport(answer, seen=None):
+def transport(answer, requests=None):
     def answered(request: httpx2.Request) -> httpx2.Response:
-        if seen is not None:
+        if requests is not None:
             body = request.content
             kind = request.headers.get("content-type", "")
             if "boundary=" in kind:  # drawn anew each time
                 body = body.replace(kind.partition("boundary=")[2].encode(), b"--")
-            seen.append((request.method, str(request.url), request.headers.get("authorization"), body))
+            requests.append((request.method, str(request.url), request.headers.get("authorization"), body))
         return answer(request)
 
     return httpx2.MockTransport(answered)
@@ -74,14 +74,14 @@ def transport(answer, seen=None):
 
 def ask(kind, words, options, transport):
     """The answer of either client to one question."""
-    name, *given = words
+    name, *args = words
     if kind is Client:
         with Client("http://shop", "vlclip_k", transport=transport) as client:
-            return getattr(client, name)(*given, **options)
+            return getattr(client, name)(*args, **options)
 
     async def run():
         async with AsyncClient("http://shop", "vlclip_k", transport=transport) as client:
-            return await getattr(client, name)(*given, **options)
+            return await getattr(client, name)(*args, **options)
 
     return asyncio.run(run())
 
@@ -109,9 +109,9 @@ def test_both_clients_send_the_same_and_read_the_same(words, options, answer):
 def test_both_clients_have_the_same_methods():
     def methods(kind):
         return {
-            name: list(inspect.signature(one).parameters.values())
-            for name, one in vars(kind).items()
-            if inspect.isfunction(one) and not name.startswith("_")
+            name: list(inspect.signature(method).parameters.values())
+            for name, method in vars(kind).items()
+            if inspect.isfunction(method) and not name.startswith("_")
         }
 
     assert methods(Client) == methods(AsyncClient)
@@ -119,9 +119,9 @@ def test_both_clients_have_the_same_methods():
 
 
 def test_questions_are_written_as_the_api_reads_them():
-    seen = []
-    ask(Client, *QUESTIONS[0][:2], transport(good_list, seen))
-    ((method, url, _, _),) = seen
+    requests = []
+    ask(Client, *QUESTIONS[0][:2], transport(good_list, requests))
+    ((method, url, _, _),) = requests
     assert method == "GET"
     assert url.startswith("http://shop/v1/items/a%2Fb%20c%3F/similar?limit=3&weights=%7B%22image%22")
     assert url.endswith("&exclude=x&exclude=y")
@@ -143,12 +143,12 @@ def refusal(status, **headers):
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_a_problem_becomes_an_error_with_its_code(kind):
-    seen = []
+    requests = []
     with pytest.raises(ApiError, match=r"what to do \(a-code\)") as caught:
-        ask(kind, ("item", "a"), {}, transport(refusal(404), seen))
+        ask(kind, ("item", "a"), {}, transport(refusal(404), requests))
     error = caught.value
     assert (error.code, error.detail, error.status, error.request_id) == ("a-code", "what to do", 404, "r1")
-    assert len(seen) == 1
+    assert len(requests) == 1
     with pytest.raises(ApiError, match="502") as caught:
         ask(kind, ("item", "a"), {}, transport(lambda _: httpx2.Response(502, text="<h1>Bad Gateway</h1>")))
     assert caught.value.code == "http-error"
@@ -163,10 +163,10 @@ def test_who_is_asked_to_wait_asks_again(kind, status, impatient):
         return answers.pop(0)(request)
 
     assert ask(kind, ("search", "red"), {}, transport(one_by_one)).took_ms == 1.0
-    seen = []
+    requests = []
     with pytest.raises(ApiError):
-        ask(kind, ("search", "red"), {}, transport(refusal(status), seen))
-    assert len(seen) == clients.ATTEMPTS
+        ask(kind, ("search", "red"), {}, transport(refusal(status), requests))
+    assert len(requests) == clients.ATTEMPTS
 
 
 def test_the_wait_is_what_the_server_names_unless_it_is_too_long():
@@ -195,9 +195,9 @@ def test_a_service_that_cannot_be_reached_is_an_api_error_and_not_ready(kind):
         ask(kind, ("item", "a"), {}, transport(silence))
     assert caught.value.code == "no-answer"
     assert ask(kind, ("ready",), {}, transport(nobody)) is False
-    seen = []
-    assert ask(kind, ("ready",), {}, transport(refusal(503), seen)) is False
-    assert len(seen) == 1
+    requests = []
+    assert ask(kind, ("ready",), {}, transport(refusal(503), requests)) is False
+    assert len(requests) == 1
     with pytest.raises(ApiError):
         ask(kind, ("ready",), {}, transport(refusal(404)))
 
@@ -248,7 +248,7 @@ def test_a_shop_is_asked_and_written_over_a_socket(address):
         assert client.ready()
         listed = client.similar("drawn-00001", limit=4, weights={"image": 1, "text": 0})
         assert len(listed.results) == 4
-        assert all(one.parts["text"] == 0 for one in listed.results)
+        assert all(entry.parts["text"] == 0 for entry in listed.results)
         new = "clients/own #1"
         assert client.put(new, {"title": "Zeppelin lamp"}, photo=photo()) == WriteOutcome(new, "embedded", "")
         stored = client.item(new)
@@ -256,12 +256,12 @@ def test_a_shop_is_asked_and_written_over_a_socket(address):
         assert stored.item["title"] == "Zeppelin lamp"
         assert client.search("zeppelin", weights={"lexical": 10}, limit=1).results[0].id == new
         by_photo = client.search(photo=photo(), limit=1, filter={"title": "Zeppelin lamp"})
-        assert [one.id for one in by_photo.results] == [new]
+        assert [entry.id for entry in by_photo.results] == [new]
         assert by_photo.request_id
         items = ({"id": f"c{i}", "title": "x" * (30_000 if i == 1 else 5)} for i in range(3))
         written = client.put_many(items, batch=2)
-        assert [one.id for one in written] == ["c0", "c1", "c2"]
-        assert [one.status == "failed" for one in written] == [False, True, False]
+        assert [entry.id for entry in written] == ["c0", "c1", "c2"]
+        assert [entry.status == "failed" for entry in written] == [False, True, False]
         for item_id in (new, "c0", "c2"):
             client.delete(item_id)
         with pytest.raises(ApiError) as caught:
@@ -277,8 +277,8 @@ def test_an_event_loop_asks_many_at_once(address):
             return ids, lists
 
     ids, lists = asyncio.run(run())
-    assert [len(one.results) for one in lists] == [2] * len(ids)
-    assert len({one.request_id for one in lists}) == len(ids)
+    assert [len(item_list.results) for item_list in lists] == [2] * len(ids)
+    assert len({item_list.request_id for item_list in lists}) == len(ids)
 
 
 def test_an_event_without_an_id_is_sent_again_under_the_same_one(impatient):

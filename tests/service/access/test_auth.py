@@ -11,7 +11,7 @@ import typer.main
 from click.testing import CliRunner
 
 from tests.service.mannered import mannered, problem
-from vlclip.service.access.auth import OPEN, needed
+from vlclip.service.access.auth import OPEN, scopes_for
 from vlclip.service.access.keys import KeyRing, add_key, keys_path, read_keys, revoke_key
 from vlclip.service.cli import build
 from vlclip.service.commands.serve import _who_may_ask, is_loopback
@@ -35,19 +35,19 @@ def test_the_file_holds_no_key_and_is_for_its_owner_only(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert read_keys(path) == (key,)
     assert (key.scopes, key.note) == (("read", "write"), "the shop's own site")
-    assert [one.name for one in path.parent.iterdir()] == ["keys.json"]
+    assert [file.name for file in path.parent.iterdir()] == ["keys.json"]
 
 
 def test_a_key_is_found_until_it_is_revoked(path):
-    (first, one), (second, two) = add_key(path, ["read"]), add_key(path, ["write"])
+    (first, first_key), (second, second_key) = add_key(path, ["read"]), add_key(path, ["write"])
     ring = KeyRing(path)
-    assert (ring.find(first), ring.find(second)) == (one, two)
+    assert (ring.find(first), ring.find(second)) == (first_key, second_key)
     assert ring.find(first[:-1]) is None
     assert ring.find("") is None
-    assert revoke_key(path, one.id) == 1
-    assert read_keys(path) == (two,)
+    assert revoke_key(path, first_key.id) == 1
+    assert read_keys(path) == (second_key,)
     with pytest.raises(UnknownKey, match="keys list"):
-        revoke_key(path, one.id)
+        revoke_key(path, first_key.id)
 
 
 def test_a_change_is_noticed_when_the_file_is_looked_at_again(path):
@@ -121,7 +121,7 @@ def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():
     ],
 )
 def test_each_route_needs_its_scope_and_an_unknown_one_needs_a_key(method, path, scopes):
-    assert needed(method, path) == scopes
+    assert scopes_for(method, path) == scopes
 
 
 def test_without_any_key_the_api_is_open(tmp_path):
@@ -159,8 +159,8 @@ def test_with_a_key_in_the_file_only_callers_with_a_key_get_answers(tmp_path, pa
 def test_a_line_break_behind_a_path_opens_nothing(tmp_path, path):
     reader = add_key(path, ["read"])[0]
     client = mannered(tmp_path)
-    for asked in ("/v1/users/anna/events%0A", "/metrics%0A"):
-        problem(client.get(asked, headers=bearer(reader)), 403, "forbidden")
+    for closed_path in ("/v1/users/anna/events%0A", "/metrics%0A"):
+        problem(client.get(closed_path, headers=bearer(reader)), 403, "forbidden")
 
 
 def test_health_and_the_description_need_no_key(tmp_path, path):
@@ -177,23 +177,23 @@ def keys(*words, store):
 
 
 def test_keys_are_made_listed_and_revoked_by_command(tmp_path):
-    made = json.loads(
+    new_key = json.loads(
         keys("add", "--scope", "read", "--scope", "write", "--rate", "5", "--json", store=tmp_path).stdout
     )
-    assert KeyRing(tmp_path / "records" / "keys.json").find(made["key"]).requests_per_minute == 5
+    assert KeyRing(tmp_path / "records" / "keys.json").find(new_key["key"]).requests_per_minute == 5
     listed = keys("list", "--json", store=tmp_path).stdout
-    assert made["key"] not in listed
-    assert json.loads(listed)["keys"] == [{name: made[name] for name in made if name != "key"}]
+    assert new_key["key"] not in listed
+    assert json.loads(listed)["keys"] == [{name: new_key[name] for name in new_key if name != "key"}]
     # the key alone on stdout: KEY=$(vlclip keys add)
     plain = keys("add", "--note", "[red]site", store=tmp_path)
     assert re.fullmatch(r"vlclip_\S{43}\n", plain.stdout)
     assert "[red]site" in keys("list", store=tmp_path).stdout
-    for one in read_keys(tmp_path / "records" / "keys.json"):
-        told = keys("revoke", one.id, store=tmp_path)
-        assert told.exit_code == 0
-    assert "no key is left" in told.stderr
+    for key in read_keys(tmp_path / "records" / "keys.json"):
+        revocation = keys("revoke", key.id, store=tmp_path)
+        assert revocation.exit_code == 0
+    assert "no key is left" in revocation.stderr
     assert "whoever reaches" in keys("list", store=tmp_path).stdout
-    again = keys("revoke", made["id"], "--json", store=tmp_path)
+    again = keys("revoke", new_key["id"], "--json", store=tmp_path)
     assert again.exit_code == 1
     assert json.loads(again.stdout)["error"]["code"] == "unknown-key"
 

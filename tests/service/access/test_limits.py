@@ -53,9 +53,9 @@ def test_no_minute_has_more_than_twice_the_quota_and_waiting_as_told_is_enough(q
     buckets = TokenBuckets(clock)
     for gap in gaps:
         clock.now += gap
-        taken = buckets.take("a", quota)
-        if not taken.allowed:
-            clock.now += taken.wait_s
+        admission = buckets.take("a", quota)
+        if not admission.allowed:
+            clock.now += admission.wait_s
             assert buckets.take("a", quota).allowed
         allowed.append(clock.now)
     for start in allowed:
@@ -64,11 +64,11 @@ def test_no_minute_has_more_than_twice_the_quota_and_waiting_as_told_is_enough(q
     assert all(buckets.take("a", quota).allowed for _ in range(quota))
 
 
-@given(asked=st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 40)), max_size=40))
-def test_callers_at_rest_are_forgotten_without_a_trace(asked):
+@given(requests=st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 40)), max_size=40))
+def test_callers_at_rest_are_forgotten_without_a_trace(requests):
     clock = Clock()
     remembering, forgetting = TokenBuckets(clock), TokenBuckets(clock)
-    for caller, gap in asked:
+    for caller, gap in requests:
         clock.now += gap
         forgetting._sweep_at = 0
         assert forgetting.take(caller, 3) == remembering.take(caller, 3)
@@ -131,12 +131,12 @@ def scope(method="GET", path="/v1/items/1"):
 @given(sizes=st.lists(st.integers(0, 40), min_size=1, max_size=20), limit=st.integers(1, 200))
 def test_of_a_body_no_more_is_read_than_the_chunk_that_breaks_the_limit(sizes, limit):
     chunks = iter([{"type": "http.request", "body": b"x" * size, "more_body": True} for size in sizes])
-    seen = []
+    received = []
 
     async def app(scope, receive, send):
         for _ in sizes:
             message = await receive()
-            seen.append(len(message["body"]))
+            received.append(len(message["body"]))
 
     async def receive():
         return next(chunks)
@@ -144,11 +144,11 @@ def test_of_a_body_no_more_is_read_than_the_chunk_that_breaks_the_limit(sizes, l
     served = BodyLimit(app, max_bytes=limit)(scope("PUT"), receive, None)
     if sum(sizes) <= limit:
         asyncio.run(served)
-        assert seen == sizes
+        assert received == sizes
     else:
         with pytest.raises(HTTPException, match="larger"):
             asyncio.run(served)
-        assert sum(seen) <= limit
+        assert sum(received) <= limit
 
 
 def serve(app, *, method="GET", seconds=0.01, write_seconds=0.01, body=None):
@@ -176,7 +176,7 @@ def serve(app, *, method="GET", seconds=0.01, write_seconds=0.01, body=None):
 
 
 def test_an_answer_that_takes_too_long_is_a_504_and_the_work_is_not_cut_in_half():
-    done = []
+    ended = []
 
     def slow(answered):
         async def app(scope, receive, send):
@@ -184,7 +184,7 @@ def test_an_answer_that_takes_too_long_is_a_504_and_the_work_is_not_cut_in_half(
             waiting = loop.create_task(answered.wait())
             waiting.add_done_callback(lambda _: free.set())
             await run_in_threadpool(free.wait)  # ends after the answer only
-            done.append(answered.is_set())
+            ended.append(answered.is_set())
             await PlainTextResponse("late")(scope, receive, send)
 
         return app
@@ -192,7 +192,7 @@ def test_an_answer_that_takes_too_long_is_a_504_and_the_work_is_not_cut_in_half(
     start, body = serve(slow)
     assert start["status"] == 504
     assert b'"timeout"' in body["body"]
-    assert done == [True]
+    assert ended == [True]
 
 
 def test_what_late_work_dies_of_is_logged_and_not_sent(caplog):
@@ -225,14 +225,14 @@ def test_an_answer_in_time_is_left_alone_and_so_are_errors():
 
     assert serve(fast)[1]["body"] == b"here"
 
-    def gone(_):
+    def raises(_):
         async def app(scope, receive, send):
             raise ClientDisconnect
 
         return app
 
     with pytest.raises(ClientDisconnect):
-        serve(gone)
+        serve(raises)
 
 
 def test_writes_have_a_time_of_their_own():
@@ -259,7 +259,7 @@ def test_any_other_request_id_is_replaced(tmp_path, given_id):
     client = mannered(tmp_path)
     ids = {client.get("/v1/a", headers={"X-Request-Id": given_id}).headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2
-    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
+    assert all(re.fullmatch("[0-9a-f]{32}", request_id) for request_id in ids)
 
 
 def test_what_breaks_is_a_problem_with_the_id_of_its_log_line(tmp_path, lines):
@@ -286,7 +286,7 @@ def test_pages_of_other_sites_may_ask_only_where_a_setting_names_them(tmp_path):
     assert "Retry-After" in refused.headers["access-control-expose-headers"]
     assert "access-control-allow-origin" not in client.get("/v1/a", headers=other).headers
     preflight = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
-    asked = client.options("/v1/items/1", headers=shop | preflight)
-    assert asked.status_code == 200
-    assert "PUT" in asked.headers["access-control-allow-methods"]
+    answer = client.options("/v1/items/1", headers=shop | preflight)
+    assert answer.status_code == 200
+    assert "PUT" in answer.headers["access-control-allow-methods"]
     assert client.options("/v1/items/1", headers=other | preflight).status_code == 400

@@ -62,11 +62,11 @@ def test_similar_gives_a_list_with_parts_and_without_the_anchor(client):
 def test_similar_takes_weights_filters_and_exclusions(client):
     everything = client.get("/v1/items/drawn-00001/similar", params={"limit": 59}).json()["results"]
     cheap = [r["id"] for r in everything if r["item"]["price"] < 60]
-    asked = client.get(
+    filtered = client.get(
         "/v1/items/drawn-00001/similar",
         params={"limit": 59, "filter": "price<60", "exclude": [cheap[0]]},
     ).json()["results"]
-    assert [r["id"] for r in asked] == cheap[1:]
+    assert [r["id"] for r in filtered] == cheap[1:]
     by_json = client.get(
         "/v1/items/drawn-00001/similar",
         params={"limit": 59, "filter": '{"price": {"lt": 60}}', "weights": "image=0,text=1"},
@@ -105,8 +105,8 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
     first = client.put("/v1/items/new/1", json=body)
     assert first.json() == {"id": "new/1", "status": "embedded", "reason": ""}
     assert client.put("/v1/items/new/1", json=body).json()["status"] == "unchanged"
-    found = client.post("/v1/search", json={"text": "zanzibar", "weights": {"lexical": 10}}).json()
-    assert found["results"][0]["id"] == "new/1"
+    matches = client.post("/v1/search", json={"text": "zanzibar", "weights": {"lexical": 10}}).json()
+    assert matches["results"][0]["id"] == "new/1"
     stored = client.get("/v1/items/new/1").json()
     assert stored["item"]["price"] == 12.5
     assert stored["provenance"]["fingerprint"]
@@ -117,18 +117,18 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
 
 
 def test_asked_for_exactly_a_small_shop_answers_the_same(client):
-    def results(**asked):
-        similar = client.get("/v1/items/drawn-00001/similar", params=asked)
-        words = client.post("/v1/search", json={"text": "red dress", **asked})
-        form = {name: str(value).lower() for name, value in asked.items()}
+    def results(**params):
+        similar = client.get("/v1/items/drawn-00001/similar", params=params)
+        words = client.post("/v1/search", json={"text": "red dress", **params})
+        form = {name: str(value).lower() for name, value in params.items()}
         by_photo = client.post("/v1/search", files={"photo": ("a.jpg", photo(), "image/jpeg")}, data=form)
-        for_you = client.get("/v1/users/anna/recommendations", params=asked)
+        for_you = client.get("/v1/users/anna/recommendations", params=params)
         return [answer.json()["results"] for answer in (similar, words, by_photo, for_you)]
 
     assert results(exact=True) == results()
     described = client.get("/openapi.json").json()["paths"]
     for path in ("/v1/items/{item_id}/similar", "/v1/users/{user}/recommendations"):
-        assert "exact" in [one["name"] for one in described[path]["get"]["parameters"]]
+        assert "exact" in [parameter["name"] for parameter in described[path]["get"]["parameters"]]
     content = described["/v1/search"]["post"]["requestBody"]["content"]
     assert all("exact" in form["schema"]["properties"] for form in content.values())
 
@@ -151,11 +151,11 @@ def sizes(client):
 
 
 def test_of_one_photo_in_three_sizes_a_collapsed_list_shows_the_best(client, sizes):
-    asked = {"text": "poncho l", "limit": 5}
-    plain = client.post("/v1/search", json=asked).json()["results"]
+    query = {"text": "poncho l", "limit": 5}
+    plain = client.post("/v1/search", json=query).json()["results"]
     assert {r["id"] for r in plain[:3]} == set(sizes)
     assert all(r["duplicates"] == [] for r in plain)
-    first, *others = client.post("/v1/search", json=asked | {"collapse": True}).json()["results"]
+    first, *others = client.post("/v1/search", json=query | {"collapse": True}).json()["results"]
     assert first["id"] == plain[0]["id"]
     assert [first["id"], *first["duplicates"]] == [r["id"] for r in plain[:3]]
     assert len(others) == 4
@@ -167,8 +167,8 @@ def test_of_one_photo_in_three_sizes_a_collapsed_list_shows_the_best(client, siz
 
 def test_what_shows_the_anchors_own_photo_is_left_out_of_a_collapsed_list(client, sizes):
     def similar(**params):
-        found = client.get("/v1/items/poncho-m/similar", params={"limit": 8} | params).json()["results"]
-        return [r["id"] for r in found]
+        results = client.get("/v1/items/poncho-m/similar", params={"limit": 8} | params).json()["results"]
+        return [r["id"] for r in results]
 
     assert set(similar()[:2]) == {"poncho-s", "poncho-l"}
     collapsed = similar(collapse=True)
@@ -263,11 +263,11 @@ def test_comparing_every_item_is_not_for_keys_that_pages_carry(shop, tmp_path):
     guarded.settings = shop.settings.model_copy(update={"api": api})
     asking = TestClient(create_app(guarded), raise_server_exceptions=False)
 
-    def similar(key, **asked):
-        return asking.get("/v1/items/drawn-00001/similar", params=asked, headers={"X-API-Key": key})
+    def similar(key, **params):
+        return asking.get("/v1/items/drawn-00001/similar", params=params, headers={"X-API-Key": key})
 
-    def search(key, **asked):
-        return asking.post("/v1/search", json={"text": "shoe"} | asked, headers={"X-API-Key": key})
+    def search(key, **params):
+        return asking.post("/v1/search", json={"text": "shoe"} | params, headers={"X-API-Key": key})
 
     for ask in (similar, search):
         assert "'metrics'" in problem(ask(reader, exact=True), 403, "forbidden")
@@ -305,22 +305,22 @@ def shop_of(filled, tmp_path, **settings):
 def test_a_shop_that_cannot_warm_up_says_why_and_is_tried_until_it_can(
     filled, tmp_path, monkeypatch, caplog, error
 ):
-    shop, seen = shop_of(filled, tmp_path), []
+    shop, reasons = shop_of(filled, tmp_path), []
     search = shop.recommender.search
 
-    def twice_not(*asked, **how):
-        seen.append(shop.why_not_ready)
-        if len(seen) < 3:
+    def twice_not(*args, **options):
+        reasons.append(shop.why_not_ready)
+        if len(reasons) < 3:
             raise error
-        return search(*asked, **how)
+        return search(*args, **options)
 
     monkeypatch.setattr(shop.recommender, "search", twice_not)
     monkeypatch.setattr("vlclip.service.api.app.WARM_AGAIN_S", 0.0)
     with TestClient(create_app(shop)) as client:
         while client.get("/readyz").status_code != 200:
             pass
-    assert "being loaded" in seen[0]
-    assert all(str(error) in why for why in seen[1:])
+    assert "being loaded" in reasons[0]
+    assert all(str(error) in why for why in reasons[1:])
     assert caplog.text.count("not ready, tried again") == 2
     assert str(error) in caplog.text
 

@@ -38,16 +38,16 @@ def recommendations(client):
 
 
 def search(client):
-    asked = {"text": "red shoe", "weights": WEIGHTS, "filter": {"price": {"lt": 80, "gt": 1}}}
-    return client.post("/v1/search", json={**KNOBS, **asked})
+    body = {"text": "red shoe", "weights": WEIGHTS, "filter": {"price": {"lt": 80, "gt": 1}}}
+    return client.post("/v1/search", json={**KNOBS, **body})
 
 
 def form(client):
-    asked = {"text": "red shoe", "weights": "image=0.4,text=0.9", "filter": ["price<80", "price>1"]}
+    query = {"text": "red shoe", "weights": "image=0.4,text=0.9", "filter": ["price<80", "price>1"]}
     fields = [
-        (name, (None, str(one)))
-        for name, value in {**KNOBS, **asked}.items()
-        for one in (value if isinstance(value, list) else [value])
+        (name, (None, str(element)))
+        for name, value in {**KNOBS, **query}.items()
+        for element in (value if isinstance(value, list) else [value])
     ]
     return client.post("/v1/search", files=fields)
 
@@ -56,9 +56,9 @@ def form(client):
 def test_over_http_a_list_is_logged_with_what_its_request_said(client, shop, ask):
     answer = ask(client)
     assert answer.status_code == 200, answer.text
-    one = latest(shop)
-    assert one.context["asked"] == {"weights": WEIGHTS, **KNOBS}
-    logged = read_logged_list(one)
+    exposure = latest(shop)
+    assert exposure.context["asked"] == {"weights": WEIGHTS, **KNOBS}
+    logged = read_logged_list(exposure)
     assert isinstance(logged, LoggedList)
     assert {(c.operator, c.values) for c in logged.request.page.filter.conditions} == {
         ("lt", (80,)),
@@ -78,29 +78,29 @@ def test_the_web_page_logs_it_as_well(client, shop, path):
     sign = "&" if "?" in path else "?"
     answer = client.get(f"{path}{sign}w.image=0.4&diversity=0.3&price.to=80&filter=title!%3Dx%3Bprice>1")
     assert answer.status_code == 200, answer.text
-    one = latest(shop)
-    assert one.context["asked"]["weights"] == {"image": 0.4}
-    assert (one.context["asked"]["diversity"], one.context["asked"]["limit"]) == (0.3, 24)
-    logged = read_logged_list(one)
+    exposure = latest(shop)
+    assert exposure.context["asked"]["weights"] == {"image": 0.4}
+    assert (exposure.context["asked"]["diversity"], exposure.context["asked"]["limit"]) == (0.3, 24)
+    logged = read_logged_list(exposure)
     assert isinstance(logged, LoggedList)
-    found = {(c.field, c.operator, c.values) for c in logged.request.page.filter.conditions}
-    assert found == {("price", "lte", (80,)), ("title", "not", ("x",)), ("price", "gt", (1,))}
+    conditions = {(c.field, c.operator, c.values) for c in logged.request.page.filter.conditions}
+    assert conditions == {("price", "lte", (80,)), ("title", "not", ("x",)), ("price", "gt", (1,))}
     assert_certain(shop, logged)
 
 
 def test_made_anonymous_it_keeps_all_but_what_was_excluded(client, shop):
     similar(client)
-    (((one, _),),) = anonymous([[(latest(shop), ())]])
-    kept = {name: value for name, value in KNOBS.items() if name != "exclude"}
-    assert one.context["asked"] == {"weights": WEIGHTS, **kept}
+    (((exposure, _),),) = anonymous([[(latest(shop), ())]])
+    knobs = {name: value for name, value in KNOBS.items() if name != "exclude"}
+    assert exposure.context["asked"] == {"weights": WEIGHTS, **knobs}
 
 
 def test_a_number_of_any_size_in_a_filter_is_logged_as_it_was_compared(client, shop):
-    asked = {"price": {"lt": 10**30, "gt": 1}, "available": [True], "brand": {"missing": False}}
-    assert client.post("/v1/search", json={"text": "red", "filter": asked}).status_code == 200
+    conditions = {"price": {"lt": 10**30, "gt": 1}, "available": [True], "brand": {"missing": False}}
+    assert client.post("/v1/search", json={"text": "red", "filter": conditions}).status_code == 200
     logged = latest(shop).context
     assert logged["text"] == "red"
-    assert logged["filter"] == asked | {"price": {"lt": 1e30, "gt": 1}}
+    assert logged["filter"] == conditions | {"price": {"lt": 1e30, "gt": 1}}
     assert logged["filter"]["available"] == [True]
     refused = client.post("/v1/search", json={"text": "red", "filter": {"price": {"lt": 10**400}}})
     assert (refused.status_code, refused.json()["code"]) == (400, "bad-filter")
@@ -109,6 +109,6 @@ def test_a_number_of_any_size_in_a_filter_is_logged_as_it_was_compared(client, s
 def assert_certain(shop, logged):
     """The plain arm, asked again, gives the very list."""
     past = PastShop(shop.store, shop.encoders.load, shop.settings.search, shop.shoppers.history)
-    found = ArmPolicy(PLAIN, past).probabilities(logged)
-    assert found.own == logged.shown
-    assert (found.next[range(len(logged.chosen)), logged.chosen] == 1).all()
+    distribution = ArmPolicy(PLAIN, past).probabilities(logged)
+    assert distribution.own == logged.shown
+    assert (distribution.next[range(len(logged.chosen)), logged.chosen] == 1).all()

@@ -56,9 +56,9 @@ def described(filled, tmp_path_factory):
 
 @pytest.mark.parametrize(("mode", "examples"), [(GenerationMode.POSITIVE, 15), (GenerationMode.NEGATIVE, 8)])
 def test_answers_are_as_described_whatever_is_asked(described, mode, examples):
-    asked = 0
-    for found in described.get_all_operations():
-        operation = found.ok()
+    n_requests = 0
+    for described_operation in described.get_all_operations():
+        operation = described_operation.ok()
 
         @settings(
             max_examples=examples, derandomize=True, database=None,
@@ -66,10 +66,10 @@ def test_answers_are_as_described_whatever_is_asked(described, mode, examples):
         )  # fmt: skip
         @given(case=operation.as_strategy(generation_mode=mode))
         def holds(case):
-            nonlocal asked
+            nonlocal n_requests
             case.call_and_validate(checks=CHECKS)
-            asked += 1
+            n_requests += 1
 
         with suppress(Unsatisfiable):  # where nothing can be asked wrongly
             holds()
-    assert asked > examples
+    assert n_requests > examples

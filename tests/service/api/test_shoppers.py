@@ -128,26 +128,26 @@ def test_events_are_kept_once_newest_first_and_for_unknown_items_too(client, sho
 
 
 def test_lists_are_logged_with_what_they_were_and_joined_by_their_id(client, shop, user):
-    listed = client.get(
+    listing = client.get(
         "/v1/items/drawn-00002/similar", params={"user": user, "limit": 4, "offset": 2}
     ).json()
-    clicked = listed["results"][1]["id"]
-    tell(client, shop, {"kind": "click", "item": clicked, "user": user, "request_id": listed["request_id"]})
-    (logged,) = [exposure for exposure in exposures(shop) if exposure.request_id == listed["request_id"]]
+    clicked = listing["results"][1]["id"]
+    tell(client, shop, {"kind": "click", "item": clicked, "user": user, "request_id": listing["request_id"]})
+    (logged,) = [exposure for exposure in exposures(shop) if exposure.request_id == listing["request_id"]]
     assert (logged.kind, logged.unit, logged.offset, logged.experiment) == (
         "similar",
         f"user:{user}",
         2,
         "looks",
     )
-    assert logged.arm.split("@")[0] == listed["arm"] == shop.shoppers.arm(f"user:{user}").id
-    assert [shown.item for shown in logged.items] == [result["id"] for result in listed["results"]]
+    assert logged.arm.split("@")[0] == listing["arm"] == shop.shoppers.arm(f"user:{user}").id
+    assert [entry.item for entry in logged.items] == [result["id"] for result in listing["results"]]
     assert logged.context["anchor"] == "drawn-00002"
-    (event,) = shop.shoppers.history.clicked([listed["request_id"]])[listed["request_id"]]
+    (event,) = shop.shoppers.history.clicked([listing["request_id"]])[listing["request_id"]]
     assert event.item == clicked
     explored = logged.arm.startswith("varied")
     assert (len(logged.candidates) == 20) == explored
-    assert all(shown.propensity < 1 for shown in logged.items) == explored
+    assert all(entry.propensity < 1 for entry in logged.items) == explored
 
 
 def similar_page(user):
@@ -162,16 +162,16 @@ def similar_api(user):
 def test_a_list_that_came_too_late_was_shown_to_nobody(shop, user, ask, monkeypatch):
     late, similar = threading.Event(), shop.recommender.similar
 
-    def slow(*asked, **how):
+    def slow(*args, **options):
         assert late.wait(60)
-        return similar(*asked, **how)
+        return similar(*args, **options)
 
-    def told(scope, status, *_):
+    def late_problem(scope, status, *_):
         late.set()
         return problem(scope, status, *_)
 
     monkeypatch.setattr(shop.recommender, "similar", slow)
-    monkeypatch.setattr("vlclip.service.access.limits.problem", told)
+    monkeypatch.setattr("vlclip.service.access.limits.problem", late_problem)
     api = shop.settings.api.model_copy(update={"timeout_s": 0.2})
     monkeypatch.setattr(shop, "settings", shop.settings.model_copy(update={"api": api}))
     client = TestClient(create_app(shop))
@@ -187,10 +187,12 @@ def test_a_list_that_came_too_late_was_shown_to_nobody(shop, user, ask, monkeypa
 
 def test_the_same_request_id_header_does_not_lose_a_list(client, shop):
     before = len(exposures(shop))
-    found = [client.get("/v1/items/drawn-00002/similar", headers={"X-Request-Id": "mine"}) for _ in range(3)]
+    answers = [
+        client.get("/v1/items/drawn-00002/similar", headers={"X-Request-Id": "mine"}) for _ in range(3)
+    ]
     assert len(exposures(shop)) == before + 3
-    assert len({one.json()["request_id"] for one in found}) == 3
-    assert {one.headers["x-request-id"] for one in found} == {"mine"}
+    assert len({answer.json()["request_id"] for answer in answers}) == 3
+    assert {answer.headers["x-request-id"] for answer in answers} == {"mine"}
 
 
 def test_a_forgotten_user_has_no_history_and_no_lists(client, shop, user):

@@ -89,21 +89,21 @@ def test_for_people_a_line_is_words(capsys):
             log.exception("it broke")
     finally:
         log.removeHandler(handler)
-    said = written.getvalue()
-    assert "3 lost" in said
-    assert "a screw is loose" in said
-    assert "\x1b" not in said
+    text = written.getvalue()
+    assert "3 lost" in text
+    assert "a screw is loose" in text
+    assert "\x1b" not in text
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "expected"),
     [
         ({}, ["ours info", "ours warning", "theirs warning"]),
         ({"level": "warning"}, ["ours warning", "theirs warning"]),
         ({"level": "debug"}, ["ours debug", "ours info", "ours warning", "theirs warning"]),
     ],
 )
-def test_the_level_is_ours_and_libraries_speak_from_warning_up(monkeypatch, settings, said):
+def test_the_level_is_ours_and_libraries_speak_from_warning_up(monkeypatch, settings, expected):
     root, ours, written = logging.getLogger(), logging.getLogger("vlclip"), io.StringIO()
     monkeypatch.setattr(root, "handlers", [])
     levels = root.level, ours.level
@@ -113,7 +113,7 @@ def test_the_level_is_ours_and_libraries_speak_from_warning_up(monkeypatch, sett
             getattr(logging.getLogger(name), level)(f"{whose} {level}")
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
-    assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == said
+    assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == expected
 
 
 def test_of_a_request_nothing_personal_is_written(filled, tmp_path, lines):

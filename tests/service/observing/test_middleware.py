@@ -1,4 +1,4 @@
-"""Every request is told to whoever watches, once."""
+"""Every request is observed once; a list is logged when its answer begins."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from vlclip.service.shop.served_list import ServedList, hand_over
 
 
 @pytest.fixture
-def told():
+def observed():
     return []
 
 
 @pytest.fixture
-def client(told):
+def client(observed):
     app = FastAPI()
     app.add_middleware(RequestIds)
-    app.add_middleware(Watch, observers=[told.append], record=pytest.fail)
+    app.add_middleware(Watch, observers=[observed.append], record=pytest.fail)
 
     @app.get("/v1/items/{item_id:path}/similar")
     async def similar(item_id: str):
@@ -48,7 +48,7 @@ def client(told):
 
 
 @pytest.mark.parametrize(
-    ("asked", "route", "status"),
+    ("path", "route", "status"),
     [
         ("/v1/items/a/b/similar", "/v1/items/{item_id}/similar", 200),
         ("/broken", "/broken", 500),
@@ -56,48 +56,50 @@ def client(told):
         ("/v1/items/secret", UNMATCHED, 404),
     ],
 )
-def test_a_request_is_told_once_by_its_route_and_never_its_path(client, told, asked, route, status):
-    client.get(asked, headers={"X-Request-Id": "the-one"})
-    (served,) = told
+def test_a_request_is_told_once_by_its_route_and_never_its_path(client, observed, path, route, status):
+    client.get(path, headers={"X-Request-Id": "the-one"})
+    (served,) = observed
     assert (served.method, served.route, served.status) == ("GET", route, status)
     assert (served.request_id, served.caller) == ("the-one", "")
     assert served.seconds > 0
 
 
-def test_a_method_nobody_knows_is_one_of_the_others(client, told):
+def test_a_method_nobody_knows_is_one_of_the_others(client, observed):
     client.request("BREW", "/broken")
-    assert told[0].method == "other"
+    assert observed[0].method == "other"
 
 
-def test_an_observer_that_breaks_breaks_nothing(told, caplog):
+def test_an_observer_that_breaks_breaks_nothing(observed, caplog):
     app = FastAPI()
 
     def breaks(_):
         raise ValueError("full")
 
-    app.add_middleware(Watch, observers=[breaks, told.append], record=pytest.fail)
+    app.add_middleware(Watch, observers=[breaks, observed.append], record=pytest.fail)
     assert TestClient(app).get("/docs").status_code == 200
-    assert len(told) == 1
+    assert len(observed) == 1
     assert "could not be counted" in caplog.text
 
 
-def serve(app, told, receive, record=pytest.fail):
+def serve(app, observed, receive, record=pytest.fail):
     async def send(_):
         pass
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    asyncio.run(Watch(app, [told.append], record)(scope, receive, send))
+    asyncio.run(Watch(app, [observed.append], record)(scope, receive, send))
 
 
 @pytest.mark.parametrize(
-    ("comes", "status", "told_as", "times"),
+    ("comes", "status", "observed_status", "times"),
     [
         ("http.request", 200, 200, 1),
         ("http.request", 504, 504, 0),
         ("http.disconnect", 200, CALLER_LEFT, 0),
     ],
 )
-def test_a_list_is_logged_when_its_answer_begins_and_its_caller_is_there(told, comes, status, told_as, times):
+def test_a_list_is_logged_when_its_answer_begins_and_its_caller_is_there(
+    observed, comes, status, observed_status, times
+):
     exposure = Exposure(request_id="l1", time=0, kind="similar", unit="", arm="a@0", items=())
     logged = []
 
@@ -108,43 +110,43 @@ def test_a_list_is_logged_when_its_answer_begins_and_its_caller_is_there(told, c
         hand_over(scope, ServedList("l1", "similar", "default", "content", exposure))
         await PlainTextResponse("a list", status)(scope, receive, send)
 
-    serve(answers, told, receive, lambda recorded: logged.append((recorded, len(told))))
+    serve(answers, observed, receive, lambda recorded: logged.append((recorded, len(observed))))
     assert logged == [(exposure, 0)] * times
-    assert told[0].status == told_as
+    assert observed[0].status == observed_status
 
 
-def test_a_caller_who_left_before_the_answer_is_told_apart(told):
-    async def gone():
+def test_a_caller_who_left_before_the_answer_is_told_apart(observed):
+    async def leave():
         return {"type": "http.disconnect"}
 
     async def reads(scope, receive, send):
         await receive()
         await PlainTextResponse("nobody is there", 500)(scope, receive, send)
 
-    serve(reads, told, gone)
-    assert told[0].status == CALLER_LEFT
+    serve(reads, observed, leave)
+    assert observed[0].status == CALLER_LEFT
 
 
-def test_a_caller_who_left_after_the_answer_got_it(told):
-    async def gone():
+def test_a_caller_who_left_after_the_answer_got_it(observed):
+    async def leave():
         return {"type": "http.disconnect"}
 
     async def answers(scope, receive, send):
         await PlainTextResponse("here")(scope, receive, send)
         await receive()
 
-    serve(answers, told, gone)
-    assert told[0].status == 200
+    serve(answers, observed, leave)
+    assert observed[0].status == 200
 
 
-def test_work_that_goes_on_after_the_answer_is_not_counted(told):
+def test_work_that_goes_on_after_the_answer_is_not_counted(observed):
     late = []
 
     async def answers(scope, receive, send):
         await PlainTextResponse("here")(scope, receive, send)
-        assert not told
+        assert not observed
         late.append(perf_counter())
 
-    serve(answers, told, None)
-    (served,) = told
+    serve(answers, observed, None)
+    (served,) = observed
     assert served.began < served.ended <= late[0]

@@ -21,15 +21,15 @@ QUESTION = Query(vector=np.ones(4, dtype=np.float32), limit=3, offset=5, with_ve
 class Shelf:
     """A store of scores by id that finds only some of them unless it is asked exactly."""
 
-    def __init__(self, scores, found):
-        self.scores, self.found = scores, found
+    def __init__(self, scores, indexed):
+        self.scores, self.found = scores, indexed
 
     def search(self, queries):
         assert {(query.limit, query.offset, query.with_vector) for query in queries} == {(10, 0, False)}
         lists = []
         for query in queries:
-            seen = [i for i in self.scores if query.exact or i in self.found]
-            best = sorted(seen, key=lambda i: -self.scores[i])[: query.limit]
+            candidates = [i for i in self.scores if query.exact or i in self.found]
+            best = sorted(candidates, key=lambda i: -self.scores[i])[: query.limit]
             lists.append([Hit(i, self.scores[i], {}) for i in best])
         return lists
 
@@ -43,8 +43,8 @@ def test_recall_worked_by_hand():
 
 def test_after_an_exact_search_the_index_is_measured_all_the_same():
     scores = {str(i): 1 - i / 100 for i in range(30)}
-    asked = replace(QUESTION, exact=True)
-    assert recall(Shelf(scores, scores.keys() - {"3", "7"}), asked) == 0.8
+    question = replace(QUESTION, exact=True)
+    assert recall(Shelf(scores, scores.keys() - {"3", "7"}), question) == 0.8
 
 
 def test_items_that_score_the_same_are_as_good():
@@ -58,16 +58,16 @@ def test_where_nothing_fits_there_is_no_recall():
 
 @given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=40), data=st.data())
 def test_recall_is_a_share_and_1_for_an_index_that_knows_all(scores, data):
-    known = dict(enumerate(scores))
-    found = data.draw(st.sets(st.sampled_from(sorted(known))))
-    assert 0 <= recall(Shelf(known, found), QUESTION) <= 1
-    assert recall(Shelf(known, set(known)), QUESTION) == 1
+    scores_by_id = dict(enumerate(scores))
+    indexed = data.draw(st.sets(st.sampled_from(sorted(scores_by_id))))
+    assert 0 <= recall(Shelf(scores_by_id, indexed), QUESTION) <= 1
+    assert recall(Shelf(scores_by_id, set(scores_by_id)), QUESTION) == 1
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("away")])
 def test_each_question_is_probed_once_and_an_error_ends_nothing(monkeypatch, caplog, error):
-    asked = iter([None, QUESTION, QUESTION, Query(vector=np.zeros(4), limit=1), QUESTION])
-    told, tries = [], []
+    questions = iter([None, QUESTION, QUESTION, Query(vector=np.zeros(4), limit=1), QUESTION])
+    shares, tries = [], []
 
     def measured(_, query):
         tries.append(query)
@@ -82,15 +82,15 @@ def test_each_question_is_probed_once_and_an_error_ends_nothing(monkeypatch, cap
 
         def recent():
             try:
-                return next(asked)
+                return next(questions)
             except StopIteration:
                 task.cancel()
 
-        task = asyncio.create_task(probe(SimpleNamespace(), recent, told.append, 0.0))
+        task = asyncio.create_task(probe(SimpleNamespace(), recent, shares.append, 0.0))
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(run())
     assert len(tries) == 3
-    assert told == [0.9, 0.9]
+    assert shares == [0.9, 0.9]
     assert "away" in caplog.text

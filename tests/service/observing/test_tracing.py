@@ -36,13 +36,13 @@ def traced():
         exporter = InMemorySpanExporter()
         traces = Traces(Tracing(**settings), "1.0", INFO, SimpleSpanProcessor(exporter))
         closing.append(traces)
-        for one in served:
-            traces.observe(one)
+        for request in served:
+            traces.observe(request)
         return {span.name: span for span in exporter.get_finished_spans()}
 
     yield run
-    for one in closing:
-        one.close()
+    for opened in closing:
+        opened.close()
 
 
 def served(laps=(), status=200, traceparent="", route="/v1/search"):
@@ -94,9 +94,9 @@ def test_a_callers_trace_is_continued(traced):
 def test_a_traceparent_that_is_none_begins_a_new_trace(value):
     exporter = InMemorySpanExporter()
     traces = Traces(Tracing(), "1.0", INFO, SimpleSpanProcessor(exporter))
-    one = served()
-    object.__setattr__(one, "headers", [(b"traceparent", value.encode("latin-1"))])
-    traces.observe(one)
+    request = served()
+    object.__setattr__(request, "headers", [(b"traceparent", value.encode("latin-1"))])
+    traces.observe(request)
     traces.close()
     (span,) = exporter.get_finished_spans()
     assert span.parent is None
@@ -135,20 +135,20 @@ def run(program):
 
 
 def test_where_tracing_is_off_nothing_of_it_is_imported():
-    done = run("import sys, vlclip.service.api.app; print(*sys.modules)")
+    process = run("import sys, vlclip.service.api.app; print(*sys.modules)")
     # FastAPI brings the interface along
-    assert "opentelemetry.trace" in done.stdout
-    assert not [one for one in done.stdout.split() if one.startswith(OURS)]
+    assert "opentelemetry.trace" in process.stdout
+    assert not [name for name in process.stdout.split() if name.startswith(OURS)]
 
 
 def test_without_the_extra_it_says_what_to_install():
-    done = run(
+    process = run(
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from vlclip.engine.errors import SettingsError\n"
         "try:\n import vlclip.service.observing.tracing\n"
         "except SettingsError as error: print(error)"
     )
-    assert 'pip install "vlclip[tracing]"' in done.stdout
+    assert 'pip install "vlclip[tracing]"' in process.stdout
 
 
 def test_a_service_with_an_endpoint_sends_what_it_served(shop, monkeypatch):

@@ -97,9 +97,9 @@ def open_tab(chromium, address):
     contexts, wrong = [], []
 
     def opened(expects="nothing of the kind", **options):
-        def hear(said):
-            if said.type in ("error", "warning") and expects not in said.text:
-                wrong.append(said.text)
+        def hear(message):
+            if message.type in ("error", "warning") and expects not in message.text:
+                wrong.append(message.text)
 
         context = chromium.new_context(base_url=address, **options)
         context.set_default_timeout(10_000)
@@ -108,7 +108,8 @@ def open_tab(chromium, address):
         tab.on("console", hear)
         tab.on("pageerror", lambda error: wrong.append(str(error)))
         tab.on(
-            "request", lambda one: None if one.url.startswith((address, "data:")) else wrong.append(one.url)
+            "request",
+            lambda request: None if request.url.startswith((address, "data:")) else wrong.append(request.url),
         )
         return tab
 
@@ -153,7 +154,7 @@ def become(tab, name):
     tab.wait_for_selector("text=Be nobody")
 
 
-def shown(tab):
+def shown_ids(tab):
     """The ids of the items in the list."""
     links = tab.eval_on_selector_all(".results a", "all => all.map(one => one.href)")
     return [link.split("item=")[1].split("&")[0] for link in links]
@@ -172,7 +173,7 @@ def heading(tab):
 
 def test_words_give_a_list_as_they_are_typed(tab):
     tab.goto("/")
-    assert len(shown(tab)) == 24
+    assert len(shown_ids(tab)) == 24
     tab.locator("#text").press_sequentially("red shoe")
     tab.wait_for_selector("#results h2:has-text('for “red shoe”')")
     assert heading(tab) == "Items 1 to 24 for “red shoe”"
@@ -191,7 +192,7 @@ def test_a_photo_is_searched_with_and_knobs_and_words_keep_it(tab, catalogue):
     assert heading(tab) == "Items 1 to 24 like the photo"
     assert tab.evaluate("document.querySelector('.search-photo img').naturalWidth") == 160
     tab.goto(f"{tab.url}&w.text=0")
-    assert shown(tab)[0] == "drawn-00004"
+    assert shown_ids(tab)[0] == "drawn-00004"
     tab.fill("#text", "lamp")
     tab.wait_for_selector("h2:has-text('for “lamp”')")
     assert "photo=" in tab.url
@@ -220,21 +221,21 @@ def test_a_photo_is_dropped(tab, catalogue):
 def test_a_click_is_in_the_history_and_changes_the_list_for_you(tab, shop, user):
     tab.goto("/page/you")
     become(tab, user)
-    before = shown(tab)
+    before = shown_ids(tab)
     tab.goto("/?text=shoe")
-    clicked = shown(tab)[2]
+    clicked = shown_ids(tab)[2]
     tab.locator(".results a").nth(2).click()
     tab.wait_for_url("**/page/item?id=*")
     (click,) = events(shop, f"user:{user}")
     assert (click.kind, click.item) == ("click", clicked)
-    lists = {one.request_id: one for one in exposures(shop, f"user:{user}")}
-    assert clicked in [one.item for one in lists[click.request_id].items]
+    lists = {element.request_id: element for element in exposures(shop, f"user:{user}")}
+    assert clicked in [element.item for element in lists[click.request_id].items]
     tab.click("nav >> text=For you")
     assert tab.locator(".history li").count() == 1
     assert heading(tab) == f"Items 1 to 24 for {user}"
     assert "100 % of the history" in tab.inner_text(".tastes")
-    assert clicked not in shown(tab)
-    assert shown(tab) != before
+    assert clicked not in shown_ids(tab)
+    assert shown_ids(tab) != before
 
 
 def test_what_is_done_with_an_item_changes_the_list_beside_it(tab, shop, user):
@@ -245,25 +246,25 @@ def test_what_is_done_with_an_item_changes_the_list_beside_it(tab, shop, user):
     for name, did in (("Put in the cart", "put in the cart"), ("Buy", "bought"), ("Not for me", "disliked")):
         tab.click(f"text={name}")
         tab.wait_for_selector(f".confirmation:has-text('Kept: {did} by {user}')")
-    kept = events(shop, f"user:{user}")
-    assert [one.kind for one in kept] == ["dislike", "purchase", "cart"]
+    deeds = events(shop, f"user:{user}")
+    assert [event.kind for event in deeds] == ["dislike", "purchase", "cart"]
     tab.goto("/page/item?id=drawn-00009")
     assert "history" in tab.inner_text(".parts >> nth=0")
 
 
 def test_sliders_rank_anew_and_say_where_they_stand(tab, web):
     tab.goto("/?text=blue+lamp")
-    before = shown(tab)
+    before = shown_ids(tab)
     for name in ("words", "exact"):
         tab.get_by_label(name, exact=True).press("Home")
     becomes(tab, "document.querySelector('#w-lexical-value').textContent == '0.00'")
     assert tab.inner_text("#w-text-value") == "0.00"
     weights = {"image": 1, "text": 0, "lexical": 0}
     plain = web.post("/v1/search", json={"text": "blue lamp", "weights": weights, "limit": 24}).json()
-    assert shown(tab) == [one["id"] for one in plain["results"]] != before
+    assert shown_ids(tab) == [result["id"] for result in plain["results"]] != before
     tab.get_by_label("variety").press("End")
     tab.wait_for_selector(".parts dt:has-text('variety')")
-    assert shown(tab) != [one["id"] for one in plain["results"]]
+    assert shown_ids(tab) != [result["id"] for result in plain["results"]]
 
 
 def test_knobs_as_they_stand_are_those_of_the_arm_and_change_nothing(tab, shop):
@@ -271,10 +272,10 @@ def test_knobs_as_they_stand_are_those_of_the_arm_and_change_nothing(tab, shop):
     tab.goto("/?text=shoe")
     become(tab, name)
     assert tab.inner_text("#w-text-value") == "0.33"
-    before = shown(tab)
+    before = shown_ids(tab)
     tab.click("text=Apply")
     tab.wait_for_url("**w.text=0.333**")
-    assert shown(tab) == before
+    assert shown_ids(tab) == before
     first, second = exposures(shop, f"user:{name}")
     assert first.items == second.items
     assert first.context["weights"] == second.context["weights"]
@@ -286,13 +287,15 @@ def test_filters_hold(tab, shop):
     kind = box.get_attribute("value")
     box.check()
     becomes(tab, "document.querySelectorAll('.results > li').length < 24")
-    assert {one.payload["product_type"] for one in shop.store.retrieve(shown(tab)).values()} == {kind}
+    assert {record.payload["product_type"] for record in shop.store.retrieve(shown_ids(tab)).values()} == {
+        kind
+    }
     box.uncheck()
     tab.fill("#price-to", "40")
     tab.wait_for_url("**price.to=40**")
-    found = shop.store.retrieve(shown(tab)).values()
-    assert found
-    assert all(one.payload["price"] <= 40 for one in found)
+    records = shop.store.retrieve(shown_ids(tab)).values()
+    assert records
+    assert all(record.payload["price"] <= 40 for record in records)
 
 
 def test_a_typo_in_a_filter_is_a_sentence_beside_the_form(open_tab):
@@ -333,13 +336,13 @@ def test_everything_can_be_done_by_keyboard_and_the_focus_is_seen(tab):
 
     tab.keyboard.press("Tab")
     assert focused() == ["To the content", "solid"]
-    seen = []
-    while "text" not in seen:
+    focus_order = []
+    while "text" not in focus_order:
         tab.keyboard.press("Tab")
         name, outline = focused()
         assert outline == "solid", name
-        seen.append(name)
-    assert seen == ["vlclip", "Search", "For you", "Experiments", "who", "Switch", "text"]
+        focus_order.append(name)
+    assert focus_order == ["vlclip", "Search", "For you", "Experiments", "who", "Switch", "text"]
     tab.keyboard.type("green hat")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("h2:has-text('for “green hat”')")
@@ -413,22 +416,22 @@ def test_what_a_title_says_is_shown_as_text(tab, web):
 
 
 def test_forms_work_without_scripts(web, shop, user):
-    found = web.get("/", params={"text": "red shoe", "price.from": "", "w.image": "1"})
-    assert len(ids(found.text)) == 24
-    web.post("/page/user", data={"user": user}, headers={"Referer": str(found.url)})
-    found = web.get("/", params={"text": "red shoe"})
-    item = web.get(unescape(found.text.split('<a href="')[-1].split('"')[0]))
-    link = unescape(found.text.split('href="/page/click?')[1].split('"')[0])
+    results = web.get("/", params={"text": "red shoe", "price.from": "", "w.image": "1"})
+    assert len(ids(results.text)) == 24
+    web.post("/page/user", data={"user": user}, headers={"Referer": str(results.url)})
+    results = web.get("/", params={"text": "red shoe"})
+    item = web.get(unescape(results.text.split('<a href="')[-1].split('"')[0]))
+    link = unescape(results.text.split('href="/page/click?')[1].split('"')[0])
     item = web.get(f"/page/click?{link}")
     assert item.url.path == "/page/item"
-    told = web.post("/page/event", data={"kind": "cart", "item": item.url.params["id"]})
-    assert "Kept: put in the cart" in told.text
-    assert [one.kind for one in events(shop, f"user:{user}")] == ["cart", "click"]
+    answer = web.post("/page/event", data={"kind": "cart", "item": item.url.params["id"]})
+    assert "Kept: put in the cart" in answer.text
+    assert [event.kind for event in events(shop, f"user:{user}")] == ["cart", "click"]
     photo = BytesIO()
     Image.new("RGB", (40, 50), "red").save(photo, "PNG")
-    asked = web.post("/page/photo", files={"photo": photo.getvalue()}, data={"text": "shoe"})
-    assert asked.url.params["text"] == "shoe"
-    assert "data:image/jpeg" in asked.text
+    by_photo = web.post("/page/photo", files={"photo": photo.getvalue()}, data={"text": "shoe"})
+    assert by_photo.url.params["text"] == "shoe"
+    assert "data:image/jpeg" in by_photo.text
 
 
 def test_a_kind_of_event_in_the_table_has_its_button_and_its_label(web, user, monkeypatch):
@@ -452,17 +455,17 @@ def test_lists_are_those_of_the_api_and_each_is_logged_once(web, shop, user):
         web.get("/page/you"),
     ]
     lists = exposures(shop, f"user:{user}")[before:]
-    asked = {"user": user, "limit": 24}
+    params = {"user": user, "limit": 24}
     api = [
-        web.post("/v1/search", json={"text": "red shoe", **asked}),
-        web.get("/v1/items/drawn-00003/similar", params=asked),
+        web.post("/v1/search", json={"text": "red shoe", **params}),
+        web.get("/v1/items/drawn-00003/similar", params=params),
         web.get(f"/v1/users/{user}/recommendations", params={"limit": 24}),
     ]
-    assert [one.kind for one in lists] == ["search", "similar", "recommendations"]
-    for page, one, same in zip(pages, lists, api, strict=True):
-        assert ids(page.text) == [item.item for item in one.items]
+    assert [exposure.kind for exposure in lists] == ["search", "similar", "recommendations"]
+    for page, exposure, same in zip(pages, lists, api, strict=True):
+        assert ids(page.text) == [item.item for item in exposure.items]
         assert ids(page.text) == [item["id"] for item in same.json()["results"]]
-        assert one.arm.split("@")[0] == same.json()["arm"]
+        assert exposure.arm.split("@")[0] == same.json()["arm"]
 
 
 def test_page_two_goes_on_where_page_one_ended(web):
@@ -499,8 +502,8 @@ def test_the_item_page_says_what_made_its_vector(web, shop):
 def test_the_experiment_is_shown_with_its_arms_and_what_they_brought(web, shop, filled, tmp_path):
     for name in ("ben", "carla", "dora", "emil"):
         web.cookies.set("vlclip_user", name)
-        found = web.get("/", params={"text": "shoe"})
-        web.get("/page/click?" + unescape(found.text.split('href="/page/click?')[1].split('"')[0]))
+        results = web.get("/", params={"text": "shoe"})
+        web.get("/page/click?" + unescape(results.text.split('href="/page/click?')[1].split('"')[0]))
     n_lists = len(exposures(shop))
     html = web.get("/page/experiments").text
     for arm, share in (("plain", "75.0 %"), ("other", "25.0 %")):
@@ -547,7 +550,8 @@ def test_a_view_is_a_row_of_the_table_a_function_and_a_template(filled, tmp_path
 
 
 @pytest.mark.parametrize("view", VIEW_TABLE, ids=lambda view: view.template)
-def test_what_htmx_gets_of_a_view_is_part_of_the_whole(web, view):
+def test_what_htmx_gets_of_a_view_is_part_of_the_whole(web, shop, view):
+    assert shop.shoppers.flush()  # the report counts lists that earlier tests made
     address = f"{view.path}?id=drawn-00003"
     whole, part = web.get(address).text, web.get(address, headers={"HX-Request": "true"}).text
     results = part.split("<div hx-swap-oob")[0].replace(" ", "")
@@ -579,7 +583,7 @@ def test_each_file_of_the_page_is_there_and_kept_for_long(web):
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "says"),
+    ("path", "status", "message"),
     [
         ("/?filter=prize%3C40", 400, "no field named 'prize'"),
         ("/?price.from=cheap", 400, "'cheap' is not a number"),
@@ -594,13 +598,13 @@ def test_each_file_of_the_page_is_there_and_kept_for_long(web):
         ("/page/photo?id=gone", 404, "no item"),
     ],
 )
-def test_what_is_wrong_is_a_sentence_in_a_page_or_in_a_part_of_it(web, asked, status, says):
-    whole = web.get(asked)
-    part = web.get(asked, headers={"HX-Request": "true"})
+def test_what_is_wrong_is_a_sentence_in_a_page_or_in_a_part_of_it(web, path, status, message):
+    whole = web.get(path)
+    part = web.get(path, headers={"HX-Request": "true"})
     for answer in (whole, part):
         assert answer.status_code == status
         assert answer.headers["content-type"].startswith("text/html")
-        assert says in unescape(answer.text).split('role="alert"')[1]
+        assert message in unescape(answer.text).split('role="alert"')[1]
     assert "<html" in whole.text
     assert "<html" not in part.text
 
@@ -654,16 +658,16 @@ def test_with_keys_the_page_asks_for_one_and_the_api_takes_none_from_its_cookie(
         for scopes in (["read"], ["write"], ["read", "write"])
     )
     with TestClient(create_app(open_shop(tmp_path / "store"))) as client:
-        asked = client.get("/page/you")
-        assert asked.url.path == "/page/key"
+        answer_without = client.get("/page/you")
+        assert answer_without.url.path == "/page/key"
         assert client.get("/", headers={"HX-Request": "true"}).headers["hx-redirect"].startswith("/page/key")
         assert all(client.get(path).status_code == 200 for path in ASSETS)
         assert "not known here" in client.post("/page/key", data={"key": "vlclip_wrong"}).text
         assert "may not see that page" in client.post("/page/key", data={"key": writer}).text
         answer = client.post("/page/key", data={"key": reader}, follow_redirects=False)
-        said = answer.headers["set-cookie"].lower()
-        assert "httponly" in said
-        assert "samesite=strict" in said
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
         assert client.get("/page/item?id=drawn-00003").url.path == "/page/item"
         for closed in ("/page/you", "/page/experiments"):  # a key in a page is not for what others did
             assert "may not see that page" in client.get(closed).text
@@ -745,15 +749,15 @@ def test_without_a_folder_items_have_a_drawn_placeholder(filled, tmp_path):
 
 
 def test_the_newest_searched_photos_are_kept():
-    kept, photo = SearchPhotos(10_000), BytesIO()
+    photos, photo = SearchPhotos(10_000), BytesIO()
     Image.new("RGB", (8, 8)).save(photo, "PNG")
-    names = [kept.keep(photo.getvalue()) for _ in range(SEARCH_PHOTOS + 1)]
+    names = [photos.keep(photo.getvalue()) for _ in range(SEARCH_PHOTOS + 1)]
     assert len(set(names)) == SEARCH_PHOTOS + 1
-    assert kept.decoded(names[-1]).size == (8, 8)
+    assert photos.decoded(names[-1]).size == (8, 8)
     with pytest.raises(Exception, match="choose it again"):
-        kept.get(names[0])
+        photos.get(names[0])
     with pytest.raises(PhotoError):
-        kept.keep(b"no photo")
+        photos.keep(b"no photo")
 
 
 def test_facets_are_of_fields_with_few_values_and_counted_exactly(shop, address):
@@ -762,5 +766,5 @@ def test_facets_are_of_fields_with_few_values_and_counted_exactly(shop, address)
     assert not {"id", "title", "image", "currency"} & facets.keys()
     for field, values in facets.items():
         for value, count in values.items():
-            held = [one for batch in shop.store.scan(fields=(field,)) for one in batch]
-            assert sum(one.payload.get(field) == value for one in held) == count
+            records = [record for batch in shop.store.scan(fields=(field,)) for record in batch]
+            assert sum(record.payload.get(field) == value for record in records) == count

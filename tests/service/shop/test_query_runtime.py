@@ -36,15 +36,15 @@ def running(filled, tmp_path):
 @pytest.fixture
 def encoded(monkeypatch):
     """Which texts each runtime encodes from now on, in batches."""
-    seen = {"torch": [], "onnx": []}
+    texts_by_runtime = {"torch": [], "onnx": []}
     for name, kind in (("torch", Clip), ("onnx", OnnxTower)):
 
         def noting(self, texts, *, own=kind.encode_texts, name=name, **more):
-            seen[name].append(list(texts))
+            texts_by_runtime[name].append(list(texts))
             return own(self, texts, **more)
 
         monkeypatch.setattr(kind, "encode_texts", noting)
-    return seen
+    return texts_by_runtime
 
 
 def test_questions_are_encoded_by_onnx_and_items_by_torch(running, encoded):
@@ -64,10 +64,10 @@ def test_lists_are_the_same_whoever_encodes(running):
         shop = running(runtime)
         shop.warm()
         lists[runtime] = shop.recommender.search("a red shoe for the summer").results
-    one, other = lists.values()
-    assert [result.id for result in one] == [result.id for result in other]
+    list_a, list_b = lists.values()
+    assert [result.id for result in list_a] == [result.id for result in list_b]
     np.testing.assert_allclose(
-        [result.score for result in one], [result.score for result in other], atol=1e-4
+        [result.score for result in list_a], [result.score for result in list_b], atol=1e-4
     )
 
 

@@ -95,10 +95,10 @@ def test_what_a_watched_store_and_encoder_answer_is_what_they_answer(shop, stage
     assert ids(watched.search([query])) == ids(shop.store.search([query]))
     assert watched.recent is query
     assert watched.retrieve(["drawn-00001"]) == shop.store.retrieve(["drawn-00001"])
-    found = {one.id: one.dense for one in watched.candidates(query, "shoe", 5)}
-    assert found == {one.id: one.dense for one in shop.store.candidates(query, "shoe", 5)}
+    scores = {candidate.id: candidate.dense for candidate in watched.candidates(query, "shoe", 5)}
+    assert scores == {candidate.id: candidate.dense for candidate in shop.store.candidates(query, "shoe", 5)}
     assert watched.count() == shop.store.count()
-    asked = plain.embed_query(text="red shoe")
+    directions = plain.embed_query(text="red shoe")
     for name, direction in encoder.embed_query(text="red shoe").items():
-        np.testing.assert_array_equal(direction, asked[name])
+        np.testing.assert_array_equal(direction, directions[name])
     assert [lap.stage for lap in stages.laps] == ["search", "search", "search", "encode"]

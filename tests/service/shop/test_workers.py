@@ -74,17 +74,17 @@ class Desk:
 
 @pytest.fixture
 def desk():
-    made = []
+    desks = []
 
     def make(*args, **options):
-        made.append(Desk(*args, **options))
-        return made[-1]
+        desks.append(Desk(*args, **options))
+        return desks[-1]
 
     yield make
-    for one in made:
-        for end in one._ends.values():
+    for opened in desks:
+        for end in opened._ends.values():
             end.set()
-        one.workers.close()
+        opened.workers.close()
 
 
 def test_no_more_are_at_work_than_there_are_workers_and_the_first_come_is_the_first_served(desk):
@@ -159,27 +159,27 @@ def test_what_a_call_takes_is_smoothed_over_some_twenty_calls():
 
 def test_work_of_who_hung_up_while_waiting_is_never_started(desk):
     async def day():
-        one = desk()
+        single = desk()
         for name in "abc":
-            await one.ask(name)
-        one.callers["b"].hung_up = True
-        await one.end("a")
+            await single.ask(name)
+        single.callers["b"].hung_up = True
+        await single.end("a")
         with pytest.raises(ClientDisconnect):
-            await one.tasks["b"]
-        await one.end("c")
-        assert one.began == ["a", "c"]
-        assert one.workers.cancelled == 1
+            await single.tasks["b"]
+        await single.end("c")
+        assert single.began == ["a", "c"]
+        assert single.workers.cancelled == 1
 
     asyncio.run(day())
 
 
 def test_work_that_has_begun_goes_on_when_its_caller_hangs_up(desk):
     async def day():
-        one = desk()
-        await one.ask("a")
-        one.callers["a"].hung_up = True
-        await one.end("a")
-        assert one.tasks["a"].result() == "a"
+        single = desk()
+        await single.ask("a")
+        single.callers["a"].hung_up = True
+        await single.end("a")
+        assert single.tasks["a"].result() == "a"
 
     asyncio.run(day())
 
@@ -216,8 +216,8 @@ def test_whatever_happens_every_place_is_free_in_the_end_and_every_call_is_accou
         for end in desk._ends.values():
             end.set()
         results = await asyncio.gather(*desk.tasks.values(), return_exceptions=True)
-        refused = sum(isinstance(one, Overloaded) for one in results)
-        never = sum(isinstance(one, ClientDisconnect | asyncio.CancelledError) for one in results)
+        refused = sum(isinstance(result, Overloaded) for result in results)
+        never = sum(isinstance(result, ClientDisconnect | asyncio.CancelledError) for result in results)
         assert (workers.in_flight, workers.waiting) == (0, 0)
         assert (workers.refused, workers.cancelled, workers.ended) == (refused, never, len(desk.began))
         assert refused + never + len(desk.began) == len(results)
@@ -270,25 +270,25 @@ def test_in_a_burst_everybody_is_answered_and_afterwards_all_are_served(small):
 
     async def burst():
         async with client(app) as asking:
-            asked = [similar(asking, 1 + n % 5) for n in range(30)]
+            requests = [similar(asking, 1 + n % 5) for n in range(30)]
             # two at work, four wait; the others are told while the first is still at work
-            refused = [await one for one in asked[6:]]
+            refused = [await answer for answer in requests[6:]]
             assert gate.entered <= 2
-            assert {one.status_code for one in refused} == {503}
-            for one in refused:
-                assert one.json()["code"] == "overloaded"
-                assert one.headers["content-type"] == "application/problem+json"
-                assert int(one.headers["retry-after"]) >= 1
+            assert {answer.status_code for answer in refused} == {503}
+            for answer in refused:
+                assert answer.json()["code"] == "overloaded"
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert int(answer.headers["retry-after"]) >= 1
             health = await asking.get("/healthz")
-            told = await asking.post(
+            events_answer = await asking.post(
                 "/v1/events", json={"events": [{"kind": "view", "item": "drawn-00001", "user": "eve"}]}
             )
             search = await asking.post("/v1/search", json={"text": "red"})
             gate.open.set()
-            served = [await one for one in asked[:6]]
+            served = [await answer for answer in requests[:6]]
             after = [await similar(asking, n) for n in range(1, 6)]
-        assert (health.status_code, told.status_code, search.status_code) == (200, 202, 503)
-        assert {one.status_code for one in served + after} == {200}
+        assert (health.status_code, events_answer.status_code, search.status_code) == (200, 202, 503)
+        assert {answer.status_code for answer in served + after} == {200}
         workers = app.state.workers
         assert (workers.in_flight, workers.waiting, workers.refused, workers.ended) == (0, 0, 25, 11)
 
@@ -326,7 +326,7 @@ def test_a_client_that_hangs_up_while_it_waits_costs_no_work_and_health_is_told_
     app, gate = small
     workers = app.state.workers
     with served(app) as address:
-        kept = [begin(address, n) for n in (1, 2)]
+        connections = [begin(address, n) for n in (1, 2)]
         until(lambda: workers.in_flight == 2)
         lost, last = begin(address, 3), begin(address, 4)
         until(lambda: workers.waiting == 2)
@@ -335,10 +335,10 @@ def test_a_client_that_hangs_up_while_it_waits_costs_no_work_and_health_is_told_
         health.sendall(b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
         assert health.recv(12) == b"HTTP/1.1 200"
         gate.open.set()
-        for one in [*kept, last]:
-            assert one.recv(12) == b"HTTP/1.1 200"
-        for one in [*kept, last, health]:
-            one.close()
+        for connection in [*connections, last]:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        for connection in [*connections, last, health]:
+            connection.close()
     assert (gate.entered, workers.cancelled, workers.ended) == (3, 1, 3)
 
 
@@ -347,12 +347,12 @@ def test_what_waits_until_its_time_is_over_is_told_so_and_never_started(small):
     app, gate = small
     workers = app.state.workers
     with served(app) as address:
-        kept = [begin(address, n) for n in (1, 2)]
+        connections = [begin(address, n) for n in (1, 2)]
         until(lambda: workers.in_flight == 2)
         late = begin(address, 3)
         assert late.recv(12) == b"HTTP/1.1 504"
         gate.open.set()
         until(lambda: workers.cancelled == 1)
-        for one in [*kept, late]:
-            one.close()
+        for connection in [*connections, late]:
+            connection.close()
     assert gate.entered == 2
