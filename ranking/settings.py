@@ -20,15 +20,18 @@ class Search(Section):
     image_weight: Weight = Field(IMAGE.weight, description="of the image segment")
     text_weight: Weight = Field(TEXT.weight, description="of the text segment")
     behaviour_weight: Weight = Field(
-        BEHAVIOUR.weight, description="of the behaviour segment, where there is one"
+        BEHAVIOUR.weight, description="of the behaviour segment, if there is one"
     )
     history_weight: Weight = Field(0.3, description="of the shopper's profile beside a question")
     lexical_weight: Weight = Field(12.0, description="for text queries; 0 turns BM25 off")
     lexical_weight_with_photo: Weight = Field(1.0, description="the same, of words beside a photo")
-    vectors: int = Field(20_000, ge=0, description="items' vectors kept in memory for profiles")
-    query_cache: int = Field(10_000, ge=0, description="texts whose vectors a service keeps; 0 for none")
+    vectors: int = Field(20_000, ge=0, description="vectors of items kept in memory for profiles")
+    query_cache: int = Field(10_000, ge=0, description="texts whose vectors a service caches; 0 for none")
     query_wait_ms: float = Field(
-        0.0, ge=0, le=2, description="texts that waited for a batch wait longer for more; 0 for not at all"
+        0.0,
+        ge=0,
+        le=2,
+        description="extra time that a waiting batch of texts waits for more texts; 0 for none",
     )
     query_runtime: Literal["auto", "torch", "onnx"] = Field(
         "auto", description="what encodes a service's texts on a CPU; auto is onnx where it is installed"

@@ -39,7 +39,7 @@ class Profile(_Section):
 
     half_life: float = Field(5.0, gt=0, description="events after which one counts half")
     interests: int = Field(3, ge=1, le=10, description="most directions that are kept, the heaviest")
-    events: int = Field(100, ge=1, le=1000, description="newest events that are looked at")
+    events: int = Field(100, ge=1, le=1000, description="newest events that are read")
     apart: float = Field(
         0.5, ge=-1, le=1, description="items less alike than this cosine are of different interests"
     )
