@@ -12,18 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tests.engine.hashes import distance
 from vlclip.engine import duplicates
 from vlclip.engine.duplicates import MAX_DISTANCE, clusters, pairs, photo_hash
 from vlclip.ranking.settings import Search
 
 NEAR = Search().collapse_distance
 distances = st.integers(0, MAX_DISTANCE)
-
-
-def distance(first, second):
-    """How far two hashes are apart; the product only looks for pairs and groups of near ones."""
-    codes = duplicates._read([first, second])
-    return int(duplicates._distances(codes, np.array([0]), np.array([1]))[0])
 
 
 @st.composite

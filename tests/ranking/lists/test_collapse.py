@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.test_duplicates import distance
+from tests.engine.hashes import distance
 from vlclip.engine.filters import parse_json
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.space import FusedSpace, Segment, unit
