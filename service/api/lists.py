@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
@@ -11,8 +13,7 @@ from fastapi.responses import Response
 
 from vlclip.ingestion.photos.decoding import decode
 from vlclip.ranking.history.events import unit_of
-from vlclip.ranking.lists.answer import Answer
-from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.access.auth import check_exact
 from vlclip.service.api.reading import SEARCH_FORMS, describe_query, read_query, read_search
 from vlclip.service.http.answers import ListShape, list_shape
@@ -20,7 +21,6 @@ from vlclip.service.http.errors import NotReady
 from vlclip.service.http.requests import ListQuery, SimilarQuery, read_weights
 from vlclip.service.shop.served_list import ServedList, hand_over
 from vlclip.service.shop.shop import Shop
-from vlclip.service.shop.shoppers import ListRequest
 from vlclip.service.shop.stages import queued, stage
 from vlclip.service.shop.workers import Workers
 
@@ -45,17 +45,11 @@ class ListRoutes:
     async def similar(self, request: Request, item_id: str) -> Response:
         """Items like this one, best first, each with the parts of its score."""
         query = read_query(SimilarQuery, request)
-        page, weights = query.page(), read_weights(query.weights)
-        unit = unit_of(query.user, query.session)
-
-        def rank(arm: Arm) -> Answer:
-            return self._shop.recommender.similar(item_id, weights=weights, page=page, shopper=unit, arm=arm)
-
         list_request = ListRequest(
-            kind="similar", unit=unit, page=page, weights=weights,
-            context={"anchor": item_id, "filter": query.filter or []}, rank=rank,
+            kind="similar", anchor=item_id, page=query.page(), weights=read_weights(query.weights),
+            unit=unit_of(query.user, query.session),
         )  # fmt: skip
-        return await self._answer(request, list_request, explain=query.explain)
+        return await self._answer(request, list_request, query.filter or [], explain=query.explain)
 
     async def search(self, request: Request) -> Response:
         """Items that fit words, a photo, or both: JSON for words, multipart/form-data for a photo."""
@@ -63,20 +57,13 @@ class ListRoutes:
             raise NotReady(self._shop.why_not_ready)
         self._workers.admit()  # before a photo is read
         form = await read_search(request)
-        unit = unit_of(form.body.user, form.body.session)
-        max_pixels = self._shop.settings.fetch.max_pixels
-
-        def rank(arm: Arm) -> Answer:
-            photo = None if form.photo is None else decode(form.photo, max_pixels=max_pixels)
-            return self._shop.recommender.search(
-                form.body.text, photo=photo, weights=form.body.weights, page=form.page, shopper=unit, arm=arm
-            )
-
         list_request = ListRequest(
-            kind="search", unit=unit, page=form.page, weights=form.body.weights, context=form.context,
-            rank=rank,
+            kind="search", text=form.body.text, page=form.page, weights=form.body.weights,
+            unit=unit_of(form.body.user, form.body.session),
         )  # fmt: skip
-        return await self._answer(request, list_request, explain=form.body.explain)
+        return await self._answer(
+            request, list_request, form.filter_form, photo=form.photo, explain=form.body.explain
+        )
 
     async def for_user(self, request: Request, user: str) -> Response:
         """Items for a user, by what they did; for somebody new, what others do most with."""
@@ -88,25 +75,32 @@ class ListRoutes:
 
     async def _recommend(self, request: Request, unit: str) -> Response:
         query = read_query(ListQuery, request)
-        page, weights = query.page(), read_weights(query.weights)
-
-        def rank(arm: Arm) -> Answer:
-            return self._shop.recommender.recommend(unit, weights=weights, page=page, arm=arm)
-
         list_request = ListRequest(
-            kind="recommendations", unit=unit, page=page, weights=weights,
-            context={"filter": query.filter or []}, rank=rank,
-        )  # fmt: skip
-        return await self._answer(request, list_request, explain=query.explain)
+            kind="recommendations", unit=unit, page=query.page(), weights=read_weights(query.weights)
+        )
+        return await self._answer(request, list_request, query.filter or [], explain=query.explain)
 
-    async def _answer(self, request: Request, list_request: ListRequest, *, explain: bool) -> Response:
-        """Make the list on a worker and hand it over to be logged."""
+    async def _answer(
+        self,
+        request: Request,
+        list_request: ListRequest,
+        filter_form: Any,
+        *,
+        photo: bytes | None = None,
+        explain: bool,
+    ) -> Response:
+        """Make the list on a worker, which decodes the photo as well, and hand it over to be logged."""
         began = time.perf_counter()
         if list_request.page.exact:
             check_exact(request.user)
 
         def work() -> tuple[bytes, ServedList]:
-            answer, served_list = self._shop.shoppers.serve(list_request)
+            shop, ready_request = self._shop, list_request
+            if photo is not None:
+                with stage("rank"):
+                    image = decode(photo, max_pixels=shop.settings.fetch.max_pixels)
+                ready_request = replace(list_request, photo=image)
+            answer, served_list = shop.shoppers.serve(shop.recommender, ready_request, filter_form)
             took_ms = (time.perf_counter() - began) * 1000
             with stage("serialise"):
                 shape = list_shape(answer, served_list.request_id, took_ms, explain=explain)

@@ -56,13 +56,9 @@ class SearchForm:
     clauses: list[str]
 
     @property
-    def context(self) -> dict[str, Any]:
-        """What the log keeps of the question and the filter."""
-        return {
-            "text": self.body.text,
-            "photo": self.photo is not None,
-            "filter": self.clauses or with_floats(self.body.filter),
-        }
+    def filter_form(self) -> Any:
+        """The filter as the log keeps it: the clauses of a form, or the JSON of a body."""
+        return self.clauses or with_floats(self.body.filter)
 
 
 def describe_query(query: type[ListQuery]) -> dict[str, Any]:

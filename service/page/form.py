@@ -60,20 +60,18 @@ class Form:
         )
 
     @property
-    def context(self) -> dict[str, Any]:
+    def filter_form(self) -> list[dict[str, Any]]:
         """What the log keeps of the filter: a JSON object for each condition."""
-        return {
-            "filter": [
-                {
-                    condition.field: {
-                        condition.operator: list(condition.values)
-                        if condition.operator in ("any", "not")
-                        else condition.values[0]
-                    }
+        return [
+            {
+                condition.field: {
+                    condition.operator: list(condition.values)
+                    if condition.operator in ("any", "not")
+                    else condition.values[0]
                 }
-                for condition in self.filter.conditions
-            ]
-        }
+            }
+            for condition in self.filter.conditions
+        ]
 
 
 def read_form(fields: QueryParams | FormData) -> Form:

@@ -17,11 +17,11 @@ from vlclip.engine.segments import SEGMENT_KINDS
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.page.form import WEIGHT, Form
 from vlclip.service.page.photos import ItemPhotos
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.shop import Shop
-from vlclip.service.shop.shoppers import ListRequest
 
 PART_LABELS = {
     **{kind.name: kind.label for kind in SEGMENT_KINDS.values()},
@@ -83,9 +83,9 @@ class Slider:
         return "0.05" if abs(steps - round(steps)) < 1e-9 else "any"
 
 
-def serve(shop: Shop, photos: ItemPhotos, request: ListRequest) -> Shelf:
+def serve(shop: Shop, photos: ItemPhotos, request: ListRequest, filter_form: Any) -> Shelf:
     """Rank by the shopper's arm as over HTTP, and lay the list out."""
-    answer, served_list = shop.shoppers.serve(request)
+    answer, served_list = shop.shoppers.serve(shop.recommender, request, filter_form)
     zero, scale = _axis([part for result in answer for part in result.parts.values()])
     cards = [
         replace(

@@ -26,9 +26,8 @@ from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.report import report
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import unit_of
-from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Answer, Page
-from vlclip.ranking.lists.arm import Arm
-from vlclip.ranking.lists.request import ListKind
+from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Page
+from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.ranking.settings import DAY_S
 from vlclip.service.demo.page import Looked, data_uri
 from vlclip.service.http.errors import STATUS, NotReady
@@ -36,11 +35,9 @@ from vlclip.service.page.form import PER_PAGE, Form, read_form
 from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
 from vlclip.service.page.state import PageState
 from vlclip.service.page.visit import Visit
-from vlclip.service.shop.shoppers import ListRequest
 
 DAYS = (1, 7, 30, 365)
 """How far back the experiment's report may look; a week where nothing is said."""
-Rank = Callable[[Arm, Page], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +64,20 @@ def search(state: PageState, visit: Visit) -> Content:
     form, unit, shop = read_form(visit.params), unit_of(visit.user), state.shop
     is_search = bool(form.text or form.photo)
 
-    def rank(arm: Arm, page: Page) -> Answer:
+    def ask(page: Page) -> ListRequest:
         if not is_search:
-            return shop.recommender.recommend(unit, weights=form.weights, page=page, arm=arm)
+            return ListRequest(kind="recommendations", unit=unit, weights=form.weights, page=page)
         if not shop.is_ready:
             raise NotReady(shop.why_not_ready)
         photo = state.search_photos.decoded(form.photo) if form.photo else None
-        return shop.recommender.search(
-            form.text, photo=photo, weights=form.weights, page=page, shopper=unit, arm=arm
+        return ListRequest(
+            kind="search", text=form.text, photo=photo, unit=unit, weights=form.weights, page=page
         )
 
     kind: ListKind = "search" if is_search else "recommendations"
-    context = {"text": form.text, "photo": bool(form.photo)} if is_search else {}
     # also where nothing is searched for yet: the sliders stay while the words change
     parts = [LEXICAL, HISTORY] if visit.user else [LEXICAL]
-    content = _list_content(state, visit, form, kind, context, rank, parts)
+    content = _list_content(state, visit, form, kind, ask, parts)
     has_photo = form.photo and content.shelf is not None
     values = {**content.values, "photo": data_uri(state.search_photos.get(form.photo)) if has_photo else ""}
     if not visit.is_fragment:
@@ -96,13 +92,13 @@ def item(state: PageState, visit: Visit) -> Content:
     if record is None:
         raise UnknownItem(f"the item {item_id!r} is not in the store, or not any more; search for another")
 
-    def rank(arm: Arm, page: Page) -> Answer:
-        return shop.recommender.similar(
-            item_id, weights=form.weights, page=page, shopper=unit_of(visit.user), arm=arm
+    def ask(page: Page) -> ListRequest:
+        return ListRequest(
+            kind="similar", anchor=item_id, unit=unit_of(visit.user), weights=form.weights, page=page
         )
 
     parts = [HISTORY] if visit.user else []
-    content = _list_content(state, visit, form, "similar", {"anchor": item_id}, rank, parts)
+    content = _list_content(state, visit, form, "similar", ask, parts)
     fields = dict(record.payload)
     provenance = dict(fields.pop("provenance", {}))
     item_card = card(item_id, fields, state.item_photos)
@@ -126,10 +122,10 @@ def you(state: PageState, visit: Visit) -> Content:
     """A shopper's list, and what it is made from."""
     form, unit = read_form(visit.params), unit_of(visit.user)
 
-    def rank(arm: Arm, page: Page) -> Answer:
-        return state.shop.recommender.recommend(unit, weights=form.weights, page=page, arm=arm)
+    def ask(page: Page) -> ListRequest:
+        return ListRequest(kind="recommendations", unit=unit, weights=form.weights, page=page)
 
-    content = _list_content(state, visit, form, "recommendations", {}, rank)
+    content = _list_content(state, visit, form, "recommendations", ask)
     events = history(state.shop, state.item_photos, unit)
     return replace(content, values={**content.values, "events": events})
 
@@ -174,8 +170,7 @@ def _list_content(
     visit: Visit,
     form: Form,
     kind: ListKind,
-    context: Mapping[str, Any],
-    rank: Rank,
+    ask: Callable[[Page], ListRequest],
     parts: Sequence[str] = (),
 ) -> Content:
     """The list with sliders for its segments and for `parts`.
@@ -186,12 +181,8 @@ def _list_content(
     shelf: Shelf | None = None
     problem, status = "", 200
     try:
-        page = form.page(shop.settings.search)
-        request = ListRequest(
-            kind=kind, unit=unit, page=page, weights=form.weights, context={**context, **form.context},
-            rank=lambda arm: rank(arm, page),
-        )  # fmt: skip
-        shelf = serve(shop, state.item_photos, request)
+        request = ask(form.page(shop.settings.search))
+        shelf = serve(shop, state.item_photos, request, form.filter_form)
     except VlclipError as error:
         problem, status = str(error), STATUS.get(error.code, 500)
     is_full = shelf is not None and len(shelf.cards) == PER_PAGE

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.history.writer import Writer
 from vlclip.ranking.lists.answer import Answer, Page
 from vlclip.ranking.lists.arm import Arm
-from vlclip.ranking.lists.recommender import PLAIN
-from vlclip.ranking.lists.request import ListKind
+from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.lists.request import ListRequest
 from vlclip.ranking.settings import DAY_S
 from vlclip.service.http.errors import Busy
 from vlclip.service.settings import Settings
@@ -36,27 +35,23 @@ LINGER_S = 0.2
 """Seconds that the log waits for more lists, to write them together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListRequest:
-    """What one request for a list says.
-
-    `rank` makes the list by an arm. `context` is what the log keeps of the question and the filter.
-    """
-
-    kind: ListKind
-    unit: str
-    page: Page
-    weights: Mapping[str, float]
-    context: Mapping[str, Any]
-    rank: Callable[[Arm], Answer]
-
-
 def request_form(weights: Mapping[str, float], page: Page) -> dict[str, Any]:
     """The weights and the page of a request as JSON values, for the log; not what settings and arms add."""
     return {
         "weights": dict(weights), "exclude": list(page.exclude), "limit": page.limit,
         "collapse": page.collapse, "diversity": page.diversity,
     }  # fmt: skip
+
+
+def question_form(request: ListRequest) -> dict[str, Any]:
+    """The question of a request as JSON values, for the log; a photo is not kept."""
+    match request.kind:
+        case "similar":
+            return {"anchor": request.anchor}
+        case "search":
+            return {"text": request.text, "photo": request.photo is not None}
+        case "recommendations":
+            return {}
 
 
 class Shoppers:
@@ -86,17 +81,22 @@ class Shoppers:
         if not self._events.put(events):
             raise Busy("too many events wait to be written; send these again in a moment")
 
-    def serve(self, request: ListRequest) -> tuple[Answer, ServedList]:
+    def serve(
+        self, recommender: Recommender, request: ListRequest, filter_form: Any
+    ) -> tuple[Answer, ServedList]:
         """Rank by the unit's arm: the answer, and what the route hands over of it (`hand_over`).
 
-        Each list gets an id of its own, as a caller may send one `X-Request-Id` with several requests.
+        `filter_form` is the filter as its sender wrote it, JSON values for the log. Each list gets an id of
+        its own, as a caller may send one `X-Request-Id` with several requests.
         """
         with stage("rank"):
-            answer, request_id = request.rank(self.arm(request.unit)), uuid.uuid4().hex
-        exposure = self._exposure(request, answer, request_id) if self.log is not None else None
+            answer, request_id = request.answer(recommender, self.arm(request.unit)), uuid.uuid4().hex
+        exposure = None
+        if self.log is not None:
+            exposure = self._exposure(request, filter_form, answer, request_id)
         return answer, ServedList(request_id, request.kind, answer.arm.id, answer.strategy, exposure)
 
-    def _exposure(self, request: ListRequest, answer: Answer, request_id: str) -> Exposure:
+    def _exposure(self, request: ListRequest, filter_form: Any, answer: Answer, request_id: str) -> Exposure:
         return Exposure(
             request_id=request_id,
             time=time.time(),
@@ -106,7 +106,8 @@ class Shoppers:
             items=tuple(ShownItem(item.id, item.score, item.parts, item.propensity) for item in answer),
             experiment=self.experiment.id if self.experiment else "",
             context={
-                **request.context,
+                **question_form(request),
+                "filter": filter_form,
                 "asked": request_form(request.weights, request.page),
                 "weights": dict(answer.weights),
                 "strategy": answer.strategy,
