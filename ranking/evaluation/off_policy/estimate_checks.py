@@ -1,7 +1,7 @@
-"""What is looked at of an estimate before it is believed: how much of the log carries it, and how evenly.
+"""Checks of an estimate before it is believed: how much of the log carries it, and how evenly.
 
 Laws (tests/ranking/evaluation/off_policy/test_checks.py):
-- a check says nothing of what it is not told: None instead of a finding;
+- a check without its evidence gives None instead of a finding;
 - rows of one unit are taken together.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vlclip.ranking.evaluation.off_policy.checks import WEIGHT_OFF, level_over, said
+from vlclip.ranking.evaluation.off_policy.checks import WEIGHT_OFF, format_count, level_over
 from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS, estimator_named
 from vlclip.ranking.evaluation.off_policy.significance import by_unit
 from vlclip.ranking.evaluation.off_policy.tail import tail_shape
@@ -20,7 +20,7 @@ from vlclip.ranking.evaluation.off_policy.verdict import Finding, Level
 from vlclip.ranking.statistics.arrays import Indices, Values
 
 EFFECTIVE = (50, 300)
-"""Effective rows below which an estimate is refused, and below which it is to be taken with care."""
+"""Effective rows: below the first an estimate is refused, below the second careful."""
 EFFECTIVE_SHARE = 0.01
 """Of the rows; below it a few rows speak for very many."""
 CARRIED = (0.30, 0.10)
@@ -30,7 +30,7 @@ SHAPE = (0.7, 0.5)
 INTERVALS_OFF = 0.25
 """How far the ends of two 95 % intervals of one value may lie apart, in widths of the wider one."""
 WEIGHT_LEFT = (0.5, 0.8)
-"""Mean weight of an estimator below which to refuse it, and below which to take care."""
+"""Mean weight of an estimator: below the first it is refused, below the second careful."""
 
 
 def size(effective: float, rows: int) -> Finding | None:
@@ -44,10 +44,13 @@ def size(effective: float, rows: int) -> Finding | None:
     if level == "ok" and effective < EFFECTIVE_SHARE * rows:
         level = "careful"
     share = 100 * effective / max(rows, 1)
-    says = f"{said(rows)} rows are worth {said(effective)} of the target policy's own ({share:.3g} %)"
+    says = (
+        f"{format_count(rows)} rows are worth {format_count(effective)} of the target policy's own "
+        f"({share:.3g} %)"
+    )
     if level != "ok":
         says += (
-            f"; {EFFECTIVE[0]} are the least and {EFFECTIVE[1]} are well: log longer, "
+            f"; {EFFECTIVE[0]} are the least and {EFFECTIVE[1]} are enough: log longer, "
             "explore more, or ask about a policy nearer to the one that ran"
         )
     return Finding("size", level, f"{says}.")
@@ -73,12 +76,13 @@ def tails(contributions: Values, unit: Indices | None = None) -> Finding | None:
 
 
 def heavy(*weights: Values) -> Finding | None:
-    """Whether the weights, of rows or of an estimator, have so long a tail that intervals are too short.
+    """Whether the tail of the weights, of rows or of an estimator, is so long that intervals are too short.
 
-    Where a few immense weights decide and none happens to be in the log, nothing else looks wrong. Limits are
-    those of Vehtari et al., Pareto smoothed importance sampling, JMLR 2024. None where no tail is seen.
+    Where a few immense weights decide but are missing in the log, no other check sees it. Limits are
+    those of Vehtari et al., Pareto smoothed importance sampling, JMLR 2024. None without a measurable tail.
     """
-    shape = max((found for one in weights if (found := tail_shape(one)) is not None), default=None)
+    shapes = [shape for column in weights if (shape := tail_shape(column)) is not None]
+    shape = max(shapes, default=None)
     if shape is None:
         return None
     level = level_over(shape, SHAPE)
@@ -144,13 +148,13 @@ def independent_places(estimate: Estimate, estimates: Sequence[Estimate]) -> Fin
     return Finding(
         "assumed", "careful",
         f"{name} takes for granted that a click depends on its own item and place alone. For estimators that "
-        f"do not, the log is worth {said(effective)} lists, too few to check that. Believe it only if "
-        "shoppers mostly click what they like and go on looking.",
+        f"do not, the log is worth {format_count(effective)} lists, too few to check that. Believe it only "
+        "if shoppers mostly click what they like and go on looking.",
     )  # fmt: skip
 
 
 def skewed(estimate: Estimate) -> Finding | None:
-    """Whether the two intervals of an estimate say the same; None where one is unknown."""
+    """Whether the two intervals of an estimate agree; None where one of them is unknown."""
     ends = np.array([[estimate.low, estimate.high], [estimate.analytic_low, estimate.analytic_high]])
     width = float((ends[:, 1] - ends[:, 0]).max())
     if not width > 0:

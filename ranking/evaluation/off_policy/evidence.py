@@ -1,8 +1,8 @@
-"""All that is known of a log and of one policy's estimates on it, and the verdict on that.
+"""What is known of a log and of one policy's estimates on it, and the verdict on that.
 
 Laws (tests/ranking/evaluation/off_policy/test_checks.py):
-- what is not known is not judged;
-- numbers that are no probabilities are refused, and nothing is computed from them.
+- a check without its evidence gives no finding;
+- impossible probabilities are refused, and nothing else is computed from them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known; None for what is not.
+    """Evidence for the checks; None for what is not known.
 
     A row is a choice; of a list each filled place is one. By row, `(n,)`: `reward`, `propensity`, `target`,
     `unit`, `predicted` and `baseline` as in `Choices`; `place` from 0, and whether probabilities are
@@ -30,7 +30,7 @@ class Evidence:
     not have been logged; `sums` of all candidates' propensities; the number of `candidates`, where all had
     a chance; the number `chosen` among `probabilities` `(n, choices)`.
 
-    `terms` and `estimate` are of the estimator that is looked at first, `estimates` of all. `shown_at`,
+    `terms` and `estimate` are of the estimator to look at first, `estimates` of all. `shown_at`,
     `came_at` and `now` are times as in `checks.clocks`. `counts` of units by arm go with `shares`.
     """
 
@@ -58,52 +58,58 @@ class Evidence:
     shares: Sequence[float] = ()
 
     @classmethod
-    def of_choices(cls, log: Choices, **known: Any) -> Self:
-        """The evidence in a log of single choices, and what else is `known`."""
+    def of_choices(cls, log: Choices, **facts: Any) -> Self:
+        """The evidence in a log of single choices, and further `facts`."""
         return cls(
             reward=log.reward, propensity=log.propensity, target=log.target,
-            unit=log.unit, terms_unit=log.unit, predicted=log.predicted, baseline=log.baseline, **known,
+            unit=log.unit, terms_unit=log.unit, predicted=log.predicted, baseline=log.baseline, **facts,
         )  # fmt: skip
 
     @classmethod
-    def of_lists(cls, log: ListLog, **known: Any) -> Self:
-        """The evidence in a log of lists, and what else is `known`; a list without a unit is one itself."""
+    def of_lists(cls, log: ListLog, **facts: Any) -> Self:
+        """The evidence in a log of lists, and further `facts`; a list without a unit is a unit itself."""
         row, place = np.nonzero(log.filled)
         unit = row if log.unit is None else log.unit[row]
-        rewards, propensities, targets = (of[log.filled] for of in (log.reward, log.propensity, log.target))
+        rewards, propensities, targets = (
+            table[log.filled] for table in (log.reward, log.propensity, log.target)
+        )
         return cls(
             reward=rewards, propensity=propensities, target=targets,
             unit=unit, place=place, pooled=False, terms_unit=log.unit,
             predicted=None if log.predicted is None else log.predicted[log.filled],
             baseline=None if log.baseline is None else log.baseline[log.filled],
-            **known,
+            **facts,
         )  # fmt: skip
 
 
 def judge(evidence: Evidence) -> Verdict:
     """Everything that can be checked with this evidence."""
     return Verdict(
-        tuple(one for one in (*_of_log(evidence), *_of_rows(evidence), *_of_estimates(evidence)) if one)
+        tuple(
+            finding
+            for finding in (*_of_log(evidence), *_of_rows(evidence), *_of_estimates(evidence))
+            if finding
+        )
     )
 
 
-def _of_log(known: Evidence) -> list[Finding | None]:
-    found: list[Finding | None] = []
-    if known.shown_at is not None and known.came_at is not None and known.now is not None:
-        found.append(checks.clocks(known.shown_at, known.came_at, known.now))
-    if known.counts is not None:
-        found.append(checks.dealt(known.counts, known.shares))
-    if known.sums is not None:
-        found.append(checks.sums(known.sums))
-    if known.chosen is not None and known.probabilities is not None:
-        found.append(checks.frequencies(known.chosen, known.probabilities, known.place))
-    if known.outside is not None:
-        found.append(checks.outside(known.outside))
-    return found
+def _of_log(evidence: Evidence) -> list[Finding | None]:
+    findings: list[Finding | None] = []
+    if evidence.shown_at is not None and evidence.came_at is not None and evidence.now is not None:
+        findings.append(checks.clocks(evidence.shown_at, evidence.came_at, evidence.now))
+    if evidence.counts is not None:
+        findings.append(checks.dealt(evidence.counts, evidence.shares))
+    if evidence.sums is not None:
+        findings.append(checks.sums(evidence.sums))
+    if evidence.chosen is not None and evidence.probabilities is not None:
+        findings.append(checks.frequencies(evidence.chosen, evidence.probabilities, evidence.place))
+    if evidence.outside is not None:
+        findings.append(checks.outside(evidence.outside))
+    return findings
 
 
-def _of_rows(known: Evidence) -> list[Finding | None]:
-    reward, propensity, target = known.reward, known.propensity, known.target
+def _of_rows(evidence: Evidence) -> list[Finding | None]:
+    reward, propensity, target = evidence.reward, evidence.propensity, evidence.target
     if reward is None or propensity is None or target is None:
         return []
     possible = checks.numbers(reward, propensity, target)
@@ -111,46 +117,48 @@ def _of_rows(known: Evidence) -> list[Finding | None]:
         return [possible]
     weights = target / propensity
     unexplored = checks.explored(propensity, target)
-    found = [possible, unexplored, checks.rewards(reward, weights)]
+    findings = [possible, unexplored, checks.rewards(reward, weights)]
     if unexplored is None:
-        found.append(checks.mean_weight(weights, known.unit))
+        findings.append(checks.mean_weight(weights, evidence.unit))
         constants = [weights]
-        if known.candidates is not None:
-            found.append(checks.inverse_propensities(propensity, known.candidates, known.unit))
-            constants.append(1 / (propensity * known.candidates))
-        if known.predicted is not None and known.baseline is not None:
-            constants.append(weights * known.predicted - known.baseline)
-            found.append(checks.balance(weights, known.predicted, known.baseline, known.unit))
-        if known.place is not None:
-            found.append(
-                checks.positions(reward, known.place, known.unit, constants=constants, pooled=known.pooled)
+        if evidence.candidates is not None:
+            findings.append(checks.inverse_propensities(propensity, evidence.candidates, evidence.unit))
+            constants.append(1 / (propensity * evidence.candidates))
+        if evidence.predicted is not None and evidence.baseline is not None:
+            constants.append(weights * evidence.predicted - evidence.baseline)
+            findings.append(checks.balance(weights, evidence.predicted, evidence.baseline, evidence.unit))
+        if evidence.place is not None:
+            findings.append(
+                checks.positions(
+                    reward, evidence.place, evidence.unit, constants=constants, pooled=evidence.pooled
+                )
             )
-        used = None if known.terms is None else known.terms.weights
-        # of a list the rows are steps, and only what an estimator makes of them is a weight
+        used = None if evidence.terms is None else evidence.terms.weights
+        # the rows of lists are places; only an estimator combines them into weights
         whole = [weights] if used is None or len(used) == len(weights) else []
-        found.append(estimate_checks.heavy(*whole, *([] if used is None else [used])))
-    if known.estimate is None:
-        found.append(estimate_checks.size(_effective(weights), len(weights)))
-    return found
+        findings.append(estimate_checks.heavy(*whole, *([] if used is None else [used])))
+    if evidence.estimate is None:
+        findings.append(estimate_checks.size(_effective(weights), len(weights)))
+    return findings
 
 
-def _of_estimates(known: Evidence) -> list[Finding | None]:
-    found: list[Finding | None] = []
-    if known.estimate is not None:
-        first = known.estimate
-        found += [
+def _of_estimates(evidence: Evidence) -> list[Finding | None]:
+    findings: list[Finding | None] = []
+    if evidence.estimate is not None:
+        first = evidence.estimate
+        findings += [
             estimate_checks.size(first.effective, first.rows),
             estimate_checks.weight_left(first),
-            estimate_checks.independent_places(first, known.estimates),
+            estimate_checks.independent_places(first, evidence.estimates),
             estimate_checks.skewed(first),
         ]
-    if known.terms is not None:
-        parts = [part for part in (known.terms.plain, known.terms.above) if part is not None]
+    if evidence.terms is not None:
+        parts = [part for part in (evidence.terms.plain, evidence.terms.above) if part is not None]
         by_row: Values = np.sum([part.reshape(len(part), -1).sum(axis=1) for part in parts], axis=0)
-        found.append(estimate_checks.tails(by_row, known.terms_unit))
-    if known.estimates:
-        found.append(estimate_checks.disagreement(known.estimates))
-    return found
+        findings.append(estimate_checks.tails(by_row, evidence.terms_unit))
+    if evidence.estimates:
+        findings.append(estimate_checks.disagreement(evidence.estimates))
+    return findings
 
 
 def _effective(weights: Values) -> float:

@@ -10,13 +10,13 @@ Poisson frequencies", Computer Methods and Programs in Biomedicine 2006; Chamand
 Naidu, "Estimating uncertainty for massive data streams", Google 2012. So from 1,000 units on counts are
 independent, a random byte each, and below that multinomial.
 
-What is resampled are deviations from the point value, the columns of its influence function: their sums are
+The bootstrap resamples deviations from the point value, the columns of its influence function. Their sums are
 small beside the value, so float32 is precise enough for their products.
 
 Laws (tests/ranking/evaluation/off_policy/test_intervals.py):
 - the pass equals a loop over resamples with the same counts;
-- the same number of units, resamples and seed draw the same counts, whatever is measured with them, so a
-  difference of two resampled estimates is that of pairs;
+- the same number of units, resamples and seed draw the same counts, for any columns, so two resampled
+  estimates are compared in pairs;
 - a log whose units have each row twice has the same intervals;
 - on much data, bootstrap and delta method agree.
 """
@@ -44,14 +44,14 @@ That is Poisson(1) in 256ths: each probability within 0.005, mean and variance e
 """
 CELLS = 2**22
 """Counts in memory together: few enough for the processor's cache, and products so large that the threads of
-BLAS do not mostly wait for each other."""
+BLAS do not spend their time waiting for each other."""
 NORMAL = 1.959963984540054
 """The 97.5th percentile of the normal distribution."""
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
 def observed(reward: Values) -> Terms:
-    """The logged mean of the rewards `(n,)`, as an estimator: what others are compared with."""
+    """The logged mean of the rewards `(n,)` as an estimator, with which others are compared."""
     return Terms(estimator="observed", assumes="Nothing: it is what was logged.", plain=reward)
 
 
@@ -67,7 +67,8 @@ def estimates(
     parts, sizes = _by_unit(terms, unit)
     samples = _samples(parts, len(sizes), resamples, seed)
     return [
-        _estimate(one, part, sizes, column) for one, part, column in zip(terms, parts, samples.T, strict=True)
+        _estimate(term, part, sizes, column)
+        for term, part, column in zip(terms, parts, samples.T, strict=True)
     ]
 
 
@@ -76,7 +77,7 @@ def resampled(
 ) -> Values:
     """Each estimator's value on every resample, `(resamples, estimators)`; NaN where it divides by nothing.
 
-    Two calls with the same number of units, resamples and seed draw the same counts: what comes of two
+    Two calls with the same number of units, resamples and seed draw the same counts: so the results for two
     policies on one log can be subtracted row by row.
     """
     parts, sizes = _by_unit(terms, unit)
@@ -91,7 +92,7 @@ def difference(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Figure:
-    """How much more the first is than the second, both on one log, by pairs of resamples.
+    """By how much the first exceeds the second, both on one log, by pairs of resamples.
 
     Gilotte, Calauzènes, Nedelec, Abraham & Dollé, "Offline A/B testing for recommender systems", WSDM 2018.
     """
@@ -114,27 +115,29 @@ class _Part:
 
 def _by_unit(terms: Sequence[Terms], unit: Indices | None) -> tuple[list[_Part], Values]:
     """The parts of each estimator, and the number of rows of each unit."""
-    columns = [column for one in terms for column in (one.plain, one.above, one.below) if column is not None]
+    columns = [
+        column for term in terms for column in (term.plain, term.above, term.below) if column is not None
+    ]
     if not columns or not len(columns[0]):
-        raise EvaluationError("There is nothing to estimate from: give terms of a log that has rows.")
+        raise EvaluationError("There are no rows to estimate from: give the terms of a log that has rows.")
     rows = len(columns[0])
     if any(len(column) != rows for column in columns) or (unit is not None and unit.shape != (rows,)):
-        raise EvaluationError("Terms and units are not of one log: give as many rows of each.")
+        raise EvaluationError("Terms and units differ in rows: give both of one log.")
     if unit is not None:
         if unit.min() < 0:
             raise EvaluationError("Units must be numbered from 0: number them with numpy.unique.")
         # numbers that do not occur, as in a part of a log, are no units of it
         unit = (np.cumsum(np.bincount(unit) > 0) - 1)[unit]
     sizes = _summed(np.ones(rows), unit)
-    return [_part(one, unit, sizes) for one in terms], sizes
+    return [_part(term, unit, sizes) for term in terms], sizes
 
 
-def _part(one: Terms, unit: Indices | None, sizes: Values) -> _Part:
+def _part(terms: Terms, unit: Indices | None, sizes: Values) -> _Part:
     pairs = []
-    if one.plain is not None:
-        pairs.append((_summed(one.plain, unit), sizes))
-    if one.above is not None and one.below is not None:
-        above, below = (column.reshape(len(column), -1).T for column in (one.above, one.below))
+    if terms.plain is not None:
+        pairs.append((_summed(terms.plain, unit), sizes))
+    if terms.above is not None and terms.below is not None:
+        above, below = (column.reshape(len(column), -1).T for column in (terms.above, terms.below))
         pairs += [(_summed(a, unit), _summed(b, unit)) for a, b in zip(above, below, strict=True)]
     value, moves = 0.0, []
     for over, under in pairs:
@@ -157,19 +160,19 @@ def _samples(parts: Sequence[_Part], units: int, resamples: int, seed: int) -> V
     places: dict[bytes, int] = {}
 
     def place(column: Values) -> int:
-        """Where it is among the columns; equal ones are there once, so that equals differ by exactly 0."""
+        """Its index among the columns; equal columns are stored once, so equal terms differ by exactly 0."""
         at = places.setdefault(_digest(column), len(columns))
         if at == len(columns):
             columns.append(column)
         return at
 
-    wanted = [(j, place(over), place(under)) for j, part in enumerate(parts) for over, under in part.moves]
+    ratios = [(j, place(over), place(under)) for j, part in enumerate(parts) for over, under in part.moves]
     if units < POISSON_FROM:
         sums = resampled_means(np.column_stack(columns), resamples, seed) * units
     else:
         sums = _poisson_sums(columns, resamples, seed)
     out = np.tile([part.value for part in parts], (resamples, 1))
-    for j, over, under in wanted:
+    for j, over, under in ratios:
         unknown = np.full(resamples, np.nan)
         out[:, j] += np.divide(sums[:, over], sums[:, under], out=unknown, where=sums[:, under] > 0)
     return out
@@ -208,18 +211,18 @@ def poisson_counts(units: int, resamples: int, seed: int) -> Iterator[tuple[slic
         yield rows, counts.astype(np.float32)
 
 
-def _estimate(one: Terms, part: _Part, sizes: Values, samples: Values) -> Estimate:
+def _estimate(terms: Terms, part: _Part, sizes: Values, samples: Values) -> Estimate:
     rows, units = int(sizes.sum()), len(sizes)
     influence = np.zeros(units)
     for over, under in part.moves:
         influence += over / (under.sum() or np.nan)
     error = float(np.sqrt((influence @ influence) * units / (units - 1))) if units > 1 else float("nan")
     figure = interval(part.value, samples)
-    unknown, weights = float("nan"), one.weights
+    unknown, weights = float("nan"), terms.weights
     squares = 0.0 if weights is None else float(weights @ weights)
     return Estimate(
-        estimator=one.estimator,
-        assumes=one.assumes,
+        estimator=terms.estimator,
+        assumes=terms.assumes,
         value=part.value,
         low=figure.low,
         high=figure.high,
@@ -231,10 +234,10 @@ def _estimate(one: Terms, part: _Part, sizes: Values, samples: Values) -> Estima
         mean_weight=unknown if weights is None else float(weights.mean()),
         quantiles={} if weights is None else _quantiles(weights),
         unsupported=unknown if weights is None else float(np.mean(weights == 0)),
-        parameters=one.parameters,
+        parameters=terms.parameters,
     )
 
 
 def _quantiles(weights: Values) -> dict[str, float]:
-    found = np.quantile(weights, list(QUANTILES.values()))
-    return dict(zip(QUANTILES, found.tolist(), strict=True))
+    values = np.quantile(weights, list(QUANTILES.values()))
+    return dict(zip(QUANTILES, values.tolist(), strict=True))

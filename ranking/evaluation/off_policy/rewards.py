@@ -1,12 +1,12 @@
-"""Models of the reward, for the doubly robust estimators: each row told by a model that never saw its unit.
+"""Reward models for the doubly robust estimators: each row is predicted by a model that never saw its unit.
 
-Folds are of whole units, so what is told of a row owes nothing to its own reward, nor to any other of its
-unit: cross-fitting, Chernozhukov et al., Double/debiased machine learning for treatment and structural
-parameters, The Econometrics Journal 2018.
+Folds are of whole units, so no reward of its own unit has a part in the prediction of a row: cross-fitting,
+Chernozhukov et al., Double/debiased machine learning for treatment and structural parameters, The
+Econometrics Journal 2018.
 
 Laws (tests/ranking/evaluation/off_policy/test_rewards.py):
-- other rewards of a unit change nothing of what is told of that unit;
-- of rewards drawn from a model, it tells what that model does;
+- the rewards of a unit do not change the predictions for that unit;
+- for rewards drawn from a model, the predictions are those of that model;
 - the same log and seed give the same models.
 """
 
@@ -30,7 +30,7 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 FOLDS = 3
 SEED = 7
 FEW = 200
-"""Rewards of the rarer kind, 0 or not, below which models are linear: trees would learn them by heart."""
+"""With fewer rewards of the rarer kind, 0 or not, models are linear: trees would overfit."""
 TREES: dict[str, Any] = {
     "max_iter": 60,
     "max_leaf_nodes": 8,
@@ -39,11 +39,11 @@ TREES: dict[str, Any] = {
     "early_stopping": False,
 }
 LEARN = 10_000
-"""Lists of the other folds from which the value of what comes below is learned; it has no noise of clicks."""
+"""Lists of the other folds from which the value of the places below is learned, which has no click noise."""
 CERTAIN = 1e-6
-"""A chance of all others together, below which it does not say anything of them."""
+"""Where the others together have a smaller chance than this, they count alike."""
 AT_ONCE = 200_000
-"""Candidates whose features are copied at a time."""
+"""Candidates whose features are copied in one block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class CrossFitted:
         """
         out = np.empty(len(features))
         for fold, model in enumerate(self.models):
-            held = self.fold[row] == fold
-            if held.any():
-                out[held] = _expected(model, features[held])
+            in_fold = self.fold[row] == fold
+            if in_fold.any():
+                out[in_fold] = _expected(model, features[in_fold])
         return out
 
 
@@ -87,7 +87,7 @@ def cross_fitted(
         )
     fold = _folds(unit, folds, seed)
     blank = _blank(model, reward, seed)
-    models = [_fitted(blank, features[fold != held], reward[fold != held]) for held in range(fold.max() + 1)]
+    models = [_fitted(blank, features[fold != test], reward[fold != test]) for test in range(fold.max() + 1)]
     return CrossFitted(tuple(models), fold)
 
 
@@ -95,7 +95,7 @@ def cascade_model(
     features: Values,
     chosen: Indices,
     reward: Values,
-    shown: NDArray[np.bool_],
+    filled: NDArray[np.bool_],
     target_next: Values,
     unit: Indices,
     *,
@@ -107,63 +107,63 @@ def cascade_model(
 
     `features` `(n, C, d)` describe the candidates in their context, `chosen` `(n, K)` says which of them
     stood at each place, `target_next` `(n, K, C)` is the target policy's probability of each for this place,
-    below the logged items above. What they say of places not `shown` does not count.
+    given the logged items above it. Their values for places that are not `filled` do not count.
 
-    A place's own reward is one model for all places, the place being its last feature: clicks are few. What
-    the target policy earns below is fitted backwards from the last place, by ridge regression of the next
-    place's baseline on the features and on what the next place alone earns by Plackett-Luce: fitted Q
-    evaluation, Le, Voloshin & Yue, Batch policy learning under constraints, ICML 2019.
-    Errors: `EvaluationError`.
+    The reward of a place comes from one model for all places, with the place as its last feature, since
+    clicks are few. What the target policy earns below is fitted backwards from the last place, by ridge
+    regression of the next place's baseline on the features and on what the next place alone earns by
+    Plackett-Luce: fitted Q evaluation, Le, Voloshin & Yue, Batch policy learning under constraints, ICML
+    2019. Errors: `EvaluationError`.
     """
     n, candidates, _ = features.shape
     shape = (n, reward.shape[-1])
-    if not chosen.shape == reward.shape == shown.shape == shape or unit.shape != (n,):
+    if not chosen.shape == reward.shape == filled.shape == shape or unit.shape != (n,):
         raise EvaluationError(
-            f"chosen {chosen.shape}, reward {reward.shape}, shown {shown.shape} and unit {unit.shape} do not "
-            f"fit {n} lists; give each a row a list"
+            f"chosen {chosen.shape}, reward {reward.shape}, filled {filled.shape} and unit {unit.shape} do "
+            f"not fit {n} lists; give each one row a list"
         )
     if target_next.shape != (*shape, candidates):
         raise EvaluationError(f"target_next is {target_next.shape}; give it {(*shape, candidates)}")
-    lists, places = np.nonzero(shown)
-    placed = np.column_stack([features[lists, chosen[shown]], places])
+    lists, places = np.nonzero(filled)
+    placed = np.column_stack([features[lists, chosen[filled]], places])
     fold = _folds(unit, folds, seed)
-    blank = _blank(model, reward[shown], seed)
+    blank = _blank(model, reward[filled], seed)
     predicted, baseline = np.zeros(shape), np.zeros(shape)
     rng = np.random.default_rng(seed)
-    for held in range(fold.max() + 1):
-        seen = fold[lists] != held
-        own = _fitted(blank, placed[seen], reward[shown][seen])
-        learn = rng.permutation(np.flatnonzero(fold != held))[:LEARN]
-        asked = np.concatenate([learn, np.flatnonzero(fold == held)])
-        told = _backwards(
-            own, features[asked], chosen[asked], shown[asked], target_next[asked], learn=len(learn)
+    for test in range(fold.max() + 1):
+        training = fold[lists] != test
+        own = _fitted(blank, placed[training], reward[filled][training])
+        learn = rng.permutation(np.flatnonzero(fold != test))[:LEARN]
+        rows = np.concatenate([learn, np.flatnonzero(fold == test)])
+        columns = _backwards(
+            own, features[rows], chosen[rows], filled[rows], target_next[rows], learn=len(learn)
         )
-        predicted[fold == held], baseline[fold == held] = (values[len(learn) :] for values in told)
+        predicted[fold == test], baseline[fold == test] = (values[len(learn) :] for values in columns)
     return predicted, baseline
 
 
 def _backwards(
-    own: Any, features: Values, chosen: Indices, shown: NDArray[np.bool_], target_next: Values, *, learn: int
+    own: Any, features: Values, chosen: Indices, filled: NDArray[np.bool_], target_next: Values, *, learn: int
 ) -> tuple[Values, Values]:
-    """`predicted` and `baseline` of all lists; what comes below is learned from the first `learn` of them."""
+    """`predicted` and `baseline` of all lists; the values below are learned from the first `learn`."""
     predicted, baseline = np.zeros(chosen.shape), np.zeros(chosen.shape)
     after = np.zeros(features.shape[:2])
     for place in range(chosen.shape[1] - 1, -1, -1):
-        here = np.flatnonzero(shown[:, place])
+        here = np.flatnonzero(filled[:, place])
         stood = np.arange(len(here)), chosen[here, place]
         alone = value = _own_rewards(own, features, here, place)
-        # how long a list is is known, so what comes below is learned a place
-        left = shown[here, place + 1 :].sum(axis=1)
-        taught = np.flatnonzero((left > 0) & (here < learn))
+        # the length of a list is fixed, so the value below is learned for each place left
+        places_left = filled[here, place + 1 :].sum(axis=1)
+        taught = np.flatnonzero((places_left > 0) & (here < learn))
         if len(taught):
             coming = _next(after[here], target_next[here, place])
-            known = np.concatenate([features[here], coming[:, :, None]], axis=2)
+            described = np.concatenate([features[here], coming[:, :, None]], axis=2)
             below = _fitted(
                 make_pipeline(StandardScaler(), Ridge()),
-                known[stood][taught],
-                baseline[here[taught], place + 1] / left[taught],
+                described[stood][taught],
+                baseline[here[taught], place + 1] / places_left[taught],
             )
-            value = alone + _of_candidates(below, known) * left[:, None]
+            value = alone + _of_candidates(below, described) * places_left[:, None]
         predicted[here, place] = value[stood]
         baseline[here, place] = (target_next[here, place] * value).sum(axis=1)
         after[here] = alone
@@ -171,15 +171,15 @@ def _backwards(
 
 
 def _next(value: Values, chance: Values) -> Values:
-    """What the next place earns `(lists, C)` once each candidate is taken: the others' mean by their chances.
+    """What the next place earns `(lists, C)` after each candidate: the others' mean by their chances.
 
     `value` and `chance` `(lists, C)` are the candidates' rewards at the next place and chances for this one.
-    By Plackett-Luce those of the others grow in proportion; where they have none they count alike.
+    By Plackett-Luce the chances of the others grow in proportion; where they have none, all count alike.
     """
-    rest = 1 - chance
+    of_others = 1 - chance
     others = (chance * value).sum(axis=1, keepdims=True) - chance * value
     alike = (value.sum(axis=1, keepdims=True) - value) / max(1, value.shape[1] - 1)
-    out: Values = np.where(rest > CERTAIN, others / np.maximum(rest, CERTAIN), alike)
+    out: Values = np.where(of_others > CERTAIN, others / np.maximum(of_others, CERTAIN), alike)
     return out
 
 
@@ -201,18 +201,18 @@ def _of_candidates(model: Any, features: Values) -> Values:
 
 
 def _folds(unit: Indices, folds: int, seed: int) -> Indices:
-    """The fold of each row: units are dealt by chance, as many to each fold."""
+    """The fold of each row: units are dealt at random, equally many to each fold."""
     units, number = np.unique(unit, return_inverse=True)
     if folds < 2 or len(units) < 2:
         raise EvaluationError(
-            f"{len(units)} units in {folds} folds leave nothing to learn from; give at least two of both"
+            f"{len(units)} units in {folds} folds leave nothing to learn from; give at least two of each"
         )
     dealt: Indices = np.random.default_rng(seed).permutation(len(units)) % folds
     return dealt[number]
 
 
 def _blank(model: Any, reward: Values, seed: int) -> Any:
-    """The model to be fitted: the given one, or one that suits the rewards and their number."""
+    """The model to fit: the given one, or one that suits the rewards and their number."""
     clicks = bool(np.isin(reward, (0, 1)).all())
     if model is not None:
         if is_classifier(model) and not clicks:
@@ -227,16 +227,16 @@ def _blank(model: Any, reward: Values, seed: int) -> Any:
 
 
 def _fitted(blank: Any, features: Values, reward: Values) -> Any:
-    """A trained copy; of equal rewards there is nothing to learn but the one there is."""
+    """A trained copy; for equal rewards a constant."""
     if not len(reward):
-        raise EvaluationError("the lists of all but a few units are empty; leave empty lists out")
+        raise EvaluationError("all lists but those of a few units are empty; leave empty lists out")
     if np.ptp(reward) == 0:
         return DummyRegressor().fit(features, reward)
     if not np.isfinite(features).all() or not np.isfinite(reward).all():
-        raise EvaluationError("features or rewards have values that are no numbers; leave those rows out")
+        raise EvaluationError("features or rewards have values that are not numbers; leave those rows out")
     return clone(blank).fit(features, reward.astype(np.intp) if is_classifier(blank) else reward)
 
 
 def _expected(model: Any, features: Values) -> Values:
-    told = model.predict_proba(features)[:, 1] if is_classifier(model) else model.predict(features)
-    return np.asarray(told, dtype=np.float64)
+    predicted = model.predict_proba(features)[:, 1] if is_classifier(model) else model.predict(features)
+    return np.asarray(predicted, dtype=np.float64)

@@ -1,9 +1,9 @@
-"""How probable what was seen is where nothing is wrong: the tests that verdicts rest on.
+"""The probability of an observation where nothing is wrong: the significance tests behind verdicts.
 
-Rows of one unit depend on each other, so sums are taken over units first and the units are what varies.
+Rows of one unit depend on each other, so sums are taken over units first, and chance is between units.
 
 Laws (tests/ranking/evaluation/off_policy/test_checks.py):
-- with rows twice as many, each of them said twice by its unit, a p stays as it is.
+- where each unit has every row twice, a p stays the same.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 def mean_p(values: Values, expected: float, unit: Indices | None = None) -> float:
     """How probable a mean of `values` `(n,)` this far from `expected` is, to either side.
 
-    Weights are skewed to the right, and a plain t-test then finds too many means too low. Hall's cubic
-    transformation takes the skewness out and keeps the order: Hall, On the removal of skewness by
-    transformation, Journal of the Royal Statistical Society B, 1992. 1 where nothing varies and nothing
-    is off; 0 where nothing varies but all is off.
+    Weights are skewed to the right, so a plain t-test calls too many means too low. Hall's cubic
+    transformation removes the skewness and keeps the order: Hall, On the removal of skewness by
+    transformation, Journal of the Royal Statistical Society B, 1992. 1 where nothing varies and the mean is
+    as expected; 0 where nothing varies and it is not.
     """
     sums = by_unit(values - expected, unit)
     n, spread = len(sums), float(sums.std())
@@ -35,15 +35,17 @@ def mean_p(values: Values, expected: float, unit: Indices | None = None) -> floa
 
 
 def equal_means_p(values: Values, group: Indices, unit: Indices | None = None) -> float:
-    """How probable means by `group` `(n,)`, numbers from 0, this different are if all groups have one mean.
+    """How probable means by `group` `(n,)`, numbers from 0, this different are if all groups share one.
 
-    A score test: the variance is that of the units where the means are equal, chi-square with a degree of
+    A score test: the variance is that of the units where the means are equal, chi-square with one degree of
     freedom less than there are groups. Boos, On generalized score tests, The American Statistician, 1992.
     """
     share = np.bincount(group) / len(group)
     residual = values - values.mean()
     columns = [
-        by_unit(((group == one) - share[one]) * residual, unit) for one in range(len(share)) if share[one]
+        by_unit(((group == number) - share[number]) * residual, unit)
+        for number in range(len(share))
+        if share[number]
     ]
     sums = np.stack(columns, axis=1)
     return _wald_p(sums.sum(axis=0), sums.T @ sums)
@@ -53,15 +55,15 @@ def frequency_p(chosen: Indices, probabilities: Values, most: int = 50) -> float
     """How probable it is that choices `(n,)` were drawn by `probabilities` `(n, choices)`, by their counts.
 
     Counts against their expectation, with the covariance of independent draws. All but the `most` most
-    expected choices count as one, and so do those expected less than five times.
+    expected choices count as one choice, and so do those expected less than five times.
     """
     expected = probabilities.sum(axis=0)
-    kept = np.argsort(-expected, kind="stable")[:most]
-    kept = kept[expected[kept] >= 5]
-    told = probabilities[:, kept]
-    observed = np.bincount(chosen, minlength=probabilities.shape[1])[kept]
-    covariance = np.diag(told.sum(axis=0)) - told.T @ told
-    return _wald_p(observed - expected[kept], covariance)
+    common = np.argsort(-expected, kind="stable")[:most]
+    common = common[expected[common] >= 5]
+    columns = probabilities[:, common]
+    observed = np.bincount(chosen, minlength=probabilities.shape[1])[common]
+    covariance = np.diag(columns.sum(axis=0)) - columns.T @ columns
+    return _wald_p(observed - expected[common], covariance)
 
 
 def by_unit(values: Values, unit: Indices | None) -> Values:
@@ -73,7 +75,7 @@ def by_unit(values: Values, unit: Indices | None) -> Values:
 
 
 def _wald_p(off: Values, covariance: Values) -> float:
-    """The chi-square p of deviations from 0 with this covariance, in the directions in which it varies."""
+    """The chi-square p of deviations `off` from 0, in the directions in which this covariance varies."""
     scale = np.sqrt(np.diag(covariance))
     if not (alive := scale > 0).any():
         return 1.0

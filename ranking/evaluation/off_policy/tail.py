@@ -1,8 +1,8 @@
-"""How heavy the tail of importance weights is: the shape of the distribution that its end looks like.
+"""How heavy the tail of importance weights is: the shape of the distribution that fits its end.
 
 Laws (tests/ranking/evaluation/off_policy/test_checks.py):
-- weights in another unit have the same shape; so have weights in another order;
-- of a generalized Pareto distribution it is near its own shape.
+- neither the unit nor the order of the weights changes the shape;
+- weights from a generalized Pareto distribution have nearly its shape.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import numpy as np
 from vlclip.ranking.statistics.arrays import Values
 
 LEAST = 50
-"""Different weights in the tail below which nothing is said about it."""
+"""Least number of different weights in a tail whose shape is estimated."""
 
 
 def tail_shape(weights: Values) -> float | None:
     """The shape k of the generalized Pareto distribution that fits the largest of the weights `(n,)`.
 
     Moments up to 1 / k exist: from 0.5 there is no variance, from 1 no mean. Negative where weights are
-    bounded. None where the tail has too few different weights. The tail is the largest 3·√n, at most a
+    bounded. None for a tail with too few different weights. The tail is the largest 3·√n, at most a
     fifth: Vehtari, Simpson, Gelman, Yao & Gabry, Pareto smoothed importance sampling, JMLR 2024. The fit is
     that of Zhang & Stephens, A new and efficient estimation method for the generalized Pareto distribution,
-    Technometrics 2009, drawn to 0.5 by ten more observations as the former do.
+    Technometrics 2009, pulled towards 0.5 by ten more observations, as in the former paper.
     """
     n = len(weights)
     m = int(min(n / 5, 3 * np.sqrt(n)))

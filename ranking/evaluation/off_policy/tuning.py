@@ -2,7 +2,7 @@
 
 Su, Dimakopoulou, Krishnamurthy & Dudík, "Doubly robust off-policy evaluation with shrinkage", ICML 2020,
 and Wang, Agarwal & Dudík, "Optimal and adaptive off-policy evaluation in contextual bandits", ICML 2017:
-try a grid, and keep what has the least estimated bias² + variance / n.
+try a grid and take the parameter with the least estimated bias² + variance / n.
 
 The bias is estimated directly, as the mean of what shrinking takes from the estimate (Su et al.). Its
 square is in expectation over the true one, by the variance of that mean, so the sum is in expectation an
@@ -12,7 +12,7 @@ used: they are for any reward up to the largest, and for clicks, which are rare,
 Rows count as independent here: units are for the intervals.
 
 Laws (tests/ranking/evaluation/off_policy/test_tuning.py):
-- without rewards there is nothing to gain, and nothing is shrunk;
+- without rewards nothing is shrunk;
 - the choice does not depend on the unit of the reward, nor on the order of the rows.
 """
 
@@ -64,14 +64,14 @@ def least_error(
     """The parameter of the `grid` with the least estimated error of mean(plain + shrunk weights · residual).
 
     `weights`, `residual` and `plain` are `(n,)`; `residual` is the reward, less its prediction where there
-    is a model. Of equals the first. One parameter is tried at a time: it takes a few columns of memory,
-    however long the grid.
+    is a model. Of equal ones it is the first. One parameter is tried at a time, so memory is a few columns
+    for any length of the grid.
     """
     whole = weights * residual
 
     def error(parameter: float) -> float:
-        kept = shrunk(weights, parameter) * residual
-        bias = np.mean(whole - kept)
-        return float(bias**2 + np.var(plain + kept) / len(kept))
+        contribution = shrunk(weights, parameter) * residual
+        bias = np.mean(whole - contribution)
+        return float(bias**2 + np.var(plain + contribution) / len(contribution))
 
     return float(min(grid, key=error))

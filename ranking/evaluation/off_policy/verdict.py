@@ -1,4 +1,4 @@
-"""Whether a log can answer the question at all."""
+"""Findings about a log and its estimates, and the verdict: whether the log can answer at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Level = Literal["ok", "careful", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: its `code`, how bad it is, and a sentence that says what to do."""
+    """The result of one check: its `code`, how bad it is, and a sentence that says what to do."""
 
     code: str
     level: Level
@@ -27,4 +27,6 @@ class Verdict:
     def level(self) -> Level:
         """The worst level of any finding."""
         levels: tuple[Level, ...] = ("refused", "careful")
-        return next((level for level in levels if any(one.level == level for one in self.findings)), "ok")
+        return next(
+            (level for level in levels if any(finding.level == level for finding in self.findings)), "ok"
+        )

@@ -46,7 +46,7 @@ def test_what_is_no_probability_is_counted_and_refused():
     assert level(found) == "refused"
     assert "3 propensities outside (0, 1]" in found.says
     assert "target" not in found.says
-    assert "1 rewards that are no numbers" in checks.numbers(np.array([np.inf]), half[:1], half[:1]).says
+    assert "1 rewards that are not numbers" in checks.numbers(np.array([np.inf]), half[:1], half[:1]).says
 
 
 @pytest.mark.parametrize(

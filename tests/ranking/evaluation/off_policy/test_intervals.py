@@ -282,13 +282,13 @@ def test_a_single_unit_has_no_analytic_interval():
 
 
 def test_what_is_not_of_one_log_is_refused():
-    with pytest.raises(EvaluationError, match="nothing to estimate"):
+    with pytest.raises(EvaluationError, match="no rows to estimate"):
         estimates([])
-    with pytest.raises(EvaluationError, match="nothing to estimate"):
+    with pytest.raises(EvaluationError, match="no rows to estimate"):
         estimates([plain(np.empty(0))])
-    with pytest.raises(EvaluationError, match="not of one log"):
+    with pytest.raises(EvaluationError, match="differ in rows"):
         estimates([plain(np.ones(3)), plain(np.ones(4))])
-    with pytest.raises(EvaluationError, match="not of one log"):
+    with pytest.raises(EvaluationError, match="differ in rows"):
         estimates([plain(np.ones(3))], np.zeros(4, np.intp))
     with pytest.raises(EvaluationError, match="numbered from 0"):
         estimates([plain(np.ones(3))], np.array([0, -1, 1]))
