@@ -1,4 +1,4 @@
-"""What `vlclip evaluate search` and `vlclip evaluate sessions` found, for people and for machines."""
+"""Results of `vlclip evaluate search` and `vlclip evaluate sessions`, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def print_standings(standings: Standings, against: str, named: Sequence[str]) ->
     )
     for measure in named:
         for run in standings:
-            found = standings[run][measure].difference
-            if found is not None:
+            difference = standings[run][measure].difference
+            if difference is not None:
                 say(
-                    f"{measure}: {run} less {against} {_interval(found.figure, '+.4f')}, "
-                    f"p = {found.p:.3g}, corrected {found.corrected:.3g}"
+                    f"{measure}: {run} less {against} {_interval(difference.figure, '+.4f')}, "
+                    f"p = {difference.p:.3g}, corrected {difference.corrected:.3g}"
                 )
 
 
 def print_plain(title: str, runs: Mapping[str, Mapping[str, float]]) -> None:
-    """Numbers of whole runs, that have no interval."""
+    """Numbers of whole runs, which have no interval."""
     table = _table(title, list(runs))
     for name in next(iter(runs.values())):
         table.add_row(name, *(f"{figures[name]:.3f}" for figures in runs.values()))
@@ -54,7 +54,7 @@ def print_slices(title: str, runs: Mapping[str, Sequence[FrequencySlice]]) -> No
     """A row for each slice with its size, a column for each run."""
     table = _table(title, ["n", *runs])
     for same in zip(*runs.values(), strict=True):
-        cells = ["-" if one.figure is None else _interval(one.figure, ".3f") for one in same]
+        cells = ["-" if part.figure is None else _interval(part.figure, ".3f") for part in same]
         table.add_row(same[0].name, f"{same[0].n:,}", *cells)
     out.print(table)
 
@@ -65,30 +65,31 @@ def say(line: str) -> None:
 
 
 def standings_body(standings: Mapping[str, Standing]) -> dict[str, Any]:
-    """A run's measures as JSON values; what is not known is null."""
+    """A run's measures as JSON values; NaN is null."""
     return {
         measure: {
-            **_known(asdict(one.figure)),
+            **_nan_to_none(asdict(standing.figure)),
             "difference": None
-            if one.difference is None
+            if standing.difference is None
             else {
-                **_known(asdict(one.difference.figure)),
-                "p": one.difference.p,
-                "p_corrected": one.difference.corrected,
+                **_nan_to_none(asdict(standing.difference.figure)),
+                "p": standing.difference.p,
+                "p_corrected": standing.difference.corrected,
             },
         }
-        for measure, one in standings.items()
+        for measure, standing in standings.items()
     }
 
 
 def slices_body(slices: Sequence[FrequencySlice]) -> list[dict[str, Any]]:
     """Slices as JSON values."""
     return [
-        {"seen": one.name, "n": one.n, **({} if one.figure is None else asdict(one.figure))} for one in slices
+        {"seen": part.name, "n": part.n, **({} if part.figure is None else asdict(part.figure))}
+        for part in slices
     ]
 
 
-def _known(figures: Mapping[str, float]) -> dict[str, float | None]:
+def _nan_to_none(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in figures.items()}
 
 
@@ -101,9 +102,9 @@ def _table(first: str, others: Sequence[str]) -> Table:
 
 
 def _cell(standing: Standing) -> str:
-    found, mark = standing.difference, " "
-    if found is not None and found.is_significant:
-        mark = BETTER if found.figure.value > 0 else WORSE
+    difference, mark = standing.difference, " "
+    if difference is not None and difference.is_significant:
+        mark = BETTER if difference.figure.value > 0 else WORSE
     return f"{_interval(standing.figure, '.3f')} {mark}"
 
 

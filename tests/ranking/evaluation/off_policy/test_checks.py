@@ -22,12 +22,12 @@ NOW = 1_000_000.0
 
 
 def an_estimate(name="ips", low=1.0, high=2.0, **knobs):
-    known = {
+    defaults = {
         "assumes": "nothing", "value": (low + high) / 2, "analytic_low": low, "analytic_high": high,
         "error": 0.25, "effective": 1000.0, "rows": 5000, "mean_weight": 1.0, "quantiles": {},
         "unsupported": 0.0,
     }  # fmt: skip
-    return Estimate(estimator=name, low=low, high=high, **known | knobs)
+    return Estimate(estimator=name, low=low, high=high, **defaults | knobs)
 
 
 def level(finding):
@@ -42,10 +42,10 @@ def test_what_is_no_probability_is_counted_and_refused():
     half = np.full(4, 0.5)
     assert level(checks.numbers(half, half, half)) == "ok"
     # 0, a NaN and 1.2 cannot be propensities; 0 can be a target's
-    found = checks.numbers(half, np.array([0.5, 0, np.nan, 1.2]), np.array([0, 1, 0.5, 0.5]))
-    assert level(found) == "refused"
-    assert "3 propensities outside (0, 1]" in found.says
-    assert "target" not in found.says
+    finding = checks.numbers(half, np.array([0.5, 0, np.nan, 1.2]), np.array([0, 1, 0.5, 0.5]))
+    assert level(finding) == "refused"
+    assert "3 propensities outside (0, 1]" in finding.says
+    assert "target" not in finding.says
     assert "1 rewards that are not numbers" in checks.numbers(np.array([np.inf]), half[:1], half[:1]).says
 
 
@@ -61,19 +61,19 @@ def test_items_are_shown_as_often_as_their_propensities_say():
     half = np.full((1000, 2), 0.5)
     place = np.repeat([0, 1], 500)
 
-    def shown(first):
+    def showing(first):
         return np.repeat([0, 1], [first, 1000 - first])
 
     # 500 are expected with a deviation of sqrt(1000 / 4) = 15.8: 520 is 1.3 of them, 600 is 6.3
-    assert level(checks.frequencies(shown(520), half)) == "ok"
-    found = checks.frequencies(shown(600), half)
-    assert level(found) == "refused"
-    assert "number 0 600 times instead of 500" in found.says
+    assert level(checks.frequencies(showing(520), half)) == "ok"
+    finding = checks.frequencies(showing(600), half)
+    assert level(finding) == "refused"
+    assert "number 0 600 times instead of 500" in finding.says
     # 500 of each, but one at the first place and the other at the second
-    assert level(checks.frequencies(shown(500), half)) == "ok"
-    found = checks.frequencies(shown(500), half, place)
-    assert level(found) == "refused"
-    assert "number 0 500 times instead of 250" in found.says
+    assert level(checks.frequencies(showing(500), half)) == "ok"
+    finding = checks.frequencies(showing(500), half, place)
+    assert level(finding) == "refused"
+    assert "number 0 500 times instead of 250" in finding.says
 
 
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=80))
@@ -107,17 +107,17 @@ def test_a_log_without_exploration_says_nothing_about_another_order():
     ones = np.ones(10)
     assert checks.explored(np.full(10, 0.9), ones) is None
     assert level(checks.explored(ones, ones)) == "ok"
-    found = checks.explored(ones, np.array([1.0] * 7 + [0, 0, 0.5]))
-    assert level(found) == "refused"
-    assert "3 of 10 rows" in found.says
+    finding = checks.explored(ones, np.array([1.0] * 7 + [0, 0, 0.5]))
+    assert level(finding) == "refused"
+    assert "3 of 10 rows" in finding.says
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.005, "ok"), (0.05, "careful"), (0.2, "refused")])
 def test_what_could_not_be_logged_is_a_share_of_the_target(share, expected):
     # in half of the rows twice the share, in the others nothing
-    found = checks.outside(np.repeat([2 * share, 0.0], 50))
-    assert level(found) == expected
-    assert f"{100 * share:.2g} %" in found.says
+    finding = checks.outside(np.repeat([2 * share, 0.0], 50))
+    assert level(finding) == expected
+    assert f"{100 * share:.2g} %" in finding.says
 
 
 def test_weights_are_one_in_the_mean_where_nothing_is_missing():
@@ -128,9 +128,9 @@ def test_weights_are_one_in_the_mean_where_nothing_is_missing():
     assert level(checks.mean_weight(log(100, 50))) == "ok"
     # 1.05 with an error of 0.05 is chance; with one of 0.005 it is not
     assert level(checks.mean_weight(log(100, 55))) == "ok"
-    found = checks.mean_weight(log(10_000, 5_500))
-    assert level(found) == "careful"
-    assert "propensities are too low" in found.says
+    finding = checks.mean_weight(log(10_000, 5_500))
+    assert level(finding) == "careful"
+    assert "propensities are too low" in finding.says
     # 1.3 is no small matter
     assert level(checks.mean_weight(log(10_000, 8_000))) == "refused"
 
@@ -141,9 +141,9 @@ def test_weighted_predictions_come_to_what_the_model_expects_of_the_target():
     assert level(checks.balance(weights, predicted, np.full(10_000, 0.25))) == "ok"
     # propensities of (0.45, 0.55) make it 0.167 · 2 and 0.0909 · 2 of each half, 0.2576
     lying = np.tile([0.75 / 0.45, 0.25 / 0.55], 5000)
-    found = checks.balance(lying, predicted, np.full(10_000, 0.25))
-    assert level(found) == "careful"
-    assert "0.258, the model expects 0.25" in found.says
+    finding = checks.balance(lying, predicted, np.full(10_000, 0.25))
+    assert level(finding) == "careful"
+    assert "0.258, the model expects 0.25" in finding.says
     # (0.35, 0.65): 0.75 / 0.35 · 0.1 + 0.25 / 0.65 · 0.2 = 0.291
     lying = np.tile([0.75 / 0.35, 0.25 / 0.65], 5000)
     assert level(checks.balance(lying, predicted, np.full(10_000, 0.25))) == "refused"
@@ -151,9 +151,9 @@ def test_weighted_predictions_come_to_what_the_model_expects_of_the_target():
 
 def test_weights_below_one_mean_that_something_was_never_logged():
     # logging (1/2, 1/2, 0), target (0.4, 0.4, 0.2): every weight is 0.8
-    found = checks.mean_weight(np.full(10, 0.8))
-    assert level(found) == "refused"
-    assert "not logged" in found.says
+    finding = checks.mean_weight(np.full(10, 0.8))
+    assert level(finding) == "refused"
+    assert "not logged" in finding.says
     assert level(checks.mean_weight(np.full(10, 0.96))) == "careful"
 
 
@@ -208,8 +208,8 @@ def pareto(shape, rows=20_000, seed=1):
 
 @pytest.mark.parametrize(("shape", "expected"), [(0.2, "ok"), (0.6, "careful"), (0.9, "refused")])
 def test_weights_with_a_long_tail_make_intervals_too_short(shape, expected):
-    found = np.mean([tail_shape(pareto(shape, seed=seed)) for seed in range(20)])
-    assert found == pytest.approx(shape, abs=0.05)
+    mean_shape = np.mean([tail_shape(pareto(shape, seed=seed)) for seed in range(20)])
+    assert mean_shape == pytest.approx(shape, abs=0.05)
     assert level(estimate_checks.heavy(pareto(shape, 400_000))) == expected
     # the longest tail counts
     assert level(estimate_checks.heavy(pareto(0.1), pareto(shape, 400_000))) == expected
@@ -239,9 +239,9 @@ def test_outcomes_come_after_what_they_are_of():
     came[:200] = NOW - 50
     assert level(checks.clocks(shown, came, NOW)) == "ok"
     came[0] = NOW - 101
-    found = checks.clocks(shown, came, NOW)
-    assert level(found) == "careful"
-    assert "1 of 200 outcomes came before their list" in found.says
+    finding = checks.clocks(shown, came, NOW)
+    assert level(finding) == "careful"
+    assert "1 of 200 outcomes came before their list" in finding.says
     # 3 of 200 outcomes are over one in a hundred, though 3 of 1,000 rows are not
     came[:3] = NOW - 101
     assert level(checks.clocks(shown, came, NOW)) == "refused"
@@ -250,22 +250,22 @@ def test_outcomes_come_after_what_they_are_of():
 def test_times_to_come_and_times_that_are_none_are_no_times():
     shown, came = np.full(1000, NOW - 100), np.full(1000, np.nan)
     shown[:5] = NOW + 1
-    found = checks.clocks(shown, came, NOW)
-    assert level(found) == "careful"
-    assert "5 rows are of a time to come" in found.says
+    finding = checks.clocks(shown, came, NOW)
+    assert level(finding) == "careful"
+    assert "5 rows are of a time to come" in finding.says
     shown[:20] = np.nan
-    found = checks.clocks(shown, came, NOW)
-    assert level(found) == "refused"
-    assert "20 have no readable time" in found.says
+    finding = checks.clocks(shown, came, NOW)
+    assert level(finding) == "refused"
+    assert "20 have no readable time" in finding.says
     assert level(checks.clocks(np.full(10, NOW), np.full(10, np.inf), NOW)) == "refused"
 
 
 def test_units_are_dealt_as_the_shares_say():
     # 5,000 of 10,000 are expected with a deviation of 50: 5,060 is 1.2 of them, 5,200 is 4
     assert level(checks.dealt({"a": 5060, "b": 4940}, (1, 1))) == "ok"
-    found = checks.dealt({"a": 5200, "b": 4800}, (1, 1))
-    assert level(found) == "refused"
-    assert "a 5,200 of 5,000, b 4,800 of 5,000" in found.says
+    finding = checks.dealt({"a": 5200, "b": 4800}, (1, 1))
+    assert level(finding) == "refused"
+    assert "a 5,200 of 5,000, b 4,800 of 5,000" in finding.says
     assert checks.dealt({"a": 10}, (1,)) is None
     assert checks.dealt({"a": 0, "b": 0}, (1, 1)) is None
 
@@ -286,9 +286,9 @@ def test_places_matter_only_where_there_are_several():
 
 def test_choices_of_several_places_go_together_where_rewards_do_not_depend_on_them():
     # 100 and 110 of 1,000 differ by 10 with a deviation of about 14
-    found = two_places(100, 110, (0.5, 1.5), pooled=True)
-    assert level(found) == "ok"
-    assert "do not depend" in found.says
+    finding = two_places(100, 110, (0.5, 1.5), pooled=True)
+    assert level(finding) == "ok"
+    assert "do not depend" in finding.says
 
 
 def test_places_are_taken_for_merit_where_rewards_depend_on_them_and_probabilities_do_not():
@@ -297,9 +297,9 @@ def test_places_are_taken_for_merit_where_rewards_depend_on_them_and_probabiliti
     assert level(two_places(100, 20, pooled=True)) == "careful"
     assert level(two_places(100, 20, pooled=None)) == "careful"
     # the target's items stand mostly at the second place; of one weight a place there is no chance left
-    found = two_places(100, 20, (0.5, 1.5))
-    assert level(found) == "refused"
-    assert "0.1 at place 1, 0.02 at 2" in found.says
+    finding = two_places(100, 20, (0.5, 1.5))
+    assert level(finding) == "refused"
+    assert "0.1 at place 1, 0.02 at 2" in finding.says
 
 
 def test_two_groups_are_compared_by_the_two_sample_score_test():
@@ -325,9 +325,9 @@ def test_both_intervals_of_an_estimate_say_the_same():
     ("mean", "expected"), [(0.45, "refused"), (0.75, "careful"), (0.95, "ok"), (1.3, "ok")]
 )
 def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
-    found = estimate_checks.weight_left(an_estimate("dros", mean_weight=mean))
-    assert level(found) == expected
-    assert f"dros weighs {100 * mean:.0f} %" in found.says
+    finding = estimate_checks.weight_left(an_estimate("dros", mean_weight=mean))
+    assert level(finding) == expected
+    assert f"dros weighs {100 * mean:.0f} %" in finding.says
 
 
 @pytest.mark.parametrize(
@@ -340,8 +340,8 @@ def test_what_an_estimator_does_not_weigh_is_in_no_interval(mean, expected):
 )
 def test_places_are_taken_for_independent_only_where_that_could_be_checked(first, others, expected):
     estimates = [an_estimate(name, effective=effective) for name, effective in others.items()]
-    found = estimate_checks.independent_places(an_estimate(first), estimates)
-    assert level(found) == expected
+    finding = estimate_checks.independent_places(an_estimate(first), estimates)
+    assert level(finding) == expected
 
 
 def test_an_estimator_that_looks_at_the_list_above_takes_nothing_for_granted():
@@ -356,9 +356,9 @@ def test_estimators_that_should_all_be_right_agree():
     ips, snips = an_estimate("ips", 1, 2), an_estimate("snips", 1.9, 3)
     far = an_estimate("dr", 2.5, 3)
     assert level(estimate_checks.disagreement([ips, snips])) == "ok"
-    found = estimate_checks.disagreement([ips, snips, far])
-    assert level(found) == "careful"
-    assert "dr says 2.5 to 3, ips 1 to 2" in found.says
+    finding = estimate_checks.disagreement([ips, snips, far])
+    assert level(finding) == "careful"
+    assert "dr says 2.5 to 3, ips 1 to 2" in finding.says
 
 
 def test_only_estimators_that_should_be_right_are_asked():
@@ -393,10 +393,10 @@ def test_skewed_weights_are_found_off_as_often_as_said():
     rng = np.random.default_rng(1)
     # exp of a normal is 1 in the mean, and a plain t-test finds one in six too low at 5 %
     values = np.exp(rng.normal(-0.5, 1, (2000, 100)))
-    found = np.mean([mean_p(row, 1.0) < 0.05 for row in values])
+    share = np.mean([mean_p(row, 1.0) < 0.05 for row in values])
     plain = np.abs((values.mean(axis=1) - 1) / values.std(axis=1)) * 10 > 1.96
-    assert found < plain.mean()
-    assert 0.03 < found < 0.09
+    assert share < plain.mean()
+    assert 0.03 < share < 0.09
 
 
 # --- all together ---
@@ -417,12 +417,12 @@ def test_a_verdict_is_as_bad_as_its_worst_finding():
 def test_from_impossible_numbers_nothing_is_computed():
     half = np.full(3, 0.5)
     log = Choices(reward=half, propensity=np.zeros(3), target=half)
-    assert [one.code for one in judge(Evidence.of_choices(log)).findings] == ["numbers"]
+    assert [item.code for item in judge(Evidence.of_choices(log)).findings] == ["numbers"]
 
 
 def test_all_that_is_known_is_judged():
     log = draw(shop(1, places=3), 5000, 2)
-    found = judge(
+    verdict = judge(
         Evidence.of_choices(
             log.choices, place=log.place, pooled=False, outside=log.outside, sums=log.told.sum(axis=1),
             candidates=np.full(5000, 20.0), chosen=log.item, probabilities=log.told,
@@ -432,17 +432,17 @@ def test_all_that_is_known_is_judged():
             counts={"a": 500, "b": 510}, shares=(1, 1),
         )
     )  # fmt: skip
-    assert {one.code for one in found.findings} == {
+    assert {item.code for item in verdict.findings} == {
         "numbers", "rewards", "mean-weight", "inverse-propensities", "positions", "size", "skewed", "tails",
         "disagreement", "clocks", "dealt", "sums", "frequencies", "outside", "heavy", "balance", "kept",
     }  # fmt: skip
-    assert found.level == "ok"
+    assert verdict.level == "ok"
 
 
 def test_of_lists_the_places_that_were_filled_are_rows():
     log = draw_lists(shelf(1), 4000, 2)
-    found = judge(Evidence.of_lists(log))
-    assert {one.code for one in found.findings} == {
+    verdict = judge(Evidence.of_lists(log))
+    assert {item.code for item in verdict.findings} == {
         "numbers",
         "rewards",
         "mean-weight",
@@ -451,11 +451,11 @@ def test_of_lists_the_places_that_were_filled_are_rows():
         "heavy",
         "size",
     }
-    assert found.level == "ok"
+    assert verdict.level == "ok"
     log.filled[:, 2] = False
     assert Evidence.of_lists(log).reward.shape == (8000,)
     log.filled[:, 1] = False
-    assert "positions" not in {one.code for one in judge(Evidence.of_lists(log)).findings}
+    assert "positions" not in {item.code for item in judge(Evidence.of_lists(log)).findings}
 
 
 @pytest.mark.parametrize(
@@ -469,15 +469,15 @@ def test_of_lists_the_places_that_were_filled_are_rows():
 def test_logs_that_cannot_answer_are_told_from_those_that_can(knobs, fault, code):
     def verdict(world, seed, fault):
         log = draw(world, 5000, seed, fault=fault)
-        known = Evidence.of_choices(
+        evidence = Evidence.of_choices(
             log.choices,
             place=log.place,
             pooled=False,
             candidates=np.full(5000, 20.0 - int((world.logging.sum(axis=(0, 1)) == 0).sum())),
         )
-        return judge(known)
+        return judge(evidence)
 
     for seed in range(5):
         broken = verdict(shop(seed, **knobs), seed, fault)
-        assert code in {one.code for one in broken.findings if one.level == "refused"}
+        assert code in {item.code for item in broken.findings if item.level == "refused"}
         assert verdict(shop(seed, places=knobs.get("places", 1)), seed, None).level != "refused"

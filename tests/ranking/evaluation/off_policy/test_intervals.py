@@ -57,28 +57,31 @@ def rows_of(terms, rows):
     return replace(terms, plain=cut(terms.plain), above=cut(terms.above), below=cut(terms.below))
 
 
-def ends(found):
+def ends(every):
     return np.array(
-        [(one.value, one.low, one.high, one.analytic_low, one.analytic_high, one.error) for one in found]
+        [
+            (item.value, item.low, item.high, item.analytic_low, item.analytic_high, item.error)
+            for item in every
+        ]
     )
 
 
 def test_a_mean_by_hand():
     # 1, 2, 6 have mean 3, deviations -2, -1, 3, variance 14 / 2 = 7, standard error √(7 / 3)
-    (found,) = estimates([plain(np.array([1.0, 2, 6]))], resamples=10_000)
-    assert found.value == pytest.approx(3)
-    assert found.error == pytest.approx(np.sqrt(7 / 3))
-    assert found.analytic_high - found.value == pytest.approx(1.959964 * np.sqrt(7 / 3))
-    assert found.analytic_low + found.analytic_high == pytest.approx(6)
+    (estimate,) = estimates([plain(np.array([1.0, 2, 6]))], resamples=10_000)
+    assert estimate.value == pytest.approx(3)
+    assert estimate.error == pytest.approx(np.sqrt(7 / 3))
+    assert estimate.analytic_high - estimate.value == pytest.approx(1.959964 * np.sqrt(7 / 3))
+    assert estimate.analytic_low + estimate.analytic_high == pytest.approx(6)
     # one resample in 27, over 2.5 %, is three times the first row, another three times the last
-    assert (found.low, found.high) == pytest.approx((1, 6))
+    assert (estimate.low, estimate.high) == pytest.approx((1, 6))
 
 
 def test_a_ratio_by_hand():
     # (2 + 0) / (1 + 3) = 0.5; deviations 2 - 0.5 and 0 - 1.5, by the sum 4: ±0.375; times 2 / 1 for two rows
-    (found,) = estimates([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])
-    assert found.value == pytest.approx(0.5)
-    assert found.error == pytest.approx(0.375 * 2)
+    (estimate,) = estimates([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])
+    assert estimate.value == pytest.approx(0.5)
+    assert estimate.error == pytest.approx(0.375 * 2)
     # a resample is both of the first, 2 / 1, both of the second, 0, or one of each
     assert set(resampled([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])[:, 0].round(9)) == {2, 0.5, 0}
 
@@ -86,16 +89,16 @@ def test_a_ratio_by_hand():
 def test_a_ratio_for_each_column_is_summed():
     # 2 + 0 over 1 + 3 at the first place, 1 + 1 over 1 + 0 at the second
     both = ratio(np.array([[2.0, 1], [0, 1]]), np.array([[1.0, 1], [3, 0]]))
-    (found,) = estimates([both])
-    assert found.value == pytest.approx(0.5 + 2)
+    (estimate,) = estimates([both])
+    assert estimate.value == pytest.approx(0.5 + 2)
     # deviations by the sums: 1.5 / 4 + (1 - 2) / 1 = -0.625 and the opposite
-    assert found.error == pytest.approx(0.625 * 2)
+    assert estimate.error == pytest.approx(0.625 * 2)
 
 
 def test_units_by_hand():
     # rows 1, 2 | 6 of units 0, 0, 1: mean 3, deviations summed by unit -3, 3, by the 3 rows ±1; times 2 / 1
-    (found,) = estimates([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))
-    assert found.error == pytest.approx(np.sqrt(2 * 2))
+    (estimate,) = estimates([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))
+    assert estimate.error == pytest.approx(np.sqrt(2 * 2))
     # both of unit 0: 3 / 2; both of unit 1: 6; one of each: 3
     assert set(resampled([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))[:, 0].round(9)) == {1.5, 6, 3}
 
@@ -103,20 +106,20 @@ def test_units_by_hand():
 def test_weights_are_described():
     # 0, 1, 3, 4: sum 8, squares 26
     weights = np.array([0.0, 1, 3, 4])
-    (found,) = estimates([replace(plain(weights), weights=weights, parameters={"most": 4.0})])
-    assert found.effective == pytest.approx(64 / 26)
-    assert found.mean_weight == 2
-    assert found.unsupported == 0.25
-    assert found.rows == 4
-    assert found.parameters == {"most": 4}
+    (estimate,) = estimates([replace(plain(weights), weights=weights, parameters={"most": 4.0})])
+    assert estimate.effective == pytest.approx(64 / 26)
+    assert estimate.mean_weight == 2
+    assert estimate.unsupported == 0.25
+    assert estimate.rows == 4
+    assert estimate.parameters == {"most": 4}
     # between 1 and 3; 0.7 and 0.97 of the way from 3 to 4
-    assert found.quantiles == pytest.approx({"p50": 2, "p90": 3.7, "p99": 3.97, "max": 4})
+    assert estimate.quantiles == pytest.approx({"p50": 2, "p90": 3.7, "p99": 3.97, "max": 4})
 
 
 def test_without_weights_nothing_is_said_of_them():
-    (found,) = estimates([plain(np.array([0.0, 1]))])
-    assert np.isnan([found.effective, found.mean_weight, found.unsupported]).all()
-    assert found.quantiles == {}
+    (estimate,) = estimates([plain(np.array([0.0, 1]))])
+    assert np.isnan([estimate.effective, estimate.mean_weight, estimate.unsupported]).all()
+    assert estimate.quantiles == {}
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -135,8 +138,8 @@ def test_resamples_without_the_only_row_that_counts_are_left_out(n):
     samples = resampled([ratio(0.3 * below, below)])[:, 0]
     # of n units one is left out of a resample about once in e times
     assert np.isnan(samples).mean() == pytest.approx(np.exp(-1), abs=0.06)
-    (found,) = estimates([ratio(0.3 * below, below)])
-    assert ends([found])[0] == pytest.approx((0.3, 0.3, 0.3, 0.3, 0.3, 0))
+    (estimate,) = estimates([ratio(0.3 * below, below)])
+    assert ends([estimate])[0] == pytest.approx((0.3, 0.3, 0.3, 0.3, 0.3, 0))
 
 
 @settings(max_examples=20)
@@ -151,11 +154,11 @@ def test_the_one_pass_equals_a_loop_over_the_same_counts(seed, by_unit):
     looped = np.zeros((resamples, len(terms)))
     for b in range(resamples):
         drawn = counts[b].astype(float)[unit]
-        for j, one in enumerate(terms):
-            if one.plain is not None:
-                looped[b, j] += drawn @ one.plain / drawn.sum()
-            if one.above is not None:
-                looped[b, j] += (drawn @ one.above) / (drawn @ one.below)
+        for j, item in enumerate(terms):
+            if item.plain is not None:
+                looped[b, j] += drawn @ item.plain / drawn.sum()
+            if item.above is not None:
+                looped[b, j] += (drawn @ item.above) / (drawn @ item.below)
     passed = resampled(terms, unit if by_unit else None, resamples, seed)
     # single precision costs a ten-thousandth of the spread at most
     assert (np.abs(passed - looped).max(axis=0) < 1e-4 * looped.std(axis=0)).all()
@@ -197,13 +200,13 @@ def test_counts_of_units_and_resamples_are_independent():
 def test_bootstrap_and_delta_method_agree(n):
     rng = np.random.default_rng(1)
     above, below = rng.normal(2, 1, n), rng.normal(5, 1, n)
-    found = estimates(
+    every = estimates(
         [plain(above), ratio(above, below), replace(ratio(above, below), plain=below)], resamples=4000
     )
-    for one in found:
+    for item in every:
         # an end of the bootstrap has a spread of 0.04 standard errors from 4,000 resamples
-        assert one.low == pytest.approx(one.analytic_low, abs=0.2 * one.error)
-        assert one.high == pytest.approx(one.analytic_high, abs=0.2 * one.error)
+        assert item.low == pytest.approx(item.analytic_low, abs=0.2 * item.error)
+        assert item.high == pytest.approx(item.analytic_high, abs=0.2 * item.error)
 
 
 def test_an_interval_holds_the_truth_19_times_in_20():
@@ -211,8 +214,8 @@ def test_an_interval_holds_the_truth_19_times_in_20():
     inside = []
     for seed in range(300):
         values, unit = np.repeat(rng.normal(1, 1, 300), 3), np.repeat(np.arange(300), 3)
-        (found,) = estimates([plain(values)], unit, resamples=300, seed=seed)
-        inside.append((found.low < 1 < found.high, found.analytic_low < 1 < found.analytic_high))
+        (estimate,) = estimates([plain(values)], unit, resamples=300, seed=seed)
+        inside.append((estimate.low < 1 < estimate.high, estimate.analytic_low < 1 < estimate.analytic_high))
     # of 300 the share has a spread of 0.013
     assert np.mean(inside, axis=0) == pytest.approx([0.95, 0.95], abs=0.04)
 
@@ -220,13 +223,13 @@ def test_an_interval_holds_the_truth_19_times_in_20():
 @pytest.mark.parametrize("n", SIZES)
 def test_every_row_twice_in_its_unit_changes_no_interval(n):
     terms = every_estimator(log_of(n))
-    twice = [rows_of(one, np.repeat(np.arange(n), 2)) for one in terms]
+    twice = [rows_of(item, np.repeat(np.arange(n), 2)) for item in terms]
     assert ends(estimates(twice, np.repeat(np.arange(n), 2))) == pytest.approx(ends(estimates(terms)))
 
 
 def test_every_row_twice_without_units_narrows_the_interval():
     terms = every_estimator(log_of(500))
-    twice = [rows_of(one, np.repeat(np.arange(500), 2)) for one in terms]
+    twice = [rows_of(item, np.repeat(np.arange(500), 2)) for item in terms]
     for once, doubled in zip(estimates(terms), estimates(twice), strict=True):
         assert doubled.error == pytest.approx(once.error / np.sqrt(2), rel=0.01)
 
@@ -249,16 +252,16 @@ def test_the_same_seed_gives_the_same_resamples_whatever_else_is_estimated(n):
 
 @pytest.mark.parametrize("n", SIZES)
 def test_an_estimator_differs_from_itself_by_nothing(n):
-    found = difference(snips(log_of(n)), snips(log_of(n)))
-    assert (found.value, found.low, found.high) == (0, 0, 0)
+    gap = difference(snips(log_of(n)), snips(log_of(n)))
+    assert (gap.value, gap.low, gap.high) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_a_difference_is_of_pairs(n):
     # the second is the first and 0.1 more: both are uncertain, their difference is not
     reward = log_of(n).reward
-    found = difference(plain(reward + 0.1), observed(reward))
-    assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
+    gap = difference(plain(reward + 0.1), observed(reward))
+    assert (gap.value, gap.low, gap.high) == pytest.approx((0.1, 0.1, 0.1))
     (alone,) = estimates([observed(reward)])
     assert alone.high - alone.low > 0.03
 
@@ -269,16 +272,16 @@ def test_uplift_of_a_better_policy_is_over_0():
     good = rng.random(4000) < 0.5
     reward = (rng.random(4000) < np.where(good, 0.4, 0.2)).astype(float)
     log = Choices(reward=reward, propensity=np.full(4000, 0.5), target=np.where(good, 0.8, 0.2))
-    found = difference(snips(log), observed(reward))
-    assert found.low > 0
+    gap = difference(snips(log), observed(reward))
+    assert gap.low > 0
     # 0.8·0.4 + 0.2·0.2 - 0.3
-    assert found.low < 0.06 < found.high
+    assert gap.low < 0.06 < gap.high
 
 
 def test_a_single_unit_has_no_analytic_interval():
-    (found,) = estimates([plain(np.array([1.0, 3]))], np.zeros(2, np.intp))
-    assert (found.value, found.low, found.high) == (2, 2, 2)
-    assert np.isnan([found.error, found.analytic_low, found.analytic_high]).all()
+    (estimate,) = estimates([plain(np.array([1.0, 3]))], np.zeros(2, np.intp))
+    assert (estimate.value, estimate.low, estimate.high) == (2, 2, 2)
+    assert np.isnan([estimate.error, estimate.analytic_low, estimate.analytic_high]).all()
 
 
 def test_what_is_not_of_one_log_is_refused():
@@ -303,7 +306,7 @@ def test_two_real_policies_are_within_each_others_intervals(data):
         return Choices(reward=click, propensity=propensity, target=np.full(len(rows), 1 / 34))
 
     (truth,) = estimates([observed(read("random").reward)])
-    for one in estimates([ips(read("bts")), snips(read("bts"))]):
-        assert one.low < truth.high
-        assert truth.low < one.high
-        assert one.effective < 0.1 * one.rows
+    for item in estimates([ips(read("bts")), snips(read("bts"))]):
+        assert item.low < truth.high
+        assert truth.low < item.high
+        assert item.effective < 0.1 * item.rows

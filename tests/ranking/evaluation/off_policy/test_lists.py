@@ -76,26 +76,26 @@ def test_two_lists_by_hand(estimator, by_hand, weights):
 
 def test_a_place_that_was_not_shown_earns_nothing_at_a_ratio_of_1():
     log = two_lists()
-    shown = np.array([[True, True], [True, False]])
-    ones = np.where(shown, 0, 1)
+    filled = np.array([[True, True], [True, False]])
+    ones = np.where(filled, 0, 1)
     log = replace(
         log,
-        filled=shown,
-        reward=np.where(shown, log.reward, 0),
-        propensity=np.where(shown, log.propensity, ones),
-        target=np.where(shown, log.target, ones),
-        place_propensity=np.where(shown, log.place_propensity, ones),
-        place_target=np.where(shown, log.place_target, ones),
+        filled=filled,
+        reward=np.where(filled, log.reward, 0),
+        propensity=np.where(filled, log.propensity, ones),
+        target=np.where(filled, log.target, ones),
+        place_propensity=np.where(filled, log.place_propensity, ones),
+        place_target=np.where(filled, log.place_target, ones),
     )
     # now only the first list's first place has a click; the second list's model counts for its first place
     by_hand = {
         "sips": 1 * 1 / 2, "snsips": 1 / (1 + 2), "rips": 0.5 / 2, "snrips": 0.5 / 2.5,
         "iips": 0.5 / 2, "sniips": 0.5 / 2.5, "cascade_dr": (1.1 + 2 * (0 - 0.5) + 1) / 2,
     }  # fmt: skip
-    found = {terms.estimator: terms for terms in every_estimator(log)}
-    assert {name: value(terms) for name, terms in found.items()} == pytest.approx(by_hand)
-    assert found["rips"].weights == pytest.approx([0.75, 2])
-    assert found["iips"].weights == pytest.approx([0.75, 2])
+    by_name = {terms.estimator: terms for terms in every_estimator(log)}
+    assert {name: value(terms) for name, terms in by_name.items()} == pytest.approx(by_hand)
+    assert by_name["rips"].weights == pytest.approx([0.75, 2])
+    assert by_name["iips"].weights == pytest.approx([0.75, 2])
 
 
 def test_an_empty_list_earns_nothing_and_weighs_1():
@@ -113,14 +113,14 @@ def test_an_empty_list_earns_nothing_and_weighs_1():
 
 def a_log(seed, lists=7, places=3, *, model=True):
     rng = np.random.default_rng(seed)
-    shown = np.arange(places) < rng.integers(1, places + 1, size=lists)[:, None]
+    filled = np.arange(places) < rng.integers(1, places + 1, size=lists)[:, None]
 
     def chances():
-        return np.where(shown, rng.uniform(0.05, 1, size=(lists, places)), 1)
+        return np.where(filled, rng.uniform(0.05, 1, size=(lists, places)), 1)
 
     return ListLog(
-        reward=np.where(shown, rng.integers(0, 2, size=(lists, places)), 0).astype(float),
-        propensity=chances(), target=chances(), filled=shown,
+        reward=np.where(filled, rng.integers(0, 2, size=(lists, places)), 0).astype(float),
+        propensity=chances(), target=chances(), filled=filled,
         place_propensity=chances(), place_target=chances(),
         predicted=rng.uniform(size=(lists, places)) if model else None,
         baseline=rng.uniform(size=(lists, places)) if model else None,
@@ -131,9 +131,9 @@ def a_log(seed, lists=7, places=3, *, model=True):
 def test_the_logging_policys_own_value_is_what_was_seen(seed):
     log = a_log(seed)
     same = replace(log, target=log.propensity, place_target=log.place_propensity, baseline=log.predicted)
-    found = every_estimator(same)
-    assert len(found) == 7
-    for terms in found:
+    every = every_estimator(same)
+    assert len(every) == 7
+    for terms in every:
         assert value(terms) == pytest.approx(log.reward.sum(axis=1).mean())
         assert terms.weights == pytest.approx(np.ones(7))
 
@@ -146,8 +146,8 @@ def test_lists_of_one_place_are_choices(seed):
     ips = (weights * rewards).mean()
     snips = (weights * rewards).sum() / weights.sum()
     dr = (log.baseline[:, 0] + weights * (rewards - log.predicted[:, 0])).mean()
-    found = {terms.estimator: value(terms) for terms in every_estimator(log)}
-    assert found == pytest.approx(
+    by_name = {terms.estimator: value(terms) for terms in every_estimator(log)}
+    assert by_name == pytest.approx(
         {
             "sips": ips, "rips": ips, "iips": ips, "snsips": snips, "snrips": snips, "sniips": snips,
             "cascade_dr": dr,
@@ -185,15 +185,15 @@ class World:
         by_item = rng.uniform(size=(PLACES, CANDIDATES))
         self.own = by_item[DOWN, ORDERS]
         pulls = rng.uniform(size=(PLACES, CANDIDATES))
-        seen = np.cumprod(1 - 0.8 * pulls[DOWN, ORDERS], axis=1)
-        self.cascade = self.own * np.concatenate([np.ones((len(ORDERS), 1)), seen[:, :-1]], axis=1)
+        reading = np.cumprod(1 - 0.8 * pulls[DOWN, ORDERS], axis=1)
+        self.cascade = self.own * np.concatenate([np.ones((len(ORDERS), 1)), reading[:, :-1]], axis=1)
         self.whole = rng.uniform(size=ORDERS.shape)
         self.model = rng.uniform(0, 2, size=(PLACES, CANDIDATES))
 
     def log(self, reward):
         """Every order once, with the mean of its rewards."""
         placed = place_probabilities(self.logging, 1.0, PLACES)
-        wanted = place_probabilities(self.target, 0.5, PLACES)
+        target_at_place = place_probabilities(self.target, 0.5, PLACES)
         coming = np.array(
             [[next_probabilities(self.target, order[:k], 0.5) for k in range(PLACES)] for order in ORDERS]
         )
@@ -203,7 +203,7 @@ class World:
             target=propensities(self.target, ORDERS, 0.5),
             filled=np.ones(ORDERS.shape, dtype=bool),
             place_propensity=placed[DOWN, ORDERS],
-            place_target=wanted[DOWN, ORDERS],
+            place_target=target_at_place[DOWN, ORDERS],
             predicted=self.model[DOWN, ORDERS],
             baseline=(coming * self.model).sum(axis=2),
         )
@@ -267,9 +267,9 @@ def test_the_right_model_leaves_no_noise_of_the_weights():
     orders = [tuple(order) for order in ORDERS.tolist()]
     baseline = np.array([[to_come(order[:k]) for k in DOWN] for order in orders])
     rest = np.array([[to_come(order[: k + 1]) for k in DOWN] for order in orders])
-    known = replace(log, predicted=world.own + rest, baseline=baseline)
-    assert cascade_dr(known).plain == pytest.approx(np.full(len(ORDERS), world.true(world.own)))
-    assert np.ptp(rips(known).plain) > 0.1
+    with_model = replace(log, predicted=world.own + rest, baseline=baseline)
+    assert cascade_dr(with_model).plain == pytest.approx(np.full(len(ORDERS), world.true(world.own)))
+    assert np.ptp(rips(with_model).plain) > 0.1
 
 
 def test_all_that_the_log_allows_and_no_more():

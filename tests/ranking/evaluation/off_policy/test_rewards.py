@@ -326,7 +326,7 @@ def test_what_cannot_be_learned_from_is_refused(lists):
     for broken, says in [
         ((features[:9], reward, unit), "differ in rows"),
         ((features, reward, np.zeros(30, dtype=np.intp)), "1 units"),
-        ((features * np.nan, reward, unit), "no numbers"),
+        ((features * np.nan, reward, unit), "not numbers"),
     ]:
         with pytest.raises(EvaluationError, match=says):
             cross_fitted(*broken)

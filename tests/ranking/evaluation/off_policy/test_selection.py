@@ -31,15 +31,15 @@ MIDDLE = estimate("rips", 0.3, 0.6)
     ],
 )
 def test_the_narrowest_is_chosen_unless_a_wider_one_contradicts_it(narrow, chosen):
-    given = [narrow, WIDE, MIDDLE]
-    random.Random(3).shuffle(given)
-    assert most_trusted([given]) == chosen
+    estimates = [narrow, WIDE, MIDDLE]
+    random.Random(3).shuffle(estimates)
+    assert most_trusted([estimates]) == chosen
 
 
 def test_intervals_that_meet_in_pairs_but_not_all_together_stop_before_the_last():
     # 0.1-0.5 and 0.4-0.7 meet in 0.4-0.5; 0.55-0.65 meets the second alone
-    given = [estimate("sips", 0.1, 0.5), estimate("rips", 0.4, 0.7), estimate("iips", 0.55, 0.65)]
-    assert most_trusted([given]) == "rips"
+    estimates = [estimate("sips", 0.1, 0.5), estimate("rips", 0.4, 0.7), estimate("iips", 0.55, 0.65)]
+    assert most_trusted([estimates]) == "rips"
 
 
 def test_models_alone_and_what_has_no_interval_are_not_chosen():
@@ -55,7 +55,7 @@ def test_estimators_tuned_for_the_least_error_are_not_chosen():
 
 
 def test_of_two_policies_one_estimator_is_chosen_that_neither_contradicts():
-    one = [WIDE, MIDDLE, estimate("iips", 0.50, 0.55)]
+    first = [WIDE, MIDDLE, estimate("iips", 0.50, 0.55)]
     other = [WIDE, MIDDLE, estimate("iips", 0.70, 0.75)]
-    assert most_trusted([one, other]) == "rips"
-    assert most_trusted([one, one]) == "iips"
+    assert most_trusted([first, other]) == "rips"
+    assert most_trusted([first, first]) == "iips"

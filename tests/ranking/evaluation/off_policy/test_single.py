@@ -86,10 +86,10 @@ def test_ips_by_hand():
 
 def test_clipped_ips_by_hand():
     # weights 0.5, 1, 2, 0, 2; w·r = 0.5, 0, 2, 0, 0
-    found = clipped_ips(LOG, 2)
-    assert value(found) == pytest.approx(2.5 / 5)
-    assert found.weights == pytest.approx([0.5, 1, 2, 0, 2])
-    assert found.parameters == {"most": 2}
+    terms = clipped_ips(LOG, 2)
+    assert value(terms) == pytest.approx(2.5 / 5)
+    assert terms.weights == pytest.approx([0.5, 1, 2, 0, 2])
+    assert terms.parameters == {"most": 2}
 
 
 def test_snips_by_hand():
@@ -113,17 +113,17 @@ def test_sndr_by_hand():
 
 def test_switch_dr_by_hand():
     # the weight of 4 is over 2: 0.25 - 0.25 + 0 + 0 - 1
-    found = switch_dr(LOG, 2)
-    assert value(found) == pytest.approx((2 - 1) / 5)
-    assert found.weights == pytest.approx([0.5, 1, 0, 0, 2])
+    terms = switch_dr(LOG, 2)
+    assert value(terms) == pytest.approx((2 - 1) / 5)
+    assert terms.weights == pytest.approx([0.5, 1, 0, 0, 2])
 
 
 def test_dros_by_hand():
     # 2w / (w² + 2): 1 / 2.25 = 4/9, 2/3, 8/18 = 4/9, 0, 4/6 = 2/3
     # by r - q: 2/9, -1/6, 2/9, 0, -1/3: in sum -1/18
-    found = dros(LOG, 2)
-    assert value(found) == pytest.approx((2 - 1 / 18) / 5)
-    assert found.weights == pytest.approx([4 / 9, 2 / 3, 4 / 9, 0, 2 / 3])
+    terms = dros(LOG, 2)
+    assert value(terms) == pytest.approx((2 - 1 / 18) / 5)
+    assert terms.weights == pytest.approx([4 / 9, 2 / 3, 4 / 9, 0, 2 / 3])
 
 
 @given(logs())
@@ -156,8 +156,8 @@ def test_switch_dr_and_dros_lie_between_dm_and_dr(log):
 @given(logs(), parameters)
 def test_a_model_that_knows_the_rewards_makes_all_of_them_dm(log, parameter):
     log = replace(log, predicted=log.reward, target=log.target.clip(1e-3))
-    for found in (dr(log), sndr(log), switch_dr(log, parameter), dros(log, parameter)):
-        assert value(found) == near(value(dm(log)))
+    for terms in (dr(log), sndr(log), switch_dr(log, parameter), dros(log, parameter)):
+        assert value(terms) == near(value(dm(log)))
 
 
 @given(logs())
@@ -188,15 +188,15 @@ def test_ips_moves_with_a_constant_only_as_far_as_its_mean_weight(log, more):
 
 def test_all_estimators_come_with_a_model_and_four_without():
     without = ["replay", "ips", "clipped_ips", "snips"]
-    assert [one.estimator for one in every_estimator(PLAIN)] == without
-    found = every_estimator(LOG)
-    assert [one.estimator for one in found] == [*without, "dm", "dr", "sndr", "switch_dr", "dros"]
-    assert all(one.assumes.endswith(".") for one in found)
+    assert [entry.estimator for entry in every_estimator(PLAIN)] == without
+    terms = every_estimator(LOG)
+    assert [entry.estimator for entry in terms] == [*without, "dm", "dr", "sndr", "switch_dr", "dros"]
+    assert all(entry.assumes.endswith(".") for entry in terms)
 
 
 @given(logs())
 def test_all_estimators_are_those_of_the_functions_with_their_parameters(log):
-    by_name = {one.estimator: one for one in every_estimator(log)}
+    by_name = {entry.estimator: entry for entry in every_estimator(log)}
     for name in (clipped_ips, switch_dr, dros):
         chosen = by_name[name.__name__]
         (parameter,) = chosen.parameters.values()
@@ -215,7 +215,7 @@ def test_parameters_are_those_of_the_least_error():
     # a model whose baseline moves with what is weighed: shrinking gains more
     log = replace(log, baseline=2 * log.weights * (log.reward - log.predicted))
     w, model = log.weights, (log.reward - log.predicted, log.baseline)
-    chosen = {name: value for one in every_estimator(log) for name, value in one.parameters.items()}
+    chosen = {name: value for entry in every_estimator(log) for name, value in entry.parameters.items()}
     assert chosen == {
         "most": least_error(cuts(w), np.minimum, w, log.reward),
         "threshold": least_error(cuts(w), lambda w, most: w * (w <= most), w, *model),
@@ -280,9 +280,9 @@ def test_on_a_real_log_all_are_the_published_formulas(data):
         predicted=np.array(models),
         baseline=np.full(n, rate),
     )
-    found = every_estimator(log)
-    chosen = {name: value for one in found for name, value in one.parameters.items()}
-    totals = dict.fromkeys((one.estimator for one in found), 0.0)
+    terms = every_estimator(log)
+    chosen = {name: value for entry in terms for name, value in entry.parameters.items()}
+    totals = dict.fromkeys((entry.estimator for entry in terms), 0.0)
     weight = residual = replayed = matched = 0.0
     for (click, propensity), model in zip(rows, models, strict=True):
         w, off = even / propensity, click - model
@@ -299,5 +299,5 @@ def test_on_a_real_log_all_are_the_published_formulas(data):
     totals["replay"] = replayed / matched
     totals["snips"] = totals["ips"] * n / weight
     totals["sndr"] = rate + residual / weight
-    for one in estimates(found, resamples=10):
-        assert one.value == pytest.approx(totals[one.estimator], abs=1e-9)
+    for entry in estimates(terms, resamples=10):
+        assert entry.value == pytest.approx(totals[entry.estimator], abs=1e-9)
