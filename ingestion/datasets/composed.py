@@ -40,7 +40,7 @@ Split = Literal["all", "training", "validation"]
 
 SIDE = 224
 LONGER_SIDE = (60, 120)
-OTHERS = 3
+COMPANIONS = 3
 POOL = 2000
 """Cut-outs kept in memory to set around the others."""
 POOL_SIDE = 2 * LONGER_SIDE[1]
@@ -71,7 +71,7 @@ class CompositionPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class ComposedCatalogue:
     """The copy: `written` items in the folder `catalogue`; `left_out` items have no packshot."""
 
     catalogue: Path
@@ -88,7 +88,7 @@ class _Companion:
     product: Pixels
 
 
-def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSettings) -> Composed:
+def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSettings) -> ComposedCatalogue:
     """Write the harder copy to `folder`: `catalogue/*.parquet` and `truth.jsonl`.
 
     A line of the truth has an item's `id`, `box` (x0, y0, x1, y1 in pixels; only with `clutter`),
@@ -96,10 +96,10 @@ def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSe
     """
     shards = folder / "catalogue"
     shards.mkdir(parents=True, exist_ok=True)
-    for old in shards.glob("*.parquet"):
-        old.unlink()
+    for shard in shards.glob("*.parquet"):
+        shard.unlink()
     pool = _pool(plan, settings) if plan.clutter else []
-    textures = [other.product[..., :3] for other in pool[:TEXTURES]]
+    textures = [companion.product[..., :3] for companion in pool[:TEXTURES]]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
     with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
@@ -121,7 +121,7 @@ def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSe
         _write(rows, shards, written)
     if not written:
         raise CatalogueError(f"no item of {plan.source} has a photo on a plain background and a title")
-    return Composed(shards, folder / "truth.jsonl", written, left_out)
+    return ComposedCatalogue(shards, folder / "truth.jsonl", written, left_out)
 
 
 def _row(
@@ -154,12 +154,12 @@ def _scene(
     products = [product]
     types = {item.product_type}
     for _ in range(TRIES):
-        other = pool[int(rng.integers(len(pool)))]
-        if other.product_type in types:
+        companion = pool[int(rng.integers(len(pool)))]
+        if companion.product_type in types:
             continue
-        types.add(other.product_type)
-        products.append(other.product)
-        if len(products) > OTHERS:
+        types.add(companion.product_type)
+        products.append(companion.product)
+        if len(products) > COMPANIONS:
             break
     scene = compose(products, backdrop(SIDE, rng, textures), rng.uniform(*LONGER_SIDE, len(products)), rng)
     photo = BytesIO()
@@ -176,7 +176,7 @@ def _pool(plan: CompositionPlan, settings: IngestionSettings) -> list[_Companion
         place = count if count < POOL else int(rng.integers(count + 1))
         if place < POOL:
             pool[place : place + 1] = [_companion(original)]
-    return [other for other in pool if other is not None]
+    return [companion for companion in pool if companion is not None]
 
 
 def _companion(original: ItemPhoto) -> _Companion | None:

@@ -58,11 +58,11 @@ def read_pairs(
     hashes: list[str] = []
     words: list[dict[str, str]] = []
     rows = cropped = 0
-    with ExitStack() as open_:
+    with ExitStack() as resources:
         grounder, refiner, photo_hash = _grounder(recipe, settings), _refiner(recipe, settings), _hash(recipe)
         if refiner is not None:
-            open_.enter_context(closing(refiner))
-        threads = open_.enter_context(ThreadPoolExecutor(settings.ingest.workers))
+            resources.enter_context(closing(refiner))
+        threads = resources.enter_context(ThreadPoolExecutor(settings.ingest.workers))
         for batch in _batches(sources, mapping, settings):
             item_photos = [item for item in batch if item is not None]
             crops = _crops(item_photos, grounder, settings)

@@ -131,13 +131,13 @@ def _clutter(photo: Image.Image, dice: Dice, frame: Box, kind: str) -> None:
     free = [
         (x, y) for x, y in dice.shuffled(centres) if not (frame[0] < x < frame[2] and frame[1] < y < frame[3])
     ]
-    others = [name for name in KINDS if name != kind]
+    names = [name for name in KINDS if name != kind]
     for place, (x, y) in enumerate(free[: 4 + int(dice.between(0, 4))]):
         reach = width * dice.between(0.10, 0.17)
         spot = _frame(x, y, reach, reach)
         if place < 2:
             other = Sketch()
-            KINDS[dice.pick(others)].shape(other, dice)
+            KINDS[dice.pick(names)].shape(other, dice)
             plain = Surface(dice.pick(THINGS), dice.pick(PATTERN_NAMES), dice.pick(WALLS), 0.3)
             draw(other, plain, photo, spot, angle=dice.between(-15, 15))
         else:

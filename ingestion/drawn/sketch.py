@@ -76,12 +76,12 @@ def oval(
 
 def curve(a: Point, pull: Point, b: Point, *, steps: int = 10) -> list[Point]:
     """A quadratic Bézier curve from `a` to `b`, drawn towards `pull`."""
-    out = []
+    points = []
     for step in range(steps + 1):
         t = step / steps
         p, q, r = (1 - t) * (1 - t), 2 * t * (1 - t), t * t
-        out.append((p * a[0] + q * pull[0] + r * b[0], p * a[1] + q * pull[1] + r * b[1]))
-    return out
+        points.append((p * a[0] + q * pull[0] + r * b[0], p * a[1] + q * pull[1] + r * b[1]))
+    return points
 
 
 def mirrored(*right: Point) -> list[Point]:

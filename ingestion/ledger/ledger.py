@@ -25,7 +25,7 @@ FILE = "ledger.sqlite"
 """Its name beside the vectors."""
 
 Status = Literal["running", "complete", "failed", "interrupted"]
-Claim = Literal["first", "repeated", "conflicting"]
+ClaimResult = Literal["first", "repeated", "conflicting"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -89,12 +89,12 @@ class Ledger:
                 {**counts, "finished": timestamp(), "status": status, "run": run},
             )
 
-    def claim(self, run: int, items: Sequence[tuple[str, str]]) -> list[Claim]:
+    def claim(self, run: int, items: Sequence[tuple[str, str]]) -> list[ClaimResult]:
         """For each `(id, digest)` in order: the first of its id, a repetition of it, or in conflict."""
         with self._file.transaction() as sql:
             digests = self._digests(sql, run, [item_id for item_id, _ in items])
             count = len(digests)
-            claims = judge(digests, items)
+            claims = judge_claims(digests, items)
             fresh = [(run, item_id, digest) for item_id, digest in list(digests.items())[count:]]
             sql.executemany("INSERT INTO seen VALUES (?, ?, ?)", fresh)
         return claims
@@ -152,9 +152,9 @@ class Ledger:
         return digests
 
 
-def judge(digests: dict[str, str], items: Iterable[tuple[str, str]]) -> list[Claim]:
+def judge_claims(digests: dict[str, str], items: Iterable[tuple[str, str]]) -> list[ClaimResult]:
     """The claims of `(id, digest)` pairs in order; `digests` holds those of earlier pairs and grows."""
-    claims: list[Claim] = []
+    claims: list[ClaimResult] = []
     for item_id, digest in items:
         first = digests.get(item_id)
         if first is None:

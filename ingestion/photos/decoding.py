@@ -84,10 +84,10 @@ class PhotoSource:
     def _file(self, image: str) -> bytes:
         if self.root is None:
             raise PhotoError("paths are not accepted here; send the photo's bytes or an http(s) URL")
-        scheme, colon, rest = image.partition("://")
+        scheme, colon, path = image.partition("://")
         if colon and scheme != "file":
             raise PhotoError(f"photos cannot be read over {scheme}://; give a path or an http(s) URL")
-        return read_file(self.root / (rest if colon else image), self.max_bytes)
+        return read_file(self.root / (path if colon else image), self.max_bytes)
 
 
 def is_url(image: bytes | str) -> bool:

@@ -107,11 +107,11 @@ class Fetcher:
 
     def _get(self, target: httpx2.URL) -> bytes | str:
         """The body, or the address the server points to instead."""
-        where = httpcore2.URL(
+        address = httpcore2.URL(
             scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
         )
         times = {"pool": self._settings.timeout_s}
-        with self._pool.stream("GET", where, headers=HEADERS, extensions={"timeout": times}) as response:
+        with self._pool.stream("GET", address, headers=HEADERS, extensions={"timeout": times}) as response:
             headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
             if response.status in (301, 302, 303, 307, 308) and (location := headers.get(b"location")):
                 return location

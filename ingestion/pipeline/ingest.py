@@ -22,7 +22,7 @@ from vlclip.ingestion.pipeline.destination import Destination, open_destination
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
 from vlclip.ingestion.pipeline.prune import prune
 from vlclip.ingestion.pipeline.report import IngestReport, Progress, Tally
-from vlclip.ingestion.pipeline.runner import Step, overlap
+from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
@@ -104,8 +104,10 @@ def ingest(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=plan.retry_failed
             )
             steps = [
-                Step("prepare", chain.before_embedding, settings.ingest.workers, settings.ingest.queue),
-                Step("embed", chain.embed),
+                ThreadedStep(
+                    "prepare", chain.before_embedding, settings.ingest.workers, settings.ingest.queue
+                ),
+                ThreadedStep("embed", chain.embed),
             ]
             save = Save(store, ledger, run, destination.info.fingerprint, prepared)
             flushed = time.monotonic()

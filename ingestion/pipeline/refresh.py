@@ -26,7 +26,7 @@ SOURCE = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
+class RefreshReport:
     """What became of `items` points: `without_photo` were embedded from bytes that are not kept.
 
     `failed` are results with their reasons; those items keep their vectors.
@@ -45,7 +45,7 @@ def refresh(
     root: Path,
     preparation: Preparation,
     progress: Callable[[int], None] = lambda _: None,
-) -> Refreshed:
+) -> RefreshReport:
     """Crop and refine again every point that another grounder, rule or refiner prepared.
 
     Photos are read from where the points say they are: URLs, or paths from `root`. `progress` is called
@@ -85,7 +85,7 @@ def refresh(
         refreshed += sum(result.status == "embedded" for result in results)
         failed += [result for result in results if result.status == "failed"]
         progress(total - len(stale) + start + len(part))
-    return Refreshed(total, refreshed, without_photo, tuple(failed))
+    return RefreshReport(total, refreshed, without_photo, tuple(failed))
 
 
 def _has_photo(record: Record, span: slice) -> bool:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[T]):
+class ThreadedStep(Generic[T]):
     """A callable over batches, the threads that run it and the batches that may wait for it."""
 
     name: str
@@ -27,7 +27,7 @@ class Step(Generic[T]):
 
 
 def overlap(
-    batches: Iterable[T], steps: Sequence[Step[T]], *, cancel: Callable[[], None] = lambda: None
+    batches: Iterable[T], steps: Sequence[ThreadedStep[T]], *, cancel: Callable[[], None] = lambda: None
 ) -> Generator[T, None, None]:
     """The batches after every step. Reading and all steps run ahead in threads, the caller drains.
 

@@ -150,10 +150,10 @@ def _columns(shards: tuple[Shard, ...], sample: tuple[Row, ...]) -> tuple[str, .
     if not announced:
         return tuple(dict.fromkeys(name for row in sample for name in row.values))
     for shard in shards[1:]:
-        other = set(announced) ^ set(shard.format.columns())
-        if other:
+        unshared = set(announced) ^ set(shard.format.columns())
+        if unshared:
             raise CatalogueError(
                 f"{shard.path} does not have the columns of {shards[0].path.name}: only one of them "
-                f"has {', '.join(sorted(other)[:5])}; ingest them one by one"
+                f"has {', '.join(sorted(unshared)[:5])}; ingest them one by one"
             )
     return tuple(announced)

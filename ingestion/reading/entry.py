@@ -16,7 +16,7 @@ from vlclip.engine.item import Item
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.space import Floats
 
-Step = Literal["read", "photo", "embed"]
+FailureStep = Literal["read", "photo", "embed"]
 """Where an item can fail: reading its row, getting its photo, making its vector."""
 
 
@@ -42,7 +42,7 @@ class Failure:
     `of_row` says that only the row is at fault; another row holds the item that its id names.
     """
 
-    step: Step
+    step: FailureStep
     reason: str
     of_row: bool = False
 
@@ -107,7 +107,7 @@ class Entry:
         """Bytes of the photo it carries, for cutting batches."""
         return len(self.image) if isinstance(self.image, bytes) else 0
 
-    def failed(self, step: Step, reason: str, *, of_row: bool = False) -> Entry:
+    def failed(self, step: FailureStep, reason: str, *, of_row: bool = False) -> Entry:
         """The same row with a failure and without the arrays it no longer needs."""
         return replace(self, failure=Failure(step, reason, of_row), photo=None, vector=None, data=None)
 

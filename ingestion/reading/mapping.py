@@ -87,8 +87,10 @@ class ColumnMapping:
         for name in TEXTS:
             origin = self.fields.get(name)
             item_fields[name] = values.text(origin.value(row) if origin else nested.pop(name, ""))
-        self._price(row, item_fields, warnings)
-        self._others(row, item_fields, warnings)
+        self._add_price(row, item_fields, warnings)
+        self._add_popularity(row, item_fields)
+        self._add_availability(row, item_fields, warnings)
+        self._add_photo(row, item_fields, warnings)
         pairs = [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
             value = self._attribute(column, row.get(column), warnings)
@@ -116,7 +118,7 @@ class ColumnMapping:
             lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
         return lines
 
-    def _price(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
+    def _add_price(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         raw = self._raw("price", row)
         if values.absent(raw) and not isinstance(raw, float):
             return
@@ -127,14 +129,18 @@ class ColumnMapping:
         item_fields["price"] = price
         item_fields["currency"] = item_fields["currency"] or currency
 
-    def _others(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
+    def _add_popularity(self, row: Cells, item_fields: dict[str, Any]) -> None:
         if not values.absent(raw := self._raw("popularity", row)):
             item_fields["popularity"] = values.number("popularity", raw)
+
+    def _add_availability(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         if not values.absent(raw := self._raw("available", row)):
             availability = values.yes_or_no(raw)
             if availability is None:
                 warnings.append("availability is neither yes nor no; kept as available")
             item_fields["available"] = availability is not False
+
+    def _add_photo(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         if (origin := self.fields.get("image")) is None:
             return
         image = values.photo(origin.value(row))

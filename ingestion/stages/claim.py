@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vlclip.ingestion.ledger.ledger import Ledger, judge
+from vlclip.ingestion.ledger.ledger import Ledger, judge_claims
 from vlclip.ingestion.reading.entry import Batch, Entry
 
 
@@ -24,7 +24,7 @@ class Claim:
 
 def claim_once(batch: Batch) -> Batch:
     """`Claim` for items that are not part of a run: the rule holds among these items alone."""
-    claims = judge({}, [(entry.id, _row_digest(entry)) for entry in batch])
+    claims = judge_claims({}, [(entry.id, _row_digest(entry)) for entry in batch])
     return [_claimed(entry, claim) for entry, claim in zip(batch, claims, strict=True)]
 
 

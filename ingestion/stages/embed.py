@@ -85,8 +85,8 @@ class Embed:
                 for item, text in zip(items, refined, strict=True)
             ]
             ids = [item.id for item in items]
-            vectors, stays = self.embedder.get().embed_refined(photos, own, texts, ids)
-            settled = settle(items, refined, stays.tolist())
+            vectors, refined_fits = self.embedder.get().embed_refined(photos, own, texts, ids)
+            settled = settle(items, refined, refined_fits.tolist())
             pending = [replace(entry, refined=text) for entry, text in zip(pending, settled, strict=True)]
         embedded = iter([_embedded(entry, row) for entry, row in zip(pending, vectors, strict=True)])
         return [next(embedded) if entry.pending else entry for entry in checked]

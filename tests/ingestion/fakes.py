@@ -66,7 +66,7 @@ class FakeEmbedder:
         """A text the photo does not agree with says so itself."""
         pairs = list(zip(raw, refined, strict=True))
         fits = np.array([own == better or "disagrees" not in better for own, better in pairs])
-        texts = [new if stays else old for old, new, stays in zip(raw, refined, fits, strict=True)]
+        texts = [new if is_fit else old for old, new, is_fit in zip(raw, refined, fits, strict=True)]
         return self.embed_items(photos, texts), fits
 
     def embed_query(self, *, text: str = "", photo: Image.Image | None = None) -> dict[str, Floats]:

@@ -11,9 +11,9 @@ from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.service.settings import Settings
 
 
-def read(path, **how):
+def read(path, **options):
     catalogue = open_catalogue(path)
-    return list(item_photo_batches(catalogue, map_columns(catalogue), Settings.load(), **how))
+    return list(item_photo_batches(catalogue, map_columns(catalogue), Settings.load(), **options))
 
 
 def test_every_row_is_an_item_with_its_photo_or_none(catalogue):

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from vlclip.ingestion.pipeline.runner import Step, overlap
+from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
 
 
 def in_flight(steps):
@@ -28,7 +28,8 @@ def alive():
 
 
 @pytest.mark.parametrize(
-    "steps", [[], [Step("a", double)], [Step("a", slow_for_even, 3, 2), Step("b", double)]]
+    "steps",
+    [[], [ThreadedStep("a", double)], [ThreadedStep("a", slow_for_even, 3, 2), ThreadedStep("b", double)]],
 )
 def test_the_results_are_those_of_one_step_after_the_other_in_the_same_order(steps):
     expected = []
@@ -42,7 +43,7 @@ def test_the_results_are_those_of_one_step_after_the_other_in_the_same_order(ste
 
 
 def test_a_slow_consumer_holds_up_the_reader():
-    steps = [Step("a", slow_for_even, 3, 4), Step("b", double, 1, 1)]
+    steps = [ThreadedStep("a", slow_for_even, 3, 4), ThreadedStep("b", double, 1, 1)]
     read, ahead = 0, []
 
     def source():
@@ -72,7 +73,7 @@ def test_an_error_anywhere_ends_every_thread_and_is_raised_here(where):
         return x
 
     with pytest.raises(ValueError, match="broken"):  # noqa: PT012 - the loop is the consumer
-        for x in overlap(source(), [Step("a", work, 2, 2), Step("b", double)]):
+        for x in overlap(source(), [ThreadedStep("a", work, 2, 2), ThreadedStep("b", double)]):
             if where == "consumer" and x == 10:
                 raise ValueError("broken")
     for _ in range(100):
@@ -89,7 +90,9 @@ def test_stopping_early_cancels_what_the_steps_wait_for():
         released.wait(30)
         return x
 
-    blocked = overlap([1, 2, 3], [Step("a", lambda x: x if x == 1 else wait_forever(x))], cancel=released.set)
+    blocked = overlap(
+        [1, 2, 3], [ThreadedStep("a", lambda x: x if x == 1 else wait_forever(x))], cancel=released.set
+    )
     assert next(blocked) == 1
     began = time.monotonic()
     blocked.close()
