@@ -28,7 +28,7 @@ def body(*words, status=0):
 def catalogue_ids(filled):
     """Ids of the store, as a plain search finds them."""
     words = ["search", "red dress", "--store", str(filled), "-n", "50", "--json"]
-    return [one["id"] for one in json.loads(runner.invoke(build(), words).stdout)["results"]]
+    return [hit["id"] for hit in json.loads(runner.invoke(build(), words).stdout)["results"]]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,10 @@ def ratings(tmp_path_factory, catalogue_ids):
 
 
 def test_a_store_is_judged_by_ratings(filled, ratings):
-    found = body("--ratings", ratings, "--store", filled)
+    report = body("--ratings", ratings, "--store", filled)
     counts = {"queries": 2, "ratings": 4, "without_relevant": 1, "not_in_store": 1, "against": "default"}
-    assert counts.items() <= found.items()
-    (only,) = found["runs"]
+    assert counts.items() <= report.items()
+    (only,) = report["runs"]
     measures = only["measures"]
     assert list(measures) == [
         "nDCG@10", "nDCG@10 condensed", "MRR", "P@10", "R@10", "HITS@10", "AP", "Judged@10"
@@ -64,10 +64,10 @@ def test_runs_stand_side_by_side_and_are_held_to_the_first(filled, ratings, tmp_
     )
     words = ("--ratings", ratings, "--store", filled, "--lexical", 0, "--arm", tmp_path / "bold.toml",
              "--run-in", tmp_path / "other.trec")  # fmt: skip
-    found = body(*words)
-    names = [one["name"] for one in found["runs"]]
+    report = body(*words)
+    names = [run["name"] for run in report["runs"]]
     assert names == ["default", "lexical=0", "bold", "other"]
-    other = found["runs"][3]
+    other = report["runs"][3]
     assert other["unanswered"] == 1
     assert other["measures"]["MRR"]["value"] == 0.25  # second for one of two queries
     assert other["measures"]["MRR"]["difference"]["value"] == -0.25
@@ -98,9 +98,9 @@ def test_people_get_a_table_and_what_to_know_of_it(filled, ratings):
 def test_queries_may_have_ids(filled, ratings, tmp_path, catalogue_ids):
     (tmp_path / "q.csv").write_text("id,text\n7,red dress\n8,never judged\n")
     (tmp_path / "r.qrels").write_text(f"7 0 {catalogue_ids[0]} 1\n")
-    found = body("--ratings", tmp_path / "r.qrels", "--queries", tmp_path / "q.csv", "--store", filled)
-    assert found["queries"] == 1
-    assert found["runs"][0]["measures"]["MRR"]["value"] == 1.0
+    report = body("--ratings", tmp_path / "r.qrels", "--queries", tmp_path / "q.csv", "--store", filled)
+    assert report["queries"] == 1
+    assert report["runs"][0]["measures"]["MRR"]["value"] == 1.0
 
 
 def test_what_is_relevant_can_be_said(filled, ratings):
@@ -120,8 +120,8 @@ def test_what_is_relevant_can_be_said(filled, ratings):
     ],
 )
 def test_a_slip_is_answered_with_what_there_is(filled, ratings, words, message):
-    found = body("--ratings", ratings, "--store", filled, *words, status=1)
-    assert message in found["error"]["message"]
+    report = body("--ratings", ratings, "--store", filled, *words, status=1)
+    assert message in report["error"]["message"]
 
 
 def test_without_a_store_it_is_said_how_to_make_one(ratings, tmp_path):

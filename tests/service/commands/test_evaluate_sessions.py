@@ -27,7 +27,7 @@ def body(*words, status=0):
 def histories(tmp_path_factory, filled):
     """Twelve users of a few items each, one of whom wants what is not there."""
     words = ["search", "red dress", "--store", str(filled), "-n", "50", "--json"]
-    ids = [one["id"] for one in json.loads(runner.invoke(build(), words).stdout)["results"]]
+    ids = [hit["id"] for hit in json.loads(runner.invoke(build(), words).stdout)["results"]]
     users = {f"u{n}": ids[n : n + 2 + n % 3] for n in range(11)}
     path = tmp_path_factory.mktemp("histories") / "histories.json"
     path.write_text(json.dumps({**users, "late": [ids[0], "sold"]}))
@@ -35,33 +35,33 @@ def histories(tmp_path_factory, filled):
 
 
 def test_recommendations_are_judged_beside_what_they_have_to_beat(filled, histories):
-    found = body(histories, "--store", filled)
-    assert (found["users"], found["items"], found["left_out"]) == (11, 60, 1)
-    assert [one["name"] for one in found["runs"]] == ["default", "newest item", "popular"]
-    for one in found["runs"]:
-        assert list(one["measures"]) == [
+    report = body(histories, "--store", filled)
+    assert (report["users"], report["items"], report["left_out"]) == (11, 60, 1)
+    assert [run["name"] for run in report["runs"]] == ["default", "newest item", "popular"]
+    for run in report["runs"]:
+        assert list(run["measures"]) == [
             "HITS@10", "nDCG@10", "MRR@100", "novelty@10", "diversity@10", "popularity@10"
         ]  # fmt: skip
-        assert 10 / 60 <= one["coverage"] <= 1
-        assert 0 <= one["gini"] < 1
-        assert sum(cut["n"] for cut in one["by_item"]) == sum(cut["n"] for cut in one["by_user"]) == 11
-    default, newest, popular = found["runs"]
+        assert 10 / 60 <= run["coverage"] <= 1
+        assert 0 <= run["gini"] < 1
+        assert sum(cut["n"] for cut in run["by_item"]) == sum(cut["n"] for cut in run["by_user"]) == 11
+    default, newest, popular = report["runs"]
     assert default["measures"]["HITS@10"]["difference"] is None
-    for one in (newest, popular):
-        assert 0 < one["measures"]["HITS@10"]["difference"]["p_corrected"] <= 1
+    for run in (newest, popular):
+        assert 0 < run["measures"]["HITS@10"]["difference"]["p_corrected"] <= 1
     assert popular["coverage"] < newest["coverage"]
     assert popular["measures"]["popularity@10"]["value"] > newest["measures"]["popularity@10"]["value"]
 
 
 def test_an_arm_that_hides_nothing_else_of_one_event_is_the_newest_item(filled, histories, tmp_path):
     (tmp_path / "last.toml").write_text("[profile]\nevents = 1\n[rules]\nhide_history = false\n")
-    found = body(
+    report = body(
         histories, "--store", filled, "--arm", tmp_path / "last.toml", "--against", "last", "--users", 4
     )
-    assert found["users"] == 4
-    names = [one["name"] for one in found["runs"]]
+    assert report["users"] == 4
+    names = [run["name"] for run in report["runs"]]
     assert names == ["default", "last", "newest item", "popular"]
-    assert found["runs"][1]["measures"]["HITS@10"]["difference"] is None
+    assert report["runs"][1]["measures"]["HITS@10"]["difference"] is None
 
 
 def test_people_get_tables(filled, histories):
@@ -87,11 +87,11 @@ def test_a_slip_is_answered_with_what_there_is(filled, histories, words, message
 
 def test_arms_need_names_of_their_own(filled, histories, tmp_path):
     (tmp_path / "a.toml").write_text('id = "default"\n')
-    found = body(histories, "--store", filled, "--arm", tmp_path / "a.toml", status=1)
-    assert "two runs are called 'default'" in found["error"]["message"]
+    report = body(histories, "--store", filled, "--arm", tmp_path / "a.toml", status=1)
+    assert "two runs are called 'default'" in report["error"]["message"]
 
 
 def test_histories_of_another_catalogue_are_refused(filled, tmp_path):
     (tmp_path / "other.json").write_text('{"u": ["x", "y"]}')
-    found = body(tmp_path / "other.json", "--store", filled, status=1)
-    assert "no user's last item is in the store" in found["error"]["message"]
+    report = body(tmp_path / "other.json", "--store", filled, status=1)
+    assert "no user's last item is in the store" in report["error"]["message"]
