@@ -69,5 +69,5 @@ def _figure(value: Any) -> str:
 
 def plain(text: str) -> str:
     """Text from a catalogue without terminal control characters or markup."""
-    shown = "".join(char if char.isprintable() else " " for char in text[:120])
-    return shown.replace("[", "\\[")
+    printable = "".join(char if char.isprintable() else " " for char in text[:120])
+    return printable.replace("[", "\\[")

@@ -42,7 +42,9 @@ def estimate(name, value, half, effective=4200.0, largest=11.0, **parameters):
 
 
 def arm(name, estimates, best, findings, *, parts=(), proxies=(), difference=None):
-    rise = {one.estimator: Figure(one.value - 0.117, one.low - 0.117, one.high - 0.117) for one in estimates}
+    rise = {
+        each.estimator: Figure(each.value - 0.117, each.low - 0.117, each.high - 0.117) for each in estimates
+    }
     return ArmReplay(
         arm=name, estimates=tuple(estimates), uplift=rise, best=best, difference=difference,
         verdict=Verdict(tuple(findings)),
@@ -77,10 +79,10 @@ def better(name="more-text@1b2c3d4e5f60", findings=(FINE,), lift=0.0142):
             for n in range(7)
         ] + [
             Slice(
-                by="kind", name=kind, lists=lists, observed=Figure(seen, seen - 0.01, seen + 0.01),
+                by="kind", name=kind, lists=lists, observed=Figure(level, level - 0.01, level + 0.01),
                 uplift=Figure(rise, rise - 0.012, rise + 0.012),
             )
-            for kind, lists, seen, rise in (
+            for kind, lists, level, rise in (
                 ("similar", 6400, 0.13, 0.021),
                 ("search", 4100, 0.11, 0.012),
                 ("recommendations", 1500, 0.08, -0.004),

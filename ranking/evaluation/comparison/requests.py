@@ -80,7 +80,7 @@ def sample_log(log: Iterable[Logged], count: int, seed: int) -> LogSample:
         place = fitting if fitting < count else int(rng.integers(fitting + 1))
         fitting += 1
         if place < count:
-            sample[place : place + 1] = [(logged.request, logged.shown)]
+            sample[place : place + 1] = [(logged.request, logged.items)]
     requests, lists = zip(*sample, strict=True) if sample else ((), ())
     return LogSample(requests, lists, dict(left_out))
 

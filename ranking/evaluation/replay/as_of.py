@@ -132,7 +132,7 @@ class PastShop:
         later = [item for item in self._offered[first_later:] if item not in candidates]
         limit = len(arm.rules.pins) + 1
         if among is None:
-            limit = max(len(logged.shown), self._limit if page.limit is None else page.limit)
+            limit = max(len(logged.items), self._limit if page.limit is None else page.limit)
         page = replace(page, limit=limit, exclude=(*page.exclude, *later), among=among)
         return replace(logged.request, page=page).answer(self._recommender, arm)
 

@@ -16,7 +16,7 @@ from vlclip.ranking.evaluation.off_policy.evidence import Evidence
 from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.rewards import cross_fitted
 from vlclip.ranking.evaluation.off_policy.verdict import Finding
-from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
+from vlclip.ranking.evaluation.replay.judging import ArmCase, RewardRows, judge_arms
 from vlclip.ranking.evaluation.replay.lists_report import UNKNOWN, rate_by_place
 from vlclip.ranking.evaluation.replay.open_bandit import BanditLog, EstimatedPolicy, Target
 from vlclip.ranking.evaluation.replay.report import ReplayReport
@@ -24,7 +24,7 @@ from vlclip.ranking.settings import DAY_S
 from vlclip.ranking.statistics.arrays import Values
 
 AT_ONCE = 1000
-"""Rows whose features of all items are in memory together."""
+"""The number of rows whose features of all items are in memory at a time."""
 
 
 def choice_report(
@@ -36,7 +36,7 @@ def choice_report(
     """
     rows = np.arange(len(log.item))
     expected = _expected(log) if with_model else None
-    candidates = [_candidate(name, target, log, expected, now) for name, target in targets.items()]
+    cases = [_case(name, target, log, expected, now) for name, target in targets.items()]
     places = np.eye(int(log.position.max()) + 1)[log.position]
     report = ReplayReport(
         source=source,
@@ -57,16 +57,16 @@ def choice_report(
     )
     days = (log.time // DAY_S).astype("datetime64[D]").astype(np.str_)
     labels = {"day": days, "place": (log.position + 1).astype(np.str_)}
-    return judged(report, Rows(reward=log.click, unit=rows, labels=labels), candidates)
+    return judge_arms(report, RewardRows(reward=log.click, unit=rows, labels=labels), cases)
 
 
-def _candidate(name: str, target: Target, log: BanditLog, expected: Values | None, now: float) -> Candidate:
-    told = target(log)
-    choices = log.choices(told)
+def _case(name: str, target: Target, log: BanditLog, expected: Values | None, now: float) -> ArmCase:
+    probabilities = target(log)
+    choices = log.choices(probabilities)
     if expected is not None:
         predicted = expected[np.arange(len(log.item)), log.item]
-        choices = replace(choices, predicted=predicted, baseline=(told * expected).sum(axis=1))
-    known = Evidence.of_choices(
+        choices = replace(choices, predicted=predicted, baseline=(probabilities * expected).sum(axis=1))
+    evidence = Evidence.of_choices(
         choices,
         place=log.position,
         pooled=False,
@@ -75,36 +75,38 @@ def _candidate(name: str, target: Target, log: BanditLog, expected: Values | Non
         came_at=np.full(len(log.item), np.nan),
         now=now,
     )
-    return Candidate(arm=name, terms=every_estimator(choices), evidence=known, findings=_guessed(target))
+    return ArmCase(
+        arm=name, terms=every_estimator(choices), evidence=evidence, findings=_estimated_target(target)
+    )
 
 
-def _guessed(target: Target) -> list[Finding]:
+def _estimated_target(target: Target) -> list[Finding]:
     if not isinstance(target, EstimatedPolicy):
         return []
-    found = target.reproduced()
+    fit = target.fit()
     return [
         Finding(
             "estimated-target", "careful",
-            "This policy's probabilities are estimated from what it logged of its own choices; they tell the "
-            f"propensities of its own log with a correlation of {found.correlation:.2f} and a median ratio "
-            f"of {found.median_ratio:.2f}. Log the probabilities of all choices to be sure of them.",
+            "This policy's probabilities are estimated from its own choices in the log; they reproduce the "
+            f"propensities of its own log with a correlation of {fit.correlation:.2f} and a median ratio "
+            f"of {fit.median_ratio:.2f}. Log the probabilities of all choices to be sure of them.",
         )
     ]  # fmt: skip
 
 
 def _expected(log: BanditLog) -> Values:
-    """A click to expect of every item in every row `(n, A)`, by models that did not see the row."""
+    """The expected click of every item in every row `(n, A)`, by models that were not fitted on the row."""
     n, items = log.affinity.shape
     own = np.concatenate(
         [log.features(part)[np.arange(len(log.item[part])), log.item[part]] for part in _parts(n)]
     )
     models = cross_fitted(own, log.click, np.arange(n))
-    out = np.empty((n, items))
+    clicks = np.empty((n, items))
     for part in _parts(n):
         features = log.features(part)
         rows = np.repeat(np.arange(n)[part], items)
-        out[part] = models.predict(features.reshape(len(rows), -1), rows).reshape(-1, items)
-    return out
+        clicks[part] = models.predict(features.reshape(len(rows), -1), rows).reshape(-1, items)
+    return clicks
 
 
 def _parts(n: int) -> list[slice]:

@@ -1,12 +1,12 @@
-"""From the estimators' terms on one log to what a director is shown: which arm, by how much, how sure.
+"""From the estimators' terms on one log to the answer: which arm is better, by how much, and how sure.
 
-Everything is drawn by the same resamples of units, so that arms are compared in pairs, with each other and
-with what was logged.
+All figures use the same resamples of units, so that each arm is compared in pairs with every other arm and
+with the logged ranking.
 
 Laws (tests/ranking/evaluation/replay/test_judging.py):
-- an arm that is the logged ranking has an uplift of 0, from 0 to 0;
-- an arm wins only if it is surely better than what was logged and than every other arm that can be judged;
-- slices of a kind have all lists of that kind between them, if none is too small.
+- the arm that made the log has an uplift of 0, in an interval from 0 to 0;
+- an arm wins only if it is surely better than the logged ranking and than every other arm not refused;
+- if no slice of a kind is too small, the slices together have all lists.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from vlclip.ranking.statistics.arrays import Indices, Values
 from vlclip.ranking.statistics.bootstrap import Figure, interval
 
 LEAST = 100
-"""Lists that a slice has, at least: fewer say nothing."""
+"""The least number of lists in a slice."""
 REWARDED = 10
-"""Rows with a reward that an interval of a slice rests on, at least."""
+"""The least number of rows with a reward for the interval of a slice to be reported."""
 SLICES = 31
-"""Most slices of a kind, the largest."""
+"""The most slices of a kind; the largest ones are reported."""
 BINS = 30
 """Bins of a histogram of weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One arm on the log: every estimator's terms, what is known for its verdict, what proxies say.
+class ArmCase:
+    """One arm on the log: every estimator's terms, the evidence for its verdict, and its proxies.
 
-    `findings` are already known.
+    `findings` are those that need no estimate.
     """
 
     arm: str
@@ -52,7 +52,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class RewardRows:
     """The rows that all arms are judged on: `reward` and `unit` `(n,)`, and `labels` `(n,)` to slice by."""
 
     reward: Values
@@ -60,17 +60,19 @@ class Rows:
     labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
-def judged(log: ReplayReport, rows: Rows, candidates: Sequence[Candidate]) -> ReplayReport:
-    """The report on a `log` whose facts are known, with what each of the arms would have earned."""
-    told = [estimates(one.terms, rows.unit) for one in candidates]
-    best = most_trusted(told) or next((one.estimator for one in told[0]), "") if told else ""
+def judge_arms(log: ReplayReport, rows: RewardRows, cases: Sequence[ArmCase]) -> ReplayReport:
+    """The report with the facts of `log` and what each of the arms would have earned."""
+    per_arm = [estimates(case.terms, rows.unit) for case in cases]
+    best = ""
+    if per_arm:
+        best = most_trusted(per_arm) or next((estimate.estimator for estimate in per_arm[0]), "")
     logged = observed(rows.reward)
-    chosen = [_of(best, one.terms) for one in candidates]
+    chosen = [_terms_of(best, case.terms) for case in cases]
     together = resampled([logged, *chosen], rows.unit)
-    values = [float(rows.reward.mean()), *(_value(best, found) for found in told)]
+    values = [float(rows.reward.mean()), *(_value(best, estimated) for estimated in per_arm)]
     arms = tuple(
-        _arm(one, found, best, rows, _gap(together, values, place, 1) if place > 1 else None)
-        for place, (one, found) in enumerate(zip(candidates, told, strict=True), 1)
+        _arm(case, estimated, best, rows, _gap(together, values, place, 1) if place > 1 else None)
+        for place, (case, estimated) in enumerate(zip(cases, per_arm, strict=True), 1)
     )
     return replace(
         log,
@@ -81,76 +83,82 @@ def judged(log: ReplayReport, rows: Rows, candidates: Sequence[Candidate]) -> Re
 
 
 def _arm(
-    one: Candidate, found: Sequence[Estimate], best: str, rows: Rows, difference: Figure | None
+    case: ArmCase, estimated: Sequence[Estimate], best: str, rows: RewardRows, difference: Figure | None
 ) -> ArmReplay:
     logged = observed(rows.reward)
-    samples = resampled([logged, *one.terms], rows.unit)
-    values = [float(rows.reward.mean()), *(estimate.value for estimate in found)]
-    uplift = {estimate.estimator: _gap(samples, values, place, 0) for place, estimate in enumerate(found, 1)}
-    terms = _of(best, one.terms)
-    known = replace(one.evidence, terms=terms, estimate=_named(best, found), estimates=found)
+    samples = resampled([logged, *case.terms], rows.unit)
+    values = [float(rows.reward.mean()), *(estimate.value for estimate in estimated)]
+    uplift = {
+        estimate.estimator: _gap(samples, values, place, 0) for place, estimate in enumerate(estimated, 1)
+    }
+    terms = _terms_of(best, case.terms)
+    evidence = replace(
+        case.evidence, terms=terms, estimate=_estimate_of(best, estimated), estimates=estimated
+    )
     return ArmReplay(
-        arm=one.arm,
-        estimates=tuple(found),
+        arm=case.arm,
+        estimates=tuple(estimated),
         uplift=uplift,
         best=best,
         difference=difference,
-        verdict=Verdict((*one.findings, *judge(known).findings)),
+        verdict=Verdict((*case.findings, *judge(evidence).findings)),
         weights=_histogram(terms.weights),
         slices=tuple(cut for by, labels in rows.labels.items() for cut in _slices(by, labels, terms, rows)),
-        proxies=tuple(one.proxies),
+        proxies=tuple(case.proxies),
     )
 
 
-def _slices(by: str, labels: NDArray[np.str_], terms: Terms, rows: Rows) -> list[Slice]:
-    names, of = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(of)
-    shown = [number for number in np.argsort(-sizes, kind="stable")[:SLICES] if sizes[number] >= LEAST]
+def _slices(by: str, labels: NDArray[np.str_], terms: Terms, rows: RewardRows) -> list[Slice]:
+    names, group = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(group)
+    largest = [number for number in np.argsort(-sizes, kind="stable")[:SLICES] if sizes[number] >= LEAST]
     if len(names) < 2:
         return []
-    out = []
-    for number in sorted(shown):
-        part = np.flatnonzero(of == number)
+    slices = []
+    for number in sorted(largest):
+        part = np.flatnonzero(group == number)
         logged = observed(rows.reward[part])
         pair = [logged, _part(terms, part)]
-        found = estimates(pair, rows.unit[part])
+        pair_estimates = estimates(pair, rows.unit[part])
         samples = resampled(pair, rows.unit[part])
-        values = [one.value for one in found]
-        seen, uplift = interval(values[0], samples[:, 0]), _gap(samples, values, 1, 0)
+        values = [estimate.value for estimate in pair_estimates]
+        level, uplift = interval(values[0], samples[:, 0]), _gap(samples, values, 1, 0)
         if np.count_nonzero(rows.reward[part]) < REWARDED:
-            seen, uplift = (replace(one, low=float("nan"), high=float("nan")) for one in (seen, uplift))
-        out.append(Slice(by=by, name=str(names[number]), lists=len(part), observed=seen, uplift=uplift))
-    return out
+            level, uplift = (
+                replace(figure, low=float("nan"), high=float("nan")) for figure in (level, uplift)
+            )
+        slices.append(Slice(by=by, name=str(names[number]), lists=len(part), observed=level, uplift=uplift))
+    return slices
 
 
 def _winner(arms: Sequence[ArmReplay], samples: Values, values: Sequence[float]) -> str | None:
-    """The arm that is surely better than what was logged, which is column 0, and than all other arms."""
-    there = [place for place, one in enumerate(arms, 1) if one.verdict.level != "refused"]
-    for place in there:
-        others = [0, *(other for other in there if other != place)]
+    """The arm that is surely better than the logged ranking, which is column 0, and than all other arms."""
+    usable = [place for place, arm in enumerate(arms, 1) if arm.verdict.level != "refused"]
+    for place in usable:
+        others = [0, *(other for other in usable if other != place)]
         if all(_gap(samples, values, place, other).low > 0 for other in others):
             return arms[place - 1].arm
     return None
 
 
-def _gap(samples: Values, values: Sequence[float], one: int, other: int) -> Figure:
-    return interval(values[one] - values[other], samples[:, one] - samples[:, other])
+def _gap(samples: Values, values: Sequence[float], place: int, base: int) -> Figure:
+    return interval(values[place] - values[base], samples[:, place] - samples[:, base])
 
 
-def _of(name: str, terms: Sequence[Terms]) -> Terms:
-    return next(one for one in terms if one.estimator == name)
+def _terms_of(name: str, terms: Sequence[Terms]) -> Terms:
+    return next(each for each in terms if each.estimator == name)
 
 
-def _named(name: str, found: Sequence[Estimate]) -> Estimate:
-    return next(one for one in found if one.estimator == name)
+def _estimate_of(name: str, estimated: Sequence[Estimate]) -> Estimate:
+    return next(estimate for estimate in estimated if estimate.estimator == name)
 
 
-def _value(name: str, found: Sequence[Estimate]) -> float:
-    return _named(name, found).value
+def _value(name: str, estimated: Sequence[Estimate]) -> float:
+    return _estimate_of(name, estimated).value
 
 
 def _part(terms: Terms, rows: Indices) -> Terms:
-    """The same of some rows."""
+    """The terms of some rows."""
     plain, above, below, weights = (
         None if column is None else column[rows]
         for column in (terms.plain, terms.above, terms.below, terms.weights)
@@ -159,7 +167,7 @@ def _part(terms: Terms, rows: Indices) -> Terms:
 
 
 def _histogram(weights: Values | None) -> Histogram:
-    """Weights over 0 by powers; those of 0 in a bin of their own, from 0."""
+    """Weights over 0 in bins on a logarithmic scale; weights of 0 in a bin of their own, from 0."""
     if weights is None or not (weights > 0).any():
         return Histogram(edges=(0.0, 1.0), counts=(0 if weights is None else len(weights),))
     positive = weights[weights > 0]

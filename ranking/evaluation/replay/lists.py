@@ -25,7 +25,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class LoggedLists:
     """The n lists that were replayed, of up to K places and C candidates; the same for all policies.
 
-    `shown` `(n, K)` says which places were filled, `is_candidate` `(n, C)` which candidates a list has.
+    `filled` `(n, K)` says at which places an item was shown, `is_candidate` `(n, C)` where there is a
+    candidate.
     `reward` is by kind `(n, K)`: whether an item was clicked, how often it was put in the cart and bought,
     and the value of what was bought. `propensity` and `place_propensity` `(n, K)` are the logging policy's,
     as in `ListLog`. `chosen` `(n, K)` is the candidate at each place, -1 where nothing was shown. `scores`
@@ -46,7 +47,7 @@ class LoggedLists:
     unit: Indices
     words: Indices
     is_drawn: NDArray[np.bool_]
-    shown: NDArray[np.bool_]
+    filled: NDArray[np.bool_]
     is_candidate: NDArray[np.bool_]
     reward: Mapping[Reward, Values]
     propensity: Values
@@ -97,7 +98,7 @@ def list_row(logged: LoggedList, outcomes: Sequence[Outcome], ids: InternedIds) 
     rewards = [(float(o.clicks > 0), float(o.carts), float(o.purchases), o.value) for o in outcomes]
     return ListRow(
         request_id=exposure.request_id,
-        items=ids.intern(logged.shown),
+        items=ids.intern(logged.items),
         time=exposure.time,
         kind=exposure.kind,
         arm=ids[exposure.arm],
@@ -105,8 +106,8 @@ def list_row(logged: LoggedList, outcomes: Sequence[Outcome], ids: InternedIds) 
         words=len(logged.request.text.split()),
         is_drawn=logged.is_drawn,
         reward=np.array(rewards).T,
-        propensity=np.array([shown.propensity for shown in exposure.items]),
-        place_propensity=place_of(logged.ranking, logged.shown),
+        propensity=np.array([item.propensity for item in exposure.items]),
+        place_propensity=place_of(logged.ranking, logged.items),
         chosen=logged.chosen,
         scores=logged.scores,
     )
@@ -135,7 +136,7 @@ def stack_rows(rows: Sequence[ListRow]) -> LoggedLists:
         unit=_units([row.unit for row in rows]),
         words=np.array([row.words for row in rows], dtype=np.intp),
         is_drawn=np.array([row.is_drawn for row in rows]),
-        shown=chosen >= 0,
+        filled=chosen >= 0,
         is_candidate=fill_rows(
             np.zeros(candidates, dtype=bool), [np.ones(len(row.scores), dtype=bool) for row in rows]
         ),

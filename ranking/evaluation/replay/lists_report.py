@@ -1,9 +1,9 @@
-"""A replay of logged lists, judged: every list estimator, what click models expect, and the verdict.
+"""The report on a replay of logged lists: every list estimator, the click models, and the verdict.
 
 Laws (tests/ranking/evaluation/replay/test_lists_report.py):
 - the arm that made the log would have earned what it earned;
-- the arm that is better in a shop whose truth is known wins, and the truth lies in its interval;
-- a log in which nothing was left to chance is refused for any other arm.
+- in a simulated shop the arm that is really better wins, and its true value lies in its interval;
+- a log without chance in its lists is refused for any other arm.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vlclip.ranking.evaluation.off_policy.log import ListLog
 from vlclip.ranking.evaluation.off_policy.registry import every_estimator
 from vlclip.ranking.evaluation.off_policy.rewards import cascade_model
 from vlclip.ranking.evaluation.off_policy.terms import Terms
-from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
+from vlclip.ranking.evaluation.replay.judging import ArmCase, RewardRows, judge_arms
 from vlclip.ranking.evaluation.replay.lists import LoggedLists, Reward
 from vlclip.ranking.evaluation.replay.replayed import ReplayedPolicy
 from vlclip.ranking.evaluation.replay.report import ReplayReport
@@ -38,11 +38,11 @@ UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What else is known of the log the lists are from.
+    """Facts of the whole log that the lists are from.
 
-    `shown_at` and `came_at` `(m,)` are the times of lists and of their first clicks, in seconds since 1970,
-    NaN without one, `now` that of the replay. `units` are numbers of units by arm, where `shares` of an
-    experiment say how many there should be. `clicked` is the log as click models read it.
+    `shown_at` and `came_at` `(m,)` are the times of all lists and of their first clicks, in seconds since
+    1970, NaN without a click; `now` is the time of the replay. `units` counts units by arm, where `shares` of
+    an experiment say how many there should be. `clicked` is the log as click models read it.
     """
 
     source: str
@@ -55,21 +55,21 @@ class Facts:
 
 
 def facts_of(
-    logged: Iterable[Logged], *, source: str, now: float, experiment: Experiment | None = None
+    log: Iterable[Logged], *, source: str, now: float, experiment: Experiment | None = None
 ) -> Facts:
-    """The facts of a log that is read once; `now` is in seconds since 1970, UTC."""
+    """The facts of a log, which is read once; `now` is in seconds since 1970, UTC."""
     shown_at, came_at, units = list[float](), list[float](), defaultdict[str, set[str]](set)
 
-    def watched() -> Iterator[Logged]:
-        for one, outcomes in logged:
-            shown_at.append(one.time)
-            first = [found.first_click for found in outcomes if found.first_click is not None]
+    def read() -> Iterator[Logged]:
+        for exposure, outcomes in log:
+            shown_at.append(exposure.time)
+            first = [outcome.first_click for outcome in outcomes if outcome.first_click is not None]
             came_at.append(min(first, default=float("nan")))
-            if one.unit:
-                units[one.arm.partition("@")[0]].add(one.unit)
-            yield one, outcomes
+            if exposure.unit:
+                units[exposure.arm.partition("@")[0]].add(exposure.unit)
+            yield exposure, outcomes
 
-    clicked = click_log(watched())
+    clicked = click_log(read())
     arms = experiment.arms if experiment else ()
     return Facts(
         source=source,
@@ -90,17 +90,17 @@ def list_report(
     with_model: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ReplayReport:
-    """What each policy would have earned; all were replayed together. `progress` is told what is done.
+    """What each policy would have earned; all were replayed together. `progress` gets the name of each step.
 
     `with_model` fits a reward model for the doubly robust estimator. Errors: `EvaluationError`.
     """
     lists = replayed[0].lists
     progress("click models")
     fitted, calibrations = _click_models(facts.clicked)
-    candidates = []
-    for one in replayed:
-        progress(one.name)
-        candidates.append(_candidate(one, facts, reward, fitted, with_model=with_model))
+    cases = []
+    for policy in replayed:
+        progress(policy.name)
+        cases.append(_case(policy, facts, reward, fitted, with_model=with_model))
     rewards = lists.reward[reward]
     report = ReplayReport(
         source=facts.source,
@@ -117,75 +117,83 @@ def list_report(
         findings=(),
         arms=(),
         winner=None,
-        rate_by_position=rate_by_place(rewards, lists.shown, lists.unit),
+        rate_by_position=rate_by_place(rewards, lists.filled, lists.unit),
         calibrations=calibrations,
     )
-    rows = Rows(reward=rewards.sum(axis=1), unit=lists.unit, labels=_labels(lists))
+    rows = RewardRows(reward=rewards.sum(axis=1), unit=lists.unit, labels=_labels(lists))
     progress("intervals")
-    return judged(report, rows, candidates)
+    return judge_arms(report, rows, cases)
 
 
 def rate_by_place(
-    reward: Values, shown: np.typing.NDArray[np.bool_], unit: Indices
+    reward: Values, filled: np.typing.NDArray[np.bool_], unit: Indices
 ) -> tuple[tuple[int, int, Figure], ...]:
     """Each place from 1, how often it was shown, and its mean reward; `(n, K)` each but `unit` `(n,)`."""
-    filled = [place for place in range(shown.shape[1]) if shown[:, place].any()]
+    places = [place for place in range(filled.shape[1]) if filled[:, place].any()]
     terms = [
-        Terms(estimator="", assumes="", above=reward[:, place], below=shown[:, place].astype(np.float64))
-        for place in filled
+        Terms(estimator="", assumes="", above=reward[:, place], below=filled[:, place].astype(np.float64))
+        for place in places
     ]
-    found = estimates(terms, unit)
+    rates = estimates(terms, unit)
     return tuple(
-        (place + 1, int(shown[:, place].sum()), Figure(one.value, one.low, one.high))
-        for place, one in zip(filled, found, strict=True)
+        (place + 1, int(filled[:, place].sum()), Figure(rate.value, rate.low, rate.high))
+        for place, rate in zip(places, rates, strict=True)
     )
 
 
-def _candidate(
-    one: ReplayedPolicy, facts: Facts, reward: Reward, fitted: Sequence[Fitted], *, with_model: bool
-) -> Candidate:
-    log = one.log(reward)
+def _case(
+    policy: ReplayedPolicy, facts: Facts, reward: Reward, fitted: Sequence[Fitted], *, with_model: bool
+) -> ArmCase:
+    log = policy.log(reward)
     if with_model:
-        log = _with_model(log, one)
-    known = Evidence.of_lists(
+        log = _with_model(log, policy)
+    evidence = Evidence.of_lists(
         log,
-        outside=one.outside,
+        outside=policy.outside,
         shown_at=facts.shown_at,
         came_at=facts.came_at,
         now=facts.now,
         counts=facts.units if facts.shares else None,
         shares=facts.shares,
     )
-    return Candidate(
-        arm=one.name, terms=every_estimator(log), evidence=known, proxies=_proxies(one, facts, fitted)
+    return ArmCase(
+        arm=policy.name,
+        terms=every_estimator(log),
+        evidence=evidence,
+        proxies=_proxies(policy, facts, fitted),
     )
 
 
-def _with_model(log: ListLog, one: ReplayedPolicy) -> ListLog:
-    lists = one.lists
+def _with_model(log: ListLog, policy: ReplayedPolicy) -> ListLog:
+    lists = policy.lists
     predicted, baseline = cascade_model(
-        one.features, lists.chosen, log.reward, lists.shown, one.target_next.astype(np.float64), lists.unit
+        policy.features,
+        lists.chosen,
+        log.reward,
+        lists.filled,
+        policy.target_next.astype(np.float64),
+        lists.unit,
     )
     return replace(log, predicted=predicted, baseline=baseline)
 
 
 def _click_models(log: ClickLog) -> tuple[list[Fitted], tuple[Calibration, ...]]:
-    """Click models, the best at telling held-out clicks first, and how each does; none without clicks."""
+    """Click models, best at predicting held-out clicks first, with calibrations; none without clicks."""
     if not log.clicked.any() or len(np.unique(log.unit)) < 2:
         return [], ()
-    found = sorted(fit_all(log), key=lambda one: one[1])
-    _, held = log.split(HELD_OUT, SEED)
-    return [one for one, _ in found], tuple(calibration(one, held) for one, _ in found)
+    models = [model for model, _ in sorted(fit_all(log), key=lambda fitted: fitted[1])]
+    _, test = log.split(HELD_OUT, SEED)
+    return models, tuple(calibration(model, test) for model in models)
 
 
-def _proxies(one: ReplayedPolicy, facts: Facts, fitted: Sequence[Fitted]) -> list[Proxy]:
-    """Everything the best model expects, and of the others the clicks a list."""
-    out: list[Proxy] = []
+def _proxies(policy: ReplayedPolicy, facts: Facts, fitted: Sequence[Fitted]) -> list[Proxy]:
+    """All measures that the best model expects, and the clicks per list that the others expect."""
+    expected: list[Proxy] = []
     for place, model in enumerate(fitted):
-        own, logged = (facts.clicked.lists_of(items) for items in (one.own, one.lists.items))
-        found = proxies(model, own, logged, one.lists.unit)
-        out += found if place == 0 else found[:1]
-    return out
+        own, logged = (facts.clicked.lists_of(items) for items in (policy.own, policy.lists.items))
+        measures = proxies(model, own, logged, policy.lists.unit)
+        expected += measures if place == 0 else measures[:1]
+    return expected
 
 
 def _labels(lists: LoggedLists) -> dict[str, np.typing.NDArray[np.str_]]:

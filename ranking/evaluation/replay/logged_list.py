@@ -3,7 +3,7 @@
 Laws (tests/ranking/evaluation/replay/test_logged_list.py):
 - a request that the service logged is read back as it was made;
 - a list whose request cannot be made again has a reason; nothing about it is guessed;
-- where a log has no `asked`, the arm's own weights count.
+- a list without `asked` in its context named nothing of its own, so the arm's own weights count.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class LoggedList:
     is_drawn: bool
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def items(self) -> tuple[str, ...]:
         """The ids of the items shown, in their order."""
-        return tuple(shown.item for shown in self.exposure.items)
+        return tuple(item.item for item in self.exposure.items)
 
     @property
     def ranking(self) -> Ranking:
@@ -61,13 +61,13 @@ class LoggedList:
         if not self.is_drawn:
             return Ranking(scores=np.empty(0), tail=self.candidates)
         explored = tuple(item for item, _ in self.exposure.candidates)
-        others = [n for n, item in enumerate(self.shown) if item not in set(explored)]
-        first = next((n for n in range(len(self.shown)) if n not in others), len(others))
+        others = [n for n, item in enumerate(self.items) if item not in set(explored)]
+        first = next((n for n in range(len(self.items)) if n not in others), len(others))
         return Ranking(
-            pins=self.shown[:first],
+            pins=self.items[:first],
             explored=explored,
             scores=self.scores[: len(explored)],
-            tail=tuple(self.shown[n] for n in others if n > first),
+            tail=tuple(self.items[n] for n in others if n > first),
             temperature=self.exposure.temperature,
         )
 
@@ -75,7 +75,7 @@ class LoggedList:
 def read_logged_list(exposure: Exposure) -> LoggedList | str:
     """The list with its request, or why the request cannot be made again."""
     context, unit = exposure.context, known_unit(exposure)
-    anchor = context.get("anchor", context.get("item", ""))  # "item" in logs of older web pages
+    anchor = context.get("anchor", "")
     reasons = (
         (not exposure.items, NOTHING_SHOWN),
         (exposure.offset > 0, LATER_PAGE),
@@ -83,7 +83,7 @@ def read_logged_list(exposure: Exposure) -> LoggedList | str:
         (exposure.kind == "search" and not context.get("text"), NO_WORDS),
         (exposure.kind == "similar" and not anchor, NO_ANCHOR),
         (unit is None, STRANGER),
-        (not all(0 < shown.propensity <= 1 for shown in exposure.items), BAD_PROPENSITY),
+        (not all(0 < item.propensity <= 1 for item in exposure.items), BAD_PROPENSITY),
     )
     reason = next((reason for holds, reason in reasons if holds), "")
     if reason or unit is None:
@@ -92,8 +92,8 @@ def read_logged_list(exposure: Exposure) -> LoggedList | str:
         conditions = read_filter(context.get("filter"))
     except FilterError:
         return BAD_FILTER
-    asked: Mapping[str, Any] = context.get("asked") or {}
-    score = {shown.item: shown.score for shown in exposure.items} | dict(exposure.candidates)
+    named: Mapping[str, Any] = context.get("asked") or {}
+    score = {item.item: item.score for item in exposure.items} | dict(exposure.candidates)
     candidates = tuple(dict.fromkeys([*(item for item, _ in exposure.candidates), *score]))
     row = {item: n for n, item in enumerate(candidates)}
     return LoggedList(
@@ -103,18 +103,18 @@ def read_logged_list(exposure: Exposure) -> LoggedList | str:
             anchor=str(anchor),
             text=str(context.get("text", "")),
             unit=unit,
-            weights=asked.get("weights") or {},
+            weights=named.get("weights") or {},
             page=Page(
-                limit=asked.get("limit"),
+                limit=named.get("limit"),
                 filter=conditions,
-                exclude=tuple(asked.get("exclude", context.get("exclude")) or ()),
-                collapse=asked.get("collapse"),
-                diversity=asked.get("diversity"),
+                exclude=tuple(named.get("exclude") or ()),
+                collapse=named.get("collapse"),
+                diversity=named.get("diversity"),
             ),
         ),
         candidates=candidates,
         scores=np.array([score[item] for item in candidates]),
-        chosen=np.array([row[shown.item] for shown in exposure.items], dtype=np.intp),
+        chosen=np.array([row[item.item] for item in exposure.items], dtype=np.intp),
         is_drawn=bool(exposure.candidates) and exposure.temperature > 0,
     )
 

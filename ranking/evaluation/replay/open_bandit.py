@@ -5,9 +5,9 @@ Off-Policy Evaluation", NeurIPS Datasets and Benchmarks 2021. Two policies ran a
 uniformly at random, the other (`bts`) by Bernoulli Thompson sampling, which learned as it went.
 
 A target is any callable from a log to the probability `(n, A)` of each of the A items in each of its n rows.
-Of a policy that was logged only what it chose has a propensity, so what it would have chosen at another
-moment is an estimate: `EstimatedPolicy`. How good that is, `reproduced` says; every figure that rests on it
-is an estimate of an estimate.
+A log has the propensity of the chosen item alone, so the probability of any other choice is an estimate:
+`EstimatedPolicy`. Its `fit` says how good the estimate is; every figure that uses it is an estimate of an
+estimate.
 
 Laws (tests/ranking/evaluation/replay/test_open_bandit.py):
 - the uniform policy has ratios of 1 on its own log;
@@ -55,7 +55,10 @@ class BanditLog:
     names: tuple[str, ...]
 
     def choices(self, target: Values) -> Choices:
-        """What estimators read, for a target `(n, A)`; `EvaluationError` where it gives no probabilities."""
+        """The log as estimators read it, for a target `(n, A)`.
+
+        Errors: `EvaluationError` where the target gives no probabilities.
+        """
         if target.shape != self.affinity.shape or not (target >= 0).all():
             raise EvaluationError(f"a target has to give probabilities of shape {self.affinity.shape}")
         if not np.allclose(target.sum(axis=1), 1, atol=1e-6):
@@ -64,9 +67,9 @@ class BanditLog:
         return Choices(reward=self.click, propensity=self.propensity, target=own)
 
     def features(self, rows: slice = slice(None)) -> Values:
-        """What a reward model may know of every item in these rows, `(m, A, f + 1 + places)`.
+        """Features of every item in these rows for a reward model, `(m, A, f + 1 + places)`.
 
-        What is known of the item, the user's affinity to it, and 1 for the place among all places.
+        They are the item's own features, the user's affinity to it, and 1 for the place among all places.
         """
         affinity, position = self.affinity[rows], self.position[rows]
         shape = affinity.shape
@@ -88,10 +91,10 @@ def uniform(log: BanditLog) -> Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Reproduced:
-    """How an estimated policy tells the propensities of its own log, each row from the others.
+class TargetFit:
+    """How well an estimated policy reproduces the propensities of its own log, each row from the others.
 
-    The correlation, and the mean and the median ratio of what is told and what was logged.
+    The correlation of estimated and logged propensities, and the mean and the median of their ratio.
     """
 
     correlation: float
@@ -100,13 +103,13 @@ class Reproduced:
 
 
 class EstimatedPolicy:
-    """A policy as its log lets one guess it: `EstimatedPolicy(bts)(other)` is a target `(n, A)`.
+    """A policy estimated from its log: `EstimatedPolicy(bts)(other)` is a target `(n, A)`.
 
-    The probability of an item at a place and time is taken from the logged propensities of this item at this
-    place next before and next after, in between by the weighted harmonic mean; where there is none at this
-    place, at any place; 0 for an item that was never chosen. Then each row is divided by its sum. Harmonic,
-    since a policy logs its propensities at moments when they are high: over time a mean of 1 / propensity
-    undoes that.
+    The probability of an item at a place and time is the weighted harmonic mean of its logged propensities
+    at this place next before and next after. Where the item was never at this place, those of any place
+    count; an item that was never chosen has 0. Then each row is divided by its sum. The mean is harmonic
+    because a policy logs a propensity most often when it is high; a mean of 1 / propensity over time undoes
+    that.
     """
 
     def __init__(self, log: BanditLog) -> None:
@@ -116,33 +119,33 @@ class EstimatedPolicy:
         """Its probabilities of each item in each row, `(n, A)`; `EvaluationError` where items differ."""
         if log.ids != self._log.ids:
             raise EvaluationError("the two logs are of different items; give logs of one campaign")
-        return self._told(log)
+        return self._probabilities(log)
 
-    def reproduced(self) -> Reproduced:
-        """How well it tells its own log."""
-        told = self._told(self._log)[np.arange(len(self._log.item)), self._log.item]
+    def fit(self) -> TargetFit:
+        """How well the estimate fits the policy's own log."""
+        estimated = self._probabilities(self._log)[np.arange(len(self._log.item)), self._log.item]
         logged = self._log.propensity
-        ratio = told / logged
-        varies = np.ptp(logged) and np.ptp(told)
-        correlation = float(np.corrcoef(told, logged)[0, 1]) if varies else float("nan")
-        return Reproduced(correlation, float(ratio.mean()), float(np.median(ratio)))
+        ratio = estimated / logged
+        varies = np.ptp(logged) and np.ptp(estimated)
+        correlation = float(np.corrcoef(estimated, logged)[0, 1]) if varies else float("nan")
+        return TargetFit(correlation, float(ratio.mean()), float(np.median(ratio)))
 
-    def _told(self, log: BanditLog) -> Values:
-        told = np.zeros(log.affinity.shape)
+    def _probabilities(self, log: BanditLog) -> Values:
+        chances = np.zeros(log.affinity.shape)
         for item in range(len(log.ids)):
             chosen = self._log.item == item
             for place in np.unique(log.position):
                 rows = np.flatnonzero(log.position == place)
-                found = self._between(np.flatnonzero(chosen & (self._log.position == place)), rows, log)
-                nowhere = np.isnan(found)
-                found[nowhere] = self._between(np.flatnonzero(chosen), rows[nowhere], log)
-                told[rows, item] = np.nan_to_num(found)
-        sums = told.sum(axis=1, keepdims=True)
-        shares: Values = np.divide(told, sums, out=np.full_like(told, 1 / len(log.ids)), where=sums > 0)
+                estimates = self._between(np.flatnonzero(chosen & (self._log.position == place)), rows, log)
+                nowhere = np.isnan(estimates)
+                estimates[nowhere] = self._between(np.flatnonzero(chosen), rows[nowhere], log)
+                chances[rows, item] = np.nan_to_num(estimates)
+        sums = chances.sum(axis=1, keepdims=True)
+        shares: Values = np.divide(chances, sums, out=np.full_like(chances, 1 / len(log.ids)), where=sums > 0)
         return shares
 
     def _between(self, sources: Indices, rows: Indices, log: BanditLog) -> Values:
-        """The propensity `(m,)` at the times of these rows, by the sources'; no row is told by itself."""
+        """Propensities `(m,)` at the times of these rows, from the sources; no row counts for itself."""
         if not len(sources):
             return np.full(len(rows), np.nan)
         sources = sources[np.argsort(self._log.time[sources], kind="stable")]
@@ -158,8 +161,8 @@ class EstimatedPolicy:
         gap = times[after] - times[before]
         share = np.divide(log.time[rows] - times[before], gap, out=np.full(len(rows), 0.5), where=gap > 0)
         share = np.where(first & last, share, np.where(first, 0.0, 1.0))
-        found = 1 / ((1 - share) / propensity[before] + share / propensity[after])
-        return np.where(first | last, found, np.nan)
+        estimates = 1 / ((1 - share) / propensity[before] + share / propensity[after])
+        return np.where(first | last, estimates, np.nan)
 
 
 def read_open_bandit(path: Path) -> BanditLog:
@@ -169,8 +172,8 @@ def read_open_bandit(path: Path) -> BanditLog:
     """
     file, context = _files(path)
     try:
-        rows, known = pl.read_csv(file, infer_schema_length=None), pl.read_csv(context)
-        items = known.sort("item_id")
+        rows, catalogue = pl.read_csv(file, infer_schema_length=None), pl.read_csv(context)
+        items = catalogue.sort("item_id")
         at = pl.col("timestamp").str.to_datetime(time_zone="UTC").dt.epoch("us") / 1e6
         base = rows.select(at, *COLUMNS[1:])
         ids = items["item_id"].to_list()
@@ -196,12 +199,12 @@ def read_open_bandit(path: Path) -> BanditLog:
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    """The log and what is known of its items."""
+    """The log and the table of its items."""
     if path.is_dir():
-        found = [one for one in sorted(path.glob("*.csv")) if one.name != CONTEXT]
-        if len(found) != 1:
-            raise EvaluationError(f"{path} has {len(found)} logs (*.csv); name the one to read")
-        path = found[0]
+        logs = [file for file in sorted(path.glob("*.csv")) if file.name != CONTEXT]
+        if len(logs) != 1:
+            raise EvaluationError(f"{path} has {len(logs)} logs (*.csv); name the one to read")
+        path = logs[0]
     return path, path.with_name(CONTEXT)
 
 

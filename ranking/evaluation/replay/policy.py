@@ -99,7 +99,7 @@ class ArmPolicy:
             return f"the arm {self.arm.id} does not answer it ({error.code})"
         if logged.is_drawn:
             ranking = ranking.only(frozenset(logged.candidates))
-        own_list = tuple(result.id for result in answer)[: len(logged.shown)]
+        own_list = tuple(result.id for result in answer)[: len(logged.items)]
         return _probabilities(logged, ranking, scores, _outside(own, logged, own_list), own_list)
 
     def _own(self, answer: Answer) -> tuple[Ranking, Mapping[str, float]]:
@@ -164,7 +164,7 @@ class CallablePolicy:
     def probabilities(self, logged: LoggedList) -> Probabilities | str:
         """The callable's probabilities of a logged list."""
         values = np.asarray(self._call(logged.exposure, logged.candidates), dtype=np.float64)
-        places, count = len(logged.shown), len(logged.candidates)
+        places, count = len(logged.items), len(logged.candidates)
         if self._gives == "probabilities":
             if not ((values >= 0) & (values <= 1)).all() or not (values.sum(axis=-1) <= 1 + 1e-6).all():
                 raise EvaluationError(f"{self._name} has to give probabilities that sum to at most 1")
@@ -199,10 +199,9 @@ def _scores(answer: Answer) -> dict[str, float]:
 def _probabilities(
     logged: LoggedList, ranking: Ranking, scores: Mapping[str, float], outside: float, own: tuple[str, ...]
 ) -> Probabilities:
-    shown = logged.shown
     return Probabilities(
-        next=ranking.next(shown, logged.candidates),
-        place=place_of(ranking, shown),
+        next=ranking.next(logged.items, logged.candidates),
+        place=place_of(ranking, logged.items),
         outside=outside,
         scores=np.array([scores.get(item, np.nan) for item in logged.candidates]),
         own=own,

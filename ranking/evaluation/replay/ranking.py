@@ -51,15 +51,15 @@ class Ranking:
             tail=tuple(item for item in self.tail if item in ids),
         )
 
-    def next(self, shown: Sequence[str], candidates: Sequence[str]) -> Values:
+    def next(self, items: Sequence[str], candidates: Sequence[str]) -> Values:
         """The probability `(K, C)` of each candidate at each of the K places, given the items shown above it.
 
         All are 0 once no item is left.
         """
         ids = self.ids
         column = {item: n for n, item in enumerate(ids)}
-        left = np.ones((len(shown), len(ids)), dtype=bool)
-        for place, item in enumerate(shown[:-1]):
+        left = np.ones((len(items), len(ids)), dtype=bool)
+        for place, item in enumerate(items[:-1]):
             if item in column:
                 left[place + 1 :, column[item]] = False
         start, end = len(self.pins), len(self.pins) + len(self.explored)
@@ -73,7 +73,7 @@ class Ranking:
         at_end = ~left[:, :end].any(axis=1)
         chances[at_end, end:] = _first(left[at_end, end:])
         columns = [column.get(item, len(ids)) for item in candidates]
-        padded: Values = np.concatenate([chances, np.zeros((len(shown), 1))], axis=1)[:, columns]
+        padded: Values = np.concatenate([chances, np.zeros((len(items), 1))], axis=1)[:, columns]
         return padded
 
     def places(self, count: int) -> Values:
@@ -96,12 +96,12 @@ class Ranking:
         return (*self.pins, *explored, *self.tail)[:count]
 
 
-def place_of(ranking: Ranking, shown: Sequence[str]) -> Values:
+def place_of(ranking: Ranking, items: Sequence[str]) -> Values:
     """The probability `(K,)` of each item to stand at the place where it was shown, whatever is above it."""
     column = {item: n for n, item in enumerate(ranking.ids)}
-    columns = [column.get(item, len(column)) for item in shown]
-    places = np.pad(ranking.places(len(shown)), ((0, 0), (0, 1)))
-    chances: Values = places[np.arange(len(shown)), columns]
+    columns = [column.get(item, len(column)) for item in items]
+    places = np.pad(ranking.places(len(items)), ((0, 0), (0, 1)))
+    chances: Values = places[np.arange(len(items)), columns]
     return chances
 
 

@@ -67,7 +67,7 @@ class ReplayedPolicy:
             reward=lists.reward[reward],
             propensity=lists.propensity,
             target=self.target,
-            filled=lists.shown,
+            filled=lists.filled,
             place_propensity=lists.place_propensity if self.place_target is not None else None,
             place_target=self.place_target,
             unit=lists.unit,
@@ -167,7 +167,7 @@ def _answer(chances: Probabilities, row: ListRow, ids: InternedIds) -> _Answer:
 def _replayed(
     name: str, lists: LoggedLists, answers: list[_Answer], left_out: Mapping[str, int]
 ) -> ReplayedPolicy:
-    places, candidates = lists.shown.shape, lists.is_candidate.shape
+    places, candidates = lists.filled.shape, lists.is_candidate.shape
     target = fill_rows(np.ones(places), [answer.target for answer in answers])
     outside = np.array([answer.outside for answer in answers])
     scores = fill_rows(np.full(candidates, np.nan), [answer.scores for answer in answers])

@@ -66,14 +66,14 @@ def _served(shop: SimulatedShop, arm: Arm, step: VisitStep, rng: np.random.Gener
     if shop.history is not None and events:
         shop.history.add(events)
     return exposure, tuple(
-        outcome([event for event in events if event.item == shown.item]) for shown in exposure.items
+        outcome([event for event in events if event.item == item.item]) for item in exposure.items
     )
 
 
 def _exposure(shop: SimulatedShop, step: VisitStep, answer: Answer) -> Exposure:
     """The list as the service logs it."""
     request = step.request
-    asked: dict[str, Any] = {
+    named: dict[str, Any] = {
         "weights": {}, "exclude": [], "limit": request.page.limit, "collapse": None, "diversity": None,
     }  # fmt: skip
     return Exposure(
@@ -84,7 +84,7 @@ def _exposure(shop: SimulatedShop, step: VisitStep, answer: Answer) -> Exposure:
         arm=f"{answer.arm.id}@{answer.arm.hash}",
         items=tuple(ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer),
         context=_question(request)
-        | {"asked": asked, "weights": dict(answer.weights), "strategy": answer.strategy},
+        | {"asked": named, "weights": dict(answer.weights), "strategy": answer.strategy},
         candidates=answer.explored,
         temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
     )
@@ -105,7 +105,7 @@ def _events(
     if not exposure.items:
         return []
     world = shop.world
-    rows = shop.catalogue.rows([shown.item for shown in exposure.items])
+    rows = shop.catalogue.rows([item.item for item in exposure.items])
     attraction, satisfaction = shop.likes(step, rows)
     clicked = shop.clicks.sample(
         attraction[None], satisfaction[None], np.ones((1, len(rows)), dtype=bool), rng

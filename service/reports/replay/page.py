@@ -19,6 +19,7 @@ from markupsafe import Markup
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.replay.report import ArmReplay, ReplayReport
 from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.reports import formats
 from vlclip.service.reports.replay import words
 
 _PAGES = Environment(
@@ -45,25 +46,25 @@ def replay_page(report: ReplayReport) -> str:
     """The page as HTML."""
     from vlclip.service.reports.replay import plots  # noqa: PLC0415 - a second of loading that few commands need
 
-    digits = words.decimals(report.observed)
-    calibrations = [(one, Markup(plots.calibration_picture(one))) for one in report.calibrations]  # noqa: S704 - ours
+    digits = formats.decimals_of(report.observed)
+    calibrations = [(model, Markup(plots.calibration_picture(model))) for model in report.calibrations]  # noqa: S704 - ours
     return _PAGES.get_template("replay.html.j2").render(
         report=report,
         answer=words.answer(report),
         counted=words.counted(report),
         about=words.about_log(report),
         marks=words.MARKS,
-        day=words.day,
-        short=words.short,
-        share=words.share,
-        parameters=words.parameters,
+        day=formats.format_day,
+        short=formats.format_magnitude,
+        share=formats.format_share,
+        parameters=words.format_parameters,
         estimate_of=words.estimate_of,
         uplift_of=words.uplift_of,
-        decimals=words.decimals,
-        value=lambda number, of=digits: words.number(number, of),
-        change=lambda number, of=digits: words.number(number, of, sign=True),
-        span=lambda figure, of=digits: words.span(figure, of),
-        rise=lambda figure, of=digits: words.span(figure, of, sign=True),
+        decimals=formats.decimals_of,
+        value=lambda number, of=digits: formats.format_number(number, of),
+        change=lambda number, of=digits: formats.format_number(number, of, sign=True),
+        span=lambda figure, of=digits: formats.format_interval(figure, of),
+        rise=lambda figure, of=digits: formats.format_interval(figure, of, sign=True),
         interval=Figure,
         unknown=words.NOTHING,
         assumptions=_assumptions(report),
@@ -72,15 +73,15 @@ def replay_page(report: ReplayReport) -> str:
         if report.rate_by_position
         else "",
         calibrations=calibrations,
-        arms=[_arm(report, one, plots, digits) for one in report.arms],
+        arms=[_arm(report, model, plots, digits) for model in report.arms],
     )
 
 
 def _arm(report: ReplayReport, arm: ArmReplay, plots: Any, digits: int) -> dict[str, Any]:
     """An arm with its pictures."""
-    cuts = groupby(arm.slices, key=lambda one: one.by)
+    cuts = groupby(arm.slices, key=lambda part: part.by)
     return {
-        "found": arm,
+        "replay": arm,
         "called": words.called(report, arm),
         "level": arm.verdict.level,
         "estimates": Markup(plots.estimates_picture(report, arm)),  # noqa: S704
@@ -90,5 +91,5 @@ def _arm(report: ReplayReport, arm: ArmReplay, plots: Any, digits: int) -> dict[
 
 
 def _assumptions(report: ReplayReport) -> Mapping[str, str]:
-    """What each estimator takes for granted, once for all arms."""
-    return {one.estimator: one.assumes for arm in report.arms for one in arm.estimates}
+    """What each estimator assumes, once for all arms."""
+    return {estimate.estimator: estimate.assumes for arm in report.arms for estimate in arm.estimates}

@@ -4,7 +4,7 @@ Narrow, so that a phone shows them with readable letters. Nothing in them depend
 
 Laws (tests/service/reports/test_replay.py):
 - equal reports give equal pictures;
-- whatever the log's names hold, they are text in the picture and nothing else.
+- names from the log are text in the picture, whatever they hold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,16 @@ from vlclip.ranking.evaluation.click_models.calibration import Calibration
 from vlclip.ranking.evaluation.off_policy.verdict import Level
 from vlclip.ranking.evaluation.replay.report import ArmReplay, Histogram, ReplayReport, Slice
 from vlclip.ranking.statistics.bootstrap import Figure
-from vlclip.service.reports.replay.words import MARKS, called, counted, decimals, number, uplift_of
+from vlclip.service.reports.formats import (
+    decimals_of,
+    format_number,
+)
+from vlclip.service.reports.replay.words import (
+    MARKS,
+    called,
+    counted,
+    uplift_of,
+)
 
 WIDTH = 5.0
 """Inches, of 72 units of the picture: 360 units, as wide as a phone."""
@@ -34,7 +43,7 @@ LINE = 0.3
 """Inches of height for a line with a name."""
 INK, FAINT, ACCENT, SECOND = "#22252a", "#85888d", "#2a5a9e", "#b46f22"
 PAGE_COLOURS = {INK: "var(--ink)", FAINT: "var(--edge)", ACCENT: "var(--accent)", SECOND: "var(--second)"}
-"""What a colour is on the page, which has another one in the dark."""
+"""The page's name of each colour, which differs in the dark."""
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none", "font.size": 11, "axes.labelsize": 11,
     "xtick.labelsize": 10, "ytick.labelsize": 10.5, "text.color": INK, "axes.labelcolor": INK,
@@ -46,22 +55,22 @@ MARKERS: dict[Level, str] = {"ok": "o", "careful": "D", "refused": "X"}
 LONGEST = 26
 """Characters of a name in a picture."""
 ROOM = 1.5
-"""Times the width of what matters, the most a picture shows to each side of it."""
+"""How far a picture reaches beyond its sure figures on each side, in widths of these."""
 
 
 def uplift_picture(report: ReplayReport) -> str:
     """Each arm's uplift by the estimator to look at first, a line at nothing gained."""
     arms = report.arms
-    rises = [uplift_of(one) for one in arms]
-    levels = [one.verdict.level for one in arms]
+    rises = [uplift_of(arm) for arm in arms]
+    levels = [arm.verdict.level for arm in arms]
     sure = [rise for rise, level in zip(rises, levels, strict=True) if level != "refused"]
     lines = "; ".join(
-        f"{one.arm} {_said(rise, decimals(report.observed), sign=True)}, {one.verdict.level}"
-        for one, rise in zip(arms, rises, strict=True)
+        f"{arm.arm} {_format_figure(rise, decimals_of(report.observed), sign=True)}, {arm.verdict.level}"
+        for arm, rise in zip(arms, rises, strict=True)
     )
 
     def draw(axis: Any) -> None:
-        names = [f"{called(report, one)} {MARKS[one.verdict.level]}" for one in arms]
+        names = [f"{called(report, arm)} {MARKS[arm.verdict.level]}" for arm in arms]
         _whiskers(axis, names, rises, _limits(sure or rises, rises, 0.0), levels=levels)
         axis.axvline(0, color=INK, linewidth=1, linestyle="--")
         axis.set_xlabel(f"more {counted(report)} than logged")
@@ -71,27 +80,37 @@ def uplift_picture(report: ReplayReport) -> str:
 
 def estimates_picture(report: ReplayReport, arm: ArmReplay) -> str:
     """An arm by every estimator, the observed mean as a line; all arms are drawn on one scale."""
-    found = {one.estimator: Figure(one.value, one.low, one.high) for one in arm.estimates}
+    figures = {
+        estimate.estimator: Figure(estimate.value, estimate.low, estimate.high) for estimate in arm.estimates
+    }
     trusted = [
-        Figure(one.value, one.low, one.high)
+        Figure(estimate.value, estimate.low, estimate.high)
         for each in report.arms
-        for one in each.estimates
-        if one.estimator == each.best and each.verdict.level != "refused"
+        for estimate in each.estimates
+        if estimate.estimator == each.best and each.verdict.level != "refused"
     ]
-    every = [Figure(one.value, one.low, one.high) for each in report.arms for one in each.estimates]
+    every = [
+        Figure(estimate.value, estimate.low, estimate.high)
+        for each in report.arms
+        for estimate in each.estimates
+    ]
     limits = _limits([report.observed, *trusted], every, report.observed.value)
-    lines = "; ".join(f"{name} {_said(one, decimals(report.observed))}" for name, one in found.items())
+    lines = "; ".join(
+        f"{name} {_format_figure(estimate, decimals_of(report.observed))}"
+        for name, estimate in figures.items()
+    )
 
     def draw(axis: Any) -> None:
-        names = [f"{name} ★" if name == arm.best else name for name in found]
-        _whiskers(axis, names, list(found.values()), limits)
+        names = [f"{name} ★" if name == arm.best else name for name in figures]
+        _whiskers(axis, names, list(figures.values()), limits)
         axis.axvline(report.observed.value, color=SECOND, linewidth=1.2, linestyle="--")
         axis.axvspan(report.observed.low, report.observed.high, color=SECOND, alpha=0.15, linewidth=0)
         axis.set_xlabel(counted(report))
 
+    observed = _format_figure(report.observed, decimals_of(report.observed))
     return _picture(
-        f"{arm.arm} by estimator, observed {_said(report.observed, decimals(report.observed))}: {lines}",
-        draw, height=0.75 + LINE * len(found),
+        f"{arm.arm} by estimator, observed {observed}: {lines}",
+        draw, height=0.75 + LINE * len(figures),
     )  # fmt: skip
 
 
@@ -116,13 +135,13 @@ def weights_picture(arm: str, weights: Histogram) -> str:
 
 
 def positions_picture(rates: Sequence[tuple[int, int, Figure]]) -> str:
-    """What came of each place of a list, whoever stood there."""
+    """The rate at each place of a list, whatever item stood there."""
     places = [place for place, _, _ in rates]
-    found = [one for _, _, one in rates]
-    first = f", {found[0].value:.3g} at place {places[0]}, {found[-1].value:.3g} at place {places[-1]}"
+    figures = [figure for _, _, figure in rates]
+    first = f", {figures[0].value:.3g} at place {places[0]}, {figures[-1].value:.3g} at place {places[-1]}"
 
     def draw(axis: Any) -> None:
-        _upright(axis, places, found, ACCENT)
+        _upright(axis, places, figures, ACCENT)
         axis.set_ylim(bottom=0)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_xlabel("place in the list")
@@ -132,12 +151,13 @@ def positions_picture(rates: Sequence[tuple[int, int, Figure]]) -> str:
 
 
 def slices_picture(by: str, parts: Sequence[Slice], digits: int) -> str:
-    """An arm's uplift in each part of the log: days as time goes, all else a line each."""
-    rises = [one.uplift for one in parts]
+    """An arm's uplift in each part of the log: days from left to right, other parts one line each."""
+    rises = [part.uplift for part in parts]
     lines = "; ".join(
-        f"{one.name} {_said(one.uplift, digits, sign=True)} of {one.lists:,} lists" for one in parts
+        f"{part.name} {_format_figure(part.uplift, digits, sign=True)} of {part.lists:,} lists"
+        for part in parts
     )
-    days = [_day(one.name) for one in parts]
+    days = [_day(part.name) for part in parts]
     if len(parts) > 1 and all(days):
 
         def draw_days(axis: Any) -> None:
@@ -150,7 +170,7 @@ def slices_picture(by: str, parts: Sequence[Slice], digits: int) -> str:
         return _picture(f"Uplift by {by}: {lines}", draw_days, height=2.2)
 
     def draw(axis: Any) -> None:
-        names = [f"{_cut(one.name)} ({one.lists:,})" for one in parts]
+        names = [f"{_shorten(part.name)} ({part.lists:,})" for part in parts]
         _whiskers(axis, names, rises, _limits(rises, rises, 0.0))
         axis.axvline(0, color=INK, linewidth=1, linestyle="--")
         axis.set_xlabel("uplift")
@@ -159,13 +179,13 @@ def slices_picture(by: str, parts: Sequence[Slice], digits: int) -> str:
 
 
 def calibration_picture(model: Calibration) -> str:
-    """What a model told beside what was seen; on the line it would be right."""
+    """Expected beside observed rates of a model; a model that is right lies on the line."""
 
     def draw(axis: Any) -> None:
         top = max(
             [
                 *model.predicted,
-                *(one.high if isfinite(one.high) else one.value for one in model.observed),
+                *(figure.high if isfinite(figure.high) else figure.value for figure in model.observed),
                 1e-9,
             ]
         )
@@ -174,12 +194,12 @@ def calibration_picture(model: Calibration) -> str:
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
         axis.locator_params(axis="x", nbins=5)
-        axis.set_xlabel("told")
-        axis.set_ylabel("seen")
+        axis.set_xlabel("expected")
+        axis.set_ylabel("observed")
 
     pairs = "; ".join(
-        f"told {told:.3g}, seen {seen.value:.3g}"
-        for told, seen in zip(model.predicted, model.observed, strict=True)
+        f"expected {expected:.3g}, observed {observed.value:.3g}"
+        for expected, observed in zip(model.predicted, model.observed, strict=True)
     )
     return _picture(f"Calibration of {model.model}: {pairs}", draw, height=2.6)
 
@@ -194,23 +214,23 @@ def _whiskers(
 ) -> None:
     """A line for each figure, the first on top; what lies outside the limits is an arrow at the edge."""
     left, right = limits
-    for row, one in enumerate(figures):
+    for row, figure in enumerate(figures):
         marker = MARKERS[levels[row]] if levels else "o"
         filled = ACCENT if marker == "o" else "none" if marker == "D" else INK
         edge = INK if marker == "X" else ACCENT
-        if isfinite(one.low) and isfinite(one.high):
-            axis.plot([max(one.low, left), min(one.high, right)], [row, row], color=edge, linewidth=1.6)
-            for beyond, at, arrow in ((one.low < left, left, "<"), (one.high > right, right, ">")):
+        if isfinite(figure.low) and isfinite(figure.high):
+            axis.plot([max(figure.low, left), min(figure.high, right)], [row, row], color=edge, linewidth=1.6)
+            for beyond, at, arrow in ((figure.low < left, left, "<"), (figure.high > right, right, ">")):
                 if beyond:
                     axis.plot([at], [row], marker=arrow, color=edge, markersize=6, clip_on=False)
-        if left <= one.value <= right:
+        if left <= figure.value <= right:
             axis.plot(
-                [one.value], [row], marker=marker, markersize=7, markerfacecolor=filled,
+                [figure.value], [row], marker=marker, markersize=7, markerfacecolor=filled,
                 markeredgecolor=edge, markeredgewidth=1.4, linestyle="none",
             )  # fmt: skip
-        elif not isfinite(one.value):
+        elif not isfinite(figure.value):
             axis.text(left, row, " not known", va="center", fontsize=10)
-    axis.set_yticks(range(len(names)), [_cut(name) for name in names])
+    axis.set_yticks(range(len(names)), [_shorten(name) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_xlim(left, right)
     axis.tick_params(axis="y", length=0, pad=7)
@@ -220,26 +240,28 @@ def _whiskers(
 
 def _upright(axis: Any, places: Sequence[Any], figures: Sequence[Figure], colour: str) -> None:
     """Dots with whiskers from left to right; an interval that is not known has no whisker."""
-    values = [one.value for one in figures]
+    values = [figure.value for figure in figures]
     axis.plot(places, values, marker="o", markersize=4.5, color=colour, linewidth=1)
-    known = [
-        (place, one)
-        for place, one in zip(places, figures, strict=True)
-        if isfinite(one.low) and isfinite(one.high)
+    sure = [
+        (place, figure)
+        for place, figure in zip(places, figures, strict=True)
+        if isfinite(figure.low) and isfinite(figure.high)
     ]
     axis.vlines(
-        [place for place, _ in known], [one.low for _, one in known], [one.high for _, one in known],
+        [place for place, _ in sure], [figure.low for _, figure in sure], [figure.high for _, figure in sure],
         color=colour, linewidth=1.6,
     )  # fmt: skip
     axis.locator_params(axis="y", nbins=5)
 
 
 def _limits(sure: Sequence[Figure], every: Sequence[Figure], line: float) -> tuple[float, float]:
-    """From where to where: all that is sure and the line, and of the rest as much as leaves that readable."""
-    ends = [end for one in sure for end in (one.value, one.low, one.high) if isfinite(end)] + [line]
+    """The range of the axis: all sure figures and the line, and as much of the others as stays readable."""
+    ends = [end for figure in sure for end in (figure.value, figure.low, figure.high) if isfinite(end)] + [
+        line
+    ]
     low, high = min(ends), max(ends)
     width = (high - low) or abs(high) or 1.0
-    others = [end for one in every for end in (one.value, one.low, one.high) if isfinite(end)]
+    others = [end for figure in every for end in (figure.value, figure.low, figure.high) if isfinite(end)]
     left = max(min([low, *others]), low - ROOM * width)
     right = min(max([high, *others]), high + ROOM * width)
     margin = 0.06 * ((right - left) or width)
@@ -276,12 +298,13 @@ def _inline(svg: str, says: str) -> str:
     return f'<svg {box} role="img" aria-label="{escape(says)}">{body}'
 
 
-def _said(figure: Figure, digits: int, *, sign: bool = False) -> str:
-    low, high = (number(end, digits, sign=sign) for end in (figure.low, figure.high))
-    return f"{number(figure.value, digits, sign=sign)} ({low} to {high})"
+def _format_figure(figure: Figure, digits: int, *, sign: bool = False) -> str:
+    """A value with its interval in brackets; each end says by itself whether it is known."""
+    low, high = (format_number(end, digits, sign=sign) for end in (figure.low, figure.high))
+    return f"{format_number(figure.value, digits, sign=sign)} ({low} to {high})"
 
 
-def _cut(name: str) -> str:
+def _shorten(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 

@@ -1,8 +1,8 @@
-"""A replay on a terminal: the answer in a sentence, a line an arm, what was found; and all of it as JSON.
+"""A replay on a terminal: the answer in a sentence, a line for each arm, the findings; and all as JSON.
 
 Laws (tests/service/reports/test_replay.py):
-- the sentence comes first, and every refusal is told;
-- JSON has no NaN: what is not known is null.
+- the sentence comes first, and every refusal is printed;
+- JSON has null where a number is not known.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from vlclip.ranking.evaluation.off_policy.terms import Estimate
 from vlclip.ranking.evaluation.off_policy.verdict import Finding, Level
 from vlclip.ranking.evaluation.replay.report import ArmReplay, ReplayReport
 from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.reports.formats import (
+    decimals_of,
+    format_interval,
+    format_magnitude,
+    format_number,
+    format_share,
+)
 from vlclip.service.reports.replay.words import (
     MARKS,
     NOTHING,
     about_log,
     answer,
-    decimals,
     estimate_of,
-    number,
-    parameters,
-    share,
-    short,
-    span,
+    format_parameters,
     uplift_of,
 )
 from vlclip.service.reports.terminal import out, plain
@@ -43,11 +45,11 @@ COLOURS: dict[Level, str] = {"ok": "green", "careful": "yellow", "refused": "red
 
 def replay_json(report: ReplayReport) -> dict[str, Any]:
     """The report as one JSON object, with the answer in words; numbers that are not finite are null."""
-    arms = [{**asdict(one), "level": one.verdict.level} for one in report.arms]
+    arms = [{**asdict(arm), "level": arm.verdict.level} for arm in report.arms]
     calibrations = [_calibration_json(model) for model in report.calibrations]
-    body = {**asdict(report), "arms": arms, "calibrations": calibrations}
-    found: dict[str, Any] = _known({"answer": asdict(answer(report)), **body})
-    return found
+    parts = {**asdict(report), "arms": arms, "calibrations": calibrations}
+    body: dict[str, Any] = _finite({"answer": asdict(answer(report)), **parts})
+    return body
 
 
 def _calibration_json(model: Calibration) -> dict[str, Any]:
@@ -59,9 +61,9 @@ def _calibration_json(model: Calibration) -> dict[str, Any]:
 def print_replay(report: ReplayReport, *, everything: bool = False, console: Console = out) -> None:
     """The answer, a line for each arm, and what was found; with `everything` each estimator and slice."""
     wide = console if console.is_terminal else Console(width=WIDTH, file=console.file)
-    found = answer(report)
-    wide.print(Text(f"{MARKS[found.level]} {_line(found.says)}", style=f"bold {COLOURS[found.level]}"))
-    for line in (found.because, about_log(report)):
+    verdict = answer(report)
+    wide.print(Text(f"{MARKS[verdict.level]} {_line(verdict.says)}", style=f"bold {COLOURS[verdict.level]}"))
+    for line in (verdict.because, about_log(report)):
         _say(wide, line)
     wide.print()
     wide.print(_arms(report))
@@ -71,15 +73,15 @@ def print_replay(report: ReplayReport, *, everything: bool = False, console: Con
     wide.print()
     for why, lists in report.left_out.items():
         _say(wide, f"{lists:,} lists are left out: {why}")
-    for one in report.findings:
-        _tell(wide, one, "the log", everything=everything)
+    for finding in report.findings:
+        _tell(wide, finding, "the log", everything=everything)
     for arm in report.arms:
-        for one in arm.verdict.findings:
-            _tell(wide, one, arm.arm, everything=everything)
+        for finding in arm.verdict.findings:
+            _tell(wide, finding, arm.arm, everything=everything)
 
 
 def _arms(report: ReplayReport) -> Table:
-    digits = decimals(report.observed)
+    digits = decimals_of(report.observed)
     table = _table("arm", "by")
     for heading in (
         f"{report.reward}\nper {report.per}",
@@ -90,17 +92,29 @@ def _arms(report: ReplayReport) -> Table:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")
-    seen = report.observed
-    table.add_row("as logged", "", number(seen.value, digits), span(seen, digits), "", "", "", "observed")
+    observed = report.observed
+    table.add_row(
+        "as logged",
+        "",
+        format_number(observed.value, digits),
+        format_interval(observed, digits),
+        "",
+        "",
+        "",
+        "observed",
+    )
     for arm in report.arms:
         value, rise = estimate_of(arm), uplift_of(arm)
-        effective = next((one.effective for one in arm.estimates if one.estimator == arm.best), NOTHING.value)
+        effective = next(
+            (estimate.effective for estimate in arm.estimates if estimate.estimator == arm.best),
+            NOTHING.value,
+        )
         level = arm.verdict.level
         table.add_row(
             plain(arm.arm), plain(arm.best),
-            number(value.value, digits), span(value, digits),
-            number(rise.value, digits, sign=True), span(rise, digits, sign=True),
-            short(effective), f"[{COLOURS[level]}]{MARKS[level]} {level}[/]",
+            format_number(value.value, digits), format_interval(value, digits),
+            format_number(rise.value, digits, sign=True), format_interval(rise, digits, sign=True),
+            format_magnitude(effective), f"[{COLOURS[level]}]{MARKS[level]} {level}[/]",
         )  # fmt: skip
     return table
 
@@ -115,40 +129,53 @@ def _details(report: ReplayReport) -> Iterator[tuple[str, Table]]:
 
 
 def _estimates(report: ReplayReport, arm: ArmReplay) -> Table:
-    digits = decimals(report.observed)
+    digits = decimals_of(report.observed)
     table = _table("estimator")
     for heading in ("value", "95 %", "normal 95 %", "uplift", "effective", "mean w", "max w", "w = 0"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("chosen")
-    for one in arm.estimates:
-        normal = Figure(one.value, one.analytic_low, one.analytic_high)
+    for estimate in arm.estimates:
+        figure = Figure(estimate.value, estimate.low, estimate.high)
+        normal = Figure(estimate.value, estimate.analytic_low, estimate.analytic_high)
         table.add_row(
-            plain(one.estimator) + (" *" if one.estimator == arm.best else ""),
-            number(one.value, digits), span(Figure(one.value, one.low, one.high), digits),
-            span(normal, digits), number(arm.uplift.get(one.estimator, NOTHING).value, digits, sign=True),
-            *_weighed(one), plain(parameters(one)),
-        )  # fmt: skip
+            plain(estimate.estimator) + (" *" if estimate.estimator == arm.best else ""),
+            format_number(figure.value, digits),
+            format_interval(figure, digits),
+            format_interval(normal, digits),
+            format_number(arm.uplift.get(estimate.estimator, NOTHING).value, digits, sign=True),
+            *_weight_cells(estimate),
+            plain(format_parameters(estimate)),
+        )
     return table
 
 
-def _weighed(one: Estimate) -> tuple[str, ...]:
-    """Of its weights: how many count, their mean, the largest, the share of zeros; nothing without any."""
-    if isnan(one.effective):
+def _weight_cells(estimate: Estimate) -> tuple[str, ...]:
+    """Effective rows, mean weight, largest weight and share of zeros; empty cells without weights."""
+    if isnan(estimate.effective):
         return ("", "", "", "")
-    largest = one.quantiles.get("max", NOTHING.value)
-    return short(one.effective), short(one.mean_weight), short(largest), share(one.unsupported)
+    largest = estimate.quantiles.get("max", NOTHING.value)
+    return (
+        format_magnitude(estimate.effective),
+        format_magnitude(estimate.mean_weight),
+        format_magnitude(largest),
+        format_share(estimate.unsupported),
+    )
 
 
 def _slices(report: ReplayReport, arm: ArmReplay) -> Table:
-    digits = decimals(report.observed)
+    digits = decimals_of(report.observed)
     table = _table("by", "part")
     for heading in ("lists", "observed", "uplift", "95 %"):
         table.add_column(heading, justify="right")
-    for one in arm.slices:
+    for part in arm.slices:
         table.add_row(
-            plain(one.by), plain(one.name), f"{one.lists:,}", number(one.observed.value, digits),
-            number(one.uplift.value, digits, sign=True), span(one.uplift, digits, sign=True),
-        )  # fmt: skip
+            plain(part.by),
+            plain(part.name),
+            f"{part.lists:,}",
+            format_number(part.observed.value, digits),
+            format_number(part.uplift.value, digits, sign=True),
+            format_interval(part.uplift, digits, sign=True),
+        )
     return table
 
 
@@ -156,13 +183,16 @@ def _proxies(arm: ArmReplay) -> Table:
     table = _table("model", "of")
     for heading in (arm.arm, "as logged", "difference", "95 %"):
         table.add_column(plain(heading), justify="right")
-    for one in arm.proxies:
-        digits = decimals(one.logged)
+    for proxy in arm.proxies:
+        digits = decimals_of(proxy.logged)
         table.add_row(
-            plain(one.model), plain(one.name),
-            number(one.arm.value, digits), number(one.logged.value, digits),
-            number(one.difference.value, digits, sign=True), span(one.difference, digits, sign=True),
-        )  # fmt: skip
+            plain(proxy.model),
+            plain(proxy.name),
+            format_number(proxy.arm.value, digits),
+            format_number(proxy.logged.value, digits),
+            format_number(proxy.difference.value, digits, sign=True),
+            format_interval(proxy.difference, digits, sign=True),
+        )
     return table
 
 
@@ -173,9 +203,13 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _tell(console: Console, one: Finding, about: str, *, everything: bool) -> None:
-    if one.level != "ok" or everything:
-        _say(console, f"{MARKS[one.level]} {one.level}, {about}: {one.says}", COLOURS[one.level])
+def _tell(console: Console, finding: Finding, about: str, *, everything: bool) -> None:
+    if finding.level != "ok" or everything:
+        _say(
+            console,
+            f"{MARKS[finding.level]} {finding.level}, {about}: {finding.says}",
+            COLOURS[finding.level],
+        )
 
 
 def _say(console: Console, line: str, colour: str = "") -> None:
@@ -183,16 +217,16 @@ def _say(console: Console, line: str, colour: str = "") -> None:
 
 
 def _line(text: str) -> str:
-    """Without what a terminal would obey."""
+    """The text without terminal control characters."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _known(value: Any) -> Any:
-    """The same with None for every number that is not finite."""
+def _finite(value: Any) -> Any:
+    """The value with None for every number that is not finite."""
     if isinstance(value, float) and not isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {name: _known(one) for name, one in value.items()}
+        return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_known(one) for one in value]
+        return [_finite(item) for item in value]
     return value

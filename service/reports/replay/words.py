@@ -1,164 +1,136 @@
-"""What a replay found in words: the sentence that answers, and numbers as people read them.
+"""A replay's answer in words: one sentence, and the reasons for it.
 
 Laws (tests/service/reports/test_replay.py):
-- there is an answer for every report: a winner, none, or a log that cannot say;
-- a number that is not known is said so, never shown as one.
+- there is an answer for every report: a winner, none, or a log that cannot tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from math import floor, isfinite, log10, nan
+from math import isfinite, nan
 
 from vlclip.ranking.evaluation.off_policy.terms import Estimate
 from vlclip.ranking.evaluation.off_policy.verdict import Level
 from vlclip.ranking.evaluation.replay.report import ArmReplay, ReplayReport
 from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.reports.formats import (
+    UNKNOWN,
+    decimals_of,
+    format_day,
+    format_interval,
+    format_magnitude,
+    format_number,
+    format_share,
+)
 
-UNKNOWN = "not known"
 MARKS: dict[Level, str] = {"ok": "✓", "careful": "!", "refused": "✕"}
-"""Beside the words, so that a level is told by its shape and not by its colour alone."""
+"""Beside the words, so that a level has its own shape and not only a colour."""
 NOTHING = Figure(nan, nan, nan)
-MOST = 1e6
-"""Numbers from here on are written with an exponent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the report comes to: one sentence, and why."""
+class Conclusion:
+    """The report in one sentence, and why."""
 
     level: Level
     says: str
     because: str
 
 
-def answer(report: ReplayReport) -> Answer:
-    """Who won, by how much and how sure that is, or why the log cannot tell."""
-    won = next((one for one in report.arms if one.arm == report.winner), None)
-    if won is not None:
-        rise, seen = uplift_of(won).value, report.observed.value
-        more = f"{share(rise / seen)} more" if seen > 0 and isfinite(rise) else "more"
+def answer(report: ReplayReport) -> Conclusion:
+    """Which arm wins, by how much and how sure that is, or why the log cannot tell."""
+    winner = next((arm for arm in report.arms if arm.arm == report.winner), None)
+    if winner is not None:
+        rise, observed = uplift_of(winner).value, report.observed.value
+        more = f"{format_share(rise / observed)} more" if observed > 0 and isfinite(rise) else "more"
         others = ", and more than every other arm" if len(report.arms) > 1 else ""
         says = (
-            f"{called(report, won)} would have earned {more} {counted(report)} than what was shown{others}."
+            f"{called(report, winner)} would have earned {more} {counted(report)} "
+            f"than what was shown{others}."
         )
-        worst = next((one.says for one in won.verdict.findings if one.level == won.verdict.level), "")
+        verdict = winner.verdict
+        worst = next((finding.says for finding in verdict.findings if finding.level == verdict.level), "")
         sure = "Nothing that was checked speaks against it."
-        checked = sure if won.verdict.level == "ok" else f"Be careful: {worst}"
-        return Answer(won.verdict.level, says, f"{_change(report, won)} {checked}")
-    usable = [one for one in report.arms if one.verdict.level != "refused"]
+        checked = sure if winner.verdict.level == "ok" else f"Be careful: {worst}"
+        return Conclusion(winner.verdict.level, says, f"{_change(report, winner)} {checked}")
+    usable = [arm for arm in report.arms if arm.verdict.level != "refused"]
     if not usable:
-        reasons = " ".join(_reason(report, one) for one in report.arms)
-        return Answer(
+        reasons = " ".join(_reason(report, arm) for arm in report.arms)
+        return Conclusion(
             "refused", f"This log cannot tell what another ranking earns in {counted(report)}.", reasons
         )
-    better = [called(report, one) for one in usable if uplift_of(one).low > 0]
+    better = [called(report, arm) for arm in usable if uplift_of(arm).low > 0]
     if better:
         verb = "seems" if len(better) == 1 else "seem"
         says = (
             f"{_listed(better)} {verb} better than what was shown, "
             "but this log does not settle which arm is best."
         )
-    elif all(uplift_of(one).high < 0 for one in usable):
+    elif all(uplift_of(arm).high < 0 for arm in usable):
         says = f"No arm is better than what was shown in {counted(report)}."
     else:
         says = f"This log cannot tell whether any arm is better than what was shown in {counted(report)}."
-    told = [_change(report, one) for one in usable]
-    told += [_reason(report, one) for one in report.arms if one not in usable]
-    return Answer("careful", says, " ".join(told))
+    sentences = [_change(report, arm) for arm in usable]
+    sentences += [_reason(report, arm) for arm in report.arms if arm not in usable]
+    return Conclusion("careful", says, " ".join(sentences))
 
 
 def called(report: ReplayReport, arm: ArmReplay) -> str:
     """The arm's id without its hash, where no other arm has that id."""
-    ids = [one.arm.partition("@")[0] for one in report.arms]
+    ids = [each.arm.partition("@")[0] for each in report.arms]
     own = arm.arm.partition("@")[0]
     return own if ids.count(own) == 1 else arm.arm
 
 
 def counted(report: ReplayReport) -> str:
-    """What a value is: `clicks per list`."""
+    """What a value counts: `clicks per list`."""
     return f"{report.reward} per {report.per}"
 
 
 def estimate_of(arm: ArmReplay) -> Figure:
-    """The arm's value by the estimator to look at first; NaN where none has one."""
-    found = (Figure(one.value, one.low, one.high) for one in arm.estimates if one.estimator == arm.best)
-    return next(found, NOTHING)
+    """The arm's value by the leading estimator; NaN where there is none."""
+    figures = (
+        Figure(estimate.value, estimate.low, estimate.high)
+        for estimate in arm.estimates
+        if estimate.estimator == arm.best
+    )
+    return next(figures, NOTHING)
 
 
 def uplift_of(arm: ArmReplay) -> Figure:
-    """What the arm would have earned more than was logged, by the same estimator; NaN where none says."""
+    """How much more the arm would have earned than the logged ranking, by the same estimator, or NaN."""
     return arm.uplift.get(arm.best, NOTHING)
 
 
-def decimals(figure: Figure) -> int:
-    """How many decimals say two digits of what is not sure of it; a report's values have those observed."""
-    half = (figure.high - figure.low) / 2
-    unsure = half if isfinite(half) and half > 0 else abs(figure.value) / 100
-    return min(6, max(0, 1 - floor(log10(unsure)))) if isfinite(unsure) and unsure > 0 else 3
-
-
-def number(value: float, digits: int, *, sign: bool = False) -> str:
-    """A value with so many decimals; with its sign where it is a change."""
-    if not isfinite(value):
-        return UNKNOWN
-    plus = "+" if sign else ""
-    return f"{value:{plus}.3g}" if abs(value) >= MOST else f"{value:{plus},.{digits}f}"
-
-
-def span(figure: Figure, digits: int, *, sign: bool = False) -> str:
-    """An interval: `0.12 to 0.14`."""
-    if not (isfinite(figure.low) and isfinite(figure.high)):
-        return UNKNOWN
-    return f"{number(figure.low, digits, sign=sign)} to {number(figure.high, digits, sign=sign)}"
-
-
-def short(value: float) -> str:
-    """A number that is a size more than a value: a weight, a parameter, a sample size."""
-    if not isfinite(value):
-        return UNKNOWN
-    return f"{value:,.0f}" if 100 <= abs(value) < MOST else f"{value:.3g}"
-
-
-def share(value: float) -> str:
-    """A share in percent."""
-    return f"{100 * value:.1f} %" if isfinite(value) else UNKNOWN
-
-
-def parameters(estimate: Estimate) -> str:
-    """What was chosen for the estimator: `clip 20, shrinkage 5`."""
-    return ", ".join(f"{name} {short(value)}" for name, value in estimate.parameters.items())
-
-
-def day(time: float) -> str:
-    """The date of a time in seconds since 1970, UTC."""
-    return datetime.fromtimestamp(time, UTC).date().isoformat()
+def format_parameters(estimate: Estimate) -> str:
+    """The parameters chosen for the estimator: `clip 20, shrinkage 5`."""
+    return ", ".join(f"{name} {format_magnitude(value)}" for name, value in estimate.parameters.items())
 
 
 def about_log(report: ReplayReport) -> str:
     """The log in one sentence."""
-    days = f"{day(report.since)} to {day(report.until)}"
+    days = f"{format_day(report.since)} to {format_day(report.until)}"
     who = f" of {report.units:,} shoppers" if report.per == "list" else ""
     return f"{report.lists:,} {report.per}s{who} with {report.clicks:,} clicks, {days}, from {report.source}"
 
 
 def _change(report: ReplayReport, arm: ArmReplay) -> str:
     """What an arm earns by its leading estimator, what was observed, and the difference."""
-    digits, rise = decimals(report.observed), uplift_of(arm)
+    digits, rise = decimals_of(report.observed), uplift_of(arm)
     if not isfinite(rise.value):
         return f"What {called(report, arm)} earns is {UNKNOWN}."
-    earned = number(estimate_of(arm).value, digits)
+    earned = format_number(estimate_of(arm).value, digits)
+    observed = format_number(report.observed.value, digits)
     return (
         f"By {arm.best} {called(report, arm)} earns {earned} {counted(report)}, "
-        f"{number(report.observed.value, digits)} were observed: {number(rise.value, digits, sign=True)}, "
-        f"95 % interval {span(rise, digits, sign=True)}."
+        f"{observed} were observed: {format_number(rise.value, digits, sign=True)}, "
+        f"95 % interval {format_interval(rise, digits, sign=True)}."
     )
 
 
 def _reason(report: ReplayReport, arm: ArmReplay) -> str:
-    says = next((one.says for one in arm.verdict.findings if one.level == "refused"), "")
+    says = next((finding.says for finding in arm.verdict.findings if finding.level == "refused"), "")
     return f"{called(report, arm)} is refused: {says}"
 
 

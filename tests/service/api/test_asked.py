@@ -110,5 +110,5 @@ def assert_certain(shop, logged):
     """The plain arm, asked again, gives the very list."""
     past = PastShop(shop.store, shop.encoders.load, shop.settings.search, shop.shoppers.history)
     distribution = ArmPolicy(PLAIN, past).probabilities(logged)
-    assert distribution.own == logged.shown
+    assert distribution.own == logged.items
     assert (distribution.next[range(len(logged.chosen)), logged.chosen] == 1).all()

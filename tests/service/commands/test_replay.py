@@ -44,26 +44,26 @@ def run(*words, status=0):
 
 
 def test_two_arms_are_judged_and_the_page_is_written(shop, tmp_path):
-    found = json.loads(
+    report = json.loads(
         run(
             shop / "log.parquet", "--store", shop / "store", "--arm", shop / "logging.toml",
             "--arm", shop / "words.toml", "--html", tmp_path / "report.html", "--json",
         ).stdout
     )  # fmt: skip
-    assert [arm["arm"].partition("@")[0] for arm in found["arms"]] == ["logging", "words"]
-    same = found["arms"][0]
-    by = {one["estimator"]: one for one in same["estimates"]}
-    assert by["snrips"]["value"] == pytest.approx(found["observed"]["value"])
+    assert [arm["arm"].partition("@")[0] for arm in report["arms"]] == ["logging", "words"]
+    same = report["arms"][0]
+    by = {each["estimator"]: each for each in same["estimates"]}
+    assert by["snrips"]["value"] == pytest.approx(report["observed"]["value"])
     assert set(by) == {"sips", "snsips", "rips", "snrips", "iips", "sniips", "cascade_dr"}
-    assert found["lists"] == 300
+    assert report["lists"] == 300
     page = (tmp_path / "report.html").read_text()
     assert "<svg" in page
     assert "words" in page
 
 
 def test_a_person_sees_an_answer_first_and_every_estimator_if_asked(shop):
-    asked = (shop / "log.parquet", "--store", shop / "store", "--arm", shop / "words.toml", "--no-model")
-    short, long = run(*asked).stdout, run(*asked, "--all").stdout
+    common = (shop / "log.parquet", "--store", shop / "store", "--arm", shop / "words.toml", "--no-model")
+    short, long = run(*common).stdout, run(*common, "--all").stdout
     assert "clicks per list" in short.splitlines()[0]
     assert "snsips" not in short
     assert "snsips" in long
@@ -71,26 +71,26 @@ def test_a_person_sees_an_answer_first_and_every_estimator_if_asked(shop):
 
 
 def test_other_rewards_are_counted(shop):
-    asked = (shop / "log.parquet", "--store", shop / "store", "--arm", shop / "words.toml", "--no-model")
-    found = json.loads(run(*asked, "--reward", "value", "--json").stdout)
-    assert found["reward"] == "value"
-    assert found["observed"]["value"] != pytest.approx(found["clicks"] / found["lists"])
+    common = (shop / "log.parquet", "--store", shop / "store", "--arm", shop / "words.toml", "--no-model")
+    report = json.loads(run(*common, "--reward", "value", "--json").stdout)
+    assert report["reward"] == "value"
+    assert report["observed"]["value"] != pytest.approx(report["clicks"] / report["lists"])
 
 
 def test_shares_that_were_not_kept_are_found(shop):
-    asked = (shop / "log.parquet", "--store", shop / "store", "--arm", shop / "words.toml", "--no-model")
-    found = json.loads(run(*asked, "--experiment", shop / "plan.toml", "--json").stdout)
+    common = (shop / "log.parquet", "--store", shop / "store", "--arm", shop / "words.toml", "--no-model")
+    report = json.loads(run(*common, "--experiment", shop / "plan.toml", "--json").stdout)
     # the log is of one arm alone
-    assert found["arms"][0]["level"] == "refused"
-    assert "dealt" in {one["code"] for one in found["arms"][0]["verdict"]["findings"]}
+    assert report["arms"][0]["level"] == "refused"
+    assert "dealt" in {each["code"] for each in report["arms"][0]["verdict"]["findings"]}
 
 
 def test_an_open_bandit_log_is_asked_for_targets(bandit):
-    found = json.loads(run(bandit, "--target", "uniform", "--target", bandit, "--no-model", "--json").stdout)
-    assert [arm["arm"] for arm in found["arms"]] == ["uniform", f"{bandit.parent.name}/men"]
-    assert found["per"] == "choice"
+    report = json.loads(run(bandit, "--target", "uniform", "--target", bandit, "--no-model", "--json").stdout)
+    assert [arm["arm"] for arm in report["arms"]] == ["uniform", f"{bandit.parent.name}/men"]
+    assert report["per"] == "choice"
     # two rows are too few for anything
-    assert found["answer"]["level"] == "refused"
+    assert report["answer"]["level"] == "refused"
 
 
 @pytest.mark.parametrize(

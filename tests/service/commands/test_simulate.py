@@ -54,52 +54,52 @@ def test_a_log_is_written_and_the_truth_of_every_arm_is_told(store, tmp_path):
         arm(tmp_path, "words", "weights = {image = 0}"),
     )
     log = tmp_path / "log.parquet"
-    found = body(
+    report = body(
         log, "--store", store, "--lists", 60, "--likes", "text=0", "--truth", photo, "--truth", words,
         "--shoppers", 20, "--limit", 5,
     )  # fmt: skip
-    assert (found["lists"], found["items"], found["output"]) == (60, 300, str(log))
-    assert found["logged_by"] == f"logging@{LOGGING.hash}"
-    assert [one["arm"].partition("@")[0] for one in found["arms"]] == ["logging", "photo", "words"]
-    assert found["winner"] == found["arms"][1]["arm"]
-    assert found["arms"][1]["clicks"]["value"] > found["arms"][2]["clicks"]["value"]
-    assert set(found["arms"][0]["ctr"]) == {"1", "3", "5"}
-    assert found["world"]["likes"] == {"text": 0}
-    assert World(**found["world"] | {"tastes": tuple(found["world"]["tastes"])}).shoppers == 20
+    assert (report["lists"], report["items"], report["output"]) == (60, 300, str(log))
+    assert report["logged_by"] == f"logging@{LOGGING.hash}"
+    assert [each["arm"].partition("@")[0] for each in report["arms"]] == ["logging", "photo", "words"]
+    assert report["winner"] == report["arms"][1]["arm"]
+    assert report["arms"][1]["clicks"]["value"] > report["arms"][2]["clicks"]["value"]
+    assert set(report["arms"][0]["ctr"]) == {"1", "3", "5"}
+    assert report["world"]["likes"] == {"text": 0}
+    assert World(**report["world"] | {"tastes": tuple(report["world"]["tastes"])}).shoppers == 20
     logged = list(read_exposures(log))
     assert len(logged) == 60
-    assert sum(outcome.clicks for _, outcomes in logged for outcome in outcomes) == found["clicked"]
-    assert found["logged_clicks"] == found["clicked"] / 60
+    assert sum(outcome.clicks for _, outcomes in logged for outcome in outcomes) == report["clicked"]
+    assert report["logged_clicks"] == report["clicked"] / 60
 
 
 def test_a_person_sees_a_table_and_which_arm_wins(store, tmp_path):
     plain = arm(tmp_path, "plain", "")
-    shown = run(tmp_path / "log.jsonl", "--store", store, "--lists", 40, "--truth", plain)
-    assert re.search(rf"logging@{LOGGING.hash} +0\.\d{{4}} ± 0\.\d{{4}} +\+0\.0000", shown.stdout)
-    assert re.search(r"plain@\w{12} +0\.\d{4} +[+-]0\.\d{4} +0\.\d{4}", shown.stdout)
-    assert "CTR@1 " in shown.stdout
+    result = run(tmp_path / "log.jsonl", "--store", store, "--lists", 40, "--truth", plain)
+    assert re.search(rf"logging@{LOGGING.hash} +0\.\d{{4}} ± 0\.\d{{4}} +\+0\.0000", result.stdout)
+    assert re.search(r"plain@\w{12} +0\.\d{4} +[+-]0\.\d{4} +0\.\d{4}", result.stdout)
+    assert "CTR@1 " in result.stdout
     assert re.search(
-        r"the log has \d\.\d{4} clicks a list: 40 lists, 400 items shown, \d+ of them", shown.stdout
+        r"the log has \d\.\d{4} clicks a list: 40 lists, 400 items shown, \d+ of them", result.stdout
     )
-    assert "the best arm" in shown.stdout
-    assert "40/40" in shown.stderr
+    assert "the best arm" in result.stdout
+    assert "40/40" in result.stderr
 
 
 def test_the_same_seed_writes_the_same_log(store, tmp_path):
-    one, again, other = (
+    first, again, other = (
         run(tmp_path / f"{name}.parquet", "--store", store, "--lists", 30, "--seed", seed) and
         list(read_exposures(tmp_path / f"{name}.parquet"))
         for name, seed in (("one", 3), ("again", 3), ("other", 4))
     )  # fmt: skip
-    assert one == again
-    assert one != other
+    assert first == again
+    assert first != other
 
 
 @pytest.mark.parametrize("clicks", ["position", "cascade", "bayesian"])
 def test_shoppers_go_through_a_list_as_they_are_told(store, tmp_path, clicks):
     log = tmp_path / "log.parquet"
-    found = body(log, "--store", store, "--lists", 200, "--clicks", clicks, "--limit", 8)
-    assert found["behaviour"] == clicks
+    report = body(log, "--store", store, "--lists", 200, "--clicks", clicks, "--limit", 8)
+    assert report["behaviour"] == clicks
     per_list = [sum(outcome.clicks for outcome in outcomes) for _, outcomes in read_exposures(log)]
     assert (max(per_list) > 1) == (clicks != "cascade")
 
@@ -109,9 +109,11 @@ def test_with_a_history_the_clicks_are_events_in_it(store, tmp_path):
     words = ("--store", store, "--lists", 80, "--kinds", "recommendations=1,search=1", "--history", events)
     body(log, *words)
     logged = list(read_exposures(log))
-    assert {one.kind for one, _ in logged} == {"recommendations", "search"}
+    assert {exposure.kind for exposure, _ in logged} == {"recommendations", "search"}
     history = SqliteHistory(events)
-    assert [one for batch in joined([[one for one, _ in logged]], history) for one in batch] == logged
+    assert [
+        exposure for batch in joined([[exposure for exposure, _ in logged]], history) for exposure in batch
+    ] == logged
     history.close()
     assert "empty at first" in body(log, *words, status=1)["error"]["message"]
 
@@ -119,7 +121,7 @@ def test_with_a_history_the_clicks_are_events_in_it(store, tmp_path):
 def test_a_list_is_logged_as_the_service_logs_it(store, tmp_path):
     log = tmp_path / "log.parquet"
     body(log, "--store", store, "--lists", 30, "--kinds", "similar=1,search=1,recommendations=1")
-    simulated = {one.kind: one for one, _ in read_exposures(log)}
+    simulated = {exposure.kind: exposure for exposure, _ in read_exposures(log)}
     folder = tmp_path / "served"
     shutil.copytree(store, folder)
     settings = Settings.load(store=str(folder), device="cpu")
@@ -131,10 +133,14 @@ def test_a_list_is_logged_as_the_service_logs_it(store, tmp_path):
     assert client.post("/v1/search", json={"text": "shoe"}).status_code == 200
     assert client.get("/v1/users/u/recommendations").status_code == 200
     shop.close()
-    served = {one.kind: one for batch in SqliteExposures(exposures_path(settings)).scan() for one in batch}
-    for kind, one in served.items():
-        assert simulated[kind].context.keys() == one.context.keys()
-        assert simulated[kind].context["asked"].keys() == one.context["asked"].keys()
+    served = {
+        exposure.kind: exposure
+        for batch in SqliteExposures(exposures_path(settings)).scan()
+        for exposure in batch
+    }
+    for kind, exposure in served.items():
+        assert simulated[kind].context.keys() == exposure.context.keys()
+        assert simulated[kind].context["asked"].keys() == exposure.context["asked"].keys()
 
 
 def test_what_cannot_be_done_says_why_and_writes_nothing(store, tmp_path):

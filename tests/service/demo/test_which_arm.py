@@ -14,7 +14,7 @@ from vlclip.service.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def found(filled, tmp_path_factory):
+def answer(filled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("which") / "store"
     shutil.copytree(filled, folder)
     settings = Settings.load(store=str(folder))
@@ -22,17 +22,17 @@ def found(filled, tmp_path_factory):
         yield which_arm(store, Encoders(settings, store.info).load, settings.search, lists=400)
 
 
-def test_shoppers_who_go_by_the_photo_get_more_from_an_arm_that_does(found):
-    photo, words = (found.truth[arm.id].value for arm in ARMS)
+def test_shoppers_who_go_by_the_photo_get_more_from_an_arm_that_does(answer):
+    photo, words = (answer.truth[arm.id].value for arm in ARMS)
     assert photo > words
 
 
-def test_the_log_says_so_too(found):
-    photo, words = found.report.arms
+def test_the_log_says_so_too(answer):
+    photo, words = answer.report.arms
     value = {
         arm.arm.partition("@")[0]: next(e for e in arm.estimates if e.estimator == arm.best)
         for arm in (photo, words)
     }
     assert value["more-photo"].value > value["more-words"].value
-    for name, one in value.items():
-        assert one.low <= found.truth[name].value <= one.high
+    for name, estimate in value.items():
+        assert estimate.low <= answer.truth[name].value <= estimate.high

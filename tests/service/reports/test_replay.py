@@ -17,9 +17,10 @@ from tests.service.replays import CAREFUL, FINE, arm, better, estimate, refused,
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.verdict import Finding
 from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.reports.formats import decimals_of, format_interval, format_number
 from vlclip.service.reports.replay.page import replay_page, write_replay_page
 from vlclip.service.reports.replay.table import print_replay, replay_json
-from vlclip.service.reports.replay.words import answer, decimals, number, span
+from vlclip.service.reports.replay.words import answer
 
 STRANGE = f"{NASTY} $x_1$ \x1b[31m 靴"
 
@@ -34,73 +35,73 @@ def printed(report, **options):
 
 
 def test_a_winner_is_named_with_how_much_and_how_sure():
-    said = answer(replay())
-    assert said.level == "ok"
+    conclusion = answer(replay())
+    assert conclusion.level == "ok"
     # 0.1312 is 0.0142 over 0.117, 12.1 % of it
-    assert said.says == (
+    assert conclusion.says == (
         "more-text would have earned 12.1 % more clicks per list than what was shown, "
         "and more than every other arm."
     )
-    assert said.because == (
+    assert conclusion.because == (
         "By cascade-dr more-text earns 0.1312 clicks per list, 0.1170 were observed: +0.0142, "
         "95 % interval +0.0071 to +0.0213. Nothing that was checked speaks against it."
     )
 
 
 def test_a_winner_to_be_careful_with_says_why():
-    said = answer(replay(arms=(better(findings=(FINE, CAREFUL)),)))
-    assert said.level == "careful"
-    assert "every other arm" not in said.says
-    assert said.because.endswith(f"Be careful: {CAREFUL.says}")
+    conclusion = answer(replay(arms=(better(findings=(FINE, CAREFUL)),)))
+    assert conclusion.level == "careful"
+    assert "every other arm" not in conclusion.says
+    assert conclusion.because.endswith(f"Be careful: {CAREFUL.says}")
 
 
 def test_without_a_winner_it_says_what_is_known_of_each_arm():
     flat = better("flat@0", lift=0.001)
-    said = answer(replay(arms=(flat, refused()), winner=None))
-    assert said.level == "careful"
-    assert said.says.startswith("This log cannot tell whether any arm is better than what was shown")
-    assert "flat earns 0.1180" in said.because
-    assert "random is refused: The estimate rests on 9 effective rows" in said.because
+    conclusion = answer(replay(arms=(flat, refused()), winner=None))
+    assert conclusion.level == "careful"
+    assert conclusion.says.startswith("This log cannot tell whether any arm is better than what was shown")
+    assert "flat earns 0.1180" in conclusion.because
+    assert "random is refused: The estimate rests on 9 effective rows" in conclusion.because
 
-    said = answer(replay(arms=(better("text@1"), better("text@2")), winner=None))
-    assert said.says.startswith(
+    conclusion = answer(replay(arms=(better("text@1"), better("text@2")), winner=None))
+    assert conclusion.says.startswith(
         "text@1 and text@2 seem better than what was shown, but this log does not settle"
     )
 
-    said = answer(replay(arms=(better("worse@0", lift=-0.02),), winner=None))
-    assert said.says == "No arm is better than what was shown in clicks per list."
+    conclusion = answer(replay(arms=(better("worse@0", lift=-0.02),), winner=None))
+    assert conclusion.says == "No arm is better than what was shown in clicks per list."
 
 
 def test_where_all_arms_are_refused_the_log_cannot_tell():
-    said = answer(replay(arms=(refused(),), winner=None))
-    assert said.level == "refused"
-    assert said.says == "This log cannot tell what another ranking earns in clicks per list."
+    conclusion = answer(replay(arms=(refused(),), winner=None))
+    assert conclusion.level == "refused"
+    assert conclusion.says == "This log cannot tell what another ranking earns in clicks per list."
     assert (
-        said.because
+        conclusion.because
         == "random is refused: The estimate rests on 9 effective rows; log with more exploration."
     )
 
 
 def test_an_arm_without_any_estimate_is_not_known_rather_than_zero():
     blank = arm("blank@0", [estimate("dr", nan, nan)], "", (FINE,))
-    said = answer(replay(arms=(blank,), winner=None))
-    assert said.because == "What blank earns is not known."
+    conclusion = answer(replay(arms=(blank,), winner=None))
+    assert conclusion.because == "What blank earns is not known."
     assert "not known" in printed(replay(arms=(blank,), winner=None))
     assert "not known" in replay_page(replay(arms=(blank,), winner=None))
 
 
 def test_numbers_have_two_digits_of_what_is_not_sure():
     # half of the interval is 0.00625: two digits of it are four decimals
-    assert decimals(replay().observed) == 4
+    assert decimals_of(replay().observed) == 4
     # half is 31: no decimals; half is 0: a hundredth of the value, 0.5, has two
-    assert decimals(Figure(900.0, 869.0, 931.0)) == 0
-    assert decimals(Figure(50.0, 50.0, 50.0)) == 2
-    assert decimals(Figure(0.0, 0.0, 0.0)) == 3
-    assert number(-1234.5678, 1) == "-1,234.6"
-    assert number(0.5, 2, sign=True) == "+0.50"
-    assert number(3.2e9, 2) == "3.2e+09"
-    assert number(inf, 2) == "not known"
-    assert span(Figure(1.0, 0.5, nan), 1) == "not known"
+    assert decimals_of(Figure(900.0, 869.0, 931.0)) == 0
+    assert decimals_of(Figure(50.0, 50.0, 50.0)) == 2
+    assert decimals_of(Figure(0.0, 0.0, 0.0)) == 3
+    assert format_number(-1234.5678, 1) == "-1,234.6"
+    assert format_number(0.5, 2, sign=True) == "+0.50"
+    assert format_number(3.2e9, 2) == "3.2e+09"
+    assert format_number(inf, 2) == "not known"
+    assert format_interval(Figure(1.0, 0.5, nan), 1) == "not known"
 
 
 # --- the table and JSON
@@ -146,9 +147,11 @@ def test_everything_has_each_estimator_slice_and_click_model():
 
 
 def test_nothing_from_the_log_reaches_the_terminal_as_markup_or_control():
-    said = Finding("x", "careful", STRANGE)
+    conclusion = Finding("x", "careful", STRANGE)
     text = printed(
-        replay(findings=(said,), source=STRANGE, left_out={STRANGE: 1}, arms=(better("[red]\x1b[0m@1"),)),
+        replay(
+            findings=(conclusion,), source=STRANGE, left_out={STRANGE: 1}, arms=(better("[red]\x1b[0m@1"),)
+        ),
         everything=True,
     )
     assert "\x1b" not in text
@@ -160,7 +163,7 @@ def test_json_is_the_whole_report_and_what_is_not_known_is_null():
     text = orjson.dumps(body)
     assert body["answer"]["says"].startswith("more-text would have earned")
     assert body["observed"] == {"value": 0.117, "low": None, "high": None}
-    assert [one["level"] for one in body["arms"]] == ["ok", "refused"]
+    assert [each["level"] for each in body["arms"]] == ["ok", "refused"]
     dr = body["arms"][1]["estimates"][2]
     assert (dr["estimator"], dr["value"], dr["low"]) == ("dr", None, None)
     assert body["arms"][0]["estimates"][0]["quantiles"]["p99"] == 5.4
@@ -184,16 +187,16 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.ids, self.classes, self.tags, self.said, self.addresses = [], [], [], [], []
+        self.ids, self.classes, self.tags, self.labels, self.addresses = [], [], [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
+        attributes = dict(attrs)
         self.tags.append(tag)
-        self.ids += [found["id"]] if "id" in found else []
-        self.classes += (found.get("class") or "").split()
-        self.said += [found["aria-label"]] if tag == "svg" else []
-        self.addresses += [found[name] for name in ("src", "href") if name in found]
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.classes += (attributes.get("class") or "").split()
+        self.labels += [attributes["aria-label"]] if tag == "svg" else []
+        self.addresses += [attributes[name] for name in ("src", "href") if name in attributes]
 
 
 def test_every_section_and_picture_is_there(html):
@@ -205,8 +208,8 @@ def test_every_section_and_picture_is_there(html):
     assert {name: page.classes.count(name) for name in counts} == counts
     # one of the uplifts, one of the places, and those above
     assert page.tags.count("svg") == 1 + 1 + 2 + 2 + 2 + 3
-    assert all(page.said)
-    assert "more-text@1b2c3d4e5f60 by estimator, observed 0.1170 (0.1108 to 0.1233)" in " ".join(page.said)
+    assert all(page.labels)
+    assert "more-text@1b2c3d4e5f60 by estimator, observed 0.1170 (0.1108 to 0.1233)" in " ".join(page.labels)
 
 
 def test_the_page_says_every_number_and_reason(html):
@@ -239,7 +242,7 @@ def test_equal_reports_give_equal_pages_and_no_name_is_given_twice(html):
 def test_the_page_needs_nothing_else(html):
     page = Page(html)
     assert "script" not in page.tags
-    assert all(one.startswith(("#", "data:")) for one in page.addresses)
+    assert all(each.startswith(("#", "data:")) for each in page.addresses)
     assert not re.search(r"url\((?!#)|@import|https?://", html)
 
 
@@ -247,14 +250,14 @@ def test_the_page_needs_nothing_else(html):
 def strange():
     """A report whose every text tries to be more than text."""
     part = better().slices[-1]
-    one = replace(
+    each = replace(
         better(STRANGE, (Finding("x", "careful", STRANGE),)),
         slices=(replace(part, by=STRANGE, name=STRANGE),),
         proxies=(replace(better().proxies[0], model=STRANGE, assumes=STRANGE, name=STRANGE),),
     )
     model = replace(replay().calibrations[0], model=STRANGE, assumes=STRANGE)
     return replay(
-        arms=(one,), winner=STRANGE, source=STRANGE, logged_by={STRANGE: 1}, left_out={STRANGE: 2},
+        arms=(each,), winner=STRANGE, source=STRANGE, logged_by={STRANGE: 1}, left_out={STRANGE: 2},
         findings=(Finding("x", "refused", STRANGE),), calibrations=(model,),
     )  # fmt: skip
 
@@ -293,13 +296,13 @@ def test_a_browser_shows_it_without_complaint_on_a_phone_too(chromium, html, str
         file.write_text(text, encoding="utf-8")
         for scheme in ("light", "dark"):
             tab = chromium.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
-            wrong, asked = [], []
-            tab.on("console", lambda said, wrong=wrong: wrong.append(said.text))
+            wrong, addresses = [], []
+            tab.on("console", lambda message, wrong=wrong: wrong.append(message.text))
             tab.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
-            tab.on("request", lambda one, asked=asked: asked.append(one.url))
+            tab.on("request", lambda each, addresses=addresses: addresses.append(each.url))
             tab.goto(file.as_uri())
             assert wrong == []
-            assert [one for one in asked if not one.startswith("data:")] == [file.as_uri()]
+            assert [each for each in addresses if not each.startswith("data:")] == [file.as_uri()]
             assert tab.evaluate("document.documentElement.scrollWidth") == 360
             assert tab.evaluate(CONTRAST) >= 4.5
             # no label of a picture is cut off or smaller than can be read

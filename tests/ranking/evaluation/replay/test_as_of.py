@@ -40,12 +40,12 @@ def test_a_moment_is_answered_as_it_was_whatever_was_done_since_and_in_any_order
     for n in range(50, 60):
         front.did("purchase", f"i{n}", user="bob")
     second = ASKS[name](front, HIDING)
-    assert [shown.item for shown in first[0].items] != [shown.item for shown in second[0].items]
+    assert [item.item for item in first[0].items] != [item.item for item in second[0].items]
     past = front.past()
     # forth and back again: what is remembered of the later moment does not reach the earlier one
     for exposure, _ in (first, second, first, second):
         answer = past.answer(read_logged_list(exposure), HIDING)
-        logged = [(shown.item, shown.score) for shown in exposure.items]
+        logged = [(item.item, item.score) for item in exposure.items]
         assert [(result.id, result.score) for result in answer] == logged
 
 
@@ -115,7 +115,7 @@ def dated(request, tmp_path, vectors, history):
 def test_items_first_offered_later_are_in_no_list(dated):
     exposure, _ = dated.similar("i1", PLAIN, limit=99)
     logged = read_logged_list(exposure)
-    assert len(logged.shown) == 99
+    assert len(logged.items) == 99
     # without candidates the log does not say that any item existed
     without = replace(logged, candidates=())
     answer = dated.past("added").answer(without, PLAIN)

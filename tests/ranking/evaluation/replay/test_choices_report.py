@@ -29,42 +29,42 @@ LEANING = a_log([0.1, 0.2, 0.3, 0.4], 2)
 
 
 def mostly_the_last(log):
-    told = np.full(log.affinity.shape, 0.1)
-    told[:, -1] = 0.7
-    return told
+    chances = np.full(log.affinity.shape, 0.1)
+    chances[:, -1] = 0.7
+    return chances
 
 
 def test_the_policy_that_made_the_log_earned_what_it_earned():
-    found = choice_report(UNIFORM, {"uniform": uniform}, source="log", now=4 * DAY)
-    (arm,) = found.arms
+    report = choice_report(UNIFORM, {"uniform": uniform}, source="log", now=4 * DAY)
+    (arm,) = report.arms
     # CLICKS in the mean: 0.1875
-    assert found.observed.value == UNIFORM.click.mean() == pytest.approx(0.1875, abs=0.02)
+    assert report.observed.value == UNIFORM.click.mean() == pytest.approx(0.1875, abs=0.02)
     assert next(e.value for e in arm.estimates if e.estimator == "ips") == pytest.approx(UNIFORM.click.mean())
     assert arm.verdict.level == "ok"
-    assert found.clicks == UNIFORM.click.sum()
-    assert [place for place, _, _ in found.rate_by_position] == [1, 2, 3]
-    assert sum(shown for _, shown, _ in found.rate_by_position) == N
-    assert {one.by for one in arm.slices} == {"day", "place"}
+    assert report.clicks == UNIFORM.click.sum()
+    assert [place for place, _, _ in report.rate_by_position] == [1, 2, 3]
+    assert sum(count for _, count, _ in report.rate_by_position) == N
+    assert {each.by for each in arm.slices} == {"day", "place"}
 
 
 def test_another_policy_is_worth_what_it_earns_and_wins():
     # 0.1 · (0.05 + 0.1 + 0.2) + 0.7 · 0.4 = 0.315
-    found = choice_report(UNIFORM, {"last": mostly_the_last}, source="log", now=4 * DAY)
-    (arm,) = found.arms
+    report = choice_report(UNIFORM, {"last": mostly_the_last}, source="log", now=4 * DAY)
+    (arm,) = report.arms
     for name in ("ips", "snips", "dr", "sndr"):
-        one = next(e for e in arm.estimates if e.estimator == name)
-        assert one.low < 0.315 < one.high
-    assert found.winner == "last"
+        each = next(e for e in arm.estimates if e.estimator == name)
+        assert each.low < 0.315 < each.high
+    assert report.winner == "last"
 
 
 def test_without_a_model_there_are_the_estimators_that_need_none():
-    found = choice_report(UNIFORM, {"last": mostly_the_last}, source="log", now=4 * DAY, with_model=False)
-    assert {one.estimator for one in found.arms[0].estimates} == {"replay", "ips", "clipped_ips", "snips"}
+    report = choice_report(UNIFORM, {"last": mostly_the_last}, source="log", now=4 * DAY, with_model=False)
+    assert {each.estimator for each in report.arms[0].estimates} == {"replay", "ips", "clipped_ips", "snips"}
 
 
 def test_a_policy_that_is_only_estimated_is_never_ok():
-    found = choice_report(UNIFORM, {"leaning": EstimatedPolicy(LEANING)}, source="log", now=4 * DAY)
-    (arm,) = found.arms
+    report = choice_report(UNIFORM, {"leaning": EstimatedPolicy(LEANING)}, source="log", now=4 * DAY)
+    (arm,) = report.arms
     # 0.1 · 0.05 + 0.2 · 0.1 + 0.3 · 0.2 + 0.4 · 0.4 = 0.245
     first = next(e for e in arm.estimates if e.estimator == arm.best)
     assert first.low < 0.245 < first.high
@@ -73,5 +73,5 @@ def test_a_policy_that_is_only_estimated_is_never_ok():
 
 
 def test_times_to_come_are_found():
-    found = choice_report(UNIFORM, {"uniform": uniform}, source="log", now=DAY)
-    assert found.arms[0].verdict.level == "refused"
+    report = choice_report(UNIFORM, {"uniform": uniform}, source="log", now=DAY)
+    assert report.arms[0].verdict.level == "refused"

@@ -42,19 +42,13 @@ def test_what_was_asked_is_read_back(front):
     assert set(page.filter.conditions) == set(conditions.conditions)
 
 
-def test_a_list_of_an_older_log_is_asked_with_the_arms_own_weights(front):
+def test_a_list_that_does_not_say_what_its_request_named_is_ranked_by_the_arms_own_weights(front):
     exposure, _ = front.similar("i1", weights={"image": 0.5}, exclude=("i7",))
     context = {name: value for name, value in exposure.context.items() if name != "asked"}
-    logged = read_logged_list(replace(exposure, context={**context, "exclude": ["i7"]}))
+    logged = read_logged_list(replace(exposure, context=context))
     assert isinstance(logged, LoggedList)
     assert logged.request.weights == {}
-    assert (logged.request.page.limit, logged.request.page.exclude) == (None, ("i7",))
-
-
-def test_an_older_list_of_the_web_page_names_its_item_otherwise():
-    logged = read_logged_list(a_list(context={"item": "z"}))
-    assert isinstance(logged, LoggedList)
-    assert logged.request.anchor == "z"
+    assert (logged.request.page.limit, logged.request.page.exclude) == (None, ())
 
 
 def test_candidates_are_what_was_dealt_and_what_stood_around_it(front):
@@ -64,14 +58,14 @@ def test_candidates_are_what_was_dealt_and_what_stood_around_it(front):
     assert isinstance(logged, LoggedList)
     explored = tuple(item for item, _ in exposure.candidates)
     assert len(explored) == 3
-    assert logged.shown[0] == "i7"
-    assert set(logged.shown[1:4]) == set(explored)
-    assert logged.candidates == (*explored, "i7", *logged.shown[4:])
-    assert tuple(logged.candidates[row] for row in logged.chosen) == logged.shown
+    assert logged.items[0] == "i7"
+    assert set(logged.items[1:4]) == set(explored)
+    assert logged.candidates == (*explored, "i7", *logged.items[4:])
+    assert tuple(logged.candidates[row] for row in logged.chosen) == logged.items
     ranking = logged.ranking
-    assert (ranking.pins, ranking.explored, ranking.tail) == (("i7",), explored, logged.shown[4:])
+    assert (ranking.pins, ranking.explored, ranking.tail) == (("i7",), explored, logged.items[4:])
     propensity = [shown.propensity for shown in exposure.items]
-    chosen = ranking.next(logged.shown, logged.candidates)[np.arange(6), logged.chosen]
+    chosen = ranking.next(logged.items, logged.candidates)[np.arange(6), logged.chosen]
     np.testing.assert_allclose(chosen, propensity)
 
 
@@ -79,7 +73,7 @@ def test_without_chance_only_what_was_shown_is_known():
     logged = read_logged_list(a_list())
     assert isinstance(logged, LoggedList)
     assert not logged.is_drawn
-    assert logged.candidates == logged.shown == logged.ranking.tail == ("x", "y")
+    assert logged.candidates == logged.items == logged.ranking.tail == ("x", "y")
     np.testing.assert_array_equal(logged.scores, [2.0, 3.0])
 
 

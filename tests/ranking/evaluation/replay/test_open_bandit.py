@@ -110,36 +110,36 @@ def test_a_policy_that_never_changes_is_estimated_exactly(odds, seed):
     log = a_log(item, shares[item], count=len(shares), position=rng.integers(0, 2, len(item)),
                 time=rng.random(len(item)))  # fmt: skip
     policy = EstimatedPolicy(log)
-    asked = replace(log, time=rng.random(len(item)), position=rng.integers(0, 3, len(item)))
-    np.testing.assert_allclose(policy(asked), np.tile(shares, (len(item), 1)))
-    found = policy.reproduced()
-    assert found.mean_ratio == pytest.approx(1)
-    assert found.median_ratio == pytest.approx(1)
+    queried = replace(log, time=rng.random(len(item)), position=rng.integers(0, 3, len(item)))
+    np.testing.assert_allclose(policy(queried), np.tile(shares, (len(item), 1)))
+    fit = policy.fit()
+    assert fit.mean_ratio == pytest.approx(1)
+    assert fit.median_ratio == pytest.approx(1)
 
 
 def test_between_two_choices_of_an_item_its_probability_is_the_harmonic_mean():
     # item 0 at times 0 and 10, item 1 at times 0 and 10, at one place
     policy = EstimatedPolicy(a_log([0, 0, 1, 1], [0.2, 0.6, 0.8, 0.4], time=[0, 10, 0, 10], count=2))
-    asked = a_log([0] * 4, [0.5] * 4, time=[-5, 5, 2.5, 99], count=2)
-    found = policy(asked)
+    queried = a_log([0] * 4, [0.5] * 4, time=[-5, 5, 2.5, 99], count=2)
+    chances = policy(queried)
     # halfway: 2 / (5 + 1.667) = 0.3 and 2 / (1.25 + 2.5) = 0.533, over their sum
-    np.testing.assert_allclose(found[1], np.array([0.3, 8 / 15]) / (0.3 + 8 / 15))
-    np.testing.assert_allclose(found[0], [0.2, 0.8])  # before the first
-    np.testing.assert_allclose(found[3], [0.6, 0.4])  # after the last
-    np.testing.assert_allclose(found.sum(axis=1), 1)
+    np.testing.assert_allclose(chances[1], np.array([0.3, 8 / 15]) / (0.3 + 8 / 15))
+    np.testing.assert_allclose(chances[0], [0.2, 0.8])  # before the first
+    np.testing.assert_allclose(chances[3], [0.6, 0.4])  # after the last
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
 
 
 def test_an_item_never_chosen_at_a_place_is_told_by_its_other_places_and_one_never_chosen_not_at_all():
     policy = EstimatedPolicy(a_log([0, 1, 1], [0.3, 0.6, 0.9], position=[0, 0, 1]))
-    found = policy(a_log([0], [0.5], position=[1], time=[1]))
-    np.testing.assert_allclose(found, [[0.3 / 1.2, 0.9 / 1.2, 0]])
+    chances = policy(a_log([0], [0.5], position=[1], time=[1]))
+    np.testing.assert_allclose(chances, [[0.3 / 1.2, 0.9 / 1.2, 0]])
 
 
 def test_each_row_of_its_own_log_is_told_by_the_others():
     log = a_log([0, 1, 0, 1], [0.3, 0.7, 0.5, 0.5], count=2)
     # the first row is told by the third, 0.5, beside item 1 at the time of its first, 0.7
-    told = EstimatedPolicy(log)(log)
-    np.testing.assert_allclose(told[0], np.array([0.5, 0.7]) / 1.2)
+    expected = EstimatedPolicy(log)(log)
+    np.testing.assert_allclose(expected[0], np.array([0.5, 0.7]) / 1.2)
 
 
 def test_of_other_items_nothing_can_be_told():
@@ -152,7 +152,7 @@ def test_on_the_real_logs_the_estimate_tells_most_of_what_was_logged(data):
     random, bts = (read_open_bandit(data / "open_bandit" / name / "men") for name in ("random", "bts"))
     np.testing.assert_allclose(random.choices(uniform(random)).weights, 1, rtol=1e-9)
     policy = EstimatedPolicy(bts)
-    found = policy.reproduced()
-    assert found.correlation > 0.95
-    assert 0.9 < found.mean_ratio < 1.1
+    fit = policy.fit()
+    assert fit.correlation > 0.95
+    assert 0.9 < fit.mean_ratio < 1.1
     assert random.choices(policy(random)).weights.mean() == pytest.approx(1, abs=0.05)

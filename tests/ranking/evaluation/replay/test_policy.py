@@ -67,7 +67,7 @@ def test_the_arm_that_made_a_log_has_its_propensities_whatever_happened_since(fr
         np.testing.assert_allclose(chances.next[rows, logged.chosen], logging, rtol=1e-9)
         np.testing.assert_allclose(chances.next.sum(axis=1), 1, rtol=1e-9)
         assert chances.outside == 0
-        assert chances.own == logged.shown  # chance falls alike on the same question on the same day
+        assert chances.own == logged.items  # chance falls alike on the same question on the same day
         assert chances.place is not None
         assert (chances.place > 0).all()
 
@@ -83,10 +83,10 @@ def test_an_arm_without_chance_is_certain_of_its_own_list_and_of_no_other(front)
         chances = same.probabilities(logged)
         np.testing.assert_array_equal(chances.next[rows, logged.chosen], 1)
         np.testing.assert_array_equal(chances.place, 1)
-        assert (chances.outside, chances.own) == (0, logged.shown)
+        assert (chances.outside, chances.own) == (0, logged.items)
         chances = another.probabilities(logged)
         assert chances.next[rows, logged.chosen].prod() == 0
-        assert chances.outside == np.mean([item not in logged.shown for item in chances.own]) > 0
+        assert chances.outside == np.mean([item not in logged.items for item in chances.own]) > 0
 
 
 def test_an_arm_without_chance_takes_the_candidates_in_its_own_order(front):
@@ -96,7 +96,7 @@ def test_an_arm_without_chance_takes_the_candidates_in_its_own_order(front):
     ranked = front.recommender.similar("i1", arm=plain, page=replace(logged.request.page, limit=200))
     order = [result.id for result in ranked if result.id in logged.candidates]
     for place, row in enumerate(chances.next):
-        left = [item for item in order if item not in logged.shown[:place]]
+        left = [item for item in order if item not in logged.items[:place]]
         assert [logged.candidates[column] for column in np.flatnonzero(row)] == left[:1]
 
 
@@ -189,7 +189,7 @@ def test_any_ranker_can_be_read(front):
         return np.arange(len(candidates), dtype=float)
 
     chances = CallablePolicy("mine", backwards).probabilities(logged)
-    assert chances.own == logged.candidates[::-1][: len(logged.shown)]
+    assert chances.own == logged.candidates[::-1][: len(logged.items)]
     assert chances.next[0].tolist() == [0] * (count - 1) + [1]
     drawn = CallablePolicy("mine", backwards, temperature=1.0).probabilities(logged)
     odds = np.exp(np.arange(count))

@@ -24,8 +24,8 @@ def explored(scores, **more):
 def test_along_an_order_they_are_the_propensities_it_is_drawn_with(scores, random):
     order = list(range(len(scores)))
     random.shuffle(order)
-    shown = ["abcde"[row] for row in order]
-    chances = explored(scores).next(shown, list("abcde"))
+    items = ["abcde"[row] for row in order]
+    chances = explored(scores).next(items, list("abcde"))
     along = chances[np.arange(len(order)), order]
     np.testing.assert_allclose(along, propensities(scores, np.array(order), 0.5), rtol=1e-9)
     np.testing.assert_allclose(chances.sum(axis=1), 1)
@@ -76,12 +76,12 @@ def test_crossing_items_out_of_a_drawn_order_leaves_an_order_drawn_from_the_othe
 
 def test_a_place_has_the_probabilities_of_all_orders():
     ranking = explored(np.array([0.4, 0.0, -0.3]), pins=("p",), tail=("z",))
-    shown = ("p", "b", "a", "c", "z")
+    items = ("p", "b", "a", "c", "z")
     by_hand = np.zeros(5)
     for order in permutations(range(3)):
         chance = propensities(ranking.scores, np.array(order), 0.5).prod()
-        by_hand += chance * (np.array(["p", *("abc"[row] for row in order), "z"]) == shown)
-    np.testing.assert_allclose(place_of(ranking, shown), by_hand, rtol=1e-9)
+        by_hand += chance * (np.array(["p", *("abc"[row] for row in order), "z"]) == items)
+    np.testing.assert_allclose(place_of(ranking, items), by_hand, rtol=1e-9)
     assert place_of(ranking, ("z", "x")).tolist() == [0, 0]
 
 

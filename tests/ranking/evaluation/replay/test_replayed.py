@@ -76,21 +76,21 @@ def test_the_columns_say_what_was_shown_and_what_came_of_it(front, log):
     assert str(lists.day[0]) == "2023-11-14"
     # the first is of nobody in particular, the others are Anna's
     assert lists.unit[1] == lists.unit[2] != lists.unit[0]
-    assert lists.shown.sum(axis=1).tolist() == [5, 10, 10]
+    assert lists.filled.sum(axis=1).tolist() == [5, 10, 10]
     assert lists.items[0] == tuple(shown.item for shown in log[0][0].items)
     assert [lists.reward[name][1, 0] for name in ("clicks", "carts", "purchases", "value")] == [1, 1, 1, 9.5]
-    assert not lists.reward["clicks"][~lists.shown].any()
+    assert not lists.reward["clicks"][~lists.filled].any()
     for column in (lists.propensity, policy.target, policy.place_target):
-        assert (column[~lists.shown] == 1).all()
+        assert (column[~lists.filled] == 1).all()
     for n in range(3):
         ids = [item for item, _ in log[n][0].candidates]
-        assert [ids[row] for row in lists.chosen[n, lists.shown[n]]] == list(lists.items[n])
+        assert [ids[row] for row in lists.chosen[n, lists.filled[n]]] == list(lists.items[n])
         np.testing.assert_array_equal(lists.scores[n], [score for _, score in log[n][0].candidates])
 
 
 def test_the_target_is_that_of_the_chosen_and_sums_to_1_over_the_candidates(front, log):
     (policy,) = replay(log[:12], [ArmPolicy(OTHER, front.past())])
-    shown = policy.lists.shown
+    shown = policy.lists.filled
     np.testing.assert_allclose(policy.target_next.sum(axis=2)[shown], 1, rtol=1e-5)
     rows, places = np.nonzero(shown)
     chosen = policy.target_next[rows, places, policy.lists.chosen[shown]]
@@ -172,5 +172,5 @@ def test_a_ranker_that_tells_no_probabilities_of_places_has_none(front, log):
     assert first.place_target is None
     assert first.log().place_propensity is None
     assert second.log().place_propensity is not None
-    assert (first.target[first.lists.shown] == 1 / first.lists.is_candidate.sum(axis=1)[0]).all()
+    assert (first.target[first.lists.filled] == 1 / first.lists.is_candidate.sum(axis=1)[0]).all()
     assert first.log("value").reward.sum() == 0

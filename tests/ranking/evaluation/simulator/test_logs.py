@@ -36,7 +36,7 @@ def test_places_are_clicked_as_often_as_the_model_says(store, clicks):
     for row, ((exposure, outcomes), step) in enumerate(
         zip(log_of(shop, lists=lists), shop.steps(lists), strict=True)
     ):
-        rows = shop.catalogue.rows([shown.item for shown in exposure.items])
+        rows = shop.catalogue.rows([each.item for each in exposure.items])
         likes = [likely[None] for likely in shop.likes(step, rows)]
         expected[row] = clicks.marginal(*likes, np.ones((1, LIMIT), dtype=bool))
         counted[row] = [outcome.clicks for outcome in outcomes]
@@ -48,9 +48,9 @@ def test_places_are_clicked_as_often_as_the_model_says(store, clicks):
 def test_what_is_bought_was_in_the_cart_and_what_is_there_was_clicked(store):
     shop = simulated(store, cart=0.9, purchase=0.6)
     outcomes = [
-        (shown.item, outcome)
+        (each.item, outcome)
         for exposure, row in log_of(shop, lists=500)
-        for shown, outcome in zip(exposure.items, row, strict=True)
+        for each, outcome in zip(exposure.items, row, strict=True)
     ]
     for item, outcome in outcomes:
         assert outcome.clicks >= outcome.carts >= outcome.purchases
@@ -73,9 +73,9 @@ def test_a_list_says_how_it_was_drawn(store):
     for exposure, _ in log_of(shop, lists=50):
         ids, scores = zip(*exposure.candidates, strict=True)
         assert len(ids) == EXPLORING.exploration.depth
-        order = np.array([ids.index(shown.item) for shown in exposure.items])
+        order = np.array([ids.index(each.item) for each in exposure.items])
         chances = propensities(np.array(scores), order, exposure.temperature)
-        assert [shown.propensity for shown in exposure.items] == pytest.approx(chances.tolist())
+        assert [each.propensity for each in exposure.items] == pytest.approx(chances.tolist())
         assert exposure.arm == f"exploring@{EXPLORING.hash}"
     plain, _ = log_of(shop, PLAIN, 1)[0]
     assert (plain.candidates, plain.temperature, plain.items[0].propensity) == ((), 0, 1)
@@ -137,8 +137,8 @@ def test_asked_again_after_the_log_was_written_a_list_is_what_it_was(store):
     shop = simulated(store, history=history, kinds=MIXED)
     logged = log_of(shop, PLAIN, 150)
     for (exposure, _), step in zip(logged, shop.steps(150), strict=True):
-        assert [result.id for result in shop.answer(step, PLAIN)] == [shown.item for shown in exposure.items]
-    assert any("history" in shown.parts for exposure, _ in logged for shown in exposure.items)
+        assert [result.id for result in shop.answer(step, PLAIN)] == [each.item for each in exposure.items]
+    assert any("history" in each.parts for exposure, _ in logged for each in exposure.items)
     history.close()
 
 
