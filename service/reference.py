@@ -87,8 +87,10 @@ def _row(param: Any) -> str:
     else:
         name = ", ".join(f"`{flag}`" for flag in [*param.opts, *param.secondary_opts])
     default = param.show_default if isinstance(param.show_default, str) else param.default
-    shown = "" if default in (None, False, "", ()) or param.required or callable(default) else f"`{default}`"
-    return f"| {name} | {_cell(getattr(param, 'help', '') or '')} | {shown} |"
+    default_cell = (
+        "" if default in (None, False, "", ()) or param.required or callable(default) else f"`{default}`"
+    )
+    return f"| {name} | {_cell(getattr(param, 'help', '') or '')} | {default_cell} |"
 
 
 def _settings(model: type[BaseModel], path: str, variable: str) -> Iterator[str]:

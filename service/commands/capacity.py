@@ -88,15 +88,15 @@ def capacity(
         raise StoreError(f"{settings.store} holds no items; fill it first: vlclip ingest CATALOGUE")
     measured = {part: total / count for part, total in measure(Path(settings.store)).items()}
     per_item, estimated = completed(measured, size, settings.hnsw)
-    needs = [need(per_item, size, one, replicas, node_ram) for one in sorted({*SIZES, items})]
+    needs = [need(per_item, size, target, replicas, node_ram) for target in sorted({*SIZES, items})]
     if json:
         print_json({
             "measured_on": count, "bytes_per_item": per_item, "estimated": estimated, "replicas": replicas,
-            "node_ram_gb": node_ram, "asked": asdict(next(one for one in needs if one.items == items)),
-            "table": [asdict(one) | {"extrapolated": one.items > count} for one in needs],
+            "node_ram_gb": node_ram, "asked": asdict(next(row for row in needs if row.items == items)),
+            "table": [asdict(row) | {"extrapolated": row.items > count} for row in needs],
         })  # fmt: skip
         return
-    _print(per_item, estimated, needs, count, asked=items, replicas=replicas, node_ram=node_ram)
+    _print(per_item, estimated, needs, count, items=items, replicas=replicas, node_ram=node_ram)
 
 
 def measure(store: Path) -> dict[str, int]:
@@ -147,17 +147,17 @@ def _part(file: Path) -> str:
 
 def _bytes(file: Path) -> int:
     """What the file takes on the disk: some are made large and filled later."""
-    found = file.stat()
-    return getattr(found, "st_blocks", math.ceil(found.st_size / 512)) * 512
+    status = file.stat()
+    return getattr(status, "st_blocks", math.ceil(status.st_size / 512)) * 512
 
 
 def _print(
     per_item: Mapping[str, float], estimated: list[str], needs: list[Need], count: int,
-    *, asked: int, replicas: int, node_ram: float,
+    *, items: int, replicas: int, node_ram: float,
 ) -> None:  # fmt: skip
     parts = Table("part", "bytes an item", "", box=None, header_style="bold")
     parts.columns[1].justify = "right"
-    for part, value in sorted(per_item.items(), key=lambda one: -one[1]):
+    for part, value in sorted(per_item.items(), key=lambda requirement: -requirement[1]):
         says = "estimated, from above" if part in estimated else ""
         parts.add_row(part, f"{value:,.0f}", "read by every search" if part in HOT and not says else says)
     out.print(parts)
@@ -166,11 +166,13 @@ def _print(
     )
     for column in table.columns[:5]:
         column.justify = "right"
-    for one in needs:
-        style = "bold" if one.items == asked else None
-        says = "extrapolated" if one.items > count else "within the measured"
-        figures = (f"{value:,.2f}" for value in (one.memory_gb, one.disk_gb, one.indexing_gb))
-        table.add_row(f"{one.items:,}", *figures, str(one.nodes), says, style=style)
+    for requirement in needs:
+        style = "bold" if requirement.items == items else None
+        says = "extrapolated" if requirement.items > count else "within the measured"
+        figures = (
+            f"{value:,.2f}" for value in (requirement.memory_gb, requirement.disk_gb, requirement.indexing_gb)
+        )
+        table.add_row(f"{requirement.items:,}", *figures, str(requirement.nodes), says, style=style)
     out.print(table)
     out.print(
         f"Measured on {count:,} items; {replicas} copies on nodes of {node_ram:g} GB, of which "

@@ -86,15 +86,15 @@ def compare(
         columns = [TextColumn("lists"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         with Progress(*columns, console=err) as bar:
             task = bar.add_task("", total=len(requests))
-            found = compare_arms(
+            comparison = compare_arms(
                 recommender, opened, arms, requests, limit=limit, log=log, logged=logged.lists,
                 progress=lambda: bar.advance(task),
             )  # fmt: skip
     notes = _notes(arms, logged)
     if json:
-        print_json({**comparison_json(found), "notes": notes})
+        print_json({**comparison_json(comparison), "notes": notes})
     else:
-        print_comparison(found, notes)
+        print_comparison(comparison, notes)
 
 
 def _arms(named: list[str]) -> list[Arm]:
@@ -123,8 +123,8 @@ def _requests(sources: Sources, store: Store, sample: int, seed: int) -> tuple[l
 
 def _notes(arms: list[Arm], logged: LogSample) -> list[str]:
     notes = [f"{count:,} logged lists are left out: {why}" for why, count in logged.left_out.items()]
-    if any(one.exploration.temperature for one in arms):
+    if any(arm.exploration.temperature for arm in arms):
         notes.append("the order of an arm with exploration is compared without its chance")
-    if len({one.hash for one in arms}) < len(arms):
+    if len({arm.hash for arm in arms}) < len(arms):
         notes.append("two of the arms have the same knobs: they are one ranking under two names")
     return notes

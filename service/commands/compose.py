@@ -36,13 +36,17 @@ def compose(
     plan = CompositionPlan(
         source, map or [], split=split, limit=limit, clutter=clutter, spoil=spoil, seed=seed
     )
-    done = compose_catalogue(plan, folder, Settings.load())
+    composed = compose_catalogue(plan, folder, Settings.load())
     if json:
         print_json({
-            "catalogue": str(done.catalogue), "truth": str(done.truth),
-            "written": done.written, "left_out": done.left_out,
+            "catalogue": str(composed.catalogue), "truth": str(composed.truth),
+            "written": composed.written, "left_out": composed.left_out,
         })  # fmt: skip
         return
-    if done.left_out:
-        err.print(f"{done.left_out:,} items without a photo on a plain background, or a title, are left out")
-    out.print(f"{done.written:,} products in {done.catalogue}, what is true of them in {done.truth}")
+    if composed.left_out:
+        err.print(
+            f"{composed.left_out:,} items without a photo on a plain background, or a title, are left out"
+        )
+    out.print(
+        f"{composed.written:,} products in {composed.catalogue}, what is true of them in {composed.truth}"
+    )

@@ -29,7 +29,7 @@ from vlclip.service.demo.page import (
     DemoQuery,
     DemoResult,
     DemoSection,
-    Looked,
+    Embedded,
     demo_queries,
     render_demo,
     telling,
@@ -43,7 +43,7 @@ from vlclip.service.settings import Settings
 
 GROUNDER = "vlclip-grounder"
 SEED = 7
-SHOWN = 12
+SHOWN_PRODUCTS = 12
 PRINTED = 3
 
 
@@ -79,20 +79,21 @@ def demo(
             )
         recommender = Recommender(store, lambda: embedder, settings.search)
         drawn = {product.item.id: product for product in products}
-        looked = {
-            record.id: Looked.of(record.payload["provenance"], drawn[record.id].item.title)
+        preparations = {
+            record.id: Embedded.of(record.payload["provenance"], drawn[record.id].item.title)
             for page in store.scan(fields=("provenance",))
             for record in page
         }
         sections = [
-            _ask(query, recommender, drawn, looked, quiet=json) for query in demo_queries(products, seed=SEED)
+            _ask(query, recommender, drawn, preparations, quiet=json)
+            for query in demo_queries(products, seed=SEED)
         ]
-        found = which_arm(store, lambda: embedder, settings.search)
+        comparison = which_arm(store, lambda: embedder, settings.search)
     promote(settings.store, settings, info.fingerprint)
     replayed = folder / "replay.html"
-    write_replay_page(found.report, replayed)
+    write_replay_page(comparison.report, replayed)
     if not json:
-        _tell(found)
+        _print_comparison(comparison)
     page = folder / "demo.html"
     facts = {
         "products": f"{count:,}",
@@ -110,9 +111,9 @@ def demo(
             facts=facts,
             created=created,
             items=[
-                DemoItem(one.item.title, _photo(one), looked[one.item.id])
-                for one in telling(products)
-                if one.item.id in looked
+                DemoItem(sample.item.title, _photo(sample), preparations[sample.item.id])
+                for sample in telling(products)
+                if sample.item.id in preparations
             ],
         ),
         encoding="utf-8",
@@ -120,7 +121,7 @@ def demo(
     if json:
         print_json({
             "read": report.read, "embedded": report.embedded, "failed": report.failed, "page": str(page),
-            "replay": str(replayed), "winner": found.report.winner,
+            "replay": str(replayed), "winner": comparison.report.winner,
             "store": settings.store, "seconds": round(time.monotonic() - began, 2),
         })  # fmt: skip
         return
@@ -129,11 +130,11 @@ def demo(
     out.print("next: make serve, then open http://127.0.0.1:8000")
 
 
-def _tell(found: WhichArm) -> None:
+def _print_comparison(comparison: WhichArm) -> None:
     """What the log says, and what is true."""
     out.print("[bold]Here is a log of simulated shoppers: which arm wins?[/]")
-    print_replay(found.report)
-    worth = ", ".join(f"{arm} {value.value:.3f}" for arm, value in found.truth.items())
+    print_replay(comparison.report)
+    worth = ", ".join(f"{arm} {value.value:.3f}" for arm, value in comparison.truth.items())
     out.print(f"what they are really worth, since these shoppers are known: {worth} clicks per list\n")
 
 
@@ -151,16 +152,16 @@ def _ask(
     query: DemoQuery,
     recommender: Recommender,
     products: Mapping[str, DrawnProduct],
-    looked: Mapping[str, Looked],
+    preparations: Mapping[str, Embedded],
     *,
     quiet: bool,
 ) -> DemoSection:
-    page = Page(limit=SHOWN, filter=query.filter)
+    page = Page(limit=SHOWN_PRODUCTS, filter=query.filter)
     weights = query.weights or None
-    shown = query.photo
+    example = query.photo
     if query.anchor:
         results = recommender.similar(query.anchor, weights=weights, page=page)
-        shown = _photo(products[query.anchor])
+        example = _photo(products[query.anchor])
     else:
         photo = None if query.photo is None else Image.open(BytesIO(query.photo)).convert("RGB")
         results = recommender.search(query.text, photo=photo, weights=weights, page=page)
@@ -172,24 +173,25 @@ def _ask(
         query.heading,
         query.explanation,
         _chip(query),
-        shown,
-        [_result(one, products[one.id], looked[one.id]) for one in results],
+        example,
+        [_result(result, products[result.id], preparations[result.id]) for result in results],
     )
 
 
 def _chip(query: DemoQuery) -> str:
     if query.filter:
         return ", ".join(
-            f"{one.field} {one.operator} {'|'.join(map(str, one.values))}" for one in query.filter.conditions
+            f"{condition.field} {condition.operator} {'|'.join(map(str, condition.values))}"
+            for condition in query.filter.conditions
         )
     return ", ".join(f"{name} {weight:g}" for name, weight in query.weights.items())
 
 
-def _result(result: Result, product: DrawnProduct, looked: Looked) -> DemoResult:
+def _result(result: Result, product: DrawnProduct, preparation: Embedded) -> DemoResult:
     item = product.item
     price = "" if item.price is None else f"{item.price:.2f} {item.currency}"
     photo = _photo(product)
-    return DemoResult(result.id, item.title, price.strip(), photo, result.score, result.parts, looked)
+    return DemoResult(result.id, item.title, price.strip(), photo, result.score, result.parts, preparation)
 
 
 def _photo(product: DrawnProduct) -> bytes:

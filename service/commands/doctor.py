@@ -37,12 +37,12 @@ def doctor(
     """Check libraries, machine, model, store, logs and service; status 1 if something is broken."""
     settings = Settings.load(store=store, clip=clip, device=device)
     checks = (*CHECKS, running(url, key)) if url else CHECKS
-    found = list(findings(checks, settings))
-    broken = any(finding.state == "bad" for finding in found)
+    report = list(findings(checks, settings))
+    broken = any(finding.state == "bad" for finding in report)
     if json:
-        print_json({"ok": not broken, "findings": [asdict(finding) for finding in found]})
+        print_json({"ok": not broken, "findings": [asdict(finding) for finding in report]})
     else:
-        for finding in found:
+        for finding in report:
             out.print(f"{MARKS[finding.state]} {finding.what}: ", end="")
             out.print(finding.says, markup=False, highlight=False)
     if broken:

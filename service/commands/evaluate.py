@@ -142,21 +142,21 @@ def search(
 ) -> None:
     """Are searches answered as people rated? nDCG, MRR, precision, recall and more, runs side by side."""
     settings = Settings.load(store=store, device=device)
-    given, depth = read_weights(weights), max(k, depth)
+    base_weights, depth = read_weights(weights), max(k, depth)
     qrels = read_ratings(ratings)
     texts = texts_of(qrels, None if queries is None else read_queries(queries))
-    asked: dict[str, tuple[Arm, Mapping[str, float]]] = {PLAIN.id: (PLAIN, given)}
+    plans: dict[str, tuple[Arm, Mapping[str, float]]] = {PLAIN.id: (PLAIN, base_weights)}
     for weight in lexical or []:
-        _name(asked, f"lexical={weight:g}", (PLAIN, {**given, "lexical": weight}))
-    for one in map(read_arm, arm or []):
-        _name(asked, one.id, (one, given))
+        _name(plans, f"lexical={weight:g}", (PLAIN, {**base_weights, "lexical": weight}))
+    for judged_arm in map(read_arm, arm or []):
+        _name(plans, judged_arm.id, (judged_arm, base_weights))
     runs: dict[str, Run] = {}
     others: dict[str, Run] = {}
     for path in run_in or []:
         _name(others, path.stem, read_run(path))
     for name in others:
-        _name(dict(asked), name, None)
-    _check_against(against, [*asked, *others])
+        _name(dict(plans), name, None)
+    _check_against(against, [*plans, *others])
     with closing(open_store(settings.store, settings)) as opened:
         judged = list(dict.fromkeys(item for items in qrels.values() for item in items))
         there = len(opened.retrieve(judged, fields=("id",)))
@@ -164,8 +164,8 @@ def search(
             update={"max_limit": max(depth, settings.search.max_limit)}
         )
         recommender = Recommender(opened, Encoders(settings, opened.info).load, search_settings)
-        with _progress(len(asked) * len(texts)) as advance:
-            for name, (by, by_weights) in asked.items():
+        with _progress(len(plans) * len(texts)) as advance:
+            for name, (by, by_weights) in plans.items():
                 runs[name] = answer_queries(
                     recommender, texts, k=k, depth=depth, arm=by, weights=by_weights, progress=advance
                 )
@@ -176,7 +176,7 @@ def search(
     runs |= others
     base = against or next(iter(runs))
     named = [f"nDCG@{k}", f"nDCG@{k} condensed"]
-    found = standings({name: _values(run, qrels, k, relevant) for name, run in runs.items()}, base)
+    standings_by_run = standings({name: _values(run, qrels, k, relevant) for name, run in runs.items()}, base)
     empty = sum(max(items.values()) < relevant for items in qrels.values())
     counts = {
         "queries": len(qrels), "ratings": sum(map(len, qrels.values())), "without_relevant": empty,
@@ -187,13 +187,13 @@ def search(
             {
                 "name": name,
                 "unanswered": count_unanswered(run, qrels),
-                "measures": standings_body(found[name]),
+                "measures": standings_body(standings_by_run[name]),
             }
             for name, run in runs.items()
         ]
         print_json({**counts, "runs": bodies})
         return
-    print_standings(found, base, named)
+    print_standings(standings_by_run, base, named)
     say(f"{len(qrels):,} queries, {counts['ratings']:,} ratings")
     if empty:
         say(f"{empty:,} of the queries have no relevant item and score 0 in every run")
@@ -220,59 +220,70 @@ def sessions(
 ) -> None:
     """Would users have been shown what they took next? Their last item left out, recommendations judged."""
     settings = Settings.load(store=store)
-    given, depth = read_weights(weights), max(k, depth)
+    base_weights, depth = read_weights(weights), max(k, depth)
     arms: dict[str, Arm] = {PLAIN.id: PLAIN}
-    for one in map(read_arm, arm or []):
-        _name(arms, one.id, one)
+    for judged_arm in map(read_arm, arm or []):
+        _name(arms, judged_arm.id, judged_arm)
     baselines = ("newest item", "popular")
     for name in baselines:
         _name(dict(arms), name, None)
     _check_against(against, [*arms, *baselines])
     histories = next_items.read_histories(file)
     with closing(open_store(settings.store, settings)) as opened:
-        held = next_items.hold_out(histories, opened).first(users)
+        held_out = next_items.hold_out(histories, opened).first(users)
         lists: dict[str, next_items.RankedItems] = {}
         with (
-            next_items.recommender_for(held, opened, settings.search, depth) as recommender,
-            _progress((len(arms) + 1) * len(held.next_item)) as advance,
+            next_items.recommender_for(held_out, opened, settings.search, depth) as recommender,
+            _progress((len(arms) + 1) * len(held_out.next_item)) as advance,
         ):
             for name, by in arms.items():
                 lists[name] = next_items.recommended(
-                    held, recommender, by, depth, weights=given, progress=advance
+                    held_out, recommender, by, depth, weights=base_weights, progress=advance
                 )
             lists[baselines[0]] = next_items.like_the_newest(
-                held, recommender, depth, weights=given, progress=advance
+                held_out, recommender, depth, weights=base_weights, progress=advance
             )
-        lists[baselines[1]] = next_items.most_popular(held, depth)
-        found = {name: next_items.judge_lists(held, one, opened, k, depth) for name, one in lists.items()}
+        lists[baselines[1]] = next_items.most_popular(held_out, depth)
+        judgements = {
+            name: next_items.judge_lists(held_out, answers, opened, k, depth)
+            for name, answers in lists.items()
+        }
     base = against or PLAIN.id
-    compared = standings({name: one.values for name, one in found.items()}, base)
+    compared = standings({name: judgement.values for name, judgement in judgements.items()}, base)
     counts = {
-        "users": len(held.next_item), "items": len(held.ids), "left_out": held.left_out,
-        "repeated": held.repeated, "catalogue_popularity": float(held.counts.mean()), "k": k,
+        "users": len(held_out.next_item), "items": len(held_out.ids), "left_out": held_out.left_out,
+        "repeated": held_out.repeated, "catalogue_popularity": float(held_out.counts.mean()), "k": k,
         "depth": depth, "against": base,
     }  # fmt: skip
     if json:
         bodies = [
             {
-                "name": name, "measures": standings_body(compared[name]), "coverage": one.coverage,
-                "gini": one.gini, "by_item": slices_body(one.by_item), "by_user": slices_body(one.by_user),
+                "name": name, "measures": standings_body(compared[name]), "coverage": judgement.coverage,
+                "gini": judgement.gini, "by_item": slices_body(judgement.by_item),
+                "by_user": slices_body(judgement.by_user),
             }
-            for name, one in found.items()
+            for name, judgement in judgements.items()
         ]  # fmt: skip
         print_json({**counts, "runs": bodies})
         return
     print_standings(compared, base, [f"nDCG@{k}"])
-    whole = {name: {f"coverage@{k}": one.coverage, f"Gini@{k}": one.gini} for name, one in found.items()}
+    whole = {
+        name: {f"coverage@{k}": judgement.coverage, f"Gini@{k}": judgement.gini}
+        for name, judgement in judgements.items()
+    }
     print_plain("all lists together", whole)
-    seen = f"HITS@{k}, wanted item taken before"
-    print_slices(seen, {name: one.by_item for name, one in found.items()})
-    print_slices(f"HITS@{k}, items of the user", {name: one.by_user for name, one in found.items()})
-    say(f"{counts['users']:,} users, {counts['items']:,} items, taken {held.counts.mean():.2f} times each")
-    if held.left_out:
-        say(f"{held.left_out:,} users are left out: their last item is not in the store")
-    if held.repeated:
-        say(f"{held.repeated:,} users took an item again, which lists without their history cannot hold")
+    title = f"HITS@{k}, wanted item taken before"
+    print_slices(title, {name: judgement.by_item for name, judgement in judgements.items()})
+    print_slices(
+        f"HITS@{k}, items of the user", {name: judgement.by_user for name, judgement in judgements.items()}
+    )
+    say(
+        f"{counts['users']:,} users, {counts['items']:,} items, taken {held_out.counts.mean():.2f} times each"
+    )
+    if held_out.left_out:
+        say(f"{held_out.left_out:,} users are left out: their last item is not in the store")
+    if held_out.repeated:
+        say(f"{held_out.repeated:,} users took an item again, which lists without their history cannot hold")
 
 
 def _values(run: Run, qrels: Qrels, k: int, relevant: float) -> dict[str, Values]:

@@ -44,12 +44,18 @@ def report_command(
     experiment = read_experiment(file or Path(settings.experiment))
     with closing(open_log(settings)) as log, closing(open_history(settings)) as history:
         lists = log.scan(since=beginning(settings, since), until=seconds(until), experiment=experiment.id)
-        found = report(experiment, joined(lists, history))
+        experiment_report = report(experiment, joined(lists, history))
     if json:
-        print_json({**asdict(found), "is_trusted": found.is_trusted, "changed": found.changed})
+        print_json(
+            {
+                **asdict(experiment_report),
+                "is_trusted": experiment_report.is_trusted,
+                "changed": experiment_report.changed,
+            }
+        )
         return
-    out.print(_table(found.arms))
-    for line in _remarks(found):
+    out.print(_table(experiment_report.arms))
+    for line in _remarks(experiment_report):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -61,11 +67,13 @@ def _table(arms: tuple[ArmReport, ...]) -> Table:
     for heading in ("carts", "purchases", "value"):
         table.add_column(heading, justify="right")
     for arm in arms:
-        compared = ("", "", "") if arm.difference is None else (*_shown(arm.difference), f"{arm.p:.3g}")
+        compared = (
+            ("", "", "") if arm.difference is None else (*_figure_cells(arm.difference), f"{arm.p:.3g}")
+        )
         table.add_row(
             arm.arm,
             *(f"{count:,}" for count in (arm.units, arm.lists, arm.impressions, arm.clicks)),
-            *_shown(arm.ctr),
+            *_figure_cells(arm.ctr),
             *compared,
             *(f"{count:,}" for count in (arm.carts, arm.purchases)),
             f"{arm.value:,.2f}",
@@ -73,27 +81,27 @@ def _table(arms: tuple[ArmReport, ...]) -> Table:
     return table
 
 
-def _shown(figure: Figure) -> tuple[str, str]:
-    known = not isnan(figure.low)
-    return f"{figure.value:.2%}", f"{figure.low:.2%} to {figure.high:.2%}" if known else "not known"
+def _figure_cells(figure: Figure) -> tuple[str, str]:
+    has_interval = not isnan(figure.low)
+    return f"{figure.value:.2%}", f"{figure.low:.2%} to {figure.high:.2%}" if has_interval else "not known"
 
 
-def _remarks(found: ExperimentReport) -> list[str]:
+def _remarks(report: ExperimentReport) -> list[str]:
     counts = ", ".join(
-        f"{name} {count:,} of {found.expected[name]:,.0f}" for name, count in found.units.items()
+        f"{name} {count:,} of {report.expected[name]:,.0f}" for name, count in report.units.items()
     )
-    p = f"(p = {found.ratio_p:.2g})"
+    p = f"(p = {report.ratio_p:.2g})"
     lines = [f"units as the shares ask: {counts} {p}"]
-    if not found.is_trusted:
+    if not report.is_trusted:
         lines[0] = (
             f"the shares are not what was asked for: {counts} {p}; do not trust this experiment: look for "
             "lists that were not logged, for robots, and for shares changed as it ran"
         )
-    if found.changed:
-        names = ", ".join(found.changed)
+    if report.changed:
+        names = ", ".join(report.changed)
         lines.append(f"changed as it ran: {names}; compare arms over one time with --since")
-    if found.moved:
-        lines.append(f"{found.moved:,} units saw several arms and count in each")
-    if found.nobody:
-        lines.append(f"{found.nobody:,} lists were shown to nobody in particular and are left out")
+    if report.moved:
+        lines.append(f"{report.moved:,} units saw several arms and count in each")
+    if report.nobody:
+        lines.append(f"{report.nobody:,} lists were shown to nobody in particular and are left out")
     return lines

@@ -65,8 +65,8 @@ def exposures(
     if json:
         print_json({"output": str(output), **asdict(written)})
         return
-    told = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
-    out.print(f"{told}: {output}", markup=False, highlight=False, soft_wrap=True)
+    counts = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
+    out.print(f"{counts}: {output}", markup=False, highlight=False, soft_wrap=True)
 
 
 def open_log(settings: Settings) -> SqliteExposures:

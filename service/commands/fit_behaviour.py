@@ -55,14 +55,14 @@ def fit_behaviour(
         ):
             task = bar.add_task("", total=current.count())
             items = resegment(
-                current, beside, lookups, progress=lambda done: bar.update(task, completed=done)
+                current, beside, lookups, progress=lambda count: bar.update(task, completed=count)
             )
-            known = len(beside.retrieve(lookup.ids, fields=("id",)))
+            covered = len(beside.retrieve(lookup.ids, fields=("id",)))
     if promote_it:
         promote(settings.store, settings, info.fingerprint)
     notes = lookup.notes
     body = {
-        "items": items, "with_behaviour": known, "units": notes["units"], "events": notes["events"],
+        "items": items, "with_behaviour": covered, "units": notes["units"], "events": notes["events"],
         "since": notes["since"], "until": notes["until"], "before": before,
         "fingerprint": info.fingerprint, "promoted": promote_it,
     }  # fmt: skip
@@ -71,7 +71,7 @@ def fit_behaviour(
         return
     out.print(
         f"{notes['events']:,} events of {notes['units']:,} histories, {_day(notes['since'])} to "
-        f"{_day(notes['until'])}; {known:,} of {items:,} items have a vector of {size} numbers"
+        f"{_day(notes['until'])}; {covered:,} of {items:,} items have a vector of {size} numbers"
     )
     served = "now served from" if promote_it else "beside; to serve from it: vlclip promote"
     out.print(f"{served} {info.fingerprint}; back again: vlclip promote {before}")

@@ -70,26 +70,26 @@ def fit_weights(
     today = datetime.now(UTC)
     name = arm_of({"id": arm_id or f"learned-{today:%Y%m%d}"}, "--id").id
     settings = Settings.load(store=store)
-    named = experiment or (Path(settings.experiment) if settings.experiment else None)
-    plan = read_experiment(named) if named else None
+    experiment_file = experiment or (Path(settings.experiment) if settings.experiment else None)
+    plan = read_experiment(experiment_file) if experiment_file else None
     arms = [read_arm(file) for file in arm or ()] + list(plan.arms if plan else ())
     base = arms[0] if arms else PLAIN
-    found, learned = _learned(settings, base, arms, since, until, plan if experiment else None)
-    made = learned_arm(base, found, learned, name, keep_boosts=keep_boosts)
+    log_evidence, learned = _learned(settings, base, arms, since, until, plan if experiment else None)
+    new_arm = learned_arm(base, log_evidence, learned, name, keep_boosts=keep_boosts)
     writes = learned.is_better or force
     if writes:
         command = _command(
             output, store=store, since=since, until=until, experiment=experiment, arm=arm,
             id=arm_id, keep_boosts=keep_boosts, force=force,
         )  # fmt: skip
-        about = [f"{command}  (vlclip {version('vlclip')}, {today:%Y-%m-%d})", *_about(found, learned)]
-        _write(output, arm_text(made, about))
+        about = [f"{command}  (vlclip {version('vlclip')}, {today:%Y-%m-%d})", *_about(log_evidence, learned)]
+        _write(output, arm_text(new_arm, about))
     if json:
-        print_json(_body(found, learned, made, str(output) if writes else None))
+        print_json(_body(log_evidence, learned, new_arm, str(output) if writes else None))
     else:
-        _show(found, learned)
-        told = f"written: {output}" if writes else "nothing is written; --force writes it all the same"
-        out.print(told, markup=False, highlight=False, soft_wrap=True)
+        _show(log_evidence, learned)
+        outcome = f"written: {output}" if writes else "nothing is written; --force writes it all the same"
+        out.print(outcome, markup=False, highlight=False, soft_wrap=True)
     if not writes:
         raise typer.Exit(1)
 
@@ -106,11 +106,13 @@ def _learned(
         lists = log.scan(
             since=beginning(settings, since), until=seconds(until), experiment=only.id if only else None
         )
-        found = evidence(joined(lists, history), base, [*arms, PLAIN])
+        log_evidence = evidence(joined(lists, history), base, [*arms, PLAIN])
     columns = [TextColumn("fit"), BarColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("", total=1.0)
-        return found, learn(found.rows, progress=lambda share: bar.update(task, completed=share))
+        return log_evidence, learn(
+            log_evidence.rows, progress=lambda share: bar.update(task, completed=share)
+        )
 
 
 def _write(output: Path, text: str) -> None:
@@ -124,29 +126,29 @@ def _command(output: Path, **options: object) -> str:
     """The command again, with what was not said left out."""
     words = ["vlclip", "fit-weights", str(output)]
     for name, value in options.items():
-        for one in value if isinstance(value, list) else [value]:
-            if one not in (None, False):
-                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+        for word in value if isinstance(value, list) else [value]:
+            if word not in (None, False):
+                words += [f"--{name.replace('_', '-')}", *([] if word is True else [str(word)])]
     return shlex.join(words)
 
 
-def _about(found: ClickEvidence, learned: LearnedWeights) -> list[str]:
+def _about(log_evidence: ClickEvidence, learned: LearnedWeights) -> list[str]:
     """Where the weights come from, a line each."""
-    counts, days = found.rows.counts, f"{_day(found.since)} to {_day(found.until)}"
+    counts, days = log_evidence.rows.counts, f"{_day(log_evidence.since)} to {_day(log_evidence.until)}"
     lines = [
         ", ".join([*(f"{count:,} {name}" for name, count in counts.items()), days]),
-        "lists by arm: " + ", ".join(f"{name} {count:,}" for name, count in found.arms.items()),
-        "in force: " + ", ".join(f"{name} {weight:.4g}" for name, weight in found.reference.items()),
+        "lists by arm: " + ", ".join(f"{name} {count:,}" for name, count in log_evidence.arms.items()),
+        "in force: " + ", ".join(f"{name} {weight:.4g}" for name, weight in log_evidence.reference.items()),
         "for shoppers held out, in force and learned (difference, its 95 % interval):",
     ]
     for name, title in FIGURES.items():
-        one = learned.figures[name]
-        change = _interval(one.difference, "+.4f")
-        lines.append(f"  {title} {one.in_force.value:.4f} {one.learned.value:.4f} ({change})")
+        figure = learned.figures[name]
+        change = _interval(figure.difference, "+.4f")
+        lines.append(f"  {title} {figure.in_force.value:.4f} {figure.learned.value:.4f} ({change})")
     return lines
 
 
-def _show(found: ClickEvidence, learned: LearnedWeights) -> None:
+def _show(log_evidence: ClickEvidence, learned: LearnedWeights) -> None:
     weights = Table("weight", box=None, header_style="bold")
     figures = Table("held out", box=None, header_style="bold")
     for table, headings in (
@@ -154,38 +156,45 @@ def _show(found: ClickEvidence, learned: LearnedWeights) -> None:
     ):  # fmt: skip
         for heading in headings:
             table.add_column(heading, justify="right")
-    for name, weight in arm_weights(found, learned).items():
+    for name, weight in arm_weights(log_evidence, learned).items():
         low_high = f"{weight.low:.3f} to {weight.high:.3f}"
-        weights.add_row(plain(name), f"{found.reference.get(name, 0):.3f}", f"{weight.value:.3f}", low_high)
+        weights.add_row(
+            plain(name), f"{log_evidence.reference.get(name, 0):.3f}", f"{weight.value:.3f}", low_high
+        )
     for name, title in FIGURES.items():
-        one = learned.figures[name]
+        figure = learned.figures[name]
         figures.add_row(
-            title, f"{one.in_force.value:.4f}", f"{one.learned.value:.4f}", _interval(one.difference, "+.4f")
+            title,
+            f"{figure.in_force.value:.4f}",
+            f"{figure.learned.value:.4f}",
+            _interval(figure.difference, "+.4f"),
         )
     out.print(weights)
     out.print(figures)
-    kept = learned.calibration
+    calibration = learned.calibration
     change = _interval(learned.figures["log_loss"].difference, "+.5f")
     verdict = "are better" if learned.is_better else "are not shown to be better"
     calibrated = (
-        f"told probabilities of a click: Brier {kept.brier:.4f}, ECE {kept.ece:.4f}; "
-        f"corrected {kept.corrected_brier:.4f}, {kept.corrected_ece:.4f}"
+        f"told probabilities of a click: Brier {calibration.brier:.4f}, ECE {calibration.ece:.4f}; "
+        f"corrected {calibration.corrected_brier:.4f}, {calibration.corrected_ece:.4f}"
     )
-    lines = [*_about(found, learned)[:2], calibrated, *_remarks(found)]
+    lines = [*_about(log_evidence, learned)[:2], calibrated, *_remarks(log_evidence)]
     lines.append(f"the learned weights {verdict} than those in force: log-loss {change}")
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _remarks(found: ClickEvidence) -> list[str]:
-    lines = [f"{name} is not learned and stays as it is: {why}" for name, why in found.unlearned.items()]
-    lines += [f"{count:,} lists are left out: {why}" for why, count in found.left_out.items()]
-    if HISTORY in found.rows.names:
+def _remarks(log_evidence: ClickEvidence) -> list[str]:
+    lines = [
+        f"{name} is not learned and stays as it is: {why}" for name, why in log_evidence.unlearned.items()
+    ]
+    lines += [f"{count:,} lists are left out: {why}" for why, count in log_evidence.left_out.items()]
+    if HISTORY in log_evidence.rows.names:
         lines.append(
             "the history was logged by the segments' weights in force: its weight is exact where these keep "
             "their proportions; learn again from lists of the new arm"
         )
-    if not found.explored:
+    if not log_evidence.explored:
         lines.append(
             "no list had chance in its order, so only what these weights put on top was ever seen: take the "
             "arm for a candidate of an experiment, and log with exploration (docs/ranking.md)"
@@ -193,26 +202,28 @@ def _remarks(found: ClickEvidence) -> list[str]:
     return lines
 
 
-def _body(found: ClickEvidence, learned: LearnedWeights, made: Arm, written: str | None) -> dict[str, Any]:
+def _body(
+    log_evidence: ClickEvidence, learned: LearnedWeights, new_arm: Arm, written: str | None
+) -> dict[str, Any]:
     return {
-        "arm": f"{made.id}@{made.hash}",
+        "arm": f"{new_arm.id}@{new_arm.hash}",
         "written": written,
         "is_better": learned.is_better,
-        "in_force": dict(found.reference),
+        "in_force": dict(log_evidence.reference),
         **asdict(learned),
-        "weights": {name: asdict(one) for name, one in arm_weights(found, learned).items()},
+        "weights": {name: asdict(weight) for name, weight in arm_weights(log_evidence, learned).items()},
         "examination": {
-            kind: {str(place): seen for place, seen in places.items()}
+            kind: {str(place): examination for place, examination in places.items()}
             for kind, places in learned.examination.items()
         },
-        **found.rows.counts,
-        "arms": dict(found.arms),
-        "since": found.since,
-        "until": found.until,
-        "explored": found.explored,
-        "unlearned": dict(found.unlearned),
-        "left_out": dict(found.left_out),
-        "remarks": _remarks(found),
+        **log_evidence.rows.counts,
+        "arms": dict(log_evidence.arms),
+        "since": log_evidence.since,
+        "until": log_evidence.until,
+        "explored": log_evidence.explored,
+        "unlearned": dict(log_evidence.unlearned),
+        "left_out": dict(log_evidence.left_out),
+        "remarks": _remarks(log_evidence),
     }
 
 

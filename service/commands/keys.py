@@ -37,7 +37,7 @@ def add(
     path = keys_path(Settings.load(store=store))
     secret, key = add_key(path, scope, requests_per_minute=rate, note=note)
     if json:
-        print_json({"key": secret, **_shown(key)})
+        print_json({"key": secret, **_key_json(key)})
         return
     out.print(secret, markup=False, highlight=False, soft_wrap=True)
     err.print(f"key {key.id} ({', '.join(key.scopes)}); it is not shown again, {path} holds its hash")
@@ -49,7 +49,7 @@ def show(*, store: StoreOption = None, json: Json = False) -> None:
     """The keys there are, without the keys themselves."""
     keys = read_keys(keys_path(Settings.load(store=store)))
     if json:
-        print_json({"keys": [_shown(key) for key in keys]})
+        print_json({"keys": [_key_json(key) for key in keys]})
         return
     if not keys:
         out.print("no keys: whoever reaches the service may ask")
@@ -79,7 +79,7 @@ def revoke(
         err.print("[yellow]no key is left[/]: the next start of the service is open to whoever reaches it")
 
 
-def _shown(key: Key) -> dict[str, Any]:
+def _key_json(key: Key) -> dict[str, Any]:
     return {
         "id": key.id, "scopes": key.scopes, "requests_per_minute": key.requests_per_minute,
         "note": key.note, "created": key.created,

@@ -47,28 +47,28 @@ def refresh(
         progress_bar() as bar,
     ):
         task = bar.add_task("", total=opened.count())
-        done = refresh_points(
+        report = refresh_points(
             Destination(opened, ledger, opened.info, Encoders(settings, opened.info).load),
             settings,
             root=root,
             preparation=preparation,
             progress=lambda count: bar.update(task, completed=count),
         )
-        if done.refreshed:
+        if report.refreshed:
             opened.optimize()
     if json:
         print_json({
-            "items": done.items, "refreshed": done.refreshed, "without_photo": done.without_photo,
-            "failed": len(done.failed), "grounder": preparation.grounder,
+            "items": report.items, "refreshed": report.refreshed, "without_photo": report.without_photo,
+            "failed": len(report.failed), "grounder": preparation.grounder,
         })  # fmt: skip
     else:
-        out.print(f"{done.items:,} items, {done.refreshed:,} refreshed, {len(done.failed):,} failed")
-    if done.without_photo:
+        out.print(f"{report.items:,} items, {report.refreshed:,} refreshed, {len(report.failed):,} failed")
+    if report.without_photo:
         err.print(
-            f"{done.without_photo:,} items have photos that came as bytes, which are not kept; "
+            f"{report.without_photo:,} items have photos that came as bytes, which are not kept; "
             "ingest their catalogue again"
         )
-    for failure in done.failed[:SHOWN_FAILURES]:
+    for failure in report.failed[:SHOWN_FAILURES]:
         err.print(f"{failure.id}: {failure.reason}", markup=False)
-    if done.failed or done.without_photo:
+    if report.failed or report.without_photo:
         raise typer.Exit(1)

@@ -55,13 +55,13 @@ def reindex(
         **preparation_settings(grounder, refine),
     )
     with closing(open_store(settings.store, settings)) as current:
-        before, held = current.info.fingerprint, current.count()
+        before, needed = current.info.fingerprint, current.count()
     plan = IngestPlan(source, map or [], near=settings.search.collapse_distance)
     with open_destination(settings, beside=True) as beside:
         with progress_bar() as bar:
             report = ingest(plan, beside, settings, progress=show_on(bar))
         fingerprint, holds = beside.info.fingerprint, beside.store.count()
-    swapped = force or holds >= ENOUGH * held
+    swapped = force or holds >= ENOUGH * needed
     if swapped:
         promote(settings.store, settings, fingerprint)
     body = report_json(report) | {
@@ -73,7 +73,7 @@ def reindex(
         out.print(f"{holds:,} items, now served from {fingerprint}; back again: vlclip promote {before}")
     if not swapped:
         err.print(
-            f"not swapped: the new collection holds {holds:,} items, the current one {held:,}; see the dead "
-            "letters (vlclip doctor), run it again, or swap all the same with --force"
+            f"not swapped: the new collection holds {holds:,} items, the current one {needed:,}; see the "
+            "dead letters (vlclip doctor), run it again, or swap all the same with --force"
         )
         raise typer.Exit(1)

@@ -99,15 +99,15 @@ def replay(
         out.print(f"written: {html}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _targets(named: Sequence[str] | None) -> dict[str, Target]:
+def _targets(words: Sequence[str] | None) -> dict[str, Target]:
     """The targets by what reports call them."""
-    if not named:
+    if not words:
         raise EvaluationError("name the policy to ask about: --target uniform, or --target OTHER_LOG")
     return {
-        "/".join(Path(one).parts[-2:]): uniform
-        if one == "uniform"
-        else EstimatedPolicy(read_open_bandit(Path(one)))
-        for one in named
+        "/".join(Path(word).parts[-2:]): uniform
+        if word == "uniform"
+        else EstimatedPolicy(read_open_bandit(Path(word)))
+        for word in words
     }
 
 
@@ -145,7 +145,7 @@ def _lists(
         replayed = replay_lists(
             read_exposures(log),
             [ArmPolicy(arm, shop) for arm in arms],
-            progress=lambda done: bar.update(task, completed=done),
+            progress=lambda count: bar.update(task, completed=count),
         )
         judging = bar.add_task("judging", total=None)
         return list_report(

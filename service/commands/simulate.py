@@ -83,7 +83,12 @@ def simulate(
     What to hold estimators against: they see the log, and here is what they should find (docs/simulator.md).
     """
     logged_by = LOGGED_BY if arm is None else read_arm(arm)
-    arms = list({f"{one.id}@{one.hash}": one for one in [logged_by, *map(read_arm, truth or ())]}.values())
+    arms = list(
+        {
+            f"{candidate.id}@{candidate.hash}": candidate
+            for candidate in [logged_by, *map(read_arm, truth or ())]
+        }.values()
+    )
     world = World(
         seed=seed, shoppers=shoppers, limit=limit, likes=read_weights(likes),
         kinds=cast("dict[ListKind, float]", read_weights(kinds)),
@@ -100,17 +105,19 @@ def simulate(
             output,
             simulate_lists(shop, logged_by, lists),
             parts_of(shop, logged_by),
-            progress=lambda done: bar.update(task, completed=done),
+            progress=lambda count: bar.update(task, completed=count),
         )
-        found = [
-            true_value(shop, one, bar.track(shop.steps(lists), total=lists, description=plain(one.id)))
-            for one in arms
+        truths = [
+            true_value(
+                shop, candidate, bar.track(shop.steps(lists), total=lists, description=plain(candidate.id))
+            )
+            for candidate in arms
         ]
-    best = _winner(found)
+    best = _winner(truths)
     if json:
-        print_json(_body(output, world, clicks, written, found, best))
+        print_json(_body(output, world, clicks, written, truths, best))
         return
-    _show(output, written, found, best)
+    _show(output, written, truths, best)
 
 
 def _behaviour(clicks: Clicks, limit: int) -> ClickBehaviour:
@@ -121,33 +128,34 @@ def _behaviour(clicks: Clicks, limit: int) -> ClickBehaviour:
     return PositionBased(1 / np.arange(1, limit + 1))
 
 
-def _winner(found: list[Truth]) -> str | None:
+def _winner(truths: list[Truth]) -> str | None:
     """The arm that is worth more than every other, beyond the error of the orders that were drawn."""
-    best, *others = sorted(found, key=lambda one: -one.clicks.value)
-    return best.arm if all(best.clicks.low > one.clicks.high for one in others) else None
+    best, *others = sorted(truths, key=lambda truth: -truth.clicks.value)
+    return best.arm if all(best.clicks.low > truth.clicks.high for truth in others) else None
 
 
 def _body(
-    output: Path, world: World, clicks: Clicks, written: TableSize, found: list[Truth], best: str | None
+    output: Path, world: World, clicks: Clicks, written: TableSize, truths: list[Truth], best: str | None
 ) -> dict[str, Any]:
     return {
         "output": str(output),
         **asdict(written),
         "behaviour": clicks,
         "world": asdict(world),
-        "logged_by": found[0].arm,
+        "logged_by": truths[0].arm,
         "logged_clicks": written.clicked / written.lists,
         "winner": best,
         "arms": [
-            asdict(one) | {"ctr": {str(cut): asdict(rate) for cut, rate in one.ctr.items()}} for one in found
+            asdict(truth) | {"ctr": {str(cut): asdict(rate) for cut, rate in truth.ctr.items()}}
+            for truth in truths
         ],
     }
 
 
-def _show(output: Path, written: TableSize, found: list[Truth], best: str | None) -> None:
+def _show(output: Path, written: TableSize, truths: list[Truth], best: str | None) -> None:
     table = Table(box=None, header_style="bold")
     table.add_column("arm", overflow="fold")
-    cuts = (min(found[0].ctr), max(found[0].ctr))
+    cuts = (min(truths[0].ctr), max(truths[0].ctr))
     for heading in (
         "clicks a list",
         "uplift",
@@ -155,16 +163,16 @@ def _show(output: Path, written: TableSize, found: list[Truth], best: str | None
         "revenue a list",
     ):
         table.add_column(heading, justify="right")
-    for one in found:
-        uplift = one.clicks.value - found[0].clicks.value
-        rates = [f"{one.ctr[cut].value:.4f}" for cut in dict.fromkeys(cuts)]
+    for truth in truths:
+        uplift = truth.clicks.value - truths[0].clicks.value
+        rates = [f"{truth.ctr[cut].value:.4f}" for cut in dict.fromkeys(cuts)]
         table.add_row(
-            plain(one.arm), _figure(one.clicks), f"{uplift:+.4f}", *rates, f"{one.revenue.value:.4f}"
+            plain(truth.arm), _figure(truth.clicks), f"{uplift:+.4f}", *rates, f"{truth.revenue.value:.4f}"
         )
     out.print(table)
-    told = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
-    lines = [f"the log has {written.clicked / written.lists:.4f} clicks a list: {told}: {output}"]
-    if len(found) > 1:
+    counts = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
+    lines = [f"the log has {written.clicked / written.lists:.4f} clicks a list: {counts}: {output}"]
+    if len(truths) > 1:
         lines.append(f"the best arm is {best}" if best else "the best arms cannot be told apart")
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)

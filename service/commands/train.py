@@ -72,12 +72,12 @@ def _watch(job: TrainingRun, pairs: Pairs) -> dict[str, float]:
 
         def report(figures: dict[str, float]) -> None:
             if "epoch" in figures:
-                shown = "  ".join(
+                summary = "  ".join(
                     f"{name} {figures[name]:.3f}"
                     for name in ("loss", "hits@1", "hits@5", "mrr")
                     if name in figures
                 )
-                bar.console.print(f"epoch {figures['epoch']:.0f}  {shown}  {figures['seconds']:.0f} s")
+                bar.console.print(f"epoch {figures['epoch']:.0f}  {summary}  {figures['seconds']:.0f} s")
             else:
                 bar.update(
                     task,

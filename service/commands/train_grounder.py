@@ -35,12 +35,12 @@ def train_grounder(
     plan = read_grounding_recipe(recipe)
     settings = Settings.load(device=device)
     grounder_set = read_material(catalogue, map or [], settings)
-    material, held = grounder_set.material, grounder_set.held_out
+    material, held_out = grounder_set.material, grounder_set.held_out
     if grounder_set.left_out:
         err.print(f"{grounder_set.left_out:,} photos without a product on a plain background are left out")
     err.print(
         f"{len(material.products):,} products cut out, {len(material.scenes):,} scenes with boxes, "
-        f"{len(held):,} scenes kept back"
+        f"{len(held_out):,} scenes kept back"
     )
     grounding.start_grounder(run, plan, material.phrases)
     job = grounding.GroundingRun(run, plan, pick_device(settings.device))
@@ -53,9 +53,9 @@ def train_grounder(
 
         def report(figures: dict[str, float]) -> None:
             if "saved" in figures:
-                told = [name for name in ("loss", "iou", "right") if name in figures]
-                shown = "  ".join(f"{name} {figures[name]:.3f}" for name in told)
-                bar.console.print(f"step {figures['step']:.0f}  {shown}")
+                names = [name for name in ("loss", "iou", "right") if name in figures]
+                summary = "  ".join(f"{name} {figures[name]:.3f}" for name in names)
+                bar.console.print(f"step {figures['step']:.0f}  {summary}")
             else:
                 part = "naming" if "naming" in figures else "loss"  # types are named first, then boxes found
                 bar.update(
@@ -63,7 +63,7 @@ def train_grounder(
                     description=f"{part} {figures[part]:.2f}",
                 )  # fmt: skip
 
-        figures = grounding.train_grounder(job, material, held, report)
+        figures = grounding.train_grounder(job, material, held_out, report)
     if output is not None:
         export_grounder(run, output)
     if json:

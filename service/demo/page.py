@@ -37,7 +37,7 @@ _SIGNATURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Embedded:
     """What was embedded of a product.
 
     `box` is the crop: left, top, width and height in percent of the photo, None for the whole photo;
@@ -48,7 +48,7 @@ class Looked:
     refined: str = ""
 
     @classmethod
-    def of(cls, provenance: Mapping[str, Any], title: str) -> Looked:
+    def of(cls, provenance: Mapping[str, Any], title: str) -> Embedded:
         """From what a point says of how it was made."""
         text = str(provenance.get("text", title))
         refined = "" if text == title else text
@@ -59,7 +59,7 @@ class Looked:
         return cls(box, refined)
 
 
-WHOLE = Looked()
+WHOLE = Embedded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class DemoItem:
 
     title: str
     photo: bytes
-    looked: Looked
+    embedded: Embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class DemoResult:
     photo: bytes
     score: float
     parts: Mapping[str, float]
-    looked: Looked = WHOLE
+    embedded: Embedded = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +161,13 @@ def part_names(sections: Sequence[DemoSection]) -> list[str]:
 
 def telling(products: Sequence[DrawnProduct], count: int = 8) -> list[DrawnProduct]:
     """Products that have something to find or to clean: cluttered photos with messy titles first."""
-    shown = [product for product in products if product.item.available]
+    available = [product for product in products if product.item.available]
 
     def plainness(product: DrawnProduct) -> tuple[bool, bool, str]:
         clean = product.item.title == product.clean_title
         return product.scene != "cluttered" or clean, product.scene != "cluttered", product.item.id
 
-    return sorted(shown, key=plainness)[:count]
+    return sorted(available, key=plainness)[:count]
 
 
 def demo_queries(products: Sequence[DrawnProduct], *, seed: int = 7) -> list[DemoQuery]:
@@ -176,20 +176,20 @@ def demo_queries(products: Sequence[DrawnProduct], *, seed: int = 7) -> list[Dem
     Two text searches, one with a filter, one by a photo that is not in the catalogue, and two for
     similar items.
     """
-    shown = [product for product in products if product.item.available]
-    if not shown:
+    available = [product for product in products if product.item.available]
+    if not available:
         return []
-    home = [product for product in shown if product.item.attributes["audience"] == "home"]
-    worn = [product for product in shown if product.item.attributes["audience"] != "home"]
-    low = [product for product in shown if (product.item.price or 0) < CHEAP]
-    high = {product.item.product_type for product in shown if (product.item.price or 0) >= CHEAP}
+    home = [product for product in available if product.item.attributes["audience"] == "home"]
+    worn = [product for product in available if product.item.attributes["audience"] != "home"]
+    low = [product for product in available if (product.item.price or 0) < CHEAP]
+    high = {product.item.product_type for product in available if (product.item.price or 0) >= CHEAP}
     cut = [product for product in low if product.item.product_type in high]
-    messy = [product for product in shown if product.item.title != product.clean_title]
-    first, second = _commonest(worn or shown), _commonest(home or shown)
-    bargain = _commonest(_fresh(cut or low or shown, first, second))
-    anchor = _commonest(_fresh(shown, first, second, bargain))
-    shouted = _commonest(_fresh(messy or shown, anchor))
-    outside = _outside(shown, len(products), seed)
+    messy = [product for product in available if product.item.title != product.clean_title]
+    first, second = _commonest(worn or available), _commonest(home or available)
+    bargain = _commonest(_fresh(cut or low or available, first, second))
+    anchor = _commonest(_fresh(available, first, second, bargain))
+    shouted = _commonest(_fresh(messy or available, anchor))
+    outside = _outside(available, len(products), seed)
     return [
         DemoQuery(
             heading=f"“{_words(first)}”",
@@ -252,10 +252,10 @@ def _commonest(products: Iterable[DrawnProduct]) -> DrawnProduct:
     )
 
 
-def _fresh(products: Sequence[DrawnProduct], *shown: DrawnProduct) -> Sequence[DrawnProduct]:
+def _fresh(products: Sequence[DrawnProduct], *used: DrawnProduct) -> Sequence[DrawnProduct]:
     """Those of another type and colour than the ones already shown, if there are any."""
-    types = {product.item.product_type for product in shown}
-    colours = {product.item.attributes["colour"] for product in shown}
+    types = {product.item.product_type for product in used}
+    colours = {product.item.attributes["colour"] for product in used}
     fresh = [
         product
         for product in products
@@ -264,12 +264,12 @@ def _fresh(products: Sequence[DrawnProduct], *shown: DrawnProduct) -> Sequence[D
     return fresh or products
 
 
-def _outside(shown: Sequence[DrawnProduct], start: int, seed: int) -> DrawnProduct:
+def _outside(products: Sequence[DrawnProduct], start: int, seed: int) -> DrawnProduct:
     """The first cluttered photo after the end of the catalogue of which the catalogue has the like."""
-    known = Counter(_words(product) for product in shown)
+    wordings = Counter(_words(product) for product in products)
     drawn = [draw_product(seed, start + step) for step in range(30)]
     scenes = [product for product in drawn if product.scene == "cluttered"] or drawn
-    return max(scenes, key=lambda product: min(known[_words(product)], 2))
+    return max(scenes, key=lambda product: min(wordings[_words(product)], 2))
 
 
 def _photo(product: DrawnProduct) -> bytes | None:

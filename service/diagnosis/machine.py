@@ -23,11 +23,11 @@ VECTOR_BYTES = 4 * 1024
 def libraries(_: Settings) -> Iterator[Finding]:
     """What is installed."""
     try:
-        found = [f"{name} {version(name)}" for name in LIBRARIES]
+        versions = [f"{name} {version(name)}" for name in LIBRARIES]
     except PackageNotFoundError as error:
         yield Finding("bad", "libraries", f"{error.name} is missing; pip install vlclip")
     else:
-        yield Finding("ok", "libraries", f"Python {platform.python_version()}, {', '.join(found)}")
+        yield Finding("ok", "libraries", f"Python {platform.python_version()}, {', '.join(versions)}")
 
 
 def machine(settings: Settings) -> Iterator[Finding]:
@@ -80,5 +80,5 @@ def memory_bytes() -> int:
     """Memory of the machine, or of the container where that is less."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = Path("/sys/fs/cgroup/memory.max")
-    said = limit.read_text().strip() if limit.is_file() else "max"
-    return min(pages, int(said)) if said.isdigit() else pages
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return min(pages, int(text)) if text.isdigit() else pages

@@ -19,8 +19,8 @@ from vlclip.service.access.keys import keys_path, read_keys
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
-SHOWN = 3
-"""Commonest reasons of dead letters that are told."""
+SHOWN_REASONS = 3
+"""Commonest reasons of dead letters that are shown."""
 SKEW_S = 60.0
 """How far ahead a time may be before it is in the future: clocks are never quite together."""
 _OF_ITEM = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[\d/]\S*")
@@ -32,19 +32,19 @@ def ledger(settings: Settings) -> Iterator[Finding]:
     path = ledger_path(settings)
     if not path.exists():
         return
-    with closing(Ledger(path)) as kept:
-        last = next(iter(kept.runs(1)), None)
-        reasons = kept.dead_letters.count_by_reason()
+    with closing(Ledger(path)) as ledger_file:
+        last = next(iter(ledger_file.runs(1)), None)
+        reasons = ledger_file.dead_letters.count_by_reason()
     if last is not None:
         yield _last_run(last)
     waiting = sum(count for _, _, count in reasons)
     if not waiting:
         yield Finding("ok", "dead letters", "none")
         return
-    said: Counter[str] = Counter()
+    shapes: Counter[str] = Counter()
     for step, reason, count in reasons:
-        said[f"{step}: {_OF_ITEM.sub('…', reason)}"] += count
-    commonest = "; ".join(f"{count:,} of {reason}" for reason, count in said.most_common(SHOWN))
+        shapes[f"{step}: {_OF_ITEM.sub('…', reason)}"] += count
+    commonest = "; ".join(f"{count:,} of {reason}" for reason, count in shapes.most_common(SHOWN_REASONS))
     yield Finding(
         "note", "dead letters",
         f"{waiting:,} items failed ({commonest}); mend them, then vlclip ingest SOURCE --retry-failed",
@@ -64,10 +64,10 @@ def _last_run(last: Run) -> Finding:
 def events(settings: Settings) -> Iterator[Finding]:
     """What is kept of what people did."""
     if "://" in settings.history.url:
-        with closing(open_history(settings)) as kept:
-            yield Finding("ok", "events", f"{kept.count():,} on the server that history.url names")
+        with closing(open_history(settings)) as history:
+            yield Finding("ok", "events", f"{history.count():,} on the server that history.url names")
         return
-    yield from _kept(history_path(settings), "events", "send times in seconds since 1970, UTC")
+    yield from _log_findings(history_path(settings), "events", "send times in seconds since 1970, UTC")
 
 
 def exposures(settings: Settings) -> Iterator[Finding]:
@@ -77,10 +77,10 @@ def exposures(settings: Settings) -> Iterator[Finding]:
             "note", "exposures", "no list is logged, so nothing can be judged; set exposures.log to true"
         )
         return
-    yield from _kept(exposures_path(settings), "exposures", "set the clock of this machine (NTP)")
+    yield from _log_findings(exposures_path(settings), "exposures", "set the clock of this machine (NTP)")
 
 
-def _kept(path: Path | None, table: Literal["events", "exposures"], remedy: str) -> Iterator[Finding]:
+def _log_findings(path: Path | None, table: Literal["events", "exposures"], remedy: str) -> Iterator[Finding]:
     """How many, how large, how old; and whether any are of the future."""
     if path is None or not path.exists():
         return

@@ -42,7 +42,7 @@ def running(url: str, key: str, client: httpx2.Client | None = None) -> Check:
         asking = client or httpx2.Client(base_url=url, timeout=TIMEOUT_S)
         with asking:
             try:
-                yield from _asked(asking, url, key, settings)
+                yield from _service_findings(asking, url, key, settings)
             except httpx2.HTTPError as error:
                 why = str(error) or type(error).__name__
                 yield Finding(
@@ -52,7 +52,7 @@ def running(url: str, key: str, client: httpx2.Client | None = None) -> Check:
     return server
 
 
-def _asked(asking: httpx2.Client, url: str, key: str, settings: Settings) -> Iterator[Finding]:
+def _service_findings(asking: httpx2.Client, url: str, key: str, settings: Settings) -> Iterator[Finding]:
     ready = asking.get("/readyz")
     if ready.status_code == 200:
         yield Finding("ok", "server", f"{url} is ready, {ready.json().get('items', 0):,} items")
@@ -68,8 +68,8 @@ def _asked(asking: httpx2.Client, url: str, key: str, settings: Settings) -> Ite
         return
     samples: dict[str, list[tuple[Labels, float]]] = {}
     for family in text_string_to_metric_families(answer.text):
-        for one in family.samples:
-            samples.setdefault(one.name, []).append((one.labels, one.value))
+        for sample in family.samples:
+            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
     yield from read(samples, settings)
 
 
@@ -88,8 +88,8 @@ def read(samples: Samples, settings: Settings) -> Iterator[Finding]:
     ):
         lost = total(f"vlclip_{name}_lost_total")
         if lost:
-            kept = total(f"vlclip_{name}_written_total")
-            says = f"{lost:,.0f} of {lost + kept:,.0f} could not be kept; {remedy}"
+            written = total(f"vlclip_{name}_written_total")
+            says = f"{lost:,.0f} of {lost + written:,.0f} could not be kept; {remedy}"
             yield Finding("bad", f"lost {name}", says)
         else:
             yield Finding("ok", f"lost {name}", "none")
@@ -120,10 +120,10 @@ def _fingerprint(samples: Samples, settings: Settings) -> Iterator[Finding]:
 def _errors(total: Total) -> Iterator[Finding]:
     requests = "vlclip_request_duration_seconds_count"
     # a service that starts answers /readyz with 503, as it should
-    asked = total(requests, lambda labels: labels["route"] != "/readyz")
+    answered = total(requests, lambda labels: labels["route"] != "/readyz")
     failed = total(requests, lambda labels: labels["route"] != "/readyz" and labels["status"] == "5xx")
-    says = f"{failed:,.0f} of {asked:,.0f} requests ended in an error of the service"
-    if asked >= MANY and failed > asked / 100:
+    says = f"{failed:,.0f} of {answered:,.0f} requests ended in an error of the service"
+    if answered >= MANY and failed > answered / 100:
         yield Finding("note", "errors", f"{says}; its log has their request ids, and see load below")
     else:
         yield Finding("ok", "errors", says)

@@ -26,8 +26,8 @@ def encoder(settings: Settings) -> Iterator[Finding]:
         info = place.info(name) if name is not None else None
     if info is None:
         return
-    made = ", ".join(f"{segment} by {by}" for segment, by in info.encoders.items())
-    yield Finding("ok", "fingerprint", f"{info.fingerprint} ({made})")
+    encoders = ", ".join(f"{segment} by {by}" for segment, by in info.encoders.items())
+    yield Finding("ok", "fingerprint", f"{info.fingerprint} ({encoders})")
     Encoders(settings, info).check()
     yield Finding("ok", "encoder", "it is the one that made the store's vectors")
 

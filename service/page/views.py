@@ -29,7 +29,7 @@ from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Page
 from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.ranking.settings import DAY_S
-from vlclip.service.demo.page import Looked, data_uri
+from vlclip.service.demo.page import Embedded, data_uri
 from vlclip.service.http.errors import STATUS, NotReady
 from vlclip.service.page.form import PER_PAGE, Form, read_form
 from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
@@ -110,7 +110,7 @@ def item(state: PageState, visit: Visit) -> Content:
         "actions": [(kind.name, kind.action) for kind in EVENT_KINDS.values() if kind.action],
         "description": str(record.payload.get("description", "")),
         "fields": {name: _plain(value) for name, value in fields.items()},
-        "embedded": Looked.of(provenance, item_card.title),
+        "embedded": Embedded.of(provenance, item_card.title),
         "provenance": {name: _plain(value) for name, value in sorted(provenance.items())},
         "list": visit.params.get("list", ""),
         "event_label": event_kind.label if event_kind else "",

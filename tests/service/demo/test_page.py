@@ -14,7 +14,7 @@ from vlclip.service.demo.page import (
     DemoItem,
     DemoResult,
     DemoSection,
-    Looked,
+    Embedded,
     data_uri,
     demo_queries,
     render_demo,
@@ -68,9 +68,10 @@ def test_a_hostile_text_is_shown_as_text_wherever_it_stands():
 
 
 def test_a_hostile_title_or_text_is_shown_as_text_among_the_items():
-    looked = Looked(None, HOSTILE)
+    embedded = Embedded(None, HOSTILE)
     html = page(
-        replace(SECTION, results=[replace(RESULT, looked=looked)]), items=[DemoItem(HOSTILE, b"", looked)]
+        replace(SECTION, results=[replace(RESULT, embedded=embedded)]),
+        items=[DemoItem(HOSTILE, b"", embedded)],
     )
     tags = Tags(html)
     assert not tags.named("script")
@@ -79,17 +80,17 @@ def test_a_hostile_title_or_text_is_shown_as_text_among_the_items():
 
 def test_the_crop_is_drawn_where_it_was_cut():
     said = {"crop": [40, 50, 120, 150], "photo_size": [160, 200], "text": "Red dress"}
-    looked = Looked.of(said, "Red dress")
-    assert looked == Looked((25.0, 25.0, 50.0, 50.0), "")
-    (box,) = Tags(page(items=[DemoItem("Red dress", photo(), looked)])).named("b")
+    embedded = Embedded.of(said, "Red dress")
+    assert embedded == Embedded((25.0, 25.0, 50.0, 50.0), "")
+    (box,) = Tags(page(items=[DemoItem("Red dress", photo(), embedded)])).named("b")
     assert box["style"] == "left: 25.0%; top: 25.0%; width: 50.0%; height: 50.0%"
 
 
 def test_a_photo_embedded_whole_has_no_box_and_a_refined_text_stands_beside_the_title():
     said = {"detected": [1, 2, 3, 4], "photo_size": [160, 200], "text": "Acme red dress"}
-    looked = Looked.of(said, "RED DRESS !!!")
-    assert looked == Looked(None, "Acme red dress")
-    html = page(items=[DemoItem("RED DRESS !!!", photo(), looked)])
+    embedded = Embedded.of(said, "RED DRESS !!!")
+    assert embedded == Embedded(None, "Acme red dress")
+    html = page(items=[DemoItem("RED DRESS !!!", photo(), embedded)])
     assert not Tags(html).named("b")
     assert "RED DRESS !!!" in html
     assert "Acme red dress" in html
