@@ -64,7 +64,7 @@ def test_candidates_are_what_was_dealt_and_what_stood_around_it(front):
     assert tuple(logged.candidates[row] for row in logged.chosen) == logged.items
     ranking = logged.ranking
     assert (ranking.pins, ranking.explored, ranking.tail) == (("i7",), explored, logged.items[4:])
-    propensity = [shown.propensity for shown in exposure.items]
+    propensity = [each.propensity for each in exposure.items]
     chosen = ranking.next(logged.items, logged.candidates)[np.arange(6), logged.chosen]
     np.testing.assert_allclose(chosen, propensity)
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_asked_again_has_a_reason(knob, reason):
 
 
 @pytest.mark.parametrize(
-    ("kind", "strategy", "weight", "known"),
+    ("kind", "strategy", "weight", "unit"),
     [
         ("similar", "content", 0.3, ""),  # a profile would have counted, so there was none
         ("similar", "content", 0.0, None),  # nobody looked for one
@@ -104,7 +104,7 @@ def test_what_cannot_be_asked_again_has_a_reason(knob, reason):
         ("recommendations", "history", 0.3, None),
     ],
 )
-def test_of_a_hashed_unit_it_is_known_only_that_it_had_no_history(kind, strategy, weight, known):
+def test_of_a_hashed_unit_it_is_known_only_that_it_had_no_history(kind, strategy, weight, unit):
     exposure = a_list(kind=kind, unit="3f2a", context={"strategy": strategy, "weights": {"history": weight}})
-    assert known_unit(exposure) == known
+    assert known_unit(exposure) == unit
     assert known_unit(replace(exposure, unit="session:3")) == "session:3"

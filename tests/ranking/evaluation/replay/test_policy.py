@@ -63,7 +63,7 @@ def test_the_arm_that_made_a_log_has_its_propensities_whatever_happened_since(fr
         logged = read(row)
         chances = policy.probabilities(logged)
         rows = np.arange(len(logged.chosen))
-        logging = [shown.propensity for shown in row[0].items]
+        logging = [each.propensity for each in row[0].items]
         np.testing.assert_allclose(chances.next[rows, logged.chosen], logging, rtol=1e-9)
         np.testing.assert_allclose(chances.next.sum(axis=1), 1, rtol=1e-9)
         assert chances.outside == 0

@@ -77,7 +77,7 @@ def test_the_columns_say_what_was_shown_and_what_came_of_it(front, log):
     # the first is of nobody in particular, the others are Anna's
     assert lists.unit[1] == lists.unit[2] != lists.unit[0]
     assert lists.filled.sum(axis=1).tolist() == [5, 10, 10]
-    assert lists.items[0] == tuple(shown.item for shown in log[0][0].items)
+    assert lists.items[0] == tuple(each.item for each in log[0][0].items)
     assert [lists.reward[name][1, 0] for name in ("clicks", "carts", "purchases", "value")] == [1, 1, 1, 9.5]
     assert not lists.reward["clicks"][~lists.filled].any()
     for column in (lists.propensity, policy.target, policy.place_target):
@@ -90,11 +90,11 @@ def test_the_columns_say_what_was_shown_and_what_came_of_it(front, log):
 
 def test_the_target_is_that_of_the_chosen_and_sums_to_1_over_the_candidates(front, log):
     (policy,) = replay(log[:12], [ArmPolicy(OTHER, front.past())])
-    shown = policy.lists.filled
-    np.testing.assert_allclose(policy.target_next.sum(axis=2)[shown], 1, rtol=1e-5)
-    rows, places = np.nonzero(shown)
-    chosen = policy.target_next[rows, places, policy.lists.chosen[shown]]
-    np.testing.assert_allclose(policy.target[shown], chosen, rtol=1e-6)
+    filled = policy.lists.filled
+    np.testing.assert_allclose(policy.target_next.sum(axis=2)[filled], 1, rtol=1e-5)
+    rows, places = np.nonzero(filled)
+    chosen = policy.target_next[rows, places, policy.lists.chosen[filled]]
+    np.testing.assert_allclose(policy.target[filled], chosen, rtol=1e-6)
     features = policy.features
     assert features.shape == (*policy.lists.is_candidate.shape, len(FEATURES))
     np.testing.assert_array_equal(features[:, :, 0], policy.lists.scores)
@@ -153,7 +153,7 @@ def test_lists_with_candidates_that_are_gone_are_counted(tmp_path, vectors, hist
 
 def test_read_from_a_table_a_log_is_replayed_the_same(front, log, tmp_path):
     path = tmp_path / "log.parquet"
-    parts = sorted({name for exposure, _ in log for shown in exposure.items for name in shown.parts})
+    parts = sorted({name for exposure, _ in log for item in exposure.items for name in item.parts})
     write_table(path, [log], parts)
     (direct,) = replay(log, [ArmPolicy(OTHER, front.past())])
     (read,) = replay(read_exposures(path), [ArmPolicy(OTHER, front.past())])
