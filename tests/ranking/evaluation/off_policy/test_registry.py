@@ -18,7 +18,7 @@ from vlclip.ranking.evaluation.off_policy.evidence import Evidence
 from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
 from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS, estimator_named, every_estimator
 from vlclip.ranking.evaluation.off_policy.selection import most_trusted
-from vlclip.ranking.evaluation.replay.judging import Candidate, Rows, judged
+from vlclip.ranking.evaluation.replay.judging import ArmCase, RewardRows, judge_arms
 from vlclip.service.reference import with_estimators
 from vlclip.service.reports.replay.page import replay_page
 from vlclip.service.reports.replay.table import print_replay
@@ -119,8 +119,8 @@ def test_it_is_a_row_of_the_report(registered):
         reward=(rng.random(500) < 0.4).astype(float), propensity=np.full(500, 0.5),
         target=np.full(500, 0.5), unit=np.arange(500),
     )  # fmt: skip
-    candidate = Candidate(arm="arm", terms=every_estimator(log), evidence=Evidence.of_choices(log))
-    report = judged(replay(arms=()), Rows(reward=log.reward, unit=log.unit), [candidate])
+    case = ArmCase(arm="arm", terms=every_estimator(log), evidence=Evidence.of_choices(log))
+    report = judge_arms(replay(arms=()), RewardRows(reward=log.reward, unit=log.unit), [case])
     console = Console(file=StringIO(), width=200)
     print_replay(report, everything=True, console=console)
     assert "halved" in console.file.getvalue()
