@@ -56,7 +56,10 @@ def main() -> None:
     store = QdrantStore(backend)
     encoders = Encoders(settings, store.info)
     word_encoder = WordEncoder(store.info.language)
-    embedder, serving = encoders.load(), encoders.load_for_queries()
+    embedder, serving = (
+        encoders.load(),
+        encoders.load_for_queries(settings.search.query_runtime, settings.search.query_threads),
+    )
     recommender = Recommender(store, lambda: serving, settings.search)
     weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
     queries = titles(args.catalogue, args.queries)

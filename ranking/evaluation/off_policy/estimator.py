@@ -56,8 +56,10 @@ class Estimator(Generic[Log]):
         return self.importance_weighted and not self.tuned
 
     def reads(self, log: Choices | ListLog) -> bool:
-        """Whether a log is of its kind and has the columns that it needs."""
-        return isinstance(log, self.log) and all(getattr(log, name) is not None for name in self.columns)
+        """Whether a log is of its kind and has columns for it; `evaluate` refuses half a set."""
+        if not isinstance(log, self.log):
+            return False
+        return not self.columns or any(getattr(log, name) is not None for name in self.columns)
 
     def terms(
         self,

@@ -65,6 +65,12 @@ def names(log):
     return [terms.estimator for terms in every_estimator(log)]
 
 
+def test_half_of_the_columns_of_an_estimator_is_an_error_and_not_its_silence():
+    for half in ({"predicted": np.eye(2)}, {"place_propensity": np.full((2, 2), 0.5)}):
+        with pytest.raises(EvaluationError, match="needs `"):
+            every_estimator(replace(LISTS, **half))
+
+
 def test_it_is_computed_where_the_log_has_its_columns(registered):
     registered()
     assert names(CHOICES)[-1] == "halved"
