@@ -216,9 +216,9 @@ def verdict_of(trial: Trial, n: int, seed: int, resamples: int) -> tuple[str, li
         if trial.also in ("all", "outside"):
             evidence_ |= {"outside": log.outside}
         if trial.also in ("all", "candidates"):
-            evidence_ |= {"candidates": np.full(n, float(log.told.shape[1]))}
+            evidence_ |= {"candidates": np.full(n, float(log.claimed.shape[1]))}
         if trial.also in ("all", "told"):
-            evidence_ |= {"chosen": log.item, "probabilities": log.told, "sums": log.told.sum(axis=1)}
+            evidence_ |= {"chosen": log.item, "probabilities": log.claimed, "sums": log.claimed.sum(axis=1)}
         if trial.clocks >= 0:
             shown_at = NOW - rng.uniform(1000, SPAN_S, n)
             later = rng.exponential(60, n) * np.where(rng.random(n) < trial.clocks, -1, 1)

@@ -82,14 +82,16 @@ def test_where_probabilities_are_the_same_in_every_row_counts_are_tested_by_pear
     counts = np.bincount(chosen, minlength=4)
     # at 40 rows a tenth is expected less than five times, so it is one with the others
     expected = len(chosen) * shares
-    kept = expected >= 5
-    if not kept.all():
+    frequent = expected >= 5
+    if not frequent.all():
         counts, expected = (
-            np.append(counts[kept], counts[~kept].sum()),
-            np.append(expected[kept], expected[~kept].sum()),
+            np.append(counts[frequent], counts[~frequent].sum()),
+            np.append(expected[frequent], expected[~frequent].sum()),
         )
-    told = np.tile(shares, (len(chosen), 1))
-    assert frequency_p(np.array(chosen), told) == pytest.approx(chisquare(counts, expected).pvalue, abs=1e-9)
+    probabilities = np.tile(shares, (len(chosen), 1))
+    assert frequency_p(np.array(chosen), probabilities) == pytest.approx(
+        chisquare(counts, expected).pvalue, abs=1e-9
+    )
 
 
 def test_inverse_propensities_come_to_the_number_of_candidates():
@@ -234,27 +236,27 @@ def test_bounded_weights_have_a_negative_shape():
 
 
 def test_outcomes_come_after_what_they_are_of():
-    shown, came = np.full(1000, NOW - 100), np.full(1000, np.nan)
-    assert level(checks.clocks(shown, came, NOW)) == "ok"
-    came[:200] = NOW - 50
-    assert level(checks.clocks(shown, came, NOW)) == "ok"
-    came[0] = NOW - 101
-    finding = checks.clocks(shown, came, NOW)
+    shown_at, came_at = np.full(1000, NOW - 100), np.full(1000, np.nan)
+    assert level(checks.clocks(shown_at, came_at, NOW)) == "ok"
+    came_at[:200] = NOW - 50
+    assert level(checks.clocks(shown_at, came_at, NOW)) == "ok"
+    came_at[0] = NOW - 101
+    finding = checks.clocks(shown_at, came_at, NOW)
     assert level(finding) == "careful"
     assert "1 of 200 outcomes came before their list" in finding.says
     # 3 of 200 outcomes are over one in a hundred, though 3 of 1,000 rows are not
-    came[:3] = NOW - 101
-    assert level(checks.clocks(shown, came, NOW)) == "refused"
+    came_at[:3] = NOW - 101
+    assert level(checks.clocks(shown_at, came_at, NOW)) == "refused"
 
 
 def test_times_to_come_and_times_that_are_none_are_no_times():
-    shown, came = np.full(1000, NOW - 100), np.full(1000, np.nan)
-    shown[:5] = NOW + 1
-    finding = checks.clocks(shown, came, NOW)
+    shown_at, came_at = np.full(1000, NOW - 100), np.full(1000, np.nan)
+    shown_at[:5] = NOW + 1
+    finding = checks.clocks(shown_at, came_at, NOW)
     assert level(finding) == "careful"
     assert "5 rows are of a time to come" in finding.says
-    shown[:20] = np.nan
-    finding = checks.clocks(shown, came, NOW)
+    shown_at[:20] = np.nan
+    finding = checks.clocks(shown_at, came_at, NOW)
     assert level(finding) == "refused"
     assert "20 have no readable time" in finding.says
     assert level(checks.clocks(np.full(10, NOW), np.full(10, np.inf), NOW)) == "refused"
@@ -424,8 +426,8 @@ def test_all_that_is_known_is_judged():
     log = draw(shop(1, places=3), 5000, 2)
     verdict = judge(
         Evidence.of_choices(
-            log.choices, place=log.place, pooled=False, outside=log.outside, sums=log.told.sum(axis=1),
-            candidates=np.full(5000, 20.0), chosen=log.item, probabilities=log.told,
+            log.choices, place=log.place, pooled=False, outside=log.outside, sums=log.claimed.sum(axis=1),
+            candidates=np.full(5000, 20.0), chosen=log.item, probabilities=log.claimed,
             terms=Terms(estimator="ips", assumes="support", plain=log.choices.weights * log.choices.reward),
             estimate=an_estimate(), estimates=[an_estimate(), an_estimate("dr")],
             shown_at=np.full(5000, NOW), came_at=np.full(5000, np.nan), now=NOW,

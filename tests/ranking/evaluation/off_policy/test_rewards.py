@@ -37,30 +37,30 @@ def clicks_of(seed, rows, level=0.0):
 def test_of_clicks_drawn_from_a_model_it_tells_what_the_model_does(rows, level):
     # some 300 clicks and some 2,000 are enough for trees, some 100 for a linear model only
     features, reward, unit, truth = clicks_of(1, rows, level)
-    told = cross_fitted(features, reward, unit).predict(features, np.arange(rows))
-    assert np.std(told - truth) < 0.6 * np.std(truth)
-    assert told.mean() == pytest.approx(truth.mean(), abs=0.03)
-    assert ((told >= 0) & (told <= 1)).all()
+    predicted = cross_fitted(features, reward, unit).predict(features, np.arange(rows))
+    assert np.std(predicted - truth) < 0.6 * np.std(truth)
+    assert predicted.mean() == pytest.approx(truth.mean(), abs=0.03)
+    assert ((predicted >= 0) & (predicted <= 1)).all()
 
 
 @pytest.mark.parametrize("rows", [300, 3000])
 def test_of_money_it_tells_how_much(rows):
     features, bought, unit, truth = clicks_of(2, rows)
     worth = np.exp(features[:, 2] / 3)
-    told = cross_fitted(features, 20 * bought * worth, unit).predict(features, np.arange(rows))
-    assert np.corrcoef(told, truth * worth)[0, 1] > 0.85
-    assert told.mean() == pytest.approx(20 * (truth * worth).mean(), rel=0.15)
+    predicted = cross_fitted(features, 20 * bought * worth, unit).predict(features, np.arange(rows))
+    assert np.corrcoef(predicted, truth * worth)[0, 1] > 0.85
+    assert predicted.mean() == pytest.approx(20 * (truth * worth).mean(), rel=0.15)
 
 
 def test_few_clicks_are_told_by_a_linear_model_and_many_by_trees():
     # clicks by the square of a feature: what is not linear is found where there is enough to find it from
-    for rows, found in [(600, False), (6000, True)]:
+    for rows, by_trees in [(600, False), (6000, True)]:
         rng = np.random.default_rng(rows)
         features = rng.normal(size=(rows, 1))
         truth = expit(features[:, 0] ** 2 - 3)
         reward = (rng.random(rows) < truth).astype(float)
-        told = cross_fitted(features, reward, np.arange(rows)).predict(features, np.arange(rows))
-        assert (np.corrcoef(told, truth)[0, 1] > 0.8) == found
+        predicted = cross_fitted(features, reward, np.arange(rows)).predict(features, np.arange(rows))
+        assert (np.corrcoef(predicted, truth)[0, 1] > 0.8) == by_trees
 
 
 def test_what_was_learned_by_heart_is_never_told_to_its_own_unit():
@@ -69,12 +69,12 @@ def test_what_was_learned_by_heart_is_never_told_to_its_own_unit():
     unit = np.arange(900) // 3
     reward = rng.normal(size=300)[unit]
     features = unit[:, None] + rng.normal(size=(900, 1)) / 10
-    told = cross_fitted(features, reward, unit, model=DecisionTreeRegressor(random_state=0))
-    own = told.predict(features, np.arange(900))
+    fitted = cross_fitted(features, reward, unit, model=DecisionTreeRegressor(random_state=0))
+    own = fitted.predict(features, np.arange(900))
     assert np.corrcoef(own, reward)[0, 1] < 0.15
     # asked as if each row were one of the next fold, it would know
-    other = np.array([np.flatnonzero(told.fold != fold)[0] for fold in told.fold])
-    leaked = told.predict(features, other)
+    other = np.array([np.flatnonzero(fitted.fold != fold)[0] for fold in fitted.fold])
+    leaked = fitted.predict(features, other)
     assert np.corrcoef(leaked, reward)[0, 1] > 0.4
 
 
@@ -100,8 +100,8 @@ def test_where_all_rewards_are_equal_they_are_told():
     assert cross_fitted(features, np.zeros(6), unit).predict(features, rows).tolist() == [0] * 6
     assert cross_fitted(features, np.full(6, 2.5), unit).predict(features, rows).tolist() == [2.5] * 6
     # one click: it is in one fold's rows, which are told by a fold that saw none
-    one = cross_fitted(features, np.eye(6)[0], unit)
-    assert one.predict(features[:1], rows[:1]).tolist() == [0]
+    fitted = cross_fitted(features, np.eye(6)[0], unit)
+    assert fitted.predict(features[:1], rows[:1]).tolist() == [0]
 
 
 def test_a_model_can_be_told_of_what_was_not_logged():
@@ -109,12 +109,12 @@ def test_a_model_can_be_told_of_what_was_not_logged():
     model = cross_fitted(features, reward, unit, model=LogisticRegression())
     other = features[[4, 4, 8]] + np.array([[0.0], [1.0], [0.0]])
     rows = np.array([4, 4, 8])
-    told = model.predict(other, rows)
+    predicted = model.predict(other, rows)
     by_hand = [
-        model.models[model.fold[row]].predict_proba(one[None])[0, 1]
-        for one, row in zip(other, rows, strict=True)
+        model.models[model.fold[row]].predict_proba(vector[None])[0, 1]
+        for vector, row in zip(other, rows, strict=True)
     ]
-    assert told == pytest.approx(by_hand)
+    assert predicted == pytest.approx(by_hand)
 
 
 @dataclass
@@ -124,41 +124,46 @@ class Lists:
     features: np.ndarray
     chosen: np.ndarray
     reward: np.ndarray
-    shown: np.ndarray
+    filled: np.ndarray
     target_next: np.ndarray
     unit: np.ndarray
     log: ListLog
     true: float
 
-    def told(self, **how):
+    def predict(self, **how):
         reward = how.pop("reward", self.reward)
         return cascade_model(
-            self.features, self.chosen, reward, self.shown, self.target_next, self.unit, **how
+            self.features, self.chosen, reward, self.filled, self.target_next, self.unit, **how
         )
 
 
 def lists_of(seed, n, short=False):
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, 5, 3))
-    scores, wanted = features[:, :, 1] / 2, features[:, :, 0]
-    chosen = np.array([sample(one, 1.0, rng, 3)[0] for one in scores])
-    wish = np.array([sample(one, 1.0, rng, 3)[0] for one in wanted])
+    scores, target_scores = features[:, :, 1] / 2, features[:, :, 0]
+    chosen = np.array([sample(row, 1.0, rng, 3)[0] for row in scores])
+    wish = np.array([sample(row, 1.0, rng, 3)[0] for row in target_scores])
     chances = expit(np.einsum("ncd,d->nc", features, SLOPES))[:, :, None] * np.array([0.9, 0.7, 0.5])
     place = np.arange(3)
     lists = np.arange(n)[:, None]
-    shown = place < (rng.integers(1, 4, size=n) if short else np.full(n, 3))[:, None]
-    reward = np.where(shown, rng.random((n, 3)) < chances[lists, chosen, place], 0).astype(float)
+    filled = place < (rng.integers(1, 4, size=n) if short else np.full(n, 3))[:, None]
+    reward = np.where(filled, rng.random((n, 3)) < chances[lists, chosen, place], 0).astype(float)
     coming = np.array(
-        [[next_probabilities(s, o[:k], 1.0) for k in range(3)] for s, o in zip(wanted, chosen, strict=True)]
+        [
+            [next_probabilities(s, o[:k], 1.0) for k in range(3)]
+            for s, o in zip(target_scores, chosen, strict=True)
+        ]
     )
 
-    def of(scores):
+    def probabilities(scores):
         each = [propensities(s, o, 1.0) for s, o in zip(scores, chosen, strict=True)]
-        return np.where(shown, np.array(each), 1.0)
+        return np.where(filled, np.array(each), 1.0)
 
-    log = ListLog(reward=reward, propensity=of(scores), target=of(wanted), filled=shown)
-    true = np.where(shown, chances[lists, wish, place], 0).sum(axis=1).mean()
-    return Lists(features, chosen, reward, shown, coming, np.arange(n) // 2, log, true)
+    log = ListLog(
+        reward=reward, propensity=probabilities(scores), target=probabilities(target_scores), filled=filled
+    )
+    true = np.where(filled, chances[lists, wish, place], 0).sum(axis=1).mean()
+    return Lists(features, chosen, reward, filled, coming, np.arange(n) // 2, log, true)
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +174,8 @@ def lists():
 def test_a_reward_of_1_a_place_makes_the_places_left_the_value():
     # three places left, then two, then one; in shorter lists fewer
     world = lists_of(2, 60, short=True)
-    predicted, baseline = world.told(reward=world.shown.astype(float))
-    left = np.where(world.shown, world.shown[:, ::-1].cumsum(axis=1)[:, ::-1], 0)
+    predicted, baseline = world.predict(reward=world.filled.astype(float))
+    left = np.where(world.filled, world.filled[:, ::-1].cumsum(axis=1)[:, ::-1], 0)
     assert predicted == pytest.approx(left)
     assert baseline == pytest.approx(left)
 
@@ -215,7 +220,7 @@ def test_other_rewards_of_a_unit_change_nothing_that_it_is_told(lists, model):
     own = lists.unit == unit
     changed = lists.reward.copy()
     changed[own] = 1 - changed[own]
-    before, after = lists.told(model=model), lists.told(model=model, reward=changed)
+    before, after = lists.predict(model=model), lists.predict(model=model, reward=changed)
     for old, new in zip(before, after, strict=True):
         assert new[own].tolist() == old[own].tolist()
         assert not np.array_equal(new[~own], old[~own])
@@ -226,7 +231,7 @@ def test_what_a_unit_was_shown_changes_nothing_of_what_it_is_told_of_its_candida
     own = lists.unit == 5
     turned = lists.chosen.copy()
     turned[own] = turned[own, ::-1]
-    how = (lists.shown, lists.target_next, lists.unit)
+    how = (lists.filled, lists.target_next, lists.unit)
     model = LinearRegression()
     before = cascade_model(lists.features, lists.chosen, lists.reward, *how, model=model)
     after = cascade_model(lists.features, turned, lists.reward, *how, model=model)
@@ -236,15 +241,15 @@ def test_what_a_unit_was_shown_changes_nothing_of_what_it_is_told_of_its_candida
 
 def test_taking_the_best_leaves_less_below(lists):
     # two places, rewards by an item's first feature alone: the target's value is a sum over 20 orders
-    wanted = lists.features[:, :, 0]
-    told = cascade_model(
-        lists.features, lists.chosen[:, :2], wanted[np.arange(600)[:, None], lists.chosen[:, :2]],
-        lists.shown[:, :2], lists.target_next[:, :2], lists.unit, model=LinearRegression(),
+    scores = lists.features[:, :, 0]
+    baseline = cascade_model(
+        lists.features, lists.chosen[:, :2], scores[np.arange(600)[:, None], lists.chosen[:, :2]],
+        lists.filled[:, :2], lists.target_next[:, :2], lists.unit, model=LinearRegression(),
     )[1]  # fmt: skip
     orders = np.array(list(permutations(range(5), 2)))
-    chances = np.array([propensities(one, orders, 1.0).prod(axis=1) for one in wanted])
-    truth = (chances * wanted[:, orders].sum(axis=2)).sum(axis=1)
-    assert told[:, 0] == pytest.approx(truth, abs=0.03)
+    chances = np.array([propensities(row, orders, 1.0).prod(axis=1) for row in scores])
+    truth = (chances * scores[:, orders].sum(axis=2)).sum(axis=1)
+    assert baseline[:, 0] == pytest.approx(truth, abs=0.03)
     assert np.std(truth) > 1
 
 
@@ -257,67 +262,67 @@ def test_where_the_target_is_certain_of_its_next_item(lists):
         for k in range(3):
             certain[n, k, next(c for c in best[n] if c not in lists.chosen[n, :k])] = 1
     reward = lists.features[np.arange(600)[:, None], lists.chosen, 0]
-    told = cascade_model(
-        lists.features, lists.chosen, reward, lists.shown, certain, lists.unit, model=LinearRegression()
+    baseline = cascade_model(
+        lists.features, lists.chosen, reward, lists.filled, certain, lists.unit, model=LinearRegression()
     )[1]
     truth = -np.sort(-lists.features[:, :, 0], axis=1)[:, :3].sum(axis=1)
-    assert np.corrcoef(told[:, 0], truth)[0, 1] > 0.88
+    assert np.corrcoef(baseline[:, 0], truth)[0, 1] > 0.88
 
 
 class Watched(RegressorMixin, BaseEstimator):
-    """It knows units by their first feature, and notes those it tells of without having seen them."""
+    """Reads the unit from the first feature, and notes the units it predicts but was not trained on."""
 
     def fit(self, features, reward):
-        self.seen_ = set(features[:, 0].tolist())
+        self.units_ = set(features[:, 0].tolist())
         self.mean_ = reward.mean()
         return self
 
     def predict(self, features):
-        self.told_ = set(features[:, 0].tolist()) - self.seen_
+        self.unseen_ = set(features[:, 0].tolist()) - self.units_
         return np.full(len(features), self.mean_)
 
 
 def test_models_are_trained_on_whole_units():
     features, reward, unit, _ = clicks_of(6, 300)
     features = np.column_stack([unit, features])
-    told = cross_fitted(features, reward, unit, model=Watched())
-    told.predict(features, np.arange(300))
-    told_of = [model.told_ for model in told.models]
-    assert set.union(*told_of) == set(unit.tolist())
-    assert sum(map(len, told_of)) == 100
+    fitted = cross_fitted(features, reward, unit, model=Watched())
+    fitted.predict(features, np.arange(300))
+    predicted_units = [model.unseen_ for model in fitted.models]
+    assert set.union(*predicted_units) == set(unit.tolist())
+    assert sum(map(len, predicted_units)) == 100
 
 
 @pytest.mark.parametrize("short", [False, True])
 def test_a_model_makes_the_weights_matter_less(short):
     world = lists_of(4, 1500, short)
-    predicted, baseline = world.told()
+    predicted, baseline = world.predict()
     log = ListLog(
         reward=world.log.reward, propensity=world.log.propensity, target=world.log.target,
-        filled=world.shown, predicted=predicted, baseline=baseline,
+        filled=world.filled, predicted=predicted, baseline=baseline,
     )  # fmt: skip
     plain, doubly = rips(log).plain, cascade_dr(log).plain
     error = doubly.std() / np.sqrt(1500)
     assert doubly.mean() == pytest.approx(world.true, abs=4 * error)
     assert error < 0.8 * plain.std() / np.sqrt(1500)
     # places that were not shown have nothing to expect
-    assert not predicted[~world.shown].any()
-    assert not baseline[~world.shown].any()
+    assert not predicted[~world.filled].any()
+    assert not baseline[~world.filled].any()
 
 
 def test_the_same_log_and_seed_give_the_same(lists):
-    once, again, other = lists.told(), lists.told(), lists.told(seed=8)
+    once, again, other = lists.predict(), lists.predict(), lists.predict(seed=8)
     for a, b, c in zip(once, again, other, strict=True):
         assert a.tolist() == b.tolist()
         assert a.tolist() != c.tolist()
 
 
 def test_blocks_and_fewer_lists_to_learn_from_change_little(lists, monkeypatch):
-    whole = lists.told(model=LinearRegression())
+    whole = lists.predict(model=LinearRegression())
     monkeypatch.setattr("vlclip.ranking.evaluation.off_policy.rewards.AT_ONCE", 333)
-    for a, b in zip(lists.told(model=LinearRegression()), whole, strict=True):
+    for a, b in zip(lists.predict(model=LinearRegression()), whole, strict=True):
         assert a == pytest.approx(b)
     monkeypatch.setattr("vlclip.ranking.evaluation.off_policy.rewards.LEARN", 200)
-    for a, b in zip(lists.told(model=LinearRegression()), whole, strict=True):
+    for a, b in zip(lists.predict(model=LinearRegression()), whole, strict=True):
         assert np.abs(a - b).mean() < 0.1
 
 
@@ -332,10 +337,10 @@ def test_what_cannot_be_learned_from_is_refused(lists):
             cross_fitted(*broken)
     with pytest.raises(EvaluationError, match="classifier"):
         cross_fitted(features, reward * 2.5, unit, model=LogisticRegression())
-    whole = [lists.features, lists.chosen, lists.reward, lists.shown, lists.target_next, lists.unit]
+    whole = [lists.features, lists.chosen, lists.reward, lists.filled, lists.target_next, lists.unit]
     for at, says in [(1, "do not fit"), (4, "target_next"), (5, "do not fit")]:
         broken = [values[:9] if n == at else values for n, values in enumerate(whole)]
         with pytest.raises(EvaluationError, match=says):
             cascade_model(*broken)
     with pytest.raises(EvaluationError, match="empty"):
-        cascade_model(*whole[:3], np.zeros_like(lists.shown), *whole[4:])
+        cascade_model(*whole[:3], np.zeros_like(lists.filled), *whole[4:])

@@ -10,9 +10,9 @@ from tests.ranking.evaluation.off_policy.worlds import draw, draw_lists, shelf, 
 WORLDS = [{}, {"places": 3}, {"missing": 2}, {"items": 5, "contexts": 3, "rate": 0.3}]
 
 
-def within(seen, expected):
+def within(sample, expected):
     """Whether a mean of many is what was expected, within four standard errors."""
-    return abs(seen.mean() - expected) < 4 * seen.std() / np.sqrt(len(seen))
+    return abs(sample.mean() - expected) < 4 * sample.std() / np.sqrt(len(sample))
 
 
 @pytest.mark.parametrize("knobs", WORLDS)
@@ -63,13 +63,13 @@ def test_a_faulty_log_has_the_same_choices_and_lies_about_their_probabilities():
         assert np.array_equal(lying.item, honest.item)
         assert np.array_equal(lying.choices.reward, honest.choices.reward)
         assert not np.allclose(lying.choices.propensity, honest.choices.propensity)
-        assert lying.told.sum(axis=1) == pytest.approx(np.ones(20_000))
+        assert lying.claimed.sum(axis=1) == pytest.approx(np.ones(20_000))
 
 
 def test_the_same_seeds_give_the_same_log():
-    one, other = (draw(shop(13), 1000, 14) for _ in range(2))
-    assert np.array_equal(one.choices.reward, other.choices.reward)
-    assert not np.array_equal(one.item, draw(shop(13), 1000, 15).item)
+    first, again = (draw(shop(13), 1000, 14) for _ in range(2))
+    assert np.array_equal(first.choices.reward, again.choices.reward)
+    assert not np.array_equal(first.item, draw(shop(13), 1000, 15).item)
 
 
 @pytest.mark.parametrize("clicks", ["places", "cascade"])

@@ -55,14 +55,14 @@ class Shop:
 class Draw:
     """A log of single choices and what a careful logger writes beside it.
 
-    `item` and `place` `(n,)` are numbers from 0; `told` `(n, items)` are the probabilities the log claims for
-    all items; `outside` `(n,)` is the target's probability of items the logging policy never shows.
+    `item` and `place` `(n,)` are numbers from 0; `claimed` `(n, items)` are the probabilities that the log
+    claims for all items; `outside` `(n,)` is the target's probability of items that are never logged.
     """
 
     choices: Choices
     item: Indices
     place: Indices
-    told: Values
+    claimed: Values
     outside: Values
 
 
@@ -129,27 +129,27 @@ def draw(
     keen = rng.choice([0.5, 1.5], size=n // per_unit + 1)[unit] if per_unit > 1 else 1.0
     left = world.examined[place]
     reward = (rng.random(n) < world.rates[context, item] * left * keen).astype(np.float64)
-    told, target = true, world.target
+    claimed, target = true, world.target
     if fault == "wrong propensities":
-        told = true**0.5 / (true**0.5).sum(axis=2, keepdims=True)
+        claimed = true**0.5 / (true**0.5).sum(axis=2, keepdims=True)
     if fault == "pooled places":
-        told, target = (np.tile(policy.mean(axis=0), (places, 1, 1)) for policy in (true, world.target))
-    seen = world.believed[context] * left[:, None]
+        claimed, target = (np.tile(policy.mean(axis=0), (places, 1, 1)) for policy in (true, world.target))
+    believed = world.believed[context] * left[:, None]
     rows = np.arange(n)
-    wanted = target[place, context]
+    target_row = target[place, context]
     return Draw(
         choices=Choices(
             reward=reward,
-            propensity=told[place, context, item],
-            target=wanted[rows, item],
-            predicted=seen[rows, item],
-            baseline=(wanted * seen).sum(axis=1),
+            propensity=claimed[place, context, item],
+            target=target_row[rows, item],
+            predicted=believed[rows, item],
+            baseline=(target_row * believed).sum(axis=1),
             unit=unit if per_unit > 1 else None,
         ),
         item=item,
         place=place,
-        told=told[place, context],
-        outside=(wanted * (true[place, context] == 0)).sum(axis=1),
+        claimed=claimed[place, context],
+        outside=(target_row * (true[place, context] == 0)).sum(axis=1),
     )
 
 
@@ -249,9 +249,9 @@ def _futures(world: Shelf) -> tuple[Values, Values]:
     predicted, baseline = np.empty_like(world.believed), np.empty_like(world.believed)
     for place in range(places):
         ahead = world.believed[:, :, place:].sum(axis=2)
-        for out, known in ((predicted, place + 1), (baseline, place)):
-            chance = world.target[:, :, known:].prod(axis=2)
-            out[:, :, place] = _over_same_tops(world.orders[:, :known], chance * ahead)
+        for out, filled in ((predicted, place + 1), (baseline, place)):
+            chance = world.target[:, :, filled:].prod(axis=2)
+            out[:, :, place] = _over_same_tops(world.orders[:, :filled], chance * ahead)
     return predicted, baseline
 
 

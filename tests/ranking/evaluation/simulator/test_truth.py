@@ -89,10 +89,10 @@ def test_importance_weights_of_the_log_lead_to_the_truth_of_another_arm(shop, lo
     weighted, weights = [], []
     for exposure, outcomes in logged:
         ids, scores = zip(*exposure.candidates, strict=True)
-        order = np.array([ids.index(shown.item) for shown in exposure.items])
+        order = np.array([ids.index(slot.item) for slot in exposure.items])
         # the arms differ in their temperature alone, so the candidates and their scores are the same
         target = propensities(np.array(scores), order, 0.2).prod()
-        weights.append(target / np.prod([shown.propensity for shown in exposure.items]))
+        weights.append(target / np.prod([slot.propensity for slot in exposure.items]))
         weighted.append(weights[-1] * sum(outcome.clicks for outcome in outcomes))
     for values, expected in ((weights, 1), (weighted, truth.clicks.value)):
         assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / np.sqrt(LISTS))
