@@ -80,14 +80,14 @@ def test_ingest_says_which_photos_are_alike_and_duplicates_lists_them(copies, ti
     source, store = copies
     ids = [json.loads(line)["id"] for line in source.read_text().splitlines()]
     three, two = [ids[0], ids[4], ids[7]], [ids[2], ids[9]]
-    shown = run("ingest", source, "--store", store, "--clip", tiny_clip).stdout
-    assert "5 of 12 photos are near-duplicates of another, in 2 clusters" in " ".join(shown.split())
-    assert ids[4] in shown
-    listed = body("duplicates", "--store", store)
-    assert (listed["items"], listed["clusters"], listed["photos"]) == (5, 2, 12)
-    assert listed["groups"] == [three, two]
+    printed = run("ingest", source, "--store", store, "--clip", tiny_clip).stdout
+    assert "5 of 12 photos are near-duplicates of another, in 2 clusters" in " ".join(printed.split())
+    assert ids[4] in printed
+    clusters = body("duplicates", "--store", store)
+    assert (clusters["items"], clusters["clusters"], clusters["photos"]) == (5, 2, 12)
+    assert clusters["groups"] == [three, two]
     exact = body("duplicates", "--store", store, "--distance", 0)
-    assert exact["groups"] == listed["groups"]
+    assert exact["groups"] == clusters["groups"]
     table = run("duplicates", "--store", store, "-n", 1).stdout
     assert ids[7] in table
     assert ids[9] not in table
@@ -131,12 +131,12 @@ def test_prune_deletes_what_left_the_catalogue(catalogue, store, tiny_clip, tmp_
 
 
 def test_similar_and_search_answer_with_parts(store):
-    for found in (
+    for answer in (
         body("similar", "drawn-00003", "--store", store),
         body("search", "red dress", "--store", store),
     ):
-        assert len(found["results"]) == 10
-        for result in found["results"]:
+        assert len(answer["results"]) == 10
+        for result in answer["results"]:
             assert {"id", "score", "parts", "item"} <= set(result)
             assert {"image", "text"} <= set(result["parts"])
             assert sum(result["parts"].values()) == pytest.approx(result["score"], abs=1e-5)
@@ -144,7 +144,7 @@ def test_similar_and_search_answer_with_parts(store):
 
 def test_search_takes_a_photo_filters_and_weights(store, catalogue):
     photo = next((catalogue.parent / "photos").glob("*.jpg"))
-    found = body(
+    answer = body(
         "search",
         "--photo",
         photo,
@@ -157,15 +157,15 @@ def test_search_takes_a_photo_filters_and_weights(store, catalogue):
         "--weights",
         "image=1,text=0",
     )
-    assert found["results"][0]["id"] == photo.stem or found["results"][0]["parts"]["image"] < 1
-    assert len(found["results"]) == 3
-    assert all(r["item"]["price"] < 60 for r in found["results"])
+    assert answer["results"][0]["id"] == photo.stem or answer["results"][0]["parts"]["image"] < 1
+    assert len(answer["results"]) == 3
+    assert all(r["item"]["price"] < 60 for r in answer["results"])
 
 
 def test_a_person_sees_a_table(store):
-    shown = run("similar", "drawn-00003", "--store", store, "-n", 2).stdout
-    assert "score" in shown
-    assert "image" in shown
+    printed = run("similar", "drawn-00003", "--store", store, "-n", 2).stdout
+    assert "score" in printed
+    assert "image" in printed
 
 
 def test_evaluate_says_how_titles_find_their_photos(store, catalogue):
@@ -220,16 +220,16 @@ def test_a_store_in_use_is_refused_with_what_to_do(shop: Shop):
 
 
 def test_a_server_whose_port_is_taken_says_so_before_it_says_that_it_serves(store):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        said = run("serve", "--store", store, "--port", port, status=1).stderr
-    assert " ".join(said.split()) == (
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        error = run("serve", "--store", store, "--port", port, status=1).stderr
+    assert " ".join(error.split()) == (
         f"error (cannot-listen): cannot listen on port {port} of 127.0.0.1 (Address already in use); "
         "take another --port or --host"
     )
-    said = run("serve", "--store", store, "--host", "203.0.113.1", status=1).stderr  # no machine has it
-    assert said.startswith("error (cannot-listen): cannot listen on port 8000 of 203.0.113.1 (")
-    assert "(None)" not in said
+    error = run("serve", "--store", store, "--host", "203.0.113.1", status=1).stderr  # no machine has it
+    assert error.startswith("error (cannot-listen): cannot listen on port 8000 of 203.0.113.1 (")
+    assert "(None)" not in error
 
 
 def test_a_wrong_setting_is_named(monkeypatch, store):
@@ -250,8 +250,8 @@ def test_doctor_finds_a_sound_store_and_a_missing_one(store, tiny_clip, tmp_path
 
 
 def test_draw_writes_a_catalogue(tmp_path):
-    made = body("draw", tmp_path / "d", "--count", 5)
-    assert len(Path(made["catalogue"]).read_text().splitlines()) == 5
+    report = body("draw", tmp_path / "d", "--count", 5)
+    assert len(Path(report["catalogue"]).read_text().splitlines()) == 5
 
 
 def test_every_command_explains_itself():
@@ -294,12 +294,12 @@ def test_another_encoder_is_filled_beside_swapped_and_rolled_back(store, catalog
     from tests.conftest import make_tiny_clip
 
     other = make_tiny_clip(tmp_path / "other", seed=5)
-    done = body("reindex", catalogue, "--store", store, "--clip", other)
-    assert done["swapped"]
-    assert done["embedded"] == 60
+    report = body("reindex", catalogue, "--store", store, "--clip", other)
+    assert report["swapped"]
+    assert report["embedded"] == 60
     assert body("search", "shoe", "--store", store, "--clip", other)["results"]
-    back = body("promote", done["before"], "--store", store)
-    assert back["before"] == done["fingerprint"]
+    back = body("promote", report["before"], "--store", store)
+    assert back["before"] == report["fingerprint"]
     error = body("search", "shoe", "--store", store, "--clip", other, status=1)["error"]
     assert error["code"] == "fingerprint-mismatch"
     assert body("search", "shoe", "--store", store)["results"]
@@ -311,8 +311,8 @@ def test_a_smaller_collection_does_not_take_the_place_of_a_larger_one(store, cat
     half = catalogue.with_name("half.jsonl")
     half.write_text("\n".join(catalogue.read_text().splitlines()[:30]))
     other = make_tiny_clip(tmp_path / "other", seed=5)
-    done = body("reindex", half, "--store", store, "--clip", other, status=1)
-    assert not done["swapped"]
+    report = body("reindex", half, "--store", store, "--clip", other, status=1)
+    assert not report["swapped"]
     assert len(body("similar", "drawn-00040", "--store", store)["results"]) == 10
 
 

@@ -31,12 +31,12 @@ def test_the_table_of_estimators_is_what_their_descriptions_say():
 
 
 def snippets() -> list[str]:
-    found = {}
+    pages_by_command = {}
     for page in PAGES:
         for line in page.read_text().splitlines():
             if line.startswith("    vlclip ") and not line.endswith(" --help"):
-                found[line.split("  #")[0].strip()] = page.name
-    return list(found)
+                pages_by_command[line.split("  #")[0].strip()] = page.name
+    return list(pages_by_command)
 
 
 @pytest.mark.parametrize("line", snippets())
@@ -45,8 +45,8 @@ def test_commands_in_the_docs_exist_with_their_options(line):
     command = load_command(words.pop(0))
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
-    known = {flag for param in command.params for flag in [*param.opts, *param.secondary_opts]}
-    assert {word for word in words if word.startswith("-")} <= known
+    options = {flag for param in command.params for flag in [*param.opts, *param.secondary_opts]}
+    assert {word for word in words if word.startswith("-")} <= options
 
 
 def test_links_lead_somewhere():

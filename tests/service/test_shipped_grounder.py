@@ -40,9 +40,9 @@ def grounder():
 
 def overlaps(grounder, photos, names, boxes):
     """IoU with the true boxes, and scores."""
-    found = grounder.locate(photos, names)
-    iou, _ = box_iou(torch.tensor([one.box for one in found]), torch.tensor(boxes))
-    return iou.numpy(), np.array([one.score for one in found])
+    detections = grounder.locate(photos, names)
+    iou, _ = box_iou(torch.tensor([detection.box for detection in detections]), torch.tensor(boxes))
+    return iou.numpy(), np.array([detection.score for detection in detections])
 
 
 def opened(data):
@@ -63,7 +63,7 @@ def test_it_finds_drawn_products_among_other_things(grounder):
 
 def test_what_is_asked_for_decides_which_product_is_found(grounder):
     shots = [product for product in draw_catalogue(300, seed=7) if product.scene == "packshot"]
-    sofa, mug = (next(one for one in shots if one.item.product_type == kind) for kind in ("sofa", "mug"))
+    sofa, mug = (next(shot for shot in shots if shot.item.product_type == kind) for kind in ("sofa", "mug"))
     both = Image.new("RGB", (320, 200), "white")
     both.paste(opened(sofa.item.image), (0, 0))
     both.paste(opened(mug.item.image), (160, 0))
@@ -74,11 +74,11 @@ def test_what_is_asked_for_decides_which_product_is_found(grounder):
 
 @pytest.mark.data
 def test_it_finds_products_it_has_never_seen_among_others(grounder, data, tmp_path):
-    done = compose_catalogue(
+    composition = compose_catalogue(
         CompositionPlan(data / "fashion", split="validation", limit=150), tmp_path, SETTINGS
     )
-    truth = [json.loads(line)["box"] for line in done.truth.read_text().splitlines()]
-    written = open_catalogue(done.catalogue)
+    truth = [json.loads(line)["box"] for line in composition.truth.read_text().splitlines()]
+    written = open_catalogue(composition.catalogue)
     items = [entry.item for entry in written.entries(map_columns(written, []))]
     iou, _ = overlaps(
         grounder, [opened(item.image) for item in items], [item.product_type for item in items], truth

@@ -51,9 +51,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("product_type", ["mug", "umbrella", "chair", "sneaker"])
 def test_photos_alone_answer_a_word_on_the_drawn_catalogue(demo, product_type):
-    asked = ("search", product_type, "--store", demo / "store", "-n", 5, "--weights", "text=0,lexical=0")
-    found = [result["item"]["product_type"] for result in body(*asked)["results"]]
-    assert found.count(product_type) >= 3  # of 20 types
+    command = ("search", product_type, "--store", demo / "store", "-n", 5, "--weights", "text=0,lexical=0")
+    types = [result["item"]["product_type"] for result in body(*command)["results"]]
+    assert types.count(product_type) >= 3  # of 20 types
 
 
 @pytest.mark.parametrize("words", ["yellow chair", "blue zigzag bottle", "green dress"])
@@ -81,18 +81,18 @@ def test_similar_drawn_items_are_of_a_kind(demo):
 def test_the_eshop_catalogue_needs_no_flag_at_all(data, tmp_path):
     report = body("ingest", data / "eshop" / "catalog.json", "--store", tmp_path / "s")
     assert (report["read"], report["embedded"], report["failed"]) == (101, 101, 0)
-    found = body("search", "snowboard boots", "--store", tmp_path / "s", "-n", 3)["results"]
-    assert any("Boots" in result["item"]["title"] for result in found)
-    assert all(result["parts"]["image"] != 0 for result in found)
+    results = body("search", "snowboard boots", "--store", tmp_path / "s", "-n", 3)["results"]
+    assert any("Boots" in result["item"]["title"] for result in results)
+    assert all(result["parts"]["image"] != 0 for result in results)
 
 
 @pytest.mark.data
 def test_titles_find_photos_they_were_never_trained_with(data, tmp_path):
     rows = pl.read_parquet(data / "fashion" / "items-0.parquet")
-    held = rows.filter(pl.Series([is_validation(item) for item in rows["product_id"]])).head(400)
-    held.write_parquet(tmp_path / "held.parquet")
-    report = body("ingest", tmp_path / "held.parquet", "--store", tmp_path / "s")
+    validation = rows.filter(pl.Series([is_validation(item) for item in rows["product_id"]])).head(400)
+    validation.write_parquet(tmp_path / "validation.parquet")
+    report = body("ingest", tmp_path / "validation.parquet", "--store", tmp_path / "s")
     assert report["embedded"] == 400
-    figures = body("evaluate", "retrieval", tmp_path / "held.parquet", "--store", tmp_path / "s")
+    figures = body("evaluate", "retrieval", tmp_path / "validation.parquet", "--store", tmp_path / "s")
     assert figures["hits@5"] > 0.6  # 5 of 400 by chance is 0.0125
     assert figures["hits@5_dup"] >= figures["hits@5"]

@@ -54,14 +54,14 @@ def people(store, count=60):
 
 def test_recommendations_come_from_what_the_user_did_or_from_what_others_do(store):
     people(store)
-    known = body("recommend", "u1", "--store", store, "--limit", 5)
-    assert known["strategy"] == "history"
-    assert len(known["results"]) == 5
-    fresh = body("recommend", "nobody", "--store", store, "--limit", 5)
-    assert fresh["strategy"] == "popular"
-    assert all(result["parts"].keys() == {"popular"} for result in fresh["results"])
-    shown = run("recommend", "nobody", "--store", store).stdout
-    assert "nothing is known of this user: what others do most with" in " ".join(shown.split())
+    for_user = body("recommend", "u1", "--store", store, "--limit", 5)
+    assert for_user["strategy"] == "history"
+    assert len(for_user["results"]) == 5
+    for_stranger = body("recommend", "nobody", "--store", store, "--limit", 5)
+    assert for_stranger["strategy"] == "popular"
+    assert all(result["parts"].keys() == {"popular"} for result in for_stranger["results"])
+    printed = run("recommend", "nobody", "--store", store).stdout
+    assert "nothing is known of this user: what others do most with" in " ".join(printed.split())
 
 
 def test_a_user_and_an_arm_change_similar_and_search(store, tmp_path):
@@ -83,10 +83,10 @@ def test_behaviour_is_a_further_segment_and_nothing_is_encoded_again(store, cata
     fitted = body("fit-behaviour", "--store", store, "--size", SIZE)
     assert (fitted["items"], fitted["with_behaviour"], fitted["units"]) == (COUNT, 30, 60)
     assert fitted["promoted"]
-    found = body(
+    neighbours = body(
         "similar", item(1), "--store", store, "--weights", "image=0,text=0,behaviour=1", "--limit", 9
     )
-    assert {result["id"] for result in found["results"]} == {item(n) for n in range(10)} - {item(1)}
+    assert {result["id"] for result in neighbours["results"]} == {item(n) for n in range(10)} - {item(1)}
     both = body("similar", item(1), "--store", store)["results"][0]
     assert both["parts"].keys() == {"image", "text", "behaviour"}
     again = body("ingest", catalogue, "--store", store, "--clip", tiny_clip)

@@ -25,13 +25,13 @@ node_ram = st.floats(1, 1024)
 
 def test_one_million_items_worked_out_by_hand():
     # hot 500 + 100 + 30 = 630 bytes, in all 3,130; two copies of a million: 1.26 and 6.26 GB
-    found = need(PER_ITEM, 500, 1_000_000, replicas=2, node_ram=2)
-    assert found.memory_gb == pytest.approx(1.26)
-    assert found.disk_gb == pytest.approx(6.26)
+    estimate = need(PER_ITEM, 500, 1_000_000, replicas=2, node_ram=2)
+    assert estimate.memory_gb == pytest.approx(1.26)
+    assert estimate.disk_gb == pytest.approx(6.26)
     # while indexing the vectors, 2,000 bytes, are there twice more: 2 copies x 4,000 bytes = 8 GB on top
-    assert found.indexing_gb == pytest.approx(14.26)
+    assert estimate.indexing_gb == pytest.approx(14.26)
     # of 2 GB a quarter and 0.5 GB are not for it: 1.0 GB on each of two nodes
-    assert found.nodes == 2
+    assert estimate.nodes == 2
     assert need(PER_ITEM, 500, 2_000_000, replicas=2, node_ram=2).nodes == 3
 
 
@@ -43,9 +43,9 @@ def test_without_quantization_every_search_reads_the_full_vectors():
 
 @given(sizes, replicas, node_ram)
 def test_what_is_hot_fits_into_the_room_of_the_nodes(items, replicas, node_ram):
-    found = need(PER_ITEM, 500, items, replicas, node_ram)
-    assert found.nodes >= replicas
-    assert found.memory_gb <= found.nodes * (0.75 * node_ram - 0.5) * (1 + 1e-9)
+    estimate = need(PER_ITEM, 500, items, replicas, node_ram)
+    assert estimate.nodes >= replicas
+    assert estimate.memory_gb <= estimate.nodes * (0.75 * node_ram - 0.5) * (1 + 1e-9)
 
 
 def test_a_node_too_small_for_the_process_is_refused(filled):
@@ -54,15 +54,15 @@ def test_a_node_too_small_for_the_process_is_refused(filled):
 
 @given(sizes, replicas, node_ram)
 def test_twice_the_items_or_the_copies_need_twice_the_memory_and_disk(items, replicas, node_ram):
-    one = need(PER_ITEM, 500, items, replicas, node_ram)
-    for twice in (
+    single = need(PER_ITEM, 500, items, replicas, node_ram)
+    for double in (
         need(PER_ITEM, 500, 2 * items, replicas, node_ram),
         need(PER_ITEM, 500, items, 2 * replicas, node_ram),
     ):
-        assert twice.memory_gb == pytest.approx(2 * one.memory_gb)
-        assert twice.disk_gb == pytest.approx(2 * one.disk_gb)
-        assert twice.indexing_gb == pytest.approx(2 * one.indexing_gb)
-        assert twice.nodes >= one.nodes
+        assert double.memory_gb == pytest.approx(2 * single.memory_gb)
+        assert double.disk_gb == pytest.approx(2 * single.disk_gb)
+        assert double.indexing_gb == pytest.approx(2 * single.indexing_gb)
+        assert double.nodes >= single.nodes
 
 
 def test_what_a_store_does_not_have_yet_is_estimated_from_above():
@@ -115,9 +115,9 @@ def test_the_command_measures_a_store_and_says_what_is_extrapolated(filled, tmp_
     ]  # fmt: skip
     small = json.loads(run("--store", store, "--items", 60, "--json").stdout)["table"]
     assert [line["items"] for line in small if not line["extrapolated"]] == [60]
-    shown = run("--store", store, "--items", 60).stdout
-    assert "extrapolated" in shown
-    assert "So few items tell little" in shown
+    printed = run("--store", store, "--items", 60).stdout
+    assert "extrapolated" in printed
+    assert "So few items tell little" in printed
 
 
 def test_a_server_cannot_be_measured_and_the_error_says_what_can():

@@ -39,9 +39,9 @@ def settings(filled, tmp_path):
     return Settings.load(store=str(folder), device="cpu")
 
 
-def found(check, settings):
+def findings_by_name(check, settings):
     """What a check finds by name, `ok` or the advice."""
-    return {one.what: one for one in check(settings)}
+    return {finding.what: finding for finding in check(settings)}
 
 
 def test_a_check_that_cannot_be_done_is_a_finding_and_the_others_are_done(settings):
@@ -52,28 +52,28 @@ def test_a_check_that_cannot_be_done_is_a_finding_and_the_others_are_done(settin
     def sound(_):
         yield Finding("ok", "last", "here")
 
-    assert [(one.state, one.what) for one in findings([broken, sound], settings)] == [
+    assert [(finding.state, finding.what) for finding in findings([broken, sound], settings)] == [
         ("ok", "first"), ("bad", "broken"), ("ok", "last"),
     ]  # fmt: skip
 
 
 def test_a_sound_installation_has_nothing_but_keys_to_note(settings):
     checks = (machine, disk, store, encoder, ledger, events, exposures, keys)
-    assert [one.what for one in findings(checks, settings) if one.state != "ok"] == ["API keys"]
+    assert [finding.what for finding in findings(checks, settings) if finding.state != "ok"] == ["API keys"]
 
 
 def test_an_open_store_is_left_alone_and_its_holder_named(settings):
     opened = open_store(settings.store, settings)
     try:
-        told = found(store, settings)["store"]
-        assert told.state == "note"
-        assert "--url" in told.says
+        finding = findings_by_name(store, settings)["store"]
+        assert finding.state == "note"
+        assert "--url" in finding.says
         if sys.platform == "linux":
-            assert f"process {os.getpid()} (" in told.says
-        assert found(encoder, settings)["encoder"].state == "ok"  # which needs no lock
+            assert f"process {os.getpid()} (" in finding.says
+        assert findings_by_name(encoder, settings)["encoder"].state == "ok"  # which needs no lock
     finally:
         opened.close()
-    assert found(store, settings)["store"].state == "ok"
+    assert findings_by_name(store, settings)["store"].state == "ok"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc/locks is Linux's")
@@ -98,20 +98,20 @@ def test_another_encoder_is_refused_with_the_way_out(settings, tmp_path):
 
     other = settings.model_copy(update={"clip": str(make_tiny_clip(tmp_path / "other", seed=5))})
     other.model_fields_set.add("clip")
-    told = {one.what: one for one in findings([encoder], other)}["encoder"]
-    assert told.state == "bad"
-    assert "reindex" in told.says
+    refusal = {finding.what: finding for finding in findings([encoder], other)}["encoder"]
+    assert refusal.state == "bad"
+    assert "reindex" in refusal.says
 
 
 def test_an_index_that_lacks_items_is_noted(settings, monkeypatch):
     monkeypatch.setattr("vlclip.engine.store.edge.backend.EdgeBackend.unindexed", lambda _: 30)
-    assert found(store, settings)["index"].state == "ok"  # so few are compared in no time
+    assert findings_by_name(store, settings)["index"].state == "ok"  # so few are compared in no time
     # 64 floats of 4 bytes: 50,000 items are 12.8 MB, and over 10 MB a graph is worth it
     monkeypatch.setattr("vlclip.engine.store.edge.backend.EdgeBackend.unindexed", lambda _: 50_000)
-    told = found(store, settings)["index"]
-    assert told.state == "note"
-    assert "50,000 of 60" in told.says
-    assert "vlclip ingest" in told.says
+    finding = findings_by_name(store, settings)["index"]
+    assert finding.state == "note"
+    assert "50,000 of 60" in finding.says
+    assert "vlclip ingest" in finding.says
 
 
 def test_written_items_are_outside_the_graph_until_the_store_is_optimized(settings):
@@ -126,45 +126,46 @@ def test_written_items_are_outside_the_graph_until_the_store_is_optimized(settin
 
 
 def test_fields_over_the_cap_are_noted(settings, monkeypatch):
-    assert "fields" not in found(store, settings)
+    assert "fields" not in findings_by_name(store, settings)
     monkeypatch.setattr(stores, "MAX_FIELDS", 3)
-    assert found(store, settings)["fields"].state == "note"
+    assert findings_by_name(store, settings)["fields"].state == "note"
 
 
 def test_dead_letters_are_told_by_their_commonest_reasons(settings):
-    kept = Ledger(ledger_path(settings))
+    records = Ledger(ledger_path(settings))
     reasons = [
         *[f"https://shop.example/{n}.jpg answered 404" for n in range(4)],
         *[f"the photo of 'sku {n}' is no image" for n in range(2)],
         "no title", "no id",
     ]  # fmt: skip
-    kept.dead_letters.bury(
+    records.dead_letters.bury(
         1,
         [
             Entry(source="a.csv", row=row, id=str(row), failure=Failure("photo", reason))
             for row, reason in enumerate(reasons)
         ],
     )
-    kept.close()
-    told = found(ledger, settings)["dead letters"]
-    assert told.state == "note"
+    records.close()
+    finding = findings_by_name(ledger, settings)["dead letters"]
+    assert finding.state == "note"
     assert (
-        "8 items failed (4 of photo: … answered …; 2 of photo: the photo of … is no image; 1 of" in told.says
+        "8 items failed (4 of photo: … answered …; 2 of photo: the photo of … is no image; 1 of"
+        in finding.says
     )
-    assert "--retry-failed" in told.says
-    assert "shop.example" not in told.says
+    assert "--retry-failed" in finding.says
+    assert "shop.example" not in finding.says
 
 
 @pytest.mark.parametrize(("ended", "advice"), [("failed", "run it again"), (None, "killed")])
 def test_a_run_that_did_not_end_well_is_noted(settings, ended, advice):
-    kept = Ledger(ledger_path(settings))
-    run = kept.start("catalogue.csv", "f")
+    records = Ledger(ledger_path(settings))
+    run = records.start("catalogue.csv", "f")
     if ended:
-        kept.finish(run, ended, dict.fromkeys(("read", "embedded", "unchanged", "failed", "deleted"), 0))
-    kept.close()
-    told = found(ledger, settings)["last ingest"]
-    assert told.state == "note"
-    assert advice in told.says
+        records.finish(run, ended, dict.fromkeys(("read", "embedded", "unchanged", "failed", "deleted"), 0))
+    records.close()
+    finding = findings_by_name(ledger, settings)["last ingest"]
+    assert finding.state == "note"
+    assert advice in finding.says
 
 
 def test_events_are_counted_and_those_of_the_future_noted(settings):
@@ -174,26 +175,26 @@ def test_events_are_counted_and_those_of_the_future_noted(settings):
         Event(id=str(n), kind="view", item="a", user="u", time=now + later)
         for n, later in enumerate((-86_400, 0, 3600, 7200))
     ])  # fmt: skip
-    told = found(events, settings)  # while it is open
+    by_name = findings_by_name(events, settings)  # while it is open
     history.close()
-    assert told["events"].says.startswith("4 in ")
-    assert told["clock"].state == "note"
-    assert told["clock"].says.startswith("2 events are of the future")
+    assert by_name["events"].says.startswith("4 in ")
+    assert by_name["clock"].state == "note"
+    assert by_name["clock"].says.startswith("2 events are of the future")
 
 
 def test_a_log_that_is_damaged_or_off_is_told(settings):
     path = home(settings) / "exposures.sqlite"
     path.write_bytes(b"no database" * 100)
-    assert found(exposures, settings)["exposures"].state == "bad"
+    assert findings_by_name(exposures, settings)["exposures"].state == "bad"
     sqlite3.connect(path.with_name("other.sqlite")).close()
     off = settings.model_copy(update={"exposures": settings.exposures.model_copy(update={"log": False})})
-    assert found(exposures, off)["exposures"].state == "note"
+    assert findings_by_name(exposures, off)["exposures"].state == "note"
 
 
 def test_without_keys_it_says_who_may_ask(settings):
-    assert "127.0.0.1" in found(keys, settings)["API keys"].says
+    assert "127.0.0.1" in findings_by_name(keys, settings)["API keys"].says
     add_key(home(settings) / "keys.json", ["read"])
-    assert found(keys, settings)["API keys"].state == "ok"
+    assert findings_by_name(keys, settings)["API keys"].state == "ok"
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**6, "bad"), (2 * 10**8, "note"), (10**12, "ok")])
@@ -201,7 +202,7 @@ def test_room_on_the_disk_is_weighed_against_the_store(settings, monkeypatch, fr
     with (Path(settings.store) / "large").open("wb") as file:
         file.truncate(10**8)
     monkeypatch.setattr(machines.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    assert found(disk, settings)["disk"].state == state
+    assert findings_by_name(disk, settings)["disk"].state == state
 
 
 def test_settings_that_ask_for_more_than_the_machine_has_are_noted(settings):
@@ -213,12 +214,14 @@ def test_settings_that_ask_for_more_than_the_machine_has_are_noted(settings):
             "search": settings.search.model_copy(update={"vectors": memory_bytes() // 4096}),
         }
     )
-    noted = {what: one for what, one in found(machine, large).items() if one.state == "note"}
-    assert noted.keys() == ({"api.workers", "search.vectors"} if cores_here() < 128 else {"search.vectors"})
-    assert all("set it to" in one.says for one in noted.values())
+    notes = {
+        what: finding for what, finding in findings_by_name(machine, large).items() if finding.state == "note"
+    }
+    assert notes.keys() == ({"api.workers", "search.vectors"} if cores_here() < 128 else {"search.vectors"})
+    assert all("set it to" in finding.says for finding in notes.values())
 
 
-class Asked:
+class InProcessClient:
     """A running service as a client sees it."""
 
     def __init__(self, shop):
@@ -238,12 +241,12 @@ class Asked:
 def test_a_running_service_is_asked(shop, tmp_path):
     shop.warm()
     settings = Settings(store=str(tmp_path / "elsewhere"))
-    told = found(running("http://localhost:8000", "", Asked(shop)), settings)
-    assert {what: one.state for what, one in told.items()} == {
+    by_name = findings_by_name(running("http://localhost:8000", "", InProcessClient(shop)), settings)
+    assert {what: finding.state for what, finding in by_name.items()} == {
         "server": "ok", "errors": "ok", "load": "ok", "lost exposures": "ok", "lost events": "ok",
     }  # fmt: skip
-    assert "60 items" in told["server"].says
-    elsewhere = found(running("http://shop.example", "", Asked(shop)), settings)
+    assert "60 items" in by_name["server"].says
+    elsewhere = findings_by_name(running("http://shop.example", "", InProcessClient(shop)), settings)
     assert elsewhere["API keys"].state == "bad"
 
 
@@ -253,19 +256,21 @@ def test_a_service_that_wants_a_key_or_is_not_ready_says_so(shop, tmp_path, monk
     monkeypatch.setattr(shop, "settings", shop.settings.model_copy(update={"api": Api(keys=str(path))}))
     monkeypatch.setattr(shop, "is_ready", False)
     settings = Settings(store=str(tmp_path / "elsewhere"))
-    without = found(running("http://shop.example", "", Asked(shop)), settings)
+    without = findings_by_name(running("http://shop.example", "", InProcessClient(shop)), settings)
     assert without["server"].state == "bad"
     assert shop.why_not_ready in without["server"].says
     assert "API keys" not in without
     assert "--scope metrics" in without["metrics"].says
-    assert "errors" in found(running("http://shop.example", secret, Asked(shop)), settings)
+    assert "errors" in findings_by_name(
+        running("http://shop.example", secret, InProcessClient(shop)), settings
+    )
 
 
 def test_a_service_that_is_not_there_is_bad(tmp_path):
-    refused = httpx2.Client(transport=httpx2.MockTransport(_refuse), base_url="http://localhost:1")
-    told = found(running("http://localhost:1", "", refused), Settings(store=str(tmp_path)))
-    assert told["server"].state == "bad"
-    assert "vlclip serve" in told["server"].says
+    unreachable = httpx2.Client(transport=httpx2.MockTransport(_refuse), base_url="http://localhost:1")
+    by_name = findings_by_name(running("http://localhost:1", "", unreachable), Settings(store=str(tmp_path)))
+    assert by_name["server"].state == "bad"
+    assert "vlclip serve" in by_name["server"].says
 
 
 def _refuse(_):
@@ -288,11 +293,11 @@ def test_what_a_services_metrics_say_worked_by_hand(settings):
         "vlclip_probe_recall_sum": [({}, 90.0)],
         "vlclip_probe_recall_count": [({}, 100.0)],
     }
-    told = {one.what: one for one in read(samples, settings)}
-    assert {what: one.state for what, one in told.items()} == {
+    by_name = {finding.what: finding for finding in read(samples, settings)}
+    assert {what: finding.state for what, finding in by_name.items()} == {
         "served vectors": "note", "errors": "note", "load": "note", "lost exposures": "bad",
         "lost events": "ok", "recall": "note",
     }  # fmt: skip
-    assert told["errors"].says.startswith("30 of 1,000 requests")
-    assert told["lost exposures"].says.startswith("7 of 100 ")
-    assert told["recall"].says.startswith("0.900 ")
+    assert by_name["errors"].says.startswith("30 of 1,000 requests")
+    assert by_name["lost exposures"].says.startswith("7 of 100 ")
+    assert by_name["recall"].says.startswith("0.900 ")

@@ -77,12 +77,14 @@ def test_export_writes_what_was_shown_with_what_came_of_it(store, tmp_path):
         "41 lists, 203 items shown, 41 of them clicked"
         in run("export", "exposures", out, "--store", store).stdout
     )
-    found = {one.request_id: outcomes for one, outcomes in read_exposures(out)}
-    assert len(found) == 41
-    assert found["r0"][0] == Outcome(clicks=1, purchases=1, first_click=shown_at(0) + 3, value=12.0)
+    outcomes_by_list = {exposure.request_id: outcomes for exposure, outcomes in read_exposures(out)}
+    assert len(outcomes_by_list) == 41
+    assert outcomes_by_list["r0"][0] == Outcome(
+        clicks=1, purchases=1, first_click=shown_at(0) + 3, value=12.0
+    )
     lines = tmp_path / "out.jsonl"
-    told = body("export", "exposures", lines, "--store", store)
-    assert told == {"output": str(lines), "lists": 41, "items": 203, "clicked": 41}
+    summary = body("export", "exposures", lines, "--store", store)
+    assert summary == {"output": str(lines), "lists": 41, "items": 203, "clicked": 41}
     assert list(read_exposures(lines)) == list(read_exposures(out))
 
 
@@ -93,7 +95,7 @@ def test_export_takes_a_time_an_experiment_and_leaves_people_out(store, tmp_path
     assert body(*words, "--since", YESTERDAY)["lists"] == 20
     assert body(*words, "--until", NOON)["lists"] == 30
     assert body(*words, "--anonymise")["lists"] == 40
-    assert not [one for one, _ in read_exposures(out) if "user" in one.unit]
+    assert not [exposure for exposure, _ in read_exposures(out) if "user" in exposure.unit]
 
 
 def test_lists_whose_clicks_the_history_no_longer_keeps_are_left_out(store, tmp_path, monkeypatch):
@@ -108,8 +110,8 @@ def test_lists_whose_clicks_the_history_no_longer_keeps_are_left_out(store, tmp_
 
 
 def test_report_shows_each_arm_and_that_the_shares_were_kept(store, plan):
-    found = body("experiment", "report", plan, "--store", store)
-    plain, text = found["arms"]
+    report = body("experiment", "report", plan, "--store", store)
+    plain, text = report["arms"]
     # 20 lists of 5 each; 20 clicks each, and in r0, which was plain's, one more
     assert (plain["units"], plain["impressions"], plain["clicks"]) == (10, 100, 21)
     assert (text["units"], text["impressions"], text["clicks"]) == (10, 100, 20)
@@ -117,17 +119,17 @@ def test_report_shows_each_arm_and_that_the_shares_were_kept(store, plan):
     assert (plain["difference"], plain["p"]) == (None, None)
     assert text["difference"]["value"] == pytest.approx(-0.01)
     assert (plain["purchases"], plain["value"]) == (1, 12)
-    assert (found["is_trusted"], found["ratio_p"], found["changed"]) == (True, 1, [])
-    shown = run("experiment", "report", plan, "--store", store).stdout
-    assert "21.00%" in shown
-    assert "units as the shares ask: plain 10 of 10, text 10 of 10 (p = 1)" in shown
+    assert (report["is_trusted"], report["ratio_p"], report["changed"]) == (True, 1, [])
+    printed = run("experiment", "report", plan, "--store", store).stdout
+    assert "21.00%" in printed
+    assert "units as the shares ask: plain 10 of 10, text 10 of 10 (p = 1)" in printed
 
 
 def test_report_says_plainly_what_is_wrong(store, plan):
     plan.write_text(plan.read_text().replace("share = 1", "share = 9", 1).replace("text = 2", "text = 3"))
-    shown = run("experiment", "report", plan, "--store", store).stdout
-    assert "the shares are not what was asked for: plain 10 of 18, text 10 of 2" in shown
-    assert "do not trust this experiment" in shown
+    printed = run("experiment", "report", plan, "--store", store).stdout
+    assert "the shares are not what was asked for: plain 10 of 18, text 10 of 2" in printed
+    assert "do not trust this experiment" in printed
     log = SqliteExposures(exposures_path(Settings.load(store=str(store))))
     arm = read_experiment(plan).arms[1]
     log.add(
@@ -137,11 +139,11 @@ def test_report_says_plainly_what_is_wrong(store, plan):
         ]
     )
     log.close()
-    shown = run("experiment", "report", plan, "--store", store).stdout
-    assert "changed as it ran: text" in shown
-    assert "1 units saw several arms" in shown
-    assert "1 lists were shown to nobody" in shown
-    assert "not known" in shown  # one unit has no interval
+    printed = run("experiment", "report", plan, "--store", store).stdout
+    assert "changed as it ran: text" in printed
+    assert "1 units saw several arms" in printed
+    assert "1 lists were shown to nobody" in printed
+    assert "not known" in printed  # one unit has no interval
 
 
 def test_report_is_of_the_experiment_in_the_settings(store, plan, monkeypatch):

@@ -32,7 +32,7 @@ def log_lists(folder, true, *, arm=PLAIN, third="history", temperature=0.0, expe
     rows = clicked_rows(true, (1.0, 0.3, 0.5), lists=lists, temperature=temperature, seed=11)
     log, history = SqliteExposures(exposures_path(settings)), open_history(settings)
     weights = WEIGHTS | ({} if third == "history" else {"history": 0.0})
-    shown, events = [], []
+    exposures, events = [], []
     for number in range(lists):
         at = slice(10 * number, 10 * number + 10)
         parts = [
@@ -40,11 +40,13 @@ def log_lists(folder, true, *, arm=PLAIN, third="history", temperature=0.0, expe
             for row in (rows.features[at] * rows.target).tolist()
         ]
         user = f"u{number % 200}"
-        shown.append(
+        exposures.append(
             Exposure(
                 request_id=f"{experiment}{number}", time=NOW + number, kind="similar", unit=f"user:{user}",
                 arm=f"{arm.id}@{arm.hash}", experiment=experiment, temperature=temperature,
-                items=tuple(ShownItem(f"i{n}", sum(one.values()), one) for n, one in enumerate(parts)),
+                items=tuple(
+                    ShownItem(f"i{n}", sum(scores.values()), scores) for n, scores in enumerate(parts)
+                ),
                 context={"weights": weights, "strategy": "content"},
             )
         )  # fmt: skip
@@ -55,7 +57,7 @@ def log_lists(folder, true, *, arm=PLAIN, third="history", temperature=0.0, expe
             )
             for n in range(10) if rows.clicked[at][n]
         ]  # fmt: skip
-    log.add(shown)
+    log.add(exposures)
     history.add(events)
     log.close()
     history.close()
@@ -79,21 +81,21 @@ def body(*words, status=0):
 
 
 def test_an_arm_is_written_that_an_experiment_takes(store, tmp_path):
-    found = body(tmp_path / "text.toml", "--store", store, "--id", "by-clicks")
-    assert found["is_better"]
-    assert found["written"] == str(tmp_path / "text.toml")
+    report = body(tmp_path / "text.toml", "--store", store, "--id", "by-clicks")
+    assert report["is_better"]
+    assert report["written"] == str(tmp_path / "text.toml")
     arm = read_arm(tmp_path / "text.toml")
-    assert found["arm"] == f"by-clicks@{arm.hash}"
+    assert report["arm"] == f"by-clicks@{arm.hash}"
     # of 1.3, three parts to one; the history's 2 are over the segments' sum, which scales it
     assert arm.weights["image"] == pytest.approx(SUM / 4, abs=0.15)
     assert arm.weights["text"] == pytest.approx(SUM * 3 / 4, abs=0.15)
     assert arm.weights["image"] + arm.weights["text"] == pytest.approx(SUM, abs=0.001)
     assert arm.weights["history"] == pytest.approx(2 / 12, abs=0.08)
     assert arm.weights["lexical"] == 1.0
-    assert found["unlearned"] == {"lexical": "it does not vary within any list"}
-    assert (found["lists"], found["shoppers"], found["shown"]) == (500, 200, 5000)
-    assert found["figures"]["log_loss"]["difference"]["high"] < 0
-    assert found["examination"]["similar"]["1"] == 1
+    assert report["unlearned"] == {"lexical": "it does not vary within any list"}
+    assert (report["lists"], report["shoppers"], report["shown"]) == (500, 200, 5000)
+    assert report["figures"]["log_loss"]["difference"]["high"] < 0
+    assert report["examination"]["similar"]["1"] == 1
     plan = tmp_path / "plan.toml"
     plan.write_text('id = "e"\n[[arms]]\nid = "plain"\nshare = 1\n[[arms]]\nfile = "text.toml"\nshare = 1\n')
     assert read_experiment(plan).arms[1] == arm
@@ -101,10 +103,10 @@ def test_an_arm_is_written_that_an_experiment_takes(store, tmp_path):
 
 def test_the_file_says_where_it_comes_from(store, tmp_path):
     file = tmp_path / "learned.toml"
-    shown = run(file, "--store", store, "--since", "2020-01-01").stdout
-    assert "the learned weights are better than those in force" in shown
-    assert "no list had chance in its order" in shown
-    assert f"written: {file}" in shown
+    printed = run(file, "--store", store, "--since", "2020-01-01").stdout
+    assert "the learned weights are better than those in force" in printed
+    assert "no list had chance in its order" in printed
+    assert f"written: {file}" in printed
     text = file.read_text()
     command, counts, arms, force, *_ = text.splitlines()
     assert command.startswith(f"# vlclip fit-weights {file} --store {store} --since '2020-01-01 00:00:00'")
@@ -118,13 +120,13 @@ def test_the_file_says_where_it_comes_from(store, tmp_path):
 def test_what_is_no_better_is_not_written_unless_forced(tmp_path):
     store = log_lists(tmp_path / "store", (6.0, 1.8, 3.0))
     file = tmp_path / "arm.toml"
-    shown = run(file, "--store", store, status=1).stdout
-    assert "not shown to be better" in shown
-    assert "nothing is written" in shown
+    printed = run(file, "--store", store, status=1).stdout
+    assert "not shown to be better" in printed
+    assert "nothing is written" in printed
     assert not file.exists()
-    found = body(file, "--store", store, "--force")
-    assert not found["is_better"]
-    assert found["written"] == str(file)
+    report = body(file, "--store", store, "--force")
+    assert not report["is_better"]
+    assert report["written"] == str(file)
     assert read_arm(file).weights["image"] == pytest.approx(1.0, abs=0.1)
 
 
@@ -143,9 +145,9 @@ def test_a_boost_is_learned_of_an_arm_that_is_named(tmp_path):
     )
     assert read_arm(base) == arm
     store = log_lists(tmp_path / "store", (3.0, 9.0, 2.0), arm=arm, third="boost.sold", temperature=0.2)
-    found = body(tmp_path / "new.toml", "--store", store, "--arm", base)
-    assert found["explored"] == 1
-    assert not any("chance" in remark for remark in found["remarks"])
+    report = body(tmp_path / "new.toml", "--store", store, "--arm", base)
+    assert report["explored"] == 1
+    assert not any("chance" in remark for remark in report["remarks"])
     new = read_arm(tmp_path / "new.toml")
     assert new.rules.boosts[0].weight == pytest.approx(SUM * 2 / 12, abs=0.08)
     assert new.exploration == arm.exploration

@@ -17,7 +17,7 @@ import pytest
 from vlclip.engine.opening.stores import open_store
 from vlclip.service.settings import Settings
 
-HELD = 6
+OPEN_REQUESTS = 6
 """Requests the server has begun to read when it is told to stop."""
 BODY = json.dumps({"text": "red dress", "limit": 3}).encode()
 
@@ -86,28 +86,28 @@ def ask_until_refused(address, answers):
 def test_on_sigterm_every_accepted_request_is_answered_and_the_store_is_closed(served):
     process, address, folder = served
     wait_until_ready(process, address)
-    held = [begin(address) for _ in range(HELD)]
+    open_requests = [begin(address) for _ in range(OPEN_REQUESTS)]
     answers: list[list[httpx2.Response]] = [[] for _ in range(3)]
-    asking = [threading.Thread(target=ask_until_refused, args=(address, got)) for got in answers]
-    for one in asking:
-        one.start()
+    threads = [threading.Thread(target=ask_until_refused, args=(address, received)) for received in answers]
+    for thread in threads:
+        thread.start()
     while not all(answers):
-        assert all(one.is_alive() for one in asking)
+        assert all(thread.is_alive() for thread in threads)
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    for one in asking:
-        one.join()
+    for thread in threads:
+        thread.join()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
     assert process.poll() is None  # it waits for those it has begun
-    for status, body in (finish(*one) for one in held):
+    for status, body in (finish(*thread) for thread in open_requests):
         assert status == b"HTTP/1.1 200 OK\r\n"
         assert len(body["results"]) == 3
-    assert {answer.status_code for got in answers for answer in got} == {200}
-    told = process.communicate()[1]
-    assert process.returncode == 0, told
-    assert "Traceback" not in told
-    assert "no API keys: open to this machine" in told
+    assert {answer.status_code for received in answers for answer in received} == {200}
+    log = process.communicate()[1]
+    assert process.returncode == 0, log
+    assert "Traceback" not in log
+    assert "no API keys: open to this machine" in log
     opened = open_store(str(folder), Settings())  # its lock is free
     assert opened.count() == 60
     opened.close()

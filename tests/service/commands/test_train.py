@@ -71,12 +71,12 @@ def test_torchrun_trains_as_one_process_does(tmp_path, recipe, catalogue):
         "--device",
         "cpu",
     ]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, *map(str, words)], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("the model is in") == 1
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("the model is in") == 1
     history = json.loads((tmp_path / "two" / "history.json").read_text())
-    for one, other in zip(alone["history"], history, strict=True):
-        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
+    for step, other_step in zip(alone["history"], history, strict=True):
+        assert step["loss"] == pytest.approx(other_step["loss"], abs=1e-4)

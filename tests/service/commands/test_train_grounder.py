@@ -56,8 +56,8 @@ def test_a_catalogue_of_packshots_makes_a_grounder_that_can_be_named(tmp_path, c
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["step"] == 10
     grounder = load_grounder(Grounding(model=str(target)), "cpu")
-    (found,) = grounder.locate([Image.new("RGB", (60, 80), "white")], ["Kind a"])
-    assert 0 <= found.box[0] < found.box[2] <= 60
+    (detection,) = grounder.locate([Image.new("RGB", (60, 80), "white")], ["Kind a"])
+    assert 0 <= detection.box[0] < detection.box[2] <= 60
 
 
 def test_a_catalogue_of_one_type_says_what_is_missing(tmp_path, catalogue, recipe):

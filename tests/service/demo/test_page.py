@@ -37,24 +37,24 @@ SECTION = DemoSection("“red dress”", "A text search.", "red dress", photo("P
 
 
 def page(*sections, **changes):
-    given = {"title": "Demo", "facts": {"Products": "400"}, "created": "Made today"} | changes
-    return render_demo(sections, **given)
+    arguments = {"title": "Demo", "facts": {"Products": "400"}, "created": "Made today"} | changes
+    return render_demo(sections, **arguments)
 
 
 class Tags(HTMLParser):
     def __init__(self, html):
         super().__init__()
-        self.found, self.text = [], []
+        self.elements, self.text = [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data):
         self.text.append(data)
 
     def named(self, name):
-        return [attributes for tag, attributes in self.found if tag == name]
+        return [attributes for tag, attributes in self.elements if tag == name]
 
 
 def test_a_hostile_text_is_shown_as_text_wherever_it_stands():
@@ -63,7 +63,7 @@ def test_a_hostile_text_is_shown_as_text_wherever_it_stands():
     tags = Tags(page(section, title=HOSTILE, facts={HOSTILE: HOSTILE}, created=HOSTILE))
     assert not tags.named("script")
     assert [image["src"][:5] for image in tags.named("img")] == ["data:"]
-    assert not any(name.startswith("on") for _, attributes in tags.found for name in attributes)
+    assert not any(name.startswith("on") for _, attributes in tags.elements for name in attributes)
     assert "".join(tags.text).count(HOSTILE) == 12
 
 
@@ -79,16 +79,16 @@ def test_a_hostile_title_or_text_is_shown_as_text_among_the_items():
 
 
 def test_the_crop_is_drawn_where_it_was_cut():
-    said = {"crop": [40, 50, 120, 150], "photo_size": [160, 200], "text": "Red dress"}
-    embedded = Embedded.of(said, "Red dress")
+    prepared = {"crop": [40, 50, 120, 150], "photo_size": [160, 200], "text": "Red dress"}
+    embedded = Embedded.of(prepared, "Red dress")
     assert embedded == Embedded((25.0, 25.0, 50.0, 50.0), "")
     (box,) = Tags(page(items=[DemoItem("Red dress", photo(), embedded)])).named("b")
     assert box["style"] == "left: 25.0%; top: 25.0%; width: 50.0%; height: 50.0%"
 
 
 def test_a_photo_embedded_whole_has_no_box_and_a_refined_text_stands_beside_the_title():
-    said = {"detected": [1, 2, 3, 4], "photo_size": [160, 200], "text": "Acme red dress"}
-    embedded = Embedded.of(said, "RED DRESS !!!")
+    prepared = {"detected": [1, 2, 3, 4], "photo_size": [160, 200], "text": "Acme red dress"}
+    embedded = Embedded.of(prepared, "RED DRESS !!!")
     assert embedded == Embedded(None, "Acme red dress")
     html = page(items=[DemoItem("RED DRESS !!!", photo(), embedded)])
     assert not Tags(html).named("b")
@@ -100,7 +100,7 @@ def test_every_part_of_a_score_is_shown_with_its_number_and_a_bar():
     html = page(SECTION)
     bars = [attributes["style"] for attributes in Tags(html).named("i") if "style" in attributes]
     assert bars == ["width: 100.0%", "width: 60.0%", "width: 10.0%"]
-    for shown in (
+    for label in (
         "image",
         "text",
         "lexical",
@@ -111,7 +111,7 @@ def test_every_part_of_a_score_is_shown_with_its_number_and_a_bar():
         "49.99 EUR",
         "Red dress",
     ):
-        assert f">{shown}<" in html
+        assert f">{label}<" in html
 
 
 def test_a_negative_part_is_drawn_unlike_a_positive_one():
@@ -177,14 +177,14 @@ def test_the_questions_are_the_promised_kinds(queries):
 
 def test_every_text_question_has_something_to_find(products, queries):
     for query in queries[:3]:
-        found = [
+        matches = [
             product
             for product in products
             if set(query.text.split())
             <= {*map(str, product.item.attributes.values()), product.item.product_type}
             and (not query.filter or product.item.price < 50)
         ]
-        assert found, query.text
+        assert matches, query.text
 
 
 def test_anchors_are_in_the_catalogue_and_the_photo_is_not(products, queries):
@@ -208,5 +208,7 @@ def test_no_products_no_questions():
 
 def test_what_tells_most_is_shown_first(products):
     first = telling(products, 3)
-    assert all(one.scene == "cluttered" and one.item.title != one.clean_title for one in first)
-    assert all(one.item.available for one in telling(products, 50))
+    assert all(
+        product.scene == "cluttered" and product.item.title != product.clean_title for product in first
+    )
+    assert all(product.item.available for product in telling(products, 50))
