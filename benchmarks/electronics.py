@@ -43,7 +43,7 @@ from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ranking.evaluation.retrieval.judged import answer_queries, read_ratings
-from vlclip.ranking.evaluation.retrieval.measures import Qrels, condensed, measured
+from vlclip.ranking.evaluation.retrieval.measures import Qrels, condense, measure_run
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.statistics.significance import Standing, standings
@@ -82,8 +82,8 @@ def shop(folder: Path, products: Path, text_encoder: str) -> tuple[Store, Recomm
 def values(recommender: Recommender, qrels: Qrels, weights: Mapping[str, float]) -> dict[str, Values]:
     """Both figures, and how much of them was judged, of every query."""
     run = answer_queries(recommender, {query: query for query in qrels}, k=K, depth=DEPTH, weights=weights)
-    scores = measured(run, qrels, (PLAIN, JUDGED))
-    return {**scores, CONDENSED: measured(condensed(run, qrels), qrels, (PLAIN,))[PLAIN]}
+    scores = measure_run(run, qrels, (PLAIN, JUDGED))
+    return {**scores, CONDENSED: measure_run(condense(run, qrels), qrels, (PLAIN,))[PLAIN]}
 
 
 def held_out(weighed: Weighed) -> tuple[dict[str, Values], list[float]]:

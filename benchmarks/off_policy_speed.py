@@ -5,7 +5,7 @@
 A made-up log, seeded: 50 choices, a logging policy that prefers some by a lot, a target policy that prefers
 others, clicks of about one in forty, a reward model that is a little off.
 
-- one pass: `every_estimator`, which also tunes the clip, the threshold and the shrinkage, then `estimates`,
+- one pass: `compute_terms`, which also tunes the clip, the threshold and the shrinkage, then `estimate_all`,
   which gives values, both intervals and the quantiles of weights for all of them together.
 - loop: for each estimator and each resample draw rows with replacement, index the columns that it reads, and
   compute it again. Nothing is tuned or checked there. A few resamples of each are timed and scaled up.
@@ -25,9 +25,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.intervals import estimate_all
 from vlclip.ranking.evaluation.off_policy.log import Choices
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.statistics.arrays import Values
 from vlclip.ranking.statistics.bootstrap import RESAMPLES
 
@@ -91,9 +91,9 @@ def main() -> None:
     log = made_up(arguments.rows, arguments.seed)
 
     began = time.perf_counter()
-    terms = every_estimator(log)
+    terms = compute_terms(log)
     tuned_s = time.perf_counter() - began
-    intervals = estimates(terms, log.unit, resamples=arguments.resamples)
+    intervals = estimate_all(terms, log.unit, resamples=arguments.resamples)
     pass_s = time.perf_counter() - began
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts it in KiB
 

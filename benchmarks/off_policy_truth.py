@@ -33,10 +33,10 @@ import numpy as np
 
 from tests.ranking.evaluation.off_policy.worlds import Shelf, Shop, draw, draw_lists, shelf, shop
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence, judge
-from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.intervals import estimate_all
 from vlclip.ranking.evaluation.off_policy.log import Choices, ListLog
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
-from vlclip.ranking.evaluation.off_policy.selection import most_trusted
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
+from vlclip.ranking.evaluation.off_policy.selection import choose_estimator
 from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
 from vlclip.ranking.settings import DAY_S
 
@@ -70,8 +70,8 @@ def a_shelf(seed: int, clicks: Any) -> Shelf:
 
 
 def measured(log: Choices | ListLog, resamples: int) -> tuple[list[Terms], list[Estimate]]:
-    terms = every_estimator(log)
-    return terms, estimates(terms, log.unit, resamples=resamples)
+    terms = compute_terms(log)
+    return terms, estimate_all(terms, log.unit, resamples=resamples)
 
 
 # --- accuracy ---
@@ -135,7 +135,7 @@ def coverage_of(case: str, n: int, seed: int, resamples: int) -> dict[str, tuple
     truth = world.value
     estimated = measured(log, resamples)[1]
     coverage = {estimate.estimator: holds(estimate, truth) for estimate in estimated}
-    first = most_trusted([estimated])
+    first = choose_estimator([estimated])
     return coverage | ({"(chosen)": coverage[first]} if first else {})
 
 
@@ -236,7 +236,7 @@ def verdict_of(trial: Trial, n: int, seed: int, resamples: int) -> tuple[str, li
 def judged(log: Choices | ListLog, resamples: int, first: str) -> dict[str, Any]:
     """Estimates as a replay has them; `first` is the one looked at, "" for the one it would choose."""
     terms, estimated = measured(log, resamples)
-    first = first or most_trusted([estimated]) or ""
+    first = first or choose_estimator([estimated]) or ""
     place = next((place for place, term in enumerate(terms) if term.estimator == first), None)
     if place is None:
         return {"estimates": estimated}

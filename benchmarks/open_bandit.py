@@ -13,7 +13,7 @@ import argparse
 import time
 from pathlib import Path
 
-from vlclip.ranking.evaluation.off_policy.intervals import estimates, observed
+from vlclip.ranking.evaluation.off_policy.intervals import estimate_all, observe
 from vlclip.ranking.evaluation.replay.choices_report import choice_report
 from vlclip.ranking.evaluation.replay.open_bandit import (
     BanditLog,
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def show(name: str, log: BanditLog, target_name: str, own: BanditLog, target: Target) -> None:
-    (real,) = estimates([observed(own.click)])
+    (real,) = estimate_all([observe(own.click)])
     report = choice_report(log, {target_name: target}, source=name, now=time.time())
     (arm,) = report.arms
     clicks = f"{log.click.sum():.0f} clicks in {len(log.click):,} rows"

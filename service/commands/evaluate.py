@@ -25,7 +25,7 @@ from vlclip.ranking.evaluation.retrieval.judged import (
     read_ratings,
     texts_of,
 )
-from vlclip.ranking.evaluation.retrieval.measures import RELEVANT, Qrels, Run, condensed, measured
+from vlclip.ranking.evaluation.retrieval.measures import RELEVANT, Qrels, Run, condense, measure_run
 from vlclip.ranking.evaluation.retrieval.stored import evaluate_titles, same_share
 from vlclip.ranking.evaluation.retrieval.trec import read_run, write_run
 from vlclip.ranking.lists.arm import Arm, read_arm
@@ -237,13 +237,13 @@ def sessions(
             _progress((len(arms) + 1) * len(held_out.next_item)) as advance,
         ):
             for name, by in arms.items():
-                lists[name] = next_items.recommended(
+                lists[name] = next_items.recommend_lists(
                     held_out, recommender, by, depth, weights=base_weights, progress=advance
                 )
-            lists[baselines[0]] = next_items.like_the_newest(
+            lists[baselines[0]] = next_items.recommend_like_newest(
                 held_out, recommender, depth, weights=base_weights, progress=advance
             )
-        lists[baselines[1]] = next_items.most_popular(held_out, depth)
+        lists[baselines[1]] = next_items.recommend_popular(held_out, depth)
         judgements = {
             name: next_items.judge_lists(held_out, answers, opened, k, depth)
             for name, answers in lists.items()
@@ -289,8 +289,8 @@ def sessions(
 def _values(run: Run, qrels: Qrels, k: int, relevant: float) -> dict[str, Values]:
     """Every measure of a run, and nDCG of its condensed list after that of the whole one."""
     names = (f"nDCG@{k}", "MRR", f"P@{k}", f"R@{k}", f"HITS@{k}", "AP", f"Judged@{k}")
-    values = measured(run, qrels, names, relevant=relevant)
-    short = measured(condensed(run, qrels), qrels, names[:1])
+    values = measure_run(run, qrels, names, relevant=relevant)
+    short = measure_run(condense(run, qrels), qrels, names[:1])
     return {names[0]: values[names[0]], f"{names[0]} condensed": short[names[0]], **values}
 
 

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vlclip.ranking.evaluation.click_models.behaviour import Expected, reached
+from vlclip.ranking.evaluation.click_models.behaviour import Expected, multiply_above
 from vlclip.ranking.statistics.arrays import Mask, Values
 
 
@@ -34,7 +34,7 @@ class DynamicBayesian:
     def marginal(self, attraction: Values, satisfaction: Values, filled: Mask) -> Values:
         """The probability of a click at each place, `(n, K)`."""
         passing = self.continuation * (1 - attraction * satisfaction)
-        return np.where(filled, attraction, 0.0) * reached(np.where(filled, passing, 1.0))
+        return np.where(filled, attraction, 0.0) * multiply_above(np.where(filled, passing, 1.0))
 
     def conditional(self, attraction: Values, satisfaction: Values, clicks: Mask, filled: Mask) -> Values:
         """The attraction times the probability, after the clicks above, that the place is looked at."""
@@ -57,7 +57,7 @@ class DynamicBayesian:
         satisfied = rng.random(filled.shape) < satisfaction
         goes_on = rng.random(filled.shape) < self.continuation
         passing = np.where(filled, goes_on & ~(attracted & satisfied), 1.0)
-        clicks: Mask = filled & attracted & (reached(passing) > 0)
+        clicks: Mask = filled & attracted & (multiply_above(passing) > 0)
         return clicks
 
     def learned(

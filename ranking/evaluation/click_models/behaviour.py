@@ -77,7 +77,7 @@ class LearnedBehaviour(ClickBehaviour, Protocol):
         ...
 
 
-def reached(passing: Values | Mask) -> Values:
+def multiply_above(passing: Values | Mask) -> Values:
     """The product of all values above each place, `(n, K)`: 1 at the first."""
     out = np.ones(passing.shape)
     np.cumprod(passing[:, :-1], axis=1, out=out[:, 1:])

@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vlclip.ranking.evaluation.click_models.behaviour import Expected, reached
+from vlclip.ranking.evaluation.click_models.behaviour import Expected, multiply_above
 from vlclip.ranking.statistics.arrays import Mask, Values
 
 
@@ -35,7 +35,7 @@ class Cascade:
     ) -> Values:
         """The probability of a click at each place, `(n, K)`."""
         attracts = np.where(filled, attraction, 0.0)
-        return attracts * reached(1 - attracts)
+        return attracts * multiply_above(1 - attracts)
 
     def conditional(
         self,
@@ -45,7 +45,7 @@ class Cascade:
         filled: Mask,
     ) -> Values:
         """The attraction down to the first click, 0 below it."""
-        return np.where(filled, attraction, 0.0) * reached(~clicks)
+        return np.where(filled, attraction, 0.0) * multiply_above(~clicks)
 
     def sample(
         self,
@@ -56,7 +56,7 @@ class Cascade:
     ) -> Mask:
         """Clicks drawn, `(n, K)`, at most one a list."""
         attracted = filled & (rng.random(filled.shape) < attraction)
-        clicks: Mask = attracted & (reached(~attracted) > 0)
+        clicks: Mask = attracted & (multiply_above(~attracted) > 0)
         return clicks
 
     def learned(
@@ -67,7 +67,7 @@ class Cascade:
         filled: Mask,
     ) -> tuple[Self, Expected]:
         """Everything down to the first click was looked at; clicks below it are left out."""
-        return self, Expected(np.where(filled, reached(~clicks), 0.0))
+        return self, Expected(np.where(filled, multiply_above(~clicks), 0.0))
 
     def log_prior(self) -> float:
         """0: it learns nothing but attraction."""

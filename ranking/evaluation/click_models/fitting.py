@@ -25,7 +25,7 @@ from vlclip.ranking.evaluation.click_models.behaviour import Expected, LearnedBe
 from vlclip.ranking.evaluation.click_models.cascade import Cascade
 from vlclip.ranking.evaluation.click_models.log import ClickLog, NumberedLists
 from vlclip.ranking.evaluation.click_models.position import PositionBased
-from vlclip.ranking.evaluation.click_models.rates import Prior, Rates, empirical
+from vlclip.ranking.evaluation.click_models.rates import Prior, Rates, fit_prior
 from vlclip.ranking.evaluation.click_models.worth import Worth, worth
 from vlclip.ranking.statistics.arrays import Indices, Values
 
@@ -106,7 +106,7 @@ def fit(name: str, log: ClickLog, strength: float | None = None) -> Fitted:
     counted = weak.counted(expected, log)
     informed = _Items(
         *(
-            replace(rates, prior=empirical(rates.hits, rates.chances, strength))
+            replace(rates, prior=fit_prior(rates.hits, rates.chances, strength))
             for rates in (counted.attraction, counted.satisfaction)
         )
     )

@@ -58,7 +58,7 @@ class Rates:
         return np.append(self.prior.rates(self.hits, self.chances), self.prior.mode)[items]
 
 
-def empirical(hits: Values, chances: Values, strength: float | None = None) -> Prior:
+def fit_prior(hits: Values, chances: Values, strength: float | None = None) -> Prior:
     """The prior that makes these items `(m,)` most probable; with a `strength` only the mode is fitted."""
     tried = chances > 0
     if not tried.any():

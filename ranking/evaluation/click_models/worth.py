@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlclip.ranking.evaluation.click_models.log import ClickLog
-from vlclip.ranking.evaluation.click_models.rates import Rates, empirical
+from vlclip.ranking.evaluation.click_models.rates import Rates, fit_prior
 from vlclip.ranking.statistics.arrays import Indices, Mask, Values
 
 
@@ -48,7 +48,7 @@ def _rates(log: ClickLog, ended: Mask | None) -> Rates | None:
     if ended is None or not ended.any():
         return None
     hits, chances = log.by_item(ended), log.by_item(log.clicked)
-    return Rates(hits, chances, empirical(hits, chances))
+    return Rates(hits, chances, fit_prior(hits, chances))
 
 
 def _paid(log: ClickLog, bought: Mask | None) -> Values | None:

@@ -100,7 +100,7 @@ def rank_biased_overlap(first: Ids, second: Ids, p: float = PERSISTENCE) -> floa
     return (1 - p) / p * agreed + float(last) * p ** len(long)
 
 
-def moved(first: Ids, second: Ids) -> float:
+def mean_move(first: Ids, second: Ids) -> float:
     """The mean number of places by which an item in both lists has moved; NaN where no item is."""
     places = {item: place for place, item in enumerate(second)}
     steps = [abs(place - places[item]) for place, item in enumerate(first) if item in places]
@@ -115,7 +115,7 @@ def difference(first: Ranked, second: Ranked, unit: Indices, k: int) -> Differen
         "jaccard": [jaccard(a, b, k) for a, b in pairs],
         "rbo": [rank_biased_overlap(a[:k], b[:k]) for a, b in pairs],
         "first_changes": [float(list(a[:1]) != list(b[:1])) for a, b in pairs],
-        "moved": [moved(a[:k], b[:k]) for a, b in pairs],
+        "moved": [mean_move(a[:k], b[:k]) for a, b in pairs],
     }
     both = {name: (first.measures[name], second.measures[name]) for name in first.measures}
     columns = [np.array(values) for values in alike.values()]

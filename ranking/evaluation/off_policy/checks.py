@@ -31,7 +31,7 @@ BAD_CLOCKS = 0.01
 """Share of impossible times over which to refuse."""
 
 
-def numbers(reward: Values, propensity: Values, target: Values) -> Finding:
+def check_numbers(reward: Values, propensity: Values, target: Values) -> Finding:
     """Whether rewards are numbers and probabilities are probabilities: all `(n,)`, propensities over 0."""
     bad = {
         "rewards that are not numbers": int((~np.isfinite(reward)).sum()),
@@ -45,7 +45,7 @@ def numbers(reward: Values, propensity: Values, target: Values) -> Finding:
     return Finding("numbers", "refused", f"Of {rows} rows there are {counts}; correct the log.")
 
 
-def sums(sums: Values) -> Finding:
+def check_sums(sums: Values) -> Finding:
     """Whether the probabilities of all candidates, summed for each row `(n,)`, come to 1."""
     off = float(np.abs(np.nan_to_num(sums, nan=np.inf) - 1).max(initial=0.0))
     level = level_over(off, SUM_OFF)
@@ -55,7 +55,7 @@ def sums(sums: Values) -> Finding:
     return Finding("sums", level, f"{says}.")
 
 
-def rewards(reward: Values, weights: Values) -> Finding:
+def check_rewards(reward: Values, weights: Values) -> Finding:
     """Whether enough rows `(n,)` with a weight over 0 have a reward."""
     rewarded = int(((reward != 0) & (weights > 0)).sum())
     level: Level = "refused" if rewarded < REWARDED[0] else "careful" if rewarded < REWARDED[1] else "ok"
@@ -68,7 +68,7 @@ def rewards(reward: Values, weights: Values) -> Finding:
     return Finding("rewards", level, f"{says}.")
 
 
-def explored(propensity: Values, target: Values) -> Finding | None:
+def check_exploration(propensity: Values, target: Values) -> Finding | None:
     """Refused where every propensity is 1 and the target policy differs; None where chance was at work."""
     if (propensity < 1 - 1e-9).any():
         return None
@@ -83,7 +83,7 @@ def explored(propensity: Values, target: Values) -> Finding | None:
     )  # fmt: skip
 
 
-def outside(outside: Values) -> Finding:
+def check_support(outside: Values) -> Finding:
     """How much of the target policy the log can never show: its probability of that, for each row `(n,)`."""
     share = float(outside.mean())
     level = level_over(share, OUTSIDE)
@@ -96,7 +96,7 @@ def outside(outside: Values) -> Finding:
     return Finding("outside", level, f"{says}.")
 
 
-def mean_weight(weights: Values, unit: Indices | None = None) -> Finding:
+def check_mean_weight(weights: Values, unit: Indices | None = None) -> Finding:
     """Whether weights `(n,)` are 1 in the mean, as where support holds and propensities are right."""
     mean, p = float(weights.mean()), mean_p(weights, 1.0, unit)
     says = f"Importance weights are {mean:.3g} in the mean, where they should be 1 (p {p:.2g})"
@@ -113,7 +113,9 @@ def mean_weight(weights: Values, unit: Indices | None = None) -> Finding:
     return Finding("mean-weight", level, f"{says}.")
 
 
-def balance(weights: Values, predicted: Values, baseline: Values, unit: Indices | None = None) -> Finding:
+def check_balance(
+    weights: Values, predicted: Values, baseline: Values, unit: Indices | None = None
+) -> Finding:
     """Whether weighted predictions `(n,)` come to what the same model expects of the target policy.
 
     However wrong the model is, they do where support holds and propensities are right. It finds what
@@ -135,7 +137,9 @@ def balance(weights: Values, predicted: Values, baseline: Values, unit: Indices 
     )  # fmt: skip
 
 
-def inverse_propensities(propensity: Values, candidates: Values, unit: Indices | None = None) -> Finding:
+def check_inverse_propensities(
+    propensity: Values, candidates: Values, unit: Indices | None = None
+) -> Finding:
     """Whether 1 / (propensity · candidates) is 1 in the mean, as it is if all candidates had a chance.
 
     `candidates` `(n,)` is how many there were. It is the mean weight of a policy that chooses evenly.
@@ -152,7 +156,7 @@ def inverse_propensities(propensity: Values, candidates: Values, unit: Indices |
     return Finding("inverse-propensities", level, f"{says}.")
 
 
-def frequencies(chosen: Indices, probabilities: Values, place: Indices | None = None) -> Finding:
+def check_frequencies(chosen: Indices, probabilities: Values, place: Indices | None = None) -> Finding:
     """Whether choices `(n,)` came as often as their probabilities `(n, choices)` say, at every place."""
     groups = (
         [np.ones(len(chosen), dtype=np.bool_)]
@@ -180,7 +184,7 @@ def frequencies(chosen: Indices, probabilities: Values, place: Indices | None = 
     )  # fmt: skip
 
 
-def clocks(shown_at: Values, came_at: Values, now: float) -> Finding:
+def check_clocks(shown_at: Values, came_at: Values, now: float) -> Finding:
     """Whether times are possible, all in seconds since 1970: of lists, and of what came of them `(n,)`.
 
     `came_at` is NaN where nothing came.
@@ -203,7 +207,7 @@ def clocks(shown_at: Values, came_at: Values, now: float) -> Finding:
     )  # fmt: skip
 
 
-def dealt(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
+def check_shares(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
     """Whether units were dealt to arms by their shares; None for fewer than two arms.
 
     Fabijan et al., Diagnosing sample ratio mismatch in online controlled experiments, KDD 2019.
@@ -225,7 +229,7 @@ def dealt(counts: Mapping[str, int], shares: Sequence[float]) -> Finding | None:
     )  # fmt: skip
 
 
-def positions(
+def check_positions(
     reward: Values,
     place: Indices,
     unit: Indices | None = None,

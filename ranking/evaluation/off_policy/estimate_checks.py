@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vlclip.ranking.evaluation.off_policy.checks import WEIGHT_OFF, format_count, level_over
-from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS, estimator_named
-from vlclip.ranking.evaluation.off_policy.significance import by_unit
+from vlclip.ranking.evaluation.off_policy.registry import ESTIMATORS, find_estimator
+from vlclip.ranking.evaluation.off_policy.significance import sum_by_unit
 from vlclip.ranking.evaluation.off_policy.tail import tail_shape
 from vlclip.ranking.evaluation.off_policy.terms import Estimate
 from vlclip.ranking.evaluation.off_policy.verdict import Finding, Level
@@ -33,7 +33,7 @@ WEIGHT_LEFT = (0.5, 0.8)
 """Mean weight of an estimator: below the first it is refused, below the second careful."""
 
 
-def size(effective: float, rows: int) -> Finding | None:
+def check_size(effective: float, rows: int) -> Finding | None:
     """Whether enough rows carry the estimate; `effective` is (Σw)² / Σw² of its weights.
 
     Kish, Survey Sampling, 1965. None for an estimator without weights.
@@ -56,12 +56,12 @@ def size(effective: float, rows: int) -> Finding | None:
     return Finding("size", level, f"{says}.")
 
 
-def tails(contributions: Values, unit: Indices | None = None) -> Finding | None:
+def check_largest_unit(contributions: Values, unit: Indices | None = None) -> Finding | None:
     """Whether one unit carries the estimate; `contributions` `(n,)` are weight times reward of each row.
 
     None where there are none.
     """
-    sums = np.abs(by_unit(contributions, unit))
+    sums = np.abs(sum_by_unit(contributions, unit))
     if not sums.sum() > 0:
         return None
     share = float(sums.max() / sums.sum())
@@ -75,7 +75,7 @@ def tails(contributions: Values, unit: Indices | None = None) -> Finding | None:
     return Finding("tails", level, f"{says}.")
 
 
-def heavy(*weights: Values) -> Finding | None:
+def check_weight_tail(*weights: Values) -> Finding | None:
     """Whether the tail of the weights, of rows or of an estimator, is so long that intervals are too short.
 
     Where a few immense weights decide but are missing in the log, no other check sees it. Limits are
@@ -95,7 +95,7 @@ def heavy(*weights: Values) -> Finding | None:
     return Finding("heavy", level, f"{says}.")
 
 
-def weight_left(estimate: Estimate) -> Finding | None:
+def check_weight_left(estimate: Estimate) -> Finding | None:
     """How much of the target policy an estimator that clips, switches off or shrinks still weighs.
 
     It takes the rest for nothing, or for what the reward model predicts, and no interval knows the error of
@@ -116,7 +116,7 @@ def weight_left(estimate: Estimate) -> Finding | None:
 
 def _steady_alternatives(name: str) -> list[str]:
     """Trusted, self-normalised estimators of the same kind of log, those with a reward model first."""
-    log = estimator_named(name).log
+    log = find_estimator(name).log
     alternatives = [
         estimator
         for estimator in ESTIMATORS.values()
@@ -126,20 +126,20 @@ def _steady_alternatives(name: str) -> list[str]:
     return [estimator.name for estimator in alternatives]
 
 
-def independent_places(estimate: Estimate, estimates: Sequence[Estimate]) -> Finding | None:
+def check_independent_places(estimate: Estimate, estimates: Sequence[Estimate]) -> Finding | None:
     """Whether an estimator that takes places for independent could be checked by one that does not.
 
     `iips` assumes most of all list estimators. Its interval meets that of `rips`, or it would not have been
     chosen; but an interval of a few effective lists meets anything. None for other estimators.
     """
     name = estimate.estimator
-    if estimator_named(name).reach != "own item":
+    if find_estimator(name).reach != "own item":
         return None
     effective = max(
         (
             other.effective
             for other in estimates
-            if estimator_named(other.estimator).reach in ("items above", "whole list")
+            if find_estimator(other.estimator).reach in ("items above", "whole list")
         ),
         default=0.0,
     )
@@ -153,7 +153,7 @@ def independent_places(estimate: Estimate, estimates: Sequence[Estimate]) -> Fin
     )  # fmt: skip
 
 
-def skewed(estimate: Estimate) -> Finding | None:
+def check_intervals(estimate: Estimate) -> Finding | None:
     """Whether the two intervals of an estimate agree; None where one of them is unknown."""
     ends = np.array([[estimate.low, estimate.high], [estimate.analytic_low, estimate.analytic_high]])
     width = float((ends[:, 1] - ends[:, 0]).max())
@@ -170,7 +170,7 @@ def skewed(estimate: Estimate) -> Finding | None:
     )  # fmt: skip
 
 
-def disagreement(estimates: Sequence[Estimate]) -> Finding | None:
+def check_agreement(estimates: Sequence[Estimate]) -> Finding | None:
     """Whether estimators that should all be right agree: those with enough rows and weights of about 1.
 
     Estimators that clip so much that their mean weight is further than `WEIGHT_OFF` from 1 are known to be
@@ -179,7 +179,7 @@ def disagreement(estimates: Sequence[Estimate]) -> Finding | None:
     comparable = [
         estimate
         for estimate in estimates
-        if estimator_named(estimate.estimator).importance_weighted
+        if find_estimator(estimate.estimator).importance_weighted
         and estimate.effective >= EFFECTIVE[0]
         and abs(estimate.mean_weight - 1) <= WEIGHT_OFF
         and estimate.low <= estimate.high

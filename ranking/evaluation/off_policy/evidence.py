@@ -96,15 +96,15 @@ def judge(evidence: Evidence) -> Verdict:
 def _of_log(evidence: Evidence) -> list[Finding | None]:
     findings: list[Finding | None] = []
     if evidence.shown_at is not None and evidence.came_at is not None and evidence.now is not None:
-        findings.append(checks.clocks(evidence.shown_at, evidence.came_at, evidence.now))
+        findings.append(checks.check_clocks(evidence.shown_at, evidence.came_at, evidence.now))
     if evidence.counts is not None:
-        findings.append(checks.dealt(evidence.counts, evidence.shares))
+        findings.append(checks.check_shares(evidence.counts, evidence.shares))
     if evidence.sums is not None:
-        findings.append(checks.sums(evidence.sums))
+        findings.append(checks.check_sums(evidence.sums))
     if evidence.chosen is not None and evidence.probabilities is not None:
-        findings.append(checks.frequencies(evidence.chosen, evidence.probabilities, evidence.place))
+        findings.append(checks.check_frequencies(evidence.chosen, evidence.probabilities, evidence.place))
     if evidence.outside is not None:
-        findings.append(checks.outside(evidence.outside))
+        findings.append(checks.check_support(evidence.outside))
     return findings
 
 
@@ -112,33 +112,35 @@ def _of_rows(evidence: Evidence) -> list[Finding | None]:
     reward, propensity, target = evidence.reward, evidence.propensity, evidence.target
     if reward is None or propensity is None or target is None:
         return []
-    possible = checks.numbers(reward, propensity, target)
+    possible = checks.check_numbers(reward, propensity, target)
     if possible.level == "refused":
         return [possible]
     weights = target / propensity
-    unexplored = checks.explored(propensity, target)
-    findings = [possible, unexplored, checks.rewards(reward, weights)]
+    unexplored = checks.check_exploration(propensity, target)
+    findings = [possible, unexplored, checks.check_rewards(reward, weights)]
     if unexplored is None:
-        findings.append(checks.mean_weight(weights, evidence.unit))
+        findings.append(checks.check_mean_weight(weights, evidence.unit))
         constants = [weights]
         if evidence.candidates is not None:
-            findings.append(checks.inverse_propensities(propensity, evidence.candidates, evidence.unit))
+            findings.append(checks.check_inverse_propensities(propensity, evidence.candidates, evidence.unit))
             constants.append(1 / (propensity * evidence.candidates))
         if evidence.predicted is not None and evidence.baseline is not None:
             constants.append(weights * evidence.predicted - evidence.baseline)
-            findings.append(checks.balance(weights, evidence.predicted, evidence.baseline, evidence.unit))
+            findings.append(
+                checks.check_balance(weights, evidence.predicted, evidence.baseline, evidence.unit)
+            )
         if evidence.place is not None:
             findings.append(
-                checks.positions(
+                checks.check_positions(
                     reward, evidence.place, evidence.unit, constants=constants, pooled=evidence.pooled
                 )
             )
         used = None if evidence.terms is None else evidence.terms.weights
         # the rows of lists are places; only an estimator combines them into weights
         whole = [weights] if used is None or len(used) == len(weights) else []
-        findings.append(estimate_checks.heavy(*whole, *([] if used is None else [used])))
+        findings.append(estimate_checks.check_weight_tail(*whole, *([] if used is None else [used])))
     if evidence.estimate is None:
-        findings.append(estimate_checks.size(_effective(weights), len(weights)))
+        findings.append(estimate_checks.check_size(_effective(weights), len(weights)))
     return findings
 
 
@@ -147,17 +149,17 @@ def _of_estimates(evidence: Evidence) -> list[Finding | None]:
     if evidence.estimate is not None:
         first = evidence.estimate
         findings += [
-            estimate_checks.size(first.effective, first.rows),
-            estimate_checks.weight_left(first),
-            estimate_checks.independent_places(first, evidence.estimates),
-            estimate_checks.skewed(first),
+            estimate_checks.check_size(first.effective, first.rows),
+            estimate_checks.check_weight_left(first),
+            estimate_checks.check_independent_places(first, evidence.estimates),
+            estimate_checks.check_intervals(first),
         ]
     if evidence.terms is not None:
         parts = [part for part in (evidence.terms.plain, evidence.terms.above) if part is not None]
         by_row: Values = np.sum([part.reshape(len(part), -1).sum(axis=1) for part in parts], axis=0)
-        findings.append(estimate_checks.tails(by_row, evidence.terms_unit))
+        findings.append(estimate_checks.check_largest_unit(by_row, evidence.terms_unit))
     if evidence.estimates:
-        findings.append(estimate_checks.disagreement(evidence.estimates))
+        findings.append(estimate_checks.check_agreement(evidence.estimates))
     return findings
 
 

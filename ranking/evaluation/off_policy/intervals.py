@@ -50,12 +50,12 @@ NORMAL = 1.959963984540054
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
-def observed(reward: Values) -> Terms:
+def observe(reward: Values) -> Terms:
     """The logged mean of the rewards `(n,)` as an estimator, with which others are compared."""
     return Terms(estimator="observed", assumes="Nothing: it is what was logged.", plain=reward)
 
 
-def estimates(
+def estimate_all(
     terms: Sequence[Terms], unit: Indices | None = None, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> list[Estimate]:
     """Each estimator's value on one log, with its intervals; `unit` as in `Choices`.
@@ -72,7 +72,7 @@ def estimates(
     ]
 
 
-def resampled(
+def resample(
     terms: Sequence[Terms], unit: Indices | None = None, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Values:
     """Each estimator's value on every resample, `(resamples, estimators)`; NaN where it divides by nothing.

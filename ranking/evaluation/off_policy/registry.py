@@ -21,7 +21,7 @@ ESTIMATORS: dict[str, Estimator[Any]] = {
 }
 
 
-def estimator_named(name: str) -> Estimator[Any]:
+def find_estimator(name: str) -> Estimator[Any]:
     """The description of an estimator. Errors: `EvaluationError` for an unknown name."""
     if name not in ESTIMATORS:
         raise EvaluationError(
@@ -31,6 +31,6 @@ def estimator_named(name: str) -> Estimator[Any]:
     return ESTIMATORS[name]
 
 
-def every_estimator(log: Choices | ListLog) -> list[Terms]:
+def compute_terms(log: Choices | ListLog) -> list[Terms]:
     """The terms of every estimator that reads this log. Errors: `EvaluationError` for a broken log."""
     return [estimator.evaluate(log) for estimator in ESTIMATORS.values() if estimator.reads(log)]

@@ -66,7 +66,7 @@ class CrossFitted:
         return out
 
 
-def cross_fitted(
+def cross_fit(
     features: Values,
     reward: Values,
     unit: Indices,

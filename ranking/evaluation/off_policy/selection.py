@@ -17,11 +17,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vlclip.ranking.evaluation.off_policy.registry import estimator_named
+from vlclip.ranking.evaluation.off_policy.registry import find_estimator
 from vlclip.ranking.evaluation.off_policy.terms import Estimate
 
 
-def most_trusted(policies: Sequence[Sequence[Estimate]]) -> str | None:
+def choose_estimator(policies: Sequence[Sequence[Estimate]]) -> str | None:
     """The estimator to look at first, by name; None where none is trusted for all the policies.
 
     `policies` are the estimates of each policy on one log, by the same estimators. Errors: `EvaluationError`
@@ -40,7 +40,7 @@ def _agreeing(estimates: Sequence[Estimate]) -> list[Estimate]:
     candidates = [
         estimate
         for estimate in estimates
-        if estimator_named(estimate.estimator).trusted
+        if find_estimator(estimate.estimator).trusted
         and np.isfinite([estimate.value, estimate.low, estimate.high]).all()
     ]
     candidates.sort(key=lambda estimate: (estimate.low - estimate.high, estimate.estimator))

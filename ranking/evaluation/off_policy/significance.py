@@ -24,7 +24,7 @@ def mean_p(values: Values, expected: float, unit: Indices | None = None) -> floa
     transformation, Journal of the Royal Statistical Society B, 1992. 1 where nothing varies and the mean is
     as expected; 0 where nothing varies and it is not.
     """
-    sums = by_unit(values - expected, unit)
+    sums = sum_by_unit(values - expected, unit)
     n, spread = len(sums), float(sums.std())
     if spread <= 1e-12:
         return 1.0 if abs(float(sums.mean())) <= 1e-9 else 0.0
@@ -43,7 +43,7 @@ def equal_means_p(values: Values, group: Indices, unit: Indices | None = None) -
     share = np.bincount(group) / len(group)
     residual = values - values.mean()
     columns = [
-        by_unit(((group == number) - share[number]) * residual, unit)
+        sum_by_unit(((group == number) - share[number]) * residual, unit)
         for number in range(len(share))
         if share[number]
     ]
@@ -66,7 +66,7 @@ def frequency_p(chosen: Indices, probabilities: Values, most: int = 50) -> float
     return _wald_p(observed - expected[common], covariance)
 
 
-def by_unit(values: Values, unit: Indices | None) -> Values:
+def sum_by_unit(values: Values, unit: Indices | None) -> Values:
     """Sums of `(n,)` over the rows of each unit that has any; the rows themselves without units."""
     if unit is None:
         return values

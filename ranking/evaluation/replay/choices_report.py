@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
-from vlclip.ranking.evaluation.off_policy.rewards import cross_fitted
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
+from vlclip.ranking.evaluation.off_policy.rewards import cross_fit
 from vlclip.ranking.evaluation.off_policy.verdict import Finding
 from vlclip.ranking.evaluation.replay.judging import ArmCase, RewardRows, judge_arms
 from vlclip.ranking.evaluation.replay.lists_report import UNKNOWN, rate_by_place
@@ -76,7 +76,7 @@ def _case(name: str, target: Target, log: BanditLog, expected: Values | None, no
         now=now,
     )
     return ArmCase(
-        arm=name, terms=every_estimator(choices), evidence=evidence, findings=_estimated_target(target)
+        arm=name, terms=compute_terms(choices), evidence=evidence, findings=_estimated_target(target)
     )
 
 
@@ -100,7 +100,7 @@ def _expected(log: BanditLog) -> Values:
     own = np.concatenate(
         [log.features(part)[np.arange(len(log.item[part])), log.item[part]] for part in _parts(n)]
     )
-    models = cross_fitted(own, log.click, np.arange(n))
+    models = cross_fit(own, log.click, np.arange(n))
     clicks = np.empty((n, items))
     for part in _parts(n):
         features = log.features(part)

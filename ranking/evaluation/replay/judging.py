@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from vlclip.ranking.evaluation.click_models.proxies import Proxy
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence, judge
-from vlclip.ranking.evaluation.off_policy.intervals import estimates, observed, resampled
-from vlclip.ranking.evaluation.off_policy.selection import most_trusted
+from vlclip.ranking.evaluation.off_policy.intervals import estimate_all, observe, resample
+from vlclip.ranking.evaluation.off_policy.selection import choose_estimator
 from vlclip.ranking.evaluation.off_policy.terms import Estimate, Terms
 from vlclip.ranking.evaluation.off_policy.verdict import Finding, Verdict
 from vlclip.ranking.evaluation.replay.report import ArmReplay, Histogram, ReplayReport, Slice
@@ -62,13 +62,13 @@ class RewardRows:
 
 def judge_arms(log: ReplayReport, rows: RewardRows, cases: Sequence[ArmCase]) -> ReplayReport:
     """The report with the facts of `log` and what each of the arms would have earned."""
-    per_arm = [estimates(case.terms, rows.unit) for case in cases]
+    per_arm = [estimate_all(case.terms, rows.unit) for case in cases]
     best = ""
     if per_arm:
-        best = most_trusted(per_arm) or next((estimate.estimator for estimate in per_arm[0]), "")
-    logged = observed(rows.reward)
+        best = choose_estimator(per_arm) or next((estimate.estimator for estimate in per_arm[0]), "")
+    logged = observe(rows.reward)
     chosen = [_terms_of(best, case.terms) for case in cases]
-    together = resampled([logged, *chosen], rows.unit)
+    together = resample([logged, *chosen], rows.unit)
     values = [float(rows.reward.mean()), *(_value(best, estimated) for estimated in per_arm)]
     arms = tuple(
         _arm(case, estimated, best, rows, _gap(together, values, place, 1) if place > 1 else None)
@@ -85,8 +85,8 @@ def judge_arms(log: ReplayReport, rows: RewardRows, cases: Sequence[ArmCase]) ->
 def _arm(
     case: ArmCase, estimated: Sequence[Estimate], best: str, rows: RewardRows, difference: Figure | None
 ) -> ArmReplay:
-    logged = observed(rows.reward)
-    samples = resampled([logged, *case.terms], rows.unit)
+    logged = observe(rows.reward)
+    samples = resample([logged, *case.terms], rows.unit)
     values = [float(rows.reward.mean()), *(estimate.value for estimate in estimated)]
     uplift = {
         estimate.estimator: _gap(samples, values, place, 0) for place, estimate in enumerate(estimated, 1)
@@ -117,10 +117,10 @@ def _slices(by: str, labels: NDArray[np.str_], terms: Terms, rows: RewardRows) -
     slices = []
     for number in sorted(largest):
         part = np.flatnonzero(group == number)
-        logged = observed(rows.reward[part])
+        logged = observe(rows.reward[part])
         pair = [logged, _part(terms, part)]
-        pair_estimates = estimates(pair, rows.unit[part])
-        samples = resampled(pair, rows.unit[part])
+        pair_estimates = estimate_all(pair, rows.unit[part])
+        samples = resample(pair, rows.unit[part])
         values = [estimate.value for estimate in pair_estimates]
         level, uplift = interval(values[0], samples[:, 0]), _gap(samples, values, 1, 0)
         if np.count_nonzero(rows.reward[part]) < REWARDED:

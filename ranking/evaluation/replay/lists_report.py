@@ -19,9 +19,9 @@ from vlclip.ranking.evaluation.click_models.fitting import HELD_OUT, SEED, Fitte
 from vlclip.ranking.evaluation.click_models.log import ClickLog, click_log
 from vlclip.ranking.evaluation.click_models.proxies import Proxy, proxies
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence
-from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.intervals import estimate_all
 from vlclip.ranking.evaluation.off_policy.log import ListLog
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.evaluation.off_policy.rewards import cascade_model
 from vlclip.ranking.evaluation.off_policy.terms import Terms
 from vlclip.ranking.evaluation.replay.judging import ArmCase, RewardRows, judge_arms
@@ -134,7 +134,7 @@ def rate_by_place(
         Terms(estimator="", assumes="", above=reward[:, place], below=filled[:, place].astype(np.float64))
         for place in places
     ]
-    rates = estimates(terms, unit)
+    rates = estimate_all(terms, unit)
     return tuple(
         (place + 1, int(filled[:, place].sum()), Figure(rate.value, rate.low, rate.high))
         for place, rate in zip(places, rates, strict=True)
@@ -158,7 +158,7 @@ def _case(
     )
     return ArmCase(
         arm=policy.name,
-        terms=every_estimator(log),
+        terms=compute_terms(log),
         evidence=evidence,
         proxies=_proxies(policy, facts, fitted),
     )

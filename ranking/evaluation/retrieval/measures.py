@@ -45,7 +45,7 @@ _GRADED = ("nDCG", "nDCG-exp", "Judged")
 _WRITTEN = re.compile(r"(?P<name>[A-Za-z-]+)(?:@(?P<cutoff>[1-9]\d*))?")
 
 
-def measured(
+def measure_run(
     run: Run, qrels: Qrels, measures: Sequence[str], *, relevant: float = RELEVANT
 ) -> dict[str, Values]:
     """Every measure's values `(queries,)`, in the order of `qrels`; only its queries count.
@@ -84,7 +84,7 @@ def measured(
     return out
 
 
-def condensed(run: Run, qrels: Qrels) -> dict[str, Ranking]:
+def condense(run: Run, qrels: Qrels) -> dict[str, Ranking]:
     """The run without items that nobody judged for their query (Sakai, Alternatives to Bpref, SIGIR 2007).
 
     Its measures do not punish a system for items that no rater looked at, and ignore how good these are.

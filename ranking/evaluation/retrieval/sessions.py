@@ -36,7 +36,7 @@ from vlclip.ranking.evaluation.retrieval.beyond import (
     slices,
 )
 from vlclip.ranking.evaluation.retrieval.judged import column, rows
-from vlclip.ranking.evaluation.retrieval.measures import measured
+from vlclip.ranking.evaluation.retrieval.measures import measure_run
 from vlclip.ranking.history.events import Event, unit_of
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.answer import Page
@@ -156,7 +156,7 @@ def recommender_for(held_out: HeldOut, store: Store, search: Search, depth: int)
         yield Recommender(store, _no_encoder, deep_search, history, lambda: NOW)
 
 
-def recommended(
+def recommend_lists(
     held_out: HeldOut,
     recommender: Recommender,
     arm: Arm,
@@ -174,7 +174,7 @@ def recommended(
     return out
 
 
-def like_the_newest(
+def recommend_like_newest(
     held_out: HeldOut,
     recommender: Recommender,
     depth: int,
@@ -193,7 +193,7 @@ def like_the_newest(
     return out
 
 
-def most_popular(held_out: HeldOut, depth: int) -> dict[str, list[str]]:
+def recommend_popular(held_out: HeldOut, depth: int) -> dict[str, list[str]]:
     """The items taken most often, without the user's own; of equals the smaller id first."""
     order = np.argsort(-held_out.counts, kind="stable")
     out = {}
@@ -208,7 +208,7 @@ def judge_lists(held_out: HeldOut, ranked: RankedItems, store: Store, k: int, de
     """The measures of lists: of their first `k` items and, for MRR, of their first `depth`."""
     qrels = {user: {item: 1.0} for user, item in held_out.next_item.items()}
     run = {user: [(item, 0.0) for item in items] for user, items in ranked.items()}
-    values = measured(run, qrels, (f"HITS@{k}", f"nDCG@{k}", f"MRR@{depth}"))
+    values = measure_run(run, qrels, (f"HITS@{k}", f"nDCG@{k}", f"MRR@{depth}"))
     places, counts = {item: row for row, item in enumerate(held_out.ids)}, held_out.counts
     lists = np.full((len(held_out.next_item), k), -1, dtype=np.intp)
     for row, user in enumerate(held_out.next_item):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.evaluation.click_models.log import UNKNOWN
-from vlclip.ranking.evaluation.click_models.rates import Prior, Rates, empirical
+from vlclip.ranking.evaluation.click_models.rates import Prior, Rates, fit_prior
 
 counts = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12)
 
@@ -24,7 +24,7 @@ def test_a_rate_worked_out_by_hand():
 @given(counts)
 def test_no_rate_is_none_or_certain_and_all_lie_between_their_own_and_the_common(pairs):
     missed, hits = np.array(pairs, float).T
-    prior = empirical(hits, hits + missed)
+    prior = fit_prior(hits, hits + missed)
     rates = prior.rates(hits, hits + missed)
     assert ((rates > 0) & (rates < 1)).all()
     tried = hits + missed > 0
@@ -46,8 +46,8 @@ def test_the_most_probable_rate_is_the_top_of_the_posterior():
 
 def test_alike_items_have_a_stronger_prior_than_different_ones():
     chances = np.full(50, 100.0)
-    alike = empirical(np.full(50, 20.0), chances)
-    different = empirical(np.tile([5.0, 35.0], 25), chances)
+    alike = fit_prior(np.full(50, 20.0), chances)
+    different = fit_prior(np.tile([5.0, 35.0], 25), chances)
     assert alike.strength > 100 * different.strength
     assert alike.mode == pytest.approx(0.2, abs=0.001)
     assert different.mode == pytest.approx(0.2, abs=0.02)
@@ -58,7 +58,7 @@ def test_rates_from_a_beta_are_found_nearer_than_by_their_own_counts():
     truth = rng.beta(2, 18, 2000)
     chances = rng.integers(1, 40, 2000).astype(float)
     hits = rng.binomial(chances.astype(int), truth).astype(float)
-    prior = empirical(hits, chances)
+    prior = fit_prior(hits, chances)
     assert prior.mode == pytest.approx(0.1, rel=0.1)
     assert prior.strength == pytest.approx(20, rel=0.3)
     own, shrunk = np.abs(hits / chances - truth).mean(), np.abs(prior.rates(hits, chances) - truth).mean()
@@ -66,5 +66,5 @@ def test_rates_from_a_beta_are_found_nearer_than_by_their_own_counts():
 
 
 def test_a_given_strength_is_kept_and_nothing_tried_is_an_even_chance():
-    assert empirical(np.array([1.0, 0.0]), np.array([4.0, 4.0]), 7.0).strength == pytest.approx(7)
-    assert empirical(np.zeros(3), np.zeros(3)) == Prior(0.5, 1.0)
+    assert fit_prior(np.array([1.0, 0.0]), np.array([4.0, 4.0]), 7.0).strength == pytest.approx(7)
+    assert fit_prior(np.zeros(3), np.zeros(3)) == Prior(0.5, 1.0)

@@ -13,8 +13,8 @@ from vlclip.ranking.evaluation.comparison.overlap import (
     Ranked,
     difference,
     jaccard,
+    mean_move,
     means,
-    moved,
     overlap,
     rank_biased_overlap,
 )
@@ -53,9 +53,9 @@ def test_shares_are_of_the_first_k():
 
 def test_what_moves_is_counted_in_places():
     # b from 2 to 1, c from 3 to 2; a is in one list only
-    assert moved("abc", "bcd") == 1
-    assert moved("ab", "ba") == 1
-    assert isnan(moved("ab", "cd"))
+    assert mean_move("abc", "bcd") == 1
+    assert mean_move("ab", "ba") == 1
+    assert isnan(mean_move("ab", "cd"))
 
 
 @given(ITEMS, ITEMS)
@@ -78,7 +78,7 @@ def test_equal_lists_are_alike_by_1_and_lists_apart_by_0(items):
     assert rank_biased_overlap(items, items) == pytest.approx(1)
     assert overlap(items, items, K) == jaccard(items, items, K) == 1
     if items:
-        assert moved(items, items) == 0
+        assert mean_move(items, items) == 0
         assert rank_biased_overlap(items, other) == overlap(items, other, K) == jaccard(items, other, K) == 0
 
 

@@ -15,13 +15,13 @@ from vlclip.ranking.evaluation.off_policy.intervals import (
     POISSON_FROM,
     STEPS,
     difference,
-    estimates,
-    observed,
+    estimate_all,
+    observe,
     poisson_counts,
-    resampled,
+    resample,
 )
 from vlclip.ranking.evaluation.off_policy.log import Choices
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.evaluation.off_policy.single import ips, snips
 from vlclip.ranking.evaluation.off_policy.terms import Terms
 
@@ -68,7 +68,7 @@ def ends(every):
 
 def test_a_mean_by_hand():
     # 1, 2, 6 have mean 3, deviations -2, -1, 3, variance 14 / 2 = 7, standard error √(7 / 3)
-    (estimate,) = estimates([plain(np.array([1.0, 2, 6]))], resamples=10_000)
+    (estimate,) = estimate_all([plain(np.array([1.0, 2, 6]))], resamples=10_000)
     assert estimate.value == pytest.approx(3)
     assert estimate.error == pytest.approx(np.sqrt(7 / 3))
     assert estimate.analytic_high - estimate.value == pytest.approx(1.959964 * np.sqrt(7 / 3))
@@ -79,17 +79,17 @@ def test_a_mean_by_hand():
 
 def test_a_ratio_by_hand():
     # (2 + 0) / (1 + 3) = 0.5; deviations 2 - 0.5 and 0 - 1.5, by the sum 4: ±0.375; times 2 / 1 for two rows
-    (estimate,) = estimates([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])
+    (estimate,) = estimate_all([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])
     assert estimate.value == pytest.approx(0.5)
     assert estimate.error == pytest.approx(0.375 * 2)
     # a resample is both of the first, 2 / 1, both of the second, 0, or one of each
-    assert set(resampled([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])[:, 0].round(9)) == {2, 0.5, 0}
+    assert set(resample([ratio(np.array([2.0, 0]), np.array([1.0, 3]))])[:, 0].round(9)) == {2, 0.5, 0}
 
 
 def test_a_ratio_for_each_column_is_summed():
     # 2 + 0 over 1 + 3 at the first place, 1 + 1 over 1 + 0 at the second
     both = ratio(np.array([[2.0, 1], [0, 1]]), np.array([[1.0, 1], [3, 0]]))
-    (estimate,) = estimates([both])
+    (estimate,) = estimate_all([both])
     assert estimate.value == pytest.approx(0.5 + 2)
     # deviations by the sums: 1.5 / 4 + (1 - 2) / 1 = -0.625 and the opposite
     assert estimate.error == pytest.approx(0.625 * 2)
@@ -97,16 +97,16 @@ def test_a_ratio_for_each_column_is_summed():
 
 def test_units_by_hand():
     # rows 1, 2 | 6 of units 0, 0, 1: mean 3, deviations summed by unit -3, 3, by the 3 rows ±1; times 2 / 1
-    (estimate,) = estimates([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))
+    (estimate,) = estimate_all([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))
     assert estimate.error == pytest.approx(np.sqrt(2 * 2))
     # both of unit 0: 3 / 2; both of unit 1: 6; one of each: 3
-    assert set(resampled([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))[:, 0].round(9)) == {1.5, 6, 3}
+    assert set(resample([plain(np.array([1.0, 2, 6]))], np.array([0, 0, 1]))[:, 0].round(9)) == {1.5, 6, 3}
 
 
 def test_weights_are_described():
     # 0, 1, 3, 4: sum 8, squares 26
     weights = np.array([0.0, 1, 3, 4])
-    (estimate,) = estimates([replace(plain(weights), weights=weights, parameters={"most": 4.0})])
+    (estimate,) = estimate_all([replace(plain(weights), weights=weights, parameters={"most": 4.0})])
     assert estimate.effective == pytest.approx(64 / 26)
     assert estimate.mean_weight == 2
     assert estimate.unsupported == 0.25
@@ -117,7 +117,7 @@ def test_weights_are_described():
 
 
 def test_without_weights_nothing_is_said_of_them():
-    (estimate,) = estimates([plain(np.array([0.0, 1]))])
+    (estimate,) = estimate_all([plain(np.array([0.0, 1]))])
     assert np.isnan([estimate.effective, estimate.mean_weight, estimate.unsupported]).all()
     assert estimate.quantiles == {}
 
@@ -125,7 +125,7 @@ def test_without_weights_nothing_is_said_of_them():
 @pytest.mark.parametrize("n", SIZES)
 def test_a_target_that_the_log_never_shows_has_no_value_but_by_ips(n):
     log = replace(log_of(n), target=np.zeros(n))
-    by_ips, by_snips = estimates([ips(log), snips(log)])
+    by_ips, by_snips = estimate_all([ips(log), snips(log)])
     assert (by_ips.value, by_ips.low, by_ips.high, by_ips.error) == (0, 0, 0, 0)
     assert np.isnan(ends([by_snips])).all()
     assert (by_snips.effective, by_snips.unsupported) == (0, 1)
@@ -135,10 +135,10 @@ def test_a_target_that_the_log_never_shows_has_no_value_but_by_ips(n):
 def test_resamples_without_the_only_row_that_counts_are_left_out(n):
     below = np.zeros(n)
     below[3] = 0.7
-    samples = resampled([ratio(0.3 * below, below)])[:, 0]
+    samples = resample([ratio(0.3 * below, below)])[:, 0]
     # of n units one is left out of a resample about once in e times
     assert np.isnan(samples).mean() == pytest.approx(np.exp(-1), abs=0.06)
-    (estimate,) = estimates([ratio(0.3 * below, below)])
+    (estimate,) = estimate_all([ratio(0.3 * below, below)])
     assert ends([estimate])[0] == pytest.approx((0.3, 0.3, 0.3, 0.3, 0.3, 0))
 
 
@@ -149,7 +149,7 @@ def test_the_one_pass_equals_a_loop_over_the_same_counts(seed, by_unit):
     rng = np.random.default_rng(seed)
     log = log_of(2 * units if by_unit else units, seed)
     unit = rng.permutation(np.repeat(np.arange(units), 2)) if by_unit else np.arange(units)
-    terms = every_estimator(log)
+    terms = compute_terms(log)
     counts = np.concatenate([counts for _, counts in poisson_counts(units, resamples, seed)], axis=1)
     looped = np.zeros((resamples, len(terms)))
     for b in range(resamples):
@@ -159,7 +159,7 @@ def test_the_one_pass_equals_a_loop_over_the_same_counts(seed, by_unit):
                 looped[b, j] += drawn @ item.plain / drawn.sum()
             if item.above is not None:
                 looped[b, j] += (drawn @ item.above) / (drawn @ item.below)
-    passed = resampled(terms, unit if by_unit else None, resamples, seed)
+    passed = resample(terms, unit if by_unit else None, resamples, seed)
     # single precision costs a ten-thousandth of the spread at most
     assert (np.abs(passed - looped).max(axis=0) < 1e-4 * looped.std(axis=0)).all()
 
@@ -167,15 +167,15 @@ def test_the_one_pass_equals_a_loop_over_the_same_counts(seed, by_unit):
 def test_a_narrow_spread_far_from_0_is_kept():
     # in single precision a thousand and a thousandth more are the same number
     spread = 1e-6 * np.random.default_rng(0).normal(size=5000)
-    near, far = resampled([plain(spread)])[:, 0], resampled([plain(1e3 + spread)])[:, 0] - 1e3
+    near, far = resample([plain(spread)])[:, 0], resample([plain(1e3 + spread)])[:, 0] - 1e3
     assert far == pytest.approx(near, abs=1e-3 * near.std())
 
 
 @pytest.mark.parametrize("scale", [1e-60, 1e60])
 def test_rewards_may_be_beyond_the_range_of_single_precision(scale):
     values = np.random.default_rng(0).normal(1, 1, POISSON_FROM)
-    scaled = resampled([plain(scale * values)])[:, 0]
-    assert scaled / scale == pytest.approx(resampled([plain(values)])[:, 0])
+    scaled = resample([plain(scale * values)])[:, 0]
+    assert scaled / scale == pytest.approx(resample([plain(values)])[:, 0])
 
 
 def test_a_byte_is_a_poisson_count_with_its_mean_and_variance():
@@ -200,7 +200,7 @@ def test_counts_of_units_and_resamples_are_independent():
 def test_bootstrap_and_delta_method_agree(n):
     rng = np.random.default_rng(1)
     above, below = rng.normal(2, 1, n), rng.normal(5, 1, n)
-    every = estimates(
+    every = estimate_all(
         [plain(above), ratio(above, below), replace(ratio(above, below), plain=below)], resamples=4000
     )
     for item in every:
@@ -214,7 +214,7 @@ def test_an_interval_holds_the_truth_19_times_in_20():
     inside = []
     for seed in range(300):
         values, unit = np.repeat(rng.normal(1, 1, 300), 3), np.repeat(np.arange(300), 3)
-        (estimate,) = estimates([plain(values)], unit, resamples=300, seed=seed)
+        (estimate,) = estimate_all([plain(values)], unit, resamples=300, seed=seed)
         inside.append((estimate.low < 1 < estimate.high, estimate.analytic_low < 1 < estimate.analytic_high))
     # of 300 the share has a spread of 0.013
     assert np.mean(inside, axis=0) == pytest.approx([0.95, 0.95], abs=0.04)
@@ -222,32 +222,32 @@ def test_an_interval_holds_the_truth_19_times_in_20():
 
 @pytest.mark.parametrize("n", SIZES)
 def test_every_row_twice_in_its_unit_changes_no_interval(n):
-    terms = every_estimator(log_of(n))
+    terms = compute_terms(log_of(n))
     twice = [rows_of(item, np.repeat(np.arange(n), 2)) for item in terms]
-    assert ends(estimates(twice, np.repeat(np.arange(n), 2))) == pytest.approx(ends(estimates(terms)))
+    assert ends(estimate_all(twice, np.repeat(np.arange(n), 2))) == pytest.approx(ends(estimate_all(terms)))
 
 
 def test_every_row_twice_without_units_narrows_the_interval():
-    terms = every_estimator(log_of(500))
+    terms = compute_terms(log_of(500))
     twice = [rows_of(item, np.repeat(np.arange(500), 2)) for item in terms]
-    for once, doubled in zip(estimates(terms), estimates(twice), strict=True):
+    for once, doubled in zip(estimate_all(terms), estimate_all(twice), strict=True):
         assert doubled.error == pytest.approx(once.error / np.sqrt(2), rel=0.01)
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_numbers_of_units_may_have_gaps(n):
-    terms, unit = every_estimator(log_of(2 * n)), np.repeat(np.arange(n), 2)
-    assert ends(estimates(terms, 3 * unit + 5)).tolist() == ends(estimates(terms, unit)).tolist()
+    terms, unit = compute_terms(log_of(2 * n)), np.repeat(np.arange(n), 2)
+    assert ends(estimate_all(terms, 3 * unit + 5)).tolist() == ends(estimate_all(terms, unit)).tolist()
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_the_same_seed_gives_the_same_resamples_whatever_else_is_estimated(n):
     log = log_of(n)
-    alone, among = resampled([ips(log)])[:, 0], resampled(every_estimator(log))[:, 1]
+    alone, among = resample([ips(log)])[:, 0], resample(compute_terms(log))[:, 1]
     # the same counts; a product of other matrices may round otherwise
     assert alone == pytest.approx(among, rel=1e-6)
-    assert not np.allclose(alone, resampled([ips(log)], seed=8)[:, 0], rtol=1e-6)
-    assert resampled([ips(log)]).tolist() == resampled([ips(log)]).tolist()
+    assert not np.allclose(alone, resample([ips(log)], seed=8)[:, 0], rtol=1e-6)
+    assert resample([ips(log)]).tolist() == resample([ips(log)]).tolist()
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -260,9 +260,9 @@ def test_an_estimator_differs_from_itself_by_nothing(n):
 def test_a_difference_is_of_pairs(n):
     # the second is the first and 0.1 more: both are uncertain, their difference is not
     reward = log_of(n).reward
-    gap = difference(plain(reward + 0.1), observed(reward))
+    gap = difference(plain(reward + 0.1), observe(reward))
     assert (gap.value, gap.low, gap.high) == pytest.approx((0.1, 0.1, 0.1))
-    (alone,) = estimates([observed(reward)])
+    (alone,) = estimate_all([observe(reward)])
     assert alone.high - alone.low > 0.03
 
 
@@ -272,29 +272,29 @@ def test_uplift_of_a_better_policy_is_over_0():
     good = rng.random(4000) < 0.5
     reward = (rng.random(4000) < np.where(good, 0.4, 0.2)).astype(float)
     log = Choices(reward=reward, propensity=np.full(4000, 0.5), target=np.where(good, 0.8, 0.2))
-    gap = difference(snips(log), observed(reward))
+    gap = difference(snips(log), observe(reward))
     assert gap.low > 0
     # 0.8·0.4 + 0.2·0.2 - 0.3
     assert gap.low < 0.06 < gap.high
 
 
 def test_a_single_unit_has_no_analytic_interval():
-    (estimate,) = estimates([plain(np.array([1.0, 3]))], np.zeros(2, np.intp))
+    (estimate,) = estimate_all([plain(np.array([1.0, 3]))], np.zeros(2, np.intp))
     assert (estimate.value, estimate.low, estimate.high) == (2, 2, 2)
     assert np.isnan([estimate.error, estimate.analytic_low, estimate.analytic_high]).all()
 
 
 def test_what_is_not_of_one_log_is_refused():
     with pytest.raises(EvaluationError, match="no rows to estimate"):
-        estimates([])
+        estimate_all([])
     with pytest.raises(EvaluationError, match="no rows to estimate"):
-        estimates([plain(np.empty(0))])
+        estimate_all([plain(np.empty(0))])
     with pytest.raises(EvaluationError, match="differ in rows"):
-        estimates([plain(np.ones(3)), plain(np.ones(4))])
+        estimate_all([plain(np.ones(3)), plain(np.ones(4))])
     with pytest.raises(EvaluationError, match="differ in rows"):
-        estimates([plain(np.ones(3))], np.zeros(4, np.intp))
+        estimate_all([plain(np.ones(3))], np.zeros(4, np.intp))
     with pytest.raises(EvaluationError, match="numbered from 0"):
-        estimates([plain(np.ones(3))], np.array([0, -1, 1]))
+        estimate_all([plain(np.ones(3))], np.array([0, -1, 1]))
 
 
 @pytest.mark.data
@@ -305,8 +305,8 @@ def test_two_real_policies_are_within_each_others_intervals(data):
         click, propensity = np.array(rows).T
         return Choices(reward=click, propensity=propensity, target=np.full(len(rows), 1 / 34))
 
-    (truth,) = estimates([observed(read("random").reward)])
-    for item in estimates([ips(read("bts")), snips(read("bts"))]):
+    (truth,) = estimate_all([observe(read("random").reward)])
+    for item in estimate_all([ips(read("bts")), snips(read("bts"))]):
         assert item.low < truth.high
         assert truth.low < item.high
         assert item.effective < 0.1 * item.rows

@@ -22,7 +22,7 @@ from vlclip.ranking.evaluation.off_policy.lists import (
     snsips,
 )
 from vlclip.ranking.evaluation.off_policy.log import ListLog
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.lists.exploration import propensities
 from vlclip.ranking.lists.placement import place_probabilities
 
@@ -92,7 +92,7 @@ def test_a_place_that_was_not_shown_earns_nothing_at_a_ratio_of_1():
         "sips": 1 * 1 / 2, "snsips": 1 / (1 + 2), "rips": 0.5 / 2, "snrips": 0.5 / 2.5,
         "iips": 0.5 / 2, "sniips": 0.5 / 2.5, "cascade_dr": (1.1 + 2 * (0 - 0.5) + 1) / 2,
     }  # fmt: skip
-    by_name = {terms.estimator: terms for terms in every_estimator(log)}
+    by_name = {terms.estimator: terms for terms in compute_terms(log)}
     assert {name: value(terms) for name, terms in by_name.items()} == pytest.approx(by_hand)
     assert by_name["rips"].weights == pytest.approx([0.75, 2])
     assert by_name["iips"].weights == pytest.approx([0.75, 2])
@@ -131,7 +131,7 @@ def a_log(seed, lists=7, places=3, *, model=True):
 def test_the_logging_policys_own_value_is_what_was_seen(seed):
     log = a_log(seed)
     same = replace(log, target=log.propensity, place_target=log.place_propensity, baseline=log.predicted)
-    every = every_estimator(same)
+    every = compute_terms(same)
     assert len(every) == 7
     for terms in every:
         assert value(terms) == pytest.approx(log.reward.sum(axis=1).mean())
@@ -146,7 +146,7 @@ def test_lists_of_one_place_are_choices(seed):
     ips = (weights * rewards).mean()
     snips = (weights * rewards).sum() / weights.sum()
     dr = (log.baseline[:, 0] + weights * (rewards - log.predicted[:, 0])).mean()
-    by_name = {terms.estimator: value(terms) for terms in every_estimator(log)}
+    by_name = {terms.estimator: value(terms) for terms in compute_terms(log)}
     assert by_name == pytest.approx(
         {
             "sips": ips, "rips": ips, "iips": ips, "snsips": snips, "snrips": snips, "sniips": snips,
@@ -274,7 +274,7 @@ def test_the_right_model_leaves_no_noise_of_the_weights():
 
 def test_all_that_the_log_allows_and_no_more():
     log = replace(two_lists(), place_propensity=None, place_target=None, predicted=None, baseline=None)
-    assert [terms.estimator for terms in every_estimator(log)] == ["sips", "snsips", "rips", "snrips"]
+    assert [terms.estimator for terms in compute_terms(log)] == ["sips", "snsips", "rips", "snrips"]
     with pytest.raises(EvaluationError, match="place_propensity"):
         iips(log)
     with pytest.raises(EvaluationError, match="baseline"):
@@ -300,4 +300,4 @@ def test_all_that_the_log_allows_and_no_more():
 )
 def test_a_broken_log_is_refused(column, values, says):
     with pytest.raises(EvaluationError, match=says):
-        every_estimator(replace(two_lists(), **{column: np.asarray(values)}))
+        compute_terms(replace(two_lists(), **{column: np.asarray(values)}))

@@ -18,7 +18,7 @@ from tests.ranking.chances import next_probabilities
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.lists import cascade_dr, rips
 from vlclip.ranking.evaluation.off_policy.log import ListLog
-from vlclip.ranking.evaluation.off_policy.rewards import cascade_model, cross_fitted
+from vlclip.ranking.evaluation.off_policy.rewards import cascade_model, cross_fit
 from vlclip.ranking.lists.exploration import propensities, sample
 
 SLOPES = np.array([1.5, -1.0, 0.0])
@@ -37,7 +37,7 @@ def clicks_of(seed, rows, level=0.0):
 def test_of_clicks_drawn_from_a_model_it_tells_what_the_model_does(rows, level):
     # some 300 clicks and some 2,000 are enough for trees, some 100 for a linear model only
     features, reward, unit, truth = clicks_of(1, rows, level)
-    predicted = cross_fitted(features, reward, unit).predict(features, np.arange(rows))
+    predicted = cross_fit(features, reward, unit).predict(features, np.arange(rows))
     assert np.std(predicted - truth) < 0.6 * np.std(truth)
     assert predicted.mean() == pytest.approx(truth.mean(), abs=0.03)
     assert ((predicted >= 0) & (predicted <= 1)).all()
@@ -47,7 +47,7 @@ def test_of_clicks_drawn_from_a_model_it_tells_what_the_model_does(rows, level):
 def test_of_money_it_tells_how_much(rows):
     features, bought, unit, truth = clicks_of(2, rows)
     worth = np.exp(features[:, 2] / 3)
-    predicted = cross_fitted(features, 20 * bought * worth, unit).predict(features, np.arange(rows))
+    predicted = cross_fit(features, 20 * bought * worth, unit).predict(features, np.arange(rows))
     assert np.corrcoef(predicted, truth * worth)[0, 1] > 0.85
     assert predicted.mean() == pytest.approx(20 * (truth * worth).mean(), rel=0.15)
 
@@ -59,7 +59,7 @@ def test_few_clicks_are_told_by_a_linear_model_and_many_by_trees():
         features = rng.normal(size=(rows, 1))
         truth = expit(features[:, 0] ** 2 - 3)
         reward = (rng.random(rows) < truth).astype(float)
-        predicted = cross_fitted(features, reward, np.arange(rows)).predict(features, np.arange(rows))
+        predicted = cross_fit(features, reward, np.arange(rows)).predict(features, np.arange(rows))
         assert (np.corrcoef(predicted, truth)[0, 1] > 0.8) == by_trees
 
 
@@ -69,7 +69,7 @@ def test_what_was_learned_by_heart_is_never_told_to_its_own_unit():
     unit = np.arange(900) // 3
     reward = rng.normal(size=300)[unit]
     features = unit[:, None] + rng.normal(size=(900, 1)) / 10
-    fitted = cross_fitted(features, reward, unit, model=DecisionTreeRegressor(random_state=0))
+    fitted = cross_fit(features, reward, unit, model=DecisionTreeRegressor(random_state=0))
     own = fitted.predict(features, np.arange(900))
     assert np.corrcoef(own, reward)[0, 1] < 0.15
     # asked as if each row were one of the next fold, it would know
@@ -83,7 +83,7 @@ def test_what_was_learned_by_heart_is_never_told_to_its_own_unit():
 def test_the_rows_of_a_unit_are_in_one_fold_and_folds_are_even(seed, units, folds):
     rng = np.random.default_rng(seed)
     unit = np.concatenate([np.arange(units), rng.integers(0, units, size=20)]) * 7
-    fold = cross_fitted(
+    fold = cross_fit(
         np.zeros((len(unit), 1)), rng.normal(size=len(unit)), unit, folds=folds, model=LinearRegression()
     ).fold
     pairs = np.unique(np.column_stack([unit, fold]), axis=0)
@@ -97,16 +97,16 @@ def test_where_all_rewards_are_equal_they_are_told():
     features = np.random.default_rng(0).normal(size=(6, 2))
     unit = np.arange(6)
     rows = np.arange(6)
-    assert cross_fitted(features, np.zeros(6), unit).predict(features, rows).tolist() == [0] * 6
-    assert cross_fitted(features, np.full(6, 2.5), unit).predict(features, rows).tolist() == [2.5] * 6
+    assert cross_fit(features, np.zeros(6), unit).predict(features, rows).tolist() == [0] * 6
+    assert cross_fit(features, np.full(6, 2.5), unit).predict(features, rows).tolist() == [2.5] * 6
     # one click: it is in one fold's rows, which are told by a fold that saw none
-    fitted = cross_fitted(features, np.eye(6)[0], unit)
+    fitted = cross_fit(features, np.eye(6)[0], unit)
     assert fitted.predict(features[:1], rows[:1]).tolist() == [0]
 
 
 def test_a_model_can_be_told_of_what_was_not_logged():
     features, reward, unit, _ = clicks_of(5, 900)
-    model = cross_fitted(features, reward, unit, model=LogisticRegression())
+    model = cross_fit(features, reward, unit, model=LogisticRegression())
     other = features[[4, 4, 8]] + np.array([[0.0], [1.0], [0.0]])
     rows = np.array([4, 4, 8])
     predicted = model.predict(other, rows)
@@ -285,7 +285,7 @@ class Watched(RegressorMixin, BaseEstimator):
 def test_models_are_trained_on_whole_units():
     features, reward, unit, _ = clicks_of(6, 300)
     features = np.column_stack([unit, features])
-    fitted = cross_fitted(features, reward, unit, model=Watched())
+    fitted = cross_fit(features, reward, unit, model=Watched())
     fitted.predict(features, np.arange(300))
     predicted_units = [model.unseen_ for model in fitted.models]
     assert set.union(*predicted_units) == set(unit.tolist())
@@ -334,9 +334,9 @@ def test_what_cannot_be_learned_from_is_refused(lists):
         ((features * np.nan, reward, unit), "not numbers"),
     ]:
         with pytest.raises(EvaluationError, match=says):
-            cross_fitted(*broken)
+            cross_fit(*broken)
     with pytest.raises(EvaluationError, match="classifier"):
-        cross_fitted(features, reward * 2.5, unit, model=LogisticRegression())
+        cross_fit(features, reward * 2.5, unit, model=LogisticRegression())
     whole = [lists.features, lists.chosen, lists.reward, lists.filled, lists.target_next, lists.unit]
     for at, says in [(1, "do not fit"), (4, "target_next"), (5, "do not fit")]:
         broken = [values[:9] if n == at else values for n, values in enumerate(whole)]

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.off_policy.intervals import estimates
+from vlclip.ranking.evaluation.off_policy.intervals import estimate_all
 from vlclip.ranking.evaluation.off_policy.log import Choices
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.evaluation.off_policy.single import (
     clipped_ips,
     dm,
@@ -188,15 +188,15 @@ def test_ips_moves_with_a_constant_only_as_far_as_its_mean_weight(log, more):
 
 def test_all_estimators_come_with_a_model_and_four_without():
     without = ["replay", "ips", "clipped_ips", "snips"]
-    assert [entry.estimator for entry in every_estimator(PLAIN)] == without
-    terms = every_estimator(LOG)
+    assert [entry.estimator for entry in compute_terms(PLAIN)] == without
+    terms = compute_terms(LOG)
     assert [entry.estimator for entry in terms] == [*without, "dm", "dr", "sndr", "switch_dr", "dros"]
     assert all(entry.assumes.endswith(".") for entry in terms)
 
 
 @given(logs())
 def test_all_estimators_are_those_of_the_functions_with_their_parameters(log):
-    by_name = {entry.estimator: entry for entry in every_estimator(log)}
+    by_name = {entry.estimator: entry for entry in compute_terms(log)}
     for name in (clipped_ips, switch_dr, dros):
         chosen = by_name[name.__name__]
         (parameter,) = chosen.parameters.values()
@@ -215,7 +215,7 @@ def test_parameters_are_those_of_the_least_error():
     # a model whose baseline moves with what is weighed: shrinking gains more
     log = replace(log, baseline=2 * log.weights * (log.reward - log.predicted))
     w, model = log.weights, (log.reward - log.predicted, log.baseline)
-    chosen = {name: value for entry in every_estimator(log) for name, value in entry.parameters.items()}
+    chosen = {name: value for entry in compute_terms(log) for name, value in entry.parameters.items()}
     assert chosen == {
         "most": least_error(cuts(w), np.minimum, w, log.reward),
         "threshold": least_error(cuts(w), lambda w, most: w * (w <= most), w, *model),
@@ -240,7 +240,7 @@ BAD = {
 
 @pytest.mark.parametrize("says", BAD)
 @pytest.mark.parametrize(
-    "name", [replay, ips, lambda log: clipped_ips(log, 1), snips, dm, dr, sndr, every_estimator]
+    "name", [replay, ips, lambda log: clipped_ips(log, 1), snips, dm, dr, sndr, compute_terms]
 )
 def test_a_log_that_cannot_be_read_is_refused(says, name):
     with pytest.raises(EvaluationError, match=says):
@@ -280,7 +280,7 @@ def test_on_a_real_log_all_are_the_published_formulas(data):
         predicted=np.array(models),
         baseline=np.full(n, rate),
     )
-    terms = every_estimator(log)
+    terms = compute_terms(log)
     chosen = {name: value for entry in terms for name, value in entry.parameters.items()}
     totals = dict.fromkeys((entry.estimator for entry in terms), 0.0)
     weight = residual = replayed = matched = 0.0
@@ -299,5 +299,5 @@ def test_on_a_real_log_all_are_the_published_formulas(data):
     totals["replay"] = replayed / matched
     totals["snips"] = totals["ips"] * n / weight
     totals["sndr"] = rate + residual / weight
-    for entry in estimates(terms, resamples=10):
+    for entry in estimate_all(terms, resamples=10):
         assert entry.value == pytest.approx(totals[entry.estimator], abs=1e-9)

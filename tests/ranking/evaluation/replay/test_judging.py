@@ -9,7 +9,7 @@ import pytest
 
 from vlclip.ranking.evaluation.off_policy.evidence import Evidence
 from vlclip.ranking.evaluation.off_policy.log import Choices
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.evaluation.off_policy.verdict import Finding
 from vlclip.ranking.evaluation.replay.judging import LEAST, ArmCase, RewardRows, judge_arms
 from vlclip.ranking.evaluation.replay.lists_report import UNKNOWN
@@ -33,7 +33,7 @@ def candidate(name, share, findings=()):
         reward=REWARD, propensity=np.full(N, 0.5), target=np.where(FIRST, share, 1 - share),
         unit=np.arange(N),
     )  # fmt: skip
-    return ArmCase(arm=name, terms=every_estimator(log), evidence=Evidence.of_choices(log), findings=findings)
+    return ArmCase(arm=name, terms=compute_terms(log), evidence=Evidence.of_choices(log), findings=findings)
 
 
 def report(*candidates, **labels):

@@ -12,7 +12,7 @@ from tests.ranking.evaluation.replay.conftest import ANNA, DRAWN, PLAIN, Front, 
 from tests.ranking.planted import INFO, planted_points
 from vlclip.engine.opening.stores import open_store
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.off_policy.registry import every_estimator
+from vlclip.ranking.evaluation.off_policy.registry import compute_terms
 from vlclip.ranking.evaluation.replay.logged_list import LATER_PAGE, NOTHING_SHOWN, PHOTO
 from vlclip.ranking.evaluation.replay.policy import CANDIDATE_GONE, ArmPolicy, CallablePolicy
 from vlclip.ranking.evaluation.replay.replayed import FEATURES, replay
@@ -47,7 +47,7 @@ def test_the_arm_that_made_a_log_has_ratios_of_1_and_every_estimator_gives_what_
     np.testing.assert_allclose(lists.target, lists.propensity, rtol=1e-9)
     np.testing.assert_array_equal(lists.place_target, lists.place_propensity)
     clicks = lists.reward.sum(axis=1).mean()
-    plain = [terms.plain for terms in every_estimator(lists) if terms.plain is not None]
+    plain = [terms.plain for terms in compute_terms(lists) if terms.plain is not None]
     assert len(plain) == 3
     for column in plain:
         assert column.mean() == pytest.approx(clicks)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.retrieval.measures import condensed, measured
+from vlclip.ranking.evaluation.retrieval.measures import condense, measure_run
 
 STANDARD = ("nDCG@10", "MRR", "P@10", "R@10", "HITS@10", "AP", "Judged@10")
 QRELS = {"q": {"a": 2, "b": 1, "c": 0}}
@@ -24,7 +24,7 @@ ranked = st.lists(st.sampled_from(ITEMS), unique=True, min_size=1)
 
 
 def value(name, run=RUN, qrels=QRELS, **how):
-    (only,) = measured(run, qrels, [name], **how)[name]
+    (only,) = measure_run(run, qrels, [name], **how)[name]
     return only
 
 
@@ -60,7 +60,7 @@ def test_every_measure_is_what_it_is_by_hand(name, expected):
 
 def test_a_condensed_list_is_measured_without_what_nobody_judged():
     # c, a, b: 2 / log2(3) + 1 / log2(4) = 1.7619 of 2.6309
-    short = condensed(RUN, QRELS)
+    short = condense(RUN, QRELS)
     assert [item for item, _ in short["q"]] == ["c", "a", "b"]
     assert value("nDCG@10", short) == pytest.approx(0.6697, abs=1e-4)
     assert value("Judged@10", short) == 1.0
@@ -79,22 +79,22 @@ def test_grades_that_are_means_of_raters_count_as_they_are():
 def test_a_query_without_an_answer_scores_nothing_and_one_that_was_not_judged_does_not_count():
     qrels = {"q": {"a": 1}, "silent": {"a": 1}, "absent": {"a": 1}}
     run = {"q": [("a", 1.0)], "silent": [], "other": [("a", 1.0)]}
-    values = measured(run, qrels, STANDARD)
+    values = measure_run(run, qrels, STANDARD)
     assert values["nDCG@10"].tolist() == [1.0, 0.0, 0.0]
     np.testing.assert_array_equal(values["Judged@10"], [1.0, np.nan, np.nan])
-    assert measured({}, qrels, ["MRR"])["MRR"].tolist() == [0.0, 0.0, 0.0]
+    assert measure_run({}, qrels, ["MRR"])["MRR"].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_query_of_which_nothing_is_relevant_scores_nothing():
-    values = measured({"q": [("a", 1.0)]}, {"q": {"a": 0, "b": -1}}, STANDARD)
+    values = measure_run({"q": [("a", 1.0)]}, {"q": {"a": 0, "b": -1}}, STANDARD)
     assert all(values[name].tolist() == [0.0] for name in STANDARD if name != "Judged@10")
 
 
 @given(ranked, graded, st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=8, max_size=8))
 def test_the_order_given_is_the_order_measured_whatever_the_scores(items, grades, scores):
     names = [*STANDARD, "MRR@3", "P@3", "nDCG@3", "nDCG-exp@3"]
-    plain = measured({"q": [(item, -float(n)) for n, item in enumerate(items)]}, {"q": grades}, names)
-    other = measured({"q": list(zip(items, scores, strict=False))}, {"q": grades}, names)
+    plain = measure_run({"q": [(item, -float(n)) for n, item in enumerate(items)]}, {"q": grades}, names)
+    other = measure_run({"q": list(zip(items, scores, strict=False))}, {"q": grades}, names)
     for name in names:
         np.testing.assert_array_equal(plain[name], other[name])
 
@@ -108,17 +108,17 @@ def test_of_equal_scores_the_first_is_first_whichever_its_id(order, name):
 
 @given(ranked, graded)
 def test_every_measure_lies_between_nothing_and_the_ideal(items, grades):
-    own = measured({"q": [(item, 0.0) for item in items]}, {"q": grades}, STANDARD)
+    own = measure_run({"q": [(item, 0.0) for item in items]}, {"q": grades}, STANDARD)
     assert all(0 <= values[0] <= 1 + 1e-9 for values in own.values())
     ideal = sorted(grades, key=lambda item: -grades[item])
-    best = measured({"q": [(item, 0.0) for item in ideal]}, {"q": grades}, STANDARD)
+    best = measure_run({"q": [(item, 0.0) for item in ideal]}, {"q": grades}, STANDARD)
     assert own["nDCG@10"][0] <= best["nDCG@10"][0] + 1e-9
 
 
 @given(ranked, graded)
 def test_condensing_is_what_trec_eval_calls_judged_only(items, grades):
     run = {"q": [(item, 0.0) for item in items]}
-    own = measured(condensed(run, {"q": grades}), {"q": grades}, ["nDCG@3"])["nDCG@3"][0]
+    own = measure_run(condense(run, {"q": grades}), {"q": grades}, ["nDCG@3"])["nDCG@3"][0]
     scored = {"q": {item: -float(n) for n, item in enumerate(items)}}
     theirs = ir_measures.calc_aggregate([ir_measures.nDCG(judged_only=True) @ 3], {"q": grades}, scored)
     assert own == pytest.approx(next(iter(theirs.values())))
@@ -134,9 +134,9 @@ def test_a_common_factor_of_the_grades_does_not_change_ndcg(items, grades):
 @pytest.mark.parametrize("name", ["nDGC@10", "P", "P@0", "HITS", "Judged", "nDCG@ten", ""])
 def test_a_measure_that_is_none_is_named(name):
     with pytest.raises(EvaluationError, match="no measure"):
-        measured(RUN, QRELS, [name])
+        measure_run(RUN, QRELS, [name])
 
 
 def test_without_judgements_nothing_is_measured():
     with pytest.raises(EvaluationError, match="no judgements"):
-        measured(RUN, {}, STANDARD)
+        measure_run(RUN, {}, STANDARD)

@@ -11,10 +11,10 @@ from vlclip.ranking.evaluation.retrieval.sessions import (
     HeldOut,
     hold_out,
     judge_lists,
-    like_the_newest,
-    most_popular,
     read_histories,
-    recommended,
+    recommend_like_newest,
+    recommend_lists,
+    recommend_popular,
     recommender_for,
 )
 from vlclip.ranking.lists.answer import Page
@@ -91,7 +91,7 @@ def test_of_fewer_users_the_others_still_count(held_out):
 
 
 def test_what_is_popular_comes_in_order_without_what_was_had(held_out):
-    popular = most_popular(held_out, 3)
+    popular = recommend_popular(held_out, 3)
     assert popular["cleo"] == ["i1", "i2", "i9"]
     assert popular["anna"] == ["i9", "i0", "i10"]  # i1 and i2 were theirs; then the smallest ids
 
@@ -101,7 +101,7 @@ def test_nothing_held_out_reaches_the_recommender(held_out, store):
     answers = []
     for split in (held_out, others):
         with recommender_for(split, store, SEARCH, 20) as shop:
-            answers.append((recommended(split, shop, Arm(), 20), like_the_newest(split, shop, 20)))
+            answers.append((recommend_lists(split, shop, Arm(), 20), recommend_like_newest(split, shop, 20)))
     assert answers[0] == answers[1]
 
 
@@ -109,18 +109,18 @@ def test_a_history_of_one_item_is_answered_as_the_newest_item_is(held_out, store
     arm = Arm(profile=Profile(events=1), rules=Rules(hide_history=True))
     short = HeldOut({"u": ["i5"], "v": ["i30"]}, {"u": "i6", "v": "i31"}, held_out.ids, 0, 0)
     with recommender_for(short, store, SEARCH, 30) as shop:
-        assert recommended(short, shop, arm, 30) == like_the_newest(short, shop, 30)
+        assert recommend_lists(short, shop, arm, 30) == recommend_like_newest(short, shop, 30)
 
 
 def test_lists_may_be_longer_than_the_settings_allow(held_out, store):
     with recommender_for(held_out, store, Search(max_limit=10), 40) as shop:
-        assert len(recommended(held_out.first(1), shop, Arm(), 40)["anna"]) == 40
+        assert len(recommend_lists(held_out.first(1), shop, Arm(), 40)["anna"]) == 40
 
 
 def test_a_user_without_items_before_gets_what_others_took(held_out, store):
     with recommender_for(held_out, store, SEARCH, 3) as shop:
-        lists = recommended(held_out, shop, Arm(), 3)
-        assert "cleo" not in like_the_newest(held_out, shop, 3)
+        lists = recommend_lists(held_out, shop, Arm(), 3)
+        assert "cleo" not in recommend_like_newest(held_out, shop, 3)
     assert lists["cleo"][0] == "i1"
 
 
@@ -157,5 +157,5 @@ def test_every_figure_by_hand(held_out, store):
 def test_an_answer_is_what_the_recommender_gives_that_user(held_out, store):
     with recommender_for(held_out, store, SEARCH, 5) as shop:
         answer = shop.recommend("user:anna", page=Page(limit=5))
-        assert recommended(held_out, shop, Arm(), 5)["anna"] == [hit.id for hit in answer]
+        assert recommend_lists(held_out, shop, Arm(), 5)["anna"] == [hit.id for hit in answer]
         assert answer.strategy == "history"

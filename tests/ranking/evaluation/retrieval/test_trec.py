@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vlclip.ranking.errors import EvaluationError
-from vlclip.ranking.evaluation.retrieval.measures import measured
+from vlclip.ranking.evaluation.retrieval.measures import measure_run
 from vlclip.ranking.evaluation.retrieval.trec import read_qrels, read_run, write_run
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
@@ -76,7 +76,7 @@ def test_ir_measures_reads_our_files_and_finds_the_same(tmp_path):
         list(ir_measures.read_trec_qrels(str(tmp_path / "a.qrels"))),
         list(ir_measures.read_trec_run(str(tmp_path / "a.trec"))),
     )
-    ours = measured(run, qrels, ["nDCG@10"])["nDCG@10"].mean()
+    ours = measure_run(run, qrels, ["nDCG@10"])["nDCG@10"].mean()
     assert next(iter(theirs.values())) == pytest.approx(ours)
 
 
