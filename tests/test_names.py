@@ -12,8 +12,7 @@ from benchmarks.structure import ROOMS, bindings, files, is_vague
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "vlclip", "benchmarks"])
-@pytest.mark.skip(reason="names are being mended room by room")
+@pytest.mark.parametrize("room", [*ROOMS, "vlclip", "benchmarks", "tests"])
 def test_names_say_what_they_hold(room):
     vague = [
         f"{path}:{line} {name}"
