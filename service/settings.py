@@ -1,7 +1,7 @@
-"""Every setting in one place, from `vlclip.toml` and `VLCLIP_*` variables, built once, passed down.
+"""All settings of vlclip, read from `vlclip.toml` and `VLCLIP_*` variables, built once and passed down.
 
-Order, the later wins: defaults, the TOML file, environment variables (`VLCLIP_STORE`,
-`VLCLIP_HNSW__EF=128`), arguments of a command. The sections lie in their rooms.
+They are read in this order, and the later wins: defaults, the TOML file, environment variables
+(`VLCLIP_STORE`, `VLCLIP_HNSW__EF=128`), arguments of a command. Each package defines its own sections.
 """
 
 from __future__ import annotations
@@ -26,22 +26,33 @@ from vlclip.ranking.settings import RankingSettings
 
 
 class Api(Section):
-    """What callers of the HTTP API may do and take."""
+    """Limits of the HTTP API: keys, rates, sizes, times and threads."""
 
-    keys: str = Field("", description="file of API keys; unset: keys.json beside the store")
-    requests_per_minute: int = Field(
-        0, ge=0, description="of one key that has no limit of its own, or of one address; 0 for no limit"
+    keys: str = Field(
+        "",
+        description="file of API keys; unset: keys.json in the store's folder records/, "
+        "for a server in .vlclip/COLLECTION/",
     )
-    max_body_bytes: int = Field(32_000_000, ge=1, description="of a request with products or photos")
-    timeout_s: float = Field(30.0, gt=0, description="for one answer")
-    write_timeout_s: float = Field(300.0, gt=0, description="for the answer to a write of products")
+    requests_per_minute: int = Field(
+        0, ge=0, description="limit for one key without a limit of its own, or for one address; 0: no limit"
+    )
+    max_body_bytes: int = Field(
+        32_000_000, ge=1, description="size limit of a request with products or photos"
+    )
+    timeout_s: float = Field(30.0, gt=0, description="time limit of one answer")
+    write_timeout_s: float = Field(300.0, gt=0, description="time limit of an answer to a write of products")
     workers: int = Field(4, ge=1, le=256, description="threads that make lists")
-    queue: int = Field(200, ge=0, description="lists waiting for a thread; more are answered 503")
+    queue: int = Field(
+        200, ge=0, description="most lists that wait for a thread; a request beyond them is refused with 503"
+    )
     max_wait_s: float = Field(
-        1.0, gt=0, description="expected wait for a thread over which the answer is 503 at once"
+        1.0,
+        gt=0,
+        description="a request whose expected wait for a thread is longer is refused at once with 503",
     )
     cors_origins: tuple[str, ...] = Field(
-        (), description="whose pages may ask from a browser: https://shop.example; * for all"
+        (),
+        description="sites whose pages may call the API from a browser: https://shop.example; *: all sites",
     )
 
 
@@ -49,44 +60,47 @@ class WebPage(Section):
     """What the web page shows."""
 
     photos: str = Field(
-        "", description="folder where the relative photo paths of items start; its photos are shown"
+        "", description="folder that the relative photo paths of items start from; the page shows its photos"
     )
 
 
 class Metrics(Section):
-    """What is measured of a running service."""
+    """What a running service measures."""
 
     open: bool = Field(default=False, description="answer /metrics without an API key")
     probe_interval_s: float = Field(
         0.0,
         ge=0,
-        description="between two comparisons of a recent search with an exact one; 0 for none",
+        description="seconds between two recall probes (a recent search against an exact one); 0: none",
     )
 
 
 class Log(Section):
     """What a running service writes to stderr."""
 
-    format: Literal["json", "console"] = Field("json", description="a JSON object a line, or for people")
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="of our own lines; of libraries nothing below warning"
+    format: Literal["json", "console"] = Field(
+        "json", description="json: one JSON object per line; console: lines for people to read"
     )
-    access: bool = Field(default=False, description="a line for every request")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="lowest level of vlclip's own lines; lines of libraries are always warning or above",
+    )
+    access: bool = Field(default=False, description="write a line for every request")
 
 
 class Tracing(Section):
     """OpenTelemetry spans of requests."""
 
     endpoint: str = Field(
-        "", description="collector that takes OTLP over HTTP: http://localhost:4318; empty for no spans"
+        "", description="address of a collector for OTLP over HTTP: http://localhost:4318; empty: no spans"
     )
     sample: float = Field(
-        1.0, ge=0, le=1, description="share of requests that are traced, where their caller has not decided"
+        1.0, ge=0, le=1, description="share of requests that are traced, if their caller has not decided"
     )
 
 
 class Settings(IngestionSettings, RankingSettings, BaseSettings):
-    """All of it. `load()` is the way to build one."""
+    """All settings. Build them with `load()`."""
 
     model_config = SettingsConfigDict(
         env_prefix="VLCLIP_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -107,13 +121,13 @@ class Settings(IngestionSettings, RankingSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments over environment over TOML."""
+        """Arguments win over environment variables, which win over the TOML file."""
         toml = TomlConfigSettingsSource(settings_cls, os.environ.get("VLCLIP_CONFIG", "vlclip.toml"))
         return init_settings, env_settings, toml
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
-        """Settings from file, environment and `overrides` (None means: not given)."""
+        """Settings from file, environment and `overrides` (None: not set)."""
         config = os.environ.get("VLCLIP_CONFIG")
         if config and not Path(config).is_file():
             raise SettingsError(f"VLCLIP_CONFIG names {config!r}, which is not a file")

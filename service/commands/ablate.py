@@ -19,49 +19,55 @@ from vlclip.service.settings import Settings
 
 @says_what_went_wrong
 def ablate(
-    source: Annotated[str, typer.Argument(help="The catalogue to judge on, as for ingest.")],
+    source: Annotated[str, typer.Argument(help="The catalogue to measure on, as for ingest.")],
     *,
     truth: Annotated[
         Path | None,
-        typer.Option(help="What is true of its items.", show_default="truth.jsonl beside the catalogue"),
+        typer.Option(
+            help="File of true boxes, scenes and clean titles.",
+            show_default="truth.jsonl beside the catalogue",
+        ),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="The CLIP that everything is compared with.", show_default="clip")
     ] = None,
     tuned: Annotated[
-        str | None, typer.Option(help="Another CLIP, such as one fine-tuned from it; adds its rows.")
+        str | None, typer.Option(help="Another CLIP to compare, such as one fine-tuned from the base.")
     ] = None,
     grounder: Grounder = None,
     refine: Annotated[
         Literal["off", "fields", "llm"] | None,
-        typer.Option(help="Who refines texts.", show_default="refinement.mode, or fields where that is off"),
+        typer.Option(
+            help="Who writes the refined texts.", show_default="refinement.mode, or fields if that is off"
+        ),
     ] = None,
     split: Annotated[
         Literal["all", "validation"],
-        typer.Option(help="validation: the tenth of the ids training keeps back."),
+        typer.Option(help="validation: only the tenth of the ids that training keeps back."),
     ] = "all",
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", help="Only the first so many items.", min=1)
+        int | None, typer.Option("--limit", "-n", help="Use only this many items, the first ones.", min=1)
     ] = None,
     slice: Annotated[
-        list[str] | None, typer.Option("--slice", help="Field to show rows by; repeatable.")
+        list[str] | None,
+        typer.Option("--slice", help="Also show rows for each value of this field; repeatable."),
     ] = None,
     attribute: Annotated[
         list[str] | None,
         typer.Option(
             "--attribute",
-            help="Field to tell from photos by prompts; repeatable.",
+            help="Field to predict from photos with prompts; repeatable.",
             show_default="colour, usage and product type",
         ),
     ] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw HITS@5 by row: a .png, .svg or .pdf.")
+        Path | None, typer.Option(help="Also draw HITS@5 of each row to this .png, .svg or .pdf.")
     ] = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Judge every combination of photo (full, crop, true box), text (raw, refined) and model."""
+    """Measure every combination of photo (full, crop, true box), text (raw, refined) and model."""
     if picture is not None:
         check_picture(picture)
     plan = AblationPlan(
@@ -94,7 +100,7 @@ def ablate(
 def ablation_settings(
     base: str | None, grounder: str | None, refine: str | None, device: str | None
 ) -> Settings:
-    """The settings with what was asked for; texts are refined from the fields where nobody says how."""
+    """The settings with the options applied; texts are refined from the fields if nothing says how."""
     mode = refine or Settings.load().refinement.mode
     return Settings.load(
         clip=base,

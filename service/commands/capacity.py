@@ -1,7 +1,7 @@
 """`vlclip capacity`: what a catalogue of a given size needs in memory, disk and nodes.
 
-What an item takes is measured on a store: the bytes of its files by part, over its items. Whatever is asked
-beyond the items of that store is extrapolated, in proportion.
+What one item takes is measured on a store: the bytes of its files by part, divided by its items. For more
+items than that store holds, the figures are extrapolated in proportion.
 
 Laws (tests/service/commands/test_capacity.py):
 - the parts add up to the bytes of the files;
@@ -31,7 +31,7 @@ from vlclip.service.settings import Settings
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 HOT = ("graph", "quantized", "ids", "field indexes", "words")
-"""Parts that every search reads; of the others it reads a few items' worth."""
+"""Parts that every search reads. Of the other parts it reads only a few items."""
 PATHS = {
     "/vector_storage-fused/quantized": "quantized",
     "/vector_storage-fused": "vectors",
@@ -42,21 +42,21 @@ PATHS = {
     "/vector_index-words": "words",
     "/id_tracker": "ids",
 }
-"""Where in a file's path the first that is there tells the part of the store."""
+"""Pieces of a file's path; the first that occurs in the path decides the part of the store."""
 FREE = 0.25
-"""Share of a node's memory left to the system and to files that are read now and then."""
+"""Share of a node's memory that is left to the system and to files that are read now and then."""
 PROCESS_GB = 0.5
-"""Of a node's memory, for the process itself."""
+"""Memory of a node that the process itself takes."""
 ENOUGH = 10_000
-"""Items from which files are large beside what they hold at least."""
+"""With fewer items, the fixed size of the files is too large a share of what is measured."""
 GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What so many items need. All copies are in `memory_gb` and `disk_gb`.
+    """What `items` items need. `memory_gb` and `disk_gb` count all copies.
 
-    `indexing_gb` is the disk while the graph is being built, the old and the new files side by side.
+    `indexing_gb` is the disk while the graph is being built: old and new files lie side by side.
     """
 
     items: int
@@ -70,17 +70,17 @@ class Need:
 def capacity(
     *,
     items: Annotated[int, typer.Option(min=1, help="Size of the catalogue to plan for.")] = 1_000_000,
-    replicas: Annotated[int, typer.Option(min=1, help="Copies of every item, on nodes of their own.")] = 2,
+    replicas: Annotated[int, typer.Option(min=1, help="Copies of every item, each on another node.")] = 2,
     node_ram: Annotated[float, typer.Option(min=1, help="Memory of one node, in GB.")] = 32.0,
     store: StoreOption = None,
     json: Json = False,
 ) -> None:
-    """Memory, disk and nodes that a catalogue needs, from what an item takes in your store."""
+    """Plan memory, disk and nodes for a catalogue, from what an item takes in your store."""
     settings = Settings.load(store=store)
     if is_url(settings.store):
         raise StoreError(
             "capacity is measured on the files of an embedded store; ingest a part of the catalogue into a "
-            "folder and name that: vlclip capacity --store FOLDER"
+            "folder, then run: vlclip capacity --store FOLDER"
         )
     with closing(open_store(settings.store, settings)) as opened:
         count, size = opened.count(), opened.info.space.size
@@ -100,9 +100,9 @@ def capacity(
 
 
 def measure(store: Path) -> dict[str, int]:
-    """Bytes that the parts of the current collection take on the disk, the write-ahead log left out.
+    """Bytes on the disk of each part of the current collection, without the write-ahead log.
 
-    The log does not grow with the catalogue: it is cut short as it is written down.
+    That log does not grow with the catalogue, because it is cut once its entries are in the store.
     """
     parts: dict[str, int] = {}
     for file in (store / (current(store) or "") / "segments").glob("*/**/*"):
@@ -113,9 +113,9 @@ def measure(store: Path) -> dict[str, int]:
 
 
 def completed(per_item: Mapping[str, float], size: int, hnsw: Hnsw) -> tuple[dict[str, float], list[str]]:
-    """Bytes per item by part, and the parts that were not in the store and are estimates from above.
+    """Bytes per item by part, and the names of parts that the store lacks; those are upper estimates.
 
-    `size` is that of the fused vector. A small store, or one that was not indexed, has no graph.
+    `size` is that of the fused vector. A store that is small or not indexed has no graph.
     """
     quantized = {"int8": size, "binary": size / 8, "none": 0}[hnsw.quantization]
     most = {"vectors": 4.0 * size, "quantized": float(quantized), "graph": 8.0 * hnsw.m}
@@ -124,7 +124,7 @@ def completed(per_item: Mapping[str, float], size: int, hnsw: Hnsw) -> tuple[dic
 
 
 def need(per_item: Mapping[str, float], size: int, items: int, replicas: int, node_ram: float) -> Need:
-    """What `items` need, on nodes of `node_ram` GB."""
+    """What `items` items need, on nodes of `node_ram` GB."""
     copies = items * replicas / GB
     hot = sum(per_item.get(part, 0) for part in HOT)
     if not per_item.get("quantized"):
@@ -146,7 +146,7 @@ def _part(file: Path) -> str:
 
 
 def _bytes(file: Path) -> int:
-    """What the file takes on the disk: some are made large and filled later."""
+    """Bytes that the file takes on the disk; some files are created large and filled later."""
     status = file.stat()
     return getattr(status, "st_blocks", math.ceil(status.st_size / 512)) * 512
 
@@ -158,7 +158,7 @@ def _print(
     parts = Table("part", "bytes an item", "", box=None, header_style="bold")
     parts.columns[1].justify = "right"
     for part, value in sorted(per_item.items(), key=lambda requirement: -requirement[1]):
-        says = "estimated, from above" if part in estimated else ""
+        says = "estimated, at most" if part in estimated else ""
         parts.add_row(part, f"{value:,.0f}", "read by every search" if part in HOT and not says else says)
     out.print(parts)
     table = Table(
@@ -168,7 +168,7 @@ def _print(
         column.justify = "right"
     for requirement in needs:
         style = "bold" if requirement.items == items else None
-        says = "extrapolated" if requirement.items > count else "within the measured"
+        says = "extrapolated" if requirement.items > count else "within what was measured"
         figures = (
             f"{value:,.2f}" for value in (requirement.memory_gb, requirement.disk_gb, requirement.indexing_gb)
         )
@@ -179,4 +179,4 @@ def _print(
         f"{FREE:.0%} and {PROCESS_GB:g} GB are left to the system and the process."
     )
     if count < ENOUGH:
-        out.print(f"So few items tell little: measure on {ENOUGH:,} or more.")
+        out.print(f"With so few items the figures are rough: measure on {ENOUGH:,} or more.")

@@ -33,12 +33,12 @@ from vlclip.service.reports.terminal import err, print_json, says_what_went_wron
 from vlclip.service.settings import Settings
 
 ANCHORS = 200
-"""Items to start from where nothing else is named."""
+"""How many items to start from, where no option names anything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where contexts come from."""
+    """Where the requests come from."""
 
     anchors: int | None
     queries: Path | None
@@ -51,32 +51,37 @@ def compare(
     *,
     arm: Annotated[
         list[str] | None,
-        typer.Option(help="An arm's TOML file, or `default`; repeatable. One alone is held against default."),
+        typer.Option(
+            help="An arm's TOML file, or `default`; repeatable. A single arm is compared with default."
+        ),
     ] = None,
     store: StoreOption = None,
     anchors: Annotated[
         int | None,
-        typer.Option(help="Similar items of so many items, drawn by chance.", min=1, show_default="200"),
-    ] = None,
-    queries: Annotated[Path | None, typer.Option(help="Searches: a text file, one a line.")] = None,
-    users: Annotated[Path | None, typer.Option(help="Recommendations: a text file, a user a line.")] = None,
-    log: Annotated[
-        Path | None,
         typer.Option(
-            help="What the lists of an exported log were asked for; click models are fitted on it as well."
+            help="Ask for similar items of this many items, drawn at random.", min=1, show_default="200"
         ),
     ] = None,
+    queries: Annotated[Path | None, typer.Option(help="Searches to ask: a text file, one per line.")] = None,
+    users: Annotated[
+        Path | None, typer.Option(help="Users to recommend to: a text file, one per line.")
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Exported log whose lists are asked again; click models are fitted on it too."),
+    ] = None,
     sample: Annotated[
-        int, typer.Option(help="Of queries, users and logged lists each, at most so many, by chance.", min=1)
+        int,
+        typer.Option(help="At most this many queries, users and logged lists, each drawn at random.", min=1),
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 7,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="Results of each list.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn at random.")] = 7,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many results each list has.", min=1)] = 10,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """How the lists of arms differ on the same questions: items, order, variety, parts of scores."""
+    """Compare the lists of arms for the same requests: items, order, variety, parts of scores."""
     arms = _arms(arm or [])
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     sources = Sources(anchors, queries, users, log)
@@ -100,7 +105,7 @@ def compare(
 def _arms(named: list[str]) -> list[Arm]:
     arms = [PLAIN if name == PLAIN.id else read_arm(Path(name)) for name in named]
     if not arms:
-        raise BadArm("name the arms with --arm FILE, once for each; `--arm default` is the plain ranking")
+        raise BadArm("name each arm with --arm FILE; `--arm default` is the plain ranking")
     return arms if len(arms) > 1 else [PLAIN, *arms]
 
 
@@ -124,7 +129,7 @@ def _requests(sources: Sources, store: Store, sample: int, seed: int) -> tuple[l
 def _notes(arms: list[Arm], logged: LogSample) -> list[str]:
     notes = [f"{count:,} logged lists are left out: {why}" for why, count in logged.left_out.items()]
     if any(arm.exploration.temperature for arm in arms):
-        notes.append("the order of an arm with exploration is compared without its chance")
+        notes.append("an arm with exploration is compared by its order without chance")
     if len({arm.hash for arm in arms}) < len(arms):
-        notes.append("two of the arms have the same knobs: they are one ranking under two names")
+        notes.append("two of the arms have the same settings: they are one ranking under two names")
     return notes

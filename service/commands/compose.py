@@ -15,17 +15,22 @@ from vlclip.service.settings import Settings
 
 @says_what_went_wrong
 def compose(
-    source: Annotated[str, typer.Argument(help="The catalogue to make harder, with photos on plain ground.")],
-    folder: Annotated[Path, typer.Argument(help="Where to write catalogue/ and truth.jsonl.")],
+    source: Annotated[
+        str, typer.Argument(help="The catalogue to make harder, with photos on a plain background.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Folder to write catalogue/ and truth.jsonl to.")],
     *,
     clutter: Annotated[
-        bool, typer.Option(help="Set each product among three others on a busy background.")
+        bool, typer.Option(help="Place each product among three others on a busy background.")
     ] = True,
     spoil: Annotated[
-        bool, typer.Option(help="Spoil titles: slogans, repetition, codes, the type left out.")
+        bool, typer.Option(help="Spoil the titles: slogans, repetition, codes, or no product type.")
     ] = False,
     split: Annotated[
-        Split, typer.Option(help="Only the ids that training keeps back, or only the others.")
+        Split,
+        typer.Option(
+            help="Only the ids that training keeps back (validation), or only the others (training)."
+        ),
     ] = "all",
     limit: Annotated[int | None, typer.Option(help="How many items to write.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other scenes.", min=0)] = 7,

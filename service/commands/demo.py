@@ -1,4 +1,4 @@
-"""`vlclip demo`: draw a catalogue, ingest it, ask it a few things, write a page of the answers."""
+"""`vlclip demo`: draw a catalogue, ingest it, make a few lists, write a page of them."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ PRINTED = 3
 @says_what_went_wrong
 def demo(
     *,
-    folder: Annotated[Path, typer.Option(help="Where the catalogue, the store and the page go.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Folder for the catalogue, the store and the page.")] = Path(
         "demo-out"
     ),
     count: Annotated[int, typer.Option(help="How many products to draw.", min=50)] = 1000,
     json: Json = False,
 ) -> None:
-    """Draw a small catalogue, ingest it and ask it; needs no network and ends by itself."""
+    """Draw a small catalogue, ingest it and make a few lists; needs no network and ends by itself."""
     began = time.monotonic()
     settings = _prepared(Settings.load(store=str(folder / "store")))
     products = list(draw_catalogue(count, seed=SEED))
@@ -126,16 +126,18 @@ def demo(
         })  # fmt: skip
         return
     out.print(f"the page with pictures: {page}")
-    out.print(f"which arm wins, in full: {replayed}")
+    out.print(f"the full report on which arm wins: {replayed}")
     out.print("next: make serve, then open http://127.0.0.1:8000")
 
 
 def _print_comparison(comparison: WhichArm) -> None:
-    """What the log says, and what is true."""
-    out.print("[bold]Here is a log of simulated shoppers: which arm wins?[/]")
+    """Print what the log says, and what is true."""
+    out.print("[bold]A log of simulated shoppers: which arm wins?[/]")
     print_replay(comparison.report)
     worth = ", ".join(f"{arm} {value.value:.3f}" for arm, value in comparison.truth.items())
-    out.print(f"what they are really worth, since these shoppers are known: {worth} clicks per list\n")
+    out.print(
+        f"what the arms are really worth, known because the shoppers are simulated: {worth} clicks per list\n"
+    )
 
 
 def _prepared(settings: Settings) -> Settings:

@@ -1,4 +1,4 @@
-"""`vlclip doctor`: what is here, what is wrong, what to do about it."""
+"""`vlclip doctor`: check an installation; say what is wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ def doctor(
     store: StoreOption = None,
     clip: Clip = None,
     device: Device = None,
-    url: Annotated[str, typer.Option(help="Of a running service, which is asked as well.")] = "",
+    url: Annotated[str, typer.Option(help="URL of a running service to check too.")] = "",
     key: Annotated[
-        str, typer.Option(envvar="VLCLIP_API_KEY", help="API key for its /metrics, of the scope metrics.")
+        str,
+        typer.Option(
+            envvar="VLCLIP_API_KEY", help="API key with the scope metrics, for /metrics of that service."
+        ),
     ] = "",
     json: Json = False,
 ) -> None:

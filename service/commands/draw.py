@@ -1,4 +1,4 @@
-"""`vlclip draw`: write a catalogue of drawn products, for trying things and for training."""
+"""`vlclip draw`: write a catalogue of drawn products, to try vlclip or to train a model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from vlclip.service.reports.terminal import out, print_json, says_what_went_wron
 
 @says_what_went_wrong
 def draw(
-    folder: Annotated[Path, typer.Argument(help="Where to write photos/, catalogue.jsonl and truth.jsonl.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write photos/, catalogue.jsonl and truth.jsonl to.")
+    ],
     *,
-    count: Annotated[int, typer.Option(help="How many products.", min=1)] = 1000,
+    count: Annotated[int, typer.Option(help="How many products to draw.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="Another seed draws other products.")] = 7,
     json: Json = False,
 ) -> None:

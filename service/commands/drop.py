@@ -18,7 +18,8 @@ from vlclip.service.settings import Settings
 @says_what_went_wrong
 def drop(
     fingerprint: Annotated[
-        str | None, typer.Argument(help="Fingerprint of the collection; without it, all are listed.")
+        str | None,
+        typer.Argument(help="Fingerprint of the collection to delete; without it, all are listed."),
     ] = None,
     *,
     store: StoreOption = None,
@@ -27,8 +28,8 @@ def drop(
 ) -> None:
     """List the collections of a store, or delete one that is not the current one.
 
-    Deleting frees the disk and cannot be undone, so it asks first. With --json it asks nothing, and deletes
-    only with --yes.
+    Deleting frees the disk and cannot be undone, so the command asks first. With --json it does not ask, and
+    deletes only with --yes.
     """
     settings = Settings.load(store=store)
     if fingerprint is None:

@@ -25,7 +25,10 @@ def duplicates(
     distance: Annotated[
         int | None,
         typer.Option(
-            min=0, max=MAX_DISTANCE, help="Up to it photos are near-duplicates; 0: equal.", show_default="8"
+            min=0,
+            max=MAX_DISTANCE,
+            help="Largest distance of the hashes of near-duplicates; 0: equal hashes.",
+            show_default="8",
         ),
     ] = None,
     limit: Annotated[
@@ -33,7 +36,7 @@ def duplicates(
     ] = SHOWN_CLUSTERS,
     json: Json = False,
 ) -> None:
-    """Clusters of items with near-duplicate photos, the largest first; --json lists all."""
+    """List clusters of items with near-duplicate photos, the largest first; --json lists all."""
     settings = Settings.load(store=store)
     with closing(open_store(settings.store, settings)) as opened:
         photo_duplicates = find_duplicates(

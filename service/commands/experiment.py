@@ -37,7 +37,7 @@ def report_command(
     until: Until = None,
     json: Json = False,
 ) -> None:
-    """What each arm brought: CTR with 95 % intervals, carts, purchases, and whether shares were kept."""
+    """Report each arm's CTR with 95 % intervals, carts and purchases, and whether the shares were kept."""
     settings = Settings.load(store=store)
     if file is None and not settings.experiment:
         raise BadArm("name the experiment's TOML file, or set `experiment` to it")
@@ -94,12 +94,12 @@ def _remarks(report: ExperimentReport) -> list[str]:
     lines = [f"units as the shares ask: {counts} {p}"]
     if not report.is_trusted:
         lines[0] = (
-            f"the shares are not what was asked for: {counts} {p}; do not trust this experiment: look for "
-            "lists that were not logged, for robots, and for shares changed as it ran"
+            f"the units do not follow the shares: {counts} {p}; do not trust this experiment: look for "
+            "lists that were not logged, for robots, and for shares that changed as it ran"
         )
     if report.changed:
         names = ", ".join(report.changed)
-        lines.append(f"changed as it ran: {names}; compare arms over one time with --since")
+        lines.append(f"changed as the experiment ran: {names}; compare arms over the same time with --since")
     if report.moved:
         lines.append(f"{report.moved:,} units saw several arms and count in each")
     if report.nobody:

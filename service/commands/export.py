@@ -25,25 +25,25 @@ from vlclip.service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Write what was logged to a file.")
 
-Since = Annotated[datetime | None, typer.Option(help="Lists from this time on, UTC.")]
-Until = Annotated[datetime | None, typer.Option(help="Lists before this time, UTC.")]
+Since = Annotated[datetime | None, typer.Option(help="Only lists from this time on, UTC.")]
+Until = Annotated[datetime | None, typer.Option(help="Only lists before this time, UTC.")]
 
 
 @app.command("exposures")
 @says_what_went_wrong
 def exposures(
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="A file, .parquet or .jsonl.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write, .parquet or .jsonl.")],
     *,
     store: StoreOption = None,
     since: Since = None,
     until: Until = None,
-    experiment: Annotated[str | None, typer.Option(help="Only lists of the experiment of this id.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Only lists of the experiment with this id.")] = None,
     anonymise: Annotated[
-        bool, typer.Option("--anonymise", help="Hash users and request ids; leave out what they typed.")
+        bool, typer.Option("--anonymise", help="Hash users and request ids; leave out what users typed.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Every item that was shown, a row each, with its score, its propensity and what came of it."""
+    """Write one row per item that was shown: its score, its propensity and the events that followed."""
     settings = Settings.load(store=store)
     columns = [SpinnerColumn(), TextColumn("{task.completed:,} lists")]
     with (
@@ -74,7 +74,7 @@ def open_log(settings: Settings) -> SqliteExposures:
     path = exposures_path(settings)
     if path is None or not path.exists():
         raise HistoryError(
-            f"there is no log of exposures at {path}; serve with exposures.log on, or name the --store"
+            f"there is no log of exposures at {path}; serve with exposures.log on, or give --store"
         )
     return SqliteExposures(path)
 
@@ -85,5 +85,5 @@ def beginning(settings: Settings, since: datetime | None) -> float:
 
 
 def seconds(moment: datetime | None) -> float | None:
-    """A time as it was typed, UTC, in seconds since 1970."""
+    """Seconds since 1970 of a time as it was typed, in UTC."""
     return None if moment is None else moment.replace(tzinfo=UTC).timestamp()

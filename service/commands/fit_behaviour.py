@@ -26,18 +26,27 @@ from vlclip.service.settings import Settings
 def fit_behaviour(
     *,
     store: StoreOption = None,
-    size: Annotated[int, typer.Option(help="Numbers of a vector.", min=2, max=512)] = behaviour.SIZE,
-    window: Annotated[int, typer.Option(help="Steps apart that two items may be.", min=1)] = behaviour.WINDOW,
-    shift: Annotated[float, typer.Option(help="Over 1 only stronger bonds count.", min=1)] = behaviour.SHIFT,
+    size: Annotated[
+        int, typer.Option(help="How many numbers a behaviour vector has.", min=2, max=512)
+    ] = behaviour.SIZE,
+    window: Annotated[
+        int, typer.Option(help="Most steps between two items of one history that count as a pair.", min=1)
+    ] = behaviour.WINDOW,
+    shift: Annotated[
+        float, typer.Option(help="Over 1, only stronger bonds between items count.", min=1)
+    ] = behaviour.SHIFT,
     promote_it: Annotated[
-        bool, typer.Option("--promote/--beside", help="Serve from the new vectors, or leave them beside.")
+        bool,
+        typer.Option(
+            "--promote/--beside", help="Make the new vectors current, or leave them beside the current ones."
+        ),
     ] = True,
     json: Json = False,
 ) -> None:
-    """Learn from events which items go together, and add that to the vectors.
+    """Learn from events which items go together, as a further segment of the vectors.
 
-    Photos and texts are not encoded again. The vectors there were stay beside the new ones: `vlclip
-    promote` goes back.
+    Photos and texts are not encoded again. The old vectors stay beside the new ones; `vlclip promote` goes
+    back to them.
     """
     settings = Settings.load(store=store)
     with closing(open_history(settings)) as history:

@@ -21,16 +21,18 @@ from vlclip.service.reports.terminal import print_json, says_what_went_wrong
 
 @says_what_went_wrong
 def ingest(
-    source: Annotated[str, typer.Argument(help="A JSONL, CSV, Parquet or JSON file, or a folder of shards.")],
+    source: Annotated[
+        str, typer.Argument(help="A JSONL, CSV, Parquet or JSON file, or a folder of such files.")
+    ],
     *,
     store: StoreOption = None,
     map: Annotated[
         list[str] | None,
         typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
     ] = None,
-    prune: Annotated[bool, typer.Option(help="Delete what the catalogue no longer has.")] = False,
-    force_prune: Annotated[bool, typer.Option(help="Prune even if that is most of the store.")] = False,
-    retry_failed: Annotated[bool, typer.Option(help="Take up only the items that failed before.")] = False,
+    prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
+    force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Ingest only the items that failed before.")] = False,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     grounder: Grounder = None,

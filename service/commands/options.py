@@ -10,12 +10,14 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress goes to stderr.")]
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", help="A folder, or the URL of a Qdrant server.", show_default="./store"),
+    typer.Option(
+        "--store", help="Folder of the store, or the URL of a Qdrant server.", show_default="./store"
+    ),
 ]
 Clip = Annotated[
     str | None,
     typer.Option(
-        help="The CLIP to use: shipped name, folder, hf-hub:owner/model or architecture/pretrained."
+        help="The CLIP to use: a shipped name, folder, hf-hub:owner/model or architecture/pretrained."
     ),
 ]
 TextEncoder = Annotated[
@@ -26,7 +28,7 @@ Grounder = Annotated[
     str | None,
     typer.Option(
         "--grounder",
-        help="Finds the product in its photo: off, vlclip-grounder, a Hugging Face name, a folder, or "
+        help="What finds the product in its photo: off, vlclip-grounder, a Hugging Face name, a folder or "
         "original:FOLDER.",
         show_default="grounding.model",
     ),
@@ -35,33 +37,41 @@ Refine = Annotated[
     Literal["off", "fields", "llm"] | None,
     typer.Option(
         "--refine",
-        help="Who cleans the texts: off, fields (the item's own), llm (the endpoint of the settings).",
+        help="Who writes the refined texts: off, fields (by rules), llm (the settings' endpoint).",
         show_default="refinement.mode",
     ),
 ]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str | None, typer.Option(help="Where models run: auto, cpu, cuda or cuda:N.")]
 Filters = Annotated[
     list[str] | None,
-    typer.Option("--filter", help="brand=Nike, brand=Nike|Puma, brand!=Nike, price<50, colour= (missing)."),
+    typer.Option(
+        "--filter",
+        help="Keep items with brand=Nike, brand=Nike|Puma, brand!=Nike, price<50, colour= (missing).",
+    ),
 ]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Item id to leave out; repeatable.")]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", help="Id of an item to leave out; repeatable.")
+]
 Weights = Annotated[str | None, typer.Option(help="Weights of the score's parts: image=1,text=0.5")]
-User = Annotated[str, typer.Option(help="Whose history is blended in.")]
-ArmFile = Annotated[Path | None, typer.Option("--arm", help="TOML file of an arm to rank by.")]
-Diversity = Annotated[float | None, typer.Option(help="0 is pure relevance, 1 pure variety.", min=0, max=1)]
+User = Annotated[str, typer.Option(help="User whose history is blended in.")]
+ArmFile = Annotated[Path | None, typer.Option("--arm", help="TOML file of the arm that ranks.")]
+Diversity = Annotated[
+    float | None,
+    typer.Option(help="How much the list varies: 0 is pure relevance, 1 pure variety.", min=0, max=1),
+]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.", show_default="10")]
-Offset = Annotated[int, typer.Option(help="How many of the best to skip.")]
+Offset = Annotated[int, typer.Option(help="How many of the best results to skip.")]
 Collapse = Annotated[
     bool | None,
     typer.Option(
         "--collapse/--no-collapse",
-        help="Show one of results with near-duplicate photos.",
+        help="Show only one of several results with near-duplicate photos.",
         show_default="search.collapse",
     ),
 ]
 
 
 def preparation_settings(grounder: str | None, refine: str | None) -> dict[str, Any]:
-    """What `--grounder` and `--refine` change of the settings, as `Settings.load` takes it."""
+    """The settings that `--grounder` and `--refine` change, in the form that `Settings.load` takes."""
     sections = {"grounding": {"model": grounder}, "refinement": {"mode": refine}}
     return {name: section for name, section in sections.items() if None not in section.values()}

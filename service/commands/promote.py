@@ -14,7 +14,7 @@ from vlclip.service.settings import Settings
 
 @says_what_went_wrong
 def promote(
-    fingerprint: Annotated[str, typer.Argument(help="Fingerprint of a collection of this store.")],
+    fingerprint: Annotated[str, typer.Argument(help="Fingerprint of the collection.")],
     *,
     store: StoreOption = None,
     json: Json = False,

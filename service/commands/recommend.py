@@ -36,7 +36,7 @@ STRATEGY_SENTENCES: dict[Strategy, str] = {
 
 @says_what_went_wrong
 def recommend(
-    user: Annotated[str, typer.Argument(help="Whom to recommend to.")],
+    user: Annotated[str, typer.Argument(help="User to recommend to.")],
     *,
     store: StoreOption = None,
     weights: Weights = None,
@@ -49,7 +49,7 @@ def recommend(
     arm: ArmFile = None,
     json: Json = False,
 ) -> None:
-    """Items for a user, from their history; for a new user, the most popular ones."""
+    """List items for a user, from their history; for a new user, the most popular items."""
     settings = Settings.load(store=store)
     plan = read_list_plan(
         weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,

@@ -1,4 +1,4 @@
-"""`vlclip refresh`: crops and texts made anew for the points of a store, without its catalogue."""
+"""`vlclip refresh`: make crops and texts of a store's items again, without their catalogue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refresh(
     *,
     store: StoreOption = None,
     root: Annotated[
-        Path, typer.Option(help="Where relative photo paths start: the catalogue's folder.")
+        Path, typer.Option(help="Folder that relative photo paths start from: the catalogue's.")
     ] = Path(),
     grounder: Grounder = None,
     refine: Refine = None,
@@ -36,8 +36,8 @@ def refresh(
 ) -> None:
     """Crop and refine again what another grounder or refiner prepared; needs no catalogue.
 
-    Photos are read from the paths and URLs the points hold. Those that came as bytes inside a catalogue
-    are not kept: ingest that catalogue again.
+    Photos are read from the paths and URLs that the store holds. Photos that came as bytes inside a
+    catalogue are not kept: ingest that catalogue again.
     """
     settings = Settings.load(store=store, device=device, **preparation_settings(grounder, refine))
     with (

@@ -1,4 +1,4 @@
-"""`vlclip reindex`: another encoder, filled beside the current one, then swapped."""
+"""`vlclip reindex`: fill a collection of another encoder beside the current one, then swap the two."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vlclip.service.reports.terminal import err, out, print_json, says_what_went
 from vlclip.service.settings import Settings
 
 ENOUGH = 0.99
-"""Share of the current collection's items that the new one must hold to take its place."""
+"""Share of the current collection's items that the new one must hold to replace it."""
 
 
 @says_what_went_wrong
@@ -44,8 +44,8 @@ def reindex(
 ) -> None:
     """Embed a catalogue with another encoder beside the current vectors, then swap the two.
 
-    Questions are answered from the old vectors until the swap; processes that have the store open
-    stay with them until they open it again.
+    Until the swap the old vectors answer. Processes that have the store open keep to the old vectors until
+    they open it again.
     """
     settings = Settings.load(
         store=store,
@@ -74,6 +74,6 @@ def reindex(
     if not swapped:
         err.print(
             f"not swapped: the new collection holds {holds:,} items, the current one {needed:,}; see the "
-            "dead letters (vlclip doctor), run it again, or swap all the same with --force"
+            "dead letters (vlclip doctor), run it again, or swap anyway with --force"
         )
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`vlclip replay`: what other rankings would have earned, from a log of this one."""
+"""`vlclip replay`: what other arms would have earned, from the log of one."""
 
 from __future__ import annotations
 
@@ -38,46 +38,53 @@ def replay(
     log: Annotated[
         Path,
         typer.Argument(
-            help="What `vlclip export exposures` wrote, .parquet or .jsonl; or a log in the format of Open "
+            help="Log of `vlclip export exposures`, .parquet or .jsonl; or a log in the format of Open "
             "Bandit, a folder or its .csv.",
             metavar="LOG",
         ),
     ],
     *,
-    arm: Annotated[list[Path] | None, typer.Option(help="An arm's TOML file; repeatable.")] = None,
+    arm: Annotated[list[Path] | None, typer.Option(help="TOML file of an arm to judge; repeatable.")] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="Of an Open Bandit log: `uniform`, or another log whose policy is estimated; repeatable."
+            help="For an Open Bandit log: `uniform`, or a log whose policy is estimated; repeatable."
         ),
     ] = None,
     store: StoreOption = None,
-    reward: Annotated[Reward, typer.Option(help="What is counted.")] = "clicks",
+    reward: Annotated[Reward, typer.Option(help="The reward that is counted.")] = "clicks",
     experiment: Annotated[
         Path | None,
-        typer.Option(help="TOML file of the experiment that was logged: were its shares kept?"),
+        typer.Option(
+            help="TOML file of the experiment that was logged, to check whether its shares were kept."
+        ),
     ] = None,
     exists_since: Annotated[
         str | None,
-        typer.Option(help="Field with the time since when an item is offered; later ones are left out."),
+        typer.Option(
+            help="Field with the time from which an item is offered; newer items are left out of a list."
+        ),
     ] = None,
     model: Annotated[
-        bool, typer.Option("--model/--no-model", help="Fit a reward model, for the doubly robust estimator.")
+        bool,
+        typer.Option(
+            "--model/--no-model", help="Fit a reward model, which the doubly robust estimator needs."
+        ),
     ] = True,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Every estimator, slice and check, not the first ones only.")
+        bool, typer.Option("--all", help="Print every estimator, slice and check, not only the first ones.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Which arm would have earned more, how sure that is, and whether the log can tell.
+    """Estimate which arm would have earned more, how sure that is, and whether the log can tell.
 
-    Lists are asked again as they were asked then: history from before, items that existed, the same filter.
+    Each list is asked again as of its moment: with the history, the items and the filter of then.
     """
     if log.is_dir() or log.suffix == ".csv":
         if arm or reward != "clicks":
             raise EvaluationError(
-                "a log in the format of Open Bandit has clicks alone and knows no arms; name targets: "
+                "a log in the format of Open Bandit has only clicks and no arms; name targets: "
                 "--target uniform, or --target OTHER_LOG"
             )
         report = choice_report(
@@ -100,9 +107,9 @@ def replay(
 
 
 def _targets(words: Sequence[str] | None) -> dict[str, Target]:
-    """The targets by what reports call them."""
+    """The targets by the names that reports use."""
     if not words:
-        raise EvaluationError("name the policy to ask about: --target uniform, or --target OTHER_LOG")
+        raise EvaluationError("name the policy to judge: --target uniform, or --target OTHER_LOG")
     return {
         "/".join(Path(word).parts[-2:]): uniform
         if word == "uniform"
@@ -114,10 +121,10 @@ def _targets(words: Sequence[str] | None) -> dict[str, Target]:
 def _arms(files: Sequence[Path] | None) -> list[Arm]:
     arms = [read_arm(file) for file in files or ()]
     if not arms:
-        raise BadArm("name the arm to ask about: --arm FILE.toml (docs/experiments.md says what is in it)")
+        raise BadArm("name the arm to judge: --arm FILE.toml (its format: docs/experiments.md)")
     names = [f"{arm.id}@{arm.hash}" for arm in arms]
     if len(set(names)) < len(names):
-        raise BadArm("two of these arms rank alike and have one id; leave one out")
+        raise BadArm("two of these arms have the same id and the same ranking; leave one out")
     return arms
 
 

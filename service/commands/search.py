@@ -38,9 +38,9 @@ from vlclip.service.settings import Settings
 
 @says_what_went_wrong
 def search(
-    text: Annotated[str, typer.Argument(help="What to look for.")] = "",
+    text: Annotated[str, typer.Argument(help="Words to search for.")] = "",
     *,
-    photo: Annotated[Path | None, typer.Option(help="A photo to look for, alone or with words.")] = None,
+    photo: Annotated[Path | None, typer.Option(help="Photo to search with, alone or beside words.")] = None,
     store: StoreOption = None,
     weights: Weights = None,
     filter: Filters = None,
@@ -56,7 +56,7 @@ def search(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Items that fit words, a photo, or both."""
+    """List items that fit words, a photo, or both."""
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     plan = read_list_plan(
         weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,

@@ -24,11 +24,11 @@ from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 
 SWITCH_S = 0.0005
-"""After how long a thread that makes a list lets go of Python's lock when the event loop wants it. The loop
-gives it away at each read and write of a socket; Python's own 5 ms is what it would wait to get it back."""
+"""How long a thread that makes a list may keep Python's lock while the event loop waits for it. The loop
+gives the lock away at each read and write of a socket, and by Python's default would wait 5 ms for it."""
 KEEP_ALIVE_S = 75
 """How long an idle connection stays open: longer than load balancers and browsers keep theirs (60 s), since a
-request that is sent at the moment its connection is closed is lost."""
+request that is sent just as its connection closes is lost."""
 
 
 @says_what_went_wrong
@@ -39,7 +39,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     device: Device = None,
 ) -> None:
-    """Answer over HTTP until stopped; /docs and /openapi.json describe the API."""
+    """Serve lists over HTTP until stopped; /docs and /openapi.json describe the API."""
     settings = Settings.load(store=store, device=device)
     keys = len(read_keys(keys_path(settings)))
     asyncio.run(check_free(host, port))
@@ -53,7 +53,7 @@ def serve(
 
 
 def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
-    """Serve until told to stop, then answer what was begun."""
+    """Serve until a signal to stop, then finish the requests that have begun."""
     sys.setswitchinterval(SWITCH_S)
     uvicorn.run(
         app,
@@ -62,20 +62,20 @@ def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
         log_level="warning",
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_S,
-        access_log=False,  # ours is `log.access`; this one would be made, and then thrown away
-        # no request is longer under way than that
+        access_log=False,  # ours is `log.access`; uvicorn's lines would be made and then dropped
+        # no request takes longer than that
         timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),
     )
 
 
 async def check_free(host: str, port: int) -> None:
-    """`CannotListen` where the server could not listen there, found before the models are loaded."""
+    """Raise `CannotListen` before the models are loaded if the server cannot listen there."""
     try:
         server = await asyncio.get_running_loop().create_server(
             asyncio.Protocol, host, port, start_serving=False
         )
     except OSError as error:
-        number = error.errno or 0  # of a name that is not known it is below 0
+        number = error.errno or 0  # below 0 if the host name is unknown
         why = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise CannotListen(
             f"cannot listen on port {port} of {host} ({why}); take another --port or --host"
@@ -89,6 +89,6 @@ def _who_may_ask(keys: int, host: str) -> str:
     if is_loopback(host):
         return "no API keys: open to this machine (vlclip keys add)"
     return (
-        f"[bold yellow]warning:[/] no API keys, and {host} is not only this machine: whoever reaches it may "
-        "read and change the catalogue; make a key: vlclip keys add --scope read --scope write"
+        f"[bold yellow]warning:[/] there are no API keys, and other machines may reach {host}: each of them "
+        "may read and change the catalogue; make a key: vlclip keys add --scope read --scope write"
     )

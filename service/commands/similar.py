@@ -30,7 +30,7 @@ from vlclip.service.settings import Settings
 
 @says_what_went_wrong
 def similar(
-    item: Annotated[str, typer.Argument(help="Id of the item to start from.")],
+    item: Annotated[str, typer.Argument(help="Id of the anchor: the item that the list is about.")],
     *,
     store: StoreOption = None,
     weights: Weights = None,
@@ -44,7 +44,7 @@ def similar(
     arm: ArmFile = None,
     json: Json = False,
 ) -> None:
-    """Items like a given one, each with the parts of its score."""
+    """List items that are similar to an item, each with the parts of its score."""
     settings = Settings.load(store=store)
     plan = read_list_plan(
         weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,

@@ -1,4 +1,4 @@
-"""`vlclip train`: a catalogue and a recipe in, a model folder out."""
+"""`vlclip train`: train a CLIP on a catalogue by a recipe, and write its model folder."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="JSON recipe; see docs/train.md.")],
     catalogue: Annotated[list[str], typer.Argument(help="One or more catalogues, as for ingest.")],
     *,
-    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run goes on there.")] = Path(
+    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run continues there.")] = Path(
         "runs/clip"
     ),
-    output: Annotated[Path | None, typer.Option(help="Also write the finished model here.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write the finished model to as well.")
+    ] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
     device: Device = None,
     json: Json = False,

@@ -1,4 +1,4 @@
-"""`vlclip train-grounder`: packshots and a recipe in, a small Grounding DINO out."""
+"""`vlclip train-grounder`: train a small Grounding DINO on packshots by a recipe."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def train_grounder(
     recipe: Annotated[Path, typer.Argument(help="JSON recipe; see docs/train.md.")],
     catalogue: Annotated[list[str], typer.Argument(help="Catalogues with packshots, or drawn ones.")],
     *,
-    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run goes on there.")] = Path(
+    run: Annotated[Path, typer.Option(help="Folder of the run; a stopped run continues there.")] = Path(
         "runs/grounder"
     ),
-    output: Annotated[Path | None, typer.Option(help="Also write the finished model here.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write the finished model to as well.")
+    ] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
     device: Device = None,
     json: Json = False,
@@ -57,7 +59,9 @@ def train_grounder(
                 summary = "  ".join(f"{name} {figures[name]:.3f}" for name in names)
                 bar.console.print(f"step {figures['step']:.0f}  {summary}")
             else:
-                part = "naming" if "naming" in figures else "loss"  # types are named first, then boxes found
+                part = (
+                    "naming" if "naming" in figures else "loss"
+                )  # it learns to name types first, then to find boxes
                 bar.update(
                     task, completed=figures["step"], total=figures["steps"],
                     description=f"{part} {figures[part]:.2f}",

@@ -117,7 +117,7 @@ def _add_cookies(app: FastAPI) -> None:
 def keep_event(shop: Shop, user: str, kind: str, item_id: str, list_id: str, event_id: str = "") -> None:
     """Keep an event of somebody, and wait for it a moment."""
     if not user:
-        raise BadRequest("nobody is looking, so this is not kept; choose a name first")
+        raise BadRequest("nothing is stored without a name; choose a name first")
     form = {"kind": kind, "item": item_id, "user": user, "request_id": list_id, "id": event_id}
     event = read_body(EventBody, form).event(time.time())
     shop.shoppers.tell([event])

@@ -192,7 +192,7 @@ def test_keys_are_made_listed_and_revoked_by_command(tmp_path):
         revocation = keys("revoke", key.id, store=tmp_path)
         assert revocation.exit_code == 0
     assert "no key is left" in revocation.stderr
-    assert "whoever reaches" in keys("list", store=tmp_path).stdout
+    assert "everyone who reaches" in keys("list", store=tmp_path).stdout
     again = keys("revoke", new_key["id"], "--json", store=tmp_path)
     assert again.exit_code == 1
     assert json.loads(again.stdout)["error"]["code"] == "unknown-key"

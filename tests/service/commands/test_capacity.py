@@ -117,7 +117,7 @@ def test_the_command_measures_a_store_and_says_what_is_extrapolated(filled, tmp_
     assert [line["items"] for line in small if not line["extrapolated"]] == [60]
     printed = run("--store", store, "--items", 60).stdout
     assert "extrapolated" in printed
-    assert "So few items tell little" in printed
+    assert "With so few items the figures are rough" in printed
 
 
 def test_a_server_cannot_be_measured_and_the_error_says_what_can():

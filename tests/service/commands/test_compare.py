@@ -86,7 +86,7 @@ def test_the_same_arm_gives_the_same_lists(folder):
     assert difference["comes"] == difference["goes"] == []
     assert all(pair["difference"]["value"] == 0 for pair in difference["measures"].values())
     assert comparison["notes"] == [
-        "two of the arms have the same knobs: they are one ranking under two names"
+        "two of the arms have the same settings: they are one ranking under two names"
     ]
 
 
@@ -208,7 +208,7 @@ def test_chance_is_left_out(folder, tmp_path):
     (tmp_path / "hot.toml").write_text("exploration = {temperature = 5.0}\n")
     comparison = body(folder, "--arm", tmp_path / "hot.toml", "--anchors", 10)
     assert comparison["differences"][0]["overlap"]["value"] == 1
-    assert "without its chance" in comparison["notes"][0]
+    assert "without chance" in comparison["notes"][0]
 
 
 def test_what_is_wrong_is_said(folder, tmp_path):

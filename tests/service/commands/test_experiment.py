@@ -128,7 +128,7 @@ def test_report_shows_each_arm_and_that_the_shares_were_kept(store, plan):
 def test_report_says_plainly_what_is_wrong(store, plan):
     plan.write_text(plan.read_text().replace("share = 1", "share = 9", 1).replace("text = 2", "text = 3"))
     printed = run("experiment", "report", plan, "--store", store).stdout
-    assert "the shares are not what was asked for: plain 10 of 18, text 10 of 2" in printed
+    assert "the units do not follow the shares: plain 10 of 18, text 10 of 2" in printed
     assert "do not trust this experiment" in printed
     log = SqliteExposures(exposures_path(Settings.load(store=str(store))))
     arm = read_experiment(plan).arms[1]
@@ -140,7 +140,7 @@ def test_report_says_plainly_what_is_wrong(store, plan):
     )
     log.close()
     printed = run("experiment", "report", plan, "--store", store).stdout
-    assert "changed as it ran: text" in printed
+    assert "changed as the experiment ran: text" in printed
     assert "1 units saw several arms" in printed
     assert "1 lists were shown to nobody" in printed
     assert "not known" in printed  # one unit has no interval

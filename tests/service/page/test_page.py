@@ -245,7 +245,7 @@ def test_what_is_done_with_an_item_changes_the_list_beside_it(tab, shop, user):
     assert "history" not in tab.inner_text(".parts >> nth=0")
     for name, did in (("Put in the cart", "put in the cart"), ("Buy", "bought"), ("Not for me", "disliked")):
         tab.click(f"text={name}")
-        tab.wait_for_selector(f".confirmation:has-text('Kept: {did} by {user}')")
+        tab.wait_for_selector(f".confirmation:has-text('Stored: {did} by {user}')")
     deeds = events(shop, f"user:{user}")
     assert [event.kind for event in deeds] == ["dislike", "purchase", "cart"]
     tab.goto("/page/item?id=drawn-00009")
@@ -425,7 +425,7 @@ def test_forms_work_without_scripts(web, shop, user):
     item = web.get(f"/page/click?{link}")
     assert item.url.path == "/page/item"
     answer = web.post("/page/event", data={"kind": "cart", "item": item.url.params["id"]})
-    assert "Kept: put in the cart" in answer.text
+    assert "Stored: put in the cart" in answer.text
     assert [event.kind for event in events(shop, f"user:{user}")] == ["cart", "click"]
     photo = BytesIO()
     Image.new("RGB", (40, 50), "red").save(photo, "PNG")
@@ -441,7 +441,7 @@ def test_a_kind_of_event_in_the_table_has_its_button_and_its_label(web, user, mo
     item = web.get("/page/item", params={"id": "drawn-00003"})
     assert '<button name="kind" value="praise">Praise it</button>' in item.text
     answer = web.post("/page/event", data={"kind": "praise", "item": "drawn-00003"})
-    assert f"Kept: praised by {user}" in unescape(answer.text)
+    assert f"Stored: praised by {user}" in unescape(answer.text)
     assert "praised" in web.get("/page/you").text
 
 
