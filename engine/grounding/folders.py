@@ -107,7 +107,9 @@ def config_and_weights(folder: Path) -> tuple[Path, Path]:
 
 def _original(path: Path) -> GrounderFolder:
     if not path.is_dir():
-        raise EncoderError(f"{path} is no folder; {ORIGINAL} takes a folder with one config .py and one .pth")
+        raise EncoderError(
+            f"{path} is not a folder; {ORIGINAL} takes a folder with one config .py and one .pth"
+        )
     config_and_weights(path)
     return GrounderFolder("original", path.resolve().name, path)
 
@@ -115,7 +117,7 @@ def _original(path: Path) -> GrounderFolder:
 def _check(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise EncoderError(
-            f"{folder} holds no config.json, so it is no model of transformers; "
+            f"{folder} holds no config.json, so it is not a model of transformers; "
             f"for an original checkpoint write {ORIGINAL}{folder}"
         )
     if _model_type(folder) is None:
@@ -131,7 +133,7 @@ def _own_threshold(folder: Path) -> float:
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))["threshold"])
     except (ValueError, KeyError, TypeError):
-        raise EncoderError(f'{path} is not {{"threshold": NUMBER}}; mend it or delete it') from None
+        raise EncoderError(f'{path} is not {{"threshold": NUMBER}}; correct it or delete it') from None
 
 
 def _model_type(folder: Path) -> str | None:
@@ -155,8 +157,8 @@ def _from_hub(name: str) -> Path:
             folder = Path(snapshot_download(name, allow_patterns=HUB_FILES))
         except RepositoryNotFoundError:
             raise EncoderError(
-                f"the Hugging Face hub has no model {name!r} for you; correct the name, or set HF_TOKEN if "
-                f"it is private. Known to work: {', '.join(HUB_NAMES)}"
+                f"the Hugging Face hub has no model {name!r} that you may read; correct the name, or "
+                f"set HF_TOKEN if it is private. Known to work: {', '.join(HUB_NAMES)}"
             ) from None
         except (OSError, ValueError, HfHubHTTPError) as error:
             reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__

@@ -75,6 +75,6 @@ class RefinementCache:
             yield
         except (sqlite3.Error, OSError) as error:
             raise RefinementError(
-                f"the cache {self._path} of refined texts cannot be used ({error}); free its disk or name "
-                "another file with refinement.cache; a damaged one may be deleted"
+                f"the cache {self._path} of refined texts cannot be used ({error}); free space on its disk "
+                "or name another file with refinement.cache; a damaged one may be deleted"
             ) from error

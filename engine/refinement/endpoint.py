@@ -68,7 +68,7 @@ class Endpoint:
     async def ask(self, chat: list[Message], schema: dict[str, Any] | None = None) -> Reply:
         """The model's reply to a chat; `schema` is a `response_format` for endpoints that take one."""
         if not self._breaker.lets_through():
-            raise EndpointFailure("it failed several times in a row and is left alone for a while")
+            raise EndpointFailure("it failed several times in a row, so it is not asked again for a while")
         try:
             reply = await self._with_retries(chat, schema)
         except PassingFailure:
@@ -133,7 +133,7 @@ class Endpoint:
                 async for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > MAX_BYTES:
-                        raise PassingFailure("it sent an endless answer")
+                        raise PassingFailure("its answer is too long")
         except (TimeoutError, self._openai.APITimeoutError):
             raise PassingFailure(f"no answer within {self._settings.timeout_s:g} s") from None
         except self._openai.APIStatusError:

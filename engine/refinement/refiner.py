@@ -107,7 +107,7 @@ class AgentRefiner:
             return await task
         except asyncio.CancelledError:
             if self._closed.is_set():
-                raise RefinementError("refining was stopped; run again to go on") from None
+                raise RefinementError("refining was stopped; run again to continue") from None
             raise
         finally:
             self._batch = None
@@ -156,7 +156,7 @@ class AgentRefiner:
         most = self._settings.max_tokens_total
         if most and self.tokens_spent >= most:
             raise BudgetSpent(
-                f"the budget of {most:,} tokens for one run is spent; run again to go on where it stopped, "
+                f"the budget of {most:,} tokens for one run is spent; run again to continue from there, "
                 "or raise refinement.max_tokens_total"
             )
 

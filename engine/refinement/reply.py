@@ -54,7 +54,7 @@ def read_reply(body: bytes, estimate: int) -> Reply:
             cut=choice.get("finish_reason") == "length",
         )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        raise PassingFailure("its answer is no chat completion") from None
+        raise PassingFailure("its answer is not a chat completion") from None
 
 
 def options(settings: Refinement, schema: dict[str, Any] | None, refused: set[str]) -> dict[str, Any]:

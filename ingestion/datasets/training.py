@@ -139,5 +139,7 @@ def _refiner(recipe: Recipe, settings: IngestionSettings) -> Refiner | None:
         return None
     refiner = load_refiner(settings.refinement, settings.language)
     if refiner is None:
-        raise TrainingError("the recipe asks for refined texts; say by whom: VLCLIP_REFINEMENT__MODE=fields")
+        raise TrainingError(
+            "the recipe asks for refined texts; name the refiner: VLCLIP_REFINEMENT__MODE=fields"
+        )
     return refiner

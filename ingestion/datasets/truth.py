@@ -49,7 +49,7 @@ def read_truth(path: Path) -> dict[str, Truth]:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise CatalogueError(
-                f"{path}, line {number}: it takes one JSON object a line, with `id` and, where known, "
+                f"{path}, line {number}: each line is one JSON object, with `id` and, where known, "
                 "`box` (x0, y0, x1, y1), `scene` and `clean_title`"
             ) from None
     return truths

@@ -44,8 +44,8 @@ class LedgerFile:
             raise LedgerError(f"the ledger {self._path} is closed ({error}); open it again") from None
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
-                f"the ledger {self._path} cannot be used ({error}); free its disk or, if it is damaged, "
-                "delete it: the store is complete without it"
+                f"the ledger {self._path} cannot be used ({error}); free space on its disk, or "
+                "delete it if it is damaged: the store is complete without it"
             ) from error
 
 

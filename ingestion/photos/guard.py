@@ -70,7 +70,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
         """Refused: photos come over TCP."""
-        raise FetchError(f"photos do not come over sockets such as {path}")
+        raise FetchError(f"photos are not fetched over sockets such as {path}")
 
     def sleep(self, seconds: float) -> None:
         """Wait, as httpcore does between its own attempts."""

@@ -144,7 +144,9 @@ def read_set(
     if not collected.items:
         raise EvaluationError("no item has both a photo and a title; check --map with `vlclip ingest`")
     if source.truth and all(truth is UNKNOWN for truth in collected.truth):
-        raise EvaluationError("the truth knows none of these items; give the one of this catalogue (--truth)")
+        raise EvaluationError(
+            "the truth file has none of these items; give the file of this catalogue (--truth)"
+        )
     for model, clip in parts.clips.items():
         by_photo = {photo: np.concatenate(rows) for photo, rows in vectors[model].items()}
         collected.models[model] = Encoded(by_photo, _encode_texts(clip, texts.by_kind), texts.judged())

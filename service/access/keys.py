@@ -1,4 +1,4 @@
-"""API keys: a file of their hashes beside the store.
+"""API keys: a file of their hashes among the store's records.
 
 A key is `vlclip_` and 32 random bytes. Only its SHA-256 is kept. Slow password hashes protect secrets
 that can be guessed; 256 random bits cannot, so a fast hash suffices. A key is found by looking up its
@@ -61,7 +61,7 @@ _FILE = TypeAdapter(tuple[Key, ...])
 
 
 def keys_path(settings: Settings) -> Path:
-    """The file `api.keys` names; by default beside the store."""
+    """The file `api.keys` names; by default among the store's records."""
     return Path(settings.api.keys) if settings.api.keys else home(settings) / "keys.json"
 
 
@@ -74,7 +74,7 @@ def read_keys(path: Path) -> tuple[Key, ...]:
     except (OSError, ValidationError) as error:
         reason = explain(error.errors()) if isinstance(error, ValidationError) else error
         raise KeyFileError(
-            f"the file of API keys {path} cannot be read ({reason}); mend it, or move it away and make "
+            f"the file of API keys {path} cannot be read ({reason}); correct it, or move it away and make "
             "new keys: vlclip keys add"
         ) from None
 
@@ -151,7 +151,7 @@ def _changing(path: Path) -> Iterator[list[Key]]:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise KeyFileError(
-            f"{beside} is there: other keys are being written; if none are, delete it"
+            f"{beside} exists: another process is writing keys; if there is none, delete it"
         ) from None
     except OSError as error:
         raise KeyFileError(f"the file of API keys {path} cannot be written: {error}") from None

@@ -1,7 +1,7 @@
-"""One thing that was looked at, and how checks are run.
+"""What a check of the doctor finds, and how checks are run.
 
 Laws (tests/service/commands/test_doctor.py):
-- a check that cannot be done is a finding; the others are done all the same;
+- a check that fails is a finding, and the other checks still run;
 - every finding that is not `ok` says what to do next.
 """
 
@@ -17,7 +17,7 @@ from vlclip.service.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; `bad` makes the command fail."""
+    """One result of a check; a `bad` one makes the command fail."""
 
     state: Literal["ok", "note", "bad"]
     what: str

@@ -1,4 +1,4 @@
-"""The machine: libraries, device, model, room on the disk, and settings that do not fit it."""
+"""Checks of the machine: libraries, device, model, disk space, and settings that do not fit it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vlclip.service.settings import Settings
 
 LIBRARIES = ("torch", "open_clip_torch", "qdrant-edge-py", "qdrant-client", "transformers", "polars")
 VECTOR_BYTES = 4 * 1024
-"""Of one vector of usual size, float32: 512 + 512."""
+"""Bytes of one vector of the usual size, 512 + 512 numbers in float32."""
 
 
 def libraries(_: Settings) -> Iterator[Finding]:
-    """What is installed."""
+    """Which libraries are installed, in which versions."""
     try:
         versions = [f"{name} {version(name)}" for name in LIBRARIES]
     except PackageNotFoundError as error:
@@ -38,13 +38,13 @@ def machine(settings: Settings) -> Iterator[Finding]:
     if settings.api.workers > 2 * cores and not is_url(settings.store):
         yield Finding(
             "note", "api.workers",
-            f"{settings.api.workers} threads for {cores} cores only take turns; set it to {cores}",
+            f"{settings.api.workers} threads are too many for {cores} cores; set it to {cores}",
         )  # fmt: skip
     cached = settings.search.vectors * VECTOR_BYTES
     if cached > memory / 4:
         yield Finding(
             "note", "search.vectors",
-            f"vectors kept in memory may take {cached / 1e9:.1f} of {memory / 1e9:.0f} GB; "
+            f"vectors kept in memory may need {cached / 1e9:.1f} of {memory / 1e9:.0f} GB; "
             f"set it to {int(memory / 4 / VECTOR_BYTES):,} or less",
         )  # fmt: skip
 
@@ -56,28 +56,28 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Room where the store, the history and the log lie."""
+    """Free space on the disk of the store, the history and the log."""
     folder = home(settings) if is_url(settings.store) else Path(settings.store)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     says = f"{free / 1e9:.1f} GB free beside {used / 1e9:.1f} GB in {folder}"
     if free < 2 * RESERVE_BYTES:
-        yield Finding("bad", "disk", f"{says}: writes are refused, or will be soon; make room there")
+        yield Finding("bad", "disk", f"{says}: writes are refused, or will be soon; free some space there")
     elif free < 3 * used and not is_url(settings.store):
         needs = "building the search graph takes up to three times the vectors' size for a while"
-        yield Finding("note", "disk", f"{says}; {needs}, so make room before the next large ingest")
+        yield Finding("note", "disk", f"{says}; {needs}, so free some space before the next large ingest")
     else:
         yield Finding("ok", "disk", says)
 
 
 def cores_here() -> int:
-    """Processors this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_bytes() -> int:
-    """Memory of the machine, or of the container where that is less."""
+    """Memory of the machine, or of the container if that is less."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.is_file() else "max"

@@ -1,4 +1,4 @@
-"""What lies beside the store: the ledger, events, logged lists, API keys; and the clock they were kept by."""
+"""Checks of the records beside the vectors: ledger, events, logged lists, API keys, and the clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vlclip.service.settings import Settings
 SHOWN_REASONS = 3
 """Commonest reasons of dead letters that are shown."""
 SKEW_S = 60.0
-"""How far ahead a time may be before it is in the future: clocks are never quite together."""
+"""Seconds that a time may be ahead of now: clocks never agree exactly."""
 _OF_ITEM = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[\d/]\S*")
 """What differs between items that fail for one reason: quoted values, numbers, paths and URLs."""
 
@@ -47,7 +47,7 @@ def ledger(settings: Settings) -> Iterator[Finding]:
     commonest = "; ".join(f"{count:,} of {reason}" for reason, count in shapes.most_common(SHOWN_REASONS))
     yield Finding(
         "note", "dead letters",
-        f"{waiting:,} items failed ({commonest}); mend them, then vlclip ingest SOURCE --retry-failed",
+        f"{waiting:,} items failed ({commonest}); correct them, then vlclip ingest SOURCE --retry-failed",
     )  # fmt: skip
 
 
@@ -56,13 +56,13 @@ def _last_run(last: Run) -> Finding:
     if last.status == "complete":
         return Finding("ok", "last ingest", says)
     if last.status == "running":
-        says = f"{says}; if it is not running any more it was killed: run it again to go on"
+        says = f"{says}; if no ingest is running now, it was killed: run it again to continue"
         return Finding("note", "last ingest", says)
-    return Finding("note", "last ingest", f"{says}; run it again to go on: vlclip ingest {last.source}")
+    return Finding("note", "last ingest", f"{says}; run it again to continue: vlclip ingest {last.source}")
 
 
 def events(settings: Settings) -> Iterator[Finding]:
-    """What is kept of what people did."""
+    """The events that are stored."""
     if "://" in settings.history.url:
         with closing(open_history(settings)) as history:
             yield Finding("ok", "events", f"{history.count():,} on the server that history.url names")
@@ -71,28 +71,28 @@ def events(settings: Settings) -> Iterator[Finding]:
 
 
 def exposures(settings: Settings) -> Iterator[Finding]:
-    """What is kept of what was shown."""
+    """The lists that are logged."""
     if not settings.exposures.log:
         yield Finding(
-            "note", "exposures", "no list is logged, so nothing can be judged; set exposures.log to true"
+            "note", "exposures", "no list is logged, so arms cannot be judged; set exposures.log to true"
         )
         return
     yield from _log_findings(exposures_path(settings), "exposures", "set the clock of this machine (NTP)")
 
 
 def _log_findings(path: Path | None, table: Literal["events", "exposures"], remedy: str) -> Iterator[Finding]:
-    """How many, how large, how old; and whether any are of the future."""
+    """How many rows the table has, their size and age, and whether any lie in the future."""
     if path is None or not path.exists():
         return
     now = time.time()
     try:
-        # read only, beside whoever writes; the name of the table is one of two
+        # read only, because others may write; the table's name is one of two
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as sql:
             count, first, last = sql.execute(f"SELECT count(*), min(time), max(time) FROM {table}").fetchone()  # noqa: S608
             ahead = sql.execute(f"SELECT count(*) FROM {table} WHERE time > ?", (now + SKEW_S,)).fetchone()[0]  # noqa: S608
     except sqlite3.Error as error:
         yield Finding(
-            "bad", table, f"{path} cannot be read ({error}); put a copy in its place, or move it away"
+            "bad", table, f"{path} cannot be read ({error}); replace it with a copy, or move it away"
         )
         return
     size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / 1e6
@@ -100,19 +100,19 @@ def _log_findings(path: Path | None, table: Literal["events", "exposures"], reme
     yield Finding("ok", table, f"{count:,} in {path}, {size:,.1f} MB{span}")
     if ahead:
         yield Finding(
-            "note", "clock", f"{ahead:,} {table} are of the future, the last of {_day(last)}; {remedy}"
+            "note", "clock", f"{ahead:,} {table} lie in the future, the last on {_day(last)}; {remedy}"
         )
 
 
 def keys(settings: Settings) -> Iterator[Finding]:
-    """Who may ask."""
+    """Whether requests need an API key."""
     count = len(read_keys(keys_path(settings)))
     if count:
         yield Finding("ok", "API keys", f"{count}; requests need one")
     else:
         yield Finding(
             "note", "API keys",
-            "none: whoever reaches the service may change the catalogue, which is good on 127.0.0.1 only; "
+            "none: everyone who reaches the service may change the catalogue: safe on 127.0.0.1 only; "
             "vlclip keys add --scope read --scope write",
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""A running service, asked from outside: is it ready, does it keep up, does it lose anything.
+"""Checks of a running service from outside: is it ready, does it keep up, does it lose anything.
 
-What it counts is since its start, so a trouble that is over still shows until it is started again.
+The service counts from its start, so a problem that is over still shows until it is started again.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from vlclip.service.settings import Settings
 TIMEOUT_S = 10.0
 GOOD_RECALL = 0.95
 MANY = 100
-"""Requests, or lists, before a share of them says anything."""
+"""Requests, or lists, that are needed before a share of them means anything."""
 Labels = dict[str, str]
 Samples = Mapping[str, list[tuple[Labels, float]]]
-"""Of a service's metrics by name: labels and value of each."""
+"""The samples of a service's metrics by name: labels and value of each."""
 
 
 class Total(Protocol):
@@ -59,11 +59,11 @@ def _service_findings(asking: httpx2.Client, url: str, key: str, settings: Setti
     else:
         yield Finding("bad", "server", f"{url} is not ready ({ready.status_code}): {_detail(ready)}")
     if not is_loopback(urlsplit(url).hostname or "") and asking.get("/v1/items/doctor").status_code == 404:
-        says = "answers whoever reaches it, without a key; vlclip keys add --scope read --scope write"
+        says = "answers everyone who reaches it, without a key; vlclip keys add --scope read --scope write"
         yield Finding("bad", "API keys", f"{url} {says}")
     answer = asking.get("/metrics", headers={"X-API-Key": key} if key else {})
     if answer.status_code != 200:
-        says = "give --key, or VLCLIP_API_KEY, with the scope metrics: vlclip keys add --scope metrics"
+        says = "give a key with the scope metrics (--key or VLCLIP_API_KEY): vlclip keys add --scope metrics"
         yield Finding("note", "metrics", f"{url}/metrics is refused ({answer.status_code}); {says}")
         return
     samples: dict[str, list[tuple[Labels, float]]] = {}
@@ -83,24 +83,24 @@ def read(samples: Samples, settings: Settings) -> Iterator[Finding]:
     yield from _errors(total)
     yield from _load(total)
     for name, remedy in (
-        ("exposures", "see whether its disk is full or slow, or raise exposures.queue"),
-        ("events", "see whether the disk, or the server of history.url, has room and answers"),
+        ("exposures", "check whether its disk is full or slow, or raise exposures.queue"),
+        ("events", "check that the disk, or the server of history.url, has space and answers"),
     ):
         lost = total(f"vlclip_{name}_lost_total")
         if lost:
             written = total(f"vlclip_{name}_written_total")
-            says = f"{lost:,.0f} of {lost + written:,.0f} could not be kept; {remedy}"
+            says = f"{lost:,.0f} of {lost + written:,.0f} could not be stored; {remedy}"
             yield Finding("bad", f"lost {name}", says)
         else:
             yield Finding("ok", f"lost {name}", "none")
     probed = total("vlclip_probe_recall_count")
     if probed:
         recall = total("vlclip_probe_recall_sum") / probed
-        says = f"{recall:.3f} of the exact ten best over {probed:,.0f} searches"
+        says = f"{recall:.3f} of the ten exact best were found, over {probed:,.0f} searches"
         if recall >= GOOD_RECALL:
             yield Finding("ok", "recall", says)
         else:
-            yield Finding("note", "recall", f"{says}; raise hnsw.ef, and see that the index is built")
+            yield Finding("note", "recall", f"{says}; raise hnsw.ef, and check that the index is built")
 
 
 def _fingerprint(samples: Samples, settings: Settings) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def _fingerprint(samples: Samples, settings: Settings) -> Iterator[Finding]:
     if info is not None and served != info.fingerprint:
         yield Finding(
             "note", "served vectors",
-            f"the service serves fingerprint {served}, the current one in {settings.store} is "
+            f"the service serves fingerprint {served}, the current collection of {settings.store} is "
             f"{info.fingerprint}; if it is the same store, start the service again",
         )  # fmt: skip
 
@@ -122,9 +122,9 @@ def _errors(total: Total) -> Iterator[Finding]:
     # a service that starts answers /readyz with 503, as it should
     answered = total(requests, lambda labels: labels["route"] != "/readyz")
     failed = total(requests, lambda labels: labels["route"] != "/readyz" and labels["status"] == "5xx")
-    says = f"{failed:,.0f} of {answered:,.0f} requests ended in an error of the service"
+    says = f"{failed:,.0f} of {answered:,.0f} requests failed by an error of the service"
     if answered >= MANY and failed > answered / 100:
-        yield Finding("note", "errors", f"{says}; its log has their request ids, and see load below")
+        yield Finding("note", "errors", f"{says}; its log has their request ids; see also load below")
     else:
         yield Finding("ok", "errors", says)
 
@@ -134,7 +134,9 @@ def _load(total: Total) -> Iterator[Finding]:
     refused, served = total("vlclip_lists_refused_total"), total("vlclip_lists_total")
     says = f"{waiting:,.0f} lists wait for {workers:.0f} threads, {refused:,.0f} were refused"
     if waiting > 2 * workers or (refused + served >= MANY and refused > (refused + served) / 100):
-        yield Finding("note", "load", f"{says}; more is asked than it can answer, so start another beside it")
+        yield Finding(
+            "note", "load", f"{says}; it gets more requests than it can answer, so start another beside it"
+        )
     else:
         yield Finding("ok", "load", says)
 
@@ -143,4 +145,4 @@ def _detail(answer: httpx2.Response) -> str:
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return "it is not this service, or something between answers for it"
+        return "the answer is not from this service, or something in between answers for it"

@@ -1,4 +1,4 @@
-"""The store: who has it, whose vectors it holds, whether its index is whole."""
+"""Checks of the store: who has it open, which encoder made its vectors, whether its index is whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vlclip.service.settings import Settings
 
 
 def encoder(settings: Settings) -> Iterator[Finding]:
-    """Whose vectors the store holds, and whether the loaded encoder is that one; nothing is opened."""
+    """Which encoder made the vectors, and whether the settings name the same; the store is not opened."""
     with closing(shelf(settings.store, settings)) as place:
         name = place.current()
         info = place.info(name) if name is not None else None
@@ -33,7 +33,7 @@ def encoder(settings: Settings) -> Iterator[Finding]:
 
 
 def store(settings: Settings) -> Iterator[Finding]:
-    """What is in the store; one that another process has open is left alone."""
+    """What is in the store; a store that another process has open is not examined."""
     try:
         with closing(open_store(settings.store, settings)) as opened:
             says = f"{settings.store} holds {opened.count():,} items"
@@ -45,8 +45,8 @@ def store(settings: Settings) -> Iterator[Finding]:
     except StoreLocked:
         yield Finding(
             "note", "store",
-            f"{settings.store} is open in {_holder(settings)}, so what is in it is not looked at here; "
-            "if that is the service, ask it: vlclip doctor --url http://localhost:8000",
+            f"{settings.store} is open in {_holder(settings)}, so its contents are not checked; if "
+            "that is the service, ask it: vlclip doctor --url http://localhost:8000",
         )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _index(opened: QdrantStore, settings: Settings) -> Iterator[Finding]:
             "them one by one; stop the service and run vlclip ingest with the catalogue, which builds it",
         )  # fmt: skip
     else:
-        yield Finding("ok", "index", "searches have no more to compare one by one than they should")
+        yield Finding("ok", "index", "searches do not compare too many items one by one")
     pinned = items * size if settings.hnsw.quantization == "int8" else 0
     if pinned > memory_bytes() / 2 and not is_url(settings.store):
         yield Finding(
@@ -76,13 +76,13 @@ def _fields(opened: QdrantStore) -> Iterator[Finding]:
         yield Finding(
             "note", "fields",
             f"{len(fields)} fields have an index, and no more get one: later ones are shown but cannot be "
-            "filtered on; leave attributes nobody filters by out of the catalogue and ingest it into a new "
-            "store",
+            "filtered on; take attributes that no filter needs out of the catalogue and ingest it into a "
+            "new store",
         )  # fmt: skip
 
 
 def _holder(settings: Settings) -> str:
-    """The process that has the store open, as well as the system tells."""
+    """The process that has the store open, as far as the system tells."""
     for lock in Path(settings.store).glob(f"*/{LOCK}"):
         process = lock_holder(lock)
         if process is not None:
@@ -91,7 +91,7 @@ def _holder(settings: Settings) -> str:
 
 
 def lock_holder(lock: Path) -> int | None:
-    """The process that holds a lock on a file; None where there is none, or no system that tells (Linux)."""
+    """The process that holds a lock on a file; None if there is none, or if the system is not Linux."""
     table = Path("/proc/locks")
     if not table.is_file():
         return None

@@ -1,4 +1,4 @@
-"""The errors of the service, and the HTTP status that each error of the rooms below becomes.
+"""The errors of the service, and the HTTP status of every error, those of the other packages included.
 
 VlclipError
 └── ServiceError
@@ -7,7 +7,7 @@ VlclipError
     ├── TooLarge      the request is larger than allowed
     ├── NotReady      the models are still being loaded
     ├── Busy          too much waits to be written
-    ├── Overloaded    more is asked than can be answered in time
+    ├── Overloaded    there are more requests than can be answered in time
     ├── RefusedItem   an item of a write could not be embedded
     ├── KeyFileError  the file of API keys cannot be read or written
     ├── CannotListen  the service cannot listen on its address
@@ -56,7 +56,7 @@ class Busy(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More is asked than can be answered in time; `retry_after_s` is when there may be room again."""
+    """More requests come than can be answered in time; `retry_after_s` is when there may be room again."""
 
     code = "overloaded"
 
@@ -111,4 +111,4 @@ STATUS = {
     "bad-event": 422,
     "history-error": 503,
 }
-"""HTTP status by error code; anything else raised on purpose is 500."""
+"""HTTP status by error code; every other error of vlclip is 500."""

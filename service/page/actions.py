@@ -146,7 +146,7 @@ async def _read_fields(request: Request) -> dict[str, str]:
 def _check_same_site(request: Request) -> None:
     """Refuse what another site makes a browser send; browsers say so in a header."""
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise BadRequest("this came from another site; open the page itself")
+        raise BadRequest("this request came from another site; open the page itself")
 
 
 def _send_back(request: Request) -> Response:

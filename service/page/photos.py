@@ -56,7 +56,7 @@ class ItemPhotos:
         elif isinstance(image, str) and (file := self._file(image)) is not None:
             data = read_file(file, self._limits.max_bytes)
         else:
-            raise PhotoError("there is no photo to show; name the folder of the photos in page.photos")
+            raise PhotoError("there is no photo to show; name the folder of photos in page.photos")
         return data, _kind(data)
 
     def _file(self, image: str) -> Path | None:
@@ -95,7 +95,7 @@ class SearchPhotos:
         """The photo as JPEG; a `BadRequest` once it is no longer kept."""
         with self._lock:
             if name not in self._photos:
-                raise BadRequest("the photo of this search is no longer here; choose it again")
+                raise BadRequest("the photo of this search is no longer kept; choose it again")
             self._photos.move_to_end(name)
             return self._photos[name]
 
@@ -109,4 +109,4 @@ def _kind(data: bytes) -> str:
         with Image.open(BytesIO(data), formats=tuple(KINDS)) as photo:
             return KINDS[photo.format or ""]
     except (UnidentifiedImageError, OSError, KeyError, Image.DecompressionBombError):
-        raise PhotoError("this is no photo that a browser shows; replace it") from None
+        raise PhotoError("browsers cannot show this photo; replace it") from None

@@ -130,7 +130,7 @@ class Shoppers:
         """
         unit = unit_of(user)
         if not self.flush():
-            raise Busy("what this user did a moment ago is not written yet; ask again in a moment")
+            raise Busy("the latest events of this user are not written yet; try again in a moment")
         if self.log is not None:
             self.log.forget(unit)
         return self.history.forget(unit)

@@ -68,7 +68,9 @@ class Workers:
             return
         if self.waiting >= self.queue or self.wait_s > self.max_wait_s:
             self.refused += 1
-            raise Overloaded("more is asked than can be answered in time", max(1, math.ceil(self.wait_s)))
+            raise Overloaded(
+                "there are more requests than can be answered in time", max(1, math.ceil(self.wait_s))
+            )
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
         """The result of `work`, run in a thread with the context variables of this task.

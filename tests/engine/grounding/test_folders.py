@@ -178,5 +178,5 @@ def test_a_model_can_bring_its_own_threshold_and_a_setting_overrules_it(tmp_path
 def test_a_threshold_that_cannot_be_read_says_so(tmp_path, text):
     folder = model_folder(tmp_path / "mine")
     (folder / "rule.json").write_text(text)
-    with pytest.raises(EncoderError, match="mend it"):
+    with pytest.raises(EncoderError, match="correct it"):
         rule_from(Grounding(model=str(folder)))

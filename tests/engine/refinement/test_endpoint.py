@@ -34,7 +34,7 @@ def test_a_line_comes_back_with_what_it_cost(shirt, refining):
 PASSING = {
     "it answered 500": Raw(500, b"boom"),
     "it answered 429": Raw(429, b"{}"),
-    "its answer is no chat completion": Raw(200, b"<html>sign in</html>", HTML),
+    "its answer is not a chat completion": Raw(200, b"<html>sign in</html>", HTML),
 }
 
 
@@ -168,7 +168,10 @@ def test_a_dead_endpoint_is_left_alone(shirt, refining):
         texts = refining(endpoint.url, concurrency=1).refine([shirt] * 20, [None] * 20)
     assert len(endpoint.chats) <= 3 * 2
     assert all(text.by == "fields" for text in texts)
-    assert texts[-1].fallback == "endpoint: it failed several times in a row and is left alone for a while"
+    assert (
+        texts[-1].fallback
+        == "endpoint: it failed several times in a row, so it is not asked again for a while"
+    )
 
 
 @pytest.mark.parametrize(

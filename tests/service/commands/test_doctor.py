@@ -179,7 +179,7 @@ def test_events_are_counted_and_those_of_the_future_noted(settings):
     history.close()
     assert by_name["events"].says.startswith("4 in ")
     assert by_name["clock"].state == "note"
-    assert by_name["clock"].says.startswith("2 events are of the future")
+    assert by_name["clock"].says.startswith("2 events lie in the future")
 
 
 def test_a_log_that_is_damaged_or_off_is_told(settings):
