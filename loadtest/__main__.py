@@ -1,4 +1,4 @@
-"""`python -m vlclip.loadtest`: run a plan, serve and run it, or stand in the way of a service."""
+"""`python -m vlclip.loadtest`: run a plan, start a service and run a plan, or disturb a service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vlclip.loadtest.tables import page, show
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 out, err = Console(), Console(stderr=True)
 ENDS = (signal.SIGTERM, signal.SIGHUP)
-"""What tells the command to end, beside Ctrl-C; SIGHUP comes when its terminal is closed."""
+"""Signals that end the command, beside Ctrl-C; SIGHUP comes when its terminal is closed."""
 
 PlanArgument = Annotated[str, typer.Argument(help="TOML file, or the name of a plan that ships.")]
 Folder = Annotated[Path, typer.Option("--report", help="Folder for report.json and report.html.")]
@@ -53,7 +53,7 @@ def run_command(
     baseline: Baseline = None,
     tolerance: Tolerance = TOLERANCE,
 ) -> None:
-    """Load a running service as the plan says, and judge it; status 1 where a threshold is missed."""
+    """Load a running service by the plan and judge it; status 1 if a threshold is missed."""
     options = Options(
         faults=fault or (), processes=processes, web=web, knee=knee, headers=_headers(api_key)
     )  # fmt: skip
@@ -131,7 +131,7 @@ def _report(work: Callable[[], Report], folder: Path, baseline: Path | None, tol
 
 
 def _make(folder: Path) -> None:
-    """Make the folder of a report; `BadReport` where nothing can be written there."""
+    """Make the folder of a report; `BadReport` if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -141,7 +141,7 @@ def _make(folder: Path) -> None:
 
 
 def _exit_status_of(act: Callable[[], bool | None]) -> bool | None:
-    """What `act` gives; where it cannot, status 2 and a sentence."""
+    """The status that `act` returns; if it fails, status 2, and a sentence on stderr."""
     # a server and load generators that were started have to end with this process
     for end in ENDS:
         if signal.getsignal(end) != signal.SIG_IGN:  # as nohup has it
@@ -163,7 +163,7 @@ def _end(number: int, _: object) -> None:
 
 
 def _say(words: str) -> None:
-    """Words that are no markup, whatever is in them, on stderr."""
+    """Print words on stderr, never read as markup."""
     err.print(words, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,8 +1,8 @@
-"""A run beside an earlier one: each figure's change, and whether it is more than a tolerance.
+"""A run compared with an earlier one: the change of each figure, and whether it exceeds a tolerance.
 
 Laws (tests/loadtest/test_baseline.py):
-- a run beside itself has changed in nothing;
-- faster, fewer errors, more right answers and a higher rate are better, the reverse worse.
+- a run compared with itself has no change;
+- faster, fewer errors, more right answers and a higher rate are better, the reverse is worse.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from vlclip.loadtest.figures import Figures
 from vlclip.loadtest.thresholds import LEAST, WORDS
 
 TOLERANCE = 0.1
-"""The share of a figure that it may change by without being called changed."""
+"""Share of a figure by which it may change without being called changed."""
 ABSOLUTE = {"error_share": 0.001, "recall_at_10": 0.005}
-"""Of shares, what they may change by; a tenth of next to nothing is nothing."""
+"""By how much a figure that is a share may change: a tenth of a tiny share is too small a tolerance."""
 
 
 @dataclass(frozen=True, slots=True)

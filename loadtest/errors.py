@@ -11,7 +11,7 @@ from __future__ import annotations
 
 
 class LoadTestError(Exception):
-    """Something in a load test."""
+    """Something failed in a load test."""
 
 
 class BadPlan(LoadTestError):

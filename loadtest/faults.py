@@ -1,10 +1,10 @@
-"""A proxy that makes a good service worse, to see that a gate sees it.
+"""A proxy that makes a good service worse, to test whether a gate notices.
 
     python -m vlclip.loadtest faults --to http://127.0.0.1:8000 --port 8001 --fault delay=50ms --fault
     errors=0.01
 
-It passes requests on over one connection for each of the caller's, and knows as much of HTTP/1.1 as that
-takes: bodies have a Content-Length, as those of callers and of the service have.
+It passes requests on over one connection for each of the caller's. It knows only the HTTP/1.1 that this
+needs: bodies must have a Content-Length, as those of the load test and of the service have.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ HEAD_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong: each request is held up for `delay_s`, a share `errors` is answered 500."""
+    """What goes wrong: each request is delayed by `delay_s`, and a share `errors` is answered with 500."""
 
     delay_s: float = 0.0
     errors: float = 0.0
 
 
 def read_faults(options: Sequence[str]) -> Faults:
-    """Faults from `delay=50ms` and `errors=0.01`; `BadFault` where one cannot be read."""
+    """Faults from `delay=50ms` and `errors=0.01`; `BadFault` if one cannot be read."""
     delay_s = errors = 0.0
     for fault in options:
         if match := re.fullmatch(r"delay=(\d+(?:\.\d+)?)(ms|s)", fault):
@@ -47,7 +47,7 @@ def read_faults(options: Sequence[str]) -> Faults:
 
 
 def read_address(to: str) -> tuple[str, int]:
-    """Host and port of a service; `BadFault` where the proxy cannot pass on to such an address."""
+    """Host and port of a service; `BadFault` if the proxy cannot pass requests on to it."""
     try:
         where = urlsplit(to)
         if where.scheme == "http" and where.hostname:
@@ -58,7 +58,7 @@ def read_address(to: str) -> tuple[str, int]:
 
 
 async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asyncio.Server:
-    """The proxy, listening on this machine; port 0 is a free one. `BadFault` where it cannot be."""
+    """The proxy, listening on this machine; port 0 takes a free one. `BadFault` if it cannot listen."""
     where, random = read_address(to), Random(seed)  # noqa: S311 - no secrets here
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -96,7 +96,7 @@ async def serve_faults(to: str, faults: Faults, port: int, seed: int = 0) -> asy
 
 @contextlib.contextmanager
 def faulty(to: str, faults: Faults) -> Iterator[str]:
-    """The address of a proxy before `to`; `to` itself where nothing is to go wrong."""
+    """The address of a proxy before `to`; `to` itself if nothing is to go wrong."""
     if faults == Faults():
         yield to
         return
@@ -122,7 +122,7 @@ async def _message(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _close(server: asyncio.Server) -> None:
-    """Let go of the port and end what is still open."""
+    """Release the port and close the open connections."""
     server.close()
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:

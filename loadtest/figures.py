@@ -1,8 +1,8 @@
-"""Records to figures: percentiles, shares and rates by endpoint, and over time.
+"""Figures from records: percentiles, shares and rates by endpoint, and over time.
 
 Laws (tests/loadtest/test_figures.py):
 - `all` holds every request once;
-- percentiles are those of the good answers; what was refused is not fast;
+- percentiles are those of the good answers, so refusals do not make a service look fast;
 - the errors over time are those of the figures;
 - an even rate is even over time, also at the end.
 """
@@ -19,12 +19,12 @@ from vlclip.loadtest.plan import ENDPOINTS
 from vlclip.loadtest.record import Record
 
 POINTS = 120
-"""At most so many points of time in a series."""
+"""Most points of time in a series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one endpoint; what there is nothing to take it from is None.
+    """The figures of one endpoint; a figure without any data is None.
 
     Percentiles are None without a good answer, `error_share` without a request, recall without a probe.
     `rate_per_s` are good answers. `busy` are the allowed 503, which are neither good nor errors.
@@ -43,7 +43,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A moment of a run: seconds since its start, and what was asked and answered then."""
+    """A point of time of a run: seconds since its start, and the requests and answers of then."""
 
     at_s: float
     requests_per_s: float
@@ -66,7 +66,7 @@ def by_endpoint(records: Sequence[Record], seconds: float, *, allow_busy: bool =
 def over_time(
     records: Sequence[Record], begin: float, end: float, *, allow_busy: bool = False
 ) -> list[Point]:
-    """A point for each second, or for several where the run is long; none is of less time than the others."""
+    """A point for each second, or for several if the run is long; all points are equally long."""
     if end <= begin:
         return []
     count = min(POINTS, max(1, int(end - begin)))

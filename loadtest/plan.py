@@ -1,4 +1,4 @@
-"""A plan: who asks what, how often, and what has to hold. A TOML file with an id.
+"""The plan of a load test: who asks what, how often, and which limits hold. A TOML file with an id.
 
 Laws (tests/loadtest/test_plan.py):
 - a field that is misspelt, missing or out of range is named, with the field that was meant;
@@ -28,7 +28,7 @@ class _Part(BaseModel):
 
 
 class Mix(_Part):
-    """Weights of what a shopper asks next, where nothing follows from what they saw."""
+    """Weights of what a shopper asks next, if nothing follows from the last list."""
 
     similar: float = Field(0.0, ge=0)
     search: float = Field(0.0, ge=0)
@@ -46,8 +46,8 @@ class Mix(_Part):
 class Session(_Part):
     """What follows from a list.
 
-    `follow` is the chance to go on with one of its items, which is a click, a view and its similar items;
-    `click` that to click one without going on; `leave` that the next request is somebody else's.
+    `follow` is the chance to continue with one of its items, which is a click, a view and its similar items;
+    `click` is the chance to click one and not continue; `leave`, that the next request is another shopper's.
     """
 
     follow: Share = 0.3
@@ -70,7 +70,7 @@ class Pace(_Part):
 
 
 class Constant(_Part):
-    """`level` all the time. A level is users, or requests a second where the pace is open."""
+    """`level` all the time. A level counts users, or requests per second if the pace is open."""
 
     kind: Literal["constant"]
     level: float = Field(gt=0)
@@ -78,7 +78,7 @@ class Constant(_Part):
 
 
 class Ramp(_Part):
-    """Evenly from `start` to `end`."""
+    """A level that changes evenly from `start` to `end`."""
 
     kind: Literal["ramp"]
     start: float = Field(gt=0)
@@ -98,7 +98,7 @@ class Spike(_Part):
 
 
 class Soak(_Part):
-    """A `share` of a knee that was found before (`--knee`), for long."""
+    """A long time at a `share` of a knee that was found before (`--knee`)."""
 
     kind: Literal["soak"]
     share: float = Field(gt=0, le=1)
@@ -132,7 +132,7 @@ class Probe(_Part):
 
 
 class Limits(_Part):
-    """What has to hold of one endpoint; what is left out is not looked at."""
+    """Limits of one endpoint; a limit that is left out is not checked."""
 
     p50_ms: float | None = Field(None, gt=0)
     p95_ms: float | None = Field(None, gt=0)
@@ -143,7 +143,7 @@ class Limits(_Part):
 
 
 class AllLimits(Limits):
-    """What has to hold of all endpoints together, and of the run."""
+    """Limits of all endpoints together, and of the whole run."""
 
     rss_growth_mb: float | None = Field(None, ge=0)
     knee_per_s: float | None = Field(None, gt=0)
@@ -161,7 +161,7 @@ class Thresholds(_Part):
 
 
 class Plan(_Part):
-    """All of it. `zipf` is the exponent of the items' popularity, over `items` of the catalogue.
+    """A whole plan. `zipf` is the exponent of the items' popularity, over `items` of the catalogue.
 
     `warm_s` are the seconds at the start that do not count. `queries` maps where words come from to its
     weight (`vlclip.loadtest.queries`). With `allow_busy` a 503 is no error; it is no answer either.
@@ -197,7 +197,7 @@ class Plan(_Part):
 
     @property
     def hash(self) -> str:
-        """Of the file's bytes."""
+        """Hash of the file's bytes."""
         return self._hash
 
     def near(self, name: str) -> Path:

@@ -1,9 +1,9 @@
-"""A run over time as inline SVG: nothing is asked of any other site.
+"""Pictures of a run over time as inline SVG, which load nothing from any other site.
 
 Laws (tests/loadtest/test_plots.py):
-- numbers at an axis are plain ones, of a narrow range as of a wide one;
-- there is no picture of times where nothing was answered;
-- all pictures are of the whole run.
+- numbers at an axis are plain, in a narrow range as in a wide one;
+- there is no picture of times if nothing was answered;
+- all pictures show the whole run.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Is what was answered right? Answers against the same questions asked with `exact=true`.
+"""The recall probe: compares answers with those of the same requests asked with `exact=true`.
 
 Laws (tests/loadtest/test_probe.py):
 - an answer that is the exact one has a recall of 1, one that shares nothing with it 0;
-- of items whose exact scores are equal any will do;
-- the scores that the fast answer claimed are not looked at;
-- a question counts once, however popular: else the luck of a single one decides;
+- among items of equal exact score, any counts as right;
+- the scores in the fast answer are ignored;
+- a question counts once, however popular, so that no single question decides;
 - a question that is refused (its item was deleted since) is left out and counted;
-- a service that is gone or hangs is not waited for again and again: what was not asked yet is counted too.
+- a service that is gone or hangs is not waited for repeatedly; the questions not asked yet are counted.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from vlclip.loadtest.session import PROBED_RESULTS
 
 K = PROBED_RESULTS
 DEPTH = 50
-"""Results that an exact answer is asked for: ties with the tenth are among them."""
+"""Results that an exact answer has: enough to hold the ties with the tenth."""
 TIE = 2e-6
-"""Scores are sent with six digits."""
+"""Scores this close are equal, since they are sent with six digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Words that shoppers search for, from files and from the shop itself.
 
-Sources: `titles`, those of the catalogue; `typos`, the others with a slip of the finger; the lists that ship
-in `loadtest/queries` by name (`furniture`, `scripts`); and any `.txt` file beside the plan, a query a line.
+The sources: `titles`, those of the catalogue; `typos`, the other queries with a typing error; the lists in
+`loadtest/queries` by name (`furniture`, `scripts`); any `.txt` file beside the plan, one per line.
 
 Laws (tests/loadtest/test_queries.py):
-- a typo is one slip away from its query, and the same for the same seed;
-- `furniture.txt` is what `furniture()` gives.
+- a typo is one typing error away from its query, and the same for the same seed;
+- `furniture.txt` holds what `furniture()` returns.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def furniture(count: int = FURNITURE, seed: int = 0) -> list[str]:
-    """Short queries for furniture, all different: a style, a material, a piece, of which some lack one."""
+    """Short queries for furniture, all different: style, material and piece; some lack one of the three."""
     random, queries = Random(seed), dict[str, None]()  # noqa: S311 - no secrets here
     while len(queries) < count:
         style, material, piece = random.choice(STYLES), random.choice(MATERIALS), random.choice(PIECES)
@@ -54,7 +54,7 @@ def neighbours(letter: str) -> str:
 
 
 def typo(query: str, random: Random) -> str:
-    """One slip: a neighbouring key, a letter twice, left out, or before the one it follows."""
+    """One typing error: a neighbouring key, or a letter doubled, left out or swapped with the next."""
     places = [at for at, letter in enumerate(query.lower()) if neighbours(letter)]
     if not places:
         return query
@@ -71,7 +71,7 @@ def typo(query: str, random: Random) -> str:
 
 
 def read_queries(plan: Plan, titles: Sequence[str]) -> dict[str, list[str]]:
-    """The queries of each source the plan names; `BadPlan` where one is unknown or empty."""
+    """The queries of each source the plan names; `BadPlan` if one is unknown or empty."""
     sources: dict[str, list[str]] = {}
     for name, weight in plan.queries.items():
         if weight and name != "typos":

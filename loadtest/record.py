@@ -1,4 +1,4 @@
-"""What became of each request, as the load generators wrote it down: JSON lines, a file for each process.
+"""The outcome of each request, written by the load generators: JSON lines, one file per process.
 
 Percentiles are taken from these, not from locust's histograms, which round.
 """
@@ -18,11 +18,11 @@ from vlclip.loadtest.session import Ask
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request: when it was due (seconds since 1970), how long it took from then, and what came back.
+    """One request: when it was due (seconds since 1970), its time from then on, and its answer.
 
-    `late_ms` of `ms` passed before it was sent; all of it, where it never was. `status` is 0 and `error` says
-    why where no answer came; an answer that is wrong in itself has an `error` too. `event` is the user and
-    the id of an accepted event; `probe` is the question that the probe asks again, with the ids of the
+    `late_ms` of `ms` passed before it was sent, or all of `ms` if it never was. Without an answer,
+    `status` is 0 and `error` says why; an answer with wrong content has an `error` too. `event` is the user
+    and the id of an accepted event; `probe` is the question that the probe asks again, with the ids of the
     answer.
     """
 
@@ -47,12 +47,12 @@ class Record:
 
     @property
     def is_good(self) -> bool:
-        """Whether it got what it asked for."""
+        """Whether the request got a correct answer."""
         return not self.error
 
     @property
     def is_busy(self) -> bool:
-        """Whether it was turned away by a server with too much to do."""
+        """Whether an overloaded server refused the request."""
         return self.status == 503
 
 
@@ -63,7 +63,7 @@ class Recorder:
         self._folder, self._process, self._file = folder, 0, -1
 
     def write(self, record: Record) -> None:
-        """Append one line, at once."""
+        """Append one line, unbuffered."""
         if self._process != os.getpid():
             self._process = os.getpid()
             path = self._folder / f"requests-{self._process}.jsonl"
@@ -72,7 +72,7 @@ class Recorder:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """All of a run so far, in the order they were due."""
+    """All records of a run up to now, in the order in which they were due."""
     records = [
         Record(**form)
         for path in sorted(folder.glob("requests-*.jsonl"))
@@ -82,7 +82,7 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file; the last line may still be being written."""
+    """The JSON objects of a file; a last line that is not complete yet is left out."""
     if not path.is_file():
         return
     for line in path.read_bytes().split(b"\n")[:-1]:
@@ -90,14 +90,14 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def probe_form(ask: Ask, ids: list[str]) -> dict[str, Any] | None:
-    """What the probe has to know of a request that it asks again."""
+    """What the probe needs to know of a request to ask it again."""
     if not ask.is_probed:
         return None
     return {"method": ask.method, "path": ask.path, "body": ask.body.decode(), "ids": ids}
 
 
 def read_answer(ask: Ask, status: int, body: bytes, failure: str) -> tuple[str, list[str], str]:
-    """What is wrong with an answer (empty: nothing), the ids of its list, and the list's own id."""
+    """What is wrong with an answer ("" if nothing is), the ids of its list, and the list's own id."""
     if not status:
         return f"no answer: {failure}", [], ""
     if status not in (200, 202):

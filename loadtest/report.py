@@ -1,4 +1,4 @@
-"""What a run found: one JSON object, read back as the baseline of a later run."""
+"""The report of a run: one JSON object, which a later run can read as its baseline."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from vlclip.loadtest.termination import Termination
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run. `misses` are empty where it passed; times are seconds since 1970, or since `began`.
+    """One run. `misses` are empty if it passed; times are seconds since 1970, or since `began`.
 
-    `reasons` count the errors of the figures, of a run of steps all that came. `levels` are (seconds,
+    `reasons` count the errors in the figures; for a run of steps, all errors. `levels` are (seconds,
     users), `memory` (seconds, MB) of a server that was started for the run.
     """
 
@@ -52,7 +52,7 @@ class Report:
         return not self.misses
 
     def form(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The report as JSON values."""
         return {"passed": self.passed, **asdict(self)}
 
 
@@ -63,24 +63,24 @@ def limits_form(plan: Plan) -> dict[str, dict[str, float]]:
 
 
 def machine() -> str:
-    """What the load generator ran on; the numbers are worth as much as that was idle."""
+    """The machine of the load generator; the figures are reliable only as far as it was idle."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
 
 
 class _Earlier(BaseModel):
-    """What is read of an earlier report; what else it holds may be of another version."""
+    """The fields that are read of an earlier report; others may come from another version."""
 
     figures: dict[str, Figures]
     knee: Annotated[float, Field(gt=0)] | None = None
 
 
 def read_figures(path: Path) -> dict[str, Figures]:
-    """The figures of an earlier report; `BadReport` where it is none."""
+    """The figures of an earlier report; `BadReport` if the file is not one."""
     return _read(path).figures
 
 
 def read_knee(path: Path) -> float:
-    """The knee of an earlier report; `BadReport` where it has none."""
+    """The knee of an earlier report; `BadReport` if it has none."""
     knee = _read(path).knee
     if knee is None:
         raise BadReport(f"{path} found no knee; give the report.json of a plan whose shape is steps")

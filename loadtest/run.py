@@ -1,4 +1,4 @@
-"""One run: learn about the shop, let locust ask, look at what came back, judge it."""
+"""One run: learn about the shop, let locust send the load, judge the records."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from vlclip.loadtest.work import Work, learn, write_work
 
 USERS = Path(__file__).with_name("users.py")
 STOP_S = 30
-"""How long users may take to end what they began."""
+"""Seconds that users may take to finish what they began."""
 WEB_PORT = 8089
 PAGE = ["--autostart", "--autoquit", "5", "--web-host", "127.0.0.1", "--web-port", str(WEB_PORT)]
-"""Words to locust for its own page."""
+"""Options of locust for its own page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to run a plan, beside the plan. `processes` 0 is one, in which locust's master asks as well."""
+    """How to run a plan. `processes` 0 means one process, in which locust's master sends requests too."""
 
     faults: Sequence[str] = ()
     processes: int = 0
@@ -52,7 +52,7 @@ class Options:
 
 
 def run(plan: Plan, host: str, options: Options, server: Server | None = None) -> Report:
-    """Run `plan` against `host`; `server` is watched, and stopped half-way where that is asked for."""
+    """Run `plan` against `host`. `server` is watched, and stopped half-way if the options say so."""
     plan = with_level(plan, options.knee)
     if options.web:
         check_page()
@@ -80,7 +80,7 @@ def run(plan: Plan, host: str, options: Options, server: Server | None = None) -
 
 
 def serve_and_run(plan: Plan, store: str, options: Options, log_file: Path) -> Report:
-    """Start `vlclip serve` on `store`, run, stop it; what the server says goes to the file `said`."""
+    """Start `vlclip serve` on `store`, run, stop it; the server's own output goes to the file `said`."""
     with serving(store, log_file) as server:
         report = run(plan, server.url, options, server)
         ended_early = server.ended is not None
@@ -94,7 +94,7 @@ def serve_and_run(plan: Plan, store: str, options: Options, log_file: Path) -> R
 
 
 def check_page() -> None:
-    """`NotReached` where locust could not show its own page; it would say so only after the run."""
+    """Raise `NotReached` if locust cannot show its own page; locust would say so only after the run."""
     try:
         socket.create_server(("127.0.0.1", WEB_PORT)).close()
     except OSError:
@@ -117,7 +117,7 @@ def with_level(plan: Plan, knee_report: Path | None) -> Plan:
 def _locust(
     plan: Plan, work: Path, host: str, options: Options, server: Server | None
 ) -> tuple[float, int] | None:
-    """Let locust run to its end, or to that of the server: when it was told to stop, and its exit status."""
+    """Run locust to its end or the server's: when the server was told to stop, and its exit status."""
     words = [
         sys.executable, "-m", "locust", "-f", str(USERS), "--host", host, "--stop-timeout", str(STOP_S),
         "--exit-code-on-error", "0", "--loglevel", "WARNING", "--only-summary",
@@ -163,7 +163,7 @@ def _stop_half_way(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run left behind: its folder, its records, what the probe said, and how the server took it."""
+    """What a run left behind: its folder, its records, the probe's results, and what the server did."""
 
     folder: Path
     records: Sequence[Record]
@@ -212,7 +212,7 @@ def judge(plan: Plan, outcome: Outcome, host: str, options: Options) -> Report:
 def _silence(
     plan: Plan, records: Sequence[Record], levels: Sequence[Mapping[str, Any]], begin: float, end: float
 ) -> list[str]:
-    """What a server has missed that does not answer, whatever the limits are; an error is an answer."""
+    """The misses of a server that does not answer, whatever the limits are; an error is an answer."""
     answered = sum(begin <= record.at < end and record.status > 0 for record in records)
     if plan.pace.kind == "think":
         return [] if answered else ["all: nothing was answered"]
@@ -225,7 +225,7 @@ def _silence(
 def _figures(
     plan: Plan, records: Sequence[Record], steps: Sequence[Step], began: float, ended_at: float
 ) -> dict[str, Figures]:
-    """Those of the best step that held, else of the first; without steps those after the warm-up."""
+    """The figures of the best step that held, or of the first; without steps, those after the warm-up."""
     if steps:
         return dict((knee(steps) or steps[0]).figures)
     begin = began + plan.warm_s

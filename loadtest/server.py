@@ -2,7 +2,7 @@
 
 Laws (tests/loadtest/test_server.py):
 - memory that rises evenly has that slope; one odd moment is no growth;
-- one that does not start is told with what it said this time, whatever is in its file from before.
+- the error of a server that does not start shows its output of this time, not of earlier starts.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class Memory:
     samples: list[tuple[float, float]] = field(default_factory=list)
 
     def between(self, begin: float, end: float) -> Memory:
-        """The part of it in this time."""
+        """The samples in this time."""
         return Memory([(at, mb) for at, mb in self.samples if begin <= at <= end])
 
     @property
     def growth_mb(self) -> float | None:
-        """The median of the last tenth less that of the first; None where there are too few samples."""
+        """The median of the last tenth less that of the first; None if there are too few samples."""
         mb = [mb for _, mb in self.samples]
         tenth = max(1, len(mb) // 10)
         return float(np.median(mb[-tenth:]) - np.median(mb[:tenth])) if len(mb) > 2 else None
 
     @property
     def slope_mb_per_h(self) -> float | None:
-        """Of the line of least squares; None where there are too few samples."""
+        """The slope of the line of least squares; None if there are too few samples."""
         if len(self.samples) < 3:
             return None
         at, mb = np.array(self.samples).T
@@ -56,7 +56,7 @@ class Memory:
 
 
 class Server:
-    """One `vlclip serve` on a store, on a free port; its own words go to a file."""
+    """One `vlclip serve` on a store and a free port; its output goes to a file."""
 
     def __init__(self, store: str, log_file: Path, options: Sequence[str] = ()) -> None:
         self._store, self._log_file, self._options = store, log_file, options
@@ -68,16 +68,16 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The address where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def ended(self) -> int | None:
-        """The exit status of one that ended, by itself or not; None while it runs."""
+        """The exit status once it has ended, by itself or not; None while it runs."""
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Start it, wait until it is ready; `NotReached` with its last words where it is not."""
+        """Start it and wait until it is ready; else `NotReached` with its last output."""
         words = ["serve", "--store", self._store, "--port", str(self.port), *self._options]
         with self._log_file.open("ab") as log:
             before = log.tell()
@@ -97,7 +97,7 @@ class Server:
         raise NotReached(f"vlclip serve --store {self._store} did not become ready:\n{last}")
 
     def stop(self) -> int:
-        """SIGTERM, and the exit status; one that does not end in time is killed."""
+        """Send SIGTERM and return the exit status; kill the server if it does not end in time."""
         assert self._process is not None  # noqa: S101  # started before
         self._over.set()
         self._process.send_signal(signal.SIGTERM)
@@ -108,7 +108,7 @@ class Server:
             return self._process.wait()
 
     def kill(self) -> None:
-        """At once, if it still runs."""
+        """Kill the server at once, if it still runs."""
         self._over.set()
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -123,7 +123,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(store: str, log_file: Path) -> Iterator[Server]:
-    """A server that is gone afterwards."""
+    """A server that is stopped afterwards."""
     server = Server(store, log_file)
     try:
         server.start()
@@ -133,7 +133,7 @@ def serving(store: str, log_file: Path) -> Iterator[Server]:
 
 
 def resident_mb(process: int) -> float:
-    """Of a process and all that it started; read from /proc, so on Linux only."""
+    """Resident memory of a process and all that it started, in MB; read from /proc, so on Linux only."""
     pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
     return pages * PAGE_BYTES / MB + sum(resident_mb(int(child)) for child in children)

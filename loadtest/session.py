@@ -1,11 +1,11 @@
-"""What one shopper asks next, given what they were shown. Knows no HTTP client and no clock.
+"""What a shopper asks next, from the lists they got. This module knows no HTTP client and no clock.
 
 Laws (tests/loadtest/test_session.py):
 - the same seed and the same answers give the same requests;
 - clicks and views name the request whose list the item was taken from, or none where there is no such list;
 - an endpoint gets at least its `least_share` of the requests;
-- requests for the probe are nobody's, so that no history is in their answers, and say how many
-  results they want.
+- requests for the probe have no user, so that no history is in their answers, and set the number of
+  results.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vlclip.loadtest.plan import Plan
 JSON = {"content-type": "application/json"}
 BOUNDARY = "vlclip-loadtest"
 PROBED_RESULTS = 10
-"""Results that a request for the probe asks for, as many as the probe judges."""
+"""Results of a request for the probe: as many as the probe compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. The probe asks again what `is_probed`; `event` is the user and the id of an event."""
+    """One request. The probe repeats it if `is_probed`; `event` is the user and the id of an event."""
 
     endpoint: str
     method: str
@@ -55,7 +55,7 @@ class Ask:
 
 
 class Session:
-    """A shopper, and when they leave the next one."""
+    """A shopper; when they leave, the next shopper takes their place."""
 
     def __init__(self, plan: Plan, shop: Shop, name: str, number: int) -> None:
         self._plan, self._shop, self._name = plan, shop, f"{name}-{number}"
@@ -70,7 +70,7 @@ class Session:
 
     @property
     def user(self) -> str:
-        """Who asks."""
+        """The user of the requests."""
         return f"{self._name}-{self._shoppers}"
 
     def ask(self) -> Ask:
@@ -93,7 +93,7 @@ class Session:
         return Ask("search", "POST", "/v1/search", json.dumps(question).encode(), JSON, is_probed)
 
     def heard(self, ask: Ask, ids: Sequence[str], request_id: str) -> None:
-        """Look at the list that came back, and decide what follows from it."""
+        """Read the list of the answer, and decide what follows from it."""
         if not ask.is_list:
             return
         session = self._plan.session
@@ -107,19 +107,19 @@ class Session:
             self._shoppers, self._shown, self._request_id = self._shoppers + 1, [], ""
 
     def wait_s(self) -> float:
-        """A think time, log-normal."""
+        """A think time in seconds, log-normal."""
         pace = self._plan.pace
         return pace.think_s * self._random.lognormvariate(0, pace.think_sigma)
 
     def gap_s(self) -> float:
-        """From one request to the next where the pace is open, exponential."""
+        """Seconds from one request to the next if the pace is open, exponential."""
         return self._random.expovariate(self._plan.pace.per_user)
 
     def _item(self) -> str:
         return self._random.choices(self._shop.ids, cum_weights=self._popular)[0]
 
     def _pick(self, ids: Sequence[str]) -> str:
-        """One of a list; the second half as often as the first, and so on down."""
+        """An item of a list; the one at place n is picked with weight 1/n."""
         return self._random.choices(ids, [1 / place for place in range(1, len(ids) + 1)])[0]
 
     def _with_user(self, parameters: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -148,8 +148,8 @@ class Session:
 def least_share(plan: Plan, endpoint: str) -> float:
     """The share of all requests that an endpoint of the mix gets at least, whatever follows from lists.
 
-    It is the weight's, among as many more requests as there are where every answer is a list: of n requests
-    that follow from one, n = follow (3 + n) + (1 - follow) click.
+    It is the share of the weight, divided by 1 + n. If every answer is a list, n requests follow from one:
+    n = follow (3 + n) + (1 - follow) click.
     """
     weights, session = dict(plan.mix), plan.session
     first = 1 - session.follow

@@ -1,8 +1,8 @@
-"""How much is asked over time, as pure functions; `vlclip.loadtest.users` gives them to locust.
+"""The shape of a load over time, as pure functions; `vlclip.loadtest.users` passes it to locust.
 
 Laws (tests/loadtest/test_shapes.py):
 - a shape ends when its seconds are over, and never before;
-- what was due is what the users there were ask for, and no more than the level;
+- the due requests are those of the users that there were, and no more than the level;
 - the knee is a level that held, and the least level that did not lies above it;
 - each bisection halves the (logarithmic) gap between the two.
 """
@@ -32,15 +32,15 @@ def level_at(shape: Timed, seconds: float) -> float | None:
 
 
 def users_for(level: float, pace: Pace) -> int:
-    """How many users make this level."""
+    """Number of users that make this level."""
     return max(1, round(level / pace.per_user if pace.kind == "open" else level))
 
 
 def due(levels: Sequence[Mapping[str, Any]], pace: Pace, begin: float, end: float) -> float:
-    """How many requests were due from `begin` to `end` on average, where the pace is open.
+    """Mean number of requests that were due from `begin` to `end`, if the pace is open.
 
-    `levels` are what the shape asked for and the `users` there were, `at` a time each, until the next.
-    Users start some time after a level rises; those that a lower level sends away may take long to go.
+    `levels` are the levels of the shape and the number of `users`, each from `at` until the next.
+    Users start some time after a level rises; users that a lower level sends away may take long to leave.
     """
     total = 0.0
     for level, after in pairwise(levels):
@@ -51,7 +51,7 @@ def due(levels: Sequence[Mapping[str, Any]], pace: Pace, begin: float, end: floa
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where the search for the knee stands: the next level, and what is known of those before.
+    """The state of the search for the knee: the next level, and the results of those before.
 
     `good` is the highest level that held (0: none yet), `bad` the lowest that did not; `level` is None
     when the search is over.
@@ -66,7 +66,7 @@ class Search:
 
     @classmethod
     def begin(cls, steps: Steps) -> Search:
-        """Before the first step."""
+        """The state before the first step."""
         return cls(steps, steps.start)
 
     def after(self, *, has_held: bool) -> Search:

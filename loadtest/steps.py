@@ -1,11 +1,11 @@
-"""Steps of a search for the knee: what held and what did not.
+"""Steps of a search for the knee: which levels held all limits.
 
-A step is judged by the requests that ended in it. Their time runs from when they were due, so a queue that
-grows shows at once.
+A step is judged by the requests that ended in it. Their time runs from when they were due, so a growing
+queue shows at once.
 
 Laws (tests/loadtest/test_steps.py):
-- a step in which nothing was answered well does not hold;
-- nor one in which an endpoint with limits answered nothing, where some of its requests were sure to come.
+- a step without any good answer does not hold;
+- nor does a step without an answer of an endpoint that has limits, if requests to it were sure to come.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from vlclip.loadtest.session import least_share
 from vlclip.loadtest.thresholds import lags, missed
 
 SURE = 9
-"""Of so many requests on average some come: three sigma of a Poisson number are no more than it."""
+"""Mean number of requests from which on some surely come: three sigma of a Poisson number are no more."""
 OF_THE_RUN = ("recall_at_10", "rate_per_s", "rss_growth_mb", "knee_per_s")
-"""Limits that say nothing of one step."""
+"""Limits that do not apply to a single step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,16 @@ class Step:
 
     @property
     def has_held(self) -> bool:
-        """Whether nothing was missed."""
+        """Whether the step missed no limit."""
         return not self.missed
 
     def form(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The step as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_form(cls, form: Mapping[str, Any]) -> Self:
-        """What `form` wrote."""
+        """The step that `form` wrote."""
         figures = {name: Figures(**values) for name, values in form["figures"].items()}
         return cls(form["level"], form["begin"], form["end"], figures, tuple(form["missed"]))
 
@@ -83,7 +83,7 @@ def read_steps(folder: Path) -> list[Step]:
 
 
 def knee(steps: Sequence[Step]) -> Step | None:
-    """The highest level that held, at its last try, below all that did not; None where none did."""
+    """The highest level that held, at its last try, below all that did not; None if none did."""
     last = {step.level: step for step in steps}
     broken = min((level for level, step in last.items() if not step.has_held), default=float("inf"))
     passed = [step for step in steps if step.has_held and step.level < broken]

@@ -24,7 +24,7 @@ Rows = tuple[str, list[str], list[list[str]]]
 
 
 def show(report: Report, changes: Sequence[Change], console: Console) -> None:
-    """The tables, then the verdict."""
+    """Print the tables, then whether the gate was passed."""
     for title, columns, rows in tables(report, changes):
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for number, name in enumerate(columns):
@@ -39,7 +39,7 @@ def show(report: Report, changes: Sequence[Change], console: Console) -> None:
 
 
 def page(report: Report, changes: Sequence[Change]) -> str:
-    """The report as an HTML page that asks nothing of any site."""
+    """The report as an HTML page that loads nothing from any site."""
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     began = datetime.fromtimestamp(report.began, UTC).strftime("%Y-%m-%d %H:%M UTC")
     all_tables = list(tables(report, changes))
@@ -47,7 +47,7 @@ def page(report: Report, changes: Sequence[Change]) -> str:
 
 
 def tables(report: Report, changes: Sequence[Change]) -> Iterator[Rows]:
-    """Title, columns and rows of each table there is something for."""
+    """Title, columns and rows of each table that has rows."""
     columns = ["", "requests", *(WORDS[name] for name in FIGURES)]
     rows = [[name, f"{figures.requests:,}", *_cells(figures)] for name, figures in report.figures.items()]
     yield f"{report.plan}: what was measured", columns, rows

@@ -1,11 +1,11 @@
-"""A server stopped in the middle: what it accepted is answered, and the events are kept.
+"""A server that is stopped under load: it answers what it accepted, and keeps the events.
 
 Laws (tests/loadtest/test_termination.py):
-- a request in flight at the signal that got no answer is lost, one that came after it is refused;
+- a request in flight at the signal that gets no answer is lost; a request after the signal is refused;
 - an accepted event that the restarted server does not know is missing.
 
-A request is taken for accepted that was sent `GRACE_S` before the signal or earlier: by then the server has
-begun to read it. Later ones may be turned away, since no client can tell whether they were read.
+A request counts as accepted if it was sent at least `GRACE_S` before the signal: by then the server has
+begun to read it. Later requests may be refused, since no client can tell whether they were read.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ MOST_EVENTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """What became of a run whose server was told to stop at `at` (seconds since 1970).
+    """The result of a run whose server got the signal to stop at `at` (seconds since 1970).
 
-    `in_flight` were accepted and not yet answered then, `lost` of them never; `refused` came too late.
-    `events` were answered 202, `missing` of them are not there after a restart.
+    `in_flight` requests were accepted and not answered yet, and `lost` of them never were; `refused` came too
+    late. `events` were answered with 202, and `missing` of them are gone after a restart.
     """
 
     at: float
@@ -78,7 +78,7 @@ def judge_termination(
 
 
 def events_of(user: str, http: httpx2.Client) -> set[str]:
-    """Ids of a user's newest events; `NotReached` where the service does not give them."""
+    """Ids of a user's newest events; `NotReached` if the service does not return them."""
     try:
         answer = http.get(f"/v1/users/{user}/events", params={"limit": MOST_EVENTS}).raise_for_status()
     except httpx2.HTTPError as error:

@@ -1,9 +1,9 @@
-"""The gate: figures against limits, every miss named in a sentence.
+"""The gate: compares figures with limits and names every miss in a sentence.
 
 Laws (tests/loadtest/test_thresholds.py):
-- a figure at its limit passes, one beyond it is named;
+- a figure at its limit passes; a figure beyond it is named;
 - a limit on what was not measured is missed;
-- what answers nothing lags, however little was asked.
+- an endpoint that answers nothing lags, however few its requests.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from vlclip.loadtest.figures import Figures
 from vlclip.loadtest.plan import Limits, Thresholds
 
 LEAST = ("recall_at_10", "rate_per_s", "knee_per_s")
-"""Limits that a figure has to reach; of all others it has to stay below."""
+"""Limits that a figure has to reach; it must not exceed any other limit."""
 LAGS = 0.2
-"""The share of what was asked that may stay unanswered; of little also what chance takes, three sigma."""
+"""Share of requests that may stay unanswered; if they are few, three sigma instead."""
 WORDS = {
     "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "error_share": "error share",
     "recall_at_10": "recall@10", "rate_per_s": "rate", "knee_per_s": "knee", "rss_growth_mb": "memory growth",
@@ -27,7 +27,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A limit that does not hold: which, what was measured (None: nothing), what it had to be."""
+    """A limit that does not hold: its name, the measured figure (None: not measured), and the limit."""
 
     endpoint: str
     limit: str
@@ -44,7 +44,7 @@ class Miss:
 def missed(
     thresholds: Thresholds, figures: Mapping[str, Figures], run: Mapping[str, float | None] | None = None
 ) -> list[Miss]:
-    """The limits that do not hold; `run` has what is measured of the run: `rss_growth_mb`, `knee_per_s`."""
+    """The limits that do not hold; `run` has the figures of the whole run: `rss_growth_mb`, `knee_per_s`."""
     misses = []
     for endpoint, limits in dict(thresholds).items():
         for name, bound in dict(limits).items():
@@ -60,12 +60,12 @@ def missed(
 
 
 def lags(answered: float, due: float) -> bool:
-    """Whether too few requests were answered; `asked` is the mean of a Poisson number."""
+    """Whether too few requests were answered; `due` is the mean of a Poisson number."""
     return not answered or answered < due - max(LAGS * due, 3 * math.sqrt(due))
 
 
 def format_figure(name: str, value: float, beside: float | None = None) -> str:
-    """A figure with its unit; with more digits where it would read like the one it stands `beside`."""
+    """A figure with its unit, with more digits if it would read the same as the one `beside` it."""
     for digits in range(7):
         text = _format(name, value, digits)
         if beside is None or value == beside or text != _format(name, beside, digits):

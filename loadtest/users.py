@@ -2,14 +2,14 @@
 
 Only locust imports this module, in its own process: it monkey-patches the standard library.
 
-Where the pace is open, a request's time runs from when it was due: one that had to wait for the one before
-it is slow, not absent. Users are Poisson rather than `constant_throughput`, since those that start together
-would ask together ever after.
+If the pace is open, a request's time runs from when it was due: a request that had to wait for the one
+before it is slow, not absent. Users are Poisson and not `constant_throughput`, because users that start
+together would then ask together for ever.
 
 Laws (tests/loadtest/test_users.py):
-- every request that was due is written down, also those that were never answered or never sent, as the server
-  hung until the user was made to leave;
-- a connection that the server drops without an answer is an error, and nothing is asked twice.
+- every due request is recorded, also one that was never answered or sent because the server hung until the
+  user had to leave;
+- a connection that the server drops without an answer is an error, and no request is sent twice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NUMBERS = itertools.count()
 PER_WORKER = 1_000_000
 PAUSE_USERS = 1
 SOON = 100
-"""Users that start in a second; locust warns beyond."""
+"""Users that start per second; locust warns about more."""
 NO_ANSWER, NOT_SENT = "no answer before the user left", "not sent before the user left"
 
 # where a connection is dropped it would ask again, up to eleven times, and hide that
@@ -50,16 +50,16 @@ geventhttpclient.client.IDEMPOTENT_METHODS = frozenset()
 
 
 class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into by mypy
-    """Asks, looks, asks again."""
+    """A user of locust: asks, reads the answer, asks again."""
 
     network_timeout = connection_timeout = 60.0
     default_headers = WORK.headers
     asks = False
     until = math.inf
-    """When it was told to leave, if that was while it asked."""
+    """When the user had to leave, if that was during a request."""
 
     def on_start(self) -> None:
-        """Wait as if before a request, so that not all begin at once."""
+        """Wait as before a request, so that users do not all begin at once."""
         runner = self.environment.runner
         worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
         self.session = Session(PLAN, WORK.shop, WORK.name, worker * PER_WORKER + next(NUMBERS))
@@ -77,14 +77,14 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
         return max(0.0, self.due - now)
 
     def stop(self, *, force: bool = False) -> bool:
-        """Leave, after the request that is under way; at once, where there is none."""
+        """Leave after the current request, or at once if there is none."""
         if self.asks:
             self.until = time.time()
         return bool(super().stop(force=force))
 
     @task  # type: ignore[untyped-decorator]
     def step(self) -> None:
-        """The next request, and where the user is told to leave meanwhile, those that were due by then."""
+        """Send the next request; if the user has to leave meanwhile, record those that were due by then."""
         self.asks = True
         try:
             self._ask()
@@ -98,14 +98,14 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
             self.asks = False
 
     def _owes(self) -> bool:
-        """Whether one more request was due before the user was told to leave; `due` is its time."""
+        """Whether one more request was due before the user had to leave; `due` is its time."""
         if PLAN.pace.kind == "think" or self.until == math.inf:
             return False
         self.due += self.session.gap_s()
         return self.due < self.until
 
     def _ask(self) -> None:
-        """One request, written down."""
+        """Send one request and record it."""
         ask = self.session.ask()
         sent = time.time()
         due = min(self.due, sent) if PLAN.pace.kind == "open" else sent
@@ -132,7 +132,7 @@ class Shopper(FastHttpUser):  # type: ignore[misc]  # locust is not looked into 
 
 
 class Shape(LoadTestShape):  # type: ignore[misc]
-    """The plan's shape; what it asked for goes to `levels.jsonl`, how steps went to `steps.jsonl`."""
+    """The plan's shape. It writes its levels to `levels.jsonl` and the results of steps to `steps.jsonl`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class Shape(LoadTestShape):  # type: ignore[misc]
         self.began = self.rests_until = 0.0
 
     def tick(self) -> tuple[int, float] | None:
-        """Users now; locust asks about once a second."""
+        """The number of users now; locust calls this about once a second."""
         level = self._level()
         _append("levels.jsonl", {"at": time.time(), "level": level, "users": self.get_current_user_count()})
         return None if level is None else (users_for(level, PLAN.pace) if level else PAUSE_USERS, SOON)

@@ -1,4 +1,4 @@
-"""What the command hands to the load generators: the plan and what is known of the shop, in a folder.
+"""What the command passes to the load generators in a folder: the plan and what it learned of the shop.
 
 `learn` asks the service itself: searches for common words give ids and titles.
 """
@@ -29,7 +29,7 @@ WORDS = ("shoes", "dress", "bag", "watch", "shirt", "chair", "table", "lamp", "b
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One run: `name` is its own, so that its shoppers and events are nobody else's."""
+    """One run; `name` is unique, so that no other run has the same shoppers and events."""
 
     plan: Plan
     shop: Shop
@@ -38,7 +38,7 @@ class Work:
 
 
 def write_work(folder: Path, work: Work) -> None:
-    """Put it where `read_work` finds it."""
+    """Write it where `read_work` finds it."""
     form = {
         "plan": work.plan.model_dump(mode="json"), "ids": work.shop.ids, "queries": work.shop.queries,
         "headers": work.headers, "name": work.name,
@@ -49,7 +49,7 @@ def write_work(folder: Path, work: Work) -> None:
 
 
 def read_work(folder: Path) -> Work:
-    """What `write_work` wrote."""
+    """Read what `write_work` wrote."""
     form = orjson.loads((folder / "work.json").read_bytes())
     photos = [path.read_bytes() for path in sorted(folder.glob("photo-*.jpg"))]
     plan = Plan.model_validate(form["plan"])
@@ -59,7 +59,7 @@ def read_work(folder: Path) -> Work:
 def learn(plan: Plan, http: httpx2.Client) -> Shop:
     """Ids, queries and photos for the plan. The popular items are drawn by the plan's seed.
 
-    `NotReached` where the service does not answer what the run will ask, the probe's exact search included.
+    `NotReached` if the service does not answer what the run will ask, the probe's exact search included.
     """
     random = Random(plan.seed)  # noqa: S311 - no secrets here
     titles = _titles(plan, http)
@@ -75,7 +75,7 @@ def learn(plan: Plan, http: httpx2.Client) -> Shop:
 
 
 def _titles(plan: Plan, http: httpx2.Client) -> dict[str, str]:
-    """Title by id, of what a few searches find, page by page, until there are enough."""
+    """Titles by id from the pages of a few searches, until there are enough."""
     titles: dict[str, str] = {}
     for offset in range(0, 10_000, PAGE):
         before = len(titles)
@@ -98,7 +98,7 @@ def _search(http: httpx2.Client, body: Mapping[str, Any]) -> list[dict[str, Any]
 
 
 def why(error: Exception) -> str:
-    """What is wrong with an answer, or why there is none, and what to do where that is known."""
+    """What is wrong with an answer, or why there is none, and what to do about it if that is known."""
     if isinstance(error, httpx2.UnsupportedProtocol):
         return "write http:// before the address"
     if isinstance(error, (KeyError, TypeError, ValueError)):
@@ -126,7 +126,7 @@ def _ids(plan: Plan) -> list[str]:
 
 
 def _photos(plan: Plan, random: Random) -> list[bytes]:
-    """The JPEG files of the plan's folder, or drawings of things in one colour."""
+    """The JPEG files of the plan's folder, or else drawings in one colour."""
     if plan.photos:
         paths = sorted(plan.near(plan.photos).glob("*.jp*g"))
         if not paths:

@@ -15,7 +15,7 @@ from vlclip.ranking.lists.answer import Answer, Result, Strategy
 class ResultShape(BaseModel):
     """One item of a list; `parts` add up to `score`.
 
-    `duplicates` are the ids of the items this one stands for, where near-duplicates are collapsed.
+    `duplicates` are the ids of the near-duplicates that this item stands for, if they are collapsed.
     """
 
     id: str
@@ -33,14 +33,14 @@ class TasteShape(BaseModel):
 
 
 class ExplanationShape(BaseModel):
-    """How a list came about: the weights of its score parts, and the tastes beside the question."""
+    """How a list was made: the weights of the score's parts, and the shopper's tastes."""
 
     weights: dict[str, float]
     tastes: list[TasteShape]
 
 
 class ListShape(BaseModel):
-    """A list, best first. Send its `request_id` with the events that come of it.
+    """A list, best first. Send its `request_id` with the events that follow from it.
 
     `strategy` says what it was made from: `content`, the question alone; `history`, the shopper's events
     too; `popular`, what others do. `arm` is how it was ranked.
@@ -83,7 +83,7 @@ class ForgottenShape(BaseModel):
 
 
 class WrittenShape(BaseModel):
-    """What became of one written item."""
+    """The outcome for one written item."""
 
     id: str
     status: Literal["embedded", "unchanged", "duplicate", "failed"]
@@ -91,7 +91,7 @@ class WrittenShape(BaseModel):
 
 
 class BatchShape(BaseModel):
-    """What became of a batch."""
+    """The outcome for each item of a batch."""
 
     results: list[WrittenShape]
     embedded: int

@@ -1,9 +1,9 @@
-"""Pages as HTML: the templates, the headers every page has, and errors as a sentence.
+"""HTML pages: the templates, the headers of every page, and errors as a sentence.
 
 Laws (tests/service/page/test_page.py):
-- a page loads nothing from another host and runs nothing but the two files beside it;
-- whatever a title says, it is shown as text;
-- every error under a page's address is a sentence in a page, also those of the middleware.
+- a page loads nothing from another host and runs only the two files of its own;
+- a title is always shown as text, whatever is in it;
+- every error under a page's address is a sentence in a page, an error of the middleware too.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from starlette.types import Scope
 TEMPLATES = Path(__file__).parents[1] / "page" / "templates"
 STATIC = TEMPLATES.with_name("static")
 ASSETS = {"/page/style.css": "text/css", "/page/htmx.min.js": "text/javascript"}
-"""The files pages are made with; they need no key."""
+"""The files that pages load, without a key."""
 KEY_PATH = "/page/key"
-"""Where somebody gives their API key; it needs none."""
+"""Where a user enters an API key; this page needs none."""
 KEY_COOKIE = "vlclip_key"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -51,12 +51,12 @@ _PAGES.globals["assets"] = {
 
 
 def is_page(path: str) -> bool:
-    """Whether people look at what is under this path; all other paths are for programs."""
+    """Whether this path is for people; all other paths are for programs."""
     return path == "/" or path.startswith("/page/")
 
 
 def is_fragment(headers: Headers) -> bool:
-    """Whether htmx asks, which needs only the part that changes."""
+    """Whether htmx sent the request and needs only the part that changes."""
     return headers.get("hx-request") == "true"
 
 
@@ -78,7 +78,7 @@ def fragment(
 
 
 def asset(path: str) -> Response:
-    """A file pages are made with. Its address changes when it does, so browsers may keep it for long."""
+    """A file that pages load. Its address changes with its content, so browsers may cache it for long."""
     return FileResponse(
         STATIC / Path(path).name,
         media_type=ASSETS[path],
@@ -87,13 +87,13 @@ def asset(path: str) -> Response:
 
 
 def sentence(scope: Scope, status: int, detail: str, headers: Mapping[str, str]) -> Response:
-    """What went wrong, as a page or, for htmx, as the part that changes."""
+    """An error as a page or, for htmx, as the part that changes."""
     render = fragment if is_fragment(Headers(scope=scope)) else page
     return render("problem", {"problem": detail}, status, headers)
 
 
 def send_to_key_form(scope: Scope, code: str) -> Response:
-    """Send somebody whose key does not fit to where they can give another."""
+    """Redirect a user whose key is not accepted to the form where they can enter another."""
     address = f"{KEY_PATH}?why={code}"
     if is_fragment(Headers(scope=scope)):
         return Response(status_code=401, headers={"HX-Redirect": address})

@@ -12,13 +12,13 @@ from vlclip.service.http.html import is_page, sentence
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 2
-"""What a 503 asks for: models get warm and locks get free within seconds, or not at all."""
+"""Seconds after which to retry a 503: models get warm and locks get free within seconds, or not at all."""
 
 
 def problem(
     scope: Scope, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer that says what went wrong with the request of `scope`; people get it as a page."""
+    """The answer that says what went wrong with the request of `scope`; page addresses get it as a page."""
     extra = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     if is_page(scope["path"]):
         return sentence(scope, status, detail, {**extra, **(headers or {})})

@@ -99,7 +99,7 @@ class ListQuery(BaseModel):
 
 
 class SimilarQuery(ListQuery):
-    """The same beside an item, for a shopper."""
+    """The query parameters of a list for a shopper, about an item."""
 
     user: str = Field("", description="whose history is blended in")
     session: str = Field("", description="the same, for somebody not logged in")
@@ -128,7 +128,7 @@ class ItemBody(_StrictShape):
     updated_at: str = ""
 
     def item(self, item_id: str) -> Item:
-        """The `Item` under this id; an `ItemError` says what breaks a rule."""
+        """The `Item` with this id; an `ItemError` says what breaks a rule."""
         fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
         photo: bytes | str | None = self.image
         if self.image_base64 is not None:
@@ -201,5 +201,5 @@ def read_body(shape: type[Body], form: Any) -> Body:
 
 
 def utc(time: datetime) -> datetime:
-    """The time; UTC where it names no zone."""
+    """The time; UTC if it names no zone."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Which route a request came to, by its template and never by its path."""
+"""Names the route of a request by its template, never by its path."""
 
 from __future__ import annotations
 

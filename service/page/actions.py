@@ -1,10 +1,10 @@
-"""What the forms and links of the page do: keep events, choose who looks, take photos and API keys.
+"""What the forms and links of the page do: store events, switch users, take photos and API keys.
 
-Each action ends by sending the browser to a view. What nobody in particular does is not kept.
+Each action ends by sending the browser to a view. Events without a user are not stored.
 
 Laws (tests/service/page/test_page.py):
-- a click, a cart, a purchase or a dislike is kept before the next list is made;
-- what another site makes a browser send changes nothing.
+- a click, a cart, a purchase or a dislike is stored before the next list is made;
+- a request that another site makes a browser send changes nothing.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from vlclip.service.shop.shop import Shop
 
 COOKIE_S = 90 * DAY_S
 FLUSH_S = 1.0
-"""Seconds an action waits for its event to be written, so that the next list knows it."""
+"""Seconds that an action waits for its event to be written, so that the next list uses it."""
 KEY_REASONS = {
     "bad-key": "This key is not known here, or was revoked.",
     "forbidden": "This key may not see that page. Lists need one with the scope 'read', what a shopper did "
     "one with 'write' too, and experiments one with 'metrics' or 'write' too.",
 }
-"""Why a key is asked for again, by the `code` of the refusal."""
+"""Why the page asks for a key again, by the `code` of the refusal."""
 
 
 def add_actions(app: FastAPI, state: PageState) -> None:
@@ -115,7 +115,7 @@ def _add_cookies(app: FastAPI) -> None:
 
 
 def keep_event(shop: Shop, user: str, kind: str, item_id: str, list_id: str, event_id: str = "") -> None:
-    """Keep an event of somebody, and wait for it a moment."""
+    """Store an event of a user, and wait a moment for it to be written."""
     if not user:
         raise BadRequest("nothing is stored without a name; choose a name first")
     form = {"kind": kind, "item": item_id, "user": user, "request_id": list_id, "id": event_id}
@@ -125,14 +125,14 @@ def keep_event(shop: Shop, user: str, kind: str, item_id: str, list_id: str, eve
 
 
 def _set_cookie(request: Request, answer: Response, name: str, value: str, seconds: int | None) -> None:
-    """A cookie that no script reads and no other site makes a browser send."""
+    """Set a cookie that no script can read and no other site can make a browser send."""
     answer.set_cookie(
         name, value, max_age=seconds, httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
 
 
 def _send_to(path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = ()) -> Response:
-    """Send the browser on, so that looking again repeats nothing."""
+    """Redirect the browser, so that a reload repeats nothing."""
     return RedirectResponse(f"{path}?{urlencode(fields)}" if fields else path, 303)
 
 
@@ -144,13 +144,13 @@ async def _read_fields(request: Request) -> dict[str, str]:
 
 
 def _check_same_site(request: Request) -> None:
-    """Refuse what another site makes a browser send; browsers say so in a header."""
+    """Refuse a request that another site makes a browser send; browsers mark it in a header."""
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise BadRequest("this request came from another site; open the page itself")
 
 
 def _send_back(request: Request) -> Response:
-    """Send the browser to the view it came from, its list as it is for whoever looks now."""
+    """Send the browser to the view it came from, its list made for the user of now."""
     referer = urlsplit(request.headers.get("referer", ""))
     if referer.path not in {view.path for view in VIEWS}:
         return _send_to("/")
@@ -160,5 +160,5 @@ def _send_back(request: Request) -> Response:
 
 
 def _is_of_a_list(name: str) -> bool:
-    """Whether a field belongs to one list, and not to what was searched for."""
+    """Whether a field belongs to one list, and not to the search."""
     return name.startswith(WEIGHT) or name in {"diversity", "offset", "event", "list"}

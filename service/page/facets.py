@@ -1,4 +1,4 @@
-"""The facets a form offers: the commonest values of fields that have few."""
+"""The facets that a form offers: the commonest values of fields with few values."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ NO_FACETS = frozenset({"id", "title", "currency", "updated_at"})
 MAX_VALUES, MAX_FACETS, MAX_FIELDS = 20, 6, 12
 """Values of a facet, facets of a form, and fields whose values are counted to find those facets."""
 FRESH_S = 30.0
-"""Seconds for which counted values are offered again."""
+"""Seconds for which counted values are kept."""
 
 
 class Facets:
-    """The commonest values of the fields that have few, counted again after a while."""
+    """The commonest values of the fields with few values, counted again after a while."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,7 +27,7 @@ class Facets:
         self._counted_at = -math.inf
 
     def get(self) -> dict[str, dict[str, int]]:
-        """By field its values with how many items have them."""
+        """The values of each field, with the number of items that have them."""
         with self._lock:
             if time.monotonic() - self._counted_at > FRESH_S:
                 self._counts, self._counted_at = self._count(), time.monotonic()

@@ -1,8 +1,8 @@
 """What the form of a page asks for, read from its fields.
 
 Laws (tests/service/page/test_page.py):
-- a field that is empty asks for nothing; one that cannot be read is named in a sentence;
-- weights and diversity that are not given stay the arm's.
+- an empty field has no effect; a field that cannot be read is named in a sentence;
+- weights and diversity that the form does not set are the arm's.
 """
 
 from __future__ import annotations

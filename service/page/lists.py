@@ -2,7 +2,7 @@
 
 Laws (tests/service/page/test_page.py):
 - a list on a page is in the log once, by the arm of the shopper who looks at it;
-- a card leads to its item through a click that names the list.
+- a card links to its item through a click that names the list.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Slider:
 
     @property
     def step(self) -> str:
-        """What it moves by; a value between two steps would be rounded to one, and change the list."""
+        """Its step; a value between two steps would be rounded, which would change the list."""
         steps = self.value * 20
         return "0.05" if abs(steps - round(steps)) < 1e-9 else "any"
 
@@ -100,7 +100,7 @@ def serve(shop: Shop, photos: ItemPhotos, request: ListRequest, filter_form: Any
 
 
 def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Iterable[str]) -> list[Slider]:
-    """The weights of these parts that made the list, or would have made it, and its variety."""
+    """Sliders for these parts' weights, as the list was or would have been made with, and for its variety."""
     arm = shop.shoppers.arm(unit)
     knobs = []
     for name in (*shop.store.info.space.names, *parts):
@@ -112,7 +112,7 @@ def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Itera
 
 
 def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> Card:
-    """An item outside of a list."""
+    """The card of an item outside of a list."""
     price = item.get("price")
     return Card(
         id=item_id,
@@ -124,7 +124,7 @@ def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> Card:
 
 
 def tastes(shop: Shop, answer: Answer) -> list[tuple[int, list[str]]]:
-    """What a list made from a history was made from: shares in percent, and titles."""
+    """The tastes that a list from a history was made from: shares in percent, and titles."""
     ids = list(dict.fromkeys(item_id for taste in answer.tastes for item_id in taste.items))
     records = shop.store.retrieve(ids, fields=("title",)) if ids else {}
     titles = {item_id: str(record.payload.get("title") or item_id) for item_id, record in records.items()}
@@ -160,7 +160,7 @@ def history(shop: Shop, photos: ItemPhotos, unit: str, limit: int = 30) -> list[
 
 
 def _axis(values: Sequence[float]) -> tuple[float, float]:
-    """Where 0 lies on a rail, in percent, and percent per unit, so that every part has room."""
+    """The place of 0 on a rail, in percent, and the percent per unit, so that every part fits."""
     low, high = min(values, default=0.0), max(values, default=0.0)
     low, high = min(low, 0.0), max(high, 0.0)
     scale = 100 / (high - low) if high > low else 0.0

@@ -1,4 +1,4 @@
-"""The photos a page shows: those of items, as far as they may be shown, and those people search with.
+"""The photos that a page shows: those of items, as far as they may be shown, and those of searches.
 
 An item's photo is named by the item's id, never by a path. A path counts where it lies in the folder
 `page.photos` names; a URL is fetched here, with the limits that hold while ingesting, so that a browser
@@ -6,7 +6,7 @@ asks no other host.
 
 Laws (tests/service/page/test_page.py):
 - nothing outside the folder is served, through dots or through links; nothing that is not a photo is;
-- a photo that was searched with is kept for the newest searches only, in memory.
+- photos of searches are kept in memory, for the newest searches only.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from vlclip.service.http.errors import BadRequest
 from vlclip.service.settings import Settings
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
-"""What browsers show, by Pillow's names; drawings with scripts in them are not among it."""
+"""Formats that browsers show, by Pillow's names; drawings that may hold scripts are not among them."""
 SEARCH_PHOTOS = 64
-"""Photos of searches that are kept."""
+"""Number of photos of searches that are kept."""
 SIDE = 640
-"""Pixels of their longer side."""
+"""Pixels of the longer side of such a photo."""
 
 
 class ItemPhotos:
@@ -49,7 +49,7 @@ class ItemPhotos:
         return isinstance(image, str) and (is_url(image) or self._file(image) is not None)
 
     def read(self, image: Any) -> tuple[bytes, str]:
-        """The photo and its MIME type; a `PhotoError` where there is none to show."""
+        """The photo and its MIME type; a `PhotoError` if there is none to show."""
         if isinstance(image, str) and is_url(image):
             with closing(Fetcher(self._limits)) as fetcher:
                 data = fetcher.fetch(image)
@@ -71,7 +71,7 @@ class ItemPhotos:
 
 
 class SearchPhotos:
-    """The newest photos that were searched with, by a name that cannot be guessed; made small."""
+    """The photos of the newest searches, made small, by a name that cannot be guessed."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
@@ -79,7 +79,7 @@ class SearchPhotos:
         self._lock = threading.Lock()
 
     def keep(self, data: bytes) -> str:
-        """Keep a photo; its name. A `PhotoError` says why it is none."""
+        """Keep a photo and return its name. A `PhotoError` says why it is not a photo."""
         photo = decode(data, max_pixels=self._max_pixels)
         photo.thumbnail((SIDE, SIDE))
         small = BytesIO()

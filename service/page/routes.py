@@ -1,6 +1,6 @@
 """The routes of the web page at `/`: its views, the actions of their forms, photos and files.
 
-Every view is a form that works by itself; htmx asks the same address and changes the part that changed.
+Every view is a form that works without scripts; htmx asks the same address and replaces only what changed.
 """
 
 from __future__ import annotations

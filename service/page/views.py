@@ -10,7 +10,7 @@ another.
 
 Laws (tests/service/page/test_page.py):
 - a list on the page is the one the API gives to that shopper;
-- an error of the shopper's making is part of the view, its form stays.
+- an error that the shopper caused is part of the view, and its form stays.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from vlclip.service.page.state import PageState
 from vlclip.service.page.visit import Visit
 
 DAYS = (1, 7, 30, 365)
-"""How far back the experiment's report may look; a week where nothing is said."""
+"""Days that the experiment's report may cover; a week if the form does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class View:
 
 
 def search(state: PageState, visit: Visit) -> Content:
-    """Items for the words and the photo; without either those for the shopper."""
+    """Items for the words and the photo; without either, items for the shopper."""
     form, unit, shop = read_form(visit.params), unit_of(visit.user), state.shop
     is_search = bool(form.text or form.photo)
 
@@ -119,7 +119,7 @@ def item(state: PageState, visit: Visit) -> Content:
 
 
 def you(state: PageState, visit: Visit) -> Content:
-    """A shopper's list, and what it is made from."""
+    """A shopper's list, and the history that it is made from."""
     form, unit = read_form(visit.params), unit_of(visit.user)
 
     def ask(page: Page) -> ListRequest:
@@ -175,7 +175,7 @@ def _list_content(
 ) -> Content:
     """The list with sliders for its segments and for `parts`.
 
-    An error of the shopper's making is part of the content.
+    An error that the shopper caused is part of the content.
     """
     shop, unit = state.shop, unit_of(visit.user)
     shelf: Shelf | None = None

@@ -1,6 +1,6 @@
-"""One look at the page: who looks, at which address, and how much of it they need.
+"""One visit of a page: the user, the address, and which part of the page is needed.
 
-Who looks is a cookie with a name of their choice.
+The user is a name of their choice, kept in a cookie.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a view knows of its request.
+    """What a view needs to know of its request.
 
-    `user` is "" for nobody. `is_fragment` says that htmx asks, which needs the results only.
+    `user` is "" for nobody. `is_fragment` says that htmx sent the request and needs the results only.
     """
 
     path: str
