@@ -717,7 +717,7 @@ def test_only_photos_in_the_folder_are_shown(tmp_path):
         with pytest.raises(PhotoError):
             photos.read(path)
     for path in ("notes.txt", "drawing.jpg"):
-        with pytest.raises(PhotoError, match="no photo"):
+        with pytest.raises(PhotoError, match="cannot show this photo"):
             photos.read(path)
     assert not ItemPhotos(Settings()).has(str(inside / "a.png"))
     assert not photos.has(None)
