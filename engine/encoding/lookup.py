@@ -87,7 +87,7 @@ def load_lookup(folder: Path) -> Lookup:
             f"{folder} holds no vectors by item id: {error}; fit them again: vlclip fit-behaviour"
         ) from None
     if lookup.fingerprint != notes.get("fingerprint"):
-        raise EncoderError(f"the vectors in {folder} have changed since they were saved; fit them again")
+        raise EncoderError(f"the vectors in {folder} are not those it was saved with; fit them again")
     return lookup
 
 

@@ -141,7 +141,7 @@ def _existing(place: Shelf, target: str, fingerprint: str) -> str:
     info = place.info(name)
     if info is None or info.fingerprint != fingerprint:
         raise StoreNotFound(
-            f"{target} has no collection for the encoder {fingerprint}; list its collections: "
+            f"{target} has no collection for the encoder {fingerprint}; see those there are: "
             f"vlclip drop --store {target}"
         )
     return name
@@ -160,7 +160,7 @@ def _not_current(place: Shelf, target: str, fingerprint: str) -> str:
 def _describe(place: Shelf, name: str, current: str | None) -> StoredCollection:
     info = place.info(name)
     if info is None:
-        raise StoreNotFound(f"the collection {name} was deleted just now; try again")
+        raise StoreNotFound(f"the collection {name} was deleted just now; ask again")
     try:
         usage = place.usage(name)
     except StoreLocked:

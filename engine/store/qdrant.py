@@ -152,7 +152,7 @@ class QdrantStore:
         if kinds.get(name) != "keyword":
             keywords = ", ".join(sorted(n for n, k in kinds.items() if k == "keyword")) or "none"
             raise FilterError(
-                f"{name!r} is not a keyword field, so its values cannot be counted; those are: {keywords}"
+                f"{name!r} is no keyword field, so its values cannot be counted; those are: {keywords}"
             )
         return self._backend.facet(path(name), limit, self._searches.where(filter))
 

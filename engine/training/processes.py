@@ -95,7 +95,7 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
         dist.init_process_group("cpu:gloo,cuda:nccl" if device != "cpu" else "gloo", timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
         raise TrainingError(
-            f"cannot connect to the other {count - 1} processes: {error}; start them all with torchrun, "
+            f"cannot meet the other {count - 1} processes: {error}; start them all with torchrun, "
             "or unset WORLD_SIZE to train alone"
         ) from None
     try:

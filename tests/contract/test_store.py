@@ -261,7 +261,7 @@ def test_facets_count_values_commonest_first(filled: QdrantStore):
         parse_json({"price": {"gte": 2}, "brand": {"missing": False}})
     )
     assert len(filled.facet("id", limit=3)) == 3
-    with pytest.raises(FilterError, match=r"'price' is not a keyword field.*brand"):
+    with pytest.raises(FilterError, match=r"'price' is no keyword field.*brand"):
         filled.facet("price")
 
 

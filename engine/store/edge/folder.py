@@ -55,7 +55,7 @@ class Collection:
         try:
             return cls(info_from(form), dict(form["fields"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(folder / COLLECTION_FILE, f"this is missing or wrong in it: {error}") from None
+            raise _damaged(folder / COLLECTION_FILE, f"it lacks or garbles {error}") from None
 
 
 def current(store: Path) -> str | None:
@@ -64,7 +64,7 @@ def current(store: Path) -> str | None:
         return None
     name = str(_read_json(store / STORE_FILE).get("collection"))
     if not (store / name).is_dir():
-        raise _damaged(store / STORE_FILE, f"it names {name}, which does not exist")
+        raise _damaged(store / STORE_FILE, f"it names {name}, which is not there")
     return name
 
 

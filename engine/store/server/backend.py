@@ -234,7 +234,7 @@ def stored_info(client: QdrantClient, name: str) -> StoreInfo:
         return info_from(_metadata(client, name)[INFO_KEY])
     except (KeyError, TypeError, ValueError):
         raise StoreDamaged(
-            f"the collection {name!r} was made by another program or version of vlclip; choose another "
+            f"the collection {name!r} was not made by vlclip, or by another version; choose another "
             "name with the setting server.collection"
         ) from None
 

@@ -76,7 +76,7 @@ def test_a_folder_whose_files_do_not_belong_together_is_refused(tmp_path):
     save_lookup(lookup(), tmp_path)
     notes = json.loads((tmp_path / NOTES).read_text())
     (tmp_path / NOTES).write_text(json.dumps(notes | {"fingerprint": "0" * 16}))
-    with pytest.raises(EncoderError, match="changed since they were saved"):
+    with pytest.raises(EncoderError, match="not those it was saved with"):
         load_lookup(tmp_path)
     with pytest.raises(EncoderError, match="vlclip fit-behaviour"):
         load_lookup(tmp_path / "nothing")

@@ -94,7 +94,7 @@ def test_a_collection_where_the_alias_should_be_is_left_alone(client: QdrantClie
 
 def test_a_collection_of_someone_else_is_refused(client: QdrantClient, shelf: ServerShelf):
     client.create_collection(NAME, vectors_config={})
-    with pytest.raises(StoreDamaged, match="made by another program"):
+    with pytest.raises(StoreDamaged, match="was not made by vlclip"):
         open_on(shelf, "here", INFO)
 
 
