@@ -106,7 +106,7 @@ def test_a_shipped_grounder_is_known_by_its_name(tmp_path, monkeypatch):
     [
         ("grounding-dino-tiny", "did you mean IDEA-Research/grounding-dino-tiny"),
         ("./nowhere/at/all", "a folder, or original:FOLDER"),
-        ("original:nowhere", "nowhere is no folder"),
+        ("original:nowhere", "nowhere is not a folder"),
         ("not a/name at all", "cannot fetch the grounder 'not a/name at all'"),
         ("nobody/nothing", "give its folder"),  # tests run without the hub
     ],
@@ -159,7 +159,7 @@ def test_a_model_the_hub_does_not_have_is_said_so(monkeypatch):
         raise RepositoryNotFoundError("404", response=SimpleNamespace(headers={}, request=None))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", absent)
-    with pytest.raises(EncoderError, match=r"has no model 'owner/model' for you.*HF_TOKEN"):
+    with pytest.raises(EncoderError, match=r"has no model 'owner/model' that you may read.*HF_TOKEN"):
         find_grounder("owner/model")
 
 
