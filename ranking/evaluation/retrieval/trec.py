@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -55,6 +55,12 @@ def write_run(path: Path, run: Run, tag: str) -> None:
         path.write_text("".join(lines), encoding="utf-8")
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written ({error.strerror}); name another file") from None
+
+
+def write_runs(path: Path, runs: Mapping[str, Run]) -> None:
+    """Write the first run to `path`, and each other one beside it, with its name in that of the file."""
+    for number, (name, run) in enumerate(runs.items()):
+        write_run(path if number == 0 else path.with_name(f"{path.stem}.{name}{path.suffix}"), run, name)
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:
