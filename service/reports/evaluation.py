@@ -1,4 +1,4 @@
-"""Results of `vlclip evaluate search` and `vlclip evaluate sessions`, as tables and as JSON."""
+"""Runs side by side for `vlclip evaluate`: measures, slices and differences, as tables and as JSON."""
 
 from __future__ import annotations
 
