@@ -14,6 +14,7 @@ from vlclip.ranking.evaluation.ablation.boxes import Grounded
 from vlclip.ranking.evaluation.ablation.measurement import AblationRow, ItemSlice, Setup, Step
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.service.ablation.run import AblationReport
+from vlclip.service.reports.formats import format_narrow_interval
 from vlclip.service.reports.terminal import plain
 
 WIDTH = 110
@@ -120,7 +121,9 @@ def _steps(steps: Sequence[Step]) -> Table:
             if step.figure is None:
                 table.add_row(name, setting, "-", "")
             else:
-                table.add_row(name, setting, f"{step.figure.value:.3f}", _span(step.figure, digits=3))
+                table.add_row(
+                    name, setting, f"{step.figure.value:.3f}", format_narrow_interval(step.figure, digits=3)
+                )
     return table
 
 
@@ -163,7 +166,7 @@ def _attributes(report: AblationReport) -> Table:
             first = ("", "", "") if place else (plain(name), f"{score.n:,}", str(score.classes))
             table.add_row(
                 *first, PHOTO_NAMES[row.photo], row.model,
-                f"{score.accuracy.value:.3f} [dim]{_span(score.accuracy, 3)}[/]",
+                f"{score.accuracy.value:.3f} [dim]{format_narrow_interval(score.accuracy, 3)}[/]",
                 f"{score.macro_f1:.3f}",
                 "" if place else f"{score.majority:.3f}",
             )  # fmt: skip
@@ -185,12 +188,7 @@ def _cell(figure: Figure | None, digits: int = 3) -> str:
     """The figure over its interval."""
     if figure is None:
         return "-"
-    return f"{figure.value:.{digits}f}\n[dim]{_span(figure, digits)}[/]"
-
-
-def _span(figure: Figure, digits: int) -> str:
-    low, high = (f"{bound:.{digits}f}".removeprefix("0") for bound in (figure.low, figure.high))
-    return f"{low}–{high}"  # noqa: RUF001 - the dash of intervals
+    return f"{figure.value:.{digits}f}\n[dim]{format_narrow_interval(figure, digits)}[/]"
 
 
 def _small(report: AblationReport) -> str:

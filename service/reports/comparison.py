@@ -20,7 +20,7 @@ from vlclip.ranking.evaluation.comparison.comparison import PART, Comparison
 from vlclip.ranking.evaluation.comparison.overlap import Difference
 from vlclip.ranking.evaluation.comparison.requests import describe
 from vlclip.ranking.statistics.bootstrap import Figure
-from vlclip.service.reports.formats import UNKNOWN, format_interval, format_number, format_share
+from vlclip.service.reports.formats import UNKNOWN, format_fixed
 from vlclip.service.reports.terminal import out, plain
 
 ALIKE = {
@@ -132,7 +132,7 @@ def _measures(comparison: Comparison, difference: Difference, place: int) -> Tab
         title = plain(name.removeprefix(PART)) + (" (part)" if name.startswith(PART) else "")
         change = _cells(both.difference, sign=True)
         table.add_row(
-            title, format_number(both.first.value, DIGITS), format_number(both.second.value, DIGITS), *change
+            title, format_fixed(both.first.value, DIGITS), format_fixed(both.second.value, DIGITS), *change
         )
     cells = (f"{each.distinct:,} ({each.coverage:.1%})" for each in (first, second))
     table.add_row("items in any list", *cells, f"{second.distinct - first.distinct:+,}", "")
@@ -179,8 +179,8 @@ def _proxies(comparison: Comparison) -> Table:
                 plain(proxy.model),
                 plain(proxy.name),
                 plain(_called(comparison, arm)),
-                format_number(proxy.arm.value, DIGITS),
-                format_number(proxy.logged.value, DIGITS),
+                format_fixed(proxy.arm.value, DIGITS),
+                format_fixed(proxy.logged.value, DIGITS),
                 *_cells(proxy.difference, sign=True),
             )
     return table
@@ -204,10 +204,12 @@ def _cells(figure: Figure, *, percent: bool = False, sign: bool = False) -> tupl
     """A value and its interval, as two cells of a table."""
     if not isfinite(figure.value):
         return UNKNOWN, ""
-    if percent:
-        scaled = Figure(100 * figure.value, 100 * figure.low, 100 * figure.high)
-        return format_share(figure.value), format_interval(scaled, 1)
-    return format_number(figure.value, DIGITS, sign=sign), format_interval(figure, DIGITS, sign=sign)
+    digits, factor = (1, 100) if percent else (DIGITS, 1)
+    value, low, high = (
+        format_fixed(factor * number, digits, sign=sign, thousands=False)
+        for number in (figure.value, figure.low, figure.high)
+    )
+    return f"{value} %" if percent else value, f"{low} to {high}" if isfinite(figure.low) else UNKNOWN
 
 
 def _item(comparison: Comparison, item: str, lists: int) -> dict[str, Any]:

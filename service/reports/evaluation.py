@@ -12,6 +12,7 @@ from rich.table import Table
 from vlclip.ranking.evaluation.retrieval.beyond import FrequencySlice
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.ranking.statistics.significance import Standing
+from vlclip.service.reports.formats import format_figure
 from vlclip.service.reports.terminal import out, plain
 
 BETTER, WORSE = "▲", "▼"
@@ -37,7 +38,7 @@ def print_standings(standings: Standings, against: str, named: Sequence[str]) ->
             difference = standings[run][measure].difference
             if difference is not None:
                 say(
-                    f"{measure}: {run} less {against} {_interval(difference.figure, '+.4f')}, "
+                    f"{measure}: {run} less {against} {_interval(difference.figure, 4, sign=True)}, "
                     f"p = {difference.p:.3g}, corrected {difference.corrected:.3g}"
                 )
 
@@ -54,7 +55,7 @@ def print_slices(title: str, runs: Mapping[str, Sequence[FrequencySlice]]) -> No
     """A row for each slice with its size, a column for each run."""
     table = _table(title, ["n", *runs])
     for same in zip(*runs.values(), strict=True):
-        cells = ["-" if part.figure is None else _interval(part.figure, ".3f") for part in same]
+        cells = ["-" if part.figure is None else _interval(part.figure, 3) for part in same]
         table.add_row(same[0].name, f"{same[0].n:,}", *cells)
     out.print(table)
 
@@ -105,11 +106,8 @@ def _cell(standing: Standing) -> str:
     difference, mark = standing.difference, " "
     if difference is not None and difference.is_significant:
         mark = BETTER if difference.figure.value > 0 else WORSE
-    return f"{_interval(standing.figure, '.3f')} {mark}"
+    return f"{_interval(standing.figure, 3)} {mark}"
 
 
-def _interval(figure: Figure, form: str) -> str:
-    if math.isnan(figure.value):
-        return "-"
-    low, high = (f"{bound:{form}}" for bound in (figure.low, figure.high))
-    return f"{figure.value:{form}} ({low} to {high})"
+def _interval(figure: Figure, digits: int, *, sign: bool = False) -> str:
+    return "-" if math.isnan(figure.value) else format_figure(figure, digits, sign=sign)

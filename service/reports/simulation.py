@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from vlclip.ranking.evaluation.simulator.plan import SimulationReport
-from vlclip.ranking.statistics.bootstrap import Figure
+from vlclip.service.reports.formats import format_error
 from vlclip.service.reports.terminal import out, plain
 
 
@@ -47,7 +47,11 @@ def print_simulation(report: SimulationReport) -> None:
         uplift = truth.clicks.value - truths[0].clicks.value
         rates = [f"{truth.ctr[cut].value:.4f}" for cut in dict.fromkeys(cuts)]
         table.add_row(
-            plain(truth.arm), _figure(truth.clicks), f"{uplift:+.4f}", *rates, f"{truth.revenue.value:.4f}"
+            plain(truth.arm),
+            format_error(truth.clicks, 4),
+            f"{uplift:+.4f}",
+            *rates,
+            f"{truth.revenue.value:.4f}",
         )
     out.print(table)
     counts = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
@@ -56,9 +60,3 @@ def print_simulation(report: SimulationReport) -> None:
         lines.append(f"the best arm is {winner}" if winner else "the best arms cannot be told apart")
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _figure(figure: Figure) -> str:
-    """The value, and where orders were drawn half the width of its interval."""
-    half = (figure.high - figure.low) / 2
-    return f"{figure.value:.4f} ± {half:.4f}" if half else f"{figure.value:.4f}"

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vlclip.engine.errors import VlclipError
+from vlclip.service.reports.formats import format_value
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,14 +58,8 @@ def print_figures(figures: Mapping[str, Any], *, json: bool) -> None:
     table.add_column()
     table.add_column(justify="right")
     for name, value in figures.items():
-        table.add_row(name, _figure(value))
+        table.add_row(name, format_value(value))
     out.print(table)
-
-
-def _figure(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def plain(text: str) -> str:

@@ -28,7 +28,7 @@ from vlclip.ranking.evaluation.replay.report import ArmReplay, Histogram, Replay
 from vlclip.ranking.statistics.bootstrap import Figure
 from vlclip.service.reports.formats import (
     decimals_of,
-    format_number,
+    format_figure,
 )
 from vlclip.service.reports.replay.words import (
     MARKS,
@@ -65,7 +65,7 @@ def uplift_picture(report: ReplayReport) -> str:
     levels = [arm.verdict.level for arm in arms]
     sure = [rise for rise, level in zip(rises, levels, strict=True) if level != "refused"]
     lines = "; ".join(
-        f"{arm.arm} {_format_figure(rise, decimals_of(report.observed), sign=True)}, {arm.verdict.level}"
+        f"{arm.arm} {format_figure(rise, decimals_of(report.observed), sign=True)}, {arm.verdict.level}"
         for arm, rise in zip(arms, rises, strict=True)
     )
 
@@ -96,7 +96,7 @@ def estimates_picture(report: ReplayReport, arm: ArmReplay) -> str:
     ]
     limits = _limits([report.observed, *trusted], every, report.observed.value)
     lines = "; ".join(
-        f"{name} {_format_figure(estimate, decimals_of(report.observed))}"
+        f"{name} {format_figure(estimate, decimals_of(report.observed))}"
         for name, estimate in figures.items()
     )
 
@@ -107,7 +107,7 @@ def estimates_picture(report: ReplayReport, arm: ArmReplay) -> str:
         axis.axvspan(report.observed.low, report.observed.high, color=SECOND, alpha=0.15, linewidth=0)
         axis.set_xlabel(counted(report))
 
-    observed = _format_figure(report.observed, decimals_of(report.observed))
+    observed = format_figure(report.observed, decimals_of(report.observed))
     return _picture(
         f"{arm.arm} by estimator, observed {observed}: {lines}",
         draw, height=0.75 + LINE * len(figures),
@@ -154,7 +154,7 @@ def slices_picture(by: str, parts: Sequence[Slice], digits: int) -> str:
     """An arm's uplift in each part of the log: days from left to right, other parts one line each."""
     rises = [part.uplift for part in parts]
     lines = "; ".join(
-        f"{part.name} {_format_figure(part.uplift, digits, sign=True)} of {part.lists:,} lists"
+        f"{part.name} {format_figure(part.uplift, digits, sign=True)} of {part.lists:,} lists"
         for part in parts
     )
     days = [_day(part.name) for part in parts]
@@ -296,12 +296,6 @@ def _inline(svg: str, says: str) -> str:
     for colour, name in PAGE_COLOURS.items():
         body = body.replace(colour, name)
     return f'<svg {box} role="img" aria-label="{escape(says)}">{body}'
-
-
-def _format_figure(figure: Figure, digits: int, *, sign: bool = False) -> str:
-    """A value with its interval in brackets; each end says by itself whether it is known."""
-    low, high = (format_number(end, digits, sign=sign) for end in (figure.low, figure.high))
-    return f"{format_number(figure.value, digits, sign=sign)} ({low} to {high})"
 
 
 def _shorten(name: str) -> str:

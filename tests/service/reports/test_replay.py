@@ -17,7 +17,15 @@ from tests.service.replays import CAREFUL, FINE, arm, better, estimate, refused,
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.off_policy.verdict import Finding
 from vlclip.ranking.statistics.bootstrap import Figure
-from vlclip.service.reports.formats import decimals_of, format_interval, format_number
+from vlclip.service.reports.formats import (
+    decimals_of,
+    format_error,
+    format_figure,
+    format_fixed,
+    format_interval,
+    format_narrow_interval,
+    format_number,
+)
 from vlclip.service.reports.replay.page import replay_page, write_replay_page
 from vlclip.service.reports.replay.table import print_replay, replay_json
 from vlclip.service.reports.replay.words import answer
@@ -102,6 +110,18 @@ def test_numbers_have_two_digits_of_what_is_not_sure():
     assert format_number(3.2e9, 2) == "3.2e+09"
     assert format_number(inf, 2) == "not known"
     assert format_interval(Figure(1.0, 0.5, nan), 1) == "not known"
+    assert format_fixed(3.2e9, 1) == "3,200,000,000.0"
+    assert format_fixed(-1234.5678, 4, sign=True, thousands=False) == "-1234.5678"
+    assert format_fixed(nan, 1) == "not known"
+
+
+def test_intervals_stand_beside_their_values():
+    figure = Figure(0.125, 0.1, 0.15)
+    assert format_figure(figure, 3) == "0.125 (0.100 to 0.150)"
+    assert format_figure(Figure(0.125, nan, nan), 3) == "0.125 (not known to not known)"
+    assert format_narrow_interval(figure, 2) == ".10–.15"  # noqa: RUF001 - the dash of intervals
+    assert format_error(figure, 3) == "0.125 ± 0.025"
+    assert format_error(Figure(0.125, 0.125, 0.125), 3) == "0.125"
 
 
 # --- the table and JSON
