@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from vlclip.engine.settings import EngineSettings, Section
@@ -23,11 +25,14 @@ class Fetch(Section):
 
 
 class Ingest(Section):
-    """How the pipeline runs."""
+    """How catalogues are read and the pipeline runs."""
 
     batch: int = Field(256, ge=1, le=4096, description="items per batch")
     queue: int = Field(4, ge=1, le=64, description="most batches that wait between two stages")
     workers: int = Field(2, ge=1, le=64, description="threads that fetch and decode photos")
+    unknown_availability: Literal["available", "unavailable"] = Field(
+        "available", description="what a word for availability means that vlclip does not know"
+    )
 
 
 class IngestionSettings(EngineSettings):

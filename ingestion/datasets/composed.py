@@ -34,6 +34,7 @@ from vlclip.ingestion.drawn.dice import Dice
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 
 Split = Literal["all", "training", "validation"]
@@ -192,7 +193,7 @@ def _originals(plan: CompositionPlan, settings: IngestionSettings) -> Iterator[I
         return plan.split == "all" or (plan.split == "validation") == is_validation(item.id)
 
     catalogue = open_catalogue(plan.source)
-    columns = map_columns(catalogue, plan.mapping)
+    columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings))
     for batch in item_photo_batches(catalogue, columns, settings, select=is_in_split):
         yield from batch
 

@@ -19,6 +19,7 @@ from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 
 FAMILY = "sub_category"
@@ -77,7 +78,7 @@ def read_material(sources: Sequence[str], mapping: Sequence[str], settings: Inge
 def _item_photos(source: str, mapping: Sequence[str], settings: IngestionSettings) -> Iterator[ItemPhoto]:
     """Every item that has a product type and a usable photo."""
     catalogue = open_catalogue(source)
-    columns = map_columns(catalogue, mapping)
+    columns = map_columns(catalogue, mapping, ReadingChoices.of(settings))
     for batch in item_photo_batches(
         catalogue, columns, settings, usable=lambda item: bool(item.product_type.strip())
     ):

@@ -25,6 +25,7 @@ from vlclip.engine.training.recipe import Recipe
 from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 
 TEXT_FIELDS = ("title", "description", "product_type", "brand")
@@ -91,7 +92,9 @@ def _batches(
 ) -> Iterator[list[ItemPhoto | None]]:
     for source in sources:
         catalogue = open_catalogue(source)
-        yield from item_photo_batches(catalogue, map_columns(catalogue, mapping), settings)
+        yield from item_photo_batches(
+            catalogue, map_columns(catalogue, mapping, ReadingChoices.of(settings)), settings
+        )
 
 
 def _crops(

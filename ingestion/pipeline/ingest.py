@@ -26,6 +26,7 @@ from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.claim import Claim
 from vlclip.ingestion.stages.preparation import Preparation, open_preparation
@@ -91,7 +92,7 @@ def ingest(
     destination.check()
     store, ledger = destination.store, destination.ledger
     catalogue = open_catalogue(plan.source)
-    columns = map_columns(catalogue, plan.mapping)
+    columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings, destination.info.language))
     total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())
     with (

@@ -52,6 +52,9 @@ class IngestReport:
         return self.read / self.seconds if self.seconds else 0.0
 
 
+MAX_WARNINGS = 100
+"""Different sentences that a report lists; the words of a catalogue can be as many as its rows."""
+
 Progress = Callable[[IngestReport], None]
 """Called in the caller's thread with the state so far: once at the start, then after every batch."""
 
@@ -95,11 +98,16 @@ class Tally:
         """Add entries that have been through every stage."""
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
-            self._warnings.update(entry.warnings)
+            self._warnings.update(map(self._bounded, entry.warnings))
             if entry.outcome == "embedded" and entry.grounded is not None:
                 self._has_crop[entry.grounded.crop is not None] += 1
             if entry.outcome == "embedded" and entry.refined is not None:
                 self._refinement.add([entry.refined])
+
+    def _bounded(self, warning: str) -> str:
+        """The warning, or one sentence for all the further ones where a run has too many to list."""
+        is_listed = warning in self._warnings or len(self._warnings) < MAX_WARNINGS
+        return warning if is_listed else "further notes of other kinds"
 
     def counts(self) -> dict[str, int]:
         """The counts a ledger keeps."""

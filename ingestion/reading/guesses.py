@@ -1,8 +1,9 @@
 """What the columns of an unknown catalogue probably mean.
 
 Laws (tests/ingestion/reading/test_mapping.py):
-- a guess depends on column names alone, with two exceptions that look at data: photos beside the
-  catalogue that are named after their item, and columns of numbers in files without types;
+- a guess depends on column names alone, with three exceptions that look at data: photos beside the
+  catalogue that are named after their item, columns of numbers in files without types, and columns of
+  quantities, which count the stock only if they hold numbers, not "500 g";
 - a column feeds one field at most; a guess never overrules the operator's mapping.
 """
 
@@ -15,21 +16,27 @@ from pathlib import Path
 
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
-from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.mapping import (
+    DEFAULT_CHOICES,
     FIELDS,
     SLOT,
     Cells,
     ColumnMapping,
     Origin,
+    ReadingChoices,
     attribute_name,
     parse_map,
     read_object,
 )
 
+QUANTITIES = ("qty", "quantity", "stockqty", "stockquantity")
+"""Names of columns that count the stock; they feed `available` and stay attributes as well."""
+
 GUESSES: dict[str, tuple[str, ...]] = {
-    "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "asin", "parentasin", "uniqid"),
+    "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "asin", "parentasin", "uniqid",
+           "@id"),
     "title": ("title", "name", "productname", "producttitle", "itemname", "productdisplayname"),
     "description": ("description", "productdescription", "longdescription", "desc"),
     "product_type": ("producttype", "type", "articletype", "category", "productcategory", "subcategory"),
@@ -37,21 +44,30 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "price": ("price", "currentprice", "unitprice", "listprice"),
     "currency": ("currency", "currencycode", "pricecurrency"),
     "image": ("image", "imageurl", "imagelink", "imagepath", "imagefile", "images", "photo", "photourl",
-              "img", "imgurl", "picture", "pictureurl", "thumbnail"),
+              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "thumbnail"),
     "popularity": ("popularity", "popularityscore"),
-    "available": ("available", "availability", "instock", "isavailable"),
+    "available": ("available", "availability", "instock", "isavailable", "isinstock", "availabilitystatus",
+                  "stockstatus", *QUANTITIES),
     "updated_at": ("updatedat", "lastmodified", "modifiedat"),
 }  # fmt: skip
-"""Field to the column names that mean it, likeliest first, in lower case without punctuation."""
+"""Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
+marks what JSON-LD says of its own: `@type` is no product type."""
+
+OFFER_KEYS = {"price": ("price", "lowPrice"), "currency": ("priceCurrency",), "available": ("availability",)}
+"""Fields that schema.org keeps in the column `offers`, with their keys."""
 
 PHOTO_FOLDERS = ("images", "image", "photos", "img", "")
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".JPG")
 
 
-def map_columns(catalogue: Catalogue, options: Iterable[str] = ()) -> ColumnMapping:
+def map_columns(
+    catalogue: Catalogue, options: Iterable[str] = (), choices: ReadingChoices = DEFAULT_CHOICES
+) -> ColumnMapping:
     """The mapping for a catalogue; `options` are the operator's `field=column`."""
     sample = [row.values for row in catalogue.sample if not row.problem]
-    return guess(catalogue.columns, parse_map(options), sample, catalogue.root, typed=catalogue.typed)
+    return guess(
+        catalogue.columns, parse_map(options), sample, catalogue.root, typed=catalogue.typed, choices=choices
+    )
 
 
 def guess(
@@ -61,6 +77,7 @@ def guess(
     root: Path,
     *,
     typed: bool = True,
+    choices: ReadingChoices = DEFAULT_CHOICES,
 ) -> ColumnMapping:
     """The mapping for these columns: `mapping` (field to column or template) first, the rest guessed.
 
@@ -73,7 +90,15 @@ def guess(
     for name, likely in GUESSES.items():
         if name not in mapping and (column := _guess(columns, likely, used)):
             fields[name] = Origin(column, column)
-            used.add(column)
+            if _plain(column) not in QUANTITIES:
+                used.add(column)
+            elif not _numeric(column, sample):
+                del fields[name]
+    if any(objects.holds_objects(cell) for cell in _cells("offers", sample)) and "offers" not in used:
+        for name, keys in OFFER_KEYS.items():
+            if name not in fields and name not in mapping:
+                fields[name] = Origin(f"offers.{keys[0]}", "offers", keys=keys)
+                used.add("offers")
     if "id" not in fields:
         raise MappingError(
             f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
@@ -90,6 +115,8 @@ def guess(
         left_out=tuple(column for column in unused if column not in kept_columns and column != nested),
         numeric=frozenset() if typed else frozenset(c for c in kept_columns if _numeric(c, sample)),
         root=root,
+        tagged=frozenset(c for c in columns if c in used and any(map(objects.is_tagged, _cells(c, sample)))),
+        choices=choices,
     )
 
 
@@ -111,10 +138,12 @@ def _mapped_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[s
 
 
 def _guess(columns: Sequence[str], likely: Sequence[str], used: set[str]) -> str:
-    plain = {
-        re.sub(r"[^a-z0-9]", "", column.lower()): column for column in reversed(columns) if column not in used
-    }
+    plain = {_plain(column): column for column in reversed(columns) if column not in used}
     return next((plain[name] for name in likely if name in plain), "")
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[^a-z0-9@]", "", column.lower())
 
 
 def _beside(id_origin: Origin, sample: Sequence[Cells], root: Path) -> Origin | None:

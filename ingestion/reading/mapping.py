@@ -4,6 +4,7 @@ Laws (tests/ingestion/reading/test_mapping.py):
 - a given mapping always wins over a guess;
 - every column feeds a field, is an attribute, or `describe()` names it as left out. Where two columns
   become one attribute, the last is kept; the row warns if they differ;
+- a cell that is given is read, or a warning or an error names it;
 - equal rows give equal items.
 """
 
@@ -18,11 +19,16 @@ from typing import Any
 
 import orjson
 
+from vlclip.engine.errors import ItemError
 from vlclip.engine.item import PAYLOAD_FIELDS, Attribute, Item
+from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
-from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading import objects, values
+from vlclip.ingestion.reading.availability import read_availability, unknown_word
+from vlclip.ingestion.reading.photo_cell import is_no_photo, read_photo
 from vlclip.ingestion.reading.price import parse_price
+from vlclip.ingestion.settings import IngestionSettings
 
 Cells = Mapping[str, Any]
 """One row: column to value."""
@@ -39,18 +45,44 @@ _AWKWARD = re.compile(r'[.\[\]"<>=!]')
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingChoices:
+    """What the operator chose about reading: the language of texts, and what unknown availability means."""
+
+    language: str = DEFAULT
+    unknown_is_available: bool = True
+
+    @classmethod
+    def of(cls, settings: IngestionSettings, language: str = "") -> ReadingChoices:
+        """The choices that the settings hold; `language` is that of a store that is there already."""
+        return cls(language or settings.language, settings.ingest.unknown_availability == "available")
+
+
+DEFAULT_CHOICES = ReadingChoices()
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a field comes from: a column, or a template such as `images/{Id}.webp`.
 
     `optional` marks a guessed photo path: a file that is not there means the row has no photo.
+    `keys` are those of the column's objects that hold the field, as in the offers of schema.org; the first
+    value there is counts.
     """
 
     template: str
     column: str = ""
     optional: bool = False
+    keys: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it reads."""
+        return (self.column,) if self.column else tuple(SLOT.findall(self.template))
 
     def value(self, row: Cells) -> Any:
         """The field's raw value in one row; a template with an absent part is absent."""
+        if self.keys:
+            return objects.first_value(row.get(self.column), self.keys)
         if self.column:
             return row.get(self.column)
         parts = {name: row.get(name) for name in SLOT.findall(self.template)}
@@ -65,7 +97,8 @@ class ColumnMapping:
 
     `attributes` maps the columns that feed no field to attribute names, `numeric` names those
     among them that hold numbers in a file without types. `nested` is the column whose JSON object
-    holds more attributes. `root` is the folder that guessed photo paths start from.
+    holds more attributes. `root` is the folder that guessed photo paths start from. `tagged` are the
+    columns whose texts come in several languages.
     """
 
     fields: Mapping[str, Origin]
@@ -74,6 +107,8 @@ class ColumnMapping:
     left_out: tuple[str, ...]
     numeric: frozenset[str]
     root: Path
+    tagged: frozenset[str] = frozenset()
+    choices: ReadingChoices = DEFAULT_CHOICES
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -81,12 +116,20 @@ class ColumnMapping:
 
     def item(self, row: Cells) -> tuple[Item, tuple[str, ...]]:
         """The row as an item, and warnings to count; an `ItemError` says what is wrong with it."""
+        try:
+            return self._item(row)
+        except RecursionError:
+            raise ItemError("the row has lists or objects too deep in one another; flatten them") from None
+
+    def _item(self, row: Cells) -> tuple[Item, tuple[str, ...]]:
         warnings: list[str] = []
         nested = self._nested(row.get(self.nested), warnings) if self.nested else {}
         item_fields: dict[str, Any] = {"id": self.item_id(row)}
         for name in TEXTS:
             origin = self.fields.get(name)
-            item_fields[name] = values.text(origin.value(row) if origin else nested.pop(name, ""))
+            item_fields[name] = (
+                self._text(origin, row, warnings) if origin else values.text(nested.pop(name, ""))
+            )
         self._add_price(row, item_fields, warnings)
         self._add_popularity(row, item_fields)
         self._add_availability(row, item_fields, warnings)
@@ -105,7 +148,10 @@ class ColumnMapping:
 
     def describe(self) -> list[str]:
         """The mapping in lines for people, one per field."""
-        lines = [f"{name:<12} ← {origin.template}" for name, origin in self.fields.items()]
+        lines = [
+            f"{name:<12} ← {origin.template}{self._describe_language(origin)}"
+            for name, origin in self.fields.items()
+        ]
         attributes = [
             name if name == column else f"{name} (column {column})"
             for column, name in self.attributes.items()
@@ -117,6 +163,25 @@ class ColumnMapping:
         if self.left_out:
             lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
         return lines
+
+    def _describe_language(self, origin: Origin) -> str:
+        is_tagged = not self.tagged.isdisjoint(origin.columns)
+        return f" (in {self.choices.language}, else its first language)" if is_tagged else ""
+
+    def _text(self, origin: Origin, row: Cells, warnings: list[str]) -> str:
+        """The text of a field; objects in its columns are read as the text that they hold."""
+        if origin.keys:
+            return objects.read_text(origin.value(row), self.choices.language).text
+        cells: dict[str, Any] = {}
+        for column in origin.columns:
+            cell = row.get(column)
+            if objects.holds_objects(cell) or (not values.absent(cell) and not values.text(cell)):
+                reading = objects.read_text(cell, self.choices.language)
+                cell = reading.text
+                if reading.note:
+                    warnings.append(f"{column} {reading.note}")
+            cells[column] = cell
+        return values.text(origin.value(cells))
 
     def _add_price(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         raw = self._raw("price", row)
@@ -134,20 +199,44 @@ class ColumnMapping:
             item_fields["popularity"] = values.number("popularity", raw)
 
     def _add_availability(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
-        if not values.absent(raw := self._raw("available", row)):
-            availability = values.yes_or_no(raw)
-            if availability is None:
-                warnings.append("availability is neither yes nor no; kept as available")
-            item_fields["available"] = availability is not False
+        if values.absent(raw := self._raw("available", row)):
+            return
+        if isinstance(raw, list | tuple | Mapping):
+            raw = objects.read_text(raw, self.choices.language).text or _schema_id(raw) or raw
+        availability = read_availability(raw)
+        if availability is None:
+            availability = self.choices.unknown_is_available
+            meaning = "available" if availability else "unavailable"
+            warnings.append(f"availability {unknown_word(raw)!r} is an unknown word; kept as {meaning}")
+        item_fields["available"] = availability
 
     def _add_photo(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         if (origin := self.fields.get("image")) is None:
             return
-        image = values.photo(origin.value(row))
+        image = read_photo(origin.value(self._photo_cells(origin, row)))
         if origin.optional and isinstance(image, str) and not is_photo_file(self.root / image):
             warnings.append(f"no file at {origin.template}; kept without a photo")
             image = None
         item_fields["image"] = image
+
+    def _photo_cells(self, origin: Origin, row: Cells) -> Cells:
+        """The cells of the photo's columns, where a path is put together from them: their own photos.
+
+        A word such as `no_selection` in the place of a file's name is no photo. Before an ending, as in
+        `{sku}.jpg`, it may be an id and stays.
+        """
+        if origin.column:
+            return row
+        cells = {column: row.get(column) for column in origin.columns}
+        for column in origin.columns:
+            cell = cells[column]
+            if isinstance(cell, list | tuple | Mapping):
+                cell = cells[column] = read_photo(cell)
+                if isinstance(cell, bytes):
+                    raise ItemError(f"{column} holds a photo, not its name; use --map image={column}")
+            if origin.template.endswith(f"{{{column}}}") and isinstance(cell, str) and is_no_photo(cell):
+                cells[column] = None
+        return cells
 
     def _raw(self, field: str, row: Cells) -> Any:
         origin = self.fields.get(field)
@@ -185,6 +274,11 @@ class ColumnMapping:
             else:
                 attributes[name] = attribute
         return attributes
+
+
+def _schema_id(cell: Any) -> str:
+    """The name of a schema.org value that is written as an object, `{"@id": "https://schema.org/InStock"}`."""
+    return values.text(cell.get("@id")) if isinstance(cell, Mapping) else ""
 
 
 def parse_map(options: Iterable[str]) -> dict[str, str]:

@@ -1,17 +1,15 @@
-"""What a cell of a catalogue means: text, number, yes or no, attribute, photo.
+"""What a cell of a catalogue means: text, number, attribute, identifier.
 
 Laws (tests/ingestion/reading/test_values.py):
-- None, NaN, blank text and empty lists all mean "absent";
+- None, NaN, blank text, and lists and objects of nothing else all mean "absent";
 - a value that does not fit is absent or an `ItemError`; it never becomes a default.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -20,32 +18,24 @@ from vlclip.engine.errors import ItemError
 from vlclip.engine.item import MAX_TEXT_CHARS, Attribute, Scalar
 
 LARGEST_INTEGER = 2**63 - 1
-_NO = {
-    "false",
-    "no",
-    "0",
-    "n",
-    "f",
-    "out of stock",
-    "out_of_stock",
-    "sold out",
-    "unavailable",
-    "discontinued",
-}
-_YES = {"true", "yes", "1", "y", "t", "in stock", "in_stock", "available", "preorder", "backorder"}
+DEPTH = 4
+"""Levels of lists and objects that are searched for a value."""
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,8})(\.\d{1,30})?")
-_DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 
 
-def absent(value: Any) -> bool:
-    """Whether a cell is empty."""
+def absent(value: Any, depth: int = DEPTH) -> bool:
+    """Whether a cell is empty; lists and objects are when all in them is, down to `depth` levels."""
     if value is None or value == "":
         return True
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, float):
         return math.isnan(value)
-    return isinstance(value, list | tuple | dict) and not value
+    if isinstance(value, list | tuple):
+        return not value or (depth > 0 and all(absent(part, depth - 1) for part in value))
+    if isinstance(value, dict):
+        return not value or (depth > 0 and all(absent(part, depth - 1) for part in value.values()))
+    return False
 
 
 def text(value: Any) -> str:
@@ -132,34 +122,3 @@ def written_number(value: str) -> float | int | None:
     if _NUMBER.fullmatch(written) is None:
         return None
     return float(written) if "." in written else int(written)
-
-
-def yes_or_no(value: Any) -> bool | None:
-    """A cell as a bool; a stock count means "more than none"; None where neither is clear."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return value > 0
-    word = text(value).lower()
-    if word in _NO or word in _YES:
-        return word in _YES
-    count = written_number(word)
-    return None if count is None else count > 0
-
-
-def photo(value: Any) -> bytes | str | None:
-    """A cell as bytes, a path or a URL; a list gives its first, `{"bytes", "path"}` its bytes."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return photo(value[0]) if value else None
-    if isinstance(value, Mapping):
-        parts = (value.get(key) for key in ("bytes", "url", "src", "path"))
-        return photo(next((part for part in parts if not absent(part)), None))
-    if isinstance(value, bytes):
-        return value or None
-    address = text(value)
-    if _DATA_URI.match(address[:100]):
-        try:
-            return base64.b64decode(address.partition(",")[2], validate=True)
-        except binascii.Error:
-            raise ItemError("the photo is a data: address that is not valid base64") from None
-    return address or None

@@ -15,7 +15,7 @@ from vlclip.engine.training.pairs import is_validation
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ColumnMapping
+from vlclip.ingestion.reading.mapping import ColumnMapping, ReadingChoices
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.ablation.attributes import (
     LEAST,
@@ -65,7 +65,7 @@ def run_ablation(
     `EncoderError` for models, `EvaluationError` for unknown fields and for too few items.
     """
     catalogue = open_catalogue(plan.source)
-    columns = map_columns(catalogue, plan.mapping)
+    columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings))
     fields = _fields(catalogue, columns)
     slices = [_resolve(name, columns, fields) for name in plan.slices]
     attributes = [_resolve(name, columns, fields) for name in plan.attributes]

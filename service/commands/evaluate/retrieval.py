@@ -12,6 +12,7 @@ from vlclip.engine.opening.stores import open_store
 from vlclip.engine.training.pairs import is_validation
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ranking.evaluation.retrieval.stored import evaluate_titles
 from vlclip.service.commands.evaluate.options import Split
 from vlclip.service.commands.options import Device, Json, StoreOption
@@ -35,7 +36,7 @@ def retrieval(
     """Do titles find their own photos? HITS@k and MRR among the catalogue's items, exact scoring."""
     settings = Settings.load(store=store, device=device)
     catalogue = open_catalogue(source)
-    columns = map_columns(catalogue, map or [])
+    columns = map_columns(catalogue, map or [], ReadingChoices.of(settings))
     titles = {
         entry.id: entry.item.title
         for entry in catalogue.entries(columns)

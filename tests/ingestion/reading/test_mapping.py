@@ -5,7 +5,8 @@ import pytest
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.reading.guesses import guess
-from vlclip.ingestion.reading.mapping import parse_map
+from vlclip.ingestion.reading.mapping import ReadingChoices, parse_map
+from vlclip.ingestion.settings import Ingest, IngestionSettings
 
 ROOT = Path("/nowhere")
 
@@ -165,3 +166,85 @@ def test_ids_that_are_paths_do_not_lead_the_search_for_photos_elsewhere(tmp_path
     root = tmp_path / "shop"
     root.mkdir()
     assert "image" not in mapped(["id"], sample=[{"id": "../secret"}, {"id": "a\0b"}], root=root).fields
+
+
+@pytest.mark.parametrize("column", ["is_in_stock", "stock_status", "qty", "Quantity", "availability"])
+def test_columns_of_stock_are_guessed(column):
+    mapping = mapped(["id", column], sample=[{"id": "1", column: "0"}], typed=False)
+    assert mapping.item({"id": "1", column: "0"})[0].available is False
+
+
+def test_a_quantity_that_counts_the_stock_stays_an_attribute_and_a_weight_is_none():
+    mapping = mapped(["id", "qty"], sample=[{"id": "1", "qty": 3}])
+    item, _ = mapping.item({"id": "1", "qty": 0})
+    assert (item.available, item.attributes) == (False, {"qty": 0})
+    packs = mapped(["id", "quantity"], sample=[{"id": "1", "quantity": "500 g"}])
+    assert "available" not in packs.fields
+
+
+@pytest.mark.parametrize(("unknown_is_available", "meaning"), [(True, "available"), (False, "unavailable")])
+def test_an_unknown_word_for_availability_means_what_the_setting_says_and_is_shown(
+    unknown_is_available, meaning
+):
+    choices = ReadingChoices(unknown_is_available=unknown_is_available)
+    item, warnings = mapped(["id", "availability"], choices=choices).item(
+        {"id": "1", "availability": "maybe 3"}
+    )
+    assert item.available is unknown_is_available
+    assert warnings == (f"availability 'maybe …' is an unknown word; kept as {meaning}",)
+
+
+def test_settings_hold_the_choices_of_reading():
+    settings = IngestionSettings(ingest=Ingest(unknown_availability="unavailable"))
+    assert ReadingChoices.of(settings) == ReadingChoices("english", unknown_is_available=False)
+    assert ReadingChoices.of(settings, "german").language == "german"
+
+
+def test_texts_in_objects_are_read_and_the_mapping_names_the_language():
+    title = [{"language_tag": "en_US", "value": "Shoe"}, {"language_tag": "de_DE", "value": "Schuh"}]
+    row = {"id": "1", "title": title, "brand": {"name": "Acme"}}
+    mapping = mapped(list(row), sample=[row], choices=ReadingChoices("german"))
+    item, warnings = mapping.item(row)
+    assert (item.title, item.brand, warnings) == ("Schuh", "Acme", ())
+    assert mapping.describe()[1] == "title        ← title (in german, else its first language)"
+    item, warnings = mapping.item({**row, "title": title[:1], "brand": {"foo": 1}})
+    assert (item.title, item.brand) == ("Shoe", "")
+    assert warnings == (
+        "title is not given in german; read in en_US",
+        "brand holds objects or bytes without a text; left out",
+    )
+
+
+def test_templates_read_objects_too():
+    mapping = mapped(["id", "brand", "name"], ["title={brand} {name}"])
+    item, _ = mapping.item({"id": "1", "brand": {"name": "Acme"}, "name": [{"@value": "Shoe"}]})
+    assert item.title == "Acme Shoe"
+
+
+def test_price_currency_and_availability_come_from_offers_as_schema_org_has_them():
+    offers = {"price": "99.0", "priceCurrency": "EUR", "availability": "https://schema.org/OutOfStock"}
+    row = {"@type": "Product", "sku": "1", "category": "Shoes", "offers": [offers]}
+    mapping = mapped(list(row), sample=[row])
+    item, warnings = mapping.item(row)
+    assert (item.product_type, item.price, item.currency, item.available) == ("Shoes", 99.0, "EUR", False)
+    assert warnings == ()
+    assert "price        ← offers.price" in mapping.describe()
+    linked = {**row, "offers": {"price": 1, "availability": {"@id": "https://schema.org/SoldOut"}}}
+    assert mapping.item(linked)[0].available is False
+
+
+def test_a_photo_put_together_from_columns_takes_the_first_of_a_list_and_no_word_for_a_photo():
+    mapping = mapped(["id", "images"], ["image=media/{images}"])
+    assert mapping.item({"id": "1", "images": [None, "a.jpg"]})[0].image == "media/a.jpg"
+    assert mapping.item({"id": "1", "images": "no_selection"})[0].image is None
+    assert mapped(["id"], ["image={id}.jpg"]).item({"id": "none"})[0].image == "none.jpg"
+    with pytest.raises(ItemError, match="without a path or URL"):
+        mapping.item({"id": "1", "images": {"foo": 1}})
+
+
+def test_a_row_too_deep_to_read_is_refused():
+    deep = "x"
+    for _ in range(1020):
+        deep = [deep]
+    with pytest.raises(ItemError, match="too deep"):
+        mapped(["id", "title"]).item({"id": "1", "title": deep})

@@ -11,7 +11,9 @@ from vlclip.ingestion.reading import values
 NAN = float("nan")
 
 
-@pytest.mark.parametrize("cell", [None, "", "  ", NAN, [], {}, ()])
+@pytest.mark.parametrize(
+    "cell", [None, "", "  ", NAN, [], {}, (), [None, ""], {"url": None, "alt": " "}, [[], {}]]
+)
 def test_these_say_nothing(cell):
     assert values.absent(cell)
     assert values.text(cell) == ""
@@ -79,37 +81,6 @@ def test_an_attribute_as_long_as_a_book_is_refused():
 )
 def test_codes_with_leading_zeros_and_barcodes_are_no_numbers(written, number):
     assert values.written_number(written) == number
-
-
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [("in stock", True), ("Out of stock", False), (0, False), ("12", True), (True, True), ("perhaps", None)],
-)
-def test_availability(cell, expected):
-    assert values.yes_or_no(cell) is expected
-
-
-@pytest.mark.parametrize(
-    ("cell", "photo"),
-    [
-        ("a.jpg", "a.jpg"),
-        (b"xx", b"xx"),
-        (b"", None),
-        (["a.jpg", "b.jpg"], "a.jpg"),
-        ({"bytes": b"xx", "path": "a.jpg"}, b"xx"),
-        ({"bytes": None, "path": "a.jpg"}, "a.jpg"),
-        ("data:image/png;base64,eHg=", b"xx"),
-        (None, None),
-        ([], None),
-    ],
-)
-def test_photos(cell, photo):
-    assert values.photo(cell) == photo
-
-
-def test_a_data_address_that_is_not_base64_is_refused():
-    with pytest.raises(ItemError, match="base64"):
-        values.photo("data:image/png;base64,e_!")
 
 
 def test_popularity_that_is_no_number_is_refused():

@@ -1,0 +1,79 @@
+"""Whether an item can be bought, from the words, numbers and schema.org names that shops write.
+
+The words are data: `availability.toml`, by language.
+
+Laws (tests/ingestion/reading/test_availability.py):
+- case, accents, blanks, hyphens, underscores and the prefix of schema.org never change the meaning of a word;
+- a number is a stock count: more than none is available; "0 in stock" is not;
+- a word that the data does not have is unknown; it is never guessed from its parts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+WORDS = Path(__file__).with_name("availability.toml")
+LONGEST_WORD = 60
+"""Characters of an unknown word that a note shows."""
+
+_PREFIX = re.compile(r"^\s*(https?://(www\.)?schema\.org/|schema:)", re.IGNORECASE)
+_COUNT = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"\s*[-+]?(\d+(?:[.,]\d+)*|\.\d+)\s*")
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
+"""Letters that Unicode does not take apart into a plain letter and a mark."""
+
+
+def read_availability(value: Any) -> bool | None:
+    """Whether the item can be bought; None where the cell is an unknown word or no word at all."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float | Decimal):
+        return None if math.isnan(value) else value > 0
+    if not isinstance(value, str):
+        return None
+    written = _PREFIX.sub("", unicodedata.normalize("NFKC", value)).replace("\u2212", "-")
+    if _NUMBER.fullmatch(written):
+        return _is_positive(written)
+    counts = _COUNT.findall(written)
+    word = _plain(_COUNT.sub(" ", written))
+    if not word:
+        return _is_positive(counts[0]) if len(counts) == 1 else None
+    meaning = _words().get(word)
+    return meaning and not (len(counts) == 1 and not _is_positive(counts[0]))
+
+
+def unknown_word(value: Any) -> str:
+    """The word as a note shows it: numbers left out, so that rows with the same word are counted together."""
+    words = " ".join(_COUNT.sub("…", str(value)).split())
+    return words if len(words) <= LONGEST_WORD else f"{words[:LONGEST_WORD]}…"
+
+
+def _is_positive(count: str) -> bool:
+    return "-" not in count and any(digit in "123456789" for digit in count)
+
+
+def _plain(text: str) -> str:
+    """The text's letters and digits alone: no case, accents or punctuation."""
+    folded = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
+    return "".join(character for character in folded if character.isalnum())
+
+
+@lru_cache(maxsize=1)
+def _words() -> Mapping[str, bool]:
+    """Every known word in its plain form; a word with two meanings in the data is an error."""
+    meanings: dict[str, bool] = {}
+    for language, lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).items():
+        for name, words in lists.items():
+            for word in words:
+                meaning = name == "available"
+                if meanings.setdefault(_plain(word), meaning) is not meaning:
+                    raise ValueError(f"{WORDS.name}: {word!r} in [{language}] has two meanings")
+    return meanings

@@ -1,0 +1,158 @@
+"""The text of JSON objects: `{"name": …}`, `{"@value": …}`, texts with language tags, maps of languages.
+
+Laws (tests/ingestion/reading/test_objects.py):
+- of texts in several languages, those in the chosen language are read; without one, those of the first;
+- a text that comes from an object is one that the object holds;
+- what cannot be read gives "" and says so.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from vlclip.ingestion.reading import values
+
+CODES = Path(__file__).with_name("languages.toml")
+TEXT_KEYS = ("@value", "value", "name", "title", "label", "text", "content")
+"""The keys of an object that hold its text, likeliest first."""
+TAG_KEYS = ("language_tag", "@language", "language", "lang", "locale", "language_code", "languagecode")
+UNREADABLE = "holds objects or bytes without a text; left out"
+
+_TAG = re.compile(r"([a-z]{2,3})([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
+_WORDS = {"id", "no", "it", "to"}
+"""Codes that are more often plain words; alone they make no map of languages."""
+_NO_TAG = ("@none", "default", "x-default", "und")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectText:
+    """The text of a cell; `note` says what is not as asked for, "" where nothing is to say."""
+
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _TaggedText:
+    tag: str
+    content: Any
+
+
+def holds_objects(cell: Any) -> bool:
+    """Whether there is an object in a cell."""
+    if isinstance(cell, list | tuple):
+        return any(map(holds_objects, cell))
+    return isinstance(cell, Mapping)
+
+
+def is_tagged(cell: Any) -> bool:
+    """Whether a cell holds texts with language tags."""
+    return any(text.tag for text in _tagged(cell))
+
+
+def first_value(cell: Any, keys: Sequence[str]) -> Any:
+    """The first value under one of the keys in an object, or in the first object of a list that has one."""
+    parts = cell if isinstance(cell, list | tuple) else [cell]
+    candidates = (part.get(key) for part in parts if isinstance(part, Mapping) for key in keys)
+    return next((value for value in candidates if not values.absent(value)), None)
+
+
+def read_text(cell: Any, language: str) -> ObjectText:
+    """The text of a cell in a language, which is a name of the setting `language`."""
+    if values.absent(cell):
+        return ObjectText("")
+    if isinstance(cell, list | tuple | Mapping) and is_tagged(cell):
+        tagged = [text for text in _tagged(cell) if not values.absent(text.content)]
+        tag = _choose([text.tag for text in tagged], language)
+        chosen = [text.content for text in tagged if text.tag == tag]
+        note = "" if _is_in(tag, language) else f"is not given in {language}; read in {tag or 'no language'}"
+        inner = read_text(chosen, language)
+        return ObjectText(inner.text, inner.note or note)
+    if isinstance(cell, Mapping):
+        return next(
+            (read_text(cell[key], language) for key in TEXT_KEYS if not values.absent(cell.get(key))),
+            ObjectText("", UNREADABLE),
+        )
+    if isinstance(cell, list | tuple):
+        parts = [read_text(part, language) for part in cell]
+        return ObjectText(
+            " ".join(part.text for part in parts if part.text), next((p.note for p in parts if p.note), "")
+        )
+    text = values.text(cell)
+    return ObjectText(text, "" if text else UNREADABLE)
+
+
+def _tagged(cell: Any) -> list[_TaggedText]:
+    """The texts of a cell with their language tags, "" for those without; empty where none has a tag."""
+    if isinstance(cell, Mapping):
+        return [_of_object(cell)] if _tag(cell) else _of_map(cell)
+    if not isinstance(cell, Sequence) or isinstance(cell, str | bytes):
+        return []
+    parts = [part for part in cell if not values.absent(part)]
+    if not any(isinstance(part, Mapping) for part in parts):
+        return []
+    if all(isinstance(part, Mapping) and set(part) == {"key", "value"} for part in parts):
+        return _of_map({part["key"]: part["value"] for part in parts})  # a map as Parquet stores it
+    texts: list[_TaggedText] = []
+    for part in parts:
+        texts += (_tagged(part) if isinstance(part, Mapping) else []) or [_TaggedText("", part)]
+    return texts
+
+
+def _of_object(cell: Mapping[Any, Any]) -> _TaggedText:
+    """One object with a tag; its text is what stays without the tag."""
+    return _TaggedText(_tag(cell), {key: part for key, part in cell.items() if _plain(key) not in TAG_KEYS})
+
+
+def _of_map(cell: Mapping[Any, Any]) -> list[_TaggedText]:
+    """A map of language to text; empty where its keys or values are something else."""
+    keys = [str(key).strip() for key in cell]
+    codes = [key for key in keys if key.lower() not in _NO_TAG]
+    are_codes = bool(codes) and all(_code(key) in _codes().values() for key in codes)
+    if not are_codes or _WORDS.issuperset(codes) or not all(map(_is_text, cell.values())):
+        return []
+    return [
+        _TaggedText("" if key.lower() in _NO_TAG else key, part)
+        for key, part in zip(keys, cell.values(), strict=True)
+    ]
+
+
+def _is_text(part: Any) -> bool:
+    return part is None or isinstance(part, str | list | tuple | Mapping)
+
+
+def _tag(cell: Mapping[Any, Any]) -> str:
+    tags = (str(part).strip() for key, part in cell.items() if _plain(key) in TAG_KEYS and part)
+    return next((tag for tag in tags if _TAG.fullmatch(tag)), "")
+
+
+def _plain(key: Any) -> str:
+    return str(key).strip().lower()
+
+
+def _choose(tags: Sequence[str], language: str) -> str:
+    """The tag to read: the language alone, with a country, no language, else the first."""
+    code = _codes().get(language, "")
+    matching = [tag for tag in tags if _is_in(tag, language)]
+    alone = [tag for tag in matching if tag.lower() == code]
+    return next(iter([*alone, *matching, *(tag for tag in tags if not tag), *tags]), "")
+
+
+def _is_in(tag: str, language: str) -> bool:
+    return not tag or _code(tag) in (_codes().get(language), language)
+
+
+def _code(tag: str) -> str:
+    match = _TAG.fullmatch(tag)
+    return match[1].lower() if match else ""
+
+
+@lru_cache(maxsize=1)
+def _codes() -> Mapping[str, str]:
+    return tomllib.loads(CODES.read_text(encoding="utf-8"))

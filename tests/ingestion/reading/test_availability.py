@@ -1,0 +1,93 @@
+import tomllib
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlclip.ingestion.reading.availability import WORDS, read_availability, unknown_word
+
+KNOWN = [
+    (word, name == "available")
+    for lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).values()
+    for name, words in lists.items()
+    for word in words
+]
+LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "polish")
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("in stock", True),
+        ("Out of stock", False),
+        ("OutOfStock", False),
+        ("https://schema.org/OutOfStock", False),
+        ("http://schema.org/InStock", True),
+        ("http://www.schema.org/SoldOut", False),
+        ("schema:PreOrder", True),
+        ("onbackorder", True),
+        ("In Stock (12)", True),
+        ("In Stock (0)", False),
+        ("0 in stock", False),
+        ("Nur noch 3 auf Lager", True),
+        ("épuisé", False),
+        ("EPUISE", False),
+        ("Wyprzedany", False),
+        ("Niet op voorraad", False),
+        ("agotado", False),
+        ("esaurito", False),
+        (0, False),
+        (True, True),
+        ("12", True),
+        ("0.0", False),
+        ("-3", False),
+        ("1.200", True),
+        ("5+", True),
+        (Decimal(0), False),
+        ("perhaps", None),
+        ("1-3", None),
+        ({"a": 1}, None),
+        (float("nan"), None),
+    ],
+)
+def test_availability(cell, expected):
+    assert read_availability(cell) is expected
+
+
+def test_every_language_has_words_for_both():
+    lists = tomllib.loads(WORDS.read_text(encoding="utf-8"))
+    assert set(lists) == {"general", *LANGUAGES[1:]}
+    assert all(set(words) == {"available", "unavailable"} for words in lists.values())
+
+
+@given(
+    st.sampled_from(KNOWN),
+    st.sampled_from([str, str.upper, str.title, str.capitalize]),
+    st.sampled_from([" ", "-", "_", "", "  ", "\u00a0"]),
+    st.sampled_from(["", "https://schema.org/", "http://schema.org/", "  "]),
+)
+def test_case_separators_and_the_prefix_of_schema_org_change_nothing(known, case, separator, prefix):
+    word, meaning = known
+    assert read_availability(f"{prefix}{separator.join(case(word).split())} ") is meaning
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**6), max_value=10**6))
+def test_a_count_is_available_when_it_is_more_than_none_however_it_is_written(count):
+    assert (
+        read_availability(count)
+        is read_availability(float(count))
+        is read_availability(f" {count} ")
+        is read_availability(str(count).replace(".", ","))
+        is (count > 0)
+    )
+
+
+@given(st.text())
+def test_any_text_is_yes_no_or_unknown(text):
+    assert read_availability(text) in (True, False, None)
+    assert len(unknown_word(text)) <= 61
+
+
+def test_the_note_shows_the_word_without_its_numbers():
+    assert unknown_word(" back  in 12 weeks ") == unknown_word("back in 3 weeks") == "back in … weeks"

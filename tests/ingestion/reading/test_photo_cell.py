@@ -1,0 +1,133 @@
+import base64
+import tempfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlclip.engine.errors import ItemError
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.photo_cell import PHOTO_KEYS, is_no_photo, read_photo
+
+EMPTY = st.sampled_from(
+    [None, "", " ", [], {}, "null", "N/A", {"url": None}, [None], b"", "no_selection", False]
+)
+PATHS = st.from_regex(r"[a-z]{1,8}/[a-z0-9]{1,8}\.jpg", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "photo"),
+    [
+        ("a.jpg", "a.jpg"),
+        (" a.jpg ", "a.jpg"),
+        (b"xx", b"xx"),
+        (b"", None),
+        (["a.jpg", "b.jpg"], "a.jpg"),
+        ([None, "", "null", "b.jpg"], "b.jpg"),
+        ({"bytes": b"xx", "path": "a.jpg"}, b"xx"),
+        ({"bytes": None, "path": "a.jpg"}, "a.jpg"),
+        ({"large": "l.jpg", "thumb": "t.jpg", "hi_res": None}, "l.jpg"),
+        ([{"hi_res": "h.jpg"}], "h.jpg"),
+        ({"@type": "ImageObject", "contentUrl": "c.jpg"}, "c.jpg"),
+        ([{"link": "l.jpg"}], "l.jpg"),
+        ({"href": "h.jpg"}, "h.jpg"),
+        ({"large": {"url": "l.jpg"}}, "l.jpg"),
+        ({"hi_res": [None, "2.jpg"], "large": ["1.jpg", "3.jpg"]}, "1.jpg"),
+        ([{"foo": 1}, "a.jpg"], "a.jpg"),
+        ('["a.jpg", "b.jpg"]', "a.jpg"),
+        ('{"url": "a.jpg"}', "a.jpg"),
+        ("[a].jpg", "[a].jpg"),
+        ('"http://a.example/a.jpg"', "http://a.example/a.jpg"),
+        ("//a.example/a.jpg", "https://a.example/a.jpg"),
+        ("http://a.example/a.jpg?a=1&amp;b=2&copy=3", "http://a.example/a.jpg?a=1&b=2&copy=3"),
+        ("data:image/png;base64,eHg=", b"xx"),
+        ("data:image/png;charset=utf-8;base64,eH\ng=", b"xx"),
+        (None, None),
+        ([], None),
+        ({"url": None, "alt": "a shoe"}, None),
+        ({"url": "no_selection"}, None),
+        (float("nan"), None),
+    ],
+)
+def test_photos(cell, photo):
+    assert read_photo(cell) == photo
+
+
+@pytest.mark.parametrize(
+    "word", ["no_selection", "null", "NULL", "None", "N/A", "n/a", "-", "--", "NaN", "no image"]
+)
+def test_words_that_mean_no_photo(word):
+    assert is_no_photo(word)
+    assert read_photo(word) is None
+    assert read_photo(f"{word}.jpg") is not None
+
+
+@pytest.mark.parametrize(
+    "cell", [{"foo": "x"}, [{"foo": "x"}], {"url": {"foo": 1}}, True, float("inf"), [True, None]]
+)
+def test_a_photo_that_is_given_but_cannot_be_read_is_refused(cell):
+    with pytest.raises(ItemError, match="the photo is"):
+        read_photo(cell)
+
+
+def test_the_keys_of_an_object_that_is_no_photo_are_named():
+    with pytest.raises(ItemError, match=r"its keys: caption, colour"):
+        read_photo({"colour": "red", "caption": "x"})
+
+
+@pytest.mark.parametrize("address", ["data:image/png;base64,e_!", "data:image/svg+xml;utf8,<svg/>"])
+def test_a_data_address_that_is_not_base64_is_refused(address):
+    with pytest.raises(ItemError, match="base64"):
+        read_photo(address)
+
+
+@given(
+    st.lists(EMPTY, max_size=4),
+    PATHS,
+    st.lists(EMPTY | PATHS, max_size=3),
+    st.sampled_from([None, *PHOTO_KEYS]),
+)
+def test_the_first_photo_of_a_list_is_read_whatever_is_empty_before_it(before, path, after, key):
+    photo = path if key is None else {key: path, "caption": "x"}
+    assert read_photo([*before, photo, *after]) == path
+    assert read_photo({"url": [*before, path, *after]}) == path
+
+
+@given(st.binary(min_size=1))
+def test_bytes_come_back_from_a_data_address(data):
+    assert read_photo("data:image/jpeg;base64," + base64.b64encode(data).decode()) == data
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.just("url"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_any_cell_is_a_photo_or_none_or_refused(cell):
+    try:
+        photo = read_photo(cell)
+    except ItemError:
+        return
+    assert photo is None or (isinstance(photo, bytes | str) and photo)
+
+
+@given(st.lists(st.lists(st.none() | st.just("") | PATHS, max_size=3), min_size=1, max_size=5))
+def test_lists_in_parquet_give_their_first_photo(cells):
+    frame = pl.DataFrame(
+        {"id": [str(row) for row in range(len(cells))], "images": cells},
+        schema={"id": pl.String, "images": pl.List(pl.String)},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shop.parquet"
+        frame.write_parquet(path)
+        catalogue = open_catalogue(path)
+        images = [entry.item.image for entry in catalogue.entries(map_columns(catalogue))]
+    assert images == [next((path for path in row if path), None) for row in cells]
