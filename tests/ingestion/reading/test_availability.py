@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vlclip.ingestion.reading.availability import WORDS, read_availability, unknown_word
 
-KNOWN = [
+EXAMPLES = [
     (word, name == "available")
     for lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).values()
     for name, words in lists.items()
@@ -62,13 +62,13 @@ def test_every_language_has_words_for_both():
 
 
 @given(
-    st.sampled_from(KNOWN),
+    st.sampled_from(EXAMPLES),
     st.sampled_from([str, str.upper, str.title, str.capitalize]),
     st.sampled_from([" ", "-", "_", "", "  ", "\u00a0"]),
     st.sampled_from(["", "https://schema.org/", "http://schema.org/", "  "]),
 )
-def test_case_separators_and_the_prefix_of_schema_org_change_nothing(known, case, separator, prefix):
-    word, meaning = known
+def test_case_separators_and_the_prefix_of_schema_org_change_nothing(example, case, separator, prefix):
+    word, meaning = example
     assert read_availability(f"{prefix}{separator.join(case(word).split())} ") is meaning
 
 
