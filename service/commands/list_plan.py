@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from vlclip.engine.filters import read_filter
-from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.lists.answer import Answer, Page
 from vlclip.ranking.lists.arm import Arm, read_arm
-from vlclip.ranking.lists.recommender import PLAIN
+from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.service.http.requests import read_weights
 
 
@@ -20,6 +25,25 @@ class ListPlan:
     weights: Mapping[str, float]
     page: Page
     arm: Arm
+
+    def answer(
+        self,
+        recommender: Recommender,
+        kind: ListKind,
+        *,
+        user: str,
+        anchor: str = "",
+        text: str = "",
+        photo: Image.Image | None = None,
+    ) -> tuple[Answer, float]:
+        """The list, and the milliseconds that it took. Errors: those of the `Recommender`."""
+        request = ListRequest(
+            kind=kind, anchor=anchor, text=text, photo=photo, unit=unit_of(user),
+            weights=self.weights, page=self.page,
+        )  # fmt: skip
+        began = time.perf_counter()
+        answer = request.answer(recommender, self.arm)
+        return answer, (time.perf_counter() - began) * 1000
 
 
 def read_list_plan(

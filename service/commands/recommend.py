@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
-from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.answer import Strategy
 from vlclip.ranking.lists.opening import open_recommender
 from vlclip.service.commands.list_plan import read_list_plan
@@ -56,9 +54,7 @@ def recommend(
         collapse=collapse, diversity=diversity, arm=arm,
     )  # fmt: skip
     with open_recommender(settings) as recommender:
-        began = time.perf_counter()
-        answer = recommender.recommend(unit_of(user), weights=plan.weights, page=plan.page, arm=plan.arm)
-        took_ms = (time.perf_counter() - began) * 1000
+        answer, took_ms = plan.answer(recommender, "recommendations", user=user)
     print_results(answer, json=json, extra={"user": user, "strategy": answer.strategy, "took_ms": took_ms})
     if not json:
         out.print(STRATEGY_SENTENCES[answer.strategy])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from PIL import Image
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.photos.decoding import decode
 from vlclip.ingestion.settings import Fetch
-from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.opening import open_recommender
 from vlclip.service.commands.list_plan import read_list_plan
 from vlclip.service.commands.options import (
@@ -64,11 +62,7 @@ def search(
     )  # fmt: skip
     with open_recommender(settings) as recommender:
         image = None if photo is None else _read_photo(photo, settings.fetch)
-        began = time.perf_counter()
-        answer = recommender.search(
-            text, photo=image, weights=plan.weights, page=plan.page, shopper=unit_of(user), arm=plan.arm
-        )
-        took_ms = (time.perf_counter() - began) * 1000
+        answer, took_ms = plan.answer(recommender, "search", user=user, text=text, photo=image)
     query = {"text": text, "photo": str(photo) if photo else None, "took_ms": took_ms}
     print_results(answer, json=json, extra=query)
 

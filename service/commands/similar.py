@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
-from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.opening import open_recommender
 from vlclip.service.commands.list_plan import read_list_plan
 from vlclip.service.commands.options import (
@@ -51,9 +49,5 @@ def similar(
         collapse=collapse, diversity=diversity, arm=arm,
     )  # fmt: skip
     with open_recommender(settings) as recommender:
-        began = time.perf_counter()
-        answer = recommender.similar(
-            item, weights=plan.weights, page=plan.page, shopper=unit_of(user), arm=plan.arm
-        )
-        took_ms = (time.perf_counter() - began) * 1000
+        answer, took_ms = plan.answer(recommender, "similar", user=user, anchor=item)
     print_results(answer, json=json, extra={"item": item, "took_ms": took_ms})
