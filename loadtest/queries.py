@@ -92,7 +92,7 @@ def _lines(plan: Plan, name: str) -> list[str]:
         names = ", ".join(["titles", "typos", *sorted(file.stem for file in SHIPPED.glob("*.txt"))])
         raise BadPlan(f"queries.{name}: no such source; there are {names}, and .txt files beside the plan")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise BadPlan(f"queries.{name}: {path} is no text in UTF-8 ({error}); save it as such") from None
     return [line.strip() for line in lines if line.strip()]

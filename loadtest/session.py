@@ -82,7 +82,7 @@ class Session:
             items = self._shown or [self._item()]
             return self._event("view", self._random.choice(items))
         if endpoint == "foryou":
-            return Ask("foryou", "GET", f"/v1/users/{quote(self.user)}/recommendations")
+            return Ask("foryou", "GET", f"/v1/users/{quote(self.user, safe='')}/recommendations")
         if endpoint == "similar":
             return self._similar(self._item())
         if endpoint == "photo":

@@ -18,6 +18,7 @@ import orjson
 from PIL import Image, ImageDraw
 
 from vlclip.loadtest.errors import BadPlan, NotReached
+from vlclip.loadtest.ids import read_ids
 from vlclip.loadtest.plan import Plan
 from vlclip.loadtest.queries import furniture, read_queries
 from vlclip.loadtest.session import Shop
@@ -63,7 +64,7 @@ def learn(plan: Plan, http: httpx2.Client) -> Shop:
     """
     random = Random(plan.seed)  # noqa: S311 - no secrets here
     titles = _titles(plan, http)
-    ids = _ids(plan) if plan.ids else sorted(titles)
+    ids = read_ids(plan.near(plan.ids)) if plan.ids else sorted(titles)
     if not ids:
         raise NotReached("the service knows no items; ingest a catalogue first")
     if plan.probe.share:
@@ -112,17 +113,6 @@ def why(error: Exception) -> str:
             "probe metrics, and for --term-under-load write (vlclip keys add --scope read --scope metrics)"
         )
     return f"status {status}: {' '.join(error.response.text.split())[:200]}"
-
-
-def _ids(plan: Plan) -> list[str]:
-    path = plan.near(plan.ids)
-    try:
-        ids = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadPlan(f"ids: cannot read {path} ({error}); name a file of item ids beside the plan") from None
-    if not ids:
-        raise BadPlan(f"ids: {path} is empty; write an item's id on each line")
-    return ids
 
 
 def _photos(plan: Plan, random: Random) -> list[bytes]:

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
@@ -64,10 +65,11 @@ def recommendations(user: str, session: str, options: ListOptions) -> Call[ItemL
     return Call("GET", f"/v1/{who}/recommendations", _item_list, {"params": _flat(options)})
 
 
-def tell(events: Sequence[Mapping[str, Any]]) -> Call[int]:
-    """Events, each with an id, so that a second try sends the same ones."""
-    named = [{"id": uuid.uuid4().hex, **event} for event in events]
-    return Call("POST", "/v1/events", lambda form: int(form["accepted"]), {"json": {"events": named}})
+def tell_many(events: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[int]]:
+    """Events, `batch` of them in each call, each with an id, so that a second try sends the same ones."""
+    for chunk in _chunks(events, batch):
+        named = [{"id": uuid.uuid4().hex, **event} for event in chunk]
+        yield Call("POST", "/v1/events", lambda form: int(form["accepted"]), {"json": {"events": named}})
 
 
 def forget(user: str) -> Call[int]:
@@ -90,14 +92,7 @@ def put(item_id: str, item: Mapping[str, Any], photo: bytes | None) -> Call[Writ
 
 def put_many(items: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[list[WriteOutcome]]]:
     """Add or replace items, `batch` of them in each call."""
-    chunk: list[Mapping[str, Any]] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == batch:
-            yield _put_batch(chunk)
-            chunk = []
-    if chunk:
-        yield _put_batch(chunk)
+    return map(_put_batch, _chunks(items, batch))
 
 
 def _put_batch(items: list[Mapping[str, Any]]) -> Call[list[WriteOutcome]]:
@@ -113,6 +108,15 @@ def delete(item_id: str) -> Call[None]:
 
 
 READY = Call("GET", "/readyz", lambda form: bool(form["status"] == "ready"), {}, retried=False)
+
+
+def _chunks(forms: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:
+    """The forms in lists of `size`, the last one shorter."""
+    if size < 1:
+        raise ValueError(f"batch is {size}; give 1 or more")
+    rest = iter(forms)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def _item_path(item_id: str) -> str:

@@ -18,6 +18,8 @@ MAX_WAIT_S = 60.0
 """A `Retry-After` beyond it is left to the caller."""
 BATCH = 100
 """Items of one request of `put_many`."""
+EVENTS = 1000
+"""Events of one request, the most that the service takes."""
 
 
 class Client:
@@ -52,11 +54,18 @@ class Client:
         return self._send(calls.recommendations(user, session, options))
 
     def tell(self, *events: Mapping[str, Any]) -> int:
-        """Send up to 1,000 events (`kind`, `item`, `user` or `session`, …); how many were accepted.
+        """Send events (`kind`, `item`, `user` or `session`, …); how many were taken. 1,000 go in a request.
 
         One without an `id` is given one here, so that it is kept once however often it is sent.
         """
-        return self._send(calls.tell(events))
+        return self.tell_many(events)
+
+    def tell_many(self, events: Iterable[Mapping[str, Any]], *, batch: int = EVENTS) -> int:
+        """The same from any iterable, read while it is sent, `batch` events a request.
+
+        After an error the batches before it are kept; where each event has an `id`, send all of them again.
+        """
+        return sum(self._send(call) for call in calls.tell_many(events, batch))
 
     def forget(self, user: str) -> int:
         """Remove what is kept of a user; how many events that were."""
@@ -140,8 +149,12 @@ class AsyncClient:
         return await self._send(calls.recommendations(user, session, options))
 
     async def tell(self, *events: Mapping[str, Any]) -> int:
-        """Send up to 1,000 events; how many were accepted (see `Client.tell`)."""
-        return await self._send(calls.tell(events))
+        """Send events; how many were accepted (see `Client.tell`)."""
+        return await self.tell_many(events)
+
+    async def tell_many(self, events: Iterable[Mapping[str, Any]], *, batch: int = EVENTS) -> int:
+        """The same from any iterable (see `Client.tell_many`)."""
+        return sum([await self._send(call) for call in calls.tell_many(events, batch)])
 
     async def forget(self, user: str) -> int:
         """Remove what is kept of a user; how many events that were."""

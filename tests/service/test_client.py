@@ -46,6 +46,11 @@ QUESTIONS = [
     (("recommendations",), {"user": "a/b", "limit": 3, "diversity": 0.5}, A_LIST),
     (("recommendations",), {"session": "s"}, A_LIST),
     (("tell", {"id": "1", "kind": "view", "item": "a", "user": "u"}), {}, {"accepted": 1}),
+    (
+        ("tell_many", [{"id": str(n), "kind": "view", "item": "a", "user": "u"} for n in range(5)]),
+        {"batch": 2},
+        {"accepted": 2},
+    ),
     (("forget", "a/b"), {}, {"events": 3}),
     (("item", "a"), {}, {"id": "a", "item": {"title": "t"}, "provenance": {}}),
     (("put", "a", {"title": "t"}), {"photo": b"jpeg"}, {"id": "a", "status": "embedded", "reason": ""}),
@@ -292,3 +297,28 @@ def test_an_event_without_an_id_is_sent_again_under_the_same_one(impatient):
     assert ask(Client, ("tell", *events), {}, httpx2.MockTransport(once_busy)) == 2
     assert sent[0] == sent[1]
     assert len({event["id"] for event in sent[0]}) == 2
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("count", [0, 1, 1000, 1001, 2500])
+def test_any_number_of_events_goes_in_requests_of_as_many_as_the_service_takes(kind, count):
+    batches = []
+
+    def accept(request):
+        batches.append(json.loads(request.content)["events"])
+        return httpx2.Response(202, json={"accepted": len(batches[-1])})
+
+    events = [{"id": str(n), "kind": "view", "item": "a", "user": "u"} for n in range(count)]
+    for words in (("tell", *events), ("tell_many", iter(events))):
+        batches.clear()
+        assert ask(kind, words, {}, httpx2.MockTransport(accept)) == count
+        assert [event for batch in batches for event in batch] == events
+        assert all(len(batch) == 1000 for batch in batches[:-1])
+    with pytest.raises(ValueError, match="batch is 0"):
+        ask(kind, ("tell_many", events), {"batch": 0}, httpx2.MockTransport(accept))
+
+
+def test_a_thousand_events_fit_a_request(address):
+    with Client(address) as client:
+        events = [{"kind": "view", "item": f"drawn-{n % 9:05}", "user": "batches"} for n in range(1500)]
+        assert client.tell_many(events) == 1500
