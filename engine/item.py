@@ -28,13 +28,16 @@ POINT_NAMESPACE = uuid.UUID("6f1d5a0e-52a1-5a3c-9d3e-7a1c0f6b2e11")
 MAX_ID_CHARS = 256
 MAX_TEXT_CHARS = 20_000
 MAX_ATTRIBUTES = 200
+LATER_FIELDS = ("group",)
+"""Fields that are in the content hash only where they are filled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One product. `image` is bytes, a path or a URL; nothing else is required but `id`.
 
-    `price` and `popularity` are finite numbers; `updated_at` is an ISO 8601 string.
+    `price` and `popularity` are finite numbers; `updated_at` is an ISO 8601 string. Items with the same
+    `group` are variants of one product; "" is none.
     """
 
     id: str
@@ -49,12 +52,15 @@ class Item:
     popularity: float | None = None
     available: bool = True
     updated_at: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.id or self.id != self.id.strip():
             raise ItemError("the item has no id; give every row a non-empty id without blanks around it")
         if len(self.id) > MAX_ID_CHARS:
             raise ItemError(f"the id has {len(self.id)} characters; at most {MAX_ID_CHARS} are allowed")
+        if len(self.group) > MAX_ID_CHARS:
+            raise ItemError(f"the group has {len(self.group)} characters; at most {MAX_ID_CHARS} are allowed")
         for name in ("title", "description", "product_type", "brand"):
             length = len(getattr(self, name))
             if length > MAX_TEXT_CHARS:
@@ -102,6 +108,9 @@ class Item:
         """
         digest = hashlib.sha256()
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "image"}
+        for name in LATER_FIELDS:  # an item without them keeps the hash that it had before there were any
+            if not content[name]:
+                del content[name]
         content["attributes"] = dict(self.attributes)
         digest.update(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
         photo = image if image is not None else self.image
@@ -111,7 +120,7 @@ class Item:
     def payload(self) -> dict[str, Any]:
         """The fields to keep with the vector: filterable, shown with results; no photo bytes."""
         out: dict[str, Any] = {"id": self.id, "available": self.available}
-        for name in ("title", "description", "product_type", "brand", "currency", "updated_at"):
+        for name in ("title", "description", "product_type", "brand", "currency", "updated_at", "group"):
             if value := getattr(self, name):
                 out[name] = value
         for name in ("price", "popularity"):
@@ -126,6 +135,8 @@ class Item:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Item:
         """The item whose `payload` this is; a photo that came as bytes is not in it."""
+        if not isinstance(payload.get("group", ""), str):  # an attribute, before items had groups
+            payload = {"group_" if name == "group" else name: value for name, value in payload.items()}
         own = {f.name: payload[f.name] for f in fields(cls) if f.name in payload}
         attributes = {
             name: tuple(value) if isinstance(value, list) else value

@@ -18,7 +18,7 @@ from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.formats.format import Format, Row
 from vlclip.ingestion.reading.formats.registry import FORMATS
-from vlclip.ingestion.reading.mapping import ColumnMapping
+from vlclip.ingestion.reading.mapping import Cells, ColumnMapping
 
 SAMPLE = 500
 """Rows read beforehand: they show the columns of files that declare none, and guesses look at them."""
@@ -62,6 +62,10 @@ class Catalogue:
         counts = [shard.format.total() for shard in self.shards]
         announced = [count for count in counts if count is not None]
         return sum(announced) if len(announced) == len(counts) else None
+
+    def rows(self) -> Iterator[Cells]:
+        """The cells of every row that can be read."""
+        return (row.values for shard in self.shards for row in shard.format.rows() if not row.problem)
 
     def entries(self, mapping: ColumnMapping) -> Iterator[Entry]:
         """Every row as an entry."""

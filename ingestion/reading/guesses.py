@@ -18,10 +18,17 @@ from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.catalogue import Catalogue
+from vlclip.ingestion.reading.group_column import (
+    SLOT,
+    GroupColumn,
+    Rows,
+    guess_group,
+    own_names,
+    plain_name,
+)
 from vlclip.ingestion.reading.mapping import (
     DEFAULT_CHOICES,
     FIELDS,
-    SLOT,
     Cells,
     ColumnMapping,
     Origin,
@@ -66,8 +73,9 @@ def map_columns(
     """The mapping for a catalogue; `options` are the operator's `field=column`."""
     sample = [row.values for row in catalogue.sample if not row.problem]
     return guess(
-        catalogue.columns, parse_map(options), sample, catalogue.root, typed=catalogue.typed, choices=choices
-    )
+        catalogue.columns, parse_map(options), sample, catalogue.root,
+        typed=catalogue.typed, choices=choices, rows=catalogue.rows,
+    )  # fmt: skip
 
 
 def guess(
@@ -78,19 +86,20 @@ def guess(
     *,
     typed: bool = True,
     choices: ReadingChoices = DEFAULT_CHOICES,
+    rows: Rows | None = None,
 ) -> ColumnMapping:
     """The mapping for these columns: `mapping` (field to column or template) first, the rest guessed.
 
-    `sample` are the first rows, `root` the catalogue's folder, `typed` whether the file format
-    distinguishes numbers from text. A `MappingError` names what does not exist and the nearest
-    name that does.
+    `sample` are the first rows, `rows` reads all of them (None: the sample is all), `root` the catalogue's
+    folder, `typed` whether the file format distinguishes numbers from text. A `MappingError` names what does
+    not exist and the nearest name that does.
     """
     fields = _mapped_fields(columns, mapping)
     used = {origin.column for origin in fields.values()}
     for name, likely in GUESSES.items():
         if name not in mapping and (column := _guess(columns, likely, used)):
             fields[name] = Origin(column, column)
-            if _plain(column) not in QUANTITIES:
+            if plain_name(column) not in QUANTITIES:
                 used.add(column)
             elif not _numeric(column, sample):
                 del fields[name]
@@ -105,6 +114,14 @@ def guess(
         )
     if "image" not in fields and "image" not in mapping and (beside := _beside(fields["id"], sample, root)):
         fields["image"] = beside
+    group = (
+        GroupColumn()
+        if mapping.get("group") == ""
+        else _group(columns, fields, used, sample, rows or (lambda: sample))
+    )
+    if group.column and "group" not in fields:
+        fields["group"] = Origin(group.column, group.column)
+        used.add(group.column)
     unused = [column for column in columns if column not in used]
     nested = next((column for column in unused if _holds_objects(column, sample)), "")
     kept_columns = [column for column in unused if column != nested and _keepable(column, sample)]
@@ -117,6 +134,8 @@ def guess(
         root=root,
         tagged=frozenset(c for c in columns if c in used and any(map(objects.is_tagged, _cells(c, sample)))),
         choices=choices,
+        own_groups=group.own,
+        notes=(group.note,) if group.note else (),
     )
 
 
@@ -137,13 +156,20 @@ def _mapped_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[s
     return fields
 
 
+def _group(
+    columns: Sequence[str], fields: Mapping[str, Origin], used: set[str], sample: Sequence[Cells], rows: Rows
+) -> GroupColumn:
+    """The column of groups: the one that is mapped, else a guess."""
+    id_template = fields["id"].as_template
+    if "group" not in fields:
+        return guess_group(columns, used, id_template, sample, rows)
+    column = fields["group"].column
+    return GroupColumn(column, own_names(column, columns, id_template, sample, rows) if column else ())
+
+
 def _guess(columns: Sequence[str], likely: Sequence[str], used: set[str]) -> str:
-    plain = {_plain(column): column for column in reversed(columns) if column not in used}
+    plain = {plain_name(column): column for column in reversed(columns) if column not in used}
     return next((plain[name] for name in likely if name in plain), "")
-
-
-def _plain(column: str) -> str:
-    return re.sub(r"[^a-z0-9@]", "", column.lower())
 
 
 def _beside(id_origin: Origin, sample: Sequence[Cells], root: Path) -> Origin | None:
@@ -155,8 +181,7 @@ def _beside(id_origin: Origin, sample: Sequence[Cells], root: Path) -> Origin | 
         for folder in PHOTO_FOLDERS:
             for ending in PHOTO_ENDINGS:
                 if is_photo_file(root / folder / f"{item_id}{ending}"):
-                    slot = id_origin.template if not id_origin.column else f"{{{id_origin.column}}}"
-                    path = f"{slot}{ending}"
+                    path = f"{id_origin.as_template}{ending}"
                     return Origin(f"{folder}/{path}" if folder else path, optional=True)
     return None
 

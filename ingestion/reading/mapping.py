@@ -20,12 +20,13 @@ from typing import Any
 import orjson
 
 from vlclip.engine.errors import ItemError
-from vlclip.engine.item import PAYLOAD_FIELDS, Attribute, Item
+from vlclip.engine.item import MAX_ID_CHARS, PAYLOAD_FIELDS, Attribute, Item
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
+from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
 from vlclip.ingestion.reading.photo_cell import is_no_photo, read_photo
 from vlclip.ingestion.reading.price import parse_price
 from vlclip.ingestion.settings import IngestionSettings
@@ -35,12 +36,11 @@ Cells = Mapping[str, Any]
 
 FIELDS = (
     "id", "title", "description", "product_type", "brand", "price", "currency", "image",
-    "popularity", "available", "updated_at",
+    "popularity", "available", "updated_at", "group",
 )  # fmt: skip
 """The fields of an item a column can feed; every other column is an attribute."""
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
-SLOT = re.compile(r"\{([^{}]+)\}")
 _AWKWARD = re.compile(r'[.\[\]"<>=!]')
 
 
@@ -79,6 +79,11 @@ class Origin:
         """The columns it reads."""
         return (self.column,) if self.column else tuple(SLOT.findall(self.template))
 
+    @property
+    def as_template(self) -> str:
+        """A template that reads the same."""
+        return f"{{{self.column}}}" if self.column else self.template
+
     def value(self, row: Cells) -> Any:
         """The field's raw value in one row; a template with an absent part is absent."""
         if self.keys:
@@ -98,7 +103,8 @@ class ColumnMapping:
     `attributes` maps the columns that feed no field to attribute names, `numeric` names those
     among them that hold numbers in a file without types. `nested` is the column whose JSON object
     holds more attributes. `root` is the folder that guessed photo paths start from. `tagged` are the
-    columns whose texts come in several languages.
+    columns whose texts come in several languages. `own_groups` are templates of the group that rows without
+    one are heads of. `notes` say what a guess took a column for, where that is not plain.
     """
 
     fields: Mapping[str, Origin]
@@ -109,6 +115,8 @@ class ColumnMapping:
     root: Path
     tagged: frozenset[str] = frozenset()
     choices: ReadingChoices = DEFAULT_CHOICES
+    own_groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -134,6 +142,7 @@ class ColumnMapping:
         self._add_popularity(row, item_fields)
         self._add_availability(row, item_fields, warnings)
         self._add_photo(row, item_fields, warnings)
+        self._add_group(row, item_fields, warnings)
         pairs = [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
             value = self._attribute(column, row.get(column), warnings)
@@ -162,7 +171,7 @@ class ColumnMapping:
             lines.append(f"{'attributes':<12} ← {', '.join(attributes)}")
         if self.left_out:
             lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
-        return lines
+        return [*lines, *(f"{'note':<12} : {note}" for note in self.notes)]
 
     def _describe_language(self, origin: Origin) -> str:
         is_tagged = not self.tagged.isdisjoint(origin.columns)
@@ -218,6 +227,17 @@ class ColumnMapping:
             warnings.append(f"no file at {origin.template}; kept without a photo")
             image = None
         item_fields["image"] = image
+
+    def _add_group(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
+        raw = self._raw("group", row)
+        group = read_group(raw)
+        if not group and not values.absent(raw):
+            warnings.append("group is not one value; kept without a group")
+        elif len(group) > MAX_ID_CHARS:
+            warnings.append(f"group has over {MAX_ID_CHARS} characters; kept without a group")
+            group = ""
+        heads = (fill(template, row) for template in self.own_groups)
+        item_fields["group"] = group or next(filter(None, heads), "")
 
     def _photo_cells(self, origin: Origin, row: Cells) -> Cells:
         """The cells of the photo's columns, where a path is put together from them: their own photos.

@@ -126,6 +126,7 @@ class ItemBody(_StrictShape):
     popularity: float | None = None
     available: bool = True
     updated_at: str = ""
+    group: str = Field("", description="Items with one group are variants of one product.")
 
     def item(self, item_id: str) -> Item:
         """The `Item` with this id; an `ItemError` says what breaks a rule."""

@@ -23,10 +23,30 @@ def test_equal_content_has_an_equal_hash_whatever_the_order_of_attributes():
 
 @pytest.mark.parametrize(
     "change",
-    [{"title": "Blue shoe"}, {"price": 11.0}, {"available": False}, {"attributes": {}}, {"image": "a2.jpg"}],
+    [
+        {"title": "Blue shoe"},
+        {"price": 11.0},
+        {"available": False},
+        {"attributes": {}},
+        {"image": "a2.jpg"},
+        {"group": "G"},
+    ],
 )
 def test_any_change_gives_another_hash(change):
     assert replace(SHOE, **change).content_hash() != SHOE.content_hash()
+
+
+def test_fields_that_came_later_change_no_hash_of_items_without_them():
+    assert SHOE.content_hash() == "d099de214e01004515afda69266902c2"
+
+
+def test_a_group_goes_to_the_payload_and_back():
+    payload = replace(SHOE, group="G").payload()
+    assert payload["group"] == "G"
+    assert Item.from_payload(payload).group == "G"
+    assert "group" not in SHOE.payload()
+    older = Item.from_payload({"id": "a", "group": ["Men", "Women"]})
+    assert (older.group, older.attributes) == ("", {"group_": ("Men", "Women")})
 
 
 def test_the_photo_counts_by_its_bytes_where_they_are_known():
