@@ -4,6 +4,7 @@ Laws (tested in tests/engine/test_item.py):
 - equal content gives an equal `content_hash`; any change that matters to a vector or to the payload gives
   another one;
 - `point_id` depends on `id` alone;
+- texts are plain: `plain_text` changes none of them. Descriptions and attributes are cut at `MAX_TEXT_CHARS`;
 - an item can be read back from its payload, except for a photo that came as bytes.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.filters import coerce
+from vlclip.engine.markup import plain_text
 
 Scalar = str | float | int | bool
 Attribute = Scalar | tuple[Scalar, ...]
@@ -30,6 +32,8 @@ MAX_TEXT_CHARS = 20_000
 MAX_ATTRIBUTES = 200
 LATER_FIELDS = ("group",)
 """Fields that are in the content hash only where they are filled."""
+TEXTS = ("title", "description", "product_type", "brand")
+"""The fields that people read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Item:
             raise ItemError(f"the id has {len(self.id)} characters; at most {MAX_ID_CHARS} are allowed")
         if len(self.group) > MAX_ID_CHARS:
             raise ItemError(f"the group has {len(self.group)} characters; at most {MAX_ID_CHARS} are allowed")
-        for name in ("title", "description", "product_type", "brand"):
+        self._make_plain()
+        for name in TEXTS:
             length = len(getattr(self, name))
             if length > MAX_TEXT_CHARS:
                 raise ItemError(f"{name} has {length:,} characters; shorten it to at most {MAX_TEXT_CHARS:,}")
@@ -76,6 +81,22 @@ class Item:
         clash = next((name for name in self.attributes if name in PAYLOAD_FIELDS), None)
         if clash is not None:
             raise ItemError(f"attribute {clash!r} has the name of a built-in field; rename it")
+
+    def _make_plain(self) -> None:
+        """Take HTML out of all texts, and cut those that may be long."""
+        for name in TEXTS:
+            text = getattr(self, name)
+            plain = fitting(text) if name == "description" else plain_text(text)
+            if plain is not text:
+                object.__setattr__(self, name, plain)
+        attributes = {name: _plain_attribute(value) for name, value in self.attributes.items()}
+        if any(attributes[name] is not value for name, value in self.attributes.items()):
+            present = {
+                name: value
+                for name, value in attributes.items()
+                if value not in ("", ()) or value is self.attributes[name]
+            }
+            object.__setattr__(self, "attributes", present)
 
     @property
     def point_id(self) -> str:
@@ -148,6 +169,35 @@ class Item:
 
 PAYLOAD_FIELDS = frozenset(f.name for f in fields(Item)) | {"provenance"}
 """Top-level payload names that attributes cannot take."""
+
+
+def fitting(text: str) -> str:
+    """A long text as an item keeps it: plain, and cut after the last whole word that fits."""
+    text = plain_text(text)
+    if len(text) <= MAX_TEXT_CHARS:
+        return text
+    whole = text[: MAX_TEXT_CHARS + 1].rsplit(None, 1)[0]
+    return whole if len(whole) <= MAX_TEXT_CHARS else whole[:MAX_TEXT_CHARS]
+
+
+def too_long(texts: Mapping[str, object]) -> list[str]:
+    """Names of texts, alone or in a list, that an `Item` cuts."""
+    return [
+        name
+        for name, value in texts.items()
+        for part in (value if isinstance(value, list | tuple) else (value,))
+        if isinstance(part, str) and len(part) > MAX_TEXT_CHARS and fitting(part) != plain_text(part)
+    ]
+
+
+def _plain_attribute(value: Attribute) -> Attribute:
+    """The value without HTML; the very same object where there is none."""
+    if isinstance(value, str):
+        return fitting(value)
+    if isinstance(value, tuple):
+        parts = tuple(fitting(part) if isinstance(part, str) else part for part in value)
+        return value if parts == value else tuple(part for part in parts if part != "")
+    return value
 
 
 @lru_cache(maxsize=100_000)

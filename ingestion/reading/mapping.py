@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from vlclip.engine.errors import ItemError
-from vlclip.engine.item import MAX_ID_CHARS, PAYLOAD_FIELDS, Attribute, Item
+from vlclip.engine.item import MAX_ID_CHARS, MAX_TEXT_CHARS, PAYLOAD_FIELDS, Attribute, Item, too_long
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
@@ -153,7 +153,12 @@ class ColumnMapping:
             if attributes.get(name, value) != value:
                 warnings.append(f"attribute {name} is given twice, differently; the last is kept")
             attributes[name] = value
-        return Item(**item_fields, attributes=attributes), tuple(warnings)
+        item = Item(**item_fields, attributes=attributes)
+        warnings += [
+            f"{name} has more than {MAX_TEXT_CHARS:,} characters; the rest is left out"
+            for name in too_long({**attributes, "description": item_fields["description"]})
+        ]
+        return item, tuple(warnings)
 
     def describe(self) -> list[str]:
         """The mapping in lines for people, one per field."""
@@ -270,7 +275,7 @@ class ColumnMapping:
             if number is None:
                 warnings.append(f"{column} holds numbers but not here; left out")
             return number
-        attribute = values.attribute(column, value)
+        attribute = values.attribute(value)
         if attribute is None:
             warnings.append(f"{column} is neither a value nor a list of values; left out")
         return attribute
@@ -288,7 +293,7 @@ class ColumnMapping:
             name = str(key).strip()
             if not name or values.absent(value):
                 continue
-            attribute = values.attribute(name, value)
+            attribute = values.attribute(value)
             if attribute is None:
                 warnings.append(f"{self.nested} holds objects deeper than one level; left out")
             else:

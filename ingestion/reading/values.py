@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from vlclip.engine.errors import ItemError
-from vlclip.engine.item import MAX_TEXT_CHARS, Attribute, Scalar
+from vlclip.engine.item import Attribute, Scalar
 
 LARGEST_INTEGER = 2**63 - 1
 DEPTH = 4
@@ -75,17 +75,14 @@ def _finite(value: float | Decimal) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def attribute(name: str, value: Any) -> Attribute | None:
+def attribute(value: Any) -> Attribute | None:
     """A cell as an attribute: a scalar or a list of scalars; None where it is neither."""
     if isinstance(value, list | tuple):
         parts = [scalar(part) for part in value]
         present = tuple(part for part in parts if part is not None)
         fits = len(present) == sum(not absent(part) for part in value)
         return present if present and fits else None
-    single = scalar(value)
-    if isinstance(single, str) and len(single) > MAX_TEXT_CHARS:
-        raise ItemError(f"{name} has {len(single):,} characters; shorten it to at most {MAX_TEXT_CHARS:,}")
-    return single
+    return scalar(value)
 
 
 def identifier(value: Any) -> str:

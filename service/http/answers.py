@@ -87,7 +87,7 @@ class WrittenShape(BaseModel):
 
     id: str
     status: Literal["embedded", "unchanged", "duplicate", "failed"]
-    reason: str = Field("", description="Why it failed.")
+    reason: str = Field("", description="Why it failed, or what of it was left out.")
 
 
 class BatchShape(BaseModel):

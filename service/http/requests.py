@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlclip.engine.errors import SpaceError
 from vlclip.engine.filters import parse_json, read_filter
-from vlclip.engine.item import Item
+from vlclip.engine.item import MAX_TEXT_CHARS, Item, too_long
 from vlclip.engine.validation import explain
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
@@ -142,6 +142,12 @@ class ItemBody(_StrictShape):
             for name, value in self.attributes.items()
         }
         return Item(id=item_id, attributes=attributes, image=photo, **fields)
+
+    @property
+    def shortened(self) -> str:
+        """A note on the texts that are cut because they are too long, "" where there are none."""
+        names = dict.fromkeys(too_long({**self.attributes, "description": self.description}))
+        return f"{', '.join(names)}: only the first {MAX_TEXT_CHARS:,} characters are kept" if names else ""
 
 
 class BatchItem(ItemBody):

@@ -108,7 +108,8 @@ class Shop:
         for place in range(len(bodies)):
             if place not in results:
                 outcome = next(outcomes)
-                results[place] = WrittenShape(id=outcome.id, status=outcome.status, reason=outcome.reason)
+                reason = outcome.reason or bodies[place][1].shortened
+                results[place] = WrittenShape(id=outcome.id, status=outcome.status, reason=reason)
         return [results[place] for place in range(len(bodies))]
 
     def delete(self, item_id: str) -> bool:

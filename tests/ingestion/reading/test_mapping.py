@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from vlclip.engine.errors import ItemError
+from vlclip.engine.item import MAX_TEXT_CHARS
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.reading.guesses import guess
 from vlclip.ingestion.reading.mapping import ReadingChoices, parse_map
@@ -248,3 +249,14 @@ def test_a_row_too_deep_to_read_is_refused():
         deep = [deep]
     with pytest.raises(ItemError, match="too deep"):
         mapped(["id", "title"]).item({"id": "1", "title": deep})
+
+
+def test_texts_that_are_too_long_are_cut_and_counted():
+    mapping, long = mapped(["id", "description", "care", "tags"]), "word " * 10_000
+    row = {"id": "1", "description": long, "care": "<p>" * 9_000 + "short", "tags": [long, "x"]}
+    item, warnings = mapping.item(row)
+    assert len(item.description) <= MAX_TEXT_CHARS
+    assert item.attributes["care"] == "short"
+    assert item.attributes["tags"][1] == "x"
+    rest = "has more than 20,000 characters; the rest is left out"
+    assert warnings == (f"tags {rest}", f"description {rest}")

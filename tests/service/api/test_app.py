@@ -116,6 +116,21 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
     problem(client.delete("/v1/items/new/1"), 404, "unknown-item")
 
 
+def test_html_and_overlong_texts_of_an_item_are_taken_as_a_catalogue_takes_them(client):
+    body = {
+        "title": "<b>Zanzibar</b> &amp; Sons",
+        "description": "<p>" + "word " * 10_000,
+        "attributes": {"a": ["x"]},
+    }
+    written = client.put("/v1/items/marked", json=body).json()
+    assert written["status"] == "embedded"
+    assert written["reason"] == "description: only the first 20,000 characters are kept"
+    stored = client.get("/v1/items/marked").json()["item"]
+    assert stored["title"] == "Zanzibar & Sons"
+    assert stored["description"] == ("word " * 4_000).strip()
+    assert client.delete("/v1/items/marked").status_code == 204
+
+
 def test_asked_for_exactly_a_small_shop_answers_the_same(client):
     def results(**params):
         similar = client.get("/v1/items/drawn-00001/similar", params=params)
