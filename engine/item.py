@@ -30,18 +30,20 @@ POINT_NAMESPACE = uuid.UUID("6f1d5a0e-52a1-5a3c-9d3e-7a1c0f6b2e11")
 MAX_ID_CHARS = 256
 MAX_TEXT_CHARS = 20_000
 MAX_ATTRIBUTES = 200
-LATER_FIELDS = ("group",)
+LATER_KINDS: Mapping[str, tuple[type, ...]] = {"group": (str,), "price_to": (int, float)}
+LATER_FIELDS = tuple(LATER_KINDS)
 """Fields that are in the content hash only where they are filled."""
 TEXTS = ("title", "description", "product_type", "brand")
 """The fields that people read."""
+NUMBERS = ("price", "price_to", "popularity")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One product. `image` is bytes, a path or a URL; nothing else is required but `id`.
 
-    `price` and `popularity` are finite numbers; `updated_at` is an ISO 8601 string. Items with the same
-    `group` are variants of one product; "" is none.
+    `price`, `price_to` (the upper bound where the price is a range) and `popularity` are finite numbers;
+    `updated_at` is an ISO 8601 string. Items with the same `group` are variants of one product; "" is none.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Item:
     product_type: str = ""
     brand: str = ""
     price: float | None = None
+    price_to: float | None = None
     currency: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     image: bytes | str | None = None
@@ -70,7 +73,7 @@ class Item:
             length = len(getattr(self, name))
             if length > MAX_TEXT_CHARS:
                 raise ItemError(f"{name} has {length:,} characters; shorten it to at most {MAX_TEXT_CHARS:,}")
-        for name in ("price", "popularity"):
+        for name in NUMBERS:
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
                 raise ItemError(f"{name} is {number}; leave it out or give a finite number")
@@ -144,7 +147,7 @@ class Item:
         for name in ("title", "description", "product_type", "brand", "currency", "updated_at", "group"):
             if value := getattr(self, name):
                 out[name] = value
-        for name in ("price", "popularity"):
+        for name in NUMBERS:
             if (number := getattr(self, name)) is not None:
                 out[name] = float(number)
         if isinstance(self.image, str):
@@ -156,8 +159,9 @@ class Item:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Item:
         """The item whose `payload` this is; a photo that came as bytes is not in it."""
-        if not isinstance(payload.get("group", ""), str):  # an attribute, before items had groups
-            payload = {"group_" if name == "group" else name: value for name, value in payload.items()}
+        for later, kinds in LATER_KINDS.items():  # an attribute of that name, before items had the field
+            if later in payload and not isinstance(payload[later], kinds):
+                payload = {f"{later}_" if name == later else name: value for name, value in payload.items()}
         own = {f.name: payload[f.name] for f in fields(cls) if f.name in payload}
         attributes = {
             name: tuple(value) if isinstance(value, list) else value

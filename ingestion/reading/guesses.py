@@ -17,6 +17,7 @@ from pathlib import Path
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
+from vlclip.ingestion.reading.amount import column_mark
 from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.group_column import (
     SLOT,
@@ -29,6 +30,7 @@ from vlclip.ingestion.reading.group_column import (
 from vlclip.ingestion.reading.mapping import (
     DEFAULT_CHOICES,
     FIELDS,
+    PRICES,
     Cells,
     ColumnMapping,
     Origin,
@@ -48,7 +50,12 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "description": ("description", "productdescription", "longdescription", "desc"),
     "product_type": ("producttype", "type", "articletype", "category", "productcategory", "subcategory"),
     "brand": ("brand", "brandname", "manufacturer", "vendor"),
-    "price": ("price", "currentprice", "unitprice", "listprice"),
+    "price": ("price", "currentprice", "finalprice", "sellingprice", "unitprice", "variantprice",
+              "regularprice", "retailprice", "actualprice", "originalprice", "baseprice", "minprice",
+              "pricemin", "lowprice", "pricefrom", "listprice", "mrp"),
+    "sale_price": ("saleprice", "specialprice", "discountedprice", "promotionalprice", "promoprice",
+                   "offerprice"),
+    "price_to": ("priceto", "maxprice", "pricemax", "highprice", "pricehigh"),
     "currency": ("currency", "currencycode", "pricecurrency"),
     "image": ("image", "imageurl", "imagelink", "imagepath", "imagefile", "images", "photo", "photourl",
               "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "thumbnail"),
@@ -60,7 +67,12 @@ GUESSES: dict[str, tuple[str, ...]] = {
 """Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
 marks what JSON-LD says of its own: `@type` is no product type."""
 
-OFFER_KEYS = {"price": ("price", "lowPrice"), "currency": ("priceCurrency",), "available": ("availability",)}
+OFFER_KEYS = {
+    "price": ("price", "lowPrice", "priceSpecification"),
+    "price_to": ("highPrice",),
+    "currency": ("priceCurrency",),
+    "available": ("availability",),
+}
 """Fields that schema.org keeps in the column `offers`, with their keys."""
 
 PHOTO_FOLDERS = ("images", "image", "photos", "img", "")
@@ -97,7 +109,8 @@ def guess(
     fields = _mapped_fields(columns, mapping)
     used = {origin.column for origin in fields.values()}
     for name, likely in GUESSES.items():
-        if name not in mapping and (column := _guess(columns, likely, used)):
+        is_settled = name in mapping or (name == "sale_price" and "price" in mapping)
+        if not is_settled and (column := _guess(columns, likely, used)):
             fields[name] = Origin(column, column)
             if plain_name(column) not in QUANTITIES:
                 used.add(column)
@@ -136,7 +149,15 @@ def guess(
         choices=choices,
         own_groups=group.own,
         notes=(group.note,) if group.note else (),
+        decimal_mark=_decimal_mark(fields, sample),
     )
+
+
+def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:
+    """The decimal sign of the written prices, of all their columns together."""
+    origins = [fields[name] for name in PRICES if name in fields]
+    cells = [origin.value(row) for origin in origins for row in sample]
+    return column_mark(cell for cell in cells if isinstance(cell, str))
 
 
 def _mapped_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, Origin]:

@@ -10,10 +10,9 @@ Laws (tests/ingestion/reading/test_mapping.py):
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +27,25 @@ from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
 from vlclip.ingestion.reading.photo_cell import is_no_photo, read_photo
-from vlclip.ingestion.reading.price import parse_price
+from vlclip.ingestion.reading.price import Price, read_price
 from vlclip.ingestion.settings import IngestionSettings
 
 Cells = Mapping[str, Any]
 """One row: column to value."""
 
 FIELDS = (
-    "id", "title", "description", "product_type", "brand", "price", "currency", "image",
-    "popularity", "available", "updated_at", "group",
+    "id", "title", "description", "product_type", "brand", "price", "price_to", "sale_price", "currency",
+    "image", "popularity", "available", "updated_at", "group",
 )  # fmt: skip
-"""The fields of an item a column can feed; every other column is an attribute."""
+"""The fields of an item a column can feed; every other column is an attribute.
+
+`sale_price` is no field of its own: where it is lower it is the price, and the other one is kept as the
+attribute `REGULAR_PRICE`.
+"""
+REGULAR_PRICE = "regular_price"
+PRICE_UNIT = "price_unit"
+"""The attribute that names what the price is for, where that is not one piece."""
+PRICES = ("price", "sale_price", "price_to")
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
 _AWKWARD = re.compile(r'[.\[\]"<>=!]')
@@ -104,7 +111,8 @@ class ColumnMapping:
     among them that hold numbers in a file without types. `nested` is the column whose JSON object
     holds more attributes. `root` is the folder that guessed photo paths start from. `tagged` are the
     columns whose texts come in several languages. `own_groups` are templates of the group that rows without
-    one are heads of. `notes` say what a guess took a column for, where that is not plain.
+    one are heads of. `notes` say what a guess took a column for, where that is not plain. `decimal_mark` is
+    the decimal sign of written prices, "" where the first rows do not say.
     """
 
     fields: Mapping[str, Origin]
@@ -117,6 +125,7 @@ class ColumnMapping:
     choices: ReadingChoices = DEFAULT_CHOICES
     own_groups: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    decimal_mark: str = ""
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -138,12 +147,12 @@ class ColumnMapping:
             item_fields[name] = (
                 self._text(origin, row, warnings) if origin else values.text(nested.pop(name, ""))
             )
-        self._add_price(row, item_fields, warnings)
+        pairs: list[tuple[str, Attribute]] = self._add_price(row, item_fields, warnings)
         self._add_popularity(row, item_fields)
         self._add_availability(row, item_fields, warnings)
         self._add_photo(row, item_fields, warnings)
         self._add_group(row, item_fields, warnings)
-        pairs = [(attribute_name(name), value) for name, value in nested.items()]
+        pairs += [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
             value = self._attribute(column, row.get(column), warnings)
             if value is not None:
@@ -197,16 +206,29 @@ class ColumnMapping:
             cells[column] = cell
         return values.text(origin.value(cells))
 
-    def _add_price(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
-        raw = self._raw("price", row)
-        if values.absent(raw) and not isinstance(raw, float):
-            return
-        price, currency = parse_price(raw)
-        if math.isnan(price):
-            warnings.append("price is NaN; kept without a price")
-            return
-        item_fields["price"] = price
-        item_fields["currency"] = item_fields["currency"] or currency
+    def _add_price(
+        self, row: Cells, item_fields: dict[str, Any], warnings: list[str]
+    ) -> list[tuple[str, Attribute]]:
+        """Fill in what is paid; what else the prices of the row say comes back as attributes."""
+        price, sale, highest = (self._price(name, row, item_fields["currency"], warnings) for name in PRICES)
+        further: list[tuple[str, Attribute]] = []
+        if sale.amount and (price.amount is None or sale.amount < price.amount):
+            if price.amount is not None:
+                further.append((REGULAR_PRICE, price.amount))
+            price = replace(sale, currency=sale.currency or price.currency)
+        if price.amount is None:
+            return further
+        upper = price.upper if highest.amount is None else highest.amount
+        item_fields["price"] = price.amount
+        item_fields["price_to"] = upper if upper is not None and upper > price.amount else None
+        item_fields["currency"] = item_fields["currency"] or price.currency
+        return [*further, (PRICE_UNIT, price.unit)] if price.unit else further
+
+    def _price(self, field: str, row: Cells, currency: str, warnings: list[str]) -> Price:
+        price = read_price(self._raw(field, row), decimal_mark=self.decimal_mark, currency=currency)
+        name = field.replace("_", " ")
+        warnings += [note.replace("price", name, 1) for note in price.notes]
+        return price
 
     def _add_popularity(self, row: Cells, item_fields: dict[str, Any]) -> None:
         if not values.absent(raw := self._raw("popularity", row)):

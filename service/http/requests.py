@@ -117,6 +117,7 @@ class ItemBody(_StrictShape):
     product_type: str = Field("", examples=["Sports Shoes"])
     brand: str = Field("", examples=["Nike"])
     price: float | None = Field(None, examples=[79.9])
+    price_to: float | None = Field(None, description="The upper bound where the price is a range.")
     currency: str = Field("", examples=["EUR"])
     attributes: dict[str, Scalar | list[Scalar]] = Field(
         default_factory=dict, examples=[{"base_colour": "Blue"}]

@@ -18,6 +18,7 @@ from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
 from vlclip.ranking.lists.request import ListRequest
+from vlclip.service.http.price import format_price
 from vlclip.service.page.form import WEIGHT, Form
 from vlclip.service.page.photos import ItemPhotos
 from vlclip.service.shop.served_list import ServedList
@@ -113,11 +114,10 @@ def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Itera
 
 def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> Card:
     """The card of an item outside of a list."""
-    price = item.get("price")
     return Card(
         id=item_id,
         title=str(item.get("title") or item_id),
-        price=f"{price:.2f} {item.get('currency', '')}".strip() if isinstance(price, int | float) else "",
+        price=format_price(item, ".2f"),
         photo="/page/photo?" + urlencode({"id": item_id}) if photos.has(item.get("image")) else "",
         href="/page/item?" + urlencode({"id": item_id}),
     )
@@ -147,7 +147,9 @@ def history(shop: Shop, photos: ItemPhotos, unit: str, limit: int = 30) -> list[
     """What a shopper did, newest first."""
     events: list[Event] = shop.shoppers.history.recent(unit, limit) if unit else []
     ids = list(dict.fromkeys(event.item for event in events))
-    records = shop.store.retrieve(ids, fields=("title", "price", "currency", "image")) if ids else {}
+    records = (
+        shop.store.retrieve(ids, fields=("title", "price", "price_to", "currency", "image")) if ids else {}
+    )
     return [
         PastEvent(
             label=EVENT_KINDS[event.kind].label,

@@ -102,7 +102,7 @@ def item(state: PageState, visit: Visit) -> Content:
     fields = dict(record.payload)
     provenance = dict(fields.pop("provenance", {}))
     item_card = card(item_id, fields, state.item_photos)
-    for name in ("title", "price", "currency", "id", "image", "description"):
+    for name in ("title", "price", "price_to", "currency", "id", "image", "description"):
         fields.pop(name, None)
     event_kind = EVENT_KINDS.get(visit.params.get("event", ""))
     values = {

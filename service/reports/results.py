@@ -9,6 +9,7 @@ from rich.table import Table
 
 from vlclip.ranking.lists.answer import Result
 from vlclip.service.http.answers import result_shape
+from vlclip.service.http.price import format_price
 from vlclip.service.reports.terminal import out, plain, print_json
 
 
@@ -31,11 +32,10 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
         table.add_column("copies", justify="right")
     for rank, result in enumerate(results, 1):
         item = result.item
-        price = f"{item['price']:g} {item.get('currency', '')}" if "price" in item else ""
         title = str(item.get("title") or item.get("product_type") or "")
         numbers = [f"{result.score:.3f}", *(_number(result.parts.get(name)) for name in names)]
         copies = [str(len(result.duplicates) or "")] if folded else []
-        table.add_row(str(rank), result.id, plain(title), price.strip(), *numbers, *copies)
+        table.add_row(str(rank), result.id, plain(title), plain(format_price(item, "g")), *numbers, *copies)
     out.print(table)
 
 

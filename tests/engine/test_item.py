@@ -49,6 +49,15 @@ def test_a_group_goes_to_the_payload_and_back():
     assert (older.group, older.attributes) == ("", {"group_": ("Men", "Women")})
 
 
+def test_the_upper_bound_of_a_price_is_in_hash_and_payload_only_where_there_is_one():
+    assert "price_to" not in SHOE.payload()
+    ranged = replace(SHOE, price_to=20.0)
+    assert ranged.content_hash() != SHOE.content_hash()
+    assert Item.from_payload(ranged.payload()) == ranged
+    older = Item.from_payload({"id": "a", "price_to": "on request"})
+    assert (older.price_to, older.attributes) == (None, {"price_to_": "on request"})
+
+
 def test_the_photo_counts_by_its_bytes_where_they_are_known():
     assert SHOE.content_hash(b"one") == replace(SHOE, image="moved.jpg").content_hash(b"one")
     assert SHOE.content_hash(b"one") != SHOE.content_hash(b"two")

@@ -57,7 +57,7 @@ def test_rows_without_a_readable_id_may_be_items_so_nothing_is_deleted(shop, cat
 
 def test_an_item_whose_row_failed_is_still_in_the_catalogue(shop, catalogue, shrink):
     shop.ingest(catalogue)
-    shrink(11, json.dumps({"id": "sku-11", "title": "Thing 11", "price": "abc"}))
+    shrink(11, json.dumps({"id": "sku-11", "title": "Thing 11", "popularity": "abc"}))
     report = shop.ingest(catalogue, prune=True)
     assert (report.failed, report.deleted, report.prune_refused) == (1, 0, "")
     assert "sku-11" in shop.points()
@@ -86,7 +86,7 @@ def test_a_read_that_broke_off_deletes_nothing(shop, catalogue, shrink):
 
 def test_dead_letters_of_deleted_items_go_with_them(shop, catalogue, shrink):
     shop.ingest(catalogue)
-    shrink(11, json.dumps({"id": "sku-11", "price": "abc"}))
+    shrink(11, json.dumps({"id": "sku-11", "popularity": "abc"}))
     shop.ingest(catalogue)
     assert set(shop.failures()) == {"sku-11"}
     shrink(11)

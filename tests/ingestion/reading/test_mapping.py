@@ -129,10 +129,75 @@ def test_a_price_that_is_nan_is_left_out_and_counted():
     assert warnings == ("price is NaN; kept without a price",)
 
 
-@pytest.mark.parametrize("price", ["abc", "inf", float("inf"), True])
-def test_a_price_that_cannot_be_read_refuses_the_item(price):
-    with pytest.raises(ItemError, match="price"):
-        mapped(["id", "price"]).item({"id": "1", "price": price})
+@pytest.mark.parametrize("price", ["abc", "inf", float("inf"), True, "sold out", "-5", {"foo": 1}])
+def test_a_price_that_cannot_be_read_keeps_the_item_with_a_note(price):
+    item, warnings = mapped(["id", "price"]).item({"id": "1", "price": price})
+    assert (item.price, item.price_to, item.currency) == (None, None, "")
+    assert len(warnings) == 1
+    assert warnings[0].endswith("kept without a price")
+
+
+def test_the_other_prices_of_a_column_say_what_a_lone_dot_is():
+    for others, price in ((["12,50"], 1299.0), (["12.50"], 1.299)):
+        sample = [{"id": "x", "price": written} for written in others]
+        mapping = mapped(["id", "price"], sample=sample, typed=False)
+        assert mapping.item({"id": "1", "price": "1.299"})[0].price == price
+    mapping = mapped(["id", "price", "currency"])
+    assert mapping.item({"id": "1", "price": "1.299", "currency": "EUR"})[0].price == 1299.0
+    assert mapping.item({"id": "1", "price": "1.299", "currency": "KWD"})[0].price == 1.299
+
+
+def test_of_a_range_the_lower_bound_is_the_price_and_the_upper_one_a_field():
+    item, warnings = mapped(["id", "price"]).item({"id": "1", "price": "$10 - $25"})
+    assert (item.price, item.price_to, item.currency, warnings) == (10, 25, "USD", ())
+    columns = mapped(["id", "min_price", "max_price"])
+    item, _ = columns.item({"id": "1", "min_price": "10", "max_price": "25"})
+    assert (item.price, item.price_to) == (10, 25)
+    item, _ = columns.item({"id": "1", "min_price": "10", "max_price": "10"})
+    assert item.price_to is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "price", "regular"),
+    [
+        (("price", "sale_price"), ("99.00 EUR", "79.00 EUR"), 79, 99),
+        (("price", "special_price"), ("99", ""), 99, None),
+        (("price", "special_price"), ("99", "0.00"), 99, None),
+        (("price", "special_price"), ("99", "120"), 99, None),
+        (("Regular price", "Sale price"), ("99", "79"), 79, 99),
+        (("Sale price", "Regular price"), ("79", "99"), 79, 99),
+        (("retail_price", "discounted_price"), ("999", "379"), 379, 999),
+        (("price", "sale_price"), ("", "79"), 79, None),
+    ],
+)
+def test_the_price_is_what_is_paid_and_a_former_one_stays_as_an_attribute(columns, row, price, regular):
+    item, _ = mapped(["id", *columns]).item({"id": "1", **dict(zip(columns, row, strict=True))})
+    assert item.price == price
+    assert item.attributes.get("regular_price") == regular
+
+
+def test_a_sale_price_is_not_guessed_where_the_price_is_named():
+    mapping = mapped(["id", "price", "sale_price"], ["price=price"])
+    item, _ = mapping.item({"id": "1", "price": "99", "sale_price": "79"})
+    assert item.price == 99
+    assert item.attributes == {"sale_price": "79"}
+
+
+def test_the_unit_of_a_price_is_an_attribute():
+    item, warnings = mapped(["id", "price"]).item({"id": "1", "price": "2,99 € / 100 g"})
+    assert (item.price, item.attributes) == (2.99, {"price_unit": "100 g"})
+    assert warnings == ("price is for a unit; kept, with the unit as price_unit",)
+
+
+def test_offers_with_a_price_specification_are_read():
+    offers = {"@type": "Offer", "priceSpecification": {"price": "12.99", "priceCurrency": "EUR"}}
+    row = {"id": "1", "offers": offers}
+    item, _ = mapped(["id", "offers"], sample=[row]).item(row)
+    assert (item.price, item.currency) == (12.99, "EUR")
+    aggregate = {"@type": "AggregateOffer", "lowPrice": 10, "highPrice": 20, "priceCurrency": "EUR"}
+    row = {"id": "1", "offers": aggregate}
+    item, _ = mapped(["id", "offers"], sample=[row]).item(row)
+    assert (item.price, item.price_to, item.currency) == (10, 20, "EUR")
 
 
 def test_a_currency_written_with_the_price_is_taken_unless_there_is_a_column():
