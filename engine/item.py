@@ -114,16 +114,20 @@ class Item:
         return " ".join(part for part in (self.brand, self.product_type) if part) or self.description
 
     @property
-    def lexical_text(self) -> str:
-        """The words that can be matched exactly: title, brand, type and attributes.
+    def lexical_texts(self) -> dict[str, str]:
+        """The words that can be matched exactly, by field; a field without words is left out.
 
         574, 574.0 and "574" are the same word; the store's field decides how it is written.
         """
-        words = [self.title, self.brand, self.product_type]
-        for value in self.attributes.values():
-            parts = value if isinstance(value, tuple) else (value,)
-            words += [str(coerce("", part, "keyword")) for part in parts]
-        return " ".join(word for word in words if word)
+        words = {name: text for name in TEXTS if (text := getattr(self, name))}
+        values = [
+            str(coerce("", part, "keyword"))
+            for value in self.attributes.values()
+            for part in (value if isinstance(value, tuple) else (value,))
+        ]
+        if values:
+            words["attributes"] = " ".join(values)
+        return words
 
     def content_hash(self, image: bytes | None = None) -> str:
         """Hash of everything that reaches the vector or the payload.

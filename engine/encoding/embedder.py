@@ -23,6 +23,7 @@ from PIL import Image
 from vlclip.engine.encoding.lookup import Lookup, with_lookup
 from vlclip.engine.encoding.model_files import folder_fingerprint, model_folder
 from vlclip.engine.errors import EncoderError
+from vlclip.engine.language import DEFAULT, load_language
 from vlclip.engine.refinement.agreement import keep_better
 from vlclip.engine.settings import EncoderSettings
 from vlclip.engine.space import Floats, FusedSpace, Segment, unit
@@ -201,9 +202,9 @@ def _encoded(texts: Sequence[str], size: int, encode: Callable[[Sequence[str]], 
 def describe(clip: str, text_encoder: str, language: str) -> StoreInfo:
     """The description of a store made with these encoders; reads files, loads no model from a folder.
 
-    The fingerprint is of the encoders and of how words are weighted. `SettingsError` if there is no such
-    language.
+    The fingerprint is of the encoders and of the language. `SettingsError` if there is no such language.
     """
+    load_language(language)
     mark, size = _clip_fingerprint(clip)
     if text_encoder == SAME:
         text_mark, text_size = mark, size
@@ -211,8 +212,8 @@ def describe(clip: str, text_encoder: str, language: str) -> StoreInfo:
         text_mark, text_size = _sentence_fingerprint(text_encoder)
     space = FusedSpace((Segment("image", size), Segment("text", text_size)))
     makers: list[list[Any]] = [["image", mark, size], ["text", text_mark, text_size]]
-    if (choices := lexical.choices(language)) != lexical.FIRST_CHOICES:
-        makers.append(["words", choices])
+    if language != DEFAULT:  # which every store had before there were others
+        makers.append(["words", lexical.reading(language)])
     fingerprint = hashlib.sha256(json.dumps(makers).encode()).hexdigest()[:16]
     return StoreInfo(fingerprint, space, {"image": clip, "text": text_encoder}, language)
 

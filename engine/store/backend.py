@@ -98,6 +98,10 @@ class Backend(Protocol):
         """What made the vectors, as written when the collection was created."""
         ...
 
+    def set_info(self, info: StoreInfo) -> None:
+        """Write down what made the vectors, and how words are weighted, anew."""
+        ...
+
     def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:
         """Field kinds on record; `fresh` looks again, as other processes may have added some."""
         ...

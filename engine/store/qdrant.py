@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from vlclip.engine.store.backend import Backend, PointRow, StoredPoint
 from vlclip.engine.store.candidates import find_candidates
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import LACKS, FieldKind, fitted, new_kinds, path
-from vlclip.engine.store.lexical import WordEncoder
+from vlclip.engine.store.lexical import FieldTexts, Weighting, WordEncoder
 from vlclip.engine.store.searches import Searches, point_ids, public, selection
 from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
 
@@ -38,7 +39,8 @@ class QdrantStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._info = backend.info()
-        self._searches = Searches(backend, self._info.space, WordEncoder(self._info.language))
+        words = WordEncoder(self._info.language, self._info.words)
+        self._searches = Searches(backend, self._info.space, words)
         self._writing = threading.Lock()
 
     @property
@@ -58,7 +60,7 @@ class QdrantStore:
                 point.id: PointRow(
                     point_id(point.id),
                     vector,
-                    self._searches.words.encode_document(point.lexical),
+                    self._searches.words.encode_document(_by_field(point.lexical)),
                     fitted(payload, kinds),
                 )
                 for point, vector, payload in zip(points, vectors.tolist(), payloads, strict=True)
@@ -164,6 +166,14 @@ class QdrantStore:
         """Items outside the search graph, which every search compares one by one; at most a few too many."""
         return self._backend.unindexed()
 
+    def set_weighting(self, weighting: Weighting) -> None:
+        """Weight the words of later writes so; what is stored keeps its weights until it is written again."""
+        with self._writing:
+            info = replace(self._info, words=weighting)
+            self._backend.set_info(info)
+            self._info = info
+            self._searches = replace(self._searches, words=WordEncoder(info.language, weighting))
+
     def optimize(self) -> None:
         """Build or refresh the search index after a bulk load; returns when it is done."""
         self._backend.optimize()
@@ -191,6 +201,10 @@ class QdrantStore:
             for row in np.flatnonzero(~vectors[:, span].any(axis=1)):
                 out[row].append(name)
         return out
+
+
+def _by_field(lexical: FieldTexts | str) -> FieldTexts:
+    return {"title": lexical} if isinstance(lexical, str) else lexical
 
 
 def _with_id(point: Point, lacks: list[str]) -> dict[str, Any]:

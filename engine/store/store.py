@@ -21,6 +21,7 @@ from vlclip.engine.language import DEFAULT
 from vlclip.engine.space import Floats, FusedSpace, Segment
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import FieldKind
+from vlclip.engine.store.lexical import BY_FIELD, FieldTexts, Weighting, weighting_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +29,26 @@ class StoreInfo:
     """What made the vectors of a collection; written once, when it is created.
 
     `encoders` maps each segment to the name its encoder can be loaded by again; `language` is that of the
-    texts.
+    texts. `words` says how words are weighted; it is the collection's own and not part of the fingerprint.
     """
 
     fingerprint: str
     space: FusedSpace
     encoders: Mapping[str, str]
     language: str = DEFAULT
+    words: Weighting = BY_FIELD
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One item to store: `vector` is `(size,)` float32 in the fused space, `lexical` its words."""
+    """One item to store: `vector` is `(size,)` float32 in the fused space.
+
+    `lexical` are its words by field; a plain text counts as a title.
+    """
 
     id: str
     vector: Floats
-    lexical: str
+    lexical: FieldTexts | str
     payload: Mapping[str, Any]
 
 
@@ -178,6 +183,10 @@ class Store(Protocol):
         """Payload fields that can be filtered on, with the kind of their values."""
         ...
 
+    def set_weighting(self, weighting: Weighting) -> None:
+        """Weight the words of later writes so; what is stored keeps its weights until it is written again."""
+        ...
+
     def optimize(self) -> None:
         """Build or refresh the search index after a bulk load; returns when it is done."""
         ...
@@ -198,6 +207,7 @@ def info_form(info: StoreInfo) -> dict[str, Any]:
         "segments": [[segment.name, segment.size] for segment in info.space.segments],
         "encoders": dict(info.encoders),
         "language": info.language,
+        "words": info.words.form(),
     }
 
 
@@ -209,6 +219,7 @@ def info_from(form: Mapping[str, Any]) -> StoreInfo:
         space=FusedSpace(segments),
         encoders=dict(form["encoders"]),
         language=str(form.get("language", DEFAULT)),  # stores made before it was written down
+        words=weighting_from(form.get("words")),
     )
 
 
@@ -225,7 +236,7 @@ def check_fingerprint(stored: StoreInfo, loaded: StoreInfo, address: str) -> Non
         )
     if stored.encoders == loaded.encoders:
         remedy = (
-            "the encoder has the same name, so its files or BM25's choices have changed; bring the former "
+            "the encoder has the same name, so its files have changed; bring the former "
             "back, or embed the catalogue anew beside it and swap: vlclip reindex SOURCE"
         )
     else:

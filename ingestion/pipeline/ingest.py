@@ -23,6 +23,7 @@ from vlclip.ingestion.pipeline.duplicates import find_duplicates
 from vlclip.ingestion.pipeline.prune import prune
 from vlclip.ingestion.pipeline.report import IngestReport, Progress, Tally
 from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
+from vlclip.ingestion.pipeline.weighting import measure
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
@@ -99,6 +100,7 @@ def ingest(
         _run(destination, str(plan.source), tally) as run,
         open_preparation(settings, preparation, destination.info.language) as prepared,
     ):
+        measure(store, catalogue, columns)
         progress(tally.report())
         with open_chain(destination, settings, prepared, catalogue.root) as chain:
             batches = _read(
@@ -123,12 +125,7 @@ def ingest(
             ledger.dead_letters.forget_missing(run, catalogue.sources)
         if plan.prune or plan.force_prune:
             tally.deleted, tally.prune_refused = prune(
-                store,
-                ledger,
-                run,
-                nameless=tally.nameless,
-                doubtful=tally.doubtful,
-                force=plan.force_prune,
+                store, ledger, run, nameless=tally.nameless, force=plan.force_prune
             )
         changed = bool(tally.report().embedded or tally.deleted)
         store.optimize()  # what was written over HTTP since the last run as well
@@ -167,7 +164,6 @@ def _read(
     """Batches of claimed entries; with `retry` those alone that are dead letters."""
     for batch in batched(entries, settings.ingest.batch):
         tally.nameless += sum(not entry.id for entry in batch)
-        tally.doubtful += sum(entry.doubtful for entry in batch)
         claimed = claim(batch)
         if retry:
             buried = claim.ledger.dead_letters.contains(claimed)

@@ -4,6 +4,7 @@ Nothing is encoded again.
 
 Laws (tests/ingestion/pipeline/test_resegment.py):
 - segments that both collections have are equal, bit for bit; looked-up segments are those of the lookups;
+- words weigh what they did;
 - ingesting the same catalogue into the new collection finds nothing changed;
 - running it again, also after an interruption, gives the same collection.
 """
@@ -30,6 +31,7 @@ def resegment(
     not are removed.
     """
     copied = 0
+    target.set_weighting(source.info.words)
     for records in source.scan(with_vector=True):
         target.upsert(list(_points(records, source.info.space, target, lookups)))
         copied += len(records)
@@ -54,7 +56,7 @@ def _points(records: Sequence[Record], space: FusedSpace, target: Store, lookups
             fused[:, span] = stored[:, source_slices[name]]
     for record, vector in zip(records, fused, strict=True):
         payload = _payload(record.payload, target.info.fingerprint)
-        yield Point(record.id, vector, Item.from_payload(record.payload).lexical_text, payload)
+        yield Point(record.id, vector, Item.from_payload(record.payload).lexical_texts, payload)
 
 
 def _payload(payload: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:

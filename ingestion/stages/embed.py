@@ -96,7 +96,7 @@ def _embeddable(entry: Entry) -> Entry:
     if not entry.pending or entry.photo is not None:
         return entry
     item = entry.pending_item
-    if not item.text and not item.lexical_text:
+    if not item.text and not item.lexical_texts:
         return entry.failed("embed", "the item has neither a photo nor any text; give it one of them")
     return entry
 

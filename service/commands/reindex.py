@@ -10,6 +10,7 @@ import typer
 from vlclip.engine.opening.stores import open_store, promote
 from vlclip.ingestion.pipeline.destination import open_destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
+from vlclip.ingestion.pipeline.weighting import weigh_anew
 from vlclip.service.commands.options import (
     Clip,
     Device,
@@ -45,7 +46,8 @@ def reindex(
     """Embed a catalogue with another encoder beside the current vectors, then swap the two.
 
     Until the swap the old vectors answer. Processes that have the store open keep to the old vectors until
-    they open it again.
+    they open it again. With the same encoder the vectors stay, and the words of all items are weighted anew,
+    by the average lengths of the texts as they are now.
     """
     settings = Settings.load(
         store=store,
@@ -60,6 +62,10 @@ def reindex(
     with open_destination(settings, beside=True) as beside:
         with progress_bar() as bar:
             report = ingest(plan, beside, settings, progress=show_on(bar))
+        if beside.info.fingerprint == before:
+            with progress_bar() as bar:
+                task = bar.add_task("words", total=beside.store.count())
+                weigh_anew(beside.store, progress=lambda count: bar.update(task, completed=count))
         fingerprint, holds = beside.info.fingerprint, beside.store.count()
     swapped = force or holds >= ENOUGH * needed
     if swapped:

@@ -30,6 +30,7 @@ from vlclip.engine.opening.stores import open_on, promote_on
 from vlclip.engine.settings import Hnsw, Server
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.edge.shelf import FolderShelf
+from vlclip.engine.store.lexical import BY_FIELD
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.server.shelf import ServerShelf, connect
 from vlclip.engine.store.shelf import Shelf
@@ -331,6 +332,36 @@ def test_words_find_items_by_stem_case_and_accent(store: QdrantStore):
     texts = ("run shoe", "X200", "cafe", "table", "nike \ud83d")
     answers = store.search([Query(text=text) for text in texts])
     assert [[hit.id for hit in hits] for hits in answers] == [["a"], ["a"], ["b"], [], ["a"]]
+
+
+def test_the_words_of_a_title_count_more_than_those_of_a_description(store: QdrantStore):
+    store.upsert(
+        [
+            Point("said", direction(1), {"title": "Table", "description": "goes with a lamp"}, {}),
+            Point("named", direction(2), {"title": "Lamp", "description": "goes with a table"}, {}),
+            Point("neither", direction(3), {"title": "Chair"}, {}),
+        ]
+    )
+    lamp, table = store.search([Query(text="lamp"), Query(text="table")])
+    assert [hit.id for hit in lamp] == ["named", "said"]
+    assert [hit.id for hit in table] == ["said", "named"]
+
+
+def test_a_collection_keeps_how_its_words_are_weighted(shelf: Shelf):
+    opened = open_on(shelf, "here", INFO)
+    opened.upsert([Point("a", direction(1), {"title": "lamp"}, {"brand": "Acme"})])
+    (first,) = opened.search([Query(text="lamp")])[0]
+    titles = BY_FIELD.with_lengths({"title": 0.5})
+    opened.set_weighting(titles)
+    assert opened.search([Query(text="lamp")])[0][0].score == first.score
+    opened.upsert([Point("a", direction(1), {"title": "lamp"}, {"brand": "Acme"})])
+    assert opened.search([Query(text="lamp")])[0][0].score < first.score
+    assert opened.fields()["brand"] == "keyword"
+    if isinstance(shelf, FolderShelf):
+        opened.close()
+    again = open_on(shelf, "here", INFO)
+    assert again.info.words == titles
+    again.close()
 
 
 def test_a_query_is_a_vector_or_a_text():

@@ -76,13 +76,20 @@ def test_the_payload_shows_fields_and_attributes_and_no_bytes():
 
 
 def test_words_to_match_come_from_title_brand_type_and_attributes():
-    assert SHOE.lexical_text == "Red shoe Nordwind Shoe 41 42"
+    assert replace(SHOE, description="Of leather").lexical_texts == {
+        "title": "Red shoe", "description": "Of leather", "product_type": "Shoe", "brand": "Nordwind",
+        "attributes": "41 42",
+    }  # fmt: skip
+    assert Item("a", title="Red").lexical_texts == {"title": "Red"}
 
 
 def test_a_number_is_one_word_however_it_is_written():
-    words = {replace(SHOE, attributes={"model": model}).lexical_text for model in (574, 574.0, "574")}
-    assert words == {"Red shoe Nordwind Shoe 574"}
-    assert replace(SHOE, attributes={"width": (1.5, True)}).lexical_text == "Red shoe Nordwind Shoe 1.5 true"
+    words = {
+        replace(SHOE, attributes={"model": model}).lexical_texts["attributes"]
+        for model in (574, 574.0, "574")
+    }
+    assert words == {"574"}
+    assert replace(SHOE, attributes={"width": (1.5, True)}).lexical_texts["attributes"] == "1.5 true"
 
 
 def test_without_a_title_the_next_best_words_are_embedded():

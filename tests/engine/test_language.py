@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +20,7 @@ from vlclip.engine.opening.stores import open_store
 from vlclip.engine.refinement import load_refiner
 from vlclip.engine.refinement.words import load_vocabulary
 from vlclip.engine.settings import EncoderSettings, EngineSettings, Refinement, StoreSettings
-from vlclip.engine.store import lexical
-from vlclip.engine.store.lexical import WordEncoder
+from vlclip.engine.store.lexical import AS_BEFORE, WordEncoder
 from vlclip.engine.store.store import Point, Query, StoreInfo, check_fingerprint, info_form, info_from
 
 GERMAN_VOCABULARY = """
@@ -57,14 +59,6 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     forget_languages()
 
 
-@pytest.fixture
-def fresh():
-    """Nothing remembered of fingerprints, before and after."""
-    forget_languages()
-    yield
-    forget_languages()
-
-
 def info(name: str) -> StoreInfo:
     return embedder.embedder_info(EncoderSettings(language=name))
 
@@ -98,23 +92,24 @@ def test_another_language_is_another_fingerprint(german):
     assert info_from(info_form(info("german"))) == info("german")
 
 
-@pytest.mark.parametrize(
-    ("choice", "value"), [("SATURATION", 1.5), ("LENGTH_PENALTY", 0.5), ("AVERAGE_WORDS", 20.0)]
-)
-def test_another_choice_of_bm25_is_another_fingerprint(fresh, monkeypatch, choice, value):
-    before = info("english")
-    forget_languages()
-    monkeypatch.setattr(lexical, choice, value)
-    assert info("english").fingerprint != before.fingerprint
-    with pytest.raises(FingerprintMismatch, match=r"or BM25's choices have changed.*vlclip reindex SOURCE"):
-        check_fingerprint(before, info("english"), "the store")
+def test_how_words_are_weighted_is_a_collection_s_own_and_no_part_of_its_fingerprint():
+    other = replace(info("english"), words=AS_BEFORE)
+    check_fingerprint(other, info("english"), "the store")
+    assert info_from(info_form(other)) == other
 
 
 def test_stores_made_before_the_language_was_written_down_are_english():
     form = info_form(info("english"))
     del form["language"]
     assert info_from(form) == info("english")
-    assert lexical.choices("english") == lexical.FIRST_CHOICES
+
+
+def test_fingerprints_of_a_language_stay_as_they_were(german):
+    mark = embedder._clip_fingerprint("vlclip-small")
+    marks = [["image", *mark], ["text", *mark]]
+    german_words = {"k": 1.2, "b": 0.75, "avg_len": 16.0, "language": "german", "ascii_folding": True}
+    for name, makers in (("english", marks), ("german", [*marks, ["words", german_words]])):
+        assert info(name).fingerprint == hashlib.sha256(json.dumps(makers).encode()).hexdigest()[:16]
 
 
 def test_a_store_keeps_its_language_and_refuses_another(german, tmp_path):

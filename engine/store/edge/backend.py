@@ -22,6 +22,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -101,6 +102,13 @@ class EdgeBackend:
     def info(self) -> StoreInfo:
         """What made the vectors."""
         return self._collection.info
+
+    def set_info(self, info: StoreInfo) -> None:
+        """Replace the collection's file."""
+        collection = replace(self._collection, info=info)
+        with disk_errors(self._folder):
+            collection.write(self._folder)
+        self._collection = collection
 
     def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:  # noqa: ARG002  # no one else
         """Field kinds on record."""

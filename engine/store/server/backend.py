@@ -35,7 +35,7 @@ from vlclip.engine.store.conditions import Dialect
 from vlclip.engine.store.fields import FieldKind, path
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.server.errors import translated
-from vlclip.engine.store.store import StoreInfo, info_from
+from vlclip.engine.store.store import StoreInfo, info_form, info_from
 
 INFO_KEY = "vlclip"
 FIELD_KEY = "field:"
@@ -75,6 +75,12 @@ class ServerBackend:
     def info(self) -> StoreInfo:
         """What made the vectors."""
         return self._info
+
+    def set_info(self, info: StoreInfo) -> None:
+        """Replace the collection's metadata of that name; the rest stays."""
+        with translated():
+            self._client.update_collection(self._name, metadata={INFO_KEY: info_form(info)})
+        self._info = info
 
     def kinds(self, *, fresh: bool = False) -> Mapping[str, FieldKind]:
         """Field kinds on record, at most `KINDS_S` old."""

@@ -23,6 +23,7 @@ from vlclip.engine.errors import StoreDamaged, StoreError, StoreFull, StoreNotFo
 from vlclip.engine.filters import parse_json
 from vlclip.engine.opening.stores import open_on, open_store, promote, promote_on
 from vlclip.engine.settings import Hnsw, Server
+from vlclip.engine.store.lexical import BY_FIELD
 from vlclip.engine.store.server.backend import ServerBackend
 from vlclip.engine.store.server.shelf import ServerShelf
 from vlclip.engine.store.store import Query
@@ -57,6 +58,7 @@ def test_a_new_collection_has_the_layout_and_says_who_made_it(client: QdrantClie
         "segments": [["image", 5], ["text", 3]],
         "encoders": {"image": "tiny", "text": "tiny"},
         "language": "english",
+        "words": BY_FIELD.form(),
     }
 
 
