@@ -70,6 +70,16 @@ def fitted(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> dict[s
     return out
 
 
+def unmatched(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> list[str]:
+    """Fields of `payload` with a value that is stored as it came, and that no filter finds."""
+    return [
+        name
+        for name, value in payload.items()
+        if (kind := kinds.get(name)) is not None
+        and any(_kind(_fit(part, kind)) not in (kind, None) for part in _parts(value))
+    ]
+
+
 def _parts(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else (value,)
 

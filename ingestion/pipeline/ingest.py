@@ -125,7 +125,12 @@ def ingest(
             ledger.dead_letters.forget_missing(run, catalogue.sources)
         if plan.prune or plan.force_prune:
             tally.deleted, tally.prune_refused = prune(
-                store, ledger, run, nameless=tally.nameless, force=plan.force_prune
+                store,
+                ledger,
+                run,
+                nameless=tally.nameless,
+                doubtful=tally.doubtful,
+                force=plan.force_prune,
             )
         changed = bool(tally.report().embedded or tally.deleted)
         store.optimize()  # what was written over HTTP since the last run as well
@@ -164,6 +169,7 @@ def _read(
     """Batches of claimed entries; with `retry` those alone that are dead letters."""
     for batch in batched(entries, settings.ingest.batch):
         tally.nameless += sum(not entry.id for entry in batch)
+        tally.doubtful += sum(entry.doubtful for entry in batch)
         claimed = claim(batch)
         if retry:
             buried = claim.ledger.dead_letters.contains(claimed)

@@ -2,7 +2,8 @@
 
 Laws (tests/ingestion/pipeline/test_prune.py):
 - only ids that a complete read did not meet are deleted;
-- where rows have no readable id, or more than half of the items would be deleted, nothing is deleted
+- where rows have no readable id or may hold other rows (the rows read and the lines of the file cannot be
+  reconciled), or more than half of the items would be deleted, nothing is deleted
   unless it is forced.
 """
 
@@ -14,15 +15,23 @@ from vlclip.ingestion.ledger.ledger import Ledger
 CHUNK = 1000
 
 
-def prune(store: Store, ledger: Ledger, run: int, *, nameless: int, force: bool) -> tuple[int, str]:
+def prune(
+    store: Store, ledger: Ledger, run: int, *, nameless: int, doubtful: int = 0, force: bool
+) -> tuple[int, str]:
     """How many items were deleted, and the reason if deleting was refused.
 
-    `nameless` is the number of rows whose id could not be read: any of them may be an item.
+    `nameless` is the number of rows whose id could not be read, `doubtful` of those that may
+    hold other rows in a quoted cell: any of them may be an item.
     """
     if nameless and not force:
         return 0, (
             f"{nameless} rows have no id that can be read and may be items of the store; correct them, "
             "or force the pruning"
+        )
+    if doubtful and not force:
+        return 0, (
+            f"{doubtful:,} rows hold lines in a quoted cell that look like rows of their own, so rows "
+            "and lines of the catalogue cannot be reconciled; check the quote marks, or force the pruning"
         )
     total = doomed = 0
     for page in store.scan(fields=("id",), batch=CHUNK):

@@ -78,13 +78,15 @@ class ItemResult:
 class Tally:
     """Counts entries as they come out; `report()` is the state so far.
 
-    `nameless` are rows without an id, also those that a retry skips; whoever reads the rows counts them.
+    `nameless` are rows without an id, `doubtful` those that may hold other rows; those that a retry skips
+    count as well. Whoever reads the rows counts them.
     """
 
     def __init__(self, total: int | None, mapping: Iterable[str]) -> None:
         self.deleted = 0
         self.prune_refused = ""
         self.nameless = 0
+        self.doubtful = 0
         self.photo_duplicates: PhotoDuplicates | None = None
         self._total = total
         self._mapping = tuple(mapping)

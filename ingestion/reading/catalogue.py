@@ -3,25 +3,27 @@
 Laws (tests/ingestion/reading/test_catalogue.py):
 - a folder of shards gives the entries of its files, in order of their names;
 - every row gives exactly one entry, an item or a failure;
+- every value is mapped, or a warning of its row names it: a column counts wherever it first appears;
 - batches hold at most `size` entries and `MAX_BATCH_BYTES` of photos.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
+from vlclip.ingestion.reading.formats.delimited import Csv
 from vlclip.ingestion.reading.formats.format import Format, Row
-from vlclip.ingestion.reading.formats.registry import FORMATS
+from vlclip.ingestion.reading.formats.registry import FORMATS, NAMED_ALONE
 from vlclip.ingestion.reading.mapping import Cells, ColumnMapping
+from vlclip.ingestion.reading.survey import MAX_COLUMNS, survey_rows, survey_text
+from vlclip.ingestion.reading.values import absent
 
-SAMPLE = 500
-"""Rows read beforehand: they show the columns of files that declare none, and guesses look at them."""
 MAX_BATCH_BYTES = 64_000_000
 
 
@@ -40,11 +42,19 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The files, their columns and first rows; `root` is where relative photo paths start."""
+    """The files, their columns and some rows; `root` is where relative photo paths start.
+
+    `sample` are the first rows and those later ones that show something new of a column, `late` the columns
+    that no first row has, `mixed` those that hold numbers as well as text. `row_count` is the number of rows
+    where they were counted.
+    """
 
     shards: tuple[Shard, ...]
     columns: tuple[str, ...]
+    late: tuple[str, ...]
+    mixed: frozenset[str]
     sample: tuple[Row, ...]
+    row_count: int | None
     root: Path
 
     @property
@@ -53,12 +63,19 @@ class Catalogue:
         return all(shard.format.typed for shard in self.shards)
 
     @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma in a number may be a decimal sign: not where commas split the cells."""
+        return any(isinstance(shard.format, Csv) and shard.format.decimal_comma for shard in self.shards)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The names entries carry as their source."""
         return tuple(shard.name for shard in self.shards)
 
     def total(self) -> int | None:
         """How many rows there probably are, for progress."""
+        if self.row_count is not None:
+            return self.row_count
         counts = [shard.format.total() for shard in self.shards]
         announced = [count for count in counts if count is not None]
         return sum(announced) if len(announced) == len(counts) else None
@@ -69,9 +86,11 @@ class Catalogue:
 
     def entries(self, mapping: ColumnMapping) -> Iterator[Entry]:
         """Every row as an entry."""
+        columns = frozenset(self.columns)
         for shard in self.shards:
             for row in shard.format.rows():
-                yield read_entry(shard.name, row, mapping)
+                entry = read_entry(shard.name, row, mapping)
+                yield entry if row.values.keys() <= columns else _warned(entry, row, columns)
 
 
 def open_catalogue(path: str | Path) -> Catalogue:
@@ -84,14 +103,29 @@ def open_catalogue(path: str | Path) -> Catalogue:
     shards = tuple(shard for shard in shards if shard.path.stat().st_size)
     if not shards:
         raise CatalogueError(f"{place} is empty; there is nothing to ingest")
-    sample = tuple(islice((_light(row) for shard in shards for row in shard.format.rows()), SAMPLE))
+    columns = _shared_columns(shards)
+    texts = [shard.format for shard in shards if isinstance(shard.format, Csv)]
+    if texts:
+        survey = survey_text(texts)
+    else:
+        rows = chain.from_iterable(shard.format.rows() for shard in shards)
+        survey = survey_rows(rows, whole=not columns)
+    sample = survey.sample
     if not sample:
         raise CatalogueError(f"{place} holds no rows; there is nothing to ingest")
     if all(row.problem for row in sample):
         raise CatalogueError(
             f"{place} cannot be read as {shards[0].path.suffix}: row {sample[0].number}: {sample[0].problem}"
         )
-    return Catalogue(shards, _columns(shards, sample), sample, shards[0].path.parent)
+    return Catalogue(
+        shards,
+        columns or survey.columns,
+        survey.late,
+        survey.mixed,
+        sample,
+        survey.rows,
+        shards[0].path.parent,
+    )
 
 
 def read_entry(source: str, row: Row, mapping: ColumnMapping) -> Entry:
@@ -105,7 +139,9 @@ def read_entry(source: str, row: Row, mapping: ColumnMapping) -> Entry:
         id_column = mapping.fields["id"].template
         reason = str(error) if item_id else f"the row has no id; fill its {id_column!r}"
         return Entry(source=source, row=row.number, id=item_id).failed("read", reason)
-    return Entry.of(item, source, row.number, warnings)
+    if row.doubt:
+        warnings = (*warnings, row.doubt)
+    return Entry.of(item, source, row.number, warnings, doubtful=bool(row.doubt))
 
 
 def batched(entries: Iterable[Entry], size: int, max_bytes: int = MAX_BATCH_BYTES) -> Iterator[Batch]:
@@ -133,7 +169,7 @@ def _shard_files(folder: Path) -> list[Path]:
 
 
 def _format(file: Path) -> Format:
-    make = FORMATS.get(file.suffix.lower())
+    make = (FORMATS | NAMED_ALONE).get(file.suffix.lower())
     if make is None:
         raise CatalogueError(f"{file} has an unknown ending {file.suffix!r}; {_endings()}")
     return make(file)
@@ -143,16 +179,17 @@ def _endings() -> str:
     return f"a catalogue is a file (or a folder of files) ending in {', '.join(FORMATS)}"
 
 
-def _light(row: Row) -> Row:
-    """The row without its photos' bytes, which would take much memory in the sample."""
-    values = {name: value[:16] if isinstance(value, bytes) else value for name, value in row.values.items()}
-    return Row(row.number, values, row.problem)
+def _warned(entry: Entry, row: Row, columns: frozenset[str]) -> Entry:
+    """The entry with a warning if a value of its row has a column that is not in the mapping."""
+    if all(name in columns or absent(value) for name, value in row.values.items()):
+        return entry
+    warning = f"a value is in a column beyond the first {MAX_COLUMNS:,} of the catalogue; left out"
+    return replace(entry, warnings=(*entry.warnings, warning))
 
 
-def _columns(shards: tuple[Shard, ...], sample: tuple[Row, ...]) -> tuple[str, ...]:
+def _shared_columns(shards: tuple[Shard, ...]) -> tuple[str, ...]:
+    """The columns that the files declare, () where only rows show them."""
     announced = shards[0].format.columns()
-    if not announced:
-        return tuple(dict.fromkeys(name for row in sample for name in row.values))
     for shard in shards[1:]:
         unshared = set(announced) ^ set(shard.format.columns())
         if unshared:

@@ -55,7 +55,8 @@ class Entry:
     `id` is known even when the rest of the row is not usable. `grounded` is None where no
     grounder saw the photo. `data` are the photo's bytes, for a refiner that sees. `photo` is
     `(3, height, width)`, `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where the
-    photo shows nothing. `warnings` are sentences without values, to be counted.
+    photo shows nothing. `warnings` are sentences without values, to be counted. A row is `doubtful` if a cell
+    of it may hold other rows.
     """
 
     source: str
@@ -63,6 +64,7 @@ class Entry:
     id: str = ""
     item: Item | None = None
     warnings: tuple[str, ...] = ()
+    doubtful: bool = False
     content_hash: str = ""
     grounded: GroundedPhoto | None = None
     data: bytes | None = None
@@ -74,15 +76,23 @@ class Entry:
     outcome: Outcome | None = None
 
     @classmethod
-    def of(cls, item: Item, source: str, row: int, warnings: tuple[str, ...] = ()) -> Entry:
+    def of(
+        cls, item: Item, source: str, row: int, warnings: tuple[str, ...] = (), *, doubtful: bool = False
+    ) -> Entry:
         """An item with the hash of its content, where the photo of a file or URL counts by its name."""
         try:
             content_hash = item.content_hash()
         except UnicodeEncodeError:
-            entry = cls(source=source, row=row, id=item.id)
+            entry = cls(source=source, row=row, id=item.id, doubtful=doubtful)
             return entry.failed("read", "the text holds half a character (a lone surrogate); correct it")
         return cls(
-            source=source, row=row, id=item.id, item=item, warnings=warnings, content_hash=content_hash
+            source=source,
+            row=row,
+            id=item.id,
+            item=item,
+            warnings=warnings,
+            doubtful=doubtful,
+            content_hash=content_hash,
         )
 
     @property

@@ -1,9 +1,9 @@
 """What the columns of an unknown catalogue probably mean.
 
 Laws (tests/ingestion/reading/test_mapping.py):
-- a guess depends on column names alone, with three exceptions that look at data: photos beside the
-  catalogue that are named after their item, columns of numbers in files without types, and columns of
-  quantities, which count the stock only if they hold numbers, not "500 g";
+- a guess depends on column names alone, with exceptions that look at data: photos beside the catalogue that
+  are named after their item, columns of numbers in files without types, columns of quantities, which count
+  the stock only if they hold numbers, not "500 g", and codes, which are ids only if no two are the same;
 - a column feeds one field at most; a guess never overrules the operator's mapping.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vlclip.ingestion.errors import MappingError
@@ -43,13 +44,20 @@ from vlclip.ingestion.reading.mapping import (
 QUANTITIES = ("qty", "quantity", "stockqty", "stockquantity")
 """Names of columns that count the stock; they feed `available` and stay attributes as well."""
 
+CODES = ("code", "productcode", "itemcode", "articlecode", "articlenumber", "itemnumber", "productnumber",
+         "barcode", "gtin", "ean", "upc", "mpn", "partnumber")  # fmt: skip
+"""Names of columns that are ids only where every first row has one of its own."""
+
 GUESSES: dict[str, tuple[str, ...]] = {
     "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "asin", "parentasin", "uniqid",
-           "@id"),
-    "title": ("title", "name", "productname", "producttitle", "itemname", "productdisplayname"),
-    "description": ("description", "productdescription", "longdescription", "desc"),
-    "product_type": ("producttype", "type", "articletype", "category", "productcategory", "subcategory"),
-    "brand": ("brand", "brandname", "manufacturer", "vendor"),
+           "@id", *CODES),
+    "title": ("title", "name", "productname", "producttitle", "itemname", "productdisplayname", "posttitle",
+              "displayname"),
+    "description": ("description", "productdescription", "longdescription", "desc", "bodyhtml", "body",
+                    "shortdescription", "postcontent"),
+    "product_type": ("producttype", "type", "articletype", "category", "productcategory", "subcategory",
+                     "categories", "productcategorytree", "taxproductcat", "categorypath"),
+    "brand": ("brand", "brandname", "manufacturer", "vendor", "brands"),
     "price": ("price", "currentprice", "finalprice", "sellingprice", "unitprice", "variantprice",
               "regularprice", "retailprice", "actualprice", "originalprice", "baseprice", "minprice",
               "pricemin", "lowprice", "pricefrom", "listprice", "mrp"),
@@ -58,7 +66,8 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "price_to": ("priceto", "maxprice", "pricemax", "highprice", "pricehigh"),
     "currency": ("currency", "currencycode", "pricecurrency"),
     "image": ("image", "imageurl", "imagelink", "imagepath", "imagefile", "images", "photo", "photourl",
-              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "thumbnail"),
+              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "thumbnail", "imagesrc",
+              "photos", "pictures"),
     "popularity": ("popularity", "popularityscore"),
     "available": ("available", "availability", "instock", "isavailable", "isinstock", "availabilitystatus",
                   "stockstatus", *QUANTITIES),
@@ -79,58 +88,75 @@ PHOTO_FOLDERS = ("images", "image", "photos", "img", "")
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".JPG")
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a catalogue shows of its columns.
+
+    `sample` are its first rows and later ones that show something new, `late` the columns that no first row
+    has, `mixed` those that hold numbers as well as text. `typed` says whether the file format distinguishes
+    the two, `decimal_comma` whether a comma can be a decimal sign. `rows` reads all of them (None: the sample
+    is all).
+    """
+
+    columns: Sequence[str]
+    sample: Sequence[Cells] = ()
+    late: Collection[str] = ()
+    mixed: Collection[str] = ()
+    typed: bool = True
+    decimal_comma: bool = False
+    rows: Rows | None = None
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> Evidence:
+        """What was seen when the catalogue was opened."""
+        return cls(
+            catalogue.columns,
+            [row.values for row in catalogue.sample if not row.problem],
+            catalogue.late,
+            catalogue.mixed,
+            catalogue.typed,
+            catalogue.decimal_comma,
+            catalogue.rows,
+        )
+
+
 def map_columns(
     catalogue: Catalogue, options: Iterable[str] = (), choices: ReadingChoices = DEFAULT_CHOICES
 ) -> ColumnMapping:
     """The mapping for a catalogue; `options` are the operator's `field=column`."""
-    sample = [row.values for row in catalogue.sample if not row.problem]
-    return guess(
-        catalogue.columns, parse_map(options), sample, catalogue.root,
-        typed=catalogue.typed, choices=choices, rows=catalogue.rows,
-    )  # fmt: skip
+    return guess(Evidence.of(catalogue), parse_map(options), catalogue.root, choices)
 
 
 def guess(
-    columns: Sequence[str],
+    evidence: Evidence,
     mapping: Mapping[str, str],
-    sample: Sequence[Cells],
     root: Path,
-    *,
-    typed: bool = True,
     choices: ReadingChoices = DEFAULT_CHOICES,
-    rows: Rows | None = None,
 ) -> ColumnMapping:
     """The mapping for these columns: `mapping` (field to column or template) first, the rest guessed.
 
-    `sample` are the first rows, `rows` reads all of them (None: the sample is all), `root` the catalogue's
-    folder, `typed` whether the file format distinguishes numbers from text. A `MappingError` names what does
-    not exist and the nearest name that does.
+    `root` is the catalogue's folder. Late columns feed only fields that are still free. A `MappingError`
+    names what does not exist and the nearest name that does.
     """
+    columns, sample = evidence.columns, evidence.sample
     fields = _mapped_fields(columns, mapping)
     used = {origin.column for origin in fields.values()}
-    for name, likely in GUESSES.items():
-        is_settled = name in mapping or (name == "sale_price" and "price" in mapping)
-        if not is_settled and (column := _guess(columns, likely, used)):
-            fields[name] = Origin(column, column)
-            if plain_name(column) not in QUANTITIES:
-                used.add(column)
-            elif not _numeric(column, sample):
-                del fields[name]
-    if any(objects.holds_objects(cell) for cell in _cells("offers", sample)) and "offers" not in used:
-        for name, keys in OFFER_KEYS.items():
-            if name not in fields and name not in mapping:
-                fields[name] = Origin(f"offers.{keys[0]}", "offers", keys=keys)
-                used.add("offers")
+    late = [column for column in columns if column in set(evidence.late)]
+    early = [column for column in columns if column not in set(late)]
+    _fill(fields, early, mapping, used, sample)
+    if "image" not in fields and "image" not in mapping and "id" in fields:
+        beside = _beside(fields["id"], sample, root)
+        if beside is not None:
+            fields["image"] = beside
+    _fill(fields, late, mapping, used, sample)
     if "id" not in fields:
         raise MappingError(
             f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
         )
-    if "image" not in fields and "image" not in mapping and (beside := _beside(fields["id"], sample, root)):
-        fields["image"] = beside
     group = (
         GroupColumn()
         if mapping.get("group") == ""
-        else _group(columns, fields, used, sample, rows or (lambda: sample))
+        else _group(columns, fields, used, sample, evidence.rows or (lambda: sample))
     )
     if group.column and "group" not in fields:
         fields["group"] = Origin(group.column, group.column)
@@ -138,12 +164,14 @@ def guess(
     unused = [column for column in columns if column not in used]
     nested = next((column for column in unused if _holds_objects(column, sample)), "")
     kept_columns = [column for column in unused if column != nested and _keepable(column, sample)]
+    signs = {} if evidence.typed else {c: _decimal_sign(c, evidence) for c in kept_columns}
     return ColumnMapping(
         fields={name: fields[name] for name in FIELDS if name in fields},
         attributes={column: attribute_name(column) for column in kept_columns},
         nested=nested,
         left_out=tuple(column for column in unused if column not in kept_columns and column != nested),
-        numeric=frozenset() if typed else frozenset(c for c in kept_columns if _numeric(c, sample)),
+        numeric={column: sign for column, sign in signs.items() if sign},
+        mixed=frozenset(evidence.mixed).intersection(kept_columns),
         root=root,
         tagged=frozenset(c for c in columns if c in used and any(map(objects.is_tagged, _cells(c, sample)))),
         choices=choices,
@@ -158,6 +186,36 @@ def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:
     origins = [fields[name] for name in PRICES if name in fields]
     cells = [origin.value(row) for origin in origins for row in sample]
     return column_mark(cell for cell in cells if isinstance(cell, str))
+
+
+def _fill(
+    fields: dict[str, Origin],
+    columns: Sequence[str],
+    mapping: Mapping[str, str],
+    used: set[str],
+    sample: Sequence[Cells],
+) -> None:
+    """Guess the fields that have no origin yet from these columns."""
+    for name, likely in GUESSES.items():
+        is_settled = name in mapping or name in fields or (name == "sale_price" and "price" in mapping)
+        if is_settled or not (column := _guess(columns, likely, used)):
+            continue
+        if plain_name(column) in CODES and not _distinct(column, sample):
+            continue
+        if plain_name(column) not in QUANTITIES:
+            fields[name] = Origin(column, column)
+            used.add(column)
+        elif _numeric(column, sample):
+            fields[name] = Origin(column, column)
+    if (
+        "offers" in columns
+        and "offers" not in used
+        and any(objects.holds_objects(cell) for cell in _cells("offers", sample))
+    ):
+        for name, keys in OFFER_KEYS.items():
+            if name not in fields and name not in mapping:
+                fields[name] = Origin(f"offers.{keys[0]}", "offers", keys=keys)
+                used.add("offers")
 
 
 def _mapped_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, Origin]:
@@ -229,6 +287,17 @@ def _keepable(column: str, sample: Sequence[Cells]) -> bool:
 def _numeric(column: str, sample: Sequence[Cells]) -> bool:
     cells = _cells(column, sample)
     return bool(cells) and all(values.written_number(values.text(value)) is not None for value in cells)
+
+
+def _distinct(column: str, sample: Sequence[Cells]) -> bool:
+    """Whether every row has a value of its own."""
+    cells = [values.identifier(cell) for cell in _cells(column, sample)]
+    return len(set(cells)) == len(sample) > 0
+
+
+def _decimal_sign(column: str, evidence: Evidence) -> str:
+    styles = {values.written_as(values.text(value)) for value in _cells(column, evidence.sample)}
+    return values.decimal_sign(styles, comma=evidence.decimal_comma)
 
 
 def _nearest(name: str, candidates: Iterable[str]) -> str:

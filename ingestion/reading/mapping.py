@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from vlclip.engine.errors import ItemError
+from vlclip.engine.filters import coerce
 from vlclip.engine.item import MAX_ID_CHARS, MAX_TEXT_CHARS, PAYLOAD_FIELDS, Attribute, Item, too_long
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
@@ -48,6 +49,7 @@ PRICE_UNIT = "price_unit"
 PRICES = ("price", "sale_price", "price_to")
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
+_NO_TEXTS = dict.fromkeys(TEXTS, "")
 _AWKWARD = re.compile(r'[.\[\]"<>=!]')
 
 
@@ -107,8 +109,9 @@ class Origin:
 class ColumnMapping:
     """How the columns of one catalogue become items; `vlclip.ingestion.reading.guesses` makes one.
 
-    `attributes` maps the columns that feed no field to attribute names, `numeric` names those
-    among them that hold numbers in a file without types. `nested` is the column whose JSON object
+    `attributes` maps the columns that feed no field to attribute names, `numeric` those among them that hold
+    numbers in a file without types to their decimal sign. Numbers in `mixed` columns are written as text, as
+    the other values there. `nested` is the column whose JSON object
     holds more attributes. `root` is the folder that guessed photo paths start from. `tagged` are the
     columns whose texts come in several languages. `own_groups` are templates of the group that rows without
     one are heads of. `notes` say what a guess took a column for, where that is not plain. `decimal_mark` is
@@ -119,8 +122,9 @@ class ColumnMapping:
     attributes: Mapping[str, str]
     nested: str
     left_out: tuple[str, ...]
-    numeric: frozenset[str]
+    numeric: Mapping[str, str]
     root: Path
+    mixed: frozenset[str] = frozenset()
     tagged: frozenset[str] = frozenset()
     choices: ReadingChoices = DEFAULT_CHOICES
     own_groups: tuple[str, ...] = ()
@@ -141,12 +145,13 @@ class ColumnMapping:
     def _item(self, row: Cells) -> tuple[Item, tuple[str, ...]]:
         warnings: list[str] = []
         nested = self._nested(row.get(self.nested), warnings) if self.nested else {}
-        item_fields: dict[str, Any] = {"id": self.item_id(row)}
+        item_fields: dict[str, Any] = {**_NO_TEXTS, "id": self.item_id(row)}
         for name in TEXTS:
             origin = self.fields.get(name)
-            item_fields[name] = (
-                self._text(origin, row, warnings) if origin else values.text(nested.pop(name, ""))
-            )
+            if origin:
+                item_fields[name] = self._text(origin, row, warnings)
+            elif name in nested:
+                item_fields[name] = values.text(nested.pop(name))
         pairs: list[tuple[str, Attribute]] = self._add_price(row, item_fields, warnings)
         self._add_popularity(row, item_fields)
         self._add_availability(row, item_fields, warnings)
@@ -154,7 +159,10 @@ class ColumnMapping:
         self._add_group(row, item_fields, warnings)
         pairs += [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
-            value = self._attribute(column, row.get(column), warnings)
+            cell = row.get(column)
+            if cell is None or cell == "":
+                continue
+            value = self._attribute(column, cell, warnings)
             if value is not None:
                 pairs.append((name, value))
         attributes: dict[str, Attribute] = {}
@@ -195,6 +203,8 @@ class ColumnMapping:
         """The text of a field; objects in its columns are read as the text that they hold."""
         if origin.keys:
             return objects.read_text(origin.value(row), self.choices.language).text
+        if origin.column and isinstance(cell := row.get(origin.column), str):
+            return cell.strip()
         cells: dict[str, Any] = {}
         for column in origin.columns:
             cell = row.get(column)
@@ -290,17 +300,19 @@ class ColumnMapping:
         return origin.value(row) if origin else None
 
     def _attribute(self, column: str, value: Any, warnings: list[str]) -> Attribute | None:
-        if values.absent(value):
+        if type(value) is not str and values.absent(value):
             return None
         if column in self.numeric and isinstance(value, str):
-            number = values.written_number(value)
-            if number is None:
-                warnings.append(f"{column} holds numbers but not here; left out")
-            return number
+            if not value.strip():
+                return None
+            number = values.written_number(value, self.numeric[column])
+            if number is not None:
+                return number
+            warnings.append(f"{column} holds numbers but not here; kept as text")
         attribute = values.attribute(value)
-        if attribute is None:
+        if attribute is None and type(value) is not str:
             warnings.append(f"{column} is neither a value nor a list of values; left out")
-        return attribute
+        return _as_text(attribute) if column in self.mixed else attribute
 
     def _nested(self, cell: Any, warnings: list[str]) -> dict[str, Attribute]:
         """The JSON object in one cell, one level deep."""
@@ -321,6 +333,13 @@ class ColumnMapping:
             else:
                 attributes[name] = attribute
         return attributes
+
+
+def _as_text(attribute: Attribute | None) -> Attribute | None:
+    """The numbers of an attribute as the store writes them in a field of texts."""
+    if isinstance(attribute, tuple):
+        return tuple(coerce("", part, "keyword") for part in attribute)
+    return None if attribute is None else coerce("", attribute, "keyword")
 
 
 def _schema_id(cell: Any) -> str:

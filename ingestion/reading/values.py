@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Attribute, Scalar
@@ -20,7 +20,9 @@ from vlclip.engine.item import Attribute, Scalar
 LARGEST_INTEGER = 2**63 - 1
 DEPTH = 4
 """Levels of lists and objects that are searched for a value."""
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,8})(\.\d{1,30})?")
+NumberStyle = Literal["whole", "point", "comma", "thousands"]
+"""How a number is written: `7`, `7.5`, `7,5`, `7,500`."""
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,8})((?P<sign>[.,])(?P<cents>\d{1,30}))?")
 
 
 def absent(value: Any, depth: int = DEPTH) -> bool:
@@ -77,6 +79,8 @@ def _finite(value: float | Decimal) -> float | None:
 
 def attribute(value: Any) -> Attribute | None:
     """A cell as an attribute: a scalar or a list of scalars; None where it is neither."""
+    if type(value) is str:
+        return value.strip() or None
     if isinstance(value, list | tuple):
         parts = [scalar(part) for part in value]
         present = tuple(part for part in parts if part is not None)
@@ -110,12 +114,42 @@ def number(name: str, value: Any) -> float | None:
     return None if math.isnan(parsed) else parsed
 
 
-def written_number(value: str) -> float | int | None:
+def written_as(value: str) -> NumberStyle | None:
+    """How a number is written in text from a file without types, None where it is no number.
+
+    Text with leading zeros or more than nine digits is no number: those are codes and barcodes. A comma
+    before exactly three digits, `thousands`, may be either sign.
+    """
+    match = _NUMBER.fullmatch(value.strip())
+    if match is None:
+        return None
+    sign = match["sign"]
+    if not sign:
+        return "whole"
+    if sign == ".":
+        return "point"
+    return "thousands" if len(match["cents"]) == 3 else "comma"
+
+
+def decimal_sign(styles: Collection[NumberStyle | None], *, comma: bool) -> str:
+    """The decimal sign of a column whose cells are written in these styles, "" if it holds other text.
+
+    `comma` says whether a comma can be a decimal sign in this file at all.
+    """
+    if not styles or None in styles:
+        return ""
+    if {"comma", "thousands"}.isdisjoint(styles):
+        return "."
+    return "," if comma and "comma" in styles and "point" not in styles else ""
+
+
+def written_number(value: str, sign: str = ".") -> float | int | None:
     """The number that text from a file without types stands for, None where it is no number.
 
-    Text with leading zeros or more than nine digits is no number: those are codes and barcodes.
+    `sign` is the decimal sign of its column.
     """
     written = value.strip()
-    if _NUMBER.fullmatch(written) is None:
+    match = _NUMBER.fullmatch(written)
+    if match is None or match["sign"] not in (None, sign):
         return None
-    return float(written) if "." in written else int(written)
+    return float(written.replace(",", ".")) if match["sign"] else int(written)

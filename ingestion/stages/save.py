@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from vlclip.engine.refinement.refined import Refined
+from vlclip.engine.store.fields import FieldKind, unmatched
 from vlclip.engine.store.store import Point, Store
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
 from vlclip.ingestion.stages.preparation import Preparation
+
+_PLURALS: Mapping[FieldKind, str] = {"keyword": "texts", "number": "numbers", "bool": "true or false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +27,45 @@ class Save:
     fingerprint: str
     preparation: Preparation
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    kinds: dict[str, FieldKind] = field(default_factory=dict)
+    """The kinds of the store's fields, as far as they were needed; a kind never changes."""
+    names: set[str] = field(default_factory=set)
+    """The fields whose kinds were looked up; not all have one."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Points first, then the ledger: a crash between them costs a stale dead letter at most."""
-        self.store.upsert([self._point(entry) for entry in batch if entry.pending])
+        points = {entry.id: self._point(entry) for entry in batch if entry.pending}
+        self.store.upsert(list(points.values()))
+        self._learn_kinds(points.values())
         saved = [
-            replace(entry, outcome="embedded", vector=None) if entry.pending else entry for entry in batch
+            replace(
+                entry,
+                outcome="embedded",
+                vector=None,
+                warnings=(*entry.warnings, *self._misfits(points[entry.id])),
+            )
+            if entry.pending
+            else entry
+            for entry in batch
         ]
         self.ledger.dead_letters.bury(self.run, saved)
         self.ledger.dead_letters.resolve(entry for entry in saved if entry.outcome is not None)
         return saved
+
+    def _learn_kinds(self, points: Iterable[Point]) -> None:
+        """Look up the kinds of fields that come for the first time, after they were written."""
+        fresh = {name for point in points for name in point.payload} - self.names
+        if fresh:
+            self.names.update(fresh)
+            self.kinds.update(self.store.fields())
+
+    def _misfits(self, point: Point) -> list[str]:
+        """A warning for every value that is not of the kind its field has in the store."""
+        return [
+            f"{name} holds {_PLURALS[self.kinds[name]]} in this store, and this value is of another kind; it "
+            "is stored and shown, but no filter finds it"
+            for name in unmatched(point.payload, self.kinds)
+        ]
 
     def _point(self, entry: Entry) -> Point:
         item = entry.pending_item

@@ -1,23 +1,36 @@
-"""CSV and TSV: a header and rows, with the delimiter guessed."""
+"""CSV and TSV: a header and rows, with the delimiter guessed or named in a first line `sep=;`.
+
+Laws (tests/ingestion/reading/test_delimited.py):
+- in a file split at tabs a quote is an ordinary character, unless the cells of the file really are quoted;
+- a stray quote costs its own row, never the rows after it: a quoted cell that holds whole rows is a problem
+  of the row in which it opens, and the lines after it are read again as rows;
+- a quoted cell with line breaks is read, and a row that may hold others all the same is doubtful;
+- columns of one name are one column of lists.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property, partial
+from itertools import chain, count, islice, repeat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.formats.format import Row
-from vlclip.ingestion.reading.formats.lines import MAX_ROW, lines_of, open_text
+from vlclip.ingestion.reading.formats.lines import MAX_ROW, TextFacts, examine, open_decoded
+from vlclip.ingestion.reading.formats.quotes import is_quoted
+from vlclip.ingestion.reading.formats.records import Record, careful_records
 
 DELIMITERS = ",;\t|"
-NOT_UTF8 = "the row is not UTF-8 text; save the file as UTF-8"
+_SEP = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Csv:
     """A header and rows, split at `,`, `;`, tab or `|`: the one on which header and first rows agree best."""
 
@@ -25,84 +38,110 @@ class Csv:
     typed: bool = False
 
     def columns(self) -> list[str]:
-        """The header."""
-        _, header, problem = next(self._records(self._delimiter()), (0, [], ""))
-        if problem:
-            raise CatalogueError(f"the header of {self.path} cannot be used: {problem}")
-        names = [name.strip() for name in header]
-        twice = next((name for name in names if name and names.count(name) > 1), None)
-        if twice is not None:
-            raise CatalogueError(f"{self.path} has two columns named {twice!r}; rename one")
-        return names
+        """The header, each name once."""
+        return list(dict.fromkeys(self.header))
 
     def rows(self) -> Iterator[Row]:
         """Every record that is not blank; its fields must be as many as the header's."""
-        columns = self.columns()
-        records = self._records(self._delimiter())
-        next(records, None)
-        for number, cells, problem in records:
-            if problem:
-                yield Row(number, problem=problem)
-            elif len(cells) == len(columns):
-                yield Row(number, dict(zip(columns, cells, strict=True)))
-            elif cells:
-                yield Row(number, problem=f"the row has {len(cells)} fields, the header {len(columns)}")
+        header = self.header
+        if len(set(header)) < len(header):
+            yield from map(self.row, chain.from_iterable(self.blocks(100)))
+            return
+        width = len(header)
+        for record in islice(self._records(self._delimiter), 1, None):
+            number, cells, _, doubt = record
+            if len(cells) == width:
+                yield Row(number, dict(zip(header, cells, strict=True)), "", doubt)
+            elif cells or record[2]:
+                yield self.row(record)
+
+    def blocks(self, size: int) -> Iterator[list[Record]]:
+        """The records that are not blank, after the header, so many at a time."""
+        records = islice(self._records(self._delimiter), 1, None)
+        while block := list(islice(records, size)):
+            yield [record for record in block if record[1] or record[2]]
+
+    def row(self, record: Record) -> Row:
+        """A record as a row."""
+        number, cells, problem, doubt = record
+        if problem:
+            return Row(number, problem=problem)
+        if len(cells) != len(self.header):
+            return Row(number, problem=f"the row has {len(cells)} fields, the header {len(self.header)}")
+        return Row(number, _under_names(self.header, cells), "", doubt)
 
     def total(self) -> int | None:
-        """The number of line ends outside quotes, less the header's."""
-        with open_text(self.path) as file:
-            quotes = records = 0
-            for _, line in lines_of(file):
-                quotes += (line or b"").count(b'"')
-                records += quotes % 2 == 0
-        return max(records - 1, 0)
+        """None: counting costs a full read."""
+        return None
 
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma in a number may be a decimal one: not where commas split the cells."""
+        return self._delimiter != ","
+
+    @cached_property
+    def header(self) -> Sequence[str]:
+        """The header as it is written; names may repeat."""
+        _, cells, problem, _ = next(self._records(self._delimiter), (0, [], "", ""))
+        if problem:
+            raise CatalogueError(f"the header of {self.path} cannot be used: {problem}")
+        return [name.strip() for name in cells]
+
+    @cached_property
+    def _facts(self) -> TextFacts:
+        return examine(self.path)
+
+    @cached_property
+    def _announced(self) -> str:
+        """The delimiter that a first line such as `sep=;` names, as Excel writes it."""
+        with open_decoded(self.path) as file:
+            match = _SEP.fullmatch(file.readline(10))
+        return match[1] if match else ""
+
+    @cached_property
     def _delimiter(self) -> str:
         """The delimiter that gives the header the most columns and the first rows as many."""
-        return max(DELIMITERS, key=self._agreement)
+        return self._announced or max(DELIMITERS, key=self._agreement)
+
+    @cached_property
+    def _has_quoted_tabs(self) -> bool:
+        """Whether quotes enclose cells between tabs."""
+        with open_decoded(self.path) as file:
+            return is_quoted(iter(partial(file.readline, MAX_ROW), ""), "\t")
 
     def _agreement(self, delimiter: str) -> float:
-        widths = [len(cells) for _, cells, _ in islice(self._records(delimiter), 20) if cells]
+        records = islice(self._records(delimiter), 20)
+        widths = [len(cells) for _, cells, _, _ in records if cells]
         if not widths:
             return 0
         return (widths[0] - 1) * widths.count(widths[0]) / len(widths)
 
-    def _records(self, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-        """Line number, cells and problem of every record, the header included."""
+    def _quotes_enclose(self, delimiter: str) -> bool:
+        return self._facts.has_quotes and (delimiter != "\t" or self._has_quoted_tabs)
+
+    def _records(self, delimiter: str) -> Iterator[Record]:
+        """Every record, the header included."""
         csv.field_size_limit(MAX_ROW)
-        with open_text(self.path) as file:
-            lines = _DecodedLines(file)
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            while True:
-                first = lines.number + 1
-                lines.damaged = False
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    yield first, [], f"the row is not CSV: {error}"
-                    continue
-                yield first, cells, NOT_UTF8 if lines.damaged else ""
+        quotes_enclose = self._quotes_enclose(delimiter)
+        with open_decoded(self.path) as file:
+            number = 1
+            if self._announced:
+                file.readline()
+                number = 2
+            if quotes_enclose or not self._facts.is_clean:
+                yield from careful_records(file, delimiter, number, quotes_enclose=quotes_enclose)
+            else:  # each line is one record
+                reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+                yield from zip(count(number), reader, repeat(""), repeat(""))
 
 
-@dataclass(slots=True)
-class _DecodedLines:
-    """Lines as text for the csv module, with the number of the last one and whether one was damaged."""
-
-    file: BinaryIO
-    number: int = 0
-    damaged: bool = False
-
-    def __iter__(self) -> Iterator[str]:
-        for number, line in lines_of(self.file):
-            self.number = number
-            if line is None:
-                self.damaged = True
-                yield "\n"
-                continue
-            try:
-                yield line.decode()
-            except UnicodeDecodeError:
-                self.damaged = True
-                yield line.decode(errors="replace")
+def _under_names(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    """Cells under their names, those of one name as a list."""
+    counts = Counter(header)
+    row: dict[str, Any] = {}
+    for name, cell in zip(header, cells, strict=True):
+        if counts[name] == 1:
+            row[name] = cell
+        else:
+            row[name] = [*row.get(name, ()), *([cell] if cell.strip() else [])]
+    return row

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row, or the problem with it. `number` is the line in CSV and JSONL, else the position."""
+class Row(NamedTuple):
+    """One row, or the problem with it. `number` is the line in CSV and JSONL, else the position.
+
+    `doubt` is a sentence for a row that was read but may hold other rows in one of its cells.
+    """
 
     number: int
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = _NOTHING
     problem: str = ""
+    doubt: str = ""
 
 
 class Format(Protocol):

@@ -32,9 +32,8 @@ class Jsonl:
                     yield _row(number, line)
 
     def total(self) -> int | None:
-        """The number of lines that are not blank."""
-        with open_text(self.path) as file:
-            return sum(line is None or not line.isspace() for _, line in lines_of(file))
+        """None: counting costs a full read."""
+        return None
 
 
 def _row(number: int, line: bytes) -> Row:

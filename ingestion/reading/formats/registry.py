@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from vlclip.ingestion.reading.formats.delimited import Csv
@@ -11,7 +11,7 @@ from vlclip.ingestion.reading.formats.json_array import Json
 from vlclip.ingestion.reading.formats.json_lines import Jsonl
 from vlclip.ingestion.reading.formats.parquet import Parquet
 
-FORMATS: Mapping[str, Callable[[Path], Format]] = {
+FORMATS: dict[str, Callable[[Path], Format]] = {
     ".jsonl": Jsonl,
     ".ndjson": Jsonl,
     ".csv": Csv,
@@ -20,3 +20,6 @@ FORMATS: Mapping[str, Callable[[Path], Format]] = {
     ".json": Json,
 }
 """File ending to the format that reads it."""
+
+NAMED_ALONE: dict[str, Callable[[Path], Format]] = {".txt": Csv}
+"""Endings of files that are read if they are named, but are no shards of a folder."""

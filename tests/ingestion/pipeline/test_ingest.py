@@ -320,3 +320,15 @@ def test_one_call_opens_and_closes_what_the_settings_name_and_reports_the_dead_l
     mended = ingest_catalogue(catalogue, settings, mapping=["brand=colour"], retry_failed=True)
     assert (mended.read, mended.embedded, mended.dead_letters) == (1, 1, 0)
     assert mended.latest_dead_letters == ()
+
+
+def test_a_text_in_a_field_of_numbers_is_counted_in_a_note(shop, tmp_path):
+    file = tmp_path / "items.jsonl"
+    file.write_text("".join(json.dumps({"id": str(n), "title": "Shoe", "size": n}) + "\n" for n in range(4)))
+    assert shop.ingest(file).warnings == {}
+    file.write_text(
+        "".join(json.dumps({"id": f"t{n}", "title": "Shoe", "size": "M"}) + "\n" for n in range(2))
+    )
+    report = shop.ingest(file)
+    assert list(report.warnings.values()) == [2]
+    assert next(iter(report.warnings)).startswith("size holds numbers in this store")

@@ -92,3 +92,30 @@ def test_dead_letters_of_deleted_items_go_with_them(shop, catalogue, shrink):
     shrink(11)
     assert shop.ingest(catalogue, prune=True).deleted == 1
     assert shop.failures() == {}
+
+
+@pytest.mark.parametrize("name", ["items.tsv", "items.csv"])
+def test_rows_behind_a_stray_quote_are_not_deleted(shop, tmp_path, name):
+    file = tmp_path / name
+    delimiter = "\t" if name == "items.tsv" else ","
+    lines = [delimiter.join(("id", "title", "kind")), *(f"{n}{delimiter}Thing{delimiter}x" for n in range(9))]
+    file.write_text("\n".join(lines))
+    shop.ingest(file)
+    lines[4] = f'3{delimiter}"Vintage look{delimiter}x'
+    lines[6] = f'5{delimiter}Mirror 13"{delimiter}x'
+    file.write_text("\n".join(lines))
+    report = shop.ingest(file, prune=True)
+    assert report.deleted == 0
+    assert len(shop.points()) == 9
+    assert bool(report.prune_refused) == (name == "items.csv")
+
+
+def test_rows_that_may_hold_others_delete_nothing(shop, tmp_path):
+    file = tmp_path / "items.csv"
+    file.write_text("id,title,kind\n1,a,x\n2,b,x\n3,c,x\n4,d,x\n")
+    shop.ingest(file)
+    file.write_text('id,title,kind\n1,"a\n2,b,x\nz",x\n3,c,x\n4,d,x\n')
+    report = shop.ingest(file, prune=True)
+    assert (report.deleted, len(shop.points())) == (0, 4)
+    assert "1 rows hold lines in a quoted cell" in report.prune_refused
+    assert shop.ingest(file, prune=True, force_prune=True).deleted == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.ingestion.reading.catalogue import open_catalogue
-from vlclip.ingestion.reading.guesses import guess, map_columns
+from vlclip.ingestion.reading.guesses import Evidence, guess, map_columns
 from vlclip.ingestion.reading.mapping import parse_map
 
 NAMES = st.sampled_from(
@@ -19,7 +19,7 @@ CELLS = st.sampled_from(["", "A", "B", "C", "D", "E"])
 
 def mapping_of(rows, options=()):
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    return guess(columns, parse_map(options), rows, Path("/nowhere"))
+    return guess(Evidence(columns, rows), parse_map(options), Path("/nowhere"))
 
 
 @given(NAMES, st.lists(CELLS, min_size=1, max_size=12))

@@ -5,15 +5,15 @@ import pytest
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import MAX_TEXT_CHARS
 from vlclip.ingestion.errors import MappingError
-from vlclip.ingestion.reading.guesses import guess
-from vlclip.ingestion.reading.mapping import ReadingChoices, parse_map
+from vlclip.ingestion.reading.guesses import Evidence, guess
+from vlclip.ingestion.reading.mapping import DEFAULT_CHOICES, ReadingChoices, parse_map
 from vlclip.ingestion.settings import Ingest, IngestionSettings
 
 ROOT = Path("/nowhere")
 
 
-def mapped(columns, pairs=(), sample=(), root=ROOT, **options):
-    return guess(columns, parse_map(pairs), sample, root, **options)
+def mapped(columns, pairs=(), sample=(), root=ROOT, choices=DEFAULT_CHOICES, **options):
+    return guess(Evidence(columns, sample, **options), parse_map(pairs), root, choices)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_numbers_in_a_file_without_types_are_numbers_if_the_whole_column_is():
     mapping = mapped(list(sample[0]), sample=sample, typed=False)
     assert mapping.item(sample[0])[0].attributes == {"stock": 3, "ean": "0042", "size": "M"}
     item, warnings = mapping.item({"id": "3", "stock": "many", "ean": "1", "size": "L"})
-    assert item.attributes == {"ean": "1", "size": "L"}
-    assert warnings == ("stock holds numbers but not here; left out",)
+    assert item.attributes == {"stock": "many", "ean": "1", "size": "L"}
+    assert warnings == ("stock holds numbers but not here; kept as text",)
 
 
 def test_a_price_that_is_nan_is_left_out_and_counted():
@@ -325,3 +325,41 @@ def test_texts_that_are_too_long_are_cut_and_counted():
     assert item.attributes["tags"][1] == "x"
     rest = "has more than 20,000 characters; the rest is left out"
     assert warnings == (f"tags {rest}", f"description {rest}")
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["7", "7,5", "1,250"], [7, 7.5, 1.25]),
+        (["7", "1,250"], None),  # thousands or decimals: nobody can tell
+        (["7.5", "7,5"], None),
+        (["7.5", "7"], [7.5, 7]),
+        (["7,5", "many"], None),
+    ],
+)
+def test_a_comma_is_a_decimal_sign_where_the_column_shows_that_it_is(cells, numbers):
+    rows = [{"id": str(place), "width": cell} for place, cell in enumerate(cells)]
+    mapping = mapped(["id", "width"], sample=rows, typed=False, decimal_comma=True)
+    assert [mapping.item(row)[0].attributes["width"] for row in rows] == (numbers or cells)
+    with_commas_between_cells = mapped(["id", "width"], sample=rows, typed=False)
+    assert with_commas_between_cells.item(rows[0])[0].attributes["width"] in (cells[0], (numbers or cells)[0])
+
+
+def test_numbers_in_a_column_that_holds_text_as_well_are_text():
+    mapping = mapped(["id", "size"], mixed=["size"])
+    sizes = [36, 36.0, 36.5, "M", True, [36, "M"]]
+    read = [mapping.item({"id": "1", "size": size})[0].attributes["size"] for size in sizes]
+    assert read == ["36", "36", "36.5", "M", "true", ("36", "M")]
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_id"), [(["001", "002"], True), (["de", "de"], False), (["1", ""], False)]
+)
+def test_a_code_is_the_id_only_where_each_row_has_its_own(codes, is_id):
+    rows = [{"code": code, "title": "Hat"} for code in codes]
+    if is_id:
+        assert mapped(["code", "title"], sample=rows).item(rows[0])[0].id == codes[0]
+    else:
+        with pytest.raises(MappingError, match="no column looks like an item id"):
+            mapped(["code", "title"], sample=rows)
+    assert mapped(["sku", "code"], sample=[{"sku": "a", **row} for row in rows]).fields["id"].column == "sku"
