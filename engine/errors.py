@@ -3,6 +3,7 @@
     VlclipError                 root of every error this project raises on purpose
     └── EngineError
         ├── SettingsError       a setting is missing, misspelt or out of range
+        ├── TableError          a file of rows cannot be read
         ├── ItemError           a product breaks a rule of `Item`
         ├── SpaceError          vectors, weights or segment names do not fit the fused space
         ├── FilterError         a filter names a field or operator that does not exist
@@ -41,6 +42,12 @@ class SettingsError(EngineError):
     """A setting is missing, misspelt or out of range."""
 
     code = "bad-setting"
+
+
+class TableError(EngineError):
+    """A file of rows cannot be read."""
+
+    code = "bad-file"
 
 
 class ItemError(EngineError):

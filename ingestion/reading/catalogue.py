@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from vlclip.engine.errors import ItemError
+from vlclip.engine.errors import ItemError, TableError
+from vlclip.engine.tables.delimited import Csv
+from vlclip.engine.tables.format import Format, Row
+from vlclip.engine.tables.registry import FORMATS, NAMED_ALONE
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
-from vlclip.ingestion.reading.formats.delimited import Csv
-from vlclip.ingestion.reading.formats.format import Format, Row
-from vlclip.ingestion.reading.formats.registry import FORMATS, NAMED_ALONE
 from vlclip.ingestion.reading.mapping import Cells, ColumnMapping
 from vlclip.ingestion.reading.survey import MAX_COLUMNS, survey_rows, survey_text
 from vlclip.ingestion.reading.values import absent
@@ -95,6 +95,13 @@ class Catalogue:
 
 def open_catalogue(path: str | Path) -> Catalogue:
     """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be read."""
+    try:
+        return _open(path)
+    except TableError as error:
+        raise CatalogueError(str(error)) from None
+
+
+def _open(path: str | Path) -> Catalogue:
     place = Path(path).expanduser()
     if not place.exists():
         raise CatalogueError(f"there is nothing at {place}; check the path")

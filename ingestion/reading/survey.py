@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from vlclip.engine.tables.delimited import Csv
+from vlclip.engine.tables.format import Row
+from vlclip.engine.tables.records import Record
 from vlclip.ingestion.reading import values
-from vlclip.ingestion.reading.formats.delimited import Csv
-from vlclip.ingestion.reading.formats.format import Row
-from vlclip.ingestion.reading.formats.records import Record
 from vlclip.ingestion.reading.mapping import read_object
 
 SAMPLE = 500

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.delimited import Csv
+from vlclip.engine.tables.json_lines import Jsonl
 from vlclip.ingestion.errors import CatalogueError, MappingError
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
 from vlclip.ingestion.reading.entry import Entry
-from vlclip.ingestion.reading.formats.delimited import Csv
-from vlclip.ingestion.reading.formats.json_lines import Jsonl
 from vlclip.ingestion.reading.guesses import map_columns
 
 ROWS = [
@@ -180,7 +181,7 @@ def test_ten_megabytes_of_title_are_one_failure(tmp_path, kind):
 
 def test_a_line_longer_than_memory_is_one_failure(tmp_path, monkeypatch):
     for module in ("lines", "json_lines"):
-        monkeypatch.setattr(f"vlclip.ingestion.reading.formats.{module}.MAX_ROW", 1000)
+        monkeypatch.setattr(f"vlclip.engine.tables.{module}.MAX_ROW", 1000)
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"id": "1", "title": "x" * 5000}) + '\n{"id": "2"}\n')
     batch = list(Jsonl(file).rows())
@@ -208,7 +209,7 @@ def test_a_json_array_may_lie_in_an_object_and_objects_may_be_kept_by_id(tmp_pat
 
 
 def test_a_json_array_too_large_to_read_whole_says_what_to_write_instead(tmp_path, monkeypatch):
-    monkeypatch.setattr("vlclip.ingestion.reading.formats.json_array.MAX_JSON", 10)
+    monkeypatch.setattr("vlclip.engine.tables.json_array.MAX_JSON", 10)
     with pytest.raises(CatalogueError, match="one object a line"):
         open_catalogue(write(tmp_path, "json"))
 
@@ -219,7 +220,7 @@ def test_a_parquet_file_damaged_in_the_middle_ends_the_reading(tmp_path):
     middle = len(content) // 2
     content[middle : middle + 400] = bytes(400)
     file.write_bytes(content)
-    with pytest.raises(CatalogueError, match="that can be read"):
+    with pytest.raises(TableError, match="that can be read"):
         entries(file)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlclip.ingestion.reading.formats.format import Row
-from vlclip.ingestion.reading.formats.json_values import JsonProblem, parse_json
-from vlclip.ingestion.reading.formats.lines import MAX_ROW, lines_of, open_text
+from vlclip.engine.tables.format import Row
+from vlclip.engine.tables.json_values import JsonProblem, parse_json
+from vlclip.engine.tables.lines import MAX_ROW, lines_of, open_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import polars as pl
 
-from vlclip.ingestion.errors import CatalogueError
-from vlclip.ingestion.reading.formats.format import Row
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.format import Row
 
 CHUNK = 64
 """Rows read at a time."""
@@ -46,9 +46,9 @@ class Parquet:
 
 
 def _polars(path: Path, read: Callable[[], T]) -> T:
-    """`read()`, with polars' errors as a `CatalogueError`."""
+    """`read()`, with polars' errors as a `TableError`."""
     try:
         return read()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise CatalogueError(f"{path} is not a Parquet file that can be read: {reason}") from None
+        raise TableError(f"{path} is not a Parquet file that can be read: {reason}") from None

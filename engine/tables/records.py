@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Literal, TextIO
 
-from vlclip.ingestion.reading.formats.lines import MAX_ROW
-from vlclip.ingestion.reading.formats.quotes import may_hold_rows, swallows_rows
+from vlclip.engine.tables.lines import MAX_ROW
+from vlclip.engine.tables.quotes import may_hold_rows, swallows_rows
 
 Record = tuple[int, Sequence[str], str, str]
 """The number of its first line, the cells, the problem with it, and why it may hold other rows."""

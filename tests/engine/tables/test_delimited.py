@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlclip.ingestion.reading.formats.delimited import Csv
-from vlclip.ingestion.reading.formats.records import MAX_LINES
+from vlclip.engine.tables.delimited import Csv
+from vlclip.engine.tables.records import MAX_LINES
 
 PLAIN = [
     "Wool hat",
@@ -96,7 +96,7 @@ WORDS = st.text(st.sampled_from('ab "5'), min_size=1, max_size=8).filter(str.str
 
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=12))
 def test_plain_text_between_tabs_gives_as_many_rows_as_lines(tmp_path_factory, cells):
-    from vlclip.ingestion.reading.formats.quotes import is_quoted
+    from vlclip.engine.tables.quotes import is_quoted
 
     lines = ["id\ttitle\tkind", *(f"{n}\t{title}\t{kind}" for n, (title, kind) in enumerate(cells))]
     file = write(tmp_path_factory.mktemp("tsv"), lines)
@@ -167,8 +167,8 @@ def test_columns_of_one_name_are_one_column_of_lists(tmp_path):
 
 
 def test_a_line_longer_than_memory_costs_itself_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr("vlclip.ingestion.reading.formats.records.MAX_ROW", 100)
-    monkeypatch.setattr("vlclip.ingestion.reading.formats.lines._CHUNK", 50)
+    monkeypatch.setattr("vlclip.engine.tables.records.MAX_ROW", 100)
+    monkeypatch.setattr("vlclip.engine.tables.lines._CHUNK", 50)
     file = write(tmp_path, ["id,title", "1,Hat", f"2,{'x' * 350}", '3,"Cap, red"'], "items.csv")
     assert titles(file) == ["Hat", "Cap, red"]
     assert "longer" in problems(file)[3]

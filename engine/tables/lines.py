@@ -1,6 +1,6 @@
 """A text file: its encoding, and its lines as bytes or as text.
 
-Laws (tests/ingestion/reading/test_delimited.py, test_catalogue.py):
+Laws (tests/engine/tables/test_delimited.py, test_catalogue.py):
 - UTF-8 with or without a byte order mark is read; UTF-16 with its mark is, where a format reads text;
 - a line longer than `MAX_ROW` costs itself alone, and never the memory for it.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from vlclip.ingestion.errors import CatalogueError
+from vlclip.engine.errors import TableError
 
 MAX_ROW = 32_000_000
 """Bytes in one line of a CSV or JSONL file."""
@@ -34,7 +34,7 @@ class TextFacts:
 
 
 def examine(path: Path) -> TextFacts:
-    """The facts of a file; a `CatalogueError` if it cannot be read."""
+    """The facts of a file; a `TableError` if it cannot be read."""
     encoding, start = _encoding(path)
     decoder = codecs.getincrementaldecoder(encoding)()
     is_clean, has_quotes = True, False
@@ -67,7 +67,7 @@ def open_text(path: Path) -> BinaryIO:
     """The bytes of a file after its byte order mark, refused where it is UTF-16."""
     encoding, start = _encoding(path)
     if encoding != "utf-8":
-        raise CatalogueError(f"{path} is UTF-16 text; save it as UTF-8")
+        raise TableError(f"{path} is UTF-16 text; save it as UTF-8")
     file = _open(path)
     file.seek(start)
     return file
@@ -101,4 +101,4 @@ def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise CatalogueError(f"{path} cannot be read: {error.strerror}") from None
+        raise TableError(f"{path} cannot be read: {error.strerror}") from None

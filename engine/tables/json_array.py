@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlclip.ingestion.errors import CatalogueError
-from vlclip.ingestion.reading.formats.format import Row
-from vlclip.ingestion.reading.formats.json_values import JsonProblem, parse_json
-from vlclip.ingestion.reading.formats.lines import open_text
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.format import Row
+from vlclip.engine.tables.json_values import JsonProblem, parse_json
+from vlclip.engine.tables.lines import open_text
 
 MAX_JSON = 64_000_000
 """Bytes in a JSON array, which has to be read whole."""
@@ -42,18 +42,18 @@ class Json:
     def _elements(self) -> Sequence[Any]:
         size = self.path.stat().st_size
         if size > MAX_JSON:
-            raise CatalogueError(
+            raise TableError(
                 f"{self.path} has {size:,} bytes; a JSON array is read whole and may have {MAX_JSON:,}. "
                 "Write one object a line instead, as in: jq -c '.[]' in.json > out.jsonl"
             )
         with open_text(self.path) as file:
             content = parse_json(file.read())
         if isinstance(content, JsonProblem):
-            raise CatalogueError(f"{self.path} is not JSON: {content.reason}")
+            raise TableError(f"{self.path} is not JSON: {content.reason}")
         if isinstance(content, dict):
             content = _records_within(content)
         if not isinstance(content, list):
-            raise CatalogueError(f"{self.path} is not a JSON array of objects; write one")
+            raise TableError(f"{self.path} is not a JSON array of objects; write one")
         return content
 
 

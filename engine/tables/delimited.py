@@ -1,6 +1,6 @@
 """CSV and TSV: a header and rows, with the delimiter guessed or named in a first line `sep=;`.
 
-Laws (tests/ingestion/reading/test_delimited.py):
+Laws (tests/engine/tables/test_delimited.py):
 - in a file split at tabs a quote is an ordinary character, unless the cells of the file really are quoted;
 - a stray quote costs its own row, never the rows after it: a quoted cell that holds whole rows is a problem
   of the row in which it opens, and the lines after it are read again as rows;
@@ -20,11 +20,11 @@ from itertools import chain, count, islice, repeat
 from pathlib import Path
 from typing import Any
 
-from vlclip.ingestion.errors import CatalogueError
-from vlclip.ingestion.reading.formats.format import Row
-from vlclip.ingestion.reading.formats.lines import MAX_ROW, TextFacts, examine, open_decoded
-from vlclip.ingestion.reading.formats.quotes import is_quoted
-from vlclip.ingestion.reading.formats.records import Record, careful_records
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.format import Row
+from vlclip.engine.tables.lines import MAX_ROW, TextFacts, examine, open_decoded
+from vlclip.engine.tables.quotes import is_quoted
+from vlclip.engine.tables.records import Record, careful_records
 
 DELIMITERS = ",;\t|"
 _SEP = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
@@ -84,7 +84,7 @@ class Csv:
         """The header as it is written; names may repeat."""
         _, cells, problem, _ = next(self._records(self._delimiter), (0, [], "", ""))
         if problem:
-            raise CatalogueError(f"the header of {self.path} cannot be used: {problem}")
+            raise TableError(f"the header of {self.path} cannot be used: {problem}")
         return [name.strip() for name in cells]
 
     @cached_property

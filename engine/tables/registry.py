@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vlclip.ingestion.reading.formats.delimited import Csv
-from vlclip.ingestion.reading.formats.format import Format
-from vlclip.ingestion.reading.formats.json_array import Json
-from vlclip.ingestion.reading.formats.json_lines import Jsonl
-from vlclip.ingestion.reading.formats.parquet import Parquet
+from vlclip.engine.tables.delimited import Csv
+from vlclip.engine.tables.format import Format
+from vlclip.engine.tables.json_array import Json
+from vlclip.engine.tables.json_lines import Jsonl
+from vlclip.engine.tables.parquet import Parquet
 
 FORMATS: dict[str, Callable[[Path], Format]] = {
     ".jsonl": Jsonl,
