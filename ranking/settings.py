@@ -10,6 +10,9 @@ from vlclip.engine.segments import BEHAVIOUR, IMAGE, TEXT
 from vlclip.engine.settings import EngineSettings, Section
 from vlclip.engine.weights import Weight
 
+GroupBy = Literal["group", "none"]
+"""Whether a list has one result for each group of variants, or one for each item."""
+
 DAY_S = 86_400
 """Seconds of a day: settings count days, times are in seconds."""
 
@@ -54,6 +57,10 @@ class Search(Section):
     )
     collapse_distance: int = Field(
         8, ge=0, le=17, description="photos whose hashes are at most this far apart are near-duplicates"
+    )
+    group_by: GroupBy = Field(
+        "group",
+        description="one result for each group of variants, where there are groups; none: for each item",
     )
 
     def part_weight(self, name: str) -> float:

@@ -162,6 +162,10 @@ class QdrantStore:
         """Payload fields that can be filtered on, with the kind of their values."""
         return public(self._backend.kinds(fresh=True))
 
+    def has_field(self, name: str) -> bool:
+        """Whether items can be filtered on a field, by what is on record in memory."""
+        return name in public(self._backend.kinds())
+
     def unindexed(self) -> int:
         """Items outside the search graph, which every search compares one by one; at most a few too many."""
         return self._backend.unindexed()

@@ -187,6 +187,13 @@ class Store(Protocol):
         """Weight the words of later writes so; what is stored keeps its weights until it is written again."""
         ...
 
+    def has_field(self, name: str) -> bool:
+        """Whether items can be filtered on a field; one that another process brought counts a moment later.
+
+        It costs nothing: fields on record are kept in memory.
+        """
+        ...
+
     def optimize(self) -> None:
         """Build or refresh the search index after a bulk load; returns when it is done."""
         ...

@@ -8,7 +8,8 @@ from typing import Any, Literal, overload
 
 from vlclip.engine.filters import Filter
 from vlclip.ranking.lists.arm import Arm
-from vlclip.ranking.settings import Search
+from vlclip.ranking.lists.variants import Variants
+from vlclip.ranking.settings import GroupBy, Search
 
 LEXICAL = "lexical"
 """The score part, and the weight, of words that match (BM25), beside the segments' names."""
@@ -30,7 +31,7 @@ class Result:
     The parts are computed at their first use, for the whole list at once: they need the vectors, and
     reading these takes a fifth of the time of a list. `duplicates` are the ids of items with a near-duplicate
     photo that this item stands for. `propensity` is the probability of this item at this place, given the
-    items above it; 1 without exploration.
+    items above it; 1 without exploration. `variants` are those of the item's group, in a grouped list.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Result:
     item: Mapping[str, Any]
     duplicates: tuple[str, ...] = ()
     propensity: float = 1.0
+    variants: Variants | None = None
 
     @property
     def parts(self) -> Mapping[str, float]:
@@ -59,7 +61,8 @@ class Answer(Sequence[Result]):
     """Results, best first, and how they were made.
 
     `weights` are those of the parts of the score. `explored` are the candidates whose order chance decided,
-    each with its score; empty without exploration.
+    each with its score; empty without exploration. `has_groups` says that items of the store have groups,
+    whether the list is grouped or not.
     """
 
     results: tuple[Result, ...]
@@ -68,6 +71,7 @@ class Answer(Sequence[Result]):
     weights: Mapping[str, float] = field(default_factory=dict)
     tastes: tuple[Taste, ...] = ()
     explored: tuple[tuple[str, float], ...] = ()
+    has_groups: bool = False
 
     @overload
     def __getitem__(self, index: int) -> Result: ...
@@ -88,9 +92,10 @@ class Page:
     """Which part of the ranking to return, and which items to rank.
 
     With `collapse`, only the best of items with near-duplicate photos is ranked. `diversity` is from 0, pure
-    relevance, to 1, pure variety; None leaves it to the arm. With `among`, only these items are ranked, and
-    they score what they would score among all. `exact` compares every vector and does not use the index:
-    slow, for checks of the index.
+    relevance, to 1, pure variety; None leaves it to the arm. `group_by` None leaves it to the arm, else to
+    the settings; `with_variants` reads what is known of a card's variants. With `among`, only these items are
+    ranked, and they score what they would score among all. `exact` compares every vector and does not use
+    the index: slow, for checks of the index.
     """
 
     limit: int | None = None
@@ -101,6 +106,8 @@ class Page:
     diversity: float | None = None
     among: Sequence[str] | None = None
     exact: bool = False
+    group_by: GroupBy | None = None
+    with_variants: bool = True
 
     def collapses(self, search: Search) -> bool:
         """Whether near-duplicates are shown as one: `collapse`, or the setting if it is None."""

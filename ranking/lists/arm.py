@@ -23,6 +23,7 @@ from vlclip.engine.validation import explain
 from vlclip.engine.weights import Weight
 from vlclip.ranking.errors import BadArm
 from vlclip.ranking.history.event_kinds import Kind, default_weights
+from vlclip.ranking.settings import GroupBy
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -93,6 +94,9 @@ class Rules(_Section):
     )
     hide_bought: bool = Field(default=False, description="leave out what this shopper bought")
     hide_seen: int = Field(0, ge=0, description="leave out what was seen so many times; 0 for never")
+    group_by: GroupBy | None = Field(
+        None, description="group: one result for each group of variants; none: for each item"
+    )
 
 
 class Diversity(_Section):

@@ -10,6 +10,7 @@ Laws (tests/ranking/lists/test_arrangement.py):
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,14 +24,20 @@ from vlclip.engine.space import Floats
 from vlclip.engine.store.store import Hit, Record
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.boosts import boost_terms, most_boost, settled
-from vlclip.ranking.lists.candidates import Candidates, Nearest, Pool
+from vlclip.ranking.lists.candidates import WHOLE, Candidates, Nearest, Pool
 from vlclip.ranking.lists.collapse import collapse
 from vlclip.ranking.lists.diversity import diversify
 from vlclip.ranking.lists.exploration import sample
+from vlclip.ranking.lists.grouping import GROUP, best_of_groups, group_of
 from vlclip.ranking.statistics.arrays import Values
 
 Label = tuple[str, str | float]
 """A capped field and a value of it."""
+
+FEW_VARIANTS = 6
+"""Items that are read for each place of a grouped list at first."""
+MANY_VARIANTS = 50
+"""Items for each place beyond which searches without the groups at hand are cheaper than a deeper search."""
 
 DIVERSITY = "diversity"
 """The score part of what variety takes away."""
@@ -65,13 +72,15 @@ class Arranger:
     """Turns a ranking into a list, by the rules of an arm.
 
     `collapse_distance` is None if duplicates stay; `anchor` is the hash of a photo whose duplicates are left
-    out. `now` is in seconds since 1970. `read` reads items with their vectors.
+    out. A list that `is_grouped` has one item of each group of variants. `now` is in seconds since 1970.
+    `read` reads items with their vectors.
     """
 
     arm: Arm
     now: float
     collapse_distance: int | None = None
     anchor: str = ""
+    is_grouped: bool = False
     draw: Callable[[], np.random.Generator] = np.random.default_rng
     read: Callable[[Sequence[str]], Mapping[str, Record]] = lambda _: {}
 
@@ -80,7 +89,13 @@ class Arranger:
         """The payload fields that the rules need."""
         boosted = [boost.field for boost in self.arm.rules.boosts]
         collapsing = ["provenance"] if self.collapse_distance is not None else []
-        return tuple(dict.fromkeys([*collapsing, *boosted, *self.arm.diversity.at_most]))
+        return tuple(dict.fromkeys([*collapsing, *boosted, *self.caps]))
+
+    @property
+    def caps(self) -> Mapping[str, int]:
+        """How many items of one value of a field the list may have; of a group, one."""
+        at_most = self.arm.diversity.at_most
+        return {**at_most, GROUP: 1} if self.is_grouped else at_most
 
     @property
     def is_plain(self) -> bool:
@@ -97,18 +112,31 @@ class Arranger:
         )
         # items that tie with the last one may be missing from the pool, and caps may leave some out
         depth = max(2 * end if self.fields else end + 1, movable_count + 1)
+        places = max(movable_count, end)
+        if self.is_grouped:
+            depth = max(depth, FEW_VARIANTS * places)
         records: dict[str, Record | Hit] = {}
         while True:
             pool = candidates.pool(depth)
             records |= pool.whole
             ranked, duplicates = self._folded(self._boosted(pool))
-            if len(ranked.ids) >= max(movable_count, end) or pool.floor is None:
+            deeper = self._deeper(depth, len(ranked.ids), places)
+            is_too_deep = deeper > MANY_VARIANTS * places and len(ranked.ids) >= movable_count
+            if len(ranked.ids) >= places or pool.floor is None or is_too_deep:
                 arrangement = self._placed(ranked, duplicates, movable_count, end, records)
                 if len(arrangement.placed) == end or pool.floor is None:
                     return arrangement
                 if self.collapse_distance is None and isinstance(candidates, Nearest):
                     return self._filled(arrangement, ranked, candidates, end)
-            depth *= 4 if diversity.at_most else 2
+            depth = deeper
+
+    def _deeper(self, depth: int, ranked: int, places: int) -> int:
+        """The next depth, where one gave `ranked` of the `places` items."""
+        if not self.is_grouped:
+            return depth * (4 if self.arm.diversity.at_most else 2)
+        # as far as groups of the size seen so far take it, and a little further
+        enough = math.ceil(1.2 * depth * places / max(1, ranked))
+        return min(max(math.ceil(1.5 * depth), enough), 16 * depth)
 
     def _filled(self, arrangement: Arrangement, ranked: Pool, nearest: Nearest, end: int) -> Arrangement:
         """The list filled up to `end` by searches for what the caps still let in.
@@ -119,9 +147,9 @@ class Arranger:
         placed, records = list(arrangement.placed), dict(arrangement.records)
         payloads = dict(zip(ranked.ids, ranked.payloads, strict=True))
         counts = Counter(label for item in placed for label in self._labels(payloads[item.id]))
-        depth = 0
+        depth = WHOLE if self.is_grouped else 0
         while len(placed) < end:
-            full = [label for label, times in counts.items() if times == self.arm.diversity.at_most[label[0]]]
+            full = [label for label, times in counts.items() if times == self.caps[label[0]]]
             conditions = [Condition(name, "not", (value,)) for name, value in full]
             below = nearest.without(conditions, [item.id for item in placed])
             depth = max(depth, 2 * (end - len(placed)))
@@ -152,7 +180,9 @@ class Arranger:
         return replace(pool, scores=scores, terms={**pool.terms, **terms}).rows(order)
 
     def _folded(self, ranked: Pool) -> tuple[Pool, Mapping[str, Sequence[str]]]:
-        """One item of each photo, and by its id the ids of its duplicates."""
+        """One item of each group and of each photo, and by its id the ids of its duplicates."""
+        if self.is_grouped:
+            ranked = ranked.rows(best_of_groups(ranked.payloads))
         if self.collapse_distance is None:
             return ranked, {}
         photos = zip(ranked.ids, map(stored_hash, ranked.payloads), strict=True)
@@ -182,7 +212,7 @@ class Arranger:
             term[rows[picks]] = penalties
             scores, terms = scores + term, {**terms, DIVERSITY: term}
             order = np.concatenate([rows[picks], order[diversity.window :]])
-        if diversity.at_most:
+        if self.caps:
             counts = Counter[Label]()
             allowed = [row for row in order.tolist() if self._lets_in(ranked.payloads[row], counts)]
             order = np.array(allowed, dtype=np.intp)
@@ -204,7 +234,7 @@ class Arranger:
     def _lets_in(self, payload: Mapping[str, Any], counts: Counter[Label]) -> bool:
         """Whether caps let the item in below the labels counted so far; if so, its labels are counted too."""
         labels = self._labels(payload)
-        if any(counts[label] >= self.arm.diversity.at_most[label[0]] for label in labels):
+        if any(counts[label] >= self.caps[label[0]] for label in labels):
             return False
         counts.update(labels)
         return True
@@ -212,8 +242,8 @@ class Arranger:
     def _labels(self, payload: Mapping[str, Any]) -> list[Label]:
         """The labels of an item that caps count: every distinct value of each capped field."""
         labels: list[Label] = []
-        for name in self.arm.diversity.at_most:
-            value = payload.get(name)
+        for name in self.caps:
+            value = group_of(payload) if name == GROUP and self.is_grouped else payload.get(name)
             values = value if isinstance(value, list) else [value]
             labels += [
                 (name, label) for label in dict.fromkeys(map(_label, values)) if label not in (None, "")

@@ -18,12 +18,14 @@ from vlclip.engine.space import Floats
 from vlclip.engine.store.store import Hit, Query, Record, Store
 from vlclip.ranking.errors import EmptyQuery
 from vlclip.ranking.lists.answer import HISTORY, POPULAR, Answer, Result
-from vlclip.ranking.lists.arrangement import Arrangement, Arranger, PlacedItem
+from vlclip.ranking.lists.arrangement import FEW_VARIANTS, Arrangement, Arranger, PlacedItem
 from vlclip.ranking.lists.candidates import WHOLE, Candidates, Matching, Nearest
 from vlclip.ranking.lists.exploration import stable_rng
+from vlclip.ranking.lists.grouping import GROUP, best_of_groups, group_of
 from vlclip.ranking.lists.popularity import MostPopular
 from vlclip.ranking.lists.profile import PLACES, factors
 from vlclip.ranking.lists.question import Direction, Question
+from vlclip.ranking.lists.variants import read_variants
 from vlclip.ranking.settings import Search
 
 T = TypeVar("T")
@@ -52,34 +54,51 @@ class ListMaker:
         if is_plain and len(question.directions) == 1 and not question.page.offset:
             results = self._plain(question, limit)
         if results is None:
-            pins = self._pins(question, arranger)
-            candidates = self._candidates(question, arranger, [pin.id for pin in pins])
+            pins, groups = self._pins(question, arranger)
+            below_pins = replace(question, hidden_groups=(*question.hidden_groups, *groups))
+            candidates = self._candidates(below_pins, arranger, [pin.id for pin in pins])
             below = arranger.arrange(candidates, end - len(pins)) if end > len(pins) else Arrangement(())
             placed = [*pins, *below.placed][question.page.offset : end]
             results, explored = self._results(question, placed, below.records), below.explored
         return Answer(
-            tuple(results), question.arm, question.strategy, question.weights, question.tastes, explored
-        )
+            tuple(self._with_variants(question, results)), question.arm, question.strategy,
+            question.weights, question.tastes, explored, self._store.has_field(GROUP),
+        )  # fmt: skip
+
+    def _with_variants(self, question: Question, results: Sequence[Result]) -> Sequence[Result]:
+        """The results with what is known of the variants that each stands for."""
+        if not question.is_grouped or not question.page.with_variants:
+            return results
+        groups = [group for result in results if (group := group_of(result.item))]
+        variants = read_variants(self._store, groups)
+        return [replace(result, variants=variants.get(group_of(result.item))) for result in results]
 
     def _shared(self, question: Question) -> Question:
         """The question with its directions scaled so that they share the first places by their weights."""
-        queries = [
-            Query(
-                vector=direction.query,
-                limit=PLACES,
-                filter=question.filter,
-                exclude=question.exclude,
-                exact=question.page.exact,
-                fields=("id",),
-            )
-            for direction in question.directions
-        ]
-        best = [np.array([hit.score for hit in hits]) for hits in self._store.search(queries)]
-        scales = factors(best, [taste.weight for taste in question.tastes])
+        scales = factors(self._best_scores(question), [taste.weight for taste in question.tastes])
         directions = [
             direction.scaled(scale) for direction, scale in zip(question.directions, scales, strict=True)
         ]
         return replace(question, directions=directions)
+
+    def _best_scores(self, question: Question) -> list[Floats]:
+        """The scores of each direction's best items, of one item a group in a grouped list."""
+        depth = PLACES * (FEW_VARIANTS if question.is_grouped else 1)
+        while True:
+            queries = [
+                Query(
+                    vector=direction.query, limit=depth, filter=question.filter, exclude=question.exclude,
+                    exact=question.page.exact, fields=(GROUP if question.is_grouped else "id",),
+                )
+                for direction in question.directions
+            ]  # fmt: skip
+            lists = self._store.search(queries)
+            cards = lists
+            if question.is_grouped:
+                cards = [[hits[row] for row in best_of_groups(hit.payload for hit in hits)] for hits in lists]
+            if all(len(best) >= PLACES or len(hits) < depth for best, hits in zip(cards, lists, strict=True)):
+                return [np.array([hit.score for hit in best[:PLACES]]) for best in cards]
+            depth *= 4
 
     def _arranger(self, question: Question, now: float) -> Arranger:
         page, arm = question.page, question.arm
@@ -97,6 +116,7 @@ class ListMaker:
             now=now,
             collapse_distance=self._settings.collapse_distance if page.collapses(self._settings) else None,
             anchor=question.anchor,
+            is_grouped=question.is_grouped,
             draw=draw,
             read=partial(self._store.retrieve, with_vector=True),
         )
@@ -145,11 +165,11 @@ class ListMaker:
         query = Query(text=question.text, limit=1, filter=question.filter, exclude=exclude, fields=("id",))
         return max((hit.score for hit in self._store.search([query])[0]), default=0.0)
 
-    def _pins(self, question: Question, arranger: Arranger) -> list[PlacedItem]:
-        """The arm's pins that the filter lets through, in their order."""
+    def _pins(self, question: Question, arranger: Arranger) -> tuple[list[PlacedItem], list[str]]:
+        """The arm's pins that the filter lets through, in their order, and their groups in a grouped list."""
         pins = question.arm.rules.pins
         if not pins:
-            return []
+            return [], []
         among = Filter((*question.narrowed.conditions, Condition("id", "any", pins)))
         query = Query(
             vector=question.directions[0].query, limit=len(pins), filter=among, exclude=question.exclude,
@@ -158,10 +178,11 @@ class ListMaker:
         hits = {hit.id: hit for hit in self._store.search([query])[0]}
         pinned = [hits[pin] for pin in dict.fromkeys(pins) if pin in hits]
         terms = arranger.boosts([hit.payload for hit in pinned])
+        groups = {group_of(hit.payload): None for hit in pinned} if question.is_grouped else {}
         return [
             PlacedItem(hit.id, hit.score, {name: float(term[row]) for name, term in terms.items()})
             for row, hit in enumerate(pinned)
-        ]
+        ], [group for group in groups if group]
 
     def _results(
         self, question: Question, placed: Sequence[PlacedItem], records: Mapping[str, Record | Hit]

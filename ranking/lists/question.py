@@ -11,6 +11,7 @@ from vlclip.engine.filters import Condition, Filter, parse_clauses
 from vlclip.engine.space import Floats
 from vlclip.ranking.lists.answer import LEXICAL, Page, Strategy, Taste
 from vlclip.ranking.lists.arm import Arm
+from vlclip.ranking.lists.grouping import GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Question:
 
     `key` names the question, so that every page of its list uses the same random draws. `anchor` is the
     hash of a photo; items with near-duplicates of it are left out. `text` are words to match. `shares` are
-    the popular items, where these come first.
+    the popular items, where these come first. If the list `is_grouped`, it has one item of each group, and
+    none of the `hidden_groups`.
     """
 
     key: str
@@ -52,6 +54,8 @@ class Question:
     strategy: Strategy = "content"
     tastes: tuple[Taste, ...] = ()
     shares: Mapping[str, float] | None = None
+    is_grouped: bool = False
+    hidden_groups: tuple[str, ...] = ()
 
     @property
     def lexical(self) -> float:
@@ -60,13 +64,14 @@ class Question:
 
     @property
     def filter(self) -> Filter:
-        """The conditions of the request and those of the arm."""
+        """The conditions of the request, of the arm, and of groups that are hidden."""
         rules = self.arm.rules
-        if not rules.include and not rules.exclude:
+        if not (rules.include or rules.exclude or self.hidden_groups):
             return self.page.filter
         included = parse_clauses(rules.include).conditions
         excluded = [opposite(condition) for condition in parse_clauses(rules.exclude).conditions]
-        return Filter((*self.page.filter.conditions, *included, *excluded))
+        groups = (Condition(GROUP, "not", self.hidden_groups),) if self.hidden_groups else ()
+        return Filter((*self.page.filter.conditions, *included, *excluded, *groups))
 
     @property
     def narrowed(self) -> Filter:

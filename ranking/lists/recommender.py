@@ -7,6 +7,7 @@ Laws (tested in tests/ranking/lists/test_recommender.py and test_shopper.py):
 - page two continues page one; every result fits the filter;
 - with collapsing, no two results are near-duplicates of each other or of the anchor, and the page is as full
   as the store allows;
+- a grouped list has one item of each group, and none of the anchor's or of a hidden item's group;
 - an item without a photo or without words still ranks by what it has;
 - a shopper's interests share the first places by their weights, and a single interest ranks as it is;
 - without events, or with a history weight of 0, a shopper gets the same list as nobody in particular.
@@ -35,6 +36,7 @@ from vlclip.ranking.history.history import History
 from vlclip.ranking.lists.answer import FIRST, HISTORY, LEXICAL, Answer, Page, Taste
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.boosts import hidden
+from vlclip.ranking.lists.grouping import GROUP, group_of, groups_of
 from vlclip.ranking.lists.list_maker import ListMaker
 from vlclip.ranking.lists.popularity import Popularity, last_place
 from vlclip.ranking.lists.profile import Interest
@@ -97,16 +99,20 @@ class Recommender:
         """
         in_force = self._weights(weights, arm)
         self._check(page)
-        fields = ("provenance",) if page.collapses(self._settings) else ()
+        is_grouped = self._is_grouped(page, arm)
+        needed = {"provenance": page.collapses(self._settings), GROUP: is_grouped}
+        fields = tuple(name for name, is_needed in needed.items() if is_needed)
         record = self._store.retrieve([item_id], fields=fields, with_vector=True).get(item_id)
         if record is None or record.vector is None:
             raise UnknownItem(f"no item {item_id!r} in the store; ingest it first or check the id")
         space = self._store.info.space
         question = record.vector * space.scales(self._segments(in_force))
+        group = group_of(record.payload)
         return self._blended(
             question, shopper,
             key=f"similar {item_id}", weights=in_force, page=page, arm=arm,
             exclude=(item_id, *page.exclude), anchor=stored_hash(record.payload),
+            is_grouped=is_grouped, hidden_groups=(group,) if group else (),
         )  # fmt: skip
 
     def search(
@@ -137,7 +143,7 @@ class Recommender:
         return self._blended(
             question, shopper,
             key=f"search {text}", weights=in_force, page=page, arm=arm,
-            exclude=tuple(page.exclude), text=text,
+            exclude=tuple(page.exclude), text=text, is_grouped=self._is_grouped(page, arm),
         )  # fmt: skip
 
     def recommend(
@@ -154,7 +160,7 @@ class Recommender:
         interests, events = self._tastes.get(shopper, arm.profile)
         question = Question(
             key="recommendations", directions=(), weights=in_force, page=page, arm=arm, shopper=shopper,
-            exclude=tuple(page.exclude),
+            exclude=tuple(page.exclude), is_grouped=self._is_grouped(page, arm),
         )  # fmt: skip
         segments = self._segments(in_force)
         if not interests:
@@ -168,8 +174,7 @@ class Recommender:
                 )
             )  # fmt: skip
         if arm.rules.hide_history:
-            done_items = dict.fromkeys(event.item for event in events)
-            question = replace(question, exclude=(*question.exclude, *done_items))
+            question = self._without(question, list(dict.fromkeys(event.item for event in events)))
         scales = self._store.info.space.scales(segments)
         directions = [Direction(interest.vector * scales) for interest in interests]
         return self._list(
@@ -200,8 +205,22 @@ class Recommender:
         rules = question.arm.rules
         if self._history is not None and question.shopper and (rules.hide_bought or rules.hide_seen):
             events = self._history.recent(question.shopper, REMEMBERED)
-            question = replace(question, exclude=(*question.exclude, *sorted(hidden(events, rules))))
+            question = self._without(question, sorted(hidden(events, rules)))
         return self._list_maker.answer(question, self._clock())
+
+    def _without(self, question: Question, ids: Sequence[str]) -> Question:
+        """The question without these items and, in a grouped list, without their groups."""
+        groups = groups_of(self._store, ids) if question.is_grouped else ()
+        return replace(
+            question,
+            exclude=(*question.exclude, *ids),
+            hidden_groups=tuple(dict.fromkeys([*question.hidden_groups, *groups])),
+        )
+
+    def _is_grouped(self, page: Page, arm: Arm) -> bool:
+        """Whether the list has one item of each group: by the request, else the arm, else the settings."""
+        group_by = page.group_by or arm.rules.group_by or self._settings.group_by
+        return group_by == GROUP and self._store.has_field(GROUP)
 
     def _segments(self, weights: Weights) -> dict[str, float]:
         return {name: weights[name] for name in self._store.info.space.names}

@@ -33,6 +33,7 @@ SEARCH_FORMS = {
                         "offset": {"type": "integer"},
                         "collapse": {"type": "boolean"},
                         "diversity": {"type": "number"},
+                        "group_by": {"type": "string", "enum": ["group", "none"]},
                         "user": {"type": "string"},
                         "session": {"type": "string"},
                         "exact": {"type": "boolean"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -20,13 +20,17 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One item of a list; `parts` add up to `score`, `duplicates` are the ids it stands for."""
+    """One item of a list; `parts` add up to `score`, `duplicates` are the ids it stands for.
+
+    `variants` says of the variants of its group what the HTTP API says (docs/api.md); empty without a group.
+    """
 
     id: str
     score: float
     parts: Mapping[str, float]
     item: Mapping[str, Any]
     duplicates: Sequence[str]
+    variants: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

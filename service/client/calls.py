@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 from vlclip.service.client.answers import ItemList, Result, StoredItem, WriteOutcome
@@ -26,6 +26,7 @@ class ListOptions(TypedDict, total=False):
     exclude: Sequence[str]
     collapse: bool
     diversity: float
+    group_by: Literal["group", "none"]
 
 
 class ShopperOptions(ListOptions, total=False):
@@ -135,5 +136,6 @@ def _item_list(form: Any) -> ItemList:
 
 
 def _read_as(shape: type[T], form: Mapping[str, Any]) -> T:
-    """`form` as a dataclass; what a newer server adds is left out."""
-    return shape(**{field.name: form[field.name] for field in fields(shape)})  # type: ignore[arg-type]
+    """`form` as a dataclass; what a newer server adds is left out, what an older one lacks is empty."""
+    names = [field.name for field in fields(shape) if field.name in form]  # type: ignore[arg-type]
+    return shape(**{name: form[name] for name in names})

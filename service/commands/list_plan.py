@@ -15,6 +15,7 @@ from vlclip.ranking.lists.answer import Answer, Page
 from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.lists.request import ListKind, ListRequest
+from vlclip.ranking.settings import GroupBy
 from vlclip.service.http.requests import read_weights
 
 
@@ -55,6 +56,7 @@ def read_list_plan(
     offset: int,
     collapse: bool | None,
     diversity: float | None,
+    group_by: GroupBy | None,
     arm: Path | None,
 ) -> ListPlan:
     """The plan of a command's options; without an arm, the plain ranking.
@@ -68,5 +70,6 @@ def read_list_plan(
         exclude=tuple(exclude or ()),
         collapse=collapse,
         diversity=diversity,
+        group_by=group_by,
     )
     return ListPlan(read_weights(weights), page, PLAIN if arm is None else read_arm(arm))

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from vlclip.ranking.settings import GroupBy
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress goes to stderr.")]
 StoreOption = Annotated[
     str | None,
@@ -67,6 +69,14 @@ Collapse = Annotated[
         "--collapse/--no-collapse",
         help="Show only one of several results with near-duplicate photos.",
         show_default="search.collapse",
+    ),
+]
+GroupByOption = Annotated[
+    GroupBy | None,
+    typer.Option(
+        "--group-by",
+        help="group: one result for each group of variants; none: for each item.",
+        show_default="search.group_by",
     ),
 ]
 

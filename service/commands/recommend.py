@@ -15,6 +15,7 @@ from vlclip.service.commands.options import (
     Diversity,
     Exclude,
     Filters,
+    GroupByOption,
     Json,
     Limit,
     Offset,
@@ -44,6 +45,7 @@ def recommend(
     offset: Offset = 0,
     collapse: Collapse = None,
     diversity: Diversity = None,
+    group_by: GroupByOption = None,
     arm: ArmFile = None,
     json: Json = False,
 ) -> None:
@@ -51,7 +53,7 @@ def recommend(
     settings = Settings.load(store=store)
     plan = read_list_plan(
         weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,
-        collapse=collapse, diversity=diversity, arm=arm,
+        collapse=collapse, diversity=diversity, group_by=group_by, arm=arm,
     )  # fmt: skip
     with open_recommender(settings) as recommender:
         answer, took_ms = plan.answer(recommender, "recommendations", user=user)

@@ -21,6 +21,7 @@ from vlclip.service.commands.options import (
     Diversity,
     Exclude,
     Filters,
+    GroupByOption,
     Json,
     Limit,
     Offset,
@@ -47,6 +48,7 @@ def search(
     offset: Offset = 0,
     collapse: Collapse = None,
     diversity: Diversity = None,
+    group_by: GroupByOption = None,
     user: User = "",
     arm: ArmFile = None,
     clip: Clip = None,
@@ -58,7 +60,7 @@ def search(
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
     plan = read_list_plan(
         weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,
-        collapse=collapse, diversity=diversity, arm=arm,
+        collapse=collapse, diversity=diversity, group_by=group_by, arm=arm,
     )  # fmt: skip
     with open_recommender(settings) as recommender:
         image = None if photo is None else _read_photo(photo, settings.fetch)

@@ -14,6 +14,7 @@ from vlclip.service.commands.options import (
     Diversity,
     Exclude,
     Filters,
+    GroupByOption,
     Json,
     Limit,
     Offset,
@@ -38,6 +39,7 @@ def similar(
     offset: Offset = 0,
     collapse: Collapse = None,
     diversity: Diversity = None,
+    group_by: GroupByOption = None,
     user: User = "",
     arm: ArmFile = None,
     json: Json = False,
@@ -46,7 +48,7 @@ def similar(
     settings = Settings.load(store=store)
     plan = read_list_plan(
         weights=weights, filter=filter, exclude=exclude, limit=limit, offset=offset,
-        collapse=collapse, diversity=diversity, arm=arm,
+        collapse=collapse, diversity=diversity, group_by=group_by, arm=arm,
     )  # fmt: skip
     with open_recommender(settings) as recommender:
         answer, took_ms = plan.answer(recommender, "similar", user=user, anchor=item)

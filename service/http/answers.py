@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,10 +13,39 @@ from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import Answer, Result, Strategy
 
 
+class PriceRangeShape(BaseModel):
+    """The lowest and the highest price in one currency."""
+
+    low: float
+    high: float
+    currency: str
+
+
+class VariantsShape(BaseModel):
+    """The variants of a group: how many, those that can be bought, and in what they differ.
+
+    `values` are the attributes in which they differ, each with some of its values; `more` counts the values
+    that are not listed. `prices` has a range for each currency. `ids` are some of them, if there are many.
+    Where `is_part`, the group is so large that all but `count` is of a part of it.
+    """
+
+    group: str
+    count: int
+    available: int
+    ids: list[str]
+    values: dict[str, list[str | bool | float]] = Field(
+        examples=[{"colour": ["blue", "red"], "size": ["S", "M"]}]
+    )
+    more: dict[str, int]
+    prices: list[PriceRangeShape]
+    is_part: bool
+
+
 class ResultShape(BaseModel):
     """One item of a list; `parts` add up to `score`.
 
     `duplicates` are the ids of the near-duplicates that this item stands for, if they are collapsed.
+    `variants` are those of its group, if the list has one item of each group; absent without a group.
     """
 
     id: str
@@ -23,6 +53,7 @@ class ResultShape(BaseModel):
     parts: dict[str, float] = Field(examples=[{"image": 0.71, "text": 0.55}])
     item: dict[str, Any]
     duplicates: list[str]
+    variants: VariantsShape | None = None
 
 
 class TasteShape(BaseModel):
@@ -120,12 +151,14 @@ class Problem(BaseModel):
 
 def result_shape(result: Result) -> dict[str, Any]:
     """A result as JSON, the same over HTTP and on the command line."""
+    variants = {} if result.variants is None else {"variants": asdict(result.variants)}
     return {
         "id": result.id,
         "score": round(result.score, 6),
         "parts": {name: round(part, 6) for name, part in result.parts.items()},
         "item": dict(result.item),
         "duplicates": list(result.duplicates),
+        **variants,
     }
 
 

@@ -17,6 +17,7 @@ from vlclip.engine.validation import explain
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.settings import GroupBy
 from vlclip.service.http.errors import BadRequest
 
 Scalar = str | bool | float
@@ -54,6 +55,9 @@ class SearchBody(_StrictShape):
     diversity: float | None = Field(
         None, ge=0, le=1, description="0 is pure relevance, 1 pure variety; the arm has a default."
     )
+    group_by: GroupBy | None = Field(
+        None, description="group: one result for each group of variants; none: for each item."
+    )
     user: str = Field("", max_length=MAX_ID, description="Whose history is blended in.")
     session: str = Field("", max_length=MAX_ID, description="The same, for somebody not logged in.")
     exact: bool = Field(default=False, description="Compare every item: slow, for checks of the index.")
@@ -68,6 +72,7 @@ class SearchBody(_StrictShape):
             exclude=tuple(self.exclude),
             collapse=self.collapse,
             diversity=self.diversity,
+            group_by=self.group_by,
             exact=self.exact,
         )
 
@@ -82,6 +87,9 @@ class ListQuery(BaseModel):
     exclude: list[str] | None = Field(None, description="item ids to leave out")
     collapse: bool | None = Field(None, description="show one of results with near-duplicate photos")
     diversity: float | None = Field(None, description="0 is pure relevance, 1 pure variety")
+    group_by: GroupBy | None = Field(
+        None, description="group: one result for each group of variants; none: for each item"
+    )
     exact: bool = Field(default=False, description="compare every item: slow, for checks of the index")
     explain: bool = Field(default=False, description="say how the list came about")
 
@@ -94,6 +102,7 @@ class ListQuery(BaseModel):
             exclude=tuple(self.exclude or ()),
             collapse=self.collapse,
             diversity=self.diversity,
+            group_by=self.group_by,
             exact=self.exact,
         )
 

@@ -37,10 +37,11 @@ LINGER_S = 0.2
 
 def request_form(weights: Mapping[str, float], page: Page) -> dict[str, Any]:
     """The weights and the page of a request as JSON values, for the log; not what settings and arms add."""
-    return {
+    form = {
         "weights": dict(weights), "exclude": list(page.exclude), "limit": page.limit,
         "collapse": page.collapse, "diversity": page.diversity,
     }  # fmt: skip
+    return form if page.group_by is None else {**form, "group_by": page.group_by}
 
 
 def question_form(request: ListRequest) -> dict[str, Any]:
@@ -111,6 +112,7 @@ class Shoppers:
                 "asked": request_form(request.weights, request.page),
                 "weights": dict(answer.weights),
                 "strategy": answer.strategy,
+                **({"has_groups": True} if answer.has_groups else {}),
             },
             offset=request.page.offset,
             candidates=answer.explored,

@@ -12,7 +12,7 @@ Laws (tests/service/shop/test_stages.py):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
@@ -127,6 +127,16 @@ class WatchedStore:
         """As the store does."""
         with stage("search"):
             return self._store.retrieve(ids, fields=fields, with_vector=with_vector)
+
+    def scan(self, **options: Any) -> Iterator[list[Record]]:
+        """As the store does."""
+        pages = self._store.scan(**options)
+        while True:
+            with stage("search"):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
 
 
 class WatchedEncoder:

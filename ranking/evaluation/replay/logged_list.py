@@ -3,6 +3,7 @@
 Laws (tests/ranking/evaluation/replay/test_logged_list.py):
 - a request that the service logged is read back as it was made;
 - a list whose request cannot be made again has a reason; nothing about it is guessed;
+- a list of a store that had no groups is ranked without them, whatever groups it has now;
 - a list without `asked` in its context named nothing of its own, so the arm's own weights count.
 """
 
@@ -110,6 +111,8 @@ def read_logged_list(exposure: Exposure) -> LoggedList | str:
                 exclude=tuple(named.get("exclude") or ()),
                 collapse=named.get("collapse"),
                 diversity=named.get("diversity"),
+                group_by=named.get("group_by") if context.get("has_groups") else "none",
+                with_variants=False,
             ),
         ),
         candidates=candidates,

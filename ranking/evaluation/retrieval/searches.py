@@ -109,7 +109,9 @@ def answer_searches(
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Run]:
     """The run of each variant; `progress` is called after each search."""
-    deep_search = search.model_copy(update={"max_limit": max(plan.depth, search.max_limit)})
+    deep_search = search.model_copy(
+        update={"max_limit": max(plan.depth, search.max_limit), "group_by": "none"}
+    )
     recommender = Recommender(store, load_embedder, deep_search)
     return {
         name: answer_queries(

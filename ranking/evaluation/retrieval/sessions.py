@@ -144,7 +144,7 @@ def hold_out(histories: Histories, store: Store) -> HeldOut:
 @contextmanager
 def recommender_for(held_out: HeldOut, store: Store, search: Search, depth: int) -> Iterator[Recommender]:
     """A recommender whose history is the earlier items; its lists may be `depth` long."""
-    deep_search = search.model_copy(update={"max_limit": max(depth, search.max_limit)})
+    deep_search = search.model_copy(update={"max_limit": max(depth, search.max_limit), "group_by": "none"})
     with closing(SqliteHistory(None)) as history:
         history.add(
             [

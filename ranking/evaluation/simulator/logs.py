@@ -84,7 +84,8 @@ def _exposure(shop: SimulatedShop, step: VisitStep, answer: Answer) -> Exposure:
         arm=f"{answer.arm.id}@{answer.arm.hash}",
         items=tuple(ShownItem(result.id, result.score, result.parts, result.propensity) for result in answer),
         context=_question(request)
-        | {"asked": named, "weights": dict(answer.weights), "strategy": answer.strategy},
+        | {"asked": named, "weights": dict(answer.weights), "strategy": answer.strategy}
+        | ({"has_groups": True} if answer.has_groups else {}),
         candidates=answer.explored,
         temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
     )

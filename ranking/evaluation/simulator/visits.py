@@ -77,7 +77,7 @@ def _visit(shoppers: Shoppers, time: float, visit: int, rng: np.random.Generator
             anchor=catalogue.ids[row] if kind == "similar" else "",
             text=text,
             unit=unit_of(f"{world.seed}-{shopper}"),  # another seed has other units
-            page=Page(limit=world.limit),
+            page=Page(limit=world.limit, with_variants=False),
         )
         yield VisitStep(time=time, visit=visit, shopper=shopper, taste=taste, request=request)
         time += rng.exponential(world.pause_s)

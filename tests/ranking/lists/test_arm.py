@@ -70,6 +70,7 @@ CHANGED = {
     "rules.hide_history": [False],
     "rules.hide_bought": [True],
     "rules.hide_seen": [1, 2],
+    "rules.group_by": ["group", "none"],
     "diversity.amount": [0.1, 1],
     "diversity.window": [10, 100],
     "diversity.at_most": [{"brand": 1}, {"brand": 2}, {"colour": 1}],
