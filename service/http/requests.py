@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +21,7 @@ from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import GroupBy
 from vlclip.service.http.errors import BadRequest
 
-Scalar = str | bool | float
+Scalar = str | bool | int | float
 Body = TypeVar("Body", bound=BaseModel)
 MAX_QUERY_CHARS = 2000
 Weights = Annotated[
@@ -138,6 +139,12 @@ class ItemBody(_StrictShape):
     updated_at: str = ""
     group: str = Field("", description="Items with one group are variants of one product.")
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The item's fields that were sent, whatever their values."""
+        sent = self.model_fields_set
+        return frozenset(sent | {"image"} if "image_base64" in sent else sent)
+
     def item(self, item_id: str) -> Item:
         """The `Item` with this id; an `ItemError` says what breaks a rule."""
         fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
@@ -156,8 +163,7 @@ class ItemBody(_StrictShape):
     @property
     def shortened(self) -> str:
         """A note on the texts that are cut because they are too long, "" where there are none."""
-        names = dict.fromkeys(too_long({**self.attributes, "description": self.description}))
-        return f"{', '.join(names)}: only the first {MAX_TEXT_CHARS:,} characters are kept" if names else ""
+        return shortened({**self.attributes, "description": self.description})
 
 
 class BatchItem(ItemBody):
@@ -191,6 +197,12 @@ class EventsBody(_StrictShape):
     """Up to 1,000 events."""
 
     events: list[EventBody] = Field(min_length=1, max_length=1000)
+
+
+def shortened(texts: Mapping[str, Any]) -> str:
+    """A note on texts that an item cuts because they are too long, "" where there are none."""
+    names = dict.fromkeys(too_long(texts))
+    return f"{', '.join(names)}: only the first {MAX_TEXT_CHARS:,} characters are kept" if names else ""
 
 
 def read_weights(text: str | None) -> dict[str, float]:
