@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlclip.engine.errors import SpaceError
 from vlclip.engine.filters import parse_json, read_filter
-from vlclip.engine.item import MAX_TEXT_CHARS, Item, too_long
+from vlclip.engine.item import MAX_PHOTOS, MAX_TEXT_CHARS, Item, too_long
 from vlclip.engine.validation import explain
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
@@ -134,6 +134,11 @@ class ItemBody(_StrictShape):
     )
     image: str | None = Field(None, description="URL of the photo.")
     image_base64: str | None = Field(None, description="The photo's bytes in base64, instead of a URL.")
+    photos: list[str] = Field(
+        default_factory=list,
+        max_length=MAX_PHOTOS,
+        description="URLs of all photos, if there are several; the first that can be fetched is embedded.",
+    )
     popularity: float | None = None
     available: bool = True
     updated_at: str = ""
@@ -147,8 +152,8 @@ class ItemBody(_StrictShape):
 
     def item(self, item_id: str) -> Item:
         """The `Item` with this id; an `ItemError` says what breaks a rule."""
-        fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
-        photo: bytes | str | None = self.image
+        fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes", "photos"})
+        photo: bytes | str | None = self.image or next(iter(self.photos), None)
         if self.image_base64 is not None:
             try:
                 photo = base64.b64decode(self.image_base64, validate=True)
@@ -158,7 +163,7 @@ class ItemBody(_StrictShape):
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.attributes.items()
         }
-        return Item(id=item_id, attributes=attributes, image=photo, **fields)
+        return Item(id=item_id, attributes=attributes, image=photo, photos=tuple(self.photos), **fields)
 
     @property
     def shortened(self) -> str:
