@@ -12,13 +12,15 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Row(NamedTuple):
     """One row, or the problem with it. `number` is the line in CSV and JSONL, else the position.
 
-    `doubt` is a sentence for a row that was read but may hold other rows in one of its cells.
+    `doubt` is a sentence for a row that was read but may hold other rows in one of its cells, `notes` are
+    sentences about what was left out of it.
     """
 
     number: int
     values: Mapping[str, Any] = _NOTHING
     problem: str = ""
     doubt: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Format(Protocol):

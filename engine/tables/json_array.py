@@ -12,6 +12,14 @@ from vlclip.engine.tables.format import Row
 from vlclip.engine.tables.json_values import JsonProblem, parse_json
 from vlclip.engine.tables.lines import open_text
 
+KEYS = frozenset(
+    ("products", "items", "data", "hits", "results", "docs", "documents", "records", "rows", "entries",
+     "catalog", "catalogue", "response", "result", "nodes", "edges", "list", "objects",
+     "@graph", "itemlistelement")
+)  # fmt: skip
+"""Keys under which services put their records, in lower case."""
+OWN_KEYS = frozenset(("id", "sku", "title", "name", "handle", "@type", "@id"))
+"""Keys of an object that is a record itself."""
 MAX_JSON = 64_000_000
 """Bytes in a JSON array, which has to be read whole."""
 
@@ -57,10 +65,28 @@ class Json:
         return content
 
 
-def _records_within(content: dict[str, Any]) -> list[Any] | None:
-    """The one array of objects in an object, or its own values where it keeps objects by id."""
+def _records_within(content: dict[str, Any], depth: int = 4) -> list[Any] | None:
+    """The records of an object: an array under a usual key, the only one of objects, or objects by their id.
+
+    What describes itself, by an id or a name, is one record.
+    """
+    for key, value in content.items():
+        if key.lower() not in KEYS:
+            continue
+        if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
+            return [_unwrapped(part) for part in value]
+        if isinstance(value, dict) and depth and (records := _records_within(value, depth - 1)):
+            return records
     values = list(content.values())
     if values and all(isinstance(value, dict) for value in values):
         return [{"id": key, **value} for key, value in content.items()]
+    if not OWN_KEYS.isdisjoint(content):
+        return [content]
     arrays = [v for v in values if isinstance(v, list) and v and isinstance(v[0], dict)]
     return arrays[0] if len(arrays) == 1 else None
+
+
+def _unwrapped(record: dict[str, Any]) -> dict[str, Any]:
+    """The record in what search engines and GraphQL put around it."""
+    inner = next((record[key] for key in ("_source", "node") if isinstance(record.get(key), dict)), None)
+    return record if inner is None else {**{k: v for k, v in record.items() if v is not inner}, **inner}

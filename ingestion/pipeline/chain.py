@@ -16,7 +16,6 @@ from vlclip.ingestion.reading.entry import Batch
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.compare import Compare, Digest
 from vlclip.ingestion.stages.embed import Embed, LazyEmbedder, Refine
-from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto
 from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ingestion.stages.prepare import Prepare
 
@@ -39,11 +38,7 @@ class Chain:
 
 @contextmanager
 def open_chain(
-    destination: Destination,
-    settings: IngestionSettings,
-    preparation: Preparation,
-    root: Path | None,
-    missing: MissingPhoto = STRICT,
+    destination: Destination, settings: IngestionSettings, preparation: Preparation, root: Path | None
 ) -> Iterator[Chain]:
     """The stages; `root` is where photo paths start, None refuses paths."""
     embedder = LazyEmbedder(destination.info, destination.load)
@@ -57,9 +52,8 @@ def open_chain(
         max_pixels=settings.fetch.max_pixels,
         fetching=fetching,
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
-        missing=missing,
     )
-    compare = Compare(destination.store, destination.info.fingerprint, preparation, missing)
+    compare = Compare(destination.store, destination.info.fingerprint, preparation)
 
     def cancel() -> None:
         fetcher.close()

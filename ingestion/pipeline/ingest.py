@@ -30,7 +30,6 @@ from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.claim import Claim
-from vlclip.ingestion.stages.missing_photo import MissingPhoto
 from vlclip.ingestion.stages.preparation import Preparation, open_preparation
 from vlclip.ingestion.stages.save import Save
 
@@ -43,13 +42,15 @@ LATEST = 5
 class IngestPlan:
     """Which catalogue to ingest, and how.
 
-    `source` is a file or a folder of shards, `mapping` are `field=column` options. `prune` deletes what the
-    catalogue no longer has, `force_prune` even if that is most of the store. `retry_failed` takes up dead
-    letters alone. Photos at a distance up to `near` are reported as duplicates.
+    `source` is a file or a folder of shards, `mapping` are `field=column` options, `layout` is the shop
+    system whose export it is, `auto` or `plain`. `prune` deletes what the catalogue no longer has,
+    `force_prune` even if that is most of the store. `retry_failed` takes up dead letters alone. Photos at a
+    distance up to `near` are reported as duplicates.
     """
 
     source: str | Path
     mapping: Sequence[str] = ()
+    layout: str = "auto"
     prune: bool = False
     force_prune: bool = False
     retry_failed: bool = False
@@ -61,6 +62,7 @@ def ingest_catalogue(
     settings: IngestionSettings,
     *,
     mapping: Sequence[str] = (),
+    layout: str = "auto",
     prune: bool = False,
     force_prune: bool = False,
     retry_failed: bool = False,
@@ -71,7 +73,7 @@ def ingest_catalogue(
 
     The options are those of `IngestPlan`, the errors those of `ingest` and of opening a store.
     """
-    plan = IngestPlan(source, mapping, prune, force_prune, retry_failed, near)
+    plan = IngestPlan(source, mapping, layout, prune, force_prune, retry_failed, near)
     with open_destination(settings) as destination:
         return ingest(plan, destination, settings, progress=progress)
 
@@ -93,7 +95,7 @@ def ingest(
     """
     destination.check()
     store, ledger = destination.store, destination.ledger
-    catalogue = open_catalogue(plan.source)
+    catalogue = open_catalogue(plan.source, plan.layout)
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings, destination.info.language))
     total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())
@@ -103,8 +105,7 @@ def ingest(
     ):
         measure(store, catalogue, columns)
         progress(tally.report())
-        missing = MissingPhoto(settings.ingest.missing_photo == "words", plan.retry_failed)
-        with open_chain(destination, settings, prepared, catalogue.root, missing) as chain:
+        with open_chain(destination, settings, prepared, catalogue.root) as chain:
             batches = _read(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=plan.retry_failed
             )

@@ -9,9 +9,10 @@ Laws (tests/ingestion/reading/test_catalogue.py):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from vlclip.engine.errors import ItemError, TableError
@@ -21,10 +22,14 @@ from vlclip.engine.tables.registry import FORMATS, NAMED_ALONE
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.mapping import Cells, ColumnMapping
-from vlclip.ingestion.reading.survey import MAX_COLUMNS, survey_rows, survey_text
+from vlclip.ingestion.reading.preset import Preset, choose_preset
+from vlclip.ingestion.reading.reshape import Shape
+from vlclip.ingestion.reading.survey import MAX_COLUMNS, SAMPLE, survey_rows, survey_text
 from vlclip.ingestion.reading.values import absent
 
 MAX_BATCH_BYTES = 64_000_000
+PEEK = 50
+"""Rows that show the columns by which a shop system's export is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Catalogue:
 
     `sample` are the first rows and those later ones that show something new of a column, `late` the columns
     that no first row has, `mixed` those that hold numbers as well as text. `row_count` is the number of rows
-    where they were counted.
+    where they were counted. `preset` is the layout of a shop system, which `shape` undoes; it reads the
+    columns `folded` into others.
     """
 
     shards: tuple[Shard, ...]
@@ -56,6 +62,10 @@ class Catalogue:
     sample: tuple[Row, ...]
     row_count: int | None
     root: Path
+    preset: Preset | None = None
+    shape: Callable[[Iterable[Row]], Iterator[Row]] = iter
+    folded: tuple[str, ...] = ()
+    is_detected: bool = False
 
     @property
     def typed(self) -> bool:
@@ -82,26 +92,30 @@ class Catalogue:
 
     def rows(self) -> Iterator[Cells]:
         """The cells of every row that can be read."""
-        return (row.values for shard in self.shards for row in shard.format.rows() if not row.problem)
+        rows = chain.from_iterable(self.shape(shard.format.rows()) for shard in self.shards)
+        return (row.values for row in rows if not row.problem)
 
     def entries(self, mapping: ColumnMapping) -> Iterator[Entry]:
         """Every row as an entry."""
         columns = frozenset(self.columns)
         for shard in self.shards:
-            for row in shard.format.rows():
+            for row in self.shape(shard.format.rows()):
                 entry = read_entry(shard.name, row, mapping)
                 yield entry if row.values.keys() <= columns else _warned(entry, row, columns)
 
 
-def open_catalogue(path: str | Path) -> Catalogue:
-    """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be read."""
+def open_catalogue(path: str | Path, layout: str = "auto") -> Catalogue:
+    """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be read.
+
+    `layout` is a choice of `--format`: the name of a preset, `plain` for none, `auto` for the one that fits.
+    """
     try:
-        return _open(path)
+        return _open(path, layout)
     except TableError as error:
         raise CatalogueError(str(error)) from None
 
 
-def _open(path: str | Path) -> Catalogue:
+def _open(path: str | Path, layout: str) -> Catalogue:
     place = Path(path).expanduser()
     if not place.exists():
         raise CatalogueError(f"there is nothing at {place}; check the path")
@@ -110,28 +124,55 @@ def _open(path: str | Path) -> Catalogue:
     shards = tuple(shard for shard in shards if shard.path.stat().st_size)
     if not shards:
         raise CatalogueError(f"{place} is empty; there is nothing to ingest")
-    columns = _shared_columns(shards)
+    declared = _shared_columns(shards)
+    columns = declared or tuple(
+        dict.fromkeys(name for row in islice(_rows(shards), PEEK) for name in row.values)
+    )
+    preset = choose_preset(columns, layout) if columns else None
+    shape = Shape(preset, columns, partial(_rows, shards)) if preset else iter
     texts = [shard.format for shard in shards if isinstance(shard.format, Csv)]
-    if texts:
-        survey = survey_text(texts)
-    else:
-        rows = chain.from_iterable(shard.format.rows() for shard in shards)
-        survey = survey_rows(rows, whole=not columns)
-    sample = survey.sample
+    survey = survey_text(texts) if texts else survey_rows(shape(_rows(shards)), whole=not declared)
+    sample = tuple(shape(survey.sample)) if texts else survey.sample
     if not sample:
         raise CatalogueError(f"{place} holds no rows; there is nothing to ingest")
     if all(row.problem for row in sample):
         raise CatalogueError(
             f"{place} cannot be read as {shards[0].path.suffix}: row {sample[0].number}: {sample[0].problem}"
         )
+    names = tuple(
+        dict.fromkeys([*(declared or survey.columns), *(name for row in sample for name in row.values)])
+    )
     return Catalogue(
         shards,
-        columns or survey.columns,
+        tuple(dict.fromkeys((*names, *_names(sample)))) if preset else names,
         survey.late,
         survey.mixed,
         sample,
         survey.rows,
         shards[0].path.parent,
+        preset,
+        shape,
+        _folded(columns, shards, sample) if preset else (),
+        layout == "auto",
+    )
+
+
+def _rows(shards: Iterable[Shard]) -> Iterator[Row]:
+    return chain.from_iterable(shard.format.rows() for shard in shards)
+
+
+def _names(rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in rows for name in row.values))
+
+
+def _folded(columns: Iterable[str], shards: Iterable[Shard], sample: Sequence[Row]) -> tuple[str, ...]:
+    """The columns with values of which none is there any more once the rows are shaped."""
+    before = [row.values for row in islice(_rows(shards), SAMPLE)]
+    return tuple(
+        name
+        for name in columns
+        if any(not absent(row.get(name)) for row in before)
+        and all(absent(row.values.get(name)) for row in sample)
     )
 
 
@@ -148,6 +189,7 @@ def read_entry(source: str, row: Row, mapping: ColumnMapping) -> Entry:
         return Entry(source=source, row=row.number, id=item_id).failed("read", reason)
     if row.doubt:
         warnings = (*warnings, row.doubt)
+    warnings += row.notes
     return Entry.of(item, source, row.number, warnings, doubtful=bool(row.doubt))
 
 

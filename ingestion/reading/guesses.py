@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vlclip.ingestion.errors import MappingError
@@ -40,6 +40,7 @@ from vlclip.ingestion.reading.mapping import (
     parse_map,
     read_object,
 )
+from vlclip.ingestion.reading.preset import OPTIONS
 
 QUANTITIES = ("qty", "quantity", "stockqty", "stockquantity")
 """Names of columns that count the stock; they feed `available` and stay attributes as well."""
@@ -55,7 +56,7 @@ GUESSES: dict[str, tuple[str, ...]] = {
               "displayname"),
     "description": ("description", "productdescription", "longdescription", "desc", "bodyhtml", "body",
                     "shortdescription", "postcontent"),
-    "product_type": ("producttype", "type", "articletype", "category", "productcategory", "subcategory",
+    "product_type": ("producttype", "articletype", "category", "type", "productcategory", "subcategory",
                      "categories", "productcategorytree", "taxproductcat", "categorypath"),
     "brand": ("brand", "brandname", "manufacturer", "vendor", "brands"),
     "price": ("price", "currentprice", "finalprice", "sellingprice", "unitprice", "variantprice",
@@ -66,8 +67,8 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "price_to": ("priceto", "maxprice", "pricemax", "highprice", "pricehigh"),
     "currency": ("currency", "currencycode", "pricecurrency"),
     "image": ("image", "imageurl", "imagelink", "imagepath", "imagefile", "images", "photo", "photourl",
-              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "imagesrc", "mainphoto",
-              "mainpicture", "primaryimage", "featuredimage", "photos", "pictures", "imageurls", "thumbnail"),
+              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "thumbnail", "imagesrc",
+              "photos", "pictures"),
     "popularity": ("popularity", "popularityscore"),
     "available": ("available", "availability", "instock", "isavailable", "isinstock", "availabilitystatus",
                   "stockstatus", *QUANTITIES),
@@ -75,17 +76,6 @@ GUESSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
 marks what JSON-LD says of its own: `@type` is no product type."""
-
-FURTHER_PHOTOS = (
-    "additionalimagelink", "additionalimagelinks", "additionalimages", "additionalimage",
-    "additionalimageurls", "additionalphotos", "otherimages", "otherimageurls", "moreimages", "gallery",
-    "galleryimages", "imagegallery", "mediagallery", "images", "imageurls", "photos", "pictures",
-)  # fmt: skip
-"""Names of columns that hold further photos of an item; numbered ones such as `image_2` do, too."""
-_NUMBERED = re.compile(
-    r"(additional|other|product|gallery|extra)?(image|img|photo|picture|pic)(url|link|src|path|file)?"
-    r"(?P<number>\d{1,2})(url|link|src|path|file)?"
-)
 
 OFFER_KEYS = {
     "price": ("price", "lowPrice", "priceSpecification"),
@@ -135,7 +125,19 @@ def map_columns(
     catalogue: Catalogue, options: Iterable[str] = (), choices: ReadingChoices = DEFAULT_CHOICES
 ) -> ColumnMapping:
     """The mapping for a catalogue; `options` are the operator's `field=column`."""
-    return guess(Evidence.of(catalogue), parse_map(options), catalogue.root, choices)
+    mapping = parse_map(options)
+    preset = catalogue.preset
+    if preset is None:
+        return guess(Evidence.of(catalogue), mapping, catalogue.root, choices)
+    mapped_columns = set(mapping.values())
+    fields = {
+        name: column
+        for name, column in preset.mapping(catalogue.columns).items()
+        if column not in mapped_columns and not (name == "sale_price" and "price" in mapping)
+    }
+    columns = guess(Evidence.of(catalogue), fields | mapping, catalogue.root, choices)
+    note = preset.note(is_detected=catalogue.is_detected)
+    return replace(columns, notes=(note, *columns.notes), folded=catalogue.folded)
 
 
 def guess(
@@ -155,13 +157,11 @@ def guess(
     late = [column for column in columns if column in set(evidence.late)]
     early = [column for column in columns if column not in set(late)]
     _fill(fields, early, mapping, used, sample)
-    _add_photos(fields, mapping, early, used)
     if "image" not in fields and "image" not in mapping and "id" in fields:
         beside = _beside(fields["id"], sample, root)
         if beside is not None:
             fields["image"] = beside
     _fill(fields, late, mapping, used, sample)
-    _add_photos(fields, mapping, late, used)
     if "id" not in fields:
         raise MappingError(
             f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
@@ -192,33 +192,6 @@ def guess(
         notes=(group.note,) if group.note else (),
         decimal_mark=_decimal_mark(fields, sample),
     )
-
-
-def _add_photos(
-    fields: dict[str, Origin], mapping: Mapping[str, str], columns: Sequence[str], used: set[str]
-) -> None:
-    """The columns of further photos; without another one, the first numbered column is that of the photo."""
-    if "photos" in fields and not fields["photos"].each:
-        columns_of = SLOT.findall(fields["photos"].template) or [fields["photos"].template]
-        fields["photos"] = Origin(", ".join(columns_of), each=tuple(columns_of))
-    numbers = {column: _NUMBERED.fullmatch(plain_name(column)) for column in columns if column not in used}
-    numbered = [column for column, match in numbers.items() if match]
-    numbered.sort(key=lambda column: int(((match := numbers[column]) and match["number"]) or 0))
-    if numbered and "image" not in fields and "image" not in mapping:
-        fields["image"] = Origin(numbered[0], numbered[0])
-        used.add(numbered.pop(0))
-    if "photos" in mapping or "image" not in fields:
-        return
-    further = [
-        column
-        for column in columns
-        if column not in used and (plain_name(column) in FURTHER_PHOTOS or column in numbered)
-    ]
-    further.sort(key=lambda column: numbered.index(column) + 1 if column in numbered else 0)
-    if further:
-        every = (*(fields["photos"].each if "photos" in fields else ()), *further)
-        fields["photos"] = Origin(", ".join(every), each=every)
-        used.update(further)
 
 
 def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:
@@ -311,17 +284,13 @@ def _cells(column: str, sample: Sequence[Cells]) -> list[object]:
 
 def _holds_objects(column: str, sample: Sequence[Cells]) -> bool:
     cells = _cells(column, sample)
-    return column.lower() == "attributes" and any(read_object(value) is not None for value in cells)
+    return column.lower() == OPTIONS and any(read_object(value) is not None for value in cells)
 
 
 def _keepable(column: str, sample: Sequence[Cells]) -> bool:
-    """Whether a column can be an attribute: not if all of its first values are bytes or objects."""
+    """Whether a column can be an attribute: not if all of its values are bytes."""
     cells = _cells(column, sample)
-    if not column.strip():
-        return False
-    return not cells or any(
-        values.scalar(value) is not None or isinstance(value, list | tuple) for value in cells
-    )
+    return bool(column.strip()) and (not cells or not all(isinstance(value, bytes) for value in cells))
 
 
 def _numeric(column: str, sample: Sequence[Cells]) -> bool:

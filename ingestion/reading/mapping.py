@@ -20,22 +20,14 @@ import orjson
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.filters import coerce
-from vlclip.engine.item import (
-    MAX_ID_CHARS,
-    MAX_PHOTOS,
-    MAX_TEXT_CHARS,
-    PAYLOAD_FIELDS,
-    Attribute,
-    Item,
-    too_long,
-)
+from vlclip.engine.item import MAX_ID_CHARS, MAX_TEXT_CHARS, PAYLOAD_FIELDS, Attribute, Item, too_long
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
-from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
+from vlclip.ingestion.reading.photo_cell import is_no_photo, read_photo
 from vlclip.ingestion.reading.price import Price, read_price
 from vlclip.ingestion.settings import IngestionSettings
 
@@ -44,7 +36,7 @@ Cells = Mapping[str, Any]
 
 FIELDS = (
     "id", "title", "description", "product_type", "brand", "price", "price_to", "sale_price", "currency",
-    "image", "photos", "popularity", "available", "updated_at", "group",
+    "image", "popularity", "available", "updated_at", "group",
 )  # fmt: skip
 """The fields of an item a column can feed; every other column is an attribute.
 
@@ -57,29 +49,23 @@ PRICE_UNIT = "price_unit"
 PRICES = ("price", "sale_price", "price_to")
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
+MAX_PARTS = 20
+"""Values of one object that become attributes of their own."""
 _NO_TEXTS = dict.fromkeys(TEXTS, "")
 _AWKWARD = re.compile(r'[.\[\]"<>=!]')
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingChoices:
-    """What the operator chose about reading: the language of texts, and what unknown availability means.
-
-    `needs_photo`: an item whose photo is named but cannot be read fails.
-    """
+    """What the operator chose about reading: the language of texts, and what unknown availability means."""
 
     language: str = DEFAULT
     unknown_is_available: bool = True
-    needs_photo: bool = False
 
     @classmethod
     def of(cls, settings: IngestionSettings, language: str = "") -> ReadingChoices:
         """The choices that the settings hold; `language` is that of a store that is there already."""
-        return cls(
-            language or settings.language,
-            unknown_is_available=settings.ingest.unknown_availability == "available",
-            needs_photo=settings.ingest.missing_photo == "fail",
-        )
+        return cls(language or settings.language, settings.ingest.unknown_availability == "available")
 
 
 DEFAULT_CHOICES = ReadingChoices()
@@ -91,19 +77,18 @@ class Origin:
 
     `optional` marks a guessed photo path: a file that is not there means the row has no photo.
     `keys` are those of the column's objects that hold the field, as in the offers of schema.org; the first
-    value there is counts. `each` are columns that are read one after another, as those of photos are.
+    value there is counts.
     """
 
     template: str
     column: str = ""
     optional: bool = False
     keys: tuple[str, ...] = ()
-    each: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it reads."""
-        return self.each or ((self.column,) if self.column else tuple(SLOT.findall(self.template)))
+        return (self.column,) if self.column else tuple(SLOT.findall(self.template))
 
     @property
     def as_template(self) -> str:
@@ -132,7 +117,8 @@ class ColumnMapping:
     holds more attributes. `root` is the folder that guessed photo paths start from. `tagged` are the
     columns whose texts come in several languages. `own_groups` are templates of the group that rows without
     one are heads of. `notes` say what a guess took a column for, where that is not plain. `decimal_mark` is
-    the decimal sign of written prices, "" where the first rows do not say.
+    the decimal sign of written prices, "" where the first rows do not say. `folded` are columns whose cells a
+    preset has read into others.
     """
 
     fields: Mapping[str, Origin]
@@ -147,6 +133,7 @@ class ColumnMapping:
     own_groups: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     decimal_mark: str = ""
+    folded: tuple[str, ...] = ()
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -182,6 +169,8 @@ class ColumnMapping:
             value = self._attribute(column, cell, warnings)
             if value is not None:
                 pairs.append((name, value))
+            elif objects.holds_objects(cell):
+                pairs += self._of_objects(column, name, cell, warnings)
         attributes: dict[str, Attribute] = {}
         for name, value in pairs:
             if attributes.get(name, value) != value:
@@ -203,11 +192,14 @@ class ColumnMapping:
         attributes = [
             name if name == column else f"{name} (column {column})"
             for column, name in self.attributes.items()
+            if column not in self.folded
         ]
         if self.nested:
             attributes.append(f"everything in {self.nested}")
         if attributes:
             lines.append(f"{'attributes':<12} ← {', '.join(attributes)}")
+        if self.folded:
+            lines.append(f"{'read within':<12} : {', '.join(self.folded)}")
         if self.left_out:
             lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
         return [*lines, *(f"{'note':<12} : {note}" for note in self.notes)]
@@ -274,41 +266,13 @@ class ColumnMapping:
         item_fields["available"] = availability
 
     def _add_photo(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
-        cells = []
-        if (origin := self.fields.get("image")) is not None:
-            cells = [(origin, origin.value(self._photo_cells(origin, row)))]
-        if (further := self.fields.get("photos")) is not None:
-            cells += [(further, row.get(column)) for column in further.columns]
-        photos: dict[Photo, None] = {}
-        for source, cell in cells:
-            read = self._photos(source, cell, warnings)
-            photos.update(dict.fromkeys(read))
-        names = [photo for photo in photos if isinstance(photo, str)]
-        item_fields["image"] = next(iter(photos), None)
-        if len(photos) - len(names) > 1:
-            warnings.append("of several photos as bytes only the first is kept")
-        if len(names) > MAX_PHOTOS:
-            warnings.append(f"the item has more than {MAX_PHOTOS} photos; the first ones are kept")
-        if len(names) > 1 or (names and len(photos) > 1):
-            item_fields["photos"] = tuple(names[:MAX_PHOTOS])
-
-    def _photos(self, origin: Origin, cell: Any, warnings: list[str]) -> tuple[Photo, ...]:
-        try:
-            reading = read_photos(cell, self._is_file)
-        except ItemError as error:
-            if self.choices.needs_photo:
-                raise
-            warnings.append(f"{error}; kept without it")
-            return ()
-        if reading.refusal:
-            warnings.append(f"{reading.refusal}; its other photos are kept")
-        if origin.optional and reading.photos and not self._is_file(str(reading.photos[0])):
+        if (origin := self.fields.get("image")) is None:
+            return
+        image = read_photo(origin.value(self._photo_cells(origin, row)))
+        if origin.optional and isinstance(image, str) and not is_photo_file(self.root / image):
             warnings.append(f"no file at {origin.template}; kept without a photo")
-            return ()
-        return reading.photos
-
-    def _is_file(self, name: str) -> bool:
-        return is_photo_file(self.root / name)
+            image = None
+        item_fields["image"] = image
 
     def _add_group(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         raw = self._raw("group", row)
@@ -355,9 +319,34 @@ class ColumnMapping:
                 return number
             warnings.append(f"{column} holds numbers but not here; kept as text")
         attribute = values.attribute(value)
-        if attribute is None and type(value) is not str:
+        if attribute is None and type(value) is not str and not objects.holds_objects(value):
             warnings.append(f"{column} is neither a value nor a list of values; left out")
         return _as_text(attribute) if column in self.mixed else attribute
+
+    def _of_objects(
+        self, column: str, name: str, cell: Any, warnings: list[str]
+    ) -> list[tuple[str, Attribute]]:
+        """Attributes of a cell with objects: their texts, or the values of one that has no text."""
+        language = self.choices.language
+        if isinstance(cell, Mapping) and not objects.is_tagged(cell) and not objects.has_text(cell):
+            parts = {key: values.attribute(part) for key, part in cell.items() if not values.absent(part)}
+            if parts and None not in parts.values() and len(parts) <= MAX_PARTS:
+                return [
+                    (attribute_name(f"{name}_{key}"), part) for key, part in parts.items() if part is not None
+                ]
+        elif isinstance(cell, Mapping) or objects.is_tagged(cell):
+            reading = objects.read_text(cell, language)
+            warnings += [f"{column} {reading.note}"] if reading.note else []
+            if reading.text and not objects.is_tagged(cell):
+                warnings.append(f"{column} holds objects; their texts are kept")
+            return [(name, reading.text)] if reading.text else []
+        else:
+            texts = [objects.read_text(part, language) for part in cell if not values.absent(part)]
+            if all(text.text and not text.note for text in texts):
+                warnings.append(f"{column} holds objects; their texts are kept")
+                return [(name, tuple(text.text for text in texts))]
+        warnings.append(f"{column} is neither a value nor a list of values; left out")
+        return []
 
     def _nested(self, cell: Any, warnings: list[str]) -> dict[str, Attribute]:
         """The JSON object in one cell, one level deep."""
@@ -413,11 +402,16 @@ def attribute_name(column: str) -> str:
 
 
 def read_object(cell: Any) -> Mapping[str, Any] | None:
-    """The JSON object in a cell, as text or already parsed; None where there is none."""
+    """The JSON object in a cell, as text or already parsed; None where there is none.
+
+    A list of names with values, as in `[{"name": "Colour", "options": ["red"]}]`, is an object too.
+    """
     if isinstance(cell, Mapping):
         return cell
     try:
-        content = orjson.loads(cell) if isinstance(cell, str) else None
+        content = orjson.loads(cell) if isinstance(cell, str) else cell
     except orjson.JSONDecodeError:
         return None
+    if isinstance(content, list | tuple):
+        return objects.named_values(content)
     return content if isinstance(content, dict) else None

@@ -22,6 +22,9 @@ CODES = Path(__file__).with_name("languages.toml")
 TEXT_KEYS = ("@value", "value", "name", "title", "label", "text", "content")
 """The keys of an object that hold its text, likeliest first."""
 TAG_KEYS = ("language_tag", "@language", "language", "lang", "locale", "language_code", "languagecode")
+NAME_KEYS = ("name", "key", "label", "attribute_code")
+VALUE_KEYS = ("value", "values", "option", "options")
+"""The keys of an object that names one attribute."""
 UNREADABLE = "holds objects or bytes without a text; left out"
 
 _TAG = re.compile(r"([a-z]{2,3})([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
@@ -56,11 +59,30 @@ def is_tagged(cell: Any) -> bool:
     return any(text.tag for text in _tagged(cell))
 
 
+def has_text(cell: Mapping[Any, Any]) -> bool:
+    """Whether an object has a key that holds its text."""
+    return any(not values.absent(cell.get(key)) for key in TEXT_KEYS)
+
+
 def first_value(cell: Any, keys: Sequence[str]) -> Any:
     """The first value under one of the keys in an object, or in the first object of a list that has one."""
     parts = cell if isinstance(cell, list | tuple) else [cell]
     candidates = (part.get(key) for part in parts if isinstance(part, Mapping) for key in keys)
     return next((value for value in candidates if not values.absent(value)), None)
+
+
+def named_values(cell: Sequence[Any]) -> dict[str, Any] | None:
+    """A list of objects with a name and a value each as one object; None where it is something else."""
+    pairs: dict[str, Any] = {}
+    for part in cell:
+        if not isinstance(part, Mapping):
+            return None
+        name = next((values.text(part[key]) for key in NAME_KEYS if not values.absent(part.get(key))), "")
+        value = next((part[key] for key in VALUE_KEYS if not values.absent(part.get(key))), None)
+        if not name or value is None or name in pairs:
+            return None
+        pairs[name] = value
+    return pairs or None
 
 
 def read_text(cell: Any, language: str) -> ObjectText:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -30,16 +30,16 @@ def ingest(
         list[str] | None,
         typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
     ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="The shop system whose export it is: shopify, woocommerce, magento, akeneo, google, jsonld; "
+            "plain for none, auto for the one that fits."
+        ),
+    ] = "auto",
     prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
     force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
     retry_failed: Annotated[bool, typer.Option(help="Ingest only the items that failed before.")] = False,
-    missing_photo: Annotated[
-        Literal["words", "fail"] | None,
-        typer.Option(
-            help="What becomes of an item whose photo cannot be read: stored with its words, or failed.",
-            show_default="ingest.missing_photo",
-        ),
-    ] = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     grounder: Grounder = None,
@@ -54,12 +54,10 @@ def ingest(
     from vlclip.service.settings import Settings  # noqa: PLC0415
 
     preparation = preparation_settings(grounder, refine)
-    if missing_photo is not None:
-        preparation["ingest"] = {"missing_photo": missing_photo}
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
     with progress_bar() as bar:
         report = ingest_catalogue(
-            source, settings, mapping=map or [], prune=prune, force_prune=force_prune,
+            source, settings, mapping=map or [], layout=format, prune=prune, force_prune=force_prune,
             retry_failed=retry_failed, near=settings.search.collapse_distance, progress=show_on(bar),
         )  # fmt: skip
     if json:

@@ -109,6 +109,8 @@ def is_accounted_for(name, value, entry, columns):
         return True
     if any(warning.startswith(f"{name} ") for warning in entry.warnings):
         return True
+    if isinstance(value, dict):
+        return {f"{name}_{key}": part for key, part in value.items()}.items() <= entry.item.attributes.items()
     stored = entry.item.attributes.get(columns.attributes[name])
     scalars = [part for part in value if part not in ("", None)] if isinstance(value, list) else [value]
     parts = stored if isinstance(stored, tuple) else [stored]

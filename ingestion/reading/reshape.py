@@ -1,0 +1,272 @@
+"""Rows of an export made rows of items, in the steps that its preset names.
+
+Laws (tests/ingestion/reading/test_reshape.py):
+- a cell that is given stays in a row, goes to the rows that inherit it, or a note of a row names its column;
+- rows are read in one pass; what is kept is the rows of one product, and those that others name as parents.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from vlclip.engine.tables.format import Row
+from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading.expand import expand_jsonld, fold, unfold
+from vlclip.ingestion.reading.group_column import fill
+from vlclip.ingestion.reading.preset import OPTIONS, Preset, find
+
+Rows = Iterable[Row]
+Cells = Mapping[str, Any]
+_LOCALE = re.compile(r"(?P<base>.+?)-(?P<locale>[a-z]{2,3}_[A-Z]{2})(-(?P<channel>[\w]+))?")
+_CURRENCY = re.compile(r"(?P<base>\w*(?:price|cost|msrp)\w*)-(?P<currency>[A-Z]{3})", re.IGNORECASE)
+
+
+class Shape:
+    """The steps of one preset over the rows of a catalogue; `all_rows` reads them anew, to find parents."""
+
+    def __init__(self, preset: Preset, columns: Sequence[str], all_rows: Callable[[], Iterator[Row]]) -> None:
+        self._steps: list[Callable[[Rows], Iterator[Row]]] = [
+            partial(_step, make, preset.steps[name], columns)
+            for name, make in _STEPS.items()
+            if name in preset.steps
+        ]
+        if "parents" in preset.steps:
+            spec = preset.steps["parents"]
+            heirs = (_Children if "children" in spec else _Parents)(spec, columns, all_rows)
+            self._steps.append(heirs)
+
+    def __call__(self, rows: Rows) -> Iterator[Row]:
+        """The rows of items."""
+        for step in self._steps:
+            rows = step(rows)
+        return iter(rows)
+
+
+def _step(make: Step, spec: Mapping[str, Any], columns: Sequence[str], rows: Rows) -> Iterator[Row]:
+    return make(rows, spec, columns)
+
+
+def _views(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Rows of the default view alone; a note counts the others, which hold texts for other languages."""
+    column = find(columns, spec["column"])
+    waiting: Row | None = None
+    for row in rows:
+        view = values.text(row.values.get(column)) if column else ""
+        if view.lower() in spec["default"]:
+            if waiting is not None:
+                yield waiting
+            waiting = row
+        elif waiting is not None:
+            note = f"a row with the texts of {column} {view} is left out; the default one is read"
+            waiting = waiting._replace(notes=(*waiting.notes, note))
+    if waiting is not None:
+        yield waiting
+
+
+def _map_values(rows: Rows, change: Callable[[dict[str, Any]], None]) -> Iterator[Row]:
+    for row in rows:
+        if row.problem:
+            yield row
+            continue
+        cells = dict(row.values)
+        change(cells)
+        yield row._replace(values=cells)
+
+
+def _options(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Pairs of columns for name and value become attributes of those names."""
+    pairs: list[tuple[str, str]] = []
+    while name := find(columns, spec["names"].format(n=len(pairs) + 1)):
+        pairs.append((name, find(columns, spec["values"].format(n=len(pairs) + 1))))
+
+    def change(cells: dict[str, Any]) -> None:
+        options: dict[str, Any] = {}
+        for name_column, value_column in pairs:
+            name, value = values.text(cells.get(name_column)), cells.get(value_column)
+            if not name or values.absent(value):
+                continue
+            if [name, value] != spec.get("ignored"):
+                options[name] = value
+                if "split" in spec and isinstance(value, str) and spec["split"] in value:
+                    options[name] = [part.strip() for part in value.split(spec["split"])]
+            del cells[name_column], cells[value_column]
+        _add_options(cells, options)
+
+    return _map_values(rows, change)
+
+
+def _stock(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Whether a row can be bought, from its quantity; it can where nobody counts, or none is needed."""
+    quantity, tracked, policy = (find(columns, spec[key]) for key in ("quantity", "tracked", "policy"))
+
+    def change(cells: dict[str, Any]) -> None:
+        if not quantity or values.absent(cells.get(quantity)):
+            return
+        is_counted = not tracked or not values.absent(cells.get(tracked))
+        sells_on = bool(policy) and values.text(cells.get(policy)).lower() == spec["sells"]
+        cells[spec["into"]] = cells[quantity] if is_counted and not sells_on else True
+
+    return _map_values(rows, change)
+
+
+def _listed(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Cells such as `colour=green,material=cotton` become attributes."""
+    names = [column for name in spec["columns"] if (column := find(columns, name))]
+
+    def change(cells: dict[str, Any]) -> None:
+        for name in names:
+            cell = cells.get(name)
+            if isinstance(cell, str) and "=" in cell:
+                pairs = [part.partition("=") for part in re.split(r",(?=[^,=]+=)", cell)]
+                del cells[name]
+                _add_options(cells, {key.strip(): value.strip() for key, _, value in pairs})
+
+    return _map_values(rows, change)
+
+
+def _photos(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """The photos of further columns behind those of the first."""
+    into = find(columns, spec["into"])
+    further = [column for name in spec["further"] if (column := find(columns, name))]
+
+    def change(cells: dict[str, Any]) -> None:
+        photos = _parts(cells.get(into), "")
+        for column in further:
+            photos += _parts(cells.pop(column, None), spec["split"])
+        if len(photos := list(dict.fromkeys(photos))) > 1:
+            cells[into] = photos
+        elif photos:
+            cells[into] = photos[0]
+
+    return _map_values(rows, change) if into and further else iter(rows)
+
+
+def _parts(cell: Any, split: str) -> list[Any]:
+    if values.absent(cell):
+        return []
+    if isinstance(cell, list | tuple):
+        return [part for whole in cell for part in _parts(whole, split)]
+    if isinstance(cell, str) and split:
+        return [part.strip() for part in cell.split(split) if part.strip()]
+    return [cell]
+
+
+def _suffixes(rows: Rows, _spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """`name-en_US` and `name-de_DE` become `name` with its languages, `price-EUR` one with its currency."""
+    texts: dict[str, dict[str, str]] = {}
+    prices: dict[str, dict[str, str]] = {}
+    for column in columns:
+        if (match := _LOCALE.fullmatch(column)) and match["base"] not in columns:
+            texts.setdefault(match["base"], {}).setdefault(match["locale"], column)
+        elif (match := _CURRENCY.fullmatch(column)) and match["base"] not in columns:
+            prices.setdefault(match["base"], {}).setdefault(match["currency"], column)
+
+    def change(cells: dict[str, Any]) -> None:
+        for base, locales in texts.items():
+            texts_of = {tag: cells.pop(column, None) for tag, column in locales.items()}
+            cells[base] = {tag: text for tag, text in texts_of.items() if not values.absent(text)}
+        for base, currencies in prices.items():
+            for currency, column in currencies.items():
+                if not values.absent(cells.get(column)):
+                    cells[base] = f"{values.text(cells.pop(column))} {currency}"
+                    break
+
+    return _map_values(rows, change)
+
+
+class _Parents:
+    """Rows that name a parent inherit what they lack from it."""
+
+    def __init__(
+        self, spec: Mapping[str, Any], columns: Sequence[str], all_rows: Callable[[], Iterator[Row]]
+    ) -> None:
+        self._parent = next((name for want in spec["parent"] if (name := find(columns, want))), "")
+        self._inherited = [column for name in spec["inherited"] if (column := find(columns, name))]
+        self._rows: dict[str, Cells] = {}
+        if not self._parent:
+            return
+        templates = [template for key in spec["keys"] if (template := _template(key, columns))]
+        parents = {values.identifier(row.values.get(self._parent)) for row in all_rows()} - {"", "0"}
+        for row in all_rows() if parents else ():
+            for template in templates:
+                if (name := fill(template, row.values)) in parents:
+                    self._rows.setdefault(name, row.values)
+
+    def __call__(self, rows: Rows) -> Iterator[Row]:
+        """The rows with what they inherit."""
+        if not self._parent:
+            return iter(rows)
+        return _map_values(rows, self._inherit)
+
+    def _inherit(self, cells: dict[str, Any]) -> None:
+        name = values.identifier(cells.get(self._parent))
+        if name == "0":  # no parent, as WooCommerce writes it
+            cells[self._parent] = None
+        if parent := self._rows.get(name):
+            _inherit(cells, parent, self._inherited)
+
+
+class _Children:
+    """Rows that their parent's list names inherit from it, and are in its group."""
+
+    def __init__(
+        self, spec: Mapping[str, Any], columns: Sequence[str], all_rows: Callable[[], Iterator[Row]]
+    ) -> None:
+        self._key = find(columns, spec["key"])
+        self._into = spec["into"]
+        self._inherited = [column for name in spec["inherited"] if (column := find(columns, name))]
+        self._parents: dict[str, Cells] = {}
+        children = find(columns, spec["children"])
+        for row in all_rows() if children else ():
+            listed = values.text(row.values.get(children))
+            for child in listed.split("|") if listed else ():
+                pairs = dict(part.partition("=")[::2] for part in child.split(","))
+                if sku := pairs.get("sku", "").strip():
+                    self._parents.setdefault(sku, row.values)
+                    self._parents.setdefault(values.identifier(row.values.get(self._key)), row.values)
+
+    def __call__(self, rows: Rows) -> Iterator[Row]:
+        """The rows with what they inherit."""
+        return _map_values(rows, self._inherit)
+
+    def _inherit(self, cells: dict[str, Any]) -> None:
+        if parent := self._parents.get(values.identifier(cells.get(self._key))):
+            cells[self._into] = parent[self._key]
+            _inherit(cells, parent, self._inherited)
+
+
+def _inherit(cells: dict[str, Any], parent: Cells, columns: Iterable[str]) -> None:
+    for column in columns:
+        if values.absent(cells.get(column)) and not values.absent(parent.get(column)):
+            cells[column] = parent[column]
+
+
+def _template(key: str, columns: Sequence[str]) -> str:
+    """A column, or a template of one such as `id:{ID}`, with the column's name as the file has it."""
+    match = re.fullmatch(r"(.*)\{(.+)\}", key)
+    column = find(columns, match[2] if match else key)
+    return f"{match[1] if match else ''}{{{column}}}" if column else ""
+
+
+def _add_options(cells: dict[str, Any], options: Mapping[str, Any]) -> None:
+    own = cells.get(OPTIONS)
+    if options:
+        cells[OPTIONS] = {**(own if isinstance(own, Mapping) else {}), **options}
+
+
+Step = Callable[[Rows, Mapping[str, Any], Sequence[str]], Iterator[Row]]
+_STEPS: Mapping[str, Step] = {
+    "views": _views,
+    "jsonld": expand_jsonld,
+    "fold": fold,
+    "unfold": unfold,
+    "options": _options,
+    "stock": _stock,
+    "listed": _listed,
+    "suffixes": _suffixes,
+    "photos": _photos,
+}
+"""The steps in their order; parents come last."""

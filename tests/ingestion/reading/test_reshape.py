@@ -1,0 +1,267 @@
+"""Exports of shop systems: variants are items with what their product says, and nothing is lost."""
+
+import csv
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.guesses import map_columns
+
+
+@dataclass(frozen=True)
+class Variant:
+    sku: str
+    size: str
+    price: float
+    stock: int
+
+
+@dataclass(frozen=True)
+class Product:
+    handle: str
+    title: str
+    kind: str
+    photos: tuple[str, ...]
+    variants: tuple[Variant, ...]
+
+
+def items(file, *options, layout="auto"):
+    catalogue = open_catalogue(file, layout)
+    entries = list(catalogue.entries(map_columns(catalogue, options)))
+    assert not [entry.failure for entry in entries if entry.failure]
+    return entries
+
+
+def by_id(entries):
+    return {entry.id: entry.item for entry in entries}
+
+
+def write_rows(path, name, rows, delimiter=","):
+    file = path / name
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, columns, delimiter=delimiter, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return file
+
+
+@st.composite
+def products(draw):
+    shop = []
+    for number in range(draw(st.integers(1, 4))):
+        sizes = draw(st.lists(st.sampled_from(["S", "M", "L", "XL"]), min_size=1, max_size=3, unique=True))
+        variants = tuple(
+            Variant(f"SKU-{number}-{size}", size, draw(st.integers(1, 99)) / 2, draw(st.integers(0, 2)))
+            for size in sizes
+        )
+        photos = tuple(f"{number}-{place}.jpg" for place in range(draw(st.integers(1, 4))))
+        title = draw(st.sampled_from(["Hat", 'Mirror 13"', "Trousers, wide"]))
+        shop.append(
+            Product(f"product-{number}", title, draw(st.sampled_from(["hat", "shoe"])), photos, variants)
+        )
+    return shop
+
+
+def shopify_rows(shop):
+    """As Shopify writes them: the n-th row of a product has its n-th variant and its n-th photo."""
+    for product in shop:
+        for place in range(max(len(product.variants), len(product.photos))):
+            row = {"Handle": product.handle}
+            if place == 0:
+                row |= {"Title": product.title, "Body (HTML)": "<p>Good</p>", "Vendor": "Acme"}
+                row |= {"Type": product.kind, "Option1 Name": "Size"}
+            if place < len(product.variants):
+                variant = product.variants[place]
+                row |= {"Option1 Value": variant.size, "Variant SKU": variant.sku}
+                row |= {"Variant Inventory Qty": variant.stock, "Variant Price": variant.price}
+            if place < len(product.photos):
+                row |= {"Image Src": product.photos[place], "Image Position": place + 1}
+            yield row
+
+
+def shopify_json(shop):
+    return {
+        "products": [
+            {
+                "id": number, "handle": product.handle, "title": product.title, "body_html": "<p>Good</p>",
+                "vendor": "Acme", "product_type": product.kind, "options": [{"name": "Size"}],
+                "images": [{"src": photo} for photo in product.photos],
+                "variants": [
+                    {"id": place, "title": variant.size, "sku": variant.sku, "price": str(variant.price),
+                     "available": variant.stock > 0}
+                    for place, variant in enumerate(product.variants)
+                ],
+            }
+            for number, product in enumerate(shop)
+        ]
+    }  # fmt: skip
+
+
+@settings(deadline=None)
+@given(products())
+def test_a_shop_is_the_same_items_as_shopify_writes_it_in_csv_and_in_json(tmp_path_factory, shop):
+    path = tmp_path_factory.mktemp("shopify")
+    rows = [
+        {"Handle": "", "Title": "", "Variant Price": "", "Image Src": "", **row} for row in shopify_rows(shop)
+    ]
+    file = path / "shop.json"
+    file.write_text(json.dumps(shopify_json(shop)))
+    for entries in (items(write_rows(path, "shop.csv", rows)), items(file)):
+        read = by_id(entries)
+        assert list(read) == [variant.sku for product in shop for variant in product.variants]
+        for product in shop:
+            for variant in product.variants:
+                item = read[variant.sku]
+                assert (item.title, item.description, item.brand) == (product.title, "Good", "Acme")
+                assert (item.product_type, item.group) == (product.kind, product.handle)
+                assert (item.price, item.available) == (variant.price, variant.stock > 0)
+                assert item.attributes["Size"] == variant.size
+                assert item.image == product.photos[0]
+        assert not any(entry.warnings for entry in entries)
+
+
+def test_a_photo_of_a_row_of_its_own_is_in_every_variant_and_a_variants_own_photo_is_first(tmp_path):
+    rows = [
+        {"Handle": "a", "Title": "Hat", "Variant SKU": "1", "Option1 Name": "Size", "Option1 Value": "S",
+         "Variant Price": "5", "Image Src": "second.jpg", "Image Position": "2", "Variant Image": ""},
+        {"Handle": "a", "Variant SKU": "2", "Option1 Value": "M", "Variant Price": "6",
+         "Variant Image": "m.jpg"},
+        {"Handle": "a", "Image Src": "first.jpg", "Image Position": "1", "Vendor": "Acme"},
+    ]  # fmt: skip
+    catalogue = open_catalogue(write_rows(tmp_path, "shop.csv", rows))
+    cells = [row.values for row in catalogue.shape(catalogue.shards[0].format.rows())]
+    photos = ["first.jpg", "second.jpg"]
+    assert [row["Image Src"] for row in cells] == [photos, ["m.jpg", *photos]]
+    entries = list(catalogue.entries(map_columns(catalogue)))
+    assert entries[0].warnings == ("Vendor stands in a row that holds a photo alone; left out",)
+
+
+@pytest.mark.parametrize("skus", [["", ""], ["A", "A"], ["A", ""]])
+def test_variants_without_ids_of_their_own_get_some(tmp_path, skus):
+    rows = [
+        {"Handle": "hat", "Title": "Hat", "Option1 Name": "Size", "Variant Price": "5", "Image Src": "a.jpg"},
+        {"Handle": "hat", "Variant Price": "5"},
+    ]
+    for row, sku, size in zip(rows, skus, "SM", strict=True):
+        row |= {"Variant SKU": sku, "Option1 Value": size}
+    read = by_id(items(write_rows(tmp_path, "shop.csv", rows)))
+    assert len(read) == 2
+    assert [item.attributes["Size"] for item in read.values()] == ["S", "M"]
+
+
+def test_stock_that_nobody_counts_or_that_is_not_needed_is_available(tmp_path):
+    rows = [
+        {"Handle": str(n), "Title": "Hat", "Variant SKU": str(n), "Variant Price": "5", "Image Src": "a.jpg",
+         "Variant Inventory Qty": "0", "Variant Inventory Tracker": tracker,
+         "Variant Inventory Policy": policy}
+        for n, (tracker, policy) in enumerate([("shopify", "deny"), ("", "deny"), ("shopify", "continue")])
+    ]  # fmt: skip
+    assert [entry.item.available for entry in items(write_rows(tmp_path, "a.csv", rows))] == [
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("parent", ["W1", "id:1"])
+def test_a_variation_of_woocommerce_inherits_what_it_lacks(tmp_path, parent):
+    base = {"Type": "variable", "SKU": "W1", "Name": "Hat", "Regular price": "9", "Categories": "Hats"}
+    base |= {"ID": "1", "Description": "Warm", "Images": "a.jpg", "Parent": "", "In stock?": "1"}
+    base |= {"Attribute 1 name": "Size", "Attribute 1 value(s)": "S, M", "Sale price": "7"}
+    variation = {"ID": "2", "Type": "variation", "SKU": "W1-S", "Name": "Hat - S", "Parent": parent}
+    variation |= {
+        "Regular price": "8",
+        "Attribute 1 name": "Size",
+        "Attribute 1 value(s)": "S",
+        "In stock?": "0",
+    }
+    read = by_id(items(write_rows(tmp_path, "shop.csv", [variation, base])))
+    item = read["2"]
+    assert (item.product_type, item.description, item.image) == ("Hats", "Warm", "a.jpg")
+    assert (item.title, item.price, item.available) == ("Hat - S", 8.0, False)
+    assert item.group == read["1"].group == parent
+    assert (read["1"].price, read["1"].attributes["Size"]) == (7.0, ("S", "M"))
+
+
+def test_store_views_of_magento_are_counted_and_variants_are_in_their_parents_group(tmp_path):
+    listed = "sku=M1-S,size=S|sku=M1-M,size=M"
+    rows = [
+        {"sku": "M1-S", "name": "Hat S", "price": "5", "is_in_stock": "0", "store_view_code": ""},
+        {"sku": "M1", "store_view_code": "", "attribute_set_code": "Default", "product_type": "configurable",
+         "categories": "Hats", "name": "Hat", "price": "5", "base_image": "a.jpg",
+         "additional_images": "a.jpg,b.jpg",
+         "additional_attributes": "colour=red,note=warm, soft,size=", "configurable_variations": listed},
+        {"sku": "M1", "store_view_code": "de", "name": "Hut"},
+        {"sku": "M1", "store_view_code": "fr", "name": "Chapeau"},
+        {"sku": "M2", "store_view_code": "default", "name": "Cap", "price": "5"},
+    ]  # fmt: skip
+    file = write_rows(tmp_path, "shop.csv", rows)
+    entries = items(file)
+    read = by_id(entries)
+    assert {item_id: item.group for item_id, item in read.items()} == {"M1-S": "M1", "M1": "M1", "M2": "M2"}
+    assert (read["M1-S"].product_type, read["M1-S"].image) == ("Hats", "a.jpg")
+    assert (read["M1"].attributes["colour"], read["M1"].attributes["note"]) == ("red", "warm, soft")
+    assert [len(entry.warnings) for entry in entries] == [0, 2, 0]
+    assert "texts of store_view_code de is left out" in entries[1].warnings[0]
+
+
+def test_locales_and_currencies_in_the_names_of_columns_are_read_as_texts_and_prices(tmp_path):
+    row = {"sku": "A1", "family": "hats", "name-en_US": "Hat", "name-de_DE": "Hut", "price-EUR": "7.5"}
+    row |= {"description-de_DE-print": "Warm", "price-USD": "8", "colour-en_US": "red", "parent": ""}
+    item = by_id(items(write_rows(tmp_path, "shop.csv", [row], ";")))["A1"]
+    assert (item.title, item.description, item.price, item.currency) == ("Hat", "Warm", 7.5, "EUR")
+    assert item.attributes == {"price-USD": 8, "colour": "red"}
+
+
+def jsonld(path, content):
+    file = path / "items.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+@pytest.mark.parametrize("shape", ["graph", "list", "item list", "array of graphs", "one product"])
+def test_products_of_json_ld_are_found_wherever_they_lie(tmp_path, shape):
+    hats = [
+        {"@type": "Product", "@id": f"#{n}", "sku": f"H{n}", "name": f"Hat {n}", "offers": {"price": n}}
+        for n in range(1, 3)
+    ]
+    context = {"@context": "https://schema.org"}
+    crumbs = {"@type": "BreadcrumbList", "name": "way"}
+    listed = [{"@type": "ListItem", "position": n, "item": hat} for n, hat in enumerate(hats)]
+    content = {
+        "graph": {**context, "@graph": [*hats, crumbs]},
+        "list": [{**context, **hat} for hat in hats],
+        "item list": {**context, "@type": "ItemList", "itemListElement": listed},
+        "array of graphs": [{**context, "@graph": [hat]} for hat in hats],
+        "one product": {**context, **hats[0]},
+    }[shape]
+    entries = items(jsonld(tmp_path, content))
+    hats = hats[:1] if shape == "one product" else hats
+    assert {entry.id: (entry.item.title, entry.item.price) for entry in entries} == {
+        hat["sku"]: (hat["name"], float(hat["offers"]["price"])) for hat in hats
+    }
+    notes = [warning for entry in entries for warning in entry.warnings]
+    assert bool(notes) == (shape == "graph")
+
+
+def test_a_product_group_is_its_variants(tmp_path):
+    group = {
+        "@context": "https://schema.org", "@type": "ProductGroup", "productGroupID": "G", "sku": "G0",
+        "name": "Hat",
+        "brand": {"name": "Acme"}, "image": "a.jpg",
+        "hasVariant": [
+            {"@type": "Product", "sku": "G-S", "size": "S", "offers": {"price": 5}},
+            {"@type": "Product", "sku": "G-M", "size": "M", "name": "Hat M", "offers": {"price": 6}},
+        ],
+    }  # fmt: skip
+    read = by_id(items(jsonld(tmp_path, [group])))
+    assert [(item.title, item.brand, item.group, item.price) for item in read.values()] == [
+        ("Hat", "Acme", "G", 5.0),
+        ("Hat M", "Acme", "G", 6.0),
+    ]
+    assert read["G-S"].attributes["size"] == "S"
