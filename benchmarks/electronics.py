@@ -110,14 +110,14 @@ def held_out(weighed: Weighed) -> tuple[dict[str, Values], list[float]]:
 
 def words(data: Path) -> None:
     """The table of BM25 alone."""
-    judged = Judged(read_items(data / "products.parquet"), read_ratings(data / "ratings.csv"))
+    judged = Judged(read_items(data / "products.parquet"), dict(read_ratings(data / "ratings.csv").qrels))
     runs = study(judged)
     print_table(runs, next(iter(runs)), judged.qrels)
 
 
 def electronics(data: Path, work: Path, *, sentence: bool) -> None:
     """The table of the study, and the whole grid."""
-    qrels = read_ratings(data / "ratings.csv")
+    qrels = dict(read_ratings(data / "ratings.csv").qrels)
     runs: dict[str, dict[str, Values]] = {}
     grids: dict[str, Weighed] = {}
     default = Settings.load().search.lexical_weight

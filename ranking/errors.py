@@ -10,6 +10,7 @@ VlclipError
     ├── BadArm          an arm or experiment that cannot be read
     ├── HistoryError    the store of events cannot be read or written
     └── EvaluationError the data cannot answer the question
+        └── BadTable    a file of ratings, histories or events that cannot be read
 """
 
 from __future__ import annotations
@@ -69,3 +70,9 @@ class EvaluationError(RankingError):
     """The data cannot answer the question."""
 
     code = "evaluation-error"
+
+
+class BadTable(EvaluationError):
+    """A file of ratings, histories or events that cannot be read."""
+
+    code = "bad-table"

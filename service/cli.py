@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ COMMANDS = {
     "keys": "API keys; while there are none, everyone who reaches the service may use it.",
     "evaluate": "Judge a store offline.",
     "export": "Write what was logged to a file.",
+    "import": "Bring in what other systems logged.",
     "experiment": "Compare rankings on real shoppers.",
 }
 """Each command with the first line of its docstring (tests/service/test_cli.py compares the two).
@@ -61,6 +63,7 @@ class Commands(TyperGroup):
 def load_command(name: str) -> Any:
     """A command, or a group of commands, as click holds it."""
     stem = name.replace("-", "_")
+    stem += "_" * iskeyword(stem)
     module = import_module(f"vlclip.service.commands.{stem}")
     command: Any
     if isinstance(group := getattr(module, "app", None), typer.Typer):

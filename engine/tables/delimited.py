@@ -36,6 +36,8 @@ class Csv:
 
     path: Path
     typed: bool = False
+    names: Sequence[str] = ()
+    """The columns of a file without a header."""
 
     def columns(self) -> list[str]:
         """The header, each name once."""
@@ -48,7 +50,7 @@ class Csv:
             yield from map(self.row, chain.from_iterable(self.blocks(100)))
             return
         width = len(header)
-        for record in islice(self._records(self._delimiter), 1, None):
+        for record in islice(self._records(self._delimiter), 0 if self.names else 1, None):
             number, cells, _, doubt = record
             if len(cells) == width:
                 yield Row(number, dict(zip(header, cells, strict=True)), "", doubt)
@@ -57,7 +59,7 @@ class Csv:
 
     def blocks(self, size: int) -> Iterator[list[Record]]:
         """The records that are not blank, after the header, so many at a time."""
-        records = islice(self._records(self._delimiter), 1, None)
+        records = islice(self._records(self._delimiter), 0 if self.names else 1, None)
         while block := list(islice(records, size)):
             yield [record for record in block if record[1] or record[2]]
 
@@ -82,6 +84,8 @@ class Csv:
     @cached_property
     def header(self) -> Sequence[str]:
         """The header as it is written; names may repeat."""
+        if self.names:
+            return self.names
         _, cells, problem, _ = next(self._records(self._delimiter), (0, [], "", ""))
         if problem:
             raise TableError(f"the header of {self.path} cannot be used: {problem}")

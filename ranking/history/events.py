@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlclip.ranking.errors import BadEvent
@@ -64,6 +65,11 @@ class Event:
     def unit(self) -> str:
         """The unit whose history it is part of."""
         return unit_of(self.user, self.session)
+
+
+def has_bad_name(names: Sequence[str]) -> bool:
+    """Whether one of many names is too long to be stored, or holds what no store can write."""
+    return bool(names) and (max(map(len, names)) > MAX_ID or _NO_TEXT.search("".join(names)) is not None)
 
 
 def unit_of(user: str = "", session: str = "") -> str:

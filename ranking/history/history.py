@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from vlclip.ranking.history.batch import EventBatch
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.settings import DAY_S
@@ -72,6 +73,19 @@ class History(Protocol):
 
     def close(self) -> None:
         """Close files and connections; safe to call twice."""
+        ...
+
+
+class BulkHistory(History, Protocol):
+    """A history that takes whole logs."""
+
+    @property
+    def largest_batch(self) -> int:
+        """How many events are best added at once where there are many."""
+        ...
+
+    def add_batch(self, batch: EventBatch) -> int:
+        """As `add`, for events as columns."""
         ...
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vlclip.engine.opening.stores import home
 from vlclip.ranking.errors import HistoryError
-from vlclip.ranking.history.history import History
+from vlclip.ranking.history.history import BulkHistory
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.settings import RankingSettings
 
@@ -14,7 +14,7 @@ FILE = "history.sqlite"
 """The name of the file beside the vectors."""
 
 
-def open_history(settings: RankingSettings) -> History:
+def open_history(settings: RankingSettings) -> BulkHistory:
     """The history of this shop, created if it is missing. `HistoryError` if it cannot be used."""
     section = settings.history
     if "://" not in section.url:

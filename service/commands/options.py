@@ -55,6 +55,10 @@ Exclude = Annotated[
     list[str] | None, typer.Option("--exclude", help="Id of an item to leave out; repeatable.")
 ]
 Weights = Annotated[str | None, typer.Option(help="Weights of the score's parts: image=1,text=0.5")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="field=column, as in time=created; repeatable. time= leaves it empty."),
+]
 User = Annotated[str, typer.Option(help="User whose history is blended in.")]
 ArmFile = Annotated[Path | None, typer.Option("--arm", help="TOML file of the arm that ranks.")]
 Diversity = Annotated[

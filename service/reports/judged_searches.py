@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from vlclip.ranking.evaluation.retrieval.judged import Ratings
 from vlclip.ranking.evaluation.retrieval.searches import SearchReport
 from vlclip.service.reports.evaluation import print_standings, say, standings_body
 
 
-def searches_body(report: SearchReport) -> dict[str, Any]:
+def searches_body(report: SearchReport, source: Ratings) -> dict[str, Any]:
     """The report as JSON values."""
     plan = report.plan
     return {
+        "columns": source.columns,
+        "rows_left_out": dict(source.left_out),
         "queries": report.queries,
         "ratings": report.ratings,
         "without_relevant": report.without_relevant,
@@ -26,7 +29,7 @@ def searches_body(report: SearchReport) -> dict[str, Any]:
     }
 
 
-def print_searches(report: SearchReport) -> None:
+def print_searches(report: SearchReport, source: Ratings) -> None:
     """The runs side by side, and what to know of the ratings."""
     ndcg = f"nDCG@{report.plan.k}"
     print_standings(report.standings, report.plan.against, [ndcg, f"{ndcg} condensed"])
@@ -38,3 +41,6 @@ def print_searches(report: SearchReport) -> None:
     for name, missing in report.unanswered.items():
         if missing:
             say(f"{name} has nothing for {missing:,} of the queries")
+    say(f"read: {source.columns}")
+    for reason, count in source.left_out.items():
+        say(f"left out: {count:,} {reason}")

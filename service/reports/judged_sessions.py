@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vlclip.ranking.evaluation.retrieval.histories import HistoriesFile
 from vlclip.ranking.evaluation.retrieval.next_items import NextItemReport
 from vlclip.service.reports.evaluation import (
     print_plain,
@@ -15,10 +16,12 @@ from vlclip.service.reports.evaluation import (
 )
 
 
-def sessions_body(report: NextItemReport) -> dict[str, Any]:
+def sessions_body(report: NextItemReport, source: HistoriesFile) -> dict[str, Any]:
     """The report as JSON values."""
     plan, held_out = report.plan, report.held_out
     return {
+        "columns": source.columns,
+        "rows_left_out": dict(source.left_out),
         "users": len(held_out.next_item),
         "items": len(held_out.ids),
         "left_out": held_out.left_out,
@@ -41,7 +44,7 @@ def sessions_body(report: NextItemReport) -> dict[str, Any]:
     }
 
 
-def print_sessions(report: NextItemReport) -> None:
+def print_sessions(report: NextItemReport, source: HistoriesFile) -> None:
     """The runs side by side, by slices of items and users too, and who is left out."""
     k, held_out, judgements = report.plan.k, report.held_out, report.judgements
     print_standings(report.standings, report.plan.against, [f"nDCG@{k}"])
@@ -62,3 +65,6 @@ def print_sessions(report: NextItemReport) -> None:
         say(f"{held_out.left_out:,} users are left out: their last item is not in the store")
     if held_out.repeated:
         say(f"{held_out.repeated:,} users took an item again, which lists without their history cannot hold")
+    say(f"read: {source.columns}")
+    for reason, count in source.left_out.items():
+        say(f"left out: {count:,} rows with {reason}")

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.contract.redis_server import redis_server
 from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.history.batch import EventBatch
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.history.history import History
@@ -125,6 +127,18 @@ def test_an_event_is_kept_once_and_as_it_came_in_whatever_batches_it_is_sent(pla
     for event in reversed(newest(stored)):
         by_unit.setdefault(event.unit, []).append(event)
     assert contents(history) == by_unit
+
+
+@FEW
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("uv"), st.integers(0, 9)), max_size=8))
+def test_events_as_columns_are_added_as_events_are(place, forms):
+    events = [event(name, user, time, request_id="r" * (time % 2), value=0.5) for name, user, time in forms]
+    columns = {field.name: [getattr(each, field.name) for each in events] for field in fields(EventBatch)}
+    one_by_one, at_once = place()(), place()()
+    assert at_once.add_batch(EventBatch(**columns)) == one_by_one.add(events)
+    assert contents(at_once) == contents(one_by_one)
+    assert at_once.add_batch(EventBatch(**columns)) == 0
+    assert at_once.largest_batch >= 1000
 
 
 def test_nothing_is_a_batch_too(history):

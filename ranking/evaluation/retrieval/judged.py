@@ -1,86 +1,140 @@
 """Queries and people's ratings of their results, read from files, and answers to these queries.
 
-Ratings are CSV, TSV or JSON lines with a column each for query, item and rating, or TREC judgements.
-Columns are guessed by name. Several raters, a row or a column each, are averaged.
+Ratings are a table with a column each for query, item and rating, or TREC judgements. Columns are guessed by
+name, and several raters, a row or a column each, are averaged.
 
 Laws (tests/ranking/evaluation/retrieval/test_judged.py):
 - neither the order of rows and columns nor the file format changes what is read;
 - a grade lies between the lowest and the highest rating of its pair;
+- a query that the file names has grades, or is counted as left out;
 - an error names the line of a wrong row.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.errors import BadTable, EvaluationError
+from vlclip.ranking.evaluation.retrieval.grades import choose_scale, parse_grades
 from vlclip.ranking.evaluation.retrieval.measures import Ranking, Run
-from vlclip.ranking.evaluation.retrieval.trec import read_qrels
+from vlclip.ranking.evaluation.retrieval.trec import is_qrels, read_qrels
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.tables.cells import identifier, is_absent, number
+from vlclip.ranking.tables.columns import Columns, Guess, choose_columns, parse_mapping, plain
+from vlclip.ranking.tables.table import Table, first_cells, open_table
 
-GUESSES: Mapping[str, tuple[str, ...]] = {
-    "query": ("query", "queryid", "qid", "searchterm", "search", "keyword", "q"),
-    "item": ("productid", "itemid", "item", "product", "id", "sku", "asin", "docid", "doc", "articleid"),
-    "rating": ("rating", "grade", "relevance", "label", "judgment", "judgement", "score"),
-    "id": ("queryid", "qid", "id"),
-    "text": ("text", "query", "searchterm", "search", "keyword", "q"),
-    "user": ("userid", "user", "reviewerid", "visitorid", "customerid", "sessionid", "session"),
-    "time": ("time", "timestamp", "unixreviewtime", "date", "datetime", "createdat"),
-}
-"""The column names that mean each field, likeliest first, in lower case without punctuation."""
-_QREL = re.compile(r"\S+\s+\S+\s+\S+\s+-?\d+(\.\d+)?")
+QUERY = ("query", "querytext", "searchterm", "searchquery", "search", "keyword", "keywords", "q", "term")
+QUERY_ID = ("queryid", "qid")
+RATINGS = (
+    Guess("query", QUERY + QUERY_ID),
+    Guess("item", (
+        "productid", "itemid", "corpusid", "item", "product", "sku", "asin", "docid", "doc", "documentid",
+        "articleid", "article", "id",
+    )),
+    Guess("rating", (
+        "rating", "ratings", "grade", "escilabel", "relevance", "relevancelabel", "label",
+        "judgment", "judgement", "score", "gain", "rel",
+    )),
+)  # fmt: skip
+"""The fields of a rating, with the names of columns that mean them."""
+HEADERLESS = (("query", "item", "rating"), ("query", "iteration", "item", "rating"))
+"""The columns of ratings without a header, by their number."""
+QUERIES = (Guess("id", (*QUERY_ID, "id")), Guess("text", ("text", *QUERY)))
+"""The fields of a query, for files of texts."""
 
 
-def read_ratings(path: Path) -> dict[str, dict[str, float]]:
-    """The mean grade of every judged item of every query.
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """The mean grade of every judged item of every query; `columns` says what was read.
 
-    Numbered columns (`rating_1`, `rating_2`) are a rater each; an empty cell is no rating.
-    `EvaluationError` where a column is missing, or for a row without query, item or number.
+    `left_out` counts rows and queries that have no grade, by the reason. `has_texts` is whether the queries
+    are texts, not ids of texts.
     """
-    if _is_qrels(path):
-        return read_qrels(path)
+
+    qrels: Mapping[str, Mapping[str, float]]
+    columns: str
+    left_out: Mapping[str, int]
+    has_texts: bool = True
+
+
+def read_ratings(
+    path: Path, mapping: Sequence[str] = (), grades: Iterable[str] = (), *, by_id: bool = False
+) -> Ratings:
+    """The ratings in a file. `mapping` are `field=column`, `grades` are `word=number` options.
+
+    Numbered columns (`rating_1`, `rating_2`) are a rater each; an empty cell is no rating. With `by_id` the
+    column of the queries' ids is taken where there is one, for their texts are elsewhere.
+    `BadTable` where a column is missing, or a row has no query, no item or an unknown rating.
+    """
+    if is_qrels(path) and not mapping:
+        qrels = read_qrels(path)
+        texts = any(re.search(r"[^\W\d_]", query) for query in qrels)
+        return Ratings(qrels, "TREC judgements: query, 0, item, grade", {}, texts)
+    chosen, worth = parse_mapping(mapping, [guess.field for guess in RATINGS]), parse_grades(grades)
+    guesses = (Guess("query", QUERY_ID + QUERY), *RATINGS[1:]) if by_id else RATINGS
+    table = _open(path, RATINGS, chosen, HEADERLESS)
+    columns = choose_columns(table.columns, table.sample, guesses, chosen, path.name)
+    columns = _with_raters(columns, table, is_mapped="rating" in chosen)
+    _need(columns, table, ("query", "item", "rating"))
+    cells, left_out = _rated_cells(table, columns)
+    texts = plain(columns["query"]) not in QUERY_ID
+    distinct = list({repr(cell): cell for *_, cell in cells}.values())
+    scale = choose_scale(distinct, worth, f"{path}: a rating")
     ratings: dict[str, dict[str, list[float]]] = {}
-    for number, row in rows(path):
-        query = _value(row, column(row, "query", path), path, number)
-        item = _value(row, column(row, "item", path), path, number)
-        grades = ratings.setdefault(query, {}).setdefault(item, [])
-        for name in _raters(row, path):
-            if str(row[name] if row[name] is not None else "").strip():
-                grades.append(_number(row[name], name, path, number))
+    for line, query, item, cell in cells:
+        grade = scale.grade(cell)
+        if grade is None or not math.isfinite(grade):
+            raise BadTable(f"{path}, line {line}: the rating {cell!r} is not a number")
+        ratings.setdefault(query, {}).setdefault(item, []).append(grade)
     means = {
-        query: {item: math.fsum(grades) / len(grades) for item, grades in items.items() if grades}
+        query: {item: math.fsum(grades) / len(grades) for item, grades in items.items()}
         for query, items in ratings.items()
     }
-    return {query: items for query, items in means.items() if items}
+    if not means:
+        raise BadTable(f"{path} holds no ratings ({columns.describe()})")
+    words = scale.describe(distinct)
+    return Ratings(means, columns.describe() + (f"; {words}" if words else ""), left_out, texts)
 
 
-def read_queries(path: Path) -> dict[str, str]:
+def read_queries(path: Path, mapping: Sequence[str] = ()) -> dict[str, str]:
     """The text of every query by its id: from columns for both, or one query a line, which is its own id."""
+    chosen = parse_mapping(mapping, [guess.field for guess in QUERIES])
     if path.suffix == ".txt":
-        return {line.strip(): line.strip() for line in _text(path).splitlines() if line.strip()}
+        return {line: line for line in _lines(path)}
+    table = _open(path, QUERIES, chosen, [("id", "text")])
+    columns = choose_columns(table.columns, table.sample, QUERIES[::-1], chosen, path.name)
+    _need(columns, table, ("text",))
     texts: dict[str, str] = {}
-    for number, row in rows(path):
-        text_column = column(row, "text", path)
-        id_column = column(row, "id", path, needed=False) or text_column
-        query = _value(row, id_column, path, number)
-        text = _value(row, text_column, path, number)
+    for line, row in table.rows():
+        text = identifier(row.get(columns["text"]))
+        query = identifier(row.get(columns["id"])) if columns["id"] else text
+        if not query or not text:
+            raise BadTable(f"{path}, line {line}: a query needs an id and a text; drop the line")
         if texts.setdefault(query, text) != text:
-            raise EvaluationError(f"{path}, line {number}: {query!r} has another text above; keep one")
+            raise BadTable(f"{path}, line {line}: {query!r} has another text above; keep one")
     return texts
 
 
-def texts_of(qrels: Mapping[str, Any], queries: Mapping[str, str] | None) -> dict[str, str]:
-    """The text of each judged query: from `queries`, or the query itself where there are none."""
+def texts_of(ratings: Ratings, queries: Mapping[str, str] | None) -> dict[str, str]:
+    """The text of each judged query: from `queries`, or the query itself where there are none.
+
+    `EvaluationError` where the ratings name queries by ids and there are no texts for them.
+    """
+    qrels = ratings.qrels
     if queries is None:
+        if not ratings.has_texts:
+            raise EvaluationError(
+                f"the ratings name their queries by ids, such as {next(iter(qrels))!r}; give the file that "
+                "has their texts with --queries, or name the column of the texts with --map query=COLUMN"
+            )
         return {query: query for query in qrels}
     missing = [query for query in qrels if query not in queries]
     if missing:
@@ -122,85 +176,68 @@ def count_unanswered(run: Run, qrels: Mapping[str, Any]) -> int:
     return sum(not run.get(query) for query in qrels)
 
 
-def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a CSV, TSV or JSON-lines file with their line numbers.
-
-    `EvaluationError` where it cannot be read, or a line does not fit the others.
-    """
-    text = _text(path)
-    if path.suffix in {".jsonl", ".ndjson"}:
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                yield number, _object(line, path, number)
-        return
-    lines = text.splitlines(keepends=True)
-    delimiter = "\t" if lines and "\t" in lines[0] and "," not in lines[0] else ","
-    table = csv.DictReader(lines, delimiter=delimiter)
-    for row in table:
-        if None in row or None in row.values():
-            raise EvaluationError(f"{path}, line {table.line_num}: not as many fields as the first line has")
-        yield table.line_num, row
+def _open(
+    path: Path, guesses: Sequence[Guess], mapping: Mapping[str, Any], shapes: Sequence[Sequence[str]]
+) -> Table:
+    """The table in a file; where the first row has one of these shapes, and no column's name, no header."""
+    first = first_cells(path)
+    likely = {name for guess in guesses for name in guess.names}
+    if mapping or any(re.sub(r"\d+$", "", plain(cell)) in likely for cell in first):
+        return open_table(path)
+    shape = next((shape for shape in shapes if len(shape) == len(first)), ())
+    is_header = "rating" in shape and number(first[-1]) is None
+    return open_table(path, () if is_header else shape)
 
 
-def column(row: Mapping[str, Any], field: str, path: Path, *, needed: bool = True) -> str:
-    """The name of the column that means a field; "" where an optional one is missing."""
-    names = {_plain(name): name for name in reversed(list(row))}
-    for guess in GUESSES[field]:
-        if guess in names:
-            return names[guess]
-    if needed:
-        raise EvaluationError(
-            f"{path} has no column for the {field}; it has {', '.join(row)}: name one {GUESSES[field][0]!r}"
-        )
-    return ""
+def _with_raters(columns: Columns, table: Table, *, is_mapped: bool) -> Columns:
+    """The same with every numbered column of ratings: `rating_1`, `rating_2` are a rater each."""
+    if is_mapped:
+        return columns
+    for name in RATINGS[2].names:
+        raters = tuple(column for column in table.columns if re.fullmatch(name + r"\d*", plain(column)))
+        if raters:
+            unused = tuple(column for column in columns.unused if column not in raters)
+            return Columns({**columns.by_field, "rating": raters}, unused)
+    return columns
 
 
-def _raters(row: Mapping[str, Any], path: Path) -> Sequence[str]:
-    for guess in GUESSES["rating"]:
-        columns = [name for name in row if re.fullmatch(guess + r"\d*", _plain(name))]
-        if columns:
-            return columns
-    return [column(row, "rating", path)]
+def _need(columns: Columns, table: Table, fields: Sequence[str]) -> None:
+    for field in fields:
+        if not columns[field]:
+            raise BadTable(
+                f"{table.path} has no column for the {field}; it has {', '.join(table.columns)}: name it "
+                f"with --map {field}=COLUMN"
+            )
 
 
-def _is_qrels(path: Path) -> bool:
-    first = next((line for line in _text(path).splitlines() if line.strip()), "")
-    return path.suffix not in {".csv", ".tsv", ".jsonl"} and bool(_QREL.fullmatch(first.strip()))
+def _rated_cells(table: Table, columns: Columns) -> tuple[list[tuple[int, str, str, Any]], dict[str, int]]:
+    """Line, query, item and rating of every cell that holds a rating, and what has none, counted."""
+    cells: list[tuple[int, str, str, Any]] = []
+    left_out: Counter[str] = Counter()
+    without: dict[str, None] = {}
+    raters = columns.by_field["rating"]
+    for line, row in table.rows():
+        query, item = identifier(row.get(columns["query"])), identifier(row.get(columns["item"]))
+        rated = [cell for name in raters if not is_absent(cell := row.get(name))]
+        if not query or (rated and not item):
+            missing = "query" if not query else "item"
+            raise BadTable(
+                f"{table.path}, line {line}: no value for {columns[missing]!r}; give one or drop the line"
+            )
+        without[query] = None
+        if item and not rated:
+            left_out["items without a rating"] += 1
+        cells += [(line, query, item, cell) for cell in rated]
+    for _, query, _, _ in cells:
+        without.pop(query, None)
+    if without:
+        left_out["queries without a rated item"] = len(without)
+    return cells, dict(left_out)
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise EvaluationError(f"{path} cannot be read: {error}") from None
-
-
-def _object(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        body = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise EvaluationError(f"{path}, line {number}: no JSON ({error})") from None
-    if not isinstance(body, dict):
-        raise EvaluationError(f"{path}, line {number}: no JSON object")
-    return body
-
-
-def _value(row: Mapping[str, Any], name: str, path: Path, number: int) -> str:
-    value = str(row.get(name) if row.get(name) is not None else "").strip()
-    if not value:
-        raise EvaluationError(f"{path}, line {number}: no value for {name!r}; give one or drop the line")
-    return value
-
-
-def _number(value: Any, name: str, path: Path, line: int) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise EvaluationError(f"{path}, line {line}: {name} is {value!r}, which is not a number")
-    return number
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.lower())
+        raise BadTable(f"{path} cannot be read: {error}") from None
+    return [line.strip() for line in lines if line.strip()]

@@ -5,7 +5,7 @@ recommender has to beat stand beside it: the most popular items, and those simil
 
 Laws (tests/ranking/evaluation/retrieval/test_sessions.py):
 - no answer knows a held out item: neither the history nor the popularity counts it;
-- a history is in the order of its times, where it has them, else of its file;
+- neither the order of the users nor that of their rows changes a figure;
 - for a history of one item and without rules, the recommender answers with what is similar to that item.
 """
 
@@ -15,12 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from vlclip.engine.store.store import Store
 from vlclip.ranking.errors import EvaluationError
@@ -35,7 +32,6 @@ from vlclip.ranking.evaluation.retrieval.beyond import (
     popularity,
     slices,
 )
-from vlclip.ranking.evaluation.retrieval.judged import column, rows
 from vlclip.ranking.evaluation.retrieval.measures import measure_run
 from vlclip.ranking.history.events import Event, unit_of
 from vlclip.ranking.history.sqlite import SqliteHistory
@@ -75,10 +71,11 @@ class HeldOut:
         return np.array([times[item] for item in self.ids], dtype=np.int64)
 
     def first(self, users: int | None) -> HeldOut:
-        """The same with the first users only; what the others took before still counts."""
-        if users is None:
-            return self
-        return replace(self, next_item=dict(list(self.next_item.items())[:users]))
+        """The same with the first users only, in the order of their names; what others took still counts.
+
+        The order is that of the names, so that intervals do not hang on the order of a file.
+        """
+        return replace(self, next_item=dict(sorted(list(self.next_item.items())[:users])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +90,6 @@ class Judgement:
     gini: float
     by_item: list[FrequencySlice]
     by_user: list[FrequencySlice]
-
-
-def read_histories(path: Path) -> dict[str, list[str]]:
-    """Item ids by user, oldest first: a JSON object of lists, or CSV, TSV or JSON lines, a row an item.
-
-    Rows have columns for user and item, guessed by name, and perhaps for a time, as a number or ISO 8601;
-    without times the order of the file counts. `EvaluationError` says what cannot be read.
-    """
-    if path.suffix == ".json":
-        try:
-            form = orjson.loads(path.read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise EvaluationError(f"{path} cannot be read: {error}") from None
-        if not isinstance(form, dict) or not all(isinstance(items, list) for items in form.values()):
-            raise EvaluationError(f"{path} must be an object of lists: user to item ids, oldest first")
-        return {str(user): [str(item) for item in items] for user, items in form.items()}
-    timed: dict[str, list[tuple[float, str]]] = {}
-    for number, row in rows(path):
-        user, item = (str(row[column(row, field, path)]) for field in ("user", "item"))
-        if not user or not item:
-            raise EvaluationError(f"{path}, line {number}: a user and an item are needed; delete the line")
-        time = column(row, "time", path, needed=False)
-        timed.setdefault(user, []).append((_seconds(row[time], path, number) if time else 0.0, item))
-    return {
-        user: [item for _, item in sorted(items, key=lambda pair: pair[0])] for user, items in timed.items()
-    }
 
 
 def hold_out(histories: Histories, store: Store) -> HeldOut:
@@ -243,19 +214,6 @@ def _diversity(lists: Indices, ids: Sequence[str], store: Store) -> Values:
             if record is not None and record.vector is not None:
                 vectors[place] = record.vector
     return diversity(np.where(lists >= 0, np.searchsorted(listed, lists), -1), vectors)
-
-
-def _seconds(value: Any, path: Path, number: int) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        raise EvaluationError(
-            f"{path}, line {number}: the time {value!r} is neither a number nor ISO 8601"
-        ) from None
 
 
 def _no_encoder() -> Any:

@@ -20,6 +20,7 @@ from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval.measures import Ranking, Run
 
 _BLANK = re.compile(r"[\s%]")
+_GRADE = re.compile(r"-?\d+(\.\d+)?")
 
 
 def read_run(path: Path) -> dict[str, Ranking]:
@@ -63,6 +64,19 @@ def write_runs(path: Path, runs: Mapping[str, Run]) -> None:
         write_run(path if number == 0 else path.with_name(f"{path.stem}.{name}{path.suffix}"), run, name)
 
 
+def is_qrels(path: Path) -> bool:
+    """Whether a text file begins as judgements do: four fields, the last one a number."""
+    if path.suffix.lower() in {".json", ".jsonl", ".ndjson", ".parquet"}:
+        return False
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = next((line for line in file if line.strip()), "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvaluationError(f"{path} cannot be read: {error}") from None
+    fields = _fields(first)
+    return len(fields) == 4 and _GRADE.fullmatch(fields[3]) is not None
+
+
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:
     """The judgements in a file; `EvaluationError` names a line that is wrong or judges a pair again."""
     by_query: dict[str, dict[str, float]] = {}
@@ -77,9 +91,9 @@ def read_qrels(path: Path) -> dict[str, dict[str, float]]:
 def _lines(path: Path, count: int, form: str) -> Iterator[tuple[int, list[str]]]:
     """The number and the fields of every line that is not blank."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
-                fields = line.split()
+                fields = _fields(line)
                 if not fields:
                     continue
                 if len(fields) != count:
@@ -89,6 +103,13 @@ def _lines(path: Path, count: int, form: str) -> Iterator[tuple[int, list[str]]]
                 yield number, [unquote(field) for field in fields]
     except (OSError, UnicodeDecodeError) as error:
         raise EvaluationError(f"{path} cannot be read: {error}") from None
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a line: between tabs where there are any, for then they may hold blanks, else blanks."""
+    if "\t" in line:
+        return [field.strip() for field in line.split("\t")] if line.strip() else []
+    return line.split()
 
 
 def _number(text: str, path: Path, line: int, meaning: str) -> float:

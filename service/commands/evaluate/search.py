@@ -22,7 +22,7 @@ from vlclip.ranking.evaluation.retrieval.searches import (
 from vlclip.ranking.evaluation.retrieval.trec import read_run, write_runs
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.service.commands.evaluate.options import Against, Arms, Depth, K, progress_bar
-from vlclip.service.commands.options import Device, Json, StoreOption, Weights
+from vlclip.service.commands.options import Device, Json, Map, StoreOption, Weights
 from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.judged_searches import print_searches, searches_body
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
@@ -35,6 +35,10 @@ def search(
     ratings: Annotated[Path, typer.Option(help="Rated results: CSV, TSV, JSON lines or TREC judgements.")],
     queries: Annotated[
         Path | None, typer.Option(help="Texts of the rated queries by id.", show_default="they are texts")
+    ] = None,
+    map: Map = None,
+    grade: Annotated[
+        list[str] | None, typer.Option("--grade", help="What a rater's word is worth: good=2; repeatable.")
     ] = None,
     store: StoreOption = None,
     weights: Weights = None,
@@ -58,14 +62,15 @@ def search(
 ) -> None:
     """Are searches answered as people rated? nDCG, MRR, precision, recall and more, runs side by side."""
     settings = Settings.load(store=store, device=device)
-    base_weights, depth = read_weights(weights), max(k, depth)
-    settings = Settings.load(store=store, device=device)
-    base_weights, qrels = read_weights(weights), read_ratings(ratings)
-    texts = texts_of(qrels, None if queries is None else read_queries(queries))
-    variants = search_variants(base_weights, lexical or (), map(read_arm, arm or ()))
+    base_weights = read_weights(weights)
+    query_texts = None if queries is None else read_queries(queries)
+    is_by_id = query_texts is not None and any(query != text for query, text in query_texts.items())
+    judged = read_ratings(ratings, map or (), grade or (), by_id=is_by_id)
+    texts = texts_of(judged, query_texts)
+    variants = search_variants(base_weights, lexical or (), [read_arm(path) for path in arm or ()])
     files = run_in or []
     plan = SearchPlan(
-        qrels=qrels,
+        qrels=judged.qrels,
         texts=texts,
         variants=variants,
         against=reference_run(against, [*variants, *(file.stem for file in files)]),
@@ -83,6 +88,6 @@ def search(
         write_runs(run_out, runs)
     report = judge_searches(plan, runs, stored)
     if json:
-        print_json(searches_body(report))
+        print_json(searches_body(report, judged))
     else:
-        print_searches(report)
+        print_searches(report, judged)

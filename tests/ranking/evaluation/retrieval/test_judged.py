@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.ranking.planted import PlantedEmbedder
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval.judged import (
+    Ratings,
     answer_queries,
     count_unanswered,
     read_queries,
@@ -48,17 +49,37 @@ def written(folder, name, text):
         ),
         ("a.qrels", "phone%20case 0 1 3\nphone%20case 0 2 0\ntv 0 1 1\n"),
         ("qrels.txt", "\nphone%20case Q0 1 3\nphone%20case Q0 2 0\ntv Q0 1 1\n"),
+        ("qrels.tsv", "phone case\t0\t1\t3\nphone case\t0\t2\t0\ntv\t0\t1\t1\n"),
+        ("a.csv", "phone case,0,1,3\nphone case,0,2,0\ntv,0,1,1\n"),
+        ("a.csv", "phone case;1;3,0\nphone case;2;0,0\ntv;1;1,0\n"),
+        ("a.csv", "query;item;grade\nphone case;1;3,0\nphone case;2;0,0\ntv;1;1,0\n"),
+        ("a.csv", "sep=;\nquery;item;grade\nphone case;1;3\nphone case;2;0\ntv;1;1\n"),
+        (
+            "a.json",
+            json.dumps(
+                [
+                    {"query": query, "item": int(item), "rating": rating}
+                    for query, items in RATINGS.items()
+                    for item, rating in items.items()
+                ]
+            ),
+        ),
     ],
 )
 def test_the_same_ratings_are_read_from_every_format(tmp_path, name, text):
-    assert read_ratings(written(tmp_path, name, text)) == RATINGS
+    assert read_ratings(written(tmp_path, name, text)).qrels == RATINGS
 
 
 def test_raters_are_averaged_a_row_or_a_column_each(tmp_path):
     rows = "query,item,rating\ntv,1,3\ntv,1,2\ntv,2,0\ntv,1,0\n"
-    assert read_ratings(written(tmp_path, "rows.csv", rows)) == {"tv": {"1": pytest.approx(5 / 3), "2": 0.0}}
+    assert read_ratings(written(tmp_path, "rows.csv", rows)).qrels == {
+        "tv": {"1": pytest.approx(5 / 3), "2": 0.0}
+    }
     columns = "query,item,rating_1,rating_2,rating_3\ntv,1,3,2,\ntv,2,,,0\ntv,3,,,\nradio,4,,,\n"
-    assert read_ratings(written(tmp_path, "columns.csv", columns)) == {"tv": {"1": 2.5, "2": 0.0}}
+    source = read_ratings(written(tmp_path, "columns.csv", columns))
+    assert source.qrels == {"tv": {"1": 2.5, "2": 0.0}}
+    assert source.left_out == {"items without a rating": 2, "queries without a rated item": 1}
+    assert "rating ← rating_1, then rating_2, then rating_3" in source.columns
 
 
 @ON_DISK
@@ -69,7 +90,7 @@ def test_raters_are_averaged_a_row_or_a_column_each(tmp_path):
 def test_the_order_of_rows_plays_no_part_and_a_grade_lies_between_its_ratings(tmp_path, ratings, random):
     def read(rows):
         lines = "".join(f"{query},{item},{rating}\n" for query, item, rating in rows)
-        return read_ratings(written(tmp_path, "a.csv", "query,item,rating\n" + lines))
+        return read_ratings(written(tmp_path, "a.csv", "query,item,rating\n" + lines)).qrels
 
     grades = read(ratings)
     assert read(random.sample(ratings, len(ratings))) == grades
@@ -84,10 +105,16 @@ def test_the_order_of_rows_plays_no_part_and_a_grade_lies_between_its_ratings(tm
     [
         ("query,product_id,stars\ntv,1,2\n", "no column for the rating; it has query, product_id, stars"),
         ("words,product_id,rating\ntv,1,2\n", "no column for the query"),
-        ("query,product_id,rating\ntv,1,2\ntv,2,good\n", "line 3: rating is 'good', which is not a number"),
+        (
+            "query,product_id,rating\ntv,1,2\ntv,2,good\n",
+            "'good', which is not a number as others are",
+        ),
         ("query,product_id,rating\ntv,,2\n", "line 2: no value for 'product_id'"),
-        ("query,product_id,rating\ntv,1\n", "line 2: not as many fields as the first line has"),
-        ("query,product_id,rating\ntv,1,2,3\n", "line 2: not as many fields as the first line has"),
+        ("query,product_id,rating\n,1,2\n", "line 2: no value for 'query'"),
+        ("query,product_id,rating\nNA,1,2\n", "line 2: no value for 'query'"),
+        ("query,product_id,rating\ntv,1\n", "line 2: the row has 2 fields, the header 3"),
+        ("query,product_id,rating\ntv,1,2,3\n", "line 2: the row has 4 fields, the header 3"),
+        ("query,product_id,rating\ntv,1,NA\n", "holds no ratings"),
     ],
 )
 def test_a_wrong_row_is_named_with_its_line(tmp_path, text, message):
@@ -97,7 +124,11 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("{", "line 1: no JSON"), ("[1]", "line 1: no JSON object"), ('{"query": "tv"}', "no col")],
+    [
+        ("{", "line 1: the line is not JSON"),
+        ("[1]", "line 1: .* not a JSON object"),
+        ('{"query": "tv"}', "no col"),
+    ],
 )
 def test_a_wrong_line_of_json_is_named(tmp_path, line, message):
     with pytest.raises(EvaluationError, match=message):
@@ -113,6 +144,11 @@ def test_queries_have_ids_or_are_their_own(tmp_path):
     assert read_queries(written(tmp_path, "q.csv", "id,text\n7,tv\n8,radio\n")) == {"7": "tv", "8": "radio"}
     assert read_queries(written(tmp_path, "q.csv", "query_id,query\n7,tv\n")) == {"7": "tv"}
     assert read_queries(written(tmp_path, "q.csv", "query\ntv\n")) == {"tv": "tv"}
+    assert read_queries(written(tmp_path, "q.jsonl", '{"_id": "7", "text": "tv", "metadata": {}}\n')) == {
+        "7": "tv"
+    }
+    assert read_queries(written(tmp_path, "q.tsv", "7\ttv set\n8\tradio\n")) == {"7": "tv set", "8": "radio"}
+    assert read_queries(written(tmp_path, "q.csv", "nr;wort\n7;tv\n"), ["id=nr", "text=wort"]) == {"7": "tv"}
     assert read_queries(written(tmp_path, "q.txt", "tv\n\n red shoe \n")) == {
         "tv": "tv",
         "red shoe": "red shoe",
@@ -122,10 +158,54 @@ def test_queries_have_ids_or_are_their_own(tmp_path):
 
 
 def test_every_judged_query_needs_a_text():
-    assert texts_of(RATINGS, None) == {"phone case": "phone case", "tv": "tv"}
-    assert texts_of({"7": {}}, {"7": "tv", "8": "radio"}) == {"7": "tv"}
+    judged = Ratings(RATINGS, "", {})
+    assert texts_of(judged, None) == {"phone case": "phone case", "tv": "tv"}
+    assert texts_of(Ratings({"7": {}}, "", {}), {"7": "tv", "8": "radio"}) == {"7": "tv"}
     with pytest.raises(EvaluationError, match=r"1 of 2 judged queries are not among the queries.*'8'"):
-        texts_of({"7": {}, "8": {}}, {"7": "tv"})
+        texts_of(Ratings({"7": {}, "8": {}}, "", {}), {"7": "tv"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("beir.tsv", "query-id\tcorpus-id\tscore\n7\tp\t2\n"),
+        ("wands.csv", "id,query_id,product_id,label\n0,7,p,Exact\n"),
+        ("qrels.tsv", "7\t0\tp\t2\n"),
+        ("qrels.txt", "7 0 p 2\n"),
+    ],
+)
+def test_ids_of_queries_are_not_searched_for_as_words(tmp_path, name, text):
+    judged = read_ratings(written(tmp_path, name, text))
+    assert list(judged.qrels) == ["7"]
+    with pytest.raises(EvaluationError, match=r"queries by ids, such as '7'; give the file .* --queries"):
+        texts_of(judged, None)
+    assert texts_of(judged, {"7": "tv"}) == {"7": "tv"}
+
+
+def test_a_table_with_ids_and_texts_is_read_by_either(tmp_path):
+    path = written(tmp_path, "esci.csv", "query,query_id,product_id,esci_label\ntv,7,p,E\ntv,7,q,I\n")
+    assert read_ratings(path).qrels == {"tv": {"p": 1.0, "q": 0.0}}
+    assert read_ratings(path, by_id=True).qrels == {"7": {"p": 1.0, "q": 0.0}}
+    assert "E = 1, I = 0" in read_ratings(path).columns
+    assert "not used: query_id" in read_ratings(path).columns
+
+
+def test_a_mapping_and_grades_say_what_names_do_not(tmp_path):
+    path = written(tmp_path, "a.csv", "wort;ware;urteil\ntv;p;gut\ntv;q;schlecht\n")
+    with pytest.raises(EvaluationError, match="no column for the query; it has wort, ware, urteil"):
+        read_ratings(path)
+    mapping = ["query=wort", "item=ware", "rating=urteil"]
+    with pytest.raises(EvaluationError, match="--grade gut=NUMBER"):
+        read_ratings(path, mapping)
+    judged = read_ratings(path, mapping, ["gut=2", "schlecht=0"])
+    assert judged.qrels == {"tv": {"p": 2.0, "q": 0.0}}
+
+
+def test_a_query_without_documents_is_counted(tmp_path):
+    path = written(tmp_path, "quepid.csv", "query,docid,rating\ntv,p,3\ntv,q,\nradio,,\n")
+    judged = read_ratings(path)
+    assert judged.qrels == {"tv": {"p": 3.0}}
+    assert judged.left_out == {"items without a rating": 1, "queries without a rated item": 1}
 
 
 @pytest.mark.parametrize("weights", [{}, {"lexical": 0}, {"image": 0, "text": 0, "lexical": 1}])

@@ -103,6 +103,42 @@ def test_queries_may_have_ids(filled, ratings, tmp_path, catalogue_ids):
     assert report["runs"][0]["measures"]["MRR"]["value"] == 1.0
 
 
+def test_the_same_ratings_give_the_same_figures_in_every_shape(filled, tmp_path, catalogue_ids):
+    first, second, *_ = catalogue_ids
+    shapes = {
+        "esci.csv": f"query,query_id,product_id,esci_label\nred dress,7,{first},E\nred dress,7,{second},I\n",
+        "wands.csv": f"id,query_id,product_id,label\n0,7,{first},Exact\n1,7,{second},Irrelevant\n",
+        "beir.tsv": f"query-id\tcorpus-id\tscore\n7\t{first}\t1\n7\t{second}\t0\n",
+        "qrels.tsv": f"7\t0\t{first}\t1\n7\t0\t{second}\t0\n",
+        "semi.csv": f"query;item;grade\nred dress;{first};1,0\nred dress;{second};0,0\n",
+        "quepid.csv": f"query,docid,rating\nred dress,{first},1\nred dress,{second},0\nblue bag,,\n",
+    }
+    (tmp_path / "queries.tsv").write_text("7\tred dress\n")
+    runs = []
+    for name, text in shapes.items():
+        (tmp_path / name).write_text(text)
+        is_by_id = name in {"wands.csv", "beir.tsv", "qrels.tsv"}
+        words = ("--queries", tmp_path / "queries.tsv") if is_by_id else ()
+        report = body("--ratings", tmp_path / name, "--store", filled, *words)
+        runs.append(report["runs"])
+        assert report["columns"]
+        assert report["rows_left_out"] == ({"queries without a rated item": 1} if "quepid" in name else {})
+        if is_by_id:
+            refused = body("--ratings", tmp_path / name, "--store", filled, status=1)
+            assert "give the file that has their texts with --queries" in refused["error"]["message"]
+    assert all(run == runs[0] for run in runs)
+
+
+def test_columns_and_words_can_be_said(filled, tmp_path, catalogue_ids):
+    (tmp_path / "r.csv").write_text(f"wort,ware,urteil\nred dress,{catalogue_ids[0]},gut\n")
+    words = ("--ratings", tmp_path / "r.csv", "--store", filled)
+    assert "--map query=COLUMN" in body(*words, status=1)["error"]["message"]
+    words += ("--map", "query=wort", "--map", "item=ware", "--map", "rating=urteil")
+    assert "--grade gut=NUMBER" in body(*words, status=1)["error"]["message"]
+    text = run(*words, "--grade", "gut=1").stdout
+    assert "read: query ← wort, item ← ware, rating ← urteil" in text
+
+
 def test_what_is_relevant_can_be_said(filled, ratings):
     assert body("--ratings", ratings, "--store", filled, "--relevant", 4)["without_relevant"] == 2
 

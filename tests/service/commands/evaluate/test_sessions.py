@@ -95,3 +95,52 @@ def test_histories_of_another_catalogue_are_refused(filled, tmp_path):
     (tmp_path / "other.json").write_text('{"u": ["x", "y"]}')
     report = body(tmp_path / "other.json", "--store", filled, status=1)
     assert "no user's last item is in the store" in report["error"]["message"]
+
+
+def written_rows(histories, template, path, header):
+    """One row for each item, from the last to the first, so that only a time says the order."""
+    users = json.loads(histories.read_text())
+    rows = [
+        template.format(user=user, item=item, minute=place, ms=place * 1000)
+        for user, items in users.items()
+        for place, item in enumerate(items)
+    ]
+    path.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    return path
+
+
+SHAPES = {
+    "event_time,event_type,product_id,price,user_id,user_session":
+        "2019-10-01 00:{minute:02}:00 UTC,view,{item},1.0,{user},s{user}",
+    "sessionId,userId,itemId,timeframe,eventdate": "{user},NA,{item},{ms},2016-05-09",
+    "timestamp;visitorid;event;itemid": "14700000000{minute:02}000;{user};view;{item}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", SHAPES)
+def test_the_same_sessions_give_the_same_figures_in_every_shape(filled, histories, tmp_path, header):
+    truth = body(histories, "--store", filled)
+    path = written_rows(histories, SHAPES[header], tmp_path / "sessions.csv", header)
+    report = body(path, "--store", filled)
+    assert report.pop("columns") != truth.pop("columns")
+    assert report == truth
+
+
+def test_columns_are_named_and_a_time_that_nobody_named_is_refused(filled, histories, tmp_path):
+    path = written_rows(
+        histories, "{user},{item},2016-05-09 00:{minute:02}", tmp_path / "s.csv", "wer,item,wann"
+    )
+    message = body(path, "--store", filled, "--map", "user=wer", status=1)["error"]["message"]
+    assert "s.csv: 'wann' may be the time; say which column is it with --map time=wann" in message
+    mapping = ("--map", "user=wer", "--map", "time=wann")
+    text = run(path, "--store", filled, *mapping).stdout
+    assert "user ← wer" in text
+    assert "time ← wann" in text
+    assert body(path, "--store", filled, *mapping)["runs"] == body(histories, "--store", filled)["runs"]
+
+
+def test_rows_without_a_user_are_counted(filled, histories, tmp_path):
+    path = written_rows(histories, "{user},{item}", tmp_path / "s.csv", "user,item")
+    path.write_text(path.read_text() + "NA,drawn-00001\n,drawn-00002\n")
+    assert body(path, "--store", filled)["rows_left_out"] == {"no user": 2}
+    assert "left out: 2 rows with no user" in run(path, "--store", filled).stdout

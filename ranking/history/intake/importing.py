@@ -1,0 +1,185 @@
+"""Files of events brought into a history, in batches.
+
+Laws (tests/ranking/history/intake/test_importing.py):
+- a file that is imported again, or goes on after an interruption, adds nothing twice;
+- rows are events that were new, events that were there, or counted with the reason;
+- events older than the retention are counted, and not kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from vlclip.ranking.errors import BadTable
+from vlclip.ranking.history.batch import EventBatch
+from vlclip.ranking.history.event_kinds import check_kind
+from vlclip.ranking.history.history import BulkHistory, horizon
+from vlclip.ranking.history.intake.preset import AUTO, choose_preset, plain_name
+from vlclip.ranking.history.intake.reader import EventReader, first_getter
+from vlclip.ranking.history.intake.shape import FIELDS, Shape, choose_shape
+from vlclip.ranking.tables.columns import TIME, parse_mapping
+from vlclip.ranking.tables.table import Table, open_tables
+from vlclip.ranking.tables.times import ABSENT, NAMES, TEXT, TimeForm, TimeTally
+
+ROWS = 20_000
+"""Rows whose times are looked at together."""
+LEAST_SHARE = 0.9
+"""The share of a column's times that has to be in one unit; the others are counted as unreadable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPlan:
+    """What to import and how: `format` names a preset, `mapping` are `field=column` options.
+
+    `kinds` are `name=kind` options for names of events, `kind` is that of every row.
+    """
+
+    source: Path
+    format: str = AUTO
+    mapping: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    kind: str = ""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of the rows.
+
+    `events` were read, `added` of them were new, `repeated` were there before or stand in the files again,
+    `old` are older than the retention. `left_out` and `unknown_kinds` count rows, by reason and by name.
+    `items` counts the events of each item.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    rows: int = 0
+    events: int = 0
+    added: int = 0
+    old: int = 0
+    first: float | None = None
+    last: float | None = None
+    left_out: Counter[str] = field(default_factory=Counter)
+    unknown_kinds: Counter[str] = field(default_factory=Counter)
+    items: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def repeated(self) -> int:
+        """Events that were there before, or stand in the files more than once."""
+        return self.events - self.added - self.old
+
+
+def import_events(
+    plan: ImportPlan,
+    history: BulkHistory,
+    retention_days: float,
+    progress: Callable[[int], None] = lambda _rows: None,
+    clock: Callable[[], float] = time.time,
+) -> ImportReport:
+    """Add the events of a file, or of the files in a folder, to a history.
+
+    `progress` is called with the number of rows that were read.
+    `BadTable` where the files cannot be read as events, `HistoryError` where they cannot be written.
+    """
+    if plan.kind:
+        parse_kinds([f"every row={plan.kind}"])
+    now = clock()
+    oldest, report = horizon(retention_days, now), ImportReport()
+    tables = open_tables(plan.source)
+    surveys = [_survey(plan, table, report) for table in tables]
+
+    def batches() -> Iterator[EventBatch]:
+        for table, (shape, times) in zip(tables, surveys, strict=True):
+            reader, rows = EventReader(shape, times, now), table.rows()
+            while part := [row for _, row in islice(rows, history.largest_batch)]:
+                report.rows += len(part)
+                yield reader.read(part)
+            report.left_out.update(reader.left_out)
+            report.unknown_kinds.update(reader.unknown_kinds)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
+        pending: Future[int] | None = None
+        for batch in batches():
+            if pending is not None:
+                report.added += pending.result()
+            pending = writer.submit(history.add_batch, batch)
+            _count(batch, oldest, report)
+            progress(report.rows)
+        if pending is not None:
+            report.added += pending.result()
+    report.seconds = clock() - now
+    return report
+
+
+def _count(batch: EventBatch, oldest: float, report: ImportReport) -> None:
+    if not batch:
+        return
+    report.events += len(batch)
+    report.old += sum(moment < oldest for moment in batch.time)
+    report.first = min(*batch.time, report.first or math.inf)
+    report.last = max(*batch.time, report.last or 0.0)
+    report.items.update(batch.item)
+
+
+def _survey(plan: ImportPlan, table: Table, report: ImportReport) -> tuple[Shape, TimeForm]:
+    """The shape of a file, and how its times are written, told from all of them.
+
+    A file that declares its columns and writes its times as texts is not read for that. Others are, once.
+    """
+    preset = choose_preset(plan.format, table.columns)
+    columns = dict.fromkeys(table.columns)
+    paths = preset.columns.get(TIME, ())
+    if not table.format.columns():
+        paths = () if parse_mapping(plan.mapping, FIELDS).get(TIME) else paths
+        columns, tally = _read_all(table, paths)
+    shape = choose_shape(
+        preset, list(columns), table.sample, plan.mapping, parse_kinds(plan.kinds), plan.kind, table.path.name
+    )
+    if not paths or table.format.columns():
+        paths, tally = shape.columns[TIME], TimeTally()
+        tally.add(map(first_getter(paths), table.sample))
+        if tally.counts.keys() - {TEXT, ABSENT}:  # texts need no unit
+            _, tally = _read_all(table, paths)
+    form = tally.form(" or ".join(paths), LEAST_SHARE)
+    report.files[table.path.name] = f"{preset.title}: {shape.describe()}; times are {NAMES[form.form]}"
+    if preset.time_unit not in ("", form.form):
+        report.notes.append(
+            f"{table.path.name}: the times are {NAMES[form.form]}, not {NAMES[preset.time_unit]} as elsewhere"
+        )
+    return shape, form
+
+
+def _read_all(table: Table, paths: Sequence[str]) -> tuple[dict[str, None], TimeTally]:
+    """Every column that a row has, and how the cells of these columns are written."""
+    columns, tally = dict.fromkeys(table.columns), TimeTally()
+    get, cells = first_getter(paths), []
+    for _, row in table.rows():
+        if not columns.keys() >= row.keys():
+            columns.update(dict.fromkeys(row))
+        cells.append(get(row))
+        if len(cells) == ROWS:
+            tally.add(cells)
+            cells = []
+    tally.add(cells)
+    return columns, tally
+
+
+def parse_kinds(options: Sequence[str]) -> Mapping[str, str]:
+    """The command line's `name=kind` options, as `wishlist=cart`."""
+    kinds = {}
+    for option in options:
+        name, sign, kind = (part.strip() for part in option.rpartition("="))
+        if not sign or not name:
+            raise BadTable(f"cannot read {option!r}; write name=kind, as in wishlist=cart")
+        try:
+            kinds[plain_name(name)] = check_kind(kind)
+        except ValueError as error:
+            raise BadTable(f"{option}: {error}") from None
+    return kinds

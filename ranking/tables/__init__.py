@@ -1,0 +1,1 @@
+"""Tables of ratings, histories and events: which column means what, and what its cells hold."""
