@@ -30,7 +30,12 @@ POINT_NAMESPACE = uuid.UUID("6f1d5a0e-52a1-5a3c-9d3e-7a1c0f6b2e11")
 MAX_ID_CHARS = 256
 MAX_TEXT_CHARS = 20_000
 MAX_ATTRIBUTES = 200
-LATER_KINDS: Mapping[str, tuple[type, ...]] = {"group": (str,), "price_to": (int, float)}
+MAX_PHOTOS = 100
+LATER_KINDS: Mapping[str, tuple[type, ...]] = {
+    "group": (str,),
+    "price_to": (int, float),
+    "photos": (list, tuple),
+}
 LATER_FIELDS = tuple(LATER_KINDS)
 """Fields that are in the content hash only where they are filled."""
 TEXTS = ("title", "description", "product_type", "brand")
@@ -44,6 +49,7 @@ class Item:
 
     `price`, `price_to` (the upper bound where the price is a range) and `popularity` are finite numbers;
     `updated_at` is an ISO 8601 string. Items with the same `group` are variants of one product; "" is none.
+    `photos` are the paths and URLs of all photos where there are several; `image` is the embedded one.
     """
 
     id: str
@@ -60,6 +66,7 @@ class Item:
     available: bool = True
     updated_at: str = ""
     group: str = ""
+    photos: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id or self.id != self.id.strip():
@@ -77,6 +84,8 @@ class Item:
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
                 raise ItemError(f"{name} is {number}; leave it out or give a finite number")
+        if len(self.photos) > MAX_PHOTOS:
+            raise ItemError(f"the item has {len(self.photos)} photos; at most {MAX_PHOTOS} are allowed")
         if len(self.attributes) > MAX_ATTRIBUTES:
             raise ItemError(
                 f"the item has {len(self.attributes)} attributes; at most {MAX_ATTRIBUTES} are allowed"
@@ -105,6 +114,11 @@ class Item:
     def point_id(self) -> str:
         """The uuid5 under which a store keeps this item."""
         return point_id(self.id)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it has words to embed: brand, type and attributes alone are none."""
+        return bool(self.title or self.description)
 
     @property
     def text(self) -> str:
@@ -156,6 +170,8 @@ class Item:
                 out[name] = float(number)
         if isinstance(self.image, str):
             out["image"] = self.image
+        if self.photos:
+            out["photos"] = list(self.photos)
         for name, value in self.attributes.items():
             out[name] = list(value) if isinstance(value, tuple) else value
         return out
@@ -167,6 +183,8 @@ class Item:
             if later in payload and not isinstance(payload[later], kinds):
                 payload = {f"{later}_" if name == later else name: value for name, value in payload.items()}
         own = {f.name: payload[f.name] for f in fields(cls) if f.name in payload}
+        if "photos" in own:
+            own["photos"] = tuple(map(str, own["photos"]))
         attributes = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in payload.items()

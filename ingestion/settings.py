@@ -30,6 +30,10 @@ class Ingest(Section):
     batch: int = Field(256, ge=1, le=4096, description="items per batch")
     queue: int = Field(4, ge=1, le=64, description="most batches that wait between two stages")
     workers: int = Field(2, ge=1, le=64, description="threads that fetch and decode photos")
+    missing_photo: Literal["words", "fail"] = Field(
+        "words",
+        description="an item whose photo cannot be read is stored with its words alone, or fails",
+    )
     unknown_availability: Literal["available", "unavailable"] = Field(
         "available", description="what a word for availability means that vlclip does not know"
     )

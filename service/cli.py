@@ -24,7 +24,7 @@ COMMANDS = {
     "reindex": "Embed a catalogue with another encoder beside the current vectors, then swap the two.",
     "promote": "Make another collection of a store the current one, such as the one before a reindex.",
     "drop": "List the collections of a store, or delete one that is not the current one.",
-    "refresh": "Crop and refine again what another grounder or refiner prepared; needs no catalogue.",
+    "refresh": "Encode again what a patch made stale or another grounder or refiner prepared.",
     "doctor": "Check libraries, machine, model, store, logs and service; status 1 if something is broken.",
     "capacity": "Plan memory, disk and nodes for a catalogue, from what an item takes in your store.",
     "train": "Train or fine-tune a CLIP with the contrastive loss; in several processes with torchrun.",

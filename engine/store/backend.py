@@ -40,6 +40,16 @@ class PointRow(NamedTuple):
     payload: dict[str, Any]
 
 
+class RevisedRow(NamedTuple):
+    """A payload that changes: uuid, the whole new payload, and what is new in it; `words` None keeps them."""
+
+    id: str
+    payload: dict[str, Any]
+    fields: dict[str, Any]
+    removed: list[str]
+    words: Sparse | None
+
+
 class StoredPoint(NamedTuple):
     """A point as it is read: the engine's own id of it, its payload, and a way to its vector `(size,)`.
 
@@ -112,6 +122,10 @@ class Backend(Protocol):
 
     def write(self, rows: Sequence[PointRow]) -> None:
         """Add or replace points; they survive a killed process once this returns."""
+        ...
+
+    def revise(self, rows: Sequence[RevisedRow]) -> None:
+        """Change payloads and words of points that exist, never dense vectors; as durable as `write`."""
         ...
 
     def remove(self, ids: Sequence[str]) -> None:

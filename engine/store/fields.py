@@ -27,7 +27,7 @@ FieldKind = Literal["keyword", "number", "bool"]
 LACKS = "_lacks"
 """A field of the store's own: the segments for which a point has no vector; never shown."""
 MAX_FIELDS = 256
-NOT_FILTERABLE = frozenset({"description", "image", "provenance"})
+NOT_FILTERABLE = frozenset({"description", "image", "photos", "provenance"})
 """Long or nested fields, stored only to be shown."""
 
 

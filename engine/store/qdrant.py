@@ -14,7 +14,7 @@ Laws: those of `store.py`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +24,13 @@ from vlclip.engine.errors import FilterError
 from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats
-from vlclip.engine.store.backend import Backend, PointRow, StoredPoint
+from vlclip.engine.store.backend import Backend, PointRow, RevisedRow, StoredPoint
 from vlclip.engine.store.candidates import find_candidates
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import LACKS, FieldKind, fitted, new_kinds, path
 from vlclip.engine.store.lexical import FieldTexts, Weighting, WordEncoder
 from vlclip.engine.store.searches import Searches, point_ids, public, selection
-from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, StoreInfo
+from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, StoreInfo
 
 
 class QdrantStore:
@@ -66,6 +66,20 @@ class QdrantStore:
                 for point, vector, payload in zip(points, vectors.tolist(), payloads, strict=True)
             }
             self._backend.write(list(rows.values()))
+
+    def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
+        """Change payloads of stored items and leave their vectors; how many were changed."""
+        with self._writing:
+            revised: list[tuple[StoredPoint, Revision]] = []
+            for point in self._backend.fetch(point_ids(ids), None, vector=False):
+                visible = {name: value for name, value in point.payload.items() if name != LACKS}
+                if (change := revision(Record(point.payload["id"], visible))) is not None:
+                    revised.append((point, change))
+            if not revised:
+                return 0
+            kinds = self._learn([change.fields for _, change in revised])
+            self._backend.revise([self._revised_row(point, change, kinds) for point, change in revised])
+        return len(revised)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many of them were there."""
@@ -198,6 +212,17 @@ class QdrantStore:
                 self._backend.add_fields(fresh)
         return self._backend.kinds()
 
+    def _revised_row(
+        self, point: StoredPoint, change: Revision, kinds: Mapping[str, FieldKind]
+    ) -> RevisedRow:
+        own = {"id", LACKS}  # the store's, whatever a revision says
+        fields = {name: value for name, value in fitted(change.fields, kinds).items() if name not in own}
+        removed = [name for name in change.removed if name in point.payload and name not in {*own, *fields}]
+        payload = {name: value for name, value in point.payload.items() if name not in removed}
+        texts = None if change.lexical is None else _by_field(change.lexical)
+        words = None if texts is None else self._searches.words.encode_document(texts)
+        return RevisedRow(point_id(point.payload["id"]), {**payload, **fields}, fields, removed, words)
+
     def _lacks(self, vectors: Floats) -> list[list[str]]:
         """For each of the rows `(n, size)` the names of its segments that are all zeros."""
         out: list[list[str]] = [[] for _ in vectors]
@@ -226,7 +251,8 @@ def _visible(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[st
 
 
 def _record(point: StoredPoint, fields: tuple[str, ...] | None) -> Record:
-    return Record(point.payload["id"], _visible(point.payload, fields), _vector(point))
+    lacks = tuple(point.payload.get(LACKS, ()))
+    return Record(point.payload["id"], _visible(point.payload, fields), _vector(point), lacks)
 
 
 def _vector(point: StoredPoint) -> Floats | None:

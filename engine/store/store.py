@@ -6,7 +6,9 @@ Laws (tests/contract/test_store.py runs them over every engine):
 - filters hold for every hit, and no item that fits is lost because of them;
 - `candidates` gives for each id the same two scores as scoring it alone would;
 - an item without a photo, or without a text, is found by the other;
-- nothing is written when a batch holds an invalid vector.
+- nothing is written when a batch holds an invalid vector;
+- a revision changes the fields it names and the words, keeps all else, the vector included, and is not lost
+  to another one at the same time.
 """
 
 from __future__ import annotations
@@ -53,12 +55,28 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """What changes in the payload of one stored item; its vector stays.
+
+    `lexical` are the item's new words, None for those it has.
+    """
+
+    fields: Mapping[str, Any]
+    removed: Sequence[str] = ()
+    lexical: FieldTexts | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One stored item; `vector` is None unless the call asks for it."""
+    """One stored item; `vector` is None unless the call asks for it.
+
+    `lacks` names the segments without a vector, where the whole payload was read.
+    """
 
     id: str
     payload: Mapping[str, Any]
     vector: Floats | None = None
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,14 @@ class Store(Protocol):
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Add or replace points; new payload fields get an index. All or none of a bad batch."""
+        ...
+
+    def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
+        """Change payloads of stored items and leave their vectors; how many were changed.
+
+        `revision` says what to change in an item, None for nothing; it is not called for unknown ids. No
+        other write of this process comes between its reading and its change.
+        """
         ...
 
     def delete(self, ids: Sequence[str]) -> int:

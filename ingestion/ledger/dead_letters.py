@@ -26,6 +26,10 @@ ON CONFLICT (key) DO UPDATE SET item_id = excluded.item_id, source = excluded.so
     row = excluded.row, stage = excluded.stage, reason = excluded.reason, at = excluded.at,
     attempts = attempts + 1, run = excluded.run
 """
+_KEEP = """
+INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)
+ON CONFLICT (key) DO UPDATE SET source = excluded.source, row = excluded.row, run = excluded.run
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ class DeadLetters:
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
 
-    def bury(self, run: int, entries: Iterable[Entry]) -> None:
-        """Keep failed entries as dead letters."""
+    def bury(self, run: int, entries: Iterable[Entry], *, is_attempt: bool = True) -> None:
+        """Keep failed entries as dead letters; without an attempt, those that are there stay as they are."""
         now = timestamp()
         rows = [
             (
@@ -64,7 +68,7 @@ class DeadLetters:
         ]
         if rows:
             with self._file.transaction() as sql:
-                sql.executemany(_BURY, rows)
+                sql.executemany(_BURY if is_attempt else _KEEP, rows)
 
     def resolve(self, entries: Iterable[Entry]) -> None:
         """Drop the dead letters of entries that are in the store now, or of the row of a duplicate."""

@@ -8,10 +8,12 @@ Laws (tests/ingestion/photos/test_decoding.py):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -24,6 +26,16 @@ than half of it, so the resize that follows still averages over several pixels."
 MAX_RATIO = 50
 """Long side to short side: a thinner photo, resized by its short side, would become huge."""
 
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,10}/", re.IGNORECASE)
+_OTHER_KINDS = (
+    (re.compile(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL), "a HEIC photo"),
+    (re.compile(rb".{4}ftypavi[fs]", re.DOTALL), "an AVIF photo"),
+    (re.compile(rb".{4}ftyp", re.DOTALL), "a video"),
+    (re.compile(rb"\xff\x0a|\x00\x00\x00\x0cJXL "), "a JPEG XL photo"),
+    (re.compile(rb"%PDF"), "a PDF"),
+    (re.compile(rb"8BPS"), "a Photoshop file"),
+)
+"""How files begin that shops give for photos, but that are not read here."""
 _SHOP_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "MPO")
 
 
@@ -87,7 +99,21 @@ class PhotoSource:
         scheme, colon, path = image.partition("://")
         if colon and scheme != "file":
             raise PhotoError(f"photos cannot be read over {scheme}://; give a path or an http(s) URL")
-        return read_file(self.root / (path if colon else image), self.max_bytes)
+        name = path if colon else image
+        if not is_photo_file(self.root / name):
+            other = next((other for other in _spellings(name) if is_photo_file(self.root / other)), None)
+            if other is None and _HOST.match(name):
+                raise PhotoError(
+                    f"there is no file at {self.root / name}; if it is an address, put https:// before it"
+                )
+            name = other or name
+        return read_file(self.root / name, self.max_bytes)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """Other ways in which a path may be meant: of Windows, from the shop's root, with encoded signs."""
+    slashes = name.replace("\\", "/")
+    return slashes, slashes.lstrip("/"), unquote(slashes), unquote(slashes).lstrip("/")
 
 
 def is_url(image: bytes | str) -> bool:
@@ -143,7 +169,12 @@ def _formats() -> tuple[str, ...]:
 def _describe_start(data: bytes) -> str:
     if not data:
         return "it is empty"
-    start = data[:40].lstrip().lower()
+    kind = next((kind for begins, kind in _OTHER_KINDS if begins.match(data[:1000])), "")
+    if kind:
+        return f"it is {kind}; save it as JPEG, PNG or WebP"
+    start = data[:1000].lstrip().lower()
+    if start.startswith(b"<") and b"<svg" in start:
+        return "it is an SVG drawing; save it as JPEG, PNG or WebP"
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "it is a web page"
     return "it starts with " + repr(data[:8])[1:]

@@ -16,6 +16,7 @@ from vlclip.ingestion.reading.entry import Batch
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.compare import Compare, Digest
 from vlclip.ingestion.stages.embed import Embed, LazyEmbedder, Refine
+from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto
 from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ingestion.stages.prepare import Prepare
 
@@ -38,7 +39,11 @@ class Chain:
 
 @contextmanager
 def open_chain(
-    destination: Destination, settings: IngestionSettings, preparation: Preparation, root: Path | None
+    destination: Destination,
+    settings: IngestionSettings,
+    preparation: Preparation,
+    root: Path | None,
+    missing: MissingPhoto = STRICT,
 ) -> Iterator[Chain]:
     """The stages; `root` is where photo paths start, None refuses paths."""
     embedder = LazyEmbedder(destination.info, destination.load)
@@ -52,8 +57,9 @@ def open_chain(
         max_pixels=settings.fetch.max_pixels,
         fetching=fetching,
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
+        missing=missing,
     )
-    compare = Compare(destination.store, destination.info.fingerprint, preparation)
+    compare = Compare(destination.store, destination.info.fingerprint, preparation, missing)
 
     def cancel() -> None:
         fetcher.close()

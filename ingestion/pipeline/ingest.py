@@ -30,6 +30,7 @@ from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.claim import Claim
+from vlclip.ingestion.stages.missing_photo import MissingPhoto
 from vlclip.ingestion.stages.preparation import Preparation, open_preparation
 from vlclip.ingestion.stages.save import Save
 
@@ -105,7 +106,8 @@ def ingest(
     ):
         measure(store, catalogue, columns)
         progress(tally.report())
-        with open_chain(destination, settings, prepared, catalogue.root) as chain:
+        missing = MissingPhoto(settings.ingest.missing_photo == "words", plan.retry_failed)
+        with open_chain(destination, settings, prepared, catalogue.root, missing) as chain:
             batches = _read(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=plan.retry_failed
             )

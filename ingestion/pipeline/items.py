@@ -5,13 +5,14 @@ Law (tests/ingestion/pipeline/test_items.py): the stages are those of a catalogu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Item
-from vlclip.engine.store.store import Store
+from vlclip.engine.store.store import Record, Store
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination
@@ -61,6 +62,24 @@ def ingest_items(
     if any(result.status == "embedded" for result in results):
         destination.store.flush()
     return results
+
+
+def dropped(item: Item, names: Collection[str], stored: Record) -> list[str]:
+    """What a stored item would lose if `item` replaced it: fields that are not among `names`, and attributes.
+
+    `names` are the fields that its writer sent: one that was sent empty is meant to be empty. A photo that
+    came as bytes is not in the payload, but its vector is there.
+    """
+    try:
+        before = Item.from_payload(stored.payload)
+    except (ItemError, TypeError):
+        return []
+    nothing = Item(item.id)
+    unsent = {field.name for field in fields(Item)} - {*names, "id", "attributes"}
+    lost = [name for name in sorted(unsent) if getattr(before, name) != getattr(nothing, name)]
+    if "image" in unsent and before.image is None and "image" not in stored.lacks:
+        lost.append("image")
+    return lost + [f"attributes.{name}" for name in before.attributes if name not in item.attributes]
 
 
 def delete_items(ids: Sequence[str], store: Store, ledger: Ledger) -> int:

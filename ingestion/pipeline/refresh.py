@@ -8,15 +8,17 @@ Laws (tests/ingestion/pipeline/test_refresh.py):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Item
 from vlclip.engine.store.store import Record
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.items import ingest_items
+from vlclip.ingestion.pipeline.patches import STALE
 from vlclip.ingestion.pipeline.report import ItemResult
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.preparation import Preparation
@@ -46,7 +48,7 @@ def refresh(
     preparation: Preparation,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RefreshReport:
-    """Crop and refine again every point that another grounder, rule or refiner prepared.
+    """Encode again every point that another grounder, rule or refiner prepared, or a patch made stale.
 
     Photos are read from where the points say they are: URLs, or paths from `root`. `progress` is called
     with the number of points read so far. Errors are those of `ingest_items`.
@@ -57,7 +59,7 @@ def refresh(
         record.id
         for page in store.scan(fields=("provenance",))
         for record in page
-        if not preparation.matches(record.payload.get("provenance") or {})
+        if _is_stale(record.payload.get("provenance") or {}, preparation)
     ]
     total, refreshed, without_photo = store.count(), 0, 0
     failed: list[ItemResult] = []
@@ -86,6 +88,11 @@ def refresh(
         failed += [result for result in results if result.status == "failed"]
         progress(total - len(stale) + start + len(part))
     return RefreshReport(total, refreshed, without_photo, tuple(failed))
+
+
+def _is_stale(provenance: Mapping[str, Any], preparation: Preparation) -> bool:
+    """Whether a vector was prepared in another way, or made before its item was patched."""
+    return bool(provenance.get(STALE)) or not preparation.matches(provenance)
 
 
 def _has_photo(record: Record, span: slice) -> bool:

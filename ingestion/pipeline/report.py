@@ -18,7 +18,8 @@ from vlclip.ingestion.reading.entry import Entry
 class IngestReport:
     """Counts of a run: read = embedded + unchanged + duplicates + failed.
 
-    `total` is the number of rows expected, for progress; None where it is not known. `duplicates`
+    `total` is the number of rows expected, for progress; None where it is not known. `without_photo`
+    counts the items that are stored with their words alone since their photo cannot be read. `duplicates`
     are rows that repeat an earlier one word for word. `photo_duplicates` are the items of the whole
     store whose photos are alike, searched at the end of a run that changed something. `warnings` maps
     a sentence to the number of items it holds for. In `cropped` of `grounded` photos the grounder was sure
@@ -33,6 +34,7 @@ class IngestReport:
     unchanged: int = 0
     duplicates: int = 0
     failed: int = 0
+    without_photo: int = 0
     deleted: int = 0
     seconds: float = 0.0
     total: int | None = None
@@ -91,6 +93,7 @@ class Tally:
         self._total = total
         self._mapping = tuple(mapping)
         self._outcomes: Counter[str] = Counter()
+        self._without_photo = 0
         self._warnings: Counter[str] = Counter()
         self._has_crop: Counter[bool] = Counter()
         self._refinement = RefinementReport()
@@ -100,6 +103,7 @@ class Tally:
         """Add entries that have been through every stage."""
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
+            self._without_photo += entry.is_without_photo
             self._warnings.update(map(self._bounded, entry.warnings))
             if entry.outcome == "embedded" and entry.grounded is not None:
                 self._has_crop[entry.grounded.crop is not None] += 1
@@ -126,6 +130,7 @@ class Tally:
             unchanged=self._outcomes["unchanged"],
             duplicates=self._outcomes["duplicate"],
             failed=self._outcomes["failed"],
+            without_photo=self._without_photo,
             deleted=self.deleted,
             seconds=time.monotonic() - self._start,
             total=self._total,

@@ -56,7 +56,8 @@ class Entry:
     grounder saw the photo. `data` are the photo's bytes, for a refiner that sees. `photo` is
     `(3, height, width)`, `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where the
     photo shows nothing. `warnings` are sentences without values, to be counted. A row is `doubtful` if a cell
-    of it may hold other rows.
+    of it may hold other rows. `photo_problem` says why an item is without its photo; `has_photo` that its
+    photo is in the vector.
     """
 
     source: str
@@ -74,6 +75,9 @@ class Entry:
     vector: Floats | None = None
     failure: Failure | None = None
     outcome: Outcome | None = None
+    photo_problem: str = ""
+    has_photo: bool = False
+    is_stored_with_photo: bool = False
 
     @classmethod
     def of(
@@ -99,6 +103,11 @@ class Entry:
     def pending(self) -> bool:
         """Whether a later stage still has work to do on it."""
         return self.failure is None and self.outcome is None
+
+    @property
+    def is_without_photo(self) -> bool:
+        """Whether the store holds it with its words alone, since its photo could not be read."""
+        return bool(self.photo_problem) and self.outcome in ("embedded", "unchanged")
 
     @property
     def pending_item(self) -> Item:

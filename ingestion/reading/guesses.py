@@ -67,8 +67,8 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "price_to": ("priceto", "maxprice", "pricemax", "highprice", "pricehigh"),
     "currency": ("currency", "currencycode", "pricecurrency"),
     "image": ("image", "imageurl", "imagelink", "imagepath", "imagefile", "images", "photo", "photourl",
-              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "thumbnail", "imagesrc",
-              "photos", "pictures"),
+              "img", "imgurl", "picture", "pictureurl", "baseimage", "mainimage", "imagesrc", "mainphoto",
+              "mainpicture", "primaryimage", "featuredimage", "photos", "pictures", "imageurls", "thumbnail"),
     "popularity": ("popularity", "popularityscore"),
     "available": ("available", "availability", "instock", "isavailable", "isinstock", "availabilitystatus",
                   "stockstatus", *QUANTITIES),
@@ -76,6 +76,17 @@ GUESSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
 marks what JSON-LD says of its own: `@type` is no product type."""
+
+FURTHER_PHOTOS = (
+    "additionalimagelink", "additionalimagelinks", "additionalimages", "additionalimage",
+    "additionalimageurls", "additionalphotos", "otherimages", "otherimageurls", "moreimages", "gallery",
+    "galleryimages", "imagegallery", "mediagallery", "images", "imageurls", "photos", "pictures",
+)  # fmt: skip
+"""Names of columns that hold further photos of an item; numbered ones such as `image_2` do, too."""
+_NUMBERED = re.compile(
+    r"(additional|other|product|gallery|extra)?(image|img|photo|picture|pic)(url|link|src|path|file)?"
+    r"(?P<number>\d{1,2})(url|link|src|path|file)?"
+)
 
 OFFER_KEYS = {
     "price": ("price", "lowPrice", "priceSpecification"),
@@ -157,11 +168,13 @@ def guess(
     late = [column for column in columns if column in set(evidence.late)]
     early = [column for column in columns if column not in set(late)]
     _fill(fields, early, mapping, used, sample)
+    _add_photos(fields, mapping, early, used)
     if "image" not in fields and "image" not in mapping and "id" in fields:
         beside = _beside(fields["id"], sample, root)
         if beside is not None:
             fields["image"] = beside
     _fill(fields, late, mapping, used, sample)
+    _add_photos(fields, mapping, late, used)
     if "id" not in fields:
         raise MappingError(
             f"no column looks like an item id; name it with --map id=COLUMN; there are: {_listed(columns)}"
@@ -192,6 +205,33 @@ def guess(
         notes=(group.note,) if group.note else (),
         decimal_mark=_decimal_mark(fields, sample),
     )
+
+
+def _add_photos(
+    fields: dict[str, Origin], mapping: Mapping[str, str], columns: Sequence[str], used: set[str]
+) -> None:
+    """The columns of further photos; without another one, the first numbered column is that of the photo."""
+    if "photos" in fields and not fields["photos"].each:
+        columns_of = SLOT.findall(fields["photos"].template) or [fields["photos"].template]
+        fields["photos"] = Origin(", ".join(columns_of), each=tuple(columns_of))
+    numbers = {column: _NUMBERED.fullmatch(plain_name(column)) for column in columns if column not in used}
+    numbered = [column for column, match in numbers.items() if match]
+    numbered.sort(key=lambda column: int(((match := numbers[column]) and match["number"]) or 0))
+    if numbered and "image" not in fields and "image" not in mapping:
+        fields["image"] = Origin(numbered[0], numbered[0])
+        used.add(numbered.pop(0))
+    if "photos" in mapping or "image" not in fields:
+        return
+    further = [
+        column
+        for column in columns
+        if column not in used and (plain_name(column) in FURTHER_PHOTOS or column in numbered)
+    ]
+    further.sort(key=lambda column: numbered.index(column) + 1 if column in numbered else 0)
+    if further:
+        every = (*(fields["photos"].each if "photos" in fields else ()), *further)
+        fields["photos"] = Origin(", ".join(every), each=every)
+        used.update(further)
 
 
 def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:

@@ -20,14 +20,22 @@ import orjson
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.filters import coerce
-from vlclip.engine.item import MAX_ID_CHARS, MAX_TEXT_CHARS, PAYLOAD_FIELDS, Attribute, Item, too_long
+from vlclip.engine.item import (
+    MAX_ID_CHARS,
+    MAX_PHOTOS,
+    MAX_TEXT_CHARS,
+    PAYLOAD_FIELDS,
+    Attribute,
+    Item,
+    too_long,
+)
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
-from vlclip.ingestion.reading.photo_cell import is_no_photo, read_photo
+from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
 from vlclip.ingestion.reading.price import Price, read_price
 from vlclip.ingestion.settings import IngestionSettings
 
@@ -36,7 +44,7 @@ Cells = Mapping[str, Any]
 
 FIELDS = (
     "id", "title", "description", "product_type", "brand", "price", "price_to", "sale_price", "currency",
-    "image", "popularity", "available", "updated_at", "group",
+    "image", "photos", "popularity", "available", "updated_at", "group",
 )  # fmt: skip
 """The fields of an item a column can feed; every other column is an attribute.
 
@@ -57,15 +65,23 @@ _AWKWARD = re.compile(r'[.\[\]"<>=!]')
 
 @dataclass(frozen=True, slots=True)
 class ReadingChoices:
-    """What the operator chose about reading: the language of texts, and what unknown availability means."""
+    """What the operator chose about reading: the language of texts, and what unknown availability means.
+
+    `needs_photo`: an item whose photo is named but cannot be read fails.
+    """
 
     language: str = DEFAULT
     unknown_is_available: bool = True
+    needs_photo: bool = False
 
     @classmethod
     def of(cls, settings: IngestionSettings, language: str = "") -> ReadingChoices:
         """The choices that the settings hold; `language` is that of a store that is there already."""
-        return cls(language or settings.language, settings.ingest.unknown_availability == "available")
+        return cls(
+            language or settings.language,
+            unknown_is_available=settings.ingest.unknown_availability == "available",
+            needs_photo=settings.ingest.missing_photo == "fail",
+        )
 
 
 DEFAULT_CHOICES = ReadingChoices()
@@ -77,18 +93,19 @@ class Origin:
 
     `optional` marks a guessed photo path: a file that is not there means the row has no photo.
     `keys` are those of the column's objects that hold the field, as in the offers of schema.org; the first
-    value there is counts.
+    value there is counts. `each` are columns that are read one after another, as those of photos are.
     """
 
     template: str
     column: str = ""
     optional: bool = False
     keys: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it reads."""
-        return (self.column,) if self.column else tuple(SLOT.findall(self.template))
+        return self.each or ((self.column,) if self.column else tuple(SLOT.findall(self.template)))
 
     @property
     def as_template(self) -> str:
@@ -266,13 +283,41 @@ class ColumnMapping:
         item_fields["available"] = availability
 
     def _add_photo(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
-        if (origin := self.fields.get("image")) is None:
-            return
-        image = read_photo(origin.value(self._photo_cells(origin, row)))
-        if origin.optional and isinstance(image, str) and not is_photo_file(self.root / image):
+        cells = []
+        if (origin := self.fields.get("image")) is not None:
+            cells = [(origin, origin.value(self._photo_cells(origin, row)))]
+        if (further := self.fields.get("photos")) is not None:
+            cells += [(further, row.get(column)) for column in further.columns]
+        photos: dict[Photo, None] = {}
+        for source, cell in cells:
+            read = self._photos(source, cell, warnings)
+            photos.update(dict.fromkeys(read))
+        names = [photo for photo in photos if isinstance(photo, str)]
+        item_fields["image"] = next(iter(photos), None)
+        if len(photos) - len(names) > 1:
+            warnings.append("of several photos as bytes only the first is kept")
+        if len(names) > MAX_PHOTOS:
+            warnings.append(f"the item has more than {MAX_PHOTOS} photos; the first ones are kept")
+        if len(names) > 1 or (names and len(photos) > 1):
+            item_fields["photos"] = tuple(names[:MAX_PHOTOS])
+
+    def _photos(self, origin: Origin, cell: Any, warnings: list[str]) -> tuple[Photo, ...]:
+        try:
+            reading = read_photos(cell, self._is_file)
+        except ItemError as error:
+            if self.choices.needs_photo:
+                raise
+            warnings.append(f"{error}; kept without it")
+            return ()
+        if reading.refusal:
+            warnings.append(f"{reading.refusal}; its other photos are kept")
+        if origin.optional and reading.photos and not self._is_file(str(reading.photos[0])):
             warnings.append(f"no file at {origin.template}; kept without a photo")
-            image = None
-        item_fields["image"] = image
+            return ()
+        return reading.photos
+
+    def _is_file(self, name: str) -> bool:
+        return is_photo_file(self.root / name)
 
     def _add_group(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         raw = self._raw("group", row)

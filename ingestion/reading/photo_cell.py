@@ -1,23 +1,26 @@
-"""The photo that a cell names: bytes, a path, a URL, or an object or list that holds one.
+"""The photos that a cell names: bytes, paths, URLs, or objects and lists that hold them.
 
 Laws (tests/ingestion/reading/test_photo_cell.py):
-- of a list, and of an object of lists, the first photo there is is read, whatever is empty before it;
+- of a list, and of an object of lists, every photo is read in its order, whatever is empty between them;
 - words that mean "no photo" are no photo;
 - a cell with something else in it is an `ItemError`, never silently an item without a photo.
 """
 
 from __future__ import annotations
 
+import ast
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading.photo_names import ends_as_photo, split_names
 
 PHOTO_KEYS = (
     "bytes", "hires", "large", "full", "original", "contenturl", "url", "src", "link", "href", "imageurl",
@@ -32,24 +35,48 @@ NO_PHOTO = frozenset(
 )  # fmt: skip
 """Words that mean there is no photo, in lower case without punctuation."""
 
+Photo = bytes | str
+IsFile = Callable[[str], bool]
+"""Whether there is a file of that name, from the catalogue's folder."""
+
 _DATA_URI = re.compile(r"data:image/[\w.+-]+(;[^;,]*)*;base64,", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[\W_]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]{64,}={0,2}\s*")
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF")
+"""How the bytes of photos begin."""
+_LIST_CHARS = 100_000
 
 
-def read_photo(cell: Any) -> bytes | str | None:
-    """The first photo of a cell, None where there is none; an `ItemError` where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class PhotoCell:
+    """The photos of a cell, each once; `refusal` says why another part of it cannot be read, "" for none."""
+
+    photos: tuple[Photo, ...] = ()
+    refusal: str = ""
+
+
+def read_photos(cell: Any, is_file: IsFile = lambda _: False) -> PhotoCell:
+    """All photos of a cell; an `ItemError` where there is something but no photo can be read.
+
+    A name that has a separator in it is one photo where `is_file` knows it.
+    """
     if cell is False or values.absent(cell) or cell == b"":
-        return None
+        return PhotoCell()
     if isinstance(cell, bytes):
-        return cell
+        return PhotoCell((cell,))
     if isinstance(cell, list | tuple):
-        return _first(cell)
+        return _all(cell, is_file)
     if isinstance(cell, Mapping):
-        return _of_object(cell)
+        return _of_object(cell, is_file)
     address = "" if cell is True else values.text(cell)
     if not address:
         raise ItemError("the photo is neither bytes nor a path nor a URL; correct it or leave it empty")
-    return _of_text(address)
+    return _of_text(address, is_file)
+
+
+def read_photo(cell: Any, is_file: IsFile = lambda _: False) -> Photo | None:
+    """The first photo of a cell, None where there is none; an `ItemError` where it cannot be read."""
+    return next(iter(read_photos(cell, is_file).photos), None)
 
 
 def is_no_photo(word: str) -> bool:
@@ -57,55 +84,122 @@ def is_no_photo(word: str) -> bool:
     return len(word) <= 20 and not re.search(r"\d", word) and _PUNCTUATION.sub("", word.lower()) in NO_PHOTO
 
 
-def _of_text(address: str) -> bytes | str | None:
+def _of_text(address: str, is_file: IsFile) -> PhotoCell:
     if len(address) > 2 and address[0] == address[-1] and address[0] in "\"'":
         address = address[1:-1].strip()
     if is_no_photo(address):
-        return None
-    if address[0] in "[{" and address[-1] in "]}":
-        try:
-            return read_photo(orjson.loads(address))
-        except orjson.JSONDecodeError:
-            return address
+        return PhotoCell()
+    if address[0] + address[-1] in ("[]", "{}", "()") and not is_file(address):
+        written = _written_list(address)
+        if written is not None:
+            return read_photos(written, is_file)
+    if address[:5].lower() == "data:" or _BASE64.fullmatch(address):
+        encoded = _of_base64(address)
+        if encoded is not None:
+            return PhotoCell((encoded,))
+    names = [_address(name) for name in split_names(address, is_file) if not is_no_photo(name)]
+    return PhotoCell(tuple(dict.fromkeys(names)))
+
+
+def _written_list(address: str) -> Any:
+    """The list or object that a text writes, as JSON, Python or databases do; None for another text."""
+    try:
+        return orjson.loads(address)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        content = ast.literal_eval(address) if len(address) < _LIST_CHARS else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        content = None
+    if isinstance(content, list | tuple | dict):
+        return content
+    inner = address[1:-1].strip()
+    return inner if ends_as_photo(inner.rstrip("\"'")) and ":" not in inner.partition("//")[0] else None
+
+
+def _of_base64(address: str) -> bytes | None:
+    """The bytes of a data: address or of base64 alone; None where it is something else."""
     head = address[:200]
     if match := _DATA_URI.match(head):
         try:
             return base64.b64decode("".join(address[match.end() :].split()), validate=True)
         except binascii.Error:
             raise ItemError("the photo is a data: address that is not valid base64") from None
-    if head.lower().startswith("data:"):
+    if head[:5].lower() == "data:":
+        kind = "an SVG drawing and" if "svg" in head.lower() else "a data: address that holds"
         raise ItemError(
-            "the photo is a data: address that holds no base64 photo; give bytes, a path or a URL"
+            f"the photo is {kind} no base64 photo; give a JPEG, PNG or WebP as bytes, a path or a URL"
         )
-    if address.startswith("//"):
-        address = f"https:{address}"
-    return address.replace("&amp;", "&") if re.match(r"https?://", address, re.IGNORECASE) else address
+    joined = "".join(address.split())
+    try:
+        start = base64.b64decode(joined[:64], altchars=b"-_" if re.search("[-_]", joined) else None)
+        if not start.startswith(_MAGIC):
+            return None
+        return base64.b64decode(joined, altchars=b"-_" if re.search("[-_]", joined) else None, validate=True)
+    except binascii.Error:
+        return None
 
 
-def _first(cells: list[Any] | tuple[Any, ...]) -> bytes | str | None:
-    """The first photo of a list; the first error where no element is a photo."""
-    refusal: ItemError | None = None
+def _address(name: str) -> str:
+    if len(name) > 2 and name[0] == name[-1] and name[0] in "\"'":
+        name = name[1:-1].strip()
+    if name.startswith("//"):
+        name = f"https:{name}"
+    if not re.match(r"https?:[/\\]{2}", name, re.IGNORECASE):
+        return name
+    return name.replace("&amp;", "&").replace("\\", "/")
+
+
+def _all(cells: Iterable[Any], is_file: IsFile) -> PhotoCell:
+    """The photos of a list; the first error where no element is a photo."""
+    photos: dict[Photo, None] = {}
+    refusal = ""
     for cell in cells:
         try:
-            photo = read_photo(cell)
+            reading = read_photos(cell, is_file)
         except ItemError as error:
-            refusal = refusal or error
+            refusal = refusal or str(error)
             continue
-        if photo is not None:
-            return photo
-    if refusal is not None:
-        raise refusal
-    return None
+        photos.update(dict.fromkeys(reading.photos))
+        refusal = refusal or reading.refusal
+    if refusal and not photos:
+        raise ItemError(refusal)
+    return PhotoCell(tuple(photos), refusal)
 
 
-def _of_object(cell: Mapping[Any, Any]) -> bytes | str | None:
-    """The best photo of an object; where its keys hold lists, of the first place that has one."""
+def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
+    """The best photo of an object; where its keys hold lists, the best one of every place."""
     named = {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
     parts = [named[key] for key in PHOTO_KEYS if key in named]
     if not parts:
         keys = ", ".join(sorted(str(key)[:20] for key in cell)[:5])
         raise ItemError(f"the photo is an object without a path or URL (its keys: {keys}); name the column")
+    alone = _best([part for part in parts if not isinstance(part, list | tuple)], is_file)
+    if alone.photos:
+        return alone
     lists = [part for part in parts if isinstance(part, list | tuple)]
     places = range(max(map(len, lists), default=0))
-    in_order = [part[place] for place in places for part in lists if place < len(part)]
-    return _first([*(part for part in parts if not isinstance(part, list | tuple)), *in_order])
+    in_places = [[part[place] for part in lists if place < len(part)] for place in places]
+    photos: dict[Photo, None] = {}
+    refusal = alone.refusal
+    for alternatives in in_places:
+        best = _best(alternatives, is_file)
+        photos.update(dict.fromkeys(best.photos))
+        refusal = refusal or best.refusal
+    if refusal and not photos:
+        raise ItemError(refusal)
+    return PhotoCell(tuple(photos), refusal)
+
+
+def _best(alternatives: Iterable[Any], is_file: IsFile) -> PhotoCell:
+    """The photos of the first alternative that has some; else why none could be read."""
+    refusal = ""
+    for part in alternatives:
+        try:
+            reading = read_photos(part, is_file)
+        except ItemError as error:
+            refusal = refusal or str(error)
+            continue
+        if reading.photos:
+            return reading
+    return PhotoCell((), refusal)

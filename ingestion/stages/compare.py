@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vlclip.engine.store.store import Store
+from vlclip.engine.store.store import Record, Store
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.photos.decoding import PhotoSource, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry
+from vlclip.ingestion.stages.missing_photo import PROBLEM, STRICT, MissingPhoto, next_photo
 from vlclip.ingestion.stages.preparation import Preparation
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The bytes of photos in files enter the content hash; a URL is not fetched for this."""
+    """The bytes of photos in files enter the content hash; a URL is not fetched for this.
+
+    Of several photos it is the first that can be read. Where none can, the hash is that of their names.
+    """
 
     source: PhotoSource
 
@@ -24,13 +28,21 @@ class Digest:
         return [self._digested(entry) for entry in batch]
 
     def _digested(self, entry: Entry) -> Entry:
-        image = entry.image
-        if not entry.pending or not isinstance(image, str) or is_url(image):
-            return entry
-        try:
-            return replace(entry, content_hash=entry.pending_item.content_hash(self.source.read(image)))
-        except PhotoError as error:
-            return entry.failed("photo", str(error))
+        problem = ""
+        current: Entry | None = entry
+        while current is not None and current.pending and isinstance(image := current.image, str):
+            if is_url(image):
+                return current if current is entry else _hashed(current)
+            try:
+                return _hashed(current, self.source.read(image))
+            except PhotoError as error:
+                problem = problem or str(error)
+            current = next_photo(current)
+        return replace(entry, photo_problem=problem) if problem else entry
+
+
+def _hashed(entry: Entry, photo: bytes | None = None) -> Entry:
+    return replace(entry, content_hash=entry.pending_item.content_hash(photo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +52,62 @@ class Compare:
     store: Store
     fingerprint: str
     preparation: Preparation
+    missing: MissingPhoto = STRICT
 
     def __call__(self, batch: Batch) -> Batch:
         """The entries, with those that are unchanged marked; one request to the store."""
         pending = [entry.id for entry in batch if entry.pending]
         stored = self.store.retrieve(pending, fields=("provenance",)) if pending else {}
-        return [
-            replace(entry, outcome="unchanged", item=None)
-            if entry.pending and entry.id in stored and self._is_current(stored[entry.id].payload, entry)
-            else entry
+        compared = [
+            self._compared(entry, stored[entry.id]) if entry.pending and entry.id in stored else entry
             for entry in batch
         ]
+        photographed = self._with_photo(
+            [entry for entry in compared if entry.pending and entry.id in stored], stored
+        )
+        compared = [
+            replace(entry, is_stored_with_photo=True) if entry.id in photographed and entry.pending else entry
+            for entry in compared
+        ]
+        return [
+            self.missing.settle(entry, entry.photo_problem)
+            if entry.pending and entry.photo_problem
+            else entry
+            for entry in compared
+        ]
 
-    def _is_current(self, payload: Mapping[str, Any], entry: Entry) -> bool:
-        provenance = payload.get("provenance") or {}
+    def _compared(self, entry: Entry, stored: Record) -> Entry:
+        provenance = stored.payload.get("provenance") or {}
+        if self._is_current(provenance, entry):
+            problem = provenance.get(PROBLEM, "")
+            has_photo = bool(entry.image) and not problem
+            return replace(entry, outcome="unchanged", item=None, photo_problem=problem, has_photo=has_photo)
+        return entry
+
+    def _with_photo(self, entries: Batch, stored: Mapping[str, Record]) -> set[str]:
+        """The ids of changed items that the store holds with a photo in their vectors."""
+        provenances = {
+            entry.id: stored[entry.id].payload.get("provenance") or {} for entry in entries if entry.image
+        }
+        with_hash = {item_id for item_id, provenance in provenances.items() if provenance.get("photo_hash")}
+        unclear = [  # a photo that shows nothing has no hash
+            item_id
+            for item_id, provenance in provenances.items()
+            if item_id not in with_hash and not provenance.get(PROBLEM)
+        ]
+        records = self.store.retrieve(unclear, fields=("id",), with_vector=True) if unclear else {}
+        span = self.store.info.space.slices()["image"]
+        blank = {
+            item_id
+            for item_id, record in records.items()
+            if record.vector is not None and record.vector[span].any()
+        }
+        return with_hash | blank
+
+    def _is_current(self, provenance: Mapping[str, Any], entry: Entry) -> bool:
         return (
             provenance.get("content_hash") == entry.content_hash
             and provenance.get("fingerprint") == self.fingerprint
             and self.preparation.matches(provenance)
+            and self.missing.is_current(provenance)
         )

@@ -95,9 +95,10 @@ class Embed:
 def _embeddable(entry: Entry) -> Entry:
     if not entry.pending or entry.photo is not None:
         return entry
-    item = entry.pending_item
-    if not item.text and not item.lexical_texts:
-        return entry.failed("embed", "the item has neither a photo nor any text; give it one of them")
+    if not entry.pending_item.has_words:
+        return entry.failed(
+            "embed", "the item has no photo, title or description to embed; name their columns with --map"
+        )
     return entry
 
 

@@ -16,6 +16,7 @@ from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
 from vlclip.ingestion.stages.embed import LazyEmbedder
+from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto, next_photo
 from vlclip.ingestion.stages.preparation import Preparation
 
 TOGETHER = 16
@@ -39,11 +40,14 @@ class Prepare:
     max_pixels: int
     fetching: Executor
     decoding: threading.Semaphore
+    missing: MissingPhoto = STRICT
 
     def __call__(self, batch: Batch) -> Batch:
         """Every pending entry that has a photo, with the photo prepared."""
         entries = list(batch)
-        rows = [i for i, entry in enumerate(batch) if entry.pending and entry.image]
+        rows = [
+            i for i, entry in enumerate(batch) if entry.pending and entry.image and not entry.photo_problem
+        ]
         arriving = self._fetched([batch[i] for i in rows if is_url(batch[i].image)])
         step = TOGETHER if self.preparation.grounder else 1
         for start in range(0, len(rows), step):
@@ -64,10 +68,20 @@ class Prepare:
             yield future.result()
 
     def _read(self, entry: Entry) -> Entry:
-        try:
-            return replace(entry, data=self.source.read(entry.image))
-        except PhotoError as error:
-            return entry.failed("photo", str(error))
+        """The entry with the bytes of the first of its photos that can be read."""
+        readable, problem = self._readable(entry)
+        return readable or self.missing.settle(entry, problem)
+
+    def _readable(self, entry: Entry | None) -> tuple[Entry | None, str]:
+        """The entry with the bytes of its photo or, if that cannot be read, of a later one; else why not."""
+        problem = ""
+        while entry is not None:
+            try:
+                return replace(entry, data=self.source.read(entry.image)), problem
+            except PhotoError as error:
+                problem = problem or str(error)
+            entry = next_photo(entry)
+        return None, problem
 
     def _cropped(self, entries: Batch) -> Batch:
         """The entries with their photos cropped and prepared; decoded photos end here."""
@@ -76,12 +90,15 @@ class Prepare:
         return [self._ready(entry, photo) for entry, (_, photo) in zip(located, decoded, strict=True)]
 
     def _decoded(self, entry: Entry) -> tuple[Entry, Image.Image | None]:
-        if entry.data is None:
-            return entry, None
-        try:
-            return entry, decode(entry.data, max_pixels=self.max_pixels)
-        except PhotoError as error:
-            return entry.failed("photo", str(error)), None
+        """The entry and the first of its photos that can be decoded."""
+        problem, current = "", entry if entry.data is not None else None
+        while current is not None and current.data is not None:
+            try:
+                return current, decode(current.data, max_pixels=self.max_pixels)
+            except PhotoError as error:
+                problem = problem or str(error)
+            current, _ = self._readable(next_photo(replace(current, data=None)))
+        return (self.missing.settle(entry, problem) if problem else entry), None
 
     def _located(self, entries: Batch, photos: Sequence[Image.Image | None]) -> Batch:
         """The entries with what the grounder found in their photos."""
@@ -104,4 +121,12 @@ class Prepare:
         # the content hash is computed, so the bytes can go
         item = replace(entry.item, image=None) if isinstance(entry.item.image, bytes) else entry.item
         data = entry.data if self.preparation.sees else None
-        return replace(entry, item=item, photo=prepared, photo_hash=photo_hash(photo), data=data)
+        return replace(
+            entry,
+            item=item,
+            photo=prepared,
+            photo_hash=photo_hash(photo),
+            data=data,
+            photo_problem="",
+            has_photo=True,
+        )

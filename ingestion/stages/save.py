@@ -12,9 +12,11 @@ from vlclip.engine.store.fields import FieldKind, unmatched
 from vlclip.engine.store.store import Point, Store
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
+from vlclip.ingestion.stages.missing_photo import PROBLEM
 from vlclip.ingestion.stages.preparation import Preparation
 
 _PLURALS: Mapping[FieldKind, str] = {"keyword": "texts", "number": "numbers", "bool": "true or false"}
+WITH_WORDS = " (stored with its words alone)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,12 @@ class Save:
             else entry
             for entry in batch
         ]
-        self.ledger.dead_letters.bury(self.run, saved)
-        self.ledger.dead_letters.resolve(entry for entry in saved if entry.outcome is not None)
+        letters = self.ledger.dead_letters
+        letters.resolve(entry for entry in saved if entry.outcome is not None and not entry.is_without_photo)
+        without = [entry for entry in saved if entry.is_without_photo]
+        tried = [entry for entry in without if entry.outcome == "embedded"]
+        letters.bury(self.run, [entry for entry in saved if entry.failure] + _letters(tried))
+        letters.bury(self.run, _letters([e for e in without if e.outcome == "unchanged"]), is_attempt=False)
         return saved
 
     def _learn_kinds(self, points: Iterable[Point]) -> None:
@@ -79,10 +85,16 @@ class Save:
             **({"photo_hash": entry.photo_hash} if entry.photo_hash else {}),
             **self.preparation.provenance,
             **_photo_provenance(entry.grounded),
+            **({PROBLEM: entry.photo_problem} if entry.photo_problem else {}),
             **_text_provenance(entry.refined),
         }
         payload = {**item.payload(), "provenance": provenance}
         return Point(entry.id, entry.vector, item.lexical_texts, payload)
+
+
+def _letters(entries: Batch) -> Batch:
+    """Items that are stored without their photos, as failures of these."""
+    return [entry.failed("photo", f"{entry.photo_problem}{WITH_WORDS}") for entry in entries]
 
 
 def _photo_provenance(grounded: GroundedPhoto | None) -> dict[str, Any]:

@@ -172,7 +172,7 @@ class Timeout:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        writes = scope["method"] in ("PUT", "POST") and scope["path"].startswith("/v1/items")
+        writes = scope["method"] in ("PUT", "POST", "PATCH") and scope["path"].startswith("/v1/items")
         seconds = self._write_seconds if writes else self._seconds
         started = reading = False
         late: asyncio.Task[None] | None = None

@@ -12,7 +12,6 @@ Laws (tests/service/api/test_app.py):
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -29,25 +28,22 @@ from starlette.requests import ClientDisconnect
 
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.validation import explain
-from vlclip.ranking.errors import UnknownItem
 from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
 from vlclip.service.access.keys import KeyRing, keys_path
 from vlclip.service.access.limits import BodyLimit, RateLimit, Timeout
 from vlclip.service.access.request_id import RequestIds
+from vlclip.service.api.items import add_item_routes
 from vlclip.service.api.lists import add_list_routes
 from vlclip.service.api.openapi import ERRORS, DescribedApi
 from vlclip.service.api.shoppers import add_shopper_routes
-from vlclip.service.http.answers import BatchShape, ItemShape, WrittenShape
-from vlclip.service.http.errors import STATUS, NotReady, Overloaded, RefusedItem, TooLarge
+from vlclip.service.http.errors import STATUS, NotReady, Overloaded, WouldDrop
 from vlclip.service.http.problems import problem
-from vlclip.service.http.requests import BatchItem, ItemBody
 from vlclip.service.observing.middleware import check_watched
 from vlclip.service.observing.observers import Watching
 from vlclip.service.page.routes import add_page_routes
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.workers import Workers
 
-MAX_BATCH = 1000
 WARM_AGAIN_S, WARM_RARELY_S = 1.0, 60.0
 """Seconds before the second try to warm up, doubled for each further try, and their maximum."""
 HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
@@ -87,7 +83,7 @@ def create_app(shop: Shop) -> FastAPI:
     _add_health(app, shop)
     add_list_routes(app, shop, workers)
     add_shopper_routes(app, shop)
-    _add_items(app, shop)
+    add_item_routes(app, shop)
     add_page_routes(app, shop)
     return app
 
@@ -113,47 +109,6 @@ async def _warming(shop: Shop) -> AsyncIterator[None]:
     finally:
         stopped.set()
         await warming
-
-
-def _add_items(app: FastAPI, shop: Shop) -> None:
-    @app.post("/v1/items:batch", response_model=BatchShape, tags=["items"])
-    async def put_batch(items: list[BatchItem]) -> BatchShape:
-        """Add or replace up to 1,000 items; one that fails does not stop the others."""
-        if len(items) > MAX_BATCH:
-            raise TooLarge(f"{len(items)} items in one batch; send at most {MAX_BATCH}")
-        outcomes = await run_in_threadpool(shop.put, [(body.id, body) for body in items])
-        counts = Counter(outcome.status for outcome in outcomes)
-        return BatchShape(
-            results=outcomes,
-            embedded=counts["embedded"],
-            unchanged=counts["unchanged"],
-            failed=counts["failed"],
-        )
-
-    @app.put("/v1/items/{item_id:path}", response_model=WrittenShape, tags=["items"])
-    async def put_item(item_id: str, body: ItemBody) -> WrittenShape:
-        """Add or replace one item; it answers once the item can be found."""
-        (outcome,) = await run_in_threadpool(shop.put, [(item_id, body)])
-        if outcome.status == "failed":
-            raise RefusedItem(outcome.reason)
-        return outcome
-
-    @app.get("/v1/items/{item_id:path}", response_model=ItemShape, tags=["items"])
-    async def get_item(item_id: str) -> ItemShape:
-        """One stored item with what made its vector."""
-        record = (await run_in_threadpool(shop.store.retrieve, [item_id])).get(item_id)
-        if record is None:
-            raise UnknownItem(f"no item {item_id!r} in the store")
-        payload = dict(record.payload)
-        provenance = payload.pop("provenance", {})
-        return ItemShape(id=item_id, item=payload, provenance=provenance)
-
-    @app.delete("/v1/items/{item_id:path}", status_code=204, tags=["items"])
-    async def delete_item(item_id: str) -> Response:
-        """Remove one item."""
-        if not await run_in_threadpool(shop.delete, item_id):
-            raise UnknownItem(f"no item {item_id!r} in the store")
-        return Response(status_code=204)
 
 
 def _add_health(app: FastAPI, shop: Shop) -> None:
@@ -183,7 +138,7 @@ def _add_middleware(app: FastAPI, shop: Shop) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=api.cors_origins,
-            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=("Authorization", "X-API-Key", "X-Request-Id"),
             expose_headers=("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
         )
@@ -194,7 +149,10 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(VlclipError)
     async def expected(request: Request, error: VlclipError) -> Response:
         headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
-        return problem(request.scope, STATUS.get(error.code, 500), error.code, str(error), headers)
+        status = STATUS.get(error.code, 500)
+        if isinstance(error, WouldDrop):
+            return problem(request.scope, status, error.code, str(error), headers, fields=error.fields)
+        return problem(request.scope, status, error.code, str(error), headers)
 
     @app.exception_handler(ClientDisconnect)
     async def left(_: Request, __: ClientDisconnect) -> Response:

@@ -9,11 +9,11 @@ Laws (tests/service/test_client.py):
   `ApiError` at once.
 """
 
-from vlclip.service.client.answers import ApiError, ItemList, Result, StoredItem, WriteOutcome
+from vlclip.service.client.answers import ApiError, ItemList, PatchOutcome, Result, StoredItem, WriteOutcome
 from vlclip.service.client.calls import ListOptions, ShopperOptions
 from vlclip.service.client.clients import AsyncClient, Client
 
 __all__ = [
-    "ApiError", "AsyncClient", "Client", "ItemList", "ListOptions", "Result", "ShopperOptions", "StoredItem",
-    "WriteOutcome",
+    "ApiError", "AsyncClient", "Client", "ItemList", "ListOptions", "PatchOutcome", "Result",
+    "ShopperOptions", "StoredItem", "WriteOutcome",
 ]  # fmt: skip

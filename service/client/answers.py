@@ -57,6 +57,19 @@ class WriteOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchOutcome:
+    """What became of one patch: patched, unchanged, unknown (no such item), or failed for a `reason`.
+
+    `stale` are the segments of the vector, image or text, that wait for an encoding.
+    """
+
+    id: str
+    status: str
+    reason: str
+    stale: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredItem:
     """A stored item with what made its vector."""
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
-from vlclip.service.client.answers import ItemList, Result, StoredItem, WriteOutcome
+from vlclip.service.client.answers import ItemList, PatchOutcome, Result, StoredItem, WriteOutcome
 
 T = TypeVar("T")
 
@@ -83,24 +83,43 @@ def item(item_id: str) -> Call[StoredItem]:
     return Call("GET", _item_path(item_id), lambda form: _read_as(StoredItem, form), {})
 
 
-def put(item_id: str, item: Mapping[str, Any], photo: bytes | None) -> Call[WriteOutcome]:
+def put(item_id: str, item: Mapping[str, Any], photo: bytes | None, *, replace: bool) -> Call[WriteOutcome]:
     """Add or replace one item."""
     body = dict(item)
     if photo is not None:
         body["image_base64"] = base64.b64encode(photo).decode()
-    return Call("PUT", _item_path(item_id), lambda form: _read_as(WriteOutcome, form), {"json": body})
+    payload = {"json": body, "params": _replace(replace)}
+    return Call("PUT", _item_path(item_id), lambda form: _read_as(WriteOutcome, form), payload)
 
 
-def put_many(items: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[list[WriteOutcome]]]:
+def put_many(
+    items: Iterable[Mapping[str, Any]], batch: int, *, replace: bool
+) -> Iterator[Call[list[WriteOutcome]]]:
     """Add or replace items, `batch` of them in each call."""
-    return map(_put_batch, _chunks(items, batch))
+    for chunk in _chunks(items, batch):
+        payload = {"json": chunk, "params": _replace(replace)}
+        yield Call("POST", "/v1/items:batch", _results_of(WriteOutcome), payload)
 
 
-def _put_batch(items: list[Mapping[str, Any]]) -> Call[list[WriteOutcome]]:
-    def read(form: Any) -> list[WriteOutcome]:
-        return [_read_as(WriteOutcome, outcome) for outcome in form["results"]]
+def patch(item_id: str, changes: Mapping[str, Any]) -> Call[PatchOutcome]:
+    """Change fields of one item."""
+    return Call(
+        "PATCH", _item_path(item_id), lambda form: _read_as(PatchOutcome, form), {"json": dict(changes)}
+    )
 
-    return Call("POST", "/v1/items:batch", read, {"json": items})
+
+def patch_many(patches: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[list[PatchOutcome]]]:
+    """Change fields of items, `batch` of them in each call."""
+    for chunk in _chunks(patches, batch):
+        yield Call("PATCH", "/v1/items", _results_of(PatchOutcome), {"json": chunk})
+
+
+def _results_of(shape: type[T]) -> Callable[[Any], list[T]]:
+    return lambda form: [_read_as(shape, outcome) for outcome in form["results"]]
+
+
+def _replace(replace: bool) -> dict[str, str]:  # noqa: FBT001 - it only passes it on
+    return {"replace": "true"} if replace else {}
 
 
 def delete(item_id: str) -> Call[None]:

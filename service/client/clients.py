@@ -9,7 +9,7 @@ import httpx2
 import stamina
 
 from vlclip.service.client import calls
-from vlclip.service.client.answers import ApiError, ItemList, StoredItem, WriteOutcome
+from vlclip.service.client.answers import ApiError, ItemList, PatchOutcome, StoredItem, WriteOutcome
 from vlclip.service.client.calls import Call, ListOptions, ShopperOptions
 
 T = TypeVar("T")
@@ -20,6 +20,8 @@ BATCH = 100
 """Items of one request of `put_many`."""
 EVENTS = 1000
 """Events of one request, the most that the service takes."""
+PATCHES = 1000
+"""Patches of one request of `patch_many`."""
 
 
 class Client:
@@ -75,13 +77,29 @@ class Client:
         """One stored item."""
         return self._send(calls.item(item_id))
 
-    def put(self, item_id: str, item: Mapping[str, Any], *, photo: bytes | None = None) -> WriteOutcome:
-        """Add or replace one item; it can be found once this returns."""
-        return self._send(calls.put(item_id, item, photo))
+    def put(
+        self, item_id: str, item: Mapping[str, Any], *, photo: bytes | None = None, replace: bool = False
+    ) -> WriteOutcome:
+        """Add or replace one item; it can be found once this returns.
 
-    def put_many(self, items: Iterable[Mapping[str, Any]], *, batch: int = BATCH) -> list[WriteOutcome]:
+        Unless it is to `replace`, an `ApiError` (`would-drop`) names what the stored item would lose.
+        """
+        return self._send(calls.put(item_id, item, photo, replace=replace))
+
+    def put_many(
+        self, items: Iterable[Mapping[str, Any]], *, batch: int = BATCH, replace: bool = False
+    ) -> list[WriteOutcome]:
         """Add or replace items, each with its `id`; one outcome each, in order."""
-        return [outcome for call in calls.put_many(items, batch) for outcome in self._send(call)]
+        sent = calls.put_many(items, batch, replace=replace)
+        return [outcome for call in sent for outcome in self._send(call)]
+
+    def patch(self, item_id: str, changes: Mapping[str, Any]) -> PatchOutcome:
+        """Change fields of one item and keep all others; None removes. Nothing is encoded."""
+        return self._send(calls.patch(item_id, changes))
+
+    def patch_many(self, patches: Iterable[Mapping[str, Any]], *, batch: int = PATCHES) -> list[PatchOutcome]:
+        """Change fields of items, each patch with the `id` of its item; one outcome each, in order."""
+        return [outcome for call in calls.patch_many(patches, batch) for outcome in self._send(call)]
 
     def delete(self, item_id: str) -> None:
         """Remove one item."""
@@ -164,13 +182,31 @@ class AsyncClient:
         """One stored item."""
         return await self._send(calls.item(item_id))
 
-    async def put(self, item_id: str, item: Mapping[str, Any], *, photo: bytes | None = None) -> WriteOutcome:
-        """Add or replace one item; it can be found once this returns."""
-        return await self._send(calls.put(item_id, item, photo))
+    async def put(
+        self, item_id: str, item: Mapping[str, Any], *, photo: bytes | None = None, replace: bool = False
+    ) -> WriteOutcome:
+        """Add or replace one item; it can be found once this returns.
 
-    async def put_many(self, items: Iterable[Mapping[str, Any]], *, batch: int = BATCH) -> list[WriteOutcome]:
+        Unless it is to `replace`, an `ApiError` (`would-drop`) names what the stored item would lose.
+        """
+        return await self._send(calls.put(item_id, item, photo, replace=replace))
+
+    async def put_many(
+        self, items: Iterable[Mapping[str, Any]], *, batch: int = BATCH, replace: bool = False
+    ) -> list[WriteOutcome]:
         """Add or replace items, each with its `id`; one outcome each, in order."""
-        return [outcome for call in calls.put_many(items, batch) for outcome in await self._send(call)]
+        sent = calls.put_many(items, batch, replace=replace)
+        return [outcome for call in sent for outcome in await self._send(call)]
+
+    async def patch(self, item_id: str, changes: Mapping[str, Any]) -> PatchOutcome:
+        """Change fields of one item and keep all others; None removes. Nothing is encoded."""
+        return await self._send(calls.patch(item_id, changes))
+
+    async def patch_many(
+        self, patches: Iterable[Mapping[str, Any]], *, batch: int = PATCHES
+    ) -> list[PatchOutcome]:
+        """Change fields of items, each patch with the `id` of its item; one outcome each, in order."""
+        return [outcome for call in calls.patch_many(patches, batch) for outcome in await self._send(call)]
 
     async def delete(self, item_id: str) -> None:
         """Remove one item."""

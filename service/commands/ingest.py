@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -40,6 +40,13 @@ def ingest(
     prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
     force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
     retry_failed: Annotated[bool, typer.Option(help="Ingest only the items that failed before.")] = False,
+    missing_photo: Annotated[
+        Literal["words", "fail"] | None,
+        typer.Option(
+            help="What becomes of an item whose photo cannot be read: stored with its words, or failed.",
+            show_default="ingest.missing_photo",
+        ),
+    ] = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     grounder: Grounder = None,
@@ -54,6 +61,8 @@ def ingest(
     from vlclip.service.settings import Settings  # noqa: PLC0415
 
     preparation = preparation_settings(grounder, refine)
+    if missing_photo is not None:
+        preparation["ingest"] = {"missing_photo": missing_photo}
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
     with progress_bar() as bar:
         report = ingest_catalogue(

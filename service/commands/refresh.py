@@ -34,10 +34,10 @@ def refresh(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Crop and refine again what another grounder or refiner prepared; needs no catalogue.
+    """Encode again what a patch made stale or another grounder or refiner prepared.
 
-    Photos are read from the paths and URLs that the store holds. Photos that came as bytes inside a
-    catalogue are not kept: ingest that catalogue again.
+    It needs no catalogue. Photos are read from the paths and URLs that the store holds. Photos that came as
+    bytes inside a catalogue are not kept: ingest that catalogue again.
     """
     settings = Settings.load(store=store, device=device, **preparation_settings(grounder, refine))
     with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -119,6 +120,9 @@ class WrittenShape(BaseModel):
     id: str
     status: Literal["embedded", "unchanged", "duplicate", "failed"]
     reason: str = Field("", description="Why it failed, or what of it was left out.")
+    drops: list[str] = Field(
+        default_factory=list, description="What of the stored item it would have dropped, so it failed."
+    )
 
 
 class BatchShape(BaseModel):
@@ -127,6 +131,25 @@ class BatchShape(BaseModel):
     results: list[WrittenShape]
     embedded: int
     unchanged: int
+    failed: int
+
+
+class PatchedShape(BaseModel):
+    """The outcome of one patch; `stale` segments of the vector wait for an encoding."""
+
+    id: str
+    status: Literal["patched", "unchanged", "unknown", "failed"]
+    reason: str = Field("", description="Why it failed.")
+    stale: list[str] = Field(examples=[["text"]])
+
+
+class PatchBatchShape(BaseModel):
+    """The outcome of each patch of a batch, and how many there are of each kind."""
+
+    results: list[PatchedShape]
+    patched: int
+    unchanged: int
+    unknown: int
     failed: int
 
 
@@ -147,6 +170,7 @@ class Problem(BaseModel):
     detail: str
     code: str
     request_id: str
+    fields: Sequence[str] | None = Field(None, description="What a write would drop (`would-drop`).")
 
 
 def result_shape(result: Result) -> dict[str, Any]:

@@ -9,12 +9,15 @@ VlclipError
     ├── Busy          too much waits to be written
     ├── Overloaded    there are more requests than can be answered in time
     ├── RefusedItem   an item of a write could not be embedded
+    ├── WouldDrop     a write would drop what the stored item has
     ├── KeyFileError  the file of API keys cannot be read or written
     ├── CannotListen  the service cannot listen on its address
     └── UnknownKey    no API key has this id
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from vlclip.engine.errors import VlclipError
 
@@ -71,6 +74,16 @@ class RefusedItem(ServiceError):
     code = "refused-item"
 
 
+class WouldDrop(ServiceError):
+    """A write would drop `fields` of the stored item."""
+
+    code = "would-drop"
+
+    def __init__(self, message: str, fields: Sequence[str]) -> None:
+        super().__init__(message)
+        self.fields = list(fields)
+
+
 class KeyFileError(ServiceError):
     """The file of API keys cannot be read or written."""
 
@@ -100,6 +113,7 @@ STATUS = {
     "refused-item": 422,
     "forbidden": 403,
     "unknown-item": 404,
+    "would-drop": 409,
     "too-large": 413,
     "fingerprint-mismatch": 409,
     "store-full": 507,

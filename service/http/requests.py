@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlclip.engine.errors import SpaceError
 from vlclip.engine.filters import parse_json, read_filter
-from vlclip.engine.item import MAX_TEXT_CHARS, Item, too_long
+from vlclip.engine.item import MAX_PHOTOS, MAX_TEXT_CHARS, Item, too_long
 from vlclip.engine.validation import explain
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
@@ -20,7 +21,7 @@ from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import GroupBy
 from vlclip.service.http.errors import BadRequest
 
-Scalar = str | bool | float
+Scalar = str | bool | int | float
 Body = TypeVar("Body", bound=BaseModel)
 MAX_QUERY_CHARS = 2000
 Weights = Annotated[
@@ -133,15 +134,26 @@ class ItemBody(_StrictShape):
     )
     image: str | None = Field(None, description="URL of the photo.")
     image_base64: str | None = Field(None, description="The photo's bytes in base64, instead of a URL.")
+    photos: list[str] = Field(
+        default_factory=list,
+        max_length=MAX_PHOTOS,
+        description="URLs of all photos, if there are several; the first that can be fetched is embedded.",
+    )
     popularity: float | None = None
     available: bool = True
     updated_at: str = ""
     group: str = Field("", description="Items with one group are variants of one product.")
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The item's fields that were sent, whatever their values."""
+        sent = self.model_fields_set
+        return frozenset(sent | {"image"} if "image_base64" in sent else sent)
+
     def item(self, item_id: str) -> Item:
         """The `Item` with this id; an `ItemError` says what breaks a rule."""
-        fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes"})
-        photo: bytes | str | None = self.image
+        fields = self.model_dump(exclude={"id", "image", "image_base64", "attributes", "photos"})
+        photo: bytes | str | None = self.image or next(iter(self.photos), None)
         if self.image_base64 is not None:
             try:
                 photo = base64.b64decode(self.image_base64, validate=True)
@@ -151,13 +163,12 @@ class ItemBody(_StrictShape):
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.attributes.items()
         }
-        return Item(id=item_id, attributes=attributes, image=photo, **fields)
+        return Item(id=item_id, attributes=attributes, image=photo, photos=tuple(self.photos), **fields)
 
     @property
     def shortened(self) -> str:
         """A note on the texts that are cut because they are too long, "" where there are none."""
-        names = dict.fromkeys(too_long({**self.attributes, "description": self.description}))
-        return f"{', '.join(names)}: only the first {MAX_TEXT_CHARS:,} characters are kept" if names else ""
+        return shortened({**self.attributes, "description": self.description})
 
 
 class BatchItem(ItemBody):
@@ -191,6 +202,12 @@ class EventsBody(_StrictShape):
     """Up to 1,000 events."""
 
     events: list[EventBody] = Field(min_length=1, max_length=1000)
+
+
+def shortened(texts: Mapping[str, Any]) -> str:
+    """A note on texts that an item cuts because they are too long, "" where there are none."""
+    names = dict.fromkeys(too_long(texts))
+    return f"{', '.join(names)}: only the first {MAX_TEXT_CHARS:,} characters are kept" if names else ""
 
 
 def read_weights(text: str | None) -> dict[str, float]:

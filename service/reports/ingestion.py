@@ -26,6 +26,11 @@ def print_ingest(report: IngestReport, store: str) -> None:
     _print_preparation(report)
     for warning, count in report.warnings.items():
         out.print(f"[yellow]note[/] {count:,} x {warning}")
+    if report.without_photo:
+        out.print(
+            f"[yellow]note[/] {report.without_photo:,} x the photo cannot be read; stored with the words "
+            "alone (--retry-failed tries the photo again)"
+        )
     if report.prune_refused:
         out.print(f"[yellow]not pruned[/] {report.prune_refused}")
     if report.dead_letters:
@@ -62,6 +67,7 @@ def report_json(report: IngestReport) -> dict[str, Any]:
         "unchanged": report.unchanged,
         "duplicates": report.duplicates,
         "failed": report.failed,
+        "without_photo": report.without_photo,
         "deleted": report.deleted,
         "seconds": round(report.seconds, 3),
         "items_per_second": round(report.items_per_second, 1),

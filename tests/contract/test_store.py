@@ -34,7 +34,7 @@ from vlclip.engine.store.lexical import BY_FIELD
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.server.shelf import ServerShelf, connect
 from vlclip.engine.store.shelf import Shelf
-from vlclip.engine.store.store import Point, Query
+from vlclip.engine.store.store import Point, Query, Revision
 
 ENGINES = ["edge", "memory"]
 if "QDRANT_URL" in os.environ:
@@ -190,6 +190,89 @@ def test_delete_says_how_many_were_there(store: QdrantStore):
     assert store.delete(["sku 1"]) == 0
     assert store.delete([]) == 0
     assert set(contents(store)) == {"sku 0", "sku 2", "sku 4"}
+
+
+NAMES = st.sampled_from(["price", "brand", "tags", "available", "a.b", "a", 'in "inches"', "sizes[]", "new"])
+VALUES = st.one_of(
+    st.integers(-50, 50).map(lambda number: number / 4),
+    st.integers(-5, 5),
+    st.booleans(),
+    st.sampled_from(["Nike", "7", "", "Größe 1"]),
+    st.lists(st.sampled_from(["new", "sale", "1"]), max_size=2),
+)
+REVISIONS = st.dictionaries(
+    st.sampled_from([point.id for point in SHOP[:12]] + [NEVER]),
+    st.builds(
+        Revision,
+        fields=st.dictionaries(NAMES, VALUES, max_size=3),
+        removed=st.lists(NAMES, max_size=2),
+        lexical=st.none() | st.sampled_from(["", "green hat", "red red shoe"]),
+    ),
+    max_size=6,
+)
+
+
+@pytest.fixture
+def twins(shelf: Shelf) -> Iterator[tuple[QdrantStore, QdrantStore]]:
+    """Two empty collections of one engine."""
+    twins = open_on(shelf, "here", INFO), QdrantStore(shelf.open(shelf.make(OTHER)))
+    yield twins
+    for store in twins:
+        store.close()
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rounds=st.lists(REVISIONS, min_size=1, max_size=3))
+def test_a_revision_equals_writing_the_item_anew_with_its_vector(
+    twins: tuple[QdrantStore, QdrantStore], rounds: list[dict[str, Revision]]
+):
+    revised, anew = twins
+    items = {point.id: point for point in SHOP[:12]}
+    for each in twins:
+        each.delete([record.id for records in list(each.scan()) for record in records])
+        each.upsert(list(items.values()))
+    for changes in rounds:
+        count = revised.revise(list(changes), lambda record, changes=changes: changes[record.id])
+        assert count == len(changes.keys() - {NEVER})
+        for item_id in changes.keys() & items.keys():
+            old, change = items[item_id], changes[item_id]
+            payload = {name: value for name, value in old.payload.items() if name not in change.removed}
+            words = old.lexical if change.lexical is None else change.lexical
+            items[item_id] = Point(item_id, old.vector, words, {**payload, **change.fields})
+        anew.upsert([items[item_id] for item_id in changes if item_id in items])
+    assert contents(revised) == contents(anew)
+    assert revised.fields() == anew.fields()
+    for word in ("green", "red", "shoe", "blue"):
+        hits = [each.search([Query(text=word, limit=50)])[0] for each in twins]
+        assert {hit.id for hit in hits[0]} == {hit.id for hit in hits[1]}
+
+
+def test_revisions_at_one_time_all_last(store: QdrantStore):
+    store.upsert(SHOP[:2])
+    ids = [point.id for point in SHOP[:2]]
+
+    def change(name: str) -> None:
+        for number in range(5):
+            store.revise(ids, lambda record, number=number: Revision({name: number, f"{name} {number}": 1}))
+
+    threads = [threading.Thread(target=change, args=(name,)) for name in ("left", "right", "middle")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for record in store.retrieve(ids, with_vector=True).values():
+        assert {record.payload[name] for name in ("left", "right", "middle")} == {4}
+        assert sum(name[-1].isdigit() for name in record.payload) == 15
+        np.testing.assert_array_equal(record.vector, BY_ID[record.id].vector)
+
+
+def test_what_a_revision_says_of_nothing_stays(store: QdrantStore):
+    store.upsert(SHOP[:3])
+    before = contents(store)
+    assert store.revise(["sku 0", NEVER], lambda _: None) == 0
+    assert store.revise([], lambda _: Revision({"brand": "none"})) == 0
+    assert store.revise(["sku 1"], lambda _: Revision({"id": "other", "_lacks": ["image"]}, ("id",))) == 1
+    assert contents(store) == before
 
 
 def test_nothing_in_nothing_out(store: QdrantStore):

@@ -123,7 +123,7 @@ class Shop:
             plan = IngestPlan(source, near=self.settings.search.collapse_distance, **options)
             return ingest(
                 plan,
-                Destination(store, ledger, INFO, self.load),
+                self.destination(store, ledger),
                 self.settings,
                 preparation=preparation,
                 progress=progress,
@@ -131,8 +131,10 @@ class Shop:
 
     def put(self, items: Sequence[Item], **options: object) -> list[ItemResult]:
         with self.open() as (store, ledger):
-            destination = Destination(store, ledger, INFO, self.load)
-            return ingest_items(items, destination, self.settings, **options)
+            return ingest_items(items, self.destination(store, ledger), self.settings, **options)
+
+    def destination(self, store: Store, ledger: Ledger) -> Destination:
+        return Destination(store, ledger, INFO, self.load)
 
     def points(self) -> dict[str, tuple[object, list[float]]]:
         """Everything stored but for the time of embedding."""

@@ -25,6 +25,7 @@ from vlclip.service.client import (
     AsyncClient,
     Client,
     ItemList,
+    PatchOutcome,
     Result,
     StoredItem,
     WriteOutcome,
@@ -59,6 +60,13 @@ QUESTIONS = [
         {"batch": 2},
         {"results": [{"id": "a", "status": "unchanged", "reason": ""}]},
     ),
+    (("patch", "a", {"price": 1}), {}, {"id": "a", "status": "patched", "reason": "", "stale": []}),
+    (
+        ("patch_many", [{"id": "a"}, {"id": "b"}, {"id": "c"}]),
+        {"batch": 2},
+        {"results": [{"id": "a", "status": "unknown", "reason": "no", "stale": []}]},
+    ),
+    (("put", "b", {"title": "t"}), {"replace": True}, {"id": "b", "status": "embedded", "reason": ""}),
     (("delete", "a"), {}, None),
     (("ready",), {}, {"status": "ready"}),
 ]
@@ -267,6 +275,18 @@ def test_a_shop_is_asked_and_written_over_a_socket(address):
         written = client.put_many(items, batch=2)
         assert [entry.id for entry in written] == ["c0", "c1", "c2"]
         assert [entry.status == "failed" for entry in written] == [False, True, False]
+        with pytest.raises(ApiError, match="image") as refused:
+            client.put(new, {"title": "Zeppelin lamp"})
+        assert (refused.value.status, refused.value.code) == (409, "would-drop")
+        assert client.patch(new, {"price": 3, "colour": "red"}) == PatchOutcome(new, "patched", "", [])
+        patches = ({"id": name, "price": 4} for name in (new, "nobody", "c0"))
+        assert [entry.status for entry in client.patch_many(patches, batch=2)] == [
+            "patched",
+            "unknown",
+            "patched",
+        ]
+        assert client.item(new).item["price"] == 4.0
+        assert client.put(new, {"title": "Zeppelin lamp"}, replace=True).status == "embedded"
         for item_id in (new, "c0", "c2"):
             client.delete(item_id)
         with pytest.raises(ApiError) as caught:

@@ -38,6 +38,7 @@ from vlclip.engine.store.backend import (
     Paths,
     PointKey,
     PointRow,
+    RevisedRow,
     StoredPoint,
     VectorSearch,
     outside_graph,
@@ -48,6 +49,7 @@ from vlclip.engine.store.edge.conversion import (
     engine_point,
     payload_paths,
     query_request,
+    revising,
     search_request,
     stored_point,
 )
@@ -131,6 +133,18 @@ class EdgeBackend:
             with self._calls():
                 points = [engine_point(row) for row in part]
                 self._shard.update(edge.UpdateOperation.upsert_points(points))
+            self._unflushed += len(part)
+            if self._unflushed >= FLUSH_EVERY:
+                self.flush()
+
+    def revise(self, rows: Sequence[RevisedRow]) -> None:
+        """Change payloads and words."""
+        for start in range(0, len(rows), WRITE_ROWS):
+            part = rows[start : start + WRITE_ROWS]
+            self._check_room(len(part))  # the engine moves a changed point, vector and all
+            with self._calls():
+                for operation in revising(part):
+                    self._shard.update(operation)
             self._unflushed += len(part)
             if self._unflushed >= FLUSH_EVERY:
                 self.flush()

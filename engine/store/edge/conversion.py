@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import cast
 
@@ -16,6 +17,7 @@ from vlclip.engine.store.backend import (
     WORDS,
     Paths,
     PointRow,
+    RevisedRow,
     StoredPoint,
     VectorSearch,
     width,
@@ -49,6 +51,29 @@ def engine_point(row: PointRow) -> edge.Point:
     """A point to write. A text without words gets no vector: zeros would count as a document in the IDF."""
     words = {WORDS: edge.SparseVector(*row.words)} if row.words else {}
     return edge.Point(row.id, {DENSE: row.vector, **words}, row.payload)
+
+
+def revising(rows: Sequence[RevisedRow]) -> Iterator[edge.UpdateOperation]:
+    """The operations that change payloads and words of points, words first.
+
+    If the process is killed between them, a payload that is still the old one shows that the change is due.
+    """
+    words = [edge.PointVectors(row.id, {WORDS: edge.SparseVector(*row.words)}) for row in rows if row.words]
+    if words:
+        yield edge.UpdateOperation.update_vectors(words)
+    wordless: list[edge.PointId] = [row.id for row in rows if row.words is not None and not row.words]
+    if wordless:
+        # a sparse vector that is deleted as it is stays in the index and comes back with the next one
+        nothing = edge.SparseVector([], [])
+        yield edge.UpdateOperation.update_vectors(
+            [edge.PointVectors(point, {WORDS: nothing}) for point in wordless]
+        )
+        yield edge.UpdateOperation.delete_vectors(wordless, [WORDS])
+    for row in rows:  # nobody else writes, so a whole payload undoes no other change
+        if row.removed:
+            yield edge.UpdateOperation.overwrite_payload([row.id], row.payload)
+        elif row.fields:
+            yield edge.UpdateOperation.set_payload([row.id], row.fields)
 
 
 def _near(search: VectorSearch) -> edge.Query:

@@ -10,8 +10,9 @@ search parameters and payload indexes; so it gets neither.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,14 @@ from vlclip.engine.store.backend import (
     Paths,
     PointKey,
     PointRow,
+    RevisedRow,
     StoredPoint,
     VectorSearch,
     outside_graph,
     width,
 )
 from vlclip.engine.store.conditions import Dialect
-from vlclip.engine.store.fields import FieldKind, path
+from vlclip.engine.store.fields import FieldKind, has_path, path
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.server.errors import translated
 from vlclip.engine.store.store import StoreInfo, info_form, info_from
@@ -112,6 +114,13 @@ class ServerBackend:
             ]
             with translated():
                 self._client.upsert(self._name, points, wait=True)
+
+    def revise(self, rows: Sequence[RevisedRow]) -> None:
+        """Change payloads and words; field by field, so that two processes may change fields of one item."""
+        for start in range(0, len(rows), WRITE_ROWS):
+            operations = list(chain.from_iterable(map(_revising, rows[start : start + WRITE_ROWS])))
+            with translated():
+                self._client.batch_update_points(self._name, operations, wait=True)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove points by uuid."""
@@ -254,6 +263,27 @@ def _point_vectors(row: PointRow) -> dict[str, Any]:
     """A text without words gets no vector of words: zeros would count among the documents of the IDF."""
     words = {WORDS: _sparse(row.words)} if row.words else {}
     return {DENSE: row.vector, **words}
+
+
+def _revising(row: RevisedRow) -> Iterator[models.UpdateOperation]:
+    """Words first: where the second operation does not come to pass, the old payload shows it."""
+    points = [row.id]
+    if row.words:
+        words = models.PointVectors(id=row.id, vector={WORDS: _sparse(row.words)})
+        yield models.UpdateVectorsOperation(update_vectors=models.UpdateVectors(points=[words]))
+    elif row.words is not None:
+        nothing = models.DeleteVectors(points=points, vector=[WORDS])
+        yield models.DeleteVectorsOperation(delete_vectors=nothing)
+    if not all(map(has_path, row.removed)):  # a name that no path can name
+        payload = models.SetPayload(payload=row.payload, points=points)
+        yield models.OverwritePayloadOperation(overwrite_payload=payload)
+        return
+    if row.fields:
+        fields = models.SetPayload(payload=row.fields, points=points)
+        yield models.SetPayloadOperation(set_payload=fields)
+    if row.removed:
+        removed = models.DeletePayload(keys=[path(name) for name in row.removed], points=points)
+        yield models.DeletePayloadOperation(delete_payload=removed)
 
 
 def _sparse(words: Sparse) -> models.SparseVector:

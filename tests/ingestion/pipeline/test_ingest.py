@@ -91,6 +91,12 @@ def test_a_model_that_is_not_the_announced_one_ends_the_run(shop, catalogue):
     assert shop.points() == {}
 
 
+def fail_without_photo(settings: Settings) -> Settings:
+    return settings.model_copy(
+        update={"ingest": settings.ingest.model_copy(update={"missing_photo": "fail"})}
+    )
+
+
 def test_every_bad_input_fails_alone_with_a_reason(shop, tmp_path, server):
     pics = {
         "good.jpg": RED,
@@ -125,6 +131,7 @@ def test_every_bad_input_fails_alone_with_a_reason(shop, tmp_path, server):
     ]
     file = tmp_path / "a.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)) + "\nnot json\n")
+    shop.settings = fail_without_photo(shop.settings)
     report = shop.ingest(file)
     assert set(shop.points()) == {"good", "moving", "url", "twice", "nan", "abc", "inf"}
     assert shop.points()["twice"][0]["title"] == "first"
@@ -137,7 +144,7 @@ def test_every_bad_input_fails_alone_with_a_reason(shop, tmp_path, server):
     for key, words in {
         "corrupt": "damaged", "bomb": "pixels", "text": "not an image", "empty": "it is empty",
         "absent": "no file at", "404": "answered 404", "10": "no id", "twice": "duplicate id",
-        "long": "10,000,000", "nothing": "neither a photo nor any text", "18": "not JSON", "19": "not JSON",
+        "long": "10,000,000", "nothing": "no photo, title or description", "18": "not JSON", "19": "not JSON",
     }.items():  # fmt: skip
         assert words in reasons[key], (key, reasons[key])
     assert report.failed == 12
@@ -154,7 +161,7 @@ def test_a_photo_on_a_private_address_is_refused_by_default(tmp_path, server):
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"id": "1", "title": "A", "image": server.url("/a.jpg")}))
     shop = Shop(tmp_path / "store", Settings.load())
-    assert shop.ingest(file).failed == 1
+    assert shop.ingest(file).without_photo == 1
     assert "private network" in shop.failures()["1"]
     assert server.requested == []
 
@@ -182,6 +189,7 @@ def test_of_two_rows_with_one_id_the_first_counts_and_equal_ones_are_counted(sho
 
 
 def test_retrying_takes_up_failures_alone_and_a_success_drops_the_dead_letter(shop, catalogue):
+    shop.settings = fail_without_photo(shop.settings)
     photo = catalogue.parent / "pics" / "3.jpg"
     content = photo.read_bytes()
     photo.unlink()
@@ -312,7 +320,7 @@ def test_one_call_opens_and_closes_what_the_settings_name_and_reports_the_dead_l
     settings = Settings.load(store=str(tmp_path / "named"), clip=str(tiny_clip), device="cpu")
     reports = []
     report = ingest_catalogue(catalogue, settings, mapping=["brand=colour"], progress=reports.append)
-    assert (report.read, report.embedded, report.failed) == (12, 11, 1)
+    assert (report.read, report.embedded, report.without_photo, report.failed) == (12, 12, 1, 0)
     assert report.dead_letters == 1
     assert [letter.item_id for letter in report.latest_dead_letters] == ["sku-3"]
     assert reports[-1] == report

@@ -363,3 +363,49 @@ def test_a_code_is_the_id_only_where_each_row_has_its_own(codes, is_id):
         with pytest.raises(MappingError, match="no column looks like an item id"):
             mapped(["code", "title"], sample=rows)
     assert mapped(["sku", "code"], sample=[{"sku": "a", **row} for row in rows]).fields["id"].column == "sku"
+
+
+@pytest.mark.parametrize(
+    ("columns", "image", "photos"),
+    [
+        (["image_link", "additional_image_link"], "image_link", ("additional_image_link",)),
+        (["image_1", "image_2", "image_10", "image_3"], "image_1", ("image_2", "image_3", "image_10")),
+        (["image2", "image"], "image", ("image2",)),
+        (["base_image", "additional_images"], "base_image", ("additional_images",)),
+        (["photo", "images"], "images", ("photo",)),
+        (["Image Src", "Image Position"], "Image Src", ()),
+        (["additional_images"], None, ()),
+    ],
+)
+def test_columns_of_further_photos_are_guessed(columns, image, photos):
+    fields = mapped(["id", *columns]).fields
+    if photos == ("photo",):  # two columns that may be the photo: the likelier name wins, neither is lost
+        assert {fields["image"].column} <= set(columns)
+        return
+    assert (fields["image"].column if "image" in fields else None) == image
+    assert (fields["photos"].each if "photos" in fields else ()) == photos
+
+
+def test_photos_of_all_columns_are_kept_once_and_the_first_is_the_photo():
+    mapping = mapped(["id", "image", "gallery", "image_2"])
+    row = {"id": "1", "image": "a.jpg", "gallery": "a.jpg, b.jpg", "image_2": "c.jpg"}
+    item, warnings = mapping.item(row)
+    assert (item.image, item.photos, warnings) == ("a.jpg", ("a.jpg", "b.jpg", "c.jpg"), ())
+    item, _ = mapping.item(row | {"image": "no_selection", "gallery": ""})
+    assert (item.image, item.photos) == ("c.jpg", ())
+
+
+def test_columns_of_photos_can_be_named():
+    for option, each in (("photos=more", ("more",)), ("photos={more}{extra}", ("more", "extra"))):
+        mapping = mapped(["id", "image", "more", "extra"], [option])
+        assert mapping.fields["photos"].each == each
+        assert f"photos       ← {', '.join(each)}" in mapping.describe()
+
+
+def test_a_photo_that_cannot_be_read_is_a_note_or_with_needs_photo_an_error():
+    row = {"id": "1", "title": "A", "image": {"colour": "red"}}
+    item, warnings = mapped(list(row)).item(row)
+    assert (item.image, len(warnings)) == (None, 1)
+    assert "the photo is an object" in warnings[0]
+    with pytest.raises(ItemError, match="the photo is an object"):
+        mapped(list(row), choices=ReadingChoices(needs_photo=True)).item(row)

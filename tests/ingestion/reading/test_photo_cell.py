@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.photo_cell import PHOTO_KEYS, is_no_photo, read_photo
+from vlclip.ingestion.reading.photo_cell import PHOTO_KEYS, is_no_photo, read_photo, read_photos
 
 EMPTY = st.sampled_from(
     [None, "", " ", [], {}, "null", "N/A", {"url": None}, [None], b"", "no_selection", False]
@@ -131,3 +131,41 @@ def test_lists_in_parquet_give_their_first_photo(cells):
         catalogue = open_catalogue(path)
         images = [entry.item.image for entry in catalogue.entries(map_columns(catalogue))]
     assert images == [next((path for path in row if path), None) for row in cells]
+
+
+@given(st.lists(EMPTY | PATHS, max_size=5))
+def test_every_photo_of_a_list_is_read_once_and_in_order(cells):
+    paths = [cell for cell in cells if isinstance(cell, str) and cell.endswith(".jpg")]
+    assert read_photos(cells).photos == tuple(dict.fromkeys(paths))
+    assert read_photos(str(paths)).photos == tuple(dict.fromkeys(paths))
+    assert read_photos(", ".join(paths)).photos == tuple(dict.fromkeys(paths))
+
+
+@pytest.mark.parametrize(
+    ("cell", "photos"),
+    [
+        ("['a.jpg', 'b.jpg']", ("a.jpg", "b.jpg")),
+        ("{a.jpg,b.jpg}", ("a.jpg", "b.jpg")),
+        ('[{"src": "a.jpg", "alt": "x"}, {"src": "b.jpg"}]', ("a.jpg", "b.jpg")),
+        ({"hi_res": [None, "2h.jpg"], "large": ["1.jpg", "2.jpg", "3.jpg"]}, ("1.jpg", "2h.jpg", "3.jpg")),
+        ({"large": "l.jpg", "thumb": "t.jpg"}, ("l.jpg",)),
+        ([b"xx", "a.jpg"], (b"xx", "a.jpg")),
+        ("http:\\\\a.example\\a.jpg", ("http://a.example/a.jpg",)),
+    ],
+)
+def test_several_photos(cell, photos):
+    assert read_photos(cell).photos == photos
+
+
+def test_what_cannot_be_read_beside_a_photo_is_named():
+    reading = read_photos([{"foo": 1}, "a.jpg"])
+    assert reading.photos == ("a.jpg",)
+    assert "an object without a path" in reading.refusal
+
+
+@given(st.binary(min_size=60, max_size=90), st.booleans())
+def test_base64_alone_is_a_photo_if_it_begins_as_one(data, is_wrapped):
+    jpeg = b"\xff\xd8\xff" + data
+    encoded = (base64.encodebytes(jpeg) if is_wrapped else base64.b64encode(jpeg)).decode()
+    assert read_photo(encoded) == jpeg
+    assert read_photo("/9j-no photo/" + "a" * 80) != jpeg

@@ -51,4 +51,4 @@ def test_the_mapping_says_how_the_catalogue_is_read_and_what_is_mapped_wins(tmp_
     assert note in mapping.describe()
     plain = map_columns(open_catalogue(file, "plain"))
     assert not plain.notes
-    assert "additional_image_link" in plain.attributes
+    assert "additional_image_link" in "\n".join(plain.describe())

@@ -105,6 +105,8 @@ def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():
         ("PUT", "/v1/items/1", {"write"}),
         ("DELETE", "/v1/items/1", {"write"}),
         ("POST", "/v1/items:batch", {"write"}),
+        ("PATCH", "/v1/items/1", {"write"}),
+        ("PATCH", "/v1/items", {"write"}),
         ("POST", "/v1/events", {"read", "write"}),
         ("GET", "/what-will-be-added", {"read"}),
         ("GET", "/healthz/", {"read"}),
