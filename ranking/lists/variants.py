@@ -110,7 +110,7 @@ def differences(payloads: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Value,
     for payload in payloads:
         for name, value in payload.items():
             if name not in PAYLOAD_FIELDS and not name.startswith("_") and plain(name) not in _never():
-                by_name.setdefault(name, []).append(_parts(value))
+                by_name.setdefault(name, []).append(values_of(value))
     differing: dict[str, tuple[Value, ...]] = {}
     for name in sorted(by_name, key=lambda name: (_place(name), name)):
         sets = set(by_name[name])
@@ -118,6 +118,12 @@ def differences(payloads: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Value,
         if len(sets) > 1 and len(values) > 1 and not _are_codes(values, len(payloads)):
             differing[name] = tuple(sorted(values, key=_order))
     return dict(list(differing.items())[:MOST_FIELDS])
+
+
+def values_of(value: Any) -> tuple[Value, ...]:
+    """The values of an attribute: one, those of a list, or none."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    return tuple(part for part in parts if isinstance(part, str | int | float | bool) and part != "")
 
 
 @lru_cache(maxsize=10_000)
@@ -132,11 +138,6 @@ def _of(groups: Sequence[str]) -> Filter:
 
 def _by_id(members: Mapping[str, list[Record]]) -> dict[str, list[Record]]:
     return {group: sorted(records, key=lambda record: record.id) for group, records in members.items()}
-
-
-def _parts(value: Any) -> tuple[Value, ...]:
-    parts = value if isinstance(value, list | tuple) else (value,)
-    return tuple(part for part in parts if isinstance(part, str | int | float | bool) and part != "")
 
 
 def _are_codes(values: Sequence[Value], count: int) -> bool:

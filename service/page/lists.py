@@ -18,9 +18,10 @@ from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
 from vlclip.ranking.lists.request import ListRequest
-from vlclip.service.http.price import format_price
+from vlclip.ranking.lists.variants import Variants
 from vlclip.service.page.form import WEIGHT, Form
 from vlclip.service.page.photos import ItemPhotos
+from vlclip.service.page.variants import Choice, describe
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.shop import Shop
 
@@ -47,7 +48,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One item as it is shown; `photo` is the address of its photo, "" where there is none to show."""
+    """One item as it is shown; `photo` is the address of its photo, "" where there is none to show.
+
+    In a list with one card for each product, `price`, `choices` and `stock` are of all its variants.
+    """
 
     id: str
     title: str
@@ -56,6 +60,8 @@ class Card:
     href: str
     score: float = 0.0
     bars: Sequence[Bar] = ()
+    choices: Sequence[Choice] = ()
+    stock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ def serve(shop: Shop, photos: ItemPhotos, request: ListRequest, filter_form: Any
     zero, scale = _axis([part for result in answer for part in result.parts.values()])
     cards = [
         replace(
-            card(result.id, result.item, photos),
+            card(result.id, result.item, photos, result.variants),
             href="/page/click?" + urlencode({"item": result.id, "list": served_list.request_id}),
             score=result.score,
             bars=[_bar(name, part, zero, scale) for name, part in result.parts.items()],
@@ -112,12 +118,15 @@ def sliders(shop: Shop, unit: str, form: Form, shelf: Shelf | None, parts: Itera
     return [*knobs, Slider("diversity", PART_LABELS["diversity"], variety, 1.0)]
 
 
-def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> Card:
-    """The card of an item outside of a list."""
+def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos, variants: Variants | None = None) -> Card:
+    """The card of an item, or of the variants that it stands for in a list."""
+    words = describe(item, variants)
     return Card(
         id=item_id,
         title=str(item.get("title") or item_id),
-        price=format_price(item, ".2f"),
+        price=words.price,
+        choices=words.choices,
+        stock=words.stock,
         photo="/page/photo?" + urlencode({"id": item_id}) if photos.has(item.get("image")) else "",
         href="/page/item?" + urlencode({"id": item_id}),
     )

@@ -34,6 +34,7 @@ from vlclip.service.http.errors import STATUS, NotReady
 from vlclip.service.page.form import PER_PAGE, Form, read_form
 from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
 from vlclip.service.page.state import PageState
+from vlclip.service.page.variants import variant_links
 from vlclip.service.page.visit import Visit
 
 DAYS = (1, 7, 30, 365)
@@ -107,6 +108,7 @@ def item(state: PageState, visit: Visit) -> Content:
     event_kind = EVENT_KINDS.get(visit.params.get("event", ""))
     values = {
         "item": item_card,
+        "variants": variant_links(shop.store, item_id, record.payload),
         "actions": [(kind.name, kind.action) for kind in EVENT_KINDS.values() if kind.action],
         "description": str(record.payload.get("description", "")),
         "fields": {name: _plain(value) for name, value in fields.items()},

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from vlclip.ranking.lists.answer import Result
 from vlclip.service.http.answers import result_shape
-from vlclip.service.http.price import format_price
+from vlclip.service.http.price import format_price, format_prices
 from vlclip.service.reports.terminal import out, plain, print_json
 
 
@@ -30,13 +30,26 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
         table.add_column(heading, justify="right")
     if folded:
         table.add_column("copies", justify="right")
+    grouped = any(result.variants for result in results)
+    if grouped:
+        table.add_column("variants")
     for rank, result in enumerate(results, 1):
         item = result.item
         title = str(item.get("title") or item.get("product_type") or "")
         numbers = [f"{result.score:.3f}", *(_number(result.parts.get(name)) for name in names)]
         copies = [str(len(result.duplicates) or "")] if folded else []
-        table.add_row(str(rank), result.id, plain(title), plain(format_price(item, "g")), *numbers, *copies)
+        variants = [plain(_variants(result))] if grouped else []
+        price = format_prices(result.variants.prices, "g") if result.variants else format_price(item, "g")
+        table.add_row(str(rank), result.id, plain(title), plain(price), *numbers, *copies, *variants)
     out.print(table)
+
+
+def _variants(result: Result) -> str:
+    """How many variants a result stands for, and in what they differ: `5: colour, size`."""
+    variants = result.variants
+    if variants is None or variants.count == 1:
+        return ""
+    return f"{variants.count}: {', '.join(variants.values)}" if variants.values else str(variants.count)
 
 
 def _number(part: float | None) -> str:

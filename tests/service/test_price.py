@@ -9,7 +9,8 @@ from vlclip.service.http.price import format_price
         ({}, ""),
         ({"price": 10.0}, "10.00"),
         ({"price": 10.0, "currency": "EUR"}, "10.00 EUR"),
-        ({"price": 10.0, "price_to": 25.5, "currency": "EUR"}, "10.00 to 25.50 EUR"),
+        ({"price": 10.0, "price_to": 25.5, "currency": "EUR"}, "10.00 – 25.50 EUR"),  # noqa: RUF001 - the dash of ranges
+        ({"price": 10.0, "price_to": 10.0, "currency": "EUR"}, "10.00 EUR"),
         ({"price_to": 25.5, "currency": "EUR"}, ""),
         ({"price": "10", "currency": "EUR"}, ""),
     ],

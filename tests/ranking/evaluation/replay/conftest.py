@@ -87,6 +87,7 @@ class Front:
                 "asked": request_form(request.weights, page),
                 "weights": dict(answer.weights),
                 "strategy": answer.strategy,
+                **({"has_groups": True} if answer.has_groups else {}),
             },
             offset=page.offset, candidates=answer.explored,
             temperature=arm.exploration.temperature if answer.explored else 0.0,

@@ -51,6 +51,14 @@ def test_a_list_that_does_not_say_what_its_request_named_is_ranked_by_the_arms_o
     assert (logged.request.page.limit, logged.request.page.exclude) == (None, ())
 
 
+@pytest.mark.parametrize("group_by", ["group", "none", None])
+def test_a_list_of_a_store_that_had_no_groups_is_asked_again_without_them(front, group_by):
+    exposure, _ = front.similar("i1", group_by=group_by)
+    assert read_logged_list(exposure).request.page.group_by == "none"
+    of_groups = replace(exposure, context={**exposure.context, "has_groups": True})
+    assert read_logged_list(of_groups).request.page.group_by == group_by
+
+
 def test_candidates_are_what_was_dealt_and_what_stood_around_it(front):
     arm = an_arm(rules={"pins": ["i7"]}, exploration={"temperature": 0.1, "depth": 3})
     exposure, _ = front.similar("i1", arm, limit=6)
