@@ -21,6 +21,7 @@ from PIL import Image
 
 from tests.ingestion.fakes import PhotoServer
 from tests.service.records import count_events, events, exposures
+from vlclip.engine.store.store import Point
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
 from vlclip.service.access.keys import add_key
@@ -397,9 +398,11 @@ CONTRAST = """() => {
 """The least contrast of any text with what is behind it, after WCAG 2.2."""
 
 
-def test_what_a_title_says_is_shown_as_text(tab, web):
-    item = {"title": NASTY, "description": NASTY, "brand": NASTY, "attributes": {"note": NASTY}}
-    assert web.put("/v1/items/nasty", json=item).status_code == 200
+def test_what_a_title_says_is_shown_as_text(tab, web, shop):
+    assert web.put("/v1/items/nasty", json={"title": "Bold shoe"}).status_code == 200
+    record = shop.store.retrieve(["nasty"], with_vector=True)["nasty"]
+    texts = dict.fromkeys(("title", "description", "brand", "note"), NASTY)  # as before HTML was taken out
+    shop.store.upsert([Point("nasty", record.vector, NASTY, {**record.payload, **texts})])
     for view in (
         "/page/item?id=nasty",
         "/?text=Bold+shoe&w.image=0&w.text=0",
