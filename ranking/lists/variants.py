@@ -1,8 +1,9 @@
 """What a card says of the variants behind it: how many, how they differ, what they cost, what is in stock.
 
 Laws (tests/ranking/lists/test_variants.py):
-- the variants of a group are all items of the store in that group, whatever the list was filtered by;
+- the variants of a group are the items of the store in that group, whatever the list was filtered by;
 - a value that is listed is one of a variant; what is not listed is counted;
+- an item that stands for the whole product is none of its variants;
 - one request reads the variants of all groups of a page, and none is made where no result has a group.
 """
 
@@ -71,6 +72,22 @@ def read_variants(store: Store, groups: Sequence[str]) -> dict[str, Variants]:
     return {group: summary(group, records, counts[group]) for group, records in members.items()}
 
 
+def without_head(group: str, records: Sequence[Record]) -> Sequence[Record]:
+    """The variants without the item that stands for the whole product: a parent row of an export.
+
+    It is the one that has the group as its own name and no value, or several, of every attribute in which
+    the others differ.
+    """
+    heads = [record for record in records if group.removeprefix("id:") in _own_names(record.payload)]
+    if len(heads) != 1:
+        return records
+    others = [record for record in records if record is not heads[0]]
+    names = differences([record.payload for record in others])
+    if not names or any(len(values_of(heads[0].payload.get(name))) == 1 for name in names):
+        return records
+    return others
+
+
 def read_members(store: Store, groups: Sequence[str]) -> tuple[dict[str, list[Record]], bool]:
     """The items of each group, by id, and whether there are more than could be read."""
     members: dict[str, list[Record]] = {}
@@ -86,7 +103,9 @@ def read_members(store: Store, groups: Sequence[str]) -> tuple[dict[str, list[Re
 
 def summary(group: str, records: Sequence[Record], count: int) -> Variants:
     """What a card says of these variants; the group has `count` in all."""
-    payloads = [record.payload for record in records]
+    variants = without_head(group, records)
+    count -= len(records) - len(variants)
+    payloads = [record.payload for record in variants]
     values, more = {}, {}
     for name, all_values in differences(payloads).items():
         values[name] = all_values[:MOST_VALUES]
@@ -96,11 +115,11 @@ def summary(group: str, records: Sequence[Record], count: int) -> Variants:
         group=group,
         count=count,
         available=sum(payload.get("available", True) is not False for payload in payloads),
-        ids=tuple(record.id for record in records[:MOST_IDS]),
+        ids=tuple(record.id for record in variants[:MOST_IDS]),
         values=values,
         more=more,
         prices=_prices(payloads),
-        is_part=count > len(records),
+        is_part=count > len(variants),
     )
 
 
@@ -138,6 +157,11 @@ def _of(groups: Sequence[str]) -> Filter:
 
 def _by_id(members: Mapping[str, list[Record]]) -> dict[str, list[Record]]:
     return {group: sorted(records, key=lambda record: record.id) for group, records in members.items()}
+
+
+def _own_names(payload: Mapping[str, Any]) -> set[str]:
+    """What an item calls itself."""
+    return {str(value) for name, value in payload.items() if name == "id" or plain(name) in _heads()}
 
 
 def _are_codes(values: Sequence[Value], count: int) -> bool:
@@ -192,6 +216,11 @@ def _first() -> Mapping[str, int]:
 @lru_cache(maxsize=1)
 def _never() -> frozenset[str]:
     return frozenset(map(plain, _data()["never"]))
+
+
+@lru_cache(maxsize=1)
+def _heads() -> frozenset[str]:
+    return frozenset(map(plain, _data()["heads"]))
 
 
 @lru_cache(maxsize=1)

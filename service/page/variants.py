@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from vlclip.engine.store.store import Record, Store
 from vlclip.ranking.lists.grouping import group_of
-from vlclip.ranking.lists.variants import Variants, differences, read_members, values_of
+from vlclip.ranking.lists.variants import Variants, differences, read_members, values_of, without_head
 from vlclip.service.http.price import format_price, format_prices
 
 FEW = 5
@@ -75,7 +75,7 @@ def variant_links(store: Store, item_id: str, item: Mapping[str, Any]) -> Varian
     group = group_of(item)
     if not group:
         return VariantLinks()
-    records = read_members(store, [group])[0].get(group, [])
+    records = without_head(group, read_members(store, [group])[0].get(group, []))
     if len(records) < 2:
         return VariantLinks()
     names = differences([record.payload for record in records])

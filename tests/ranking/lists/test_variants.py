@@ -19,6 +19,7 @@ from vlclip.ranking.lists.variants import (
     MOST_FIELDS,
     MOST_IDS,
     MOST_VALUES,
+    PriceRange,
     read_variants,
     summary,
 )
@@ -96,6 +97,26 @@ def test_sizes_come_in_their_order_and_colours_come_first():
     assert list(card.values) == ["Colour", "size", "a"]
     assert card.values["size"] == ("XS", "S", "M", "L", "XL", "5", "41.5", "42", "one more")
     assert card.values["a"] == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"id": "G"},
+        {"id": "1", "SKU": "G"},
+        {"id": "G", "size": ["S", "M", "L"]},
+        {"id": "G", "brand": "Acme"},
+    ],
+)
+def test_an_item_that_stands_for_the_whole_product_is_no_variant(head):
+    variants = [Record(f"v{n}", {"id": f"v{n}", "size": size, "price": 5.0}) for n, size in enumerate("SML")]
+    whole = Record(head["id"], {"price": 1.0, **head})
+    card = summary("G", [whole, *variants], 4)
+    assert (card.count, card.ids) == (3, ("v0", "v1", "v2"))
+    assert card.prices == (PriceRange(5.0, 5.0),)
+    sellable = Record("G", {"id": "G", "size": "XL"})
+    assert summary("G", [sellable, *variants], 4).count == 4
+    assert summary("G", [whole], 1).count == 1
 
 
 def test_codes_that_name_each_variant_are_no_choice():
