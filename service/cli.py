@@ -35,7 +35,7 @@ COMMANDS = {
     "simulate": "Write a log of simulated shoppers, and the true value of each arm for them.",
     "keys": "API keys; while there are none, everyone who reaches the service may use it.",
     "evaluate": "Judge a store offline.",
-    "export": "Write what was logged to a file.",
+    "export": "Write what was logged, or lists of many users, to a file.",
     "import": "Bring in what other systems logged.",
     "experiment": "Compare rankings on real shoppers.",
 }

@@ -79,6 +79,10 @@ class History(Protocol):
 class BulkHistory(History, Protocol):
     """A history that takes whole logs."""
 
+    def units(self) -> Iterator[str]:
+        """The name of every unit with an event, in the order of names; it is read in parts."""
+        ...
+
     @property
     def largest_batch(self) -> int:
         """How many events are best added at once where there are many."""

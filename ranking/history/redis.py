@@ -155,6 +155,13 @@ class RedisHistory:
                 (unit.decode(), events) for unit, events in zip(part, sequences, strict=True) if events
             )
 
+    def units(self) -> Iterator[str]:
+        """Every unit, in the order of names; all names are in memory at once."""
+        oldest = repr(horizon(self._retention_days, self._clock()))
+        with self._errors():
+            units = self._redis.zrange(f"{self._prefix}units", oldest, "+inf", byscore=True)
+        yield from sorted(unit.decode() for unit in units)
+
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
         """The events that came of these lists, by request id, oldest first."""
         by_request: dict[str, list[Event]] = {}

@@ -28,51 +28,22 @@ from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import horizon
-
-VERSION = 1
-"""The version of the tables, in the file's `user_version`."""
-SWEEP_S = 3600
-"""Time between two removals of events older than the retention."""
-BATCH = 5000
-"""How many events are read, or deleted, at a time."""
-_MARKS = 500
-
-_COLUMNS = "id, unit, time, kind, item, session, request_id, value"
-_SCHEMA = (
-    # `seq` is the order of arrival; the second half of the unit is the user, or else the session
-    """CREATE TABLE IF NOT EXISTS events (
-        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, time REAL NOT NULL,
-        kind TEXT NOT NULL, item TEXT NOT NULL, session TEXT NOT NULL, request_id TEXT NOT NULL, value REAL
-    )""",
-    "CREATE INDEX IF NOT EXISTS events_unit ON events (unit, time)",
-    "CREATE INDEX IF NOT EXISTS events_request ON events (request_id) WHERE request_id <> ''",
-    # holds all columns that `popular` reads
-    "CREATE INDEX IF NOT EXISTS events_time ON events (time, kind, item)",
-    f"PRAGMA user_version = {VERSION}",
+from vlclip.ranking.history.sqlite_statements import (
+    ADD,
+    ADVICE,
+    BATCH,
+    COLUMNS,
+    EXPIRE,
+    MARKS,
+    PART,
+    RECENT,
+    SCHEMA,
+    STATE,
+    SWEEP_S,
+    UNITS,
+    VERSION,
+    WRITING,
 )
-_WRITING = (
-    "secure_delete=ON",
-    # ids and units come in no order, so every batch touches pages everywhere: 32 MB of pages stay in memory
-    # and are written back once for many batches
-    "wal_autocheckpoint=8000",
-    "cache_size=-32000",
-)
-_STATE = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
-_ADD = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - only names
-_RECENT = f"SELECT {_COLUMNS} FROM events WHERE unit = ? AND time < ? ORDER BY time DESC, seq DESC LIMIT ?"  # noqa: S608
-_PART = (
-    f"SELECT {_COLUMNS}, seq FROM events WHERE (unit, time, seq) > (?, ?, ?) AND time < ? "  # noqa: S608
-    "ORDER BY unit, time, seq LIMIT ?"
-)
-_EXPIRE = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? LIMIT ?)"
-_ADVICE = {
-    "SQLITE_FULL": "the disk has no room; free some, or keep less with history.retention_days",
-    "SQLITE_BUSY": "another process has been writing to it for too long; wait, or end that process",
-    "SQLITE_READONLY": "it may not be written; let this user write it and its folder",
-    "SQLITE_CANTOPEN": "let this user write its folder, or name another file in history.url",
-    "SQLITE_NOTADB": "it is no SQLite database; name another file in history.url",
-    "SQLITE_CORRUPT": "it is damaged; put a backup in its place or move it away, and a new one is begun",
-}
 
 
 class SqliteHistory:
@@ -129,12 +100,12 @@ class SqliteHistory:
         if not rows:
             return 0
         with self._transaction() as sql:
-            return sql.executemany(_ADD, rows).rowcount
+            return sql.executemany(ADD, rows).rowcount
 
     def recent(self, unit: str, limit: int, *, before: float | None = None) -> list[Event]:
         """The `limit` newest events of a unit before the time `before`, newest first."""
         with self._reading() as sql:
-            rows = sql.execute(_RECENT, (unit, _end(before), max(limit, 0))).fetchall()
+            rows = sql.execute(RECENT, (unit, _end(before), max(limit, 0))).fetchall()
         return [_event(*row) for row in rows]
 
     def popular(
@@ -157,13 +128,24 @@ class SqliteHistory:
         for unit, rows in groupby(self._rows(_end(before)), key=lambda row: str(row[1])):
             yield unit, [_event(*row[:-1]) for row in rows]
 
+    def units(self) -> Iterator[str]:
+        """Every unit, in the order of names, from the index alone."""
+        last = ""
+        while True:
+            with self._reading() as sql:
+                part = [str(unit) for (unit,) in sql.execute(UNITS, (last, BATCH))]
+            yield from part
+            if len(part) < BATCH:
+                return
+            last = part[-1]
+
     def clicked(self, request_ids: Sequence[str]) -> dict[str, list[Event]]:
         """The events that came of these lists, by request id, oldest first."""
         by_request: dict[str, list[Event]] = {}
-        for start in range(0, len(request_ids), _MARKS):
-            part = request_ids[start : start + _MARKS]
+        for start in range(0, len(request_ids), MARKS):
+            part = request_ids[start : start + MARKS]
             query = (
-                f"SELECT {_COLUMNS} FROM events WHERE request_id IN ({','.join('?' * len(part))}) "  # noqa: S608 - only marks
+                f"SELECT {COLUMNS} FROM events WHERE request_id IN ({','.join('?' * len(part))}) "  # noqa: S608 - only marks
                 "AND request_id <> '' ORDER BY time, seq"
             )
             with self._reading() as sql:
@@ -188,7 +170,7 @@ class SqliteHistory:
         total = 0
         while True:
             with self._transaction() as sql:
-                removed = sql.execute(_EXPIRE, (before, BATCH)).rowcount
+                removed = sql.execute(EXPIRE, (before, BATCH)).rowcount
             total += removed
             if removed < BATCH:
                 return total
@@ -208,7 +190,7 @@ class SqliteHistory:
     def _prepare(self) -> None:
         """Refuse a file that is not a history before anything is written to it; then create the tables."""
         with self._errors():
-            version, tables = self._sql.execute(_STATE).fetchone()
+            version, tables = self._sql.execute(STATE).fetchone()
             if version > VERSION:
                 raise HistoryError(
                     f"the history {self._path} was written by a newer vlclip (schema {version}, this one "
@@ -218,17 +200,17 @@ class SqliteHistory:
                 raise HistoryError(
                     f"{self._path} is a database of something else; name another file in history.url"
                 )
-            prepare(self._sql, *_WRITING)
+            prepare(self._sql, *WRITING)
         if version < VERSION:
             with self._transaction() as sql:
-                for statement in _SCHEMA:
+                for statement in SCHEMA:
                     sql.execute(statement)
 
     def _rows(self, end: float) -> Iterator[tuple[Any, ...]]:
         unit, moment, seq = "", -math.inf, 0
         while True:
             with self._reading() as sql:
-                rows = sql.execute(_PART, (unit, moment, seq, end, BATCH)).fetchall()
+                rows = sql.execute(PART, (unit, moment, seq, end, BATCH)).fetchall()
             yield from rows
             if len(rows) < BATCH:
                 return
@@ -273,7 +255,7 @@ class SqliteHistory:
             yield
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "")
-            advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), "check its disk")
+            advice = next((text for code, text in ADVICE.items() if name.startswith(code)), "check its disk")
             raise HistoryError(f"the history {self._path} cannot be used ({error}): {advice}") from error
         except OSError as error:
             raise HistoryError(

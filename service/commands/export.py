@@ -1,4 +1,4 @@
-"""`vlclip export exposures`: the log as a table for analysis, replay and learning."""
+"""`vlclip export`: the log as a table for analysis, replay and learning; lists of many users."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.table import anonymous, part_names, write_table
 from vlclip.ranking.history.history import horizon
 from vlclip.ranking.history.opening import open_history
+from vlclip.service.commands.export_recommendations import recommendations
 from vlclip.service.commands.options import Json, StoreOption
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Write what was logged to a file.")
+app = typer.Typer(no_args_is_help=True, help="Write what was logged, or lists of many users, to a file.")
 
 Since = Annotated[datetime | None, typer.Option(help="Only lists from this time on, UTC.")]
 Until = Annotated[datetime | None, typer.Option(help="Only lists before this time, UTC.")]
@@ -67,6 +68,9 @@ def exposures(
         return
     counts = f"{written.lists:,} lists, {written.items:,} items shown, {written.clicked:,} of them clicked"
     out.print(f"{counts}: {output}", markup=False, highlight=False, soft_wrap=True)
+
+
+app.command("recommendations")(recommendations)
 
 
 def open_log(settings: Settings) -> SqliteExposures:

@@ -11,7 +11,8 @@ import pytest
 
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.events import Event
-from vlclip.ranking.history.sqlite import SWEEP_S, VERSION, SqliteHistory
+from vlclip.ranking.history.sqlite import SqliteHistory
+from vlclip.ranking.history.sqlite_statements import SWEEP_S, VERSION
 from vlclip.ranking.settings import DAY_S
 
 
