@@ -2,11 +2,13 @@
 
 Laws (tests/ingestion/pipeline/test_duplicates.py):
 - the clusters depend on the items in the store, not on the runs that filled it or their order;
-- an item is in one cluster at most; one without a photo, or with a photo of one colour, in none.
+- an item is in one cluster at most; one without a photo, or with a photo of one colour, in none;
+- variants of one product share photos by intent: a cluster has items of at least two products.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vlclip.engine.duplicates import clusters, stored_hash
@@ -34,11 +36,20 @@ class PhotoDuplicates:
 
 def find_duplicates(store: Store, distance: int) -> PhotoDuplicates:
     """The near-duplicate photos of a whole store; reads every item's provenance once."""
-    hashes = {
-        record.id: photo
-        for page in store.scan(fields=("provenance",), batch=CHUNK)
-        for record in page
-        if (photo := stored_hash(record.payload))
-    }
-    groups = clusters(hashes, distance)
-    return PhotoDuplicates(distance, len(hashes), tuple(map(tuple, groups)))
+    hashes: dict[str, str] = {}
+    products: dict[str, str] = {}
+    for page in store.scan(fields=("provenance", "group"), batch=CHUNK):
+        for record in page:
+            if photo := stored_hash(record.payload):
+                hashes[record.id] = photo
+                if product := record.payload.get("group"):
+                    products[record.id] = product
+    all_clusters = clusters(hashes, distance)
+    return PhotoDuplicates(
+        distance, len(hashes), tuple(tuple(ids) for ids in all_clusters if not _is_one_product(ids, products))
+    )
+
+
+def _is_one_product(ids: Sequence[str], products: Mapping[str, str]) -> bool:
+    """Whether all these items are variants of the same product."""
+    return len({products.get(item_id) or (item_id,) for item_id in ids}) == 1

@@ -136,3 +136,16 @@ def test_how_near_is_a_setting(shop, catalogue):
     )
     duplicates = Shop(shop.folder, exact).ingest(catalogue).photo_duplicates
     assert [set(ids) for ids in duplicates.clusters] == [BAGS]
+
+
+def test_variants_of_one_product_are_no_duplicates_of_each_other(shop, catalogue):
+    groups = dict.fromkeys(TEES, "tee") | {"bag": "bag", "bag-again": "another bag"}
+    rows = [row | {"group": groups.get(row["id"], "")} for row in rows_of(catalogue)]
+    shop.ingest(written(catalogue, rows))
+    assert [set(ids) for ids in in_store(shop).clusters] == [BAGS]
+
+
+def test_a_product_with_the_photo_of_anothers_variants_is_a_duplicate(shop, catalogue):
+    rows = [row | {"group": "tee" if row["id"] in TEES - {"tee-l"} else ""} for row in rows_of(catalogue)]
+    shop.ingest(written(catalogue, rows))
+    assert TEES in [set(ids) for ids in in_store(shop).clusters]
