@@ -17,9 +17,11 @@ from pathlib import Path
 from vlclip.engine.duplicates import NEAR
 from vlclip.engine.errors import VlclipError
 from vlclip.ingestion.ledger.ledger import Status
+from vlclip.ingestion.pipeline.agreement import AgreementSample, judge
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination, open_destination
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
+from vlclip.ingestion.pipeline.photo_hint import photo_hint
 from vlclip.ingestion.pipeline.prune import prune
 from vlclip.ingestion.pipeline.report import IngestReport, Progress, Tally
 from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
@@ -100,6 +102,7 @@ def ingest(
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings, destination.info.language))
     total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())
+    tally.model = destination.info.encoders.get("image", "")
     with (
         _run(destination, str(plan.source), tally) as run,
         open_preparation(settings, preparation, destination.info.language) as prepared,
@@ -118,10 +121,13 @@ def ingest(
                 ThreadedStep("embed", chain.embed),
             ]
             save = Save(store, ledger, run, destination.info.fingerprint, prepared)
+            sample = AgreementSample()
             flushed = time.monotonic()
             with closing(overlap(batches, steps, cancel=chain.cancel)) as ready:
                 for batch in ready:
-                    tally.count(save(batch))
+                    saved = save(batch)
+                    tally.count(saved)
+                    sample.add(saved)
                     if time.monotonic() - flushed > FLUSH_S:
                         store.flush()
                         flushed = time.monotonic()
@@ -141,6 +147,9 @@ def ingest(
         store.optimize()  # what was written over HTTP since the last run as well
     if changed:  # everything is in the store by now: nothing is lost if this is interrupted
         tally.photo_duplicates = find_duplicates(store, plan.near)
+        tally.agreement = judge(store, sample.ids)
+    if not plan.retry_failed:
+        tally.photo_hint = photo_hint(tally, catalogue, columns)
     report = replace(
         tally.report(),
         dead_letters=ledger.dead_letters.count(),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from vlclip.engine.refinement.report import RefinementReport
 from vlclip.ingestion.ledger.dead_letters import DeadLetter
+from vlclip.ingestion.pipeline.agreement import Agreement
 from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates
 from vlclip.ingestion.reading.entry import Entry
 
@@ -18,9 +19,11 @@ from vlclip.ingestion.reading.entry import Entry
 class IngestReport:
     """Counts of a run: read = embedded + unchanged + duplicates + failed.
 
-    `total` is the number of rows expected, for progress; None where it is not known. `without_photo`
-    counts the items that are stored with their words alone since their photo cannot be read. `duplicates`
-    are rows that repeat an earlier one word for word. `photo_duplicates` are the items of the whole
+    `total` is the number of rows expected, for progress; None where it is not known. `without_photo` counts
+    the items that are stored with their words alone since their photo cannot be read, `with_photo` those that
+    have their photo in the vector; `photo_hint` says what to do where none has. `agreement` is that of words
+    and photos by the `model`, of a sample of what was embedded. `duplicates` are rows that repeat an earlier
+    one word for word. `photo_duplicates` are the items of the whole
     store whose photos are alike, searched at the end of a run that changed something. `warnings` maps
     a sentence to the number of items it holds for. In `cropped` of `grounded` photos the grounder was sure
     of a product. `refinement` is `RefinementReport.as_dict()`, empty where nothing was refined.
@@ -35,6 +38,10 @@ class IngestReport:
     duplicates: int = 0
     failed: int = 0
     without_photo: int = 0
+    with_photo: int = 0
+    photo_hint: str = ""
+    agreement: Agreement | None = None
+    model: str = ""
     deleted: int = 0
     seconds: float = 0.0
     total: int | None = None
@@ -94,6 +101,11 @@ class Tally:
         self._mapping = tuple(mapping)
         self._outcomes: Counter[str] = Counter()
         self._without_photo = 0
+        self._with_photo = 0
+        self.photo_problem = ""
+        self.photo_hint = ""
+        self.agreement: Agreement | None = None
+        self.model = ""
         self._warnings: Counter[str] = Counter()
         self._has_crop: Counter[bool] = Counter()
         self._refinement = RefinementReport()
@@ -104,6 +116,10 @@ class Tally:
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
             self._without_photo += entry.is_without_photo
+            self._with_photo += entry.has_photo and entry.outcome in ("embedded", "unchanged")
+            if entry.failure is not None and entry.failure.step == "photo":
+                self.photo_problem = self.photo_problem or entry.failure.reason
+            self.photo_problem = self.photo_problem or entry.photo_problem
             self._warnings.update(map(self._bounded, entry.warnings))
             if entry.outcome == "embedded" and entry.grounded is not None:
                 self._has_crop[entry.grounded.crop is not None] += 1
@@ -131,6 +147,10 @@ class Tally:
             duplicates=self._outcomes["duplicate"],
             failed=self._outcomes["failed"],
             without_photo=self._without_photo,
+            with_photo=self._with_photo,
+            photo_hint=self.photo_hint,
+            agreement=self.agreement,
+            model=self.model,
             deleted=self.deleted,
             seconds=time.monotonic() - self._start,
             total=self._total,

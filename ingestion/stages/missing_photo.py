@@ -34,7 +34,11 @@ class MissingPhoto:
             return entry.failed("photo", reason + STAYS)
         if not self.words or not entry.pending_item.has_words:
             return entry.failed("photo", reason)
-        return replace(entry, photo_problem=reason, data=None)
+        item = entry.pending_item
+        if item.photos and isinstance(item.image, str):
+            item = replace(item, image=item.photos[0])
+        warnings = tuple(warning for warning in entry.warnings if warning != NEXT)
+        return replace(entry, item=item, warnings=warnings, photo_problem=reason, data=None)
 
     def is_current(self, provenance: Mapping[str, Any]) -> bool:
         """Whether a point may stay without its photo."""

@@ -20,7 +20,7 @@ from vlclip.ranking.lists.answer import HISTORY, LEXICAL, POPULAR, Answer
 from vlclip.ranking.lists.request import ListRequest
 from vlclip.ranking.lists.variants import Variants
 from vlclip.service.page.form import WEIGHT, Form
-from vlclip.service.page.photos import ItemPhotos
+from vlclip.service.page.photos import ItemPhotos, photo_of
 from vlclip.service.page.variants import Choice, describe
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.shop import Shop
@@ -130,6 +130,15 @@ def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos, variants: Va
         photo="/page/photo?" + urlencode({"id": item_id}) if photos.has(item.get("image")) else "",
         href="/page/item?" + urlencode({"id": item_id}),
     )
+
+
+def strip(item_id: str, item: Mapping[str, Any], photos: ItemPhotos) -> list[str]:
+    """The addresses of all photos of an item that can be shown, empty where there is no more than one."""
+    names = item.get("photos")
+    numbers = range(1, len(names) + 1) if isinstance(names, list) else range(0)
+    present = [number for number in numbers if photos.has(photo_of(item, number))]
+    addresses = ["/page/photo?" + urlencode({"id": item_id, "number": number}) for number in present]
+    return addresses if len(addresses) > 1 else []
 
 
 def tastes(shop: Shop, answer: Answer) -> list[tuple[int, list[str]]]:

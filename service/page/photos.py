@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -68,6 +69,14 @@ class ItemPhotos:
             return file if file.is_relative_to(self._root) and file.is_file() else None
         except (OSError, ValueError):
             return None
+
+
+def photo_of(item: Mapping[str, Any], number: int = 0) -> Any:
+    """The embedded photo of an item, or with a number from 1 one of all; None where there is none."""
+    if number <= 0:
+        return item.get("image")
+    photos = item.get("photos")
+    return photos[number - 1] if isinstance(photos, list) and number <= len(photos) else None
 
 
 class SearchPhotos:

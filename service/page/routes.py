@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from vlclip.ranking.errors import UnknownItem
 from vlclip.service.http.html import ASSETS, KEY_COOKIE, asset, fragment, page
 from vlclip.service.page.actions import add_actions
+from vlclip.service.page.photos import photo_of
 from vlclip.service.page.state import PageState
 from vlclip.service.page.views import VIEWS, View
 from vlclip.service.page.visit import read_visit
@@ -57,12 +58,12 @@ def _add_files(app: FastAPI, state: PageState) -> None:
     fetching = anyio.CapacityLimiter(FETCHES)
 
     @app.get("/page/photo", include_in_schema=False)
-    async def photo(id: str = "") -> Response:
+    async def photo(id: str = "", number: int = 0) -> Response:
         def read() -> tuple[bytes, str]:
-            record = state.shop.store.retrieve([id], fields=("image",)).get(id)
+            record = state.shop.store.retrieve([id], fields=("image", "photos")).get(id)
             if record is None:
                 raise UnknownItem(f"no item {id!r} in the store")
-            return state.item_photos.read(record.payload.get("image"))
+            return state.item_photos.read(photo_of(record.payload, number))
 
         data, media_type = await anyio.to_thread.run_sync(read, limiter=fetching)
         headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}

@@ -32,7 +32,7 @@ from vlclip.ranking.settings import DAY_S
 from vlclip.service.demo.page import Embedded, data_uri
 from vlclip.service.http.errors import STATUS, NotReady
 from vlclip.service.page.form import PER_PAGE, Form, read_form
-from vlclip.service.page.lists import Shelf, card, history, serve, sliders, tastes
+from vlclip.service.page.lists import Shelf, card, history, serve, sliders, strip, tastes
 from vlclip.service.page.state import PageState
 from vlclip.service.page.variants import variant_links
 from vlclip.service.page.visit import Visit
@@ -103,7 +103,7 @@ def item(state: PageState, visit: Visit) -> Content:
     fields = dict(record.payload)
     provenance = dict(fields.pop("provenance", {}))
     item_card = card(item_id, fields, state.item_photos)
-    for name in ("title", "price", "price_to", "currency", "id", "image", "description"):
+    for name in ("title", "price", "price_to", "currency", "id", "image", "photos", "description"):
         fields.pop(name, None)
     event_kind = EVENT_KINDS.get(visit.params.get("event", ""))
     values = {
@@ -111,6 +111,7 @@ def item(state: PageState, visit: Visit) -> Content:
         "variants": variant_links(shop.store, item_id, record.payload),
         "actions": [(kind.name, kind.action) for kind in EVENT_KINDS.values() if kind.action],
         "description": str(record.payload.get("description", "")),
+        "photos": strip(item_id, record.payload, state.item_photos),
         "fields": {name: _plain(value) for name, value in fields.items()},
         "embedded": Embedded.of(provenance, item_card.title),
         "provenance": {name: _plain(value) for name, value in sorted(provenance.items())},

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vlclip.ingestion.pipeline.agreement import Agreement
 from vlclip.ingestion.pipeline.report import IngestReport
 from vlclip.service.reports.duplicates import LARGEST, duplicates_json, duplicates_sentence, print_clusters
 from vlclip.service.reports.terminal import err, out
@@ -25,7 +27,7 @@ def print_ingest(report: IngestReport, store: str) -> None:
         print_clusters(duplicates.clusters[:LARGEST], {})
     _print_preparation(report)
     for warning, count in report.warnings.items():
-        out.print(f"[yellow]note[/] {count:,} x {warning}")
+        out.print(f"[yellow]note[/] {count:,} x {escape(warning)}")
     if report.without_photo:
         out.print(
             f"[yellow]note[/] {report.without_photo:,} x the photo cannot be read; stored with the words "
@@ -43,6 +45,17 @@ def print_ingest(report: IngestReport, store: str) -> None:
         for letter in report.latest_dead_letters:
             table.add_row(letter.item_id or "-", str(letter.row), letter.stage, letter.reason[:300])
         out.print(table)
+    if (agreement := report.agreement) is not None:
+        figures = f"HITS@5 {agreement.hits:.2f}, chance {agreement.chance:.2f}, {agreement.items:,} items"
+        if agreement.is_poor:
+            out.print(
+                f"[bold yellow]{escape(report.model)} hardly knows your catalogue[/] ({figures}): "
+                "try another model with --clip, or vlclip train on your items"
+            )
+        else:
+            out.print(f"words find their photos: {figures}")
+    if report.photo_hint:
+        out.print(f"[bold red]{escape(report.photo_hint)}[/]")
 
 
 def _print_preparation(report: IngestReport) -> None:
@@ -67,7 +80,11 @@ def report_json(report: IngestReport) -> dict[str, Any]:
         "unchanged": report.unchanged,
         "duplicates": report.duplicates,
         "failed": report.failed,
+        "with_photo": report.with_photo,
         "without_photo": report.without_photo,
+        "photo_hint": report.photo_hint,
+        "model": report.model,
+        "agreement": agreement_json(report.agreement),
         "deleted": report.deleted,
         "seconds": round(report.seconds, 3),
         "items_per_second": round(report.items_per_second, 1),
@@ -78,6 +95,18 @@ def report_json(report: IngestReport) -> dict[str, Any]:
         "prune_refused": report.prune_refused,
         "mapping": list(report.mapping),
         "duplicate_clusters": duplicates_json(report.photo_duplicates),
+    }
+
+
+def agreement_json(agreement: Agreement | None) -> dict[str, Any] | None:
+    """How well words find their own photos; None where that was not judged."""
+    if agreement is None:
+        return None
+    return {
+        "items": agreement.items,
+        "hits_at_5": round(agreement.hits, 4),
+        "chance": round(agreement.chance, 4),
+        "is_poor": agreement.is_poor,
     }
 
 

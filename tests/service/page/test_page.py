@@ -21,6 +21,7 @@ from PIL import Image
 
 from tests.ingestion.fakes import PhotoServer
 from tests.service.records import count_events, events, exposures
+from vlclip.engine.item import Item
 from vlclip.engine.store.store import Point
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
@@ -740,6 +741,30 @@ def test_photos_are_served_by_the_id_of_their_item(web, catalogue):
     answer = web.get("/page/photo", params={"id": "drawn-00002"})
     assert answer.content == (catalogue.parent / "photos" / "drawn-00002.jpg").read_bytes()
     assert answer.headers["content-type"] == "image/jpeg"
+
+
+def test_an_item_with_several_photos_shows_all_that_can_be_answer(filled, catalogue, tmp_path):
+    shutil.copytree(filled, tmp_path / "store")
+    names = [f"photos/drawn-0000{number}.jpg" for number in (2, 3, 4)]
+    settings = {"page": {"photos": str(catalogue.parent)}}
+    shop = open_shop(tmp_path / "store", **settings)
+    with TestClient(create_app(shop)) as client:
+        store = shop.store
+        record = store.retrieve(["drawn-00002"], with_vector=True)["drawn-00002"]
+        item = Item.from_payload({**record.payload, "photos": [names[0], "lost.jpg", *names[1:]]})
+        payload = {**item.payload(), "provenance": record.payload["provenance"]}
+        store.upsert([Point(record.id, record.vector, item.lexical_texts, payload)])
+        html = client.get("/page/item", params={"id": "drawn-00002"}).text
+        assert [number for number in range(1, 6) if f"id=drawn-00002&amp;number={number}" in html] == [
+            1,
+            3,
+            4,
+        ]
+        for number, name in ((1, names[0]), (3, names[1]), (4, names[2])):
+            answer = client.get("/page/photo", params={"id": "drawn-00002", "number": number})
+            assert answer.content == (catalogue.parent / name).read_bytes()
+        assert client.get("/page/photo", params={"id": "drawn-00002", "number": 9}).status_code == 422
+        assert "strip" not in client.get("/page/item", params={"id": "drawn-00003"}).text
 
 
 def test_without_a_folder_items_have_a_drawn_placeholder(filled, tmp_path):
