@@ -10,6 +10,7 @@ from vlclip.engine.tables.format import Format
 from vlclip.engine.tables.json_array import Json
 from vlclip.engine.tables.json_lines import Jsonl
 from vlclip.engine.tables.parquet import Parquet
+from vlclip.engine.tables.xml_feed import Xml
 
 FORMATS: dict[str, Callable[[Path], Format]] = {
     ".jsonl": Jsonl,
@@ -18,6 +19,9 @@ FORMATS: dict[str, Callable[[Path], Format]] = {
     ".tsv": Csv,
     ".parquet": Parquet,
     ".json": Json,
+    ".xml": Xml,
+    ".rss": Xml,
+    ".atom": Xml,
 }
 """File ending to the format that reads it."""
 

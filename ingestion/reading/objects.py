@@ -22,8 +22,8 @@ CODES = Path(__file__).with_name("languages.toml")
 TEXT_KEYS = ("@value", "value", "name", "title", "label", "text", "content")
 """The keys of an object that hold its text, likeliest first."""
 TAG_KEYS = ("language_tag", "@language", "language", "lang", "locale", "language_code", "languagecode")
-NAME_KEYS = ("name", "key", "label", "attribute_code")
-VALUE_KEYS = ("value", "values", "option", "options")
+NAME_KEYS = ("name", "key", "label", "attribute_code", "attribute_name")
+VALUE_KEYS = ("value", "values", "option", "options", "attribute_value")
 """The keys of an object that names one attribute."""
 UNREADABLE = "holds objects or bytes without a text; left out"
 

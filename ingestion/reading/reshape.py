@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from vlclip.engine.tables.format import Row
-from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.expand import expand_jsonld, fold, unfold
 from vlclip.ingestion.reading.group_column import fill
 from vlclip.ingestion.reading.preset import OPTIONS, Preset, find
@@ -127,31 +127,19 @@ def _listed(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iter
     return _map_values(rows, change)
 
 
-def _photos(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
-    """The photos of further columns behind those of the first."""
-    into = find(columns, spec["into"])
-    further = [column for name in spec["further"] if (column := find(columns, name))]
+def _named(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Objects with a name and a value become attributes of those names."""
+    names = [column for name in spec["columns"] if (column := find(columns, name))]
 
     def change(cells: dict[str, Any]) -> None:
-        photos = _parts(cells.get(into), "")
-        for column in further:
-            photos += _parts(cells.pop(column, None), spec["split"])
-        if len(photos := list(dict.fromkeys(photos))) > 1:
-            cells[into] = photos
-        elif photos:
-            cells[into] = photos[0]
+        for name in names:
+            cell = cells.get(name)
+            parts = [cell] if isinstance(cell, Mapping) else cell
+            if isinstance(parts, list) and (options := objects.named_values(parts)):
+                del cells[name]
+                _add_options(cells, options)
 
-    return _map_values(rows, change) if into and further else iter(rows)
-
-
-def _parts(cell: Any, split: str) -> list[Any]:
-    if values.absent(cell):
-        return []
-    if isinstance(cell, list | tuple):
-        return [part for whole in cell for part in _parts(whole, split)]
-    if isinstance(cell, str) and split:
-        return [part.strip() for part in cell.split(split) if part.strip()]
-    return [cell]
+    return _map_values(rows, change)
 
 
 def _suffixes(rows: Rows, _spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
@@ -267,6 +255,6 @@ _STEPS: Mapping[str, Step] = {
     "stock": _stock,
     "listed": _listed,
     "suffixes": _suffixes,
-    "photos": _photos,
+    "named": _named,
 }
 """The steps in their order; parents come last."""

@@ -22,7 +22,7 @@ from vlclip.service.reports.terminal import print_json, says_what_went_wrong
 @says_what_went_wrong
 def ingest(
     source: Annotated[
-        str, typer.Argument(help="A JSONL, CSV, Parquet or JSON file, or a folder of such files.")
+        str, typer.Argument(help="A JSONL, CSV, Parquet, JSON or XML file, or a folder of such files.")
     ],
     *,
     store: StoreOption = None,
@@ -39,6 +39,10 @@ def ingest(
     ] = "auto",
     prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
     force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(help="Show how the catalogue would be read, and store nothing."),
+    ] = False,
     retry_failed: Annotated[bool, typer.Option(help="Ingest only the items that failed before.")] = False,
     missing_photo: Annotated[
         Literal["words", "fail"] | None,
@@ -56,7 +60,9 @@ def ingest(
 ) -> None:
     """Bring a store up to date with a catalogue; unchanged items are left alone."""
     # numpy, polars and the store's engine take half a second to load, and `--help` needs none of them
+    from vlclip.ingestion.pipeline.explain import explain_catalogue  # noqa: PLC0415
     from vlclip.ingestion.pipeline.ingest import ingest_catalogue  # noqa: PLC0415
+    from vlclip.service.reports.explanation import explanation_json, print_explanation  # noqa: PLC0415
     from vlclip.service.reports.ingestion import print_ingest, progress_bar, report_json, show_on  # noqa: PLC0415
     from vlclip.service.settings import Settings  # noqa: PLC0415
 
@@ -64,6 +70,13 @@ def ingest(
     if missing_photo is not None:
         preparation["ingest"] = {"missing_photo": missing_photo}
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
+    if explain:
+        explanation = explain_catalogue(source, settings, mapping=map or [], layout=format)
+        if json:
+            print_json(explanation_json(explanation))
+        else:
+            print_explanation(explanation)
+        return
     with progress_bar() as bar:
         report = ingest_catalogue(
             source, settings, mapping=map or [], layout=format, prune=prune, force_prune=force_prune,

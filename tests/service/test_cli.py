@@ -44,6 +44,20 @@ def test_ingest_reports_what_it_did_and_again_does_nothing(catalogue, tiny_clip,
     assert (again["read"], again["embedded"], again["unchanged"]) == (60, 0, 60)
 
 
+def test_ingest_explains_a_catalogue_and_stores_nothing(tmp_path):
+    source = tmp_path / "shop.csv"
+    source.write_text("Handle,Title,Variant SKU,Variant Price,Image Src\nhat,Hat,S1,5,a.jpg\nhat,,S2,6,\n")
+    words = ("ingest", source, "--explain", "--store", tmp_path / "s")
+    result = run(*words)
+    assert "read as a Shopify export" in result.stdout
+    assert "S2" in result.stdout
+    explanation = body(*words)
+    assert [item["payload"]["price"] for item in explanation["items"]] == [5.0, 6.0]
+    plain = run(*words, "--format", "plain", status=1)
+    assert "--map id=COLUMN" in plain.stderr
+    assert not (tmp_path / "s").exists()
+
+
 def test_ingest_shows_the_mapping_and_the_dead_letters(tiny_clip, tmp_path):
     source = tmp_path / "shop.csv"
     with source.open("w", newline="") as file:

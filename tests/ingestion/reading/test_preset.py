@@ -43,12 +43,13 @@ def google(path, **cells):
 
 
 def test_the_mapping_says_how_the_catalogue_is_read_and_what_is_mapped_wins(tmp_path):
-    file = google(tmp_path, headline="Better", additional_image_link="b.jpg")
+    detail = [{"attribute_name": "Fit", "attribute_value": "slim"}]
+    file = google(tmp_path, headline="Better", product_detail=detail)
     mapping = map_columns(open_catalogue(file), ["title=headline"])
     assert "title        ← headline" in mapping.describe()
-    assert "read within  : additional_image_link" in mapping.describe()
+    assert "read within  : product_detail" in mapping.describe()
     note = "note         : read as a Google product feed (--format google); --format plain reads it without"
     assert note in mapping.describe()
     plain = map_columns(open_catalogue(file, "plain"))
     assert not plain.notes
-    assert "additional_image_link" in "\n".join(plain.describe())
+    assert "product_detail" in plain.attributes
