@@ -10,26 +10,20 @@ Laws (tests/ranking/lists/test_variants.py):
 from __future__ import annotations
 
 import math
-import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from vlclip.engine.filters import Condition, Filter
-from vlclip.engine.item import PAYLOAD_FIELDS
 from vlclip.engine.store.store import Record, Store
+from vlclip.ranking.lists.choices import Value, differences, kind, values_of
 from vlclip.ranking.lists.grouping import GROUP, group_of
+from vlclip.ranking.lists.variant_words import plain, variant_words
 
-NAMES = Path(__file__).with_name("variants.toml")
 MOST_READ = 2000
 """Variants of one page that are read; of larger groups a part is summed up, and the count is asked for."""
-MOST_IDS, MOST_FIELDS, MOST_VALUES = 100, 6, 12
-"""Ids, attributes, and values of an attribute that a card lists."""
-
-Value = str | float | bool
+MOST_IDS, MOST_VALUES = 100, 12
+"""Ids, and values of an attribute, that a card lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +69,15 @@ def read_variants(store: Store, groups: Sequence[str]) -> dict[str, Variants]:
 def without_head(group: str, records: Sequence[Record]) -> Sequence[Record]:
     """The variants without the item that stands for the whole product: a parent row of an export.
 
-    It is the one that has the group as its own name and no value, or several, of every attribute in which
-    the others differ.
+    It is the one that has the group as its own name, and is of a kind that says so, or has no value, or
+    several, of every attribute in which the others differ.
     """
     heads = [record for record in records if group.removeprefix("id:") in _own_names(record.payload)]
     if len(heads) != 1:
         return records
     others = [record for record in records if record is not heads[0]]
+    if others and not variant_words().kinds_of_heads.isdisjoint(map(kind, heads[0].payload.values())):
+        return others
     names = differences([record.payload for record in others])
     if not names or any(len(values_of(heads[0].payload.get(name))) == 1 for name in names):
         return records
@@ -123,34 +119,6 @@ def summary(group: str, records: Sequence[Record], count: int) -> Variants:
     )
 
 
-def differences(payloads: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Value, ...]]:
-    """The attributes in which variants differ, with all their values in order."""
-    by_name: dict[str, list[tuple[Value, ...]]] = {}
-    for payload in payloads:
-        for name, value in payload.items():
-            if name not in PAYLOAD_FIELDS and not name.startswith("_") and plain(name) not in _never():
-                by_name.setdefault(name, []).append(values_of(value))
-    differing: dict[str, tuple[Value, ...]] = {}
-    for name in sorted(by_name, key=lambda name: (_place(name), name)):
-        sets = set(by_name[name])
-        values = tuple(dict.fromkeys(part for parts in by_name[name] for part in parts))
-        if len(sets) > 1 and len(values) > 1 and not _are_codes(values, len(payloads)):
-            differing[name] = tuple(sorted(values, key=_order))
-    return dict(list(differing.items())[:MOST_FIELDS])
-
-
-def values_of(value: Any) -> tuple[Value, ...]:
-    """The values of an attribute: one, those of a list, or none."""
-    parts = value if isinstance(value, list | tuple) else (value,)
-    return tuple(part for part in parts if isinstance(part, str | int | float | bool) and part != "")
-
-
-@lru_cache(maxsize=10_000)
-def plain(name: str) -> str:
-    """A name without case, blanks and punctuation."""
-    return re.sub(r"[\W_]", "", name.casefold())
-
-
 def _of(groups: Sequence[str]) -> Filter:
     return Filter((Condition(GROUP, "any", tuple(dict.fromkeys(groups))),))
 
@@ -161,18 +129,8 @@ def _by_id(members: Mapping[str, list[Record]]) -> dict[str, list[Record]]:
 
 def _own_names(payload: Mapping[str, Any]) -> set[str]:
     """What an item calls itself."""
-    return {str(value) for name, value in payload.items() if name == "id" or plain(name) in _heads()}
-
-
-def _are_codes(values: Sequence[Value], count: int) -> bool:
-    """Whether values name single variants: each another, and an address, a long number or a long text."""
-    if len(values) < count:
-        return False
-    return all(
-        isinstance(value, str)
-        and (len(value) > 40 or re.match(r"https?://", value) or re.fullmatch(r"[\d-]{8,}", value))
-        for value in values
-    )
+    heads = variant_words().heads
+    return {str(value) for name, value in payload.items() if name == "id" or plain(name) in heads}
 
 
 def _prices(payloads: Iterable[Mapping[str, Any]]) -> tuple[PriceRange, ...]:
@@ -188,41 +146,3 @@ def _prices(payloads: Iterable[Mapping[str, Any]]) -> tuple[PriceRange, ...]:
         if numbers
     ]
     return tuple(ranges)
-
-
-def _place(name: str) -> int:
-    return _first().get(plain(name), len(_first()))
-
-
-def _order(value: Value) -> tuple[int, float, str]:
-    """Sizes from small to large, then numbers, then text."""
-    text = str(value).strip().casefold()
-    if text in _sizes():
-        return 0, _sizes()[text], text
-    number = re.match(r"-?\d+(?:[.,]\d+)?", text)
-    return (1, float(number[0].replace(",", ".")), text) if number else (2, 0.0, text)
-
-
-@lru_cache(maxsize=1)
-def _data() -> Mapping[str, Sequence[str]]:
-    return tomllib.loads(NAMES.read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=1)
-def _first() -> Mapping[str, int]:
-    return {plain(name): place for place, name in reversed(list(enumerate(_data()["first"])))}
-
-
-@lru_cache(maxsize=1)
-def _never() -> frozenset[str]:
-    return frozenset(map(plain, _data()["never"]))
-
-
-@lru_cache(maxsize=1)
-def _heads() -> frozenset[str]:
-    return frozenset(map(plain, _data()["heads"]))
-
-
-@lru_cache(maxsize=1)
-def _sizes() -> Mapping[str, int]:
-    return {size: place for place, size in enumerate(_data()["sizes"])}

@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from vlclip.engine.store.store import Record, Store
+from vlclip.ranking.lists.choices import differences, values_of
 from vlclip.ranking.lists.grouping import group_of
-from vlclip.ranking.lists.variants import Variants, differences, read_members, values_of, without_head
+from vlclip.ranking.lists.variants import Variants, read_members, without_head
 from vlclip.service.http.price import format_price, format_prices
 
 FEW = 5

@@ -712,3 +712,16 @@ def test_both_engines_give_the_same_ids_and_scores(
     edge, memory = (answers(store, direction(seed), conditions) for store in pair)
     for name, scores in edge.items():
         assert scores == pytest.approx(memory[name], abs=1e-4), name
+
+
+def test_a_field_is_there_once_an_item_has_it_and_items_of_a_group_are_read_together(store):
+    assert not store.has_field("group")
+    store.upsert(
+        [Point(p.id, p.vector, p.lexical, {**p.payload, "group": f"g{n % 7}"}) for n, p in enumerate(SHOP)]
+    )
+    assert store.has_field("group")
+    assert {name: store.has_field(name) for name in store.fields()} == dict.fromkeys(store.fields(), True)
+    assert not store.has_field("_lacks")
+    where = Filter((Condition("group", "any", ("g1", "g5", "nobody")),))
+    members = [record.id for page in store.scan(filter=where, batch=5) for record in page]
+    assert sorted(members) == sorted(p.id for n, p in enumerate(SHOP) if n % 7 in (1, 5))

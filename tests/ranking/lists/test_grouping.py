@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tests.ranking.planted import INFO, SPACE, PlantedEmbedder
 from vlclip.engine.filters import parse_json
-from vlclip.engine.opening.stores import open_store
+from vlclip.engine.opening.stores import open_on, open_store
+from vlclip.engine.settings import Hnsw, Server
+from vlclip.engine.store.server.shelf import ServerShelf, connect
 from vlclip.engine.store.store import Point, Store
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory
@@ -31,6 +33,7 @@ SIZES = {
     "groups of thirty": [30] * 12 + [0] * 5,
 }
 """Sizes of the groups of each store; 0 is an item without a group."""
+SERVER = "small groups on a server"
 COLOURS, LETTERS = ("red", "green", "blue"), ("S", "M", "L")
 SETTINGS = Search(lexical_weight=0.5, history_weight=0.4, max_limit=2000, pool=10)
 
@@ -54,10 +57,15 @@ def grouped_points(sizes: list[int]) -> list[Point]:
     return points
 
 
-@pytest.fixture(scope="module", params=SIZES)
+@pytest.fixture(scope="module", params=[*SIZES, SERVER])
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    opened = open_store(str(tmp_path_factory.mktemp("store")), Settings.load(), INFO)
-    opened.upsert(grouped_points(SIZES[request.param]))
+    opened: Store
+    if request.param == SERVER:
+        shelf = ServerShelf(connect(":memory:", Server()), Server(), Hnsw())
+        opened = open_on(shelf, "here", INFO)
+    else:
+        opened = open_store(str(tmp_path_factory.mktemp("store")), Settings.load(), INFO)
+    opened.upsert(grouped_points(SIZES.get(request.param, SIZES["small groups"])))
     opened.optimize()
     yield opened
     opened.close()

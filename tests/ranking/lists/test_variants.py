@@ -14,9 +14,9 @@ from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.store import Point, Record, Store
 from vlclip.ranking.lists import variants as module
 from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.choices import MOST_FIELDS
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.lists.variants import (
-    MOST_FIELDS,
     MOST_IDS,
     MOST_VALUES,
     PriceRange,
@@ -114,6 +114,7 @@ def test_an_item_that_stands_for_the_whole_product_is_no_variant(head):
     card = summary("G", [whole, *variants], 4)
     assert (card.count, card.ids) == (3, ("v0", "v1", "v2"))
     assert card.prices == (PriceRange(5.0, 5.0),)
+    assert summary("G", [Record(head["id"], {"Type": "variable", **head}), variants[0]], 2).count == 1
     sellable = Record("G", {"id": "G", "size": "XL"})
     assert summary("G", [sellable, *variants], 4).count == 4
     assert summary("G", [whole], 1).count == 1
@@ -121,7 +122,16 @@ def test_an_item_that_stands_for_the_whole_product_is_no_variant(head):
 
 def test_codes_that_name_each_variant_are_no_choice():
     records = [
-        Record(f"v{n}", {"page": f"https://shop.example/{n}", "part": f"0040000{n:04}", "size": str(40 + n)})
+        Record(
+            f"v{n}",
+            {
+                "page": f"https://shop.example/{n}",
+                "part": f"0040000{n:04}",
+                "size": str(40 + n),
+                "variant_id": n,
+                "Type": "variation" if n else "simple",
+            },
+        )
         for n in range(4)
     ]
     assert list(summary("G", records, 4).values) == ["size"]
