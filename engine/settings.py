@@ -91,7 +91,7 @@ class Refinement(Section):
     """What the text segment is made from: the item's own words, a text from its fields, or a model's text."""
 
     mode: Literal["off", "fields", "llm"] = Field(
-        "off",
+        "fields",
         description="who writes the refined text: nobody, rules from the item's fields, or a language model",
     )
     agreement: Literal["llm", "all"] = Field(

@@ -3,16 +3,17 @@
 The cleaned title keeps its order, because a model trained on titles reads them best that way. What the
 fields say and the title does not is added where titles have it: brand and audience first; colour, pattern
 and material before the product's name or at the end; then the type. On 4,076 products this found the photo
-more often than any order that begins with the type (docs/refine.md).
+more often than any order that begins with the type (docs/refine.md). A text that is short even then, such as
+the name of a series, goes on with the first words of the description. Longer texts do not gain by them.
 
 Laws (tests/engine/refinement/test_fields.py):
-- a clean title that holds all that the fields say is unchanged;
+- a clean title of `ENOUGH_WORDS` or more that holds all that the fields say is unchanged;
 - refining twice equals refining once; every word of the text is a word of a field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vlclip.engine.item import Item
 from vlclip.engine.language import DEFAULT
@@ -22,10 +23,14 @@ from vlclip.engine.refinement.title import clean_title
 from vlclip.engine.refinement.untrusted import plain, without_instructions
 from vlclip.engine.refinement.words import Vocabulary, folded, load_vocabulary
 
-RULES = 1
+RULES = 2
 """Raise it by hand with any change of a rule that changes texts."""
 
+ENOUGH_WORDS = 4
+"""A text of fewer words goes on with the description, up to `WORDS_WITH_DESCRIPTION`."""
+WORDS_WITH_DESCRIPTION = 8
 DESCRIPTION_WORDS = 24
+"""Of a description that is all there is."""
 READ_CHARS = 2000
 """Of a title or description; encoders read no further."""
 
@@ -55,18 +60,32 @@ class FieldRefiner:
 
 
 def field_text(item: Item, vocabulary: Vocabulary) -> str:
-    """The cleaned title with the facts it lacks; without a title the facts, or the description's start."""
+    """The cleaned title with the facts it lacks; where that is short or nothing, the description's start."""
     facts = read_facts(item, vocabulary)
-    values = [str(part) for value in item.attributes.values() for part in _parts(value)]
-    keep = " ".join([facts.brand, facts.product_type, *values]).split()
-    title = clean_title(without_instructions(plain(item.title[:READ_CHARS])), vocabulary, keep)
+    title = without_instructions(plain(item.title[:READ_CHARS]))
+    title = clean_title(title, vocabulary, _other_words(item, facts))
     text = complete(title, facts, vocabulary)
-    if text:
+    count = text.count(" ") + 1
+    if (text and count >= ENOUGH_WORDS) or not item.description:
         return text
-    words = clean_title(
-        without_instructions(plain(item.description[:READ_CHARS])).split(". ")[0], vocabulary, keep
-    ).split()
-    return " ".join(words[:DESCRIPTION_WORDS])
+    start = without_instructions(plain(item.description[:READ_CHARS]))
+    keep = list(_other_words(item, facts))
+    if not text:
+        words = clean_title(start.split(". ")[0], vocabulary, keep).split()
+        if len(words) >= ENOUGH_WORDS:
+            return " ".join(words[:DESCRIPTION_WORDS])
+        return " ".join(clean_title(start, vocabulary, keep).split()[:WORDS_WITH_DESCRIPTION])
+    start = " ".join(clean_title(start, vocabulary, keep).split()[: WORDS_WITH_DESCRIPTION - count])
+    return text if _contains(text, start) else clean_title(f"{text} {start}", vocabulary, keep)
+
+
+def _other_words(item: Item, facts: ItemFacts) -> Iterator[str]:
+    """The words of the fields other than title and description."""
+    yield from facts.brand.split()
+    yield from facts.product_type.split()
+    for value in item.attributes.values():
+        for part in value if isinstance(value, tuple) else (value,):
+            yield from str(part).split()
 
 
 def complete(title: str, facts: ItemFacts, vocabulary: Vocabulary) -> str:
@@ -77,10 +96,11 @@ def complete(title: str, facts: ItemFacts, vocabulary: Vocabulary) -> str:
     end = len(words)
     while end > start and _hints(words[end - 1], facts.product_type):
         end -= 1
-    brand = "" if _contains(title, facts.brand) else facts.brand
-    audience = "" if vocabulary.named("audience", title) else facts.audience
-    colour = "" if vocabulary.named("colour", title) else facts.colour
-    looks = [word for word in (colour, facts.pattern, facts.material) if not _contains(title, word)]
+    folds = set(folded(title))
+    brand = "" if folds.issuperset(folded(facts.brand)) else facts.brand
+    audience = "" if vocabulary.names("audience", folds) else facts.audience
+    colour = "" if vocabulary.names("colour", folds) else facts.colour
+    looks = [word for word in (colour, facts.pattern, facts.material) if not folds.issuperset(folded(word))]
     name = words[end:] or ([] if _hints(title, facts.product_type) else [facts.product_type])
     parts = [brand, *words[:start], audience, *words[start:end], *looks, *name]
     return " ".join(part for part in parts if part)
@@ -93,13 +113,11 @@ def _contains(text: str, phrase: str) -> bool:
 
 def _hints(text: str, product_type: str) -> bool:
     """Whether the text has a word of the type, or one that begins like it (Sari, Sarees; Deo, Deodorant)."""
-    return any(_alike(word, type_word) for word in folded(text) for type_word in folded(product_type))
+    type_words = folded(product_type)
+    return any(_alike(word, type_word) for word in folded(text) for type_word in type_words)
 
 
 def _alike(first: str, second: str) -> bool:
-    short, long = sorted((first, second), key=len)
-    return len(short) >= 3 and (long.startswith(short) or first[:4] == second[:4])
-
-
-def _parts(value: object) -> tuple[object, ...]:
-    return value if isinstance(value, tuple) else (value,)
+    if len(first) < 3 or len(second) < 3:
+        return first == second
+    return first[:4] == second[:4] or first.startswith(second) or second.startswith(first)

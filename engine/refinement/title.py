@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from vlclip.engine.refinement.untrusted import plain
 from vlclip.engine.refinement.words import Vocabulary, fold, folded
@@ -40,6 +40,10 @@ CODE = re.compile(
 )
 """Digits with a size behind a slash, or eight digits and more; a shorter code can be a model's name."""
 DANGLING = frozenset(("for", "with", "and", "by", "in", "of", "from", "the", "or"))
+ORDINARY = re.compile(
+    r"(?:(?![xX]*[sSmMlL]\b)[A-Za-z]+(?:'[A-Za-z]+|-(?![xX]*[sSmMlL]\b)[A-Za-z]+)*(?: |$))*"
+)
+"""Words of letters alone, as most titles are, none of which can be a size."""
 EDGES = " \t,.;:|/\\-_*~!?=<>+&"
 MOST_PASSES = 4
 """One removal may make another possible; nearly always one pass is enough."""
@@ -47,13 +51,14 @@ STUFFED = 0.3
 """With a greater share of repeated words, a title counts as stuffed."""
 
 
-def clean_title(title: str, vocabulary: Vocabulary, keep: Collection[str] = ()) -> str:
+def clean_title(title: str, vocabulary: Vocabulary, keep: Iterable[str] = ()) -> str:
     """The title without slogans, symbols, size and stock codes, repetition and shouting.
 
     `keep` are words of the item's other fields: a size or code among them stays, and they lend their
-    case to a title that is all capitals.
+    case to a title that is all capitals. An ordinary title needs none of them, and they are not read.
     """
-    spellings = {fold(word): word for word in keep}
+    is_calm = ORDINARY.fullmatch(title) and not any(map(_is_shouted, title.split()))
+    spellings = {} if is_calm else {fold(word): word for word in keep}
     for _ in range(MOST_PASSES):
         cleaner = _cleaned(title, vocabulary, spellings)
         if cleaner == title:
@@ -63,10 +68,12 @@ def clean_title(title: str, vocabulary: Vocabulary, keep: Collection[str] = ()) 
 
 
 def _cleaned(title: str, vocabulary: Vocabulary, spellings: dict[str, str]) -> str:
-    slogans = vocabulary.slogans
+    if ORDINARY.fullmatch(title):  # nothing to cut from a word, and no size, code or symbol among them
+        text = vocabulary.without_slogans(title)
+        return _without_loose_end(_without_repeats(_unshouted(text.split(), vocabulary, spellings)))
     text = plain(LINK.sub(" ", MARKUP.sub(" ", html.unescape(title))))
-    text = slogans.sub(" ", SHOUTED_NEW.sub(" ", text))
-    text = slogans.sub(" ", SYMBOLS.sub(" ", text))
+    text = vocabulary.without_slogans(SHOUTED_NEW.sub(" ", text))
+    text = vocabulary.without_slogans(SYMBOLS.sub(" ", text))
     text = LABELLED.sub(lambda match: match[0] if fold(match[1]) in spellings else " ", text)
     text = " ".join(word for word in text.split() if not _is_code(word, spellings))
     text = SIZE.sub(lambda match: " " if _is_size(match, spellings) else match[0], text)
@@ -91,12 +98,18 @@ def _is_code(word: str, own_words: Collection[str]) -> bool:
 
 def _unshouted(words: list[str], vocabulary: Vocabulary, spellings: dict[str, str]) -> list[str]:
     """Words in title case where most of them are capitals; a word of another field takes its case."""
+    if not any(map(_is_shouted, words)):
+        return words
     letters = [word for word in words if len(word) > 3 and _alphabetic(word)]
     if sum(word.isupper() for word in letters) <= 0.6 * len(letters):
         return words
     return [
         _calm(word, vocabulary, spellings) if word.isupper() and _alphabetic(word) else word for word in words
     ]
+
+
+def _is_shouted(word: str) -> bool:
+    return word.isupper() and len(word) > 3
 
 
 def _alphabetic(word: str) -> bool:
@@ -120,6 +133,8 @@ def _without_repeats(words: list[str]) -> list[str]:
     before: then each word stays only where it came first.
     """
     marks = [fold(word.strip(EDGES + "()\"'")) for word in words]
+    if len(set(marks)) == len(marks):
+        return words
     again = [len(mark) > 2 and mark.isalpha() and mark in marks[:place] for place, mark in enumerate(marks)]
     stuffed = sum(again) > max(1, STUFFED * len(words)) or _runs(marks)
     return [

@@ -36,9 +36,18 @@ _INSTRUCTION = re.compile(
 )
 
 
+_TRIGGER = re.compile(
+    "ignor|disregard|forget|override|bypass|skip|vergiss|oubliez|olvida|dimentica|you|act|pretend"
+    "|system|assistant|developer|instruction|say|state|claim|mention|write|insist|tell|respond|reply|answer"
+    "|output|print|verdict|critique"
+)
+"""What every match of `_INSTRUCTION` has in lower case; it costs a tenth, and most texts have none of it."""
 _QUOTES_AND_DASHES = {ord(mark): "'" for mark in "\u2018\u2019\u02bc\u00b4"} | {
     ord(mark): "-" for mark in "\u2010\u2011\u2012\u2013\u2014"
 }
+
+
+_REPLACED = re.compile(f"[®©™{''.join(map(chr, _QUOTES_AND_DASHES))}]")
 
 
 def plain(text: str) -> str:
@@ -46,6 +55,8 @@ def plain(text: str) -> str:
 
     Those are controls, zero widths and marks of direction. Trade-mark signs are removed too.
     """
+    if text.isprintable() and unicodedata.is_normalized("NFKC", text) and not _REPLACED.search(text):
+        return " ".join(text.split())
     text = unicodedata.normalize("NFKC", re.sub("[®©™]", "", text)).translate(_QUOTES_AND_DASHES)
     visible = "".join(
         mark if unicodedata.category(mark)[0] != "C" or mark == "\n" else " " if mark.isspace() else ""
@@ -56,7 +67,7 @@ def plain(text: str) -> str:
 
 def without_instructions(text: str) -> str:
     """The text in one line, without chat markers and without the rest of a sentence from its command on."""
-    match = _INSTRUCTION.search(text)
+    match = _INSTRUCTION.search(text) if _TRIGGER.search(text.casefold()) else None
     while match is not None:
         end = _SENTENCE_END.search(text, match.end())
         text = f"{text[: match.start()]}\n{text[end.end() if end else len(text) :]}"

@@ -74,17 +74,15 @@ class Embed:
             return checked
         photos, items = [entry.photo for entry in pending], [entry.pending_item for entry in pending]
         refined = [entry.refined for entry in pending if entry.refined is not None]
-        if not refined:
-            vectors = self.embedder.get().embed_items(
-                photos, [item.text for item in items], [item.id for item in items]
-            )
+        texts = [text.text for text in refined] or [item.text for item in items]
+        ids = [item.id for item in items]
+        if not any(map(self.preparation.judged, refined)):
+            vectors = self.embedder.get().embed_items(photos, texts, ids)
         else:
-            texts = [text.text for text in refined]
             own = [  # two equal texts leave the photo nothing to judge
                 item.text if self.preparation.judged(text) else text.text
                 for item, text in zip(items, refined, strict=True)
             ]
-            ids = [item.id for item in items]
             vectors, refined_fits = self.embedder.get().embed_refined(photos, own, texts, ids)
             settled = settle(items, refined, refined_fits.tolist())
             pending = [replace(entry, refined=text) for entry, text in zip(pending, settled, strict=True)]

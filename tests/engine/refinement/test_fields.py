@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.engine.refinement.english import ENGLISH
 from tests.engine.refinement.spoiler import spoil
@@ -44,6 +46,54 @@ def test_without_a_title_the_fields_speak_and_else_the_description(shirt):
     )
     nothing = FieldRefiner().text_of(Item("a", title="FREE SHIPPING"))
     assert (nothing.text, nothing.by) == ("FREE SHIPPING", "raw")
+
+
+KURA = Item(
+    "k",
+    title="KURA",
+    product_type="Beds > Children's beds",
+    description="Reversible bed, white/pine. 90x200 cm.",
+)
+
+
+def test_the_name_of_a_series_gains_its_type_and_the_first_words_of_its_description():
+    assert field_text(KURA, ENGLISH) == "Kura Children's beds Reversible bed, white/pine. 90x200 cm"
+    bare = replace(KURA, product_type="", title="Hemnes")
+    assert field_text(bare, ENGLISH) == "Hemnes Reversible bed, white/pine. 90x200 cm"
+    marketing = "Sleep like never before in the bed that grows with your child and your dreams"
+    assert (
+        field_text(replace(bare, description=marketing), ENGLISH)
+        == "Hemnes Sleep like never before in the bed"
+    )
+
+
+@given(st.text(max_size=60))
+def test_a_text_of_enough_words_does_not_depend_on_the_description(description):
+    for title in ("Turtle Men Navy Blue Check Shirt", "Check Shirt"):
+        item = Item(
+            "s",
+            title=title,
+            product_type="Shirts",
+            brand="Turtle",
+            attributes={"colour": "Navy", "gender": "Men"},
+        )
+        assert field_text(replace(item, description=description), ENGLISH) == field_text(item, ENGLISH)
+
+
+VOCABULARY = ["Kura", "bed", "Beds", "white", "reversible", "XL", "TV", "of", "Sale!", "a", "Pine", "KURA,"]
+WORDS = st.lists(st.sampled_from(VOCABULARY), max_size=6).map(" ".join)
+
+
+KINDS = st.sampled_from(["", "Beds", "TV", "Home > Beds", "Pine tables"])
+
+
+@given(WORDS, KINDS, st.lists(WORDS, max_size=3).map(". ".join))
+def test_with_a_description_too_refining_twice_equals_once_and_invents_nothing(title, kind, description):
+    item = Item("a", title=title, product_type=kind, description=description)
+    once = field_text(item, ENGLISH)
+    if once:
+        assert field_text(replace(item, title=once), ENGLISH) == once
+    assert set(folded(once)) <= set(folded(f"{title} {kind} {description}"))
 
 
 def test_a_type_or_colour_named_by_another_word_is_not_added():

@@ -30,7 +30,8 @@ def own_line(chat):
 
 
 def test_the_mode_names_the_refiner(tmp_path):
-    assert load_refiner(Refinement(), "english") is None
+    assert isinstance(load_refiner(Refinement(), "english"), FieldRefiner)
+    assert load_refiner(Refinement(mode="off"), "english") is None
     assert isinstance(load_refiner(Refinement(mode="fields"), "english"), FieldRefiner)
     llm = load_refiner(
         Refinement(mode="llm", base_url="http://127.0.0.1:9/v1", model="m", cache=""), "english"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.refinement.english import ENGLISH
+from vlclip.engine.refinement import title as cleaning
 from vlclip.engine.refinement.title import clean_title
 from vlclip.engine.refinement.words import folded
 
@@ -71,6 +75,20 @@ def test_cleaning_twice_equals_once_and_adds_no_word(words):
     once = clean_title(title, ENGLISH)
     assert clean_title(once, ENGLISH) == once
     assert set(folded(once)) <= set(folded(title))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*" ".join(CLEAN).split(), "sale", "free", "shipping", "XL", "s", "Men's", "t-shirt", "M-L"]
+        )
+    )
+)
+def test_ordinary_words_are_cleaned_as_any_others_are(words):
+    title = " ".join(words)
+    quick = clean_title(title, ENGLISH)
+    with patch.object(cleaning, "ORDINARY", re.compile(r"(?!)")):
+        assert clean_title(title, ENGLISH) == quick
 
 
 @given(st.text(max_size=200))

@@ -29,7 +29,7 @@ def test_other_words_stay_other_words(first, second):
 
 
 def test_a_hyphenated_word_gives_its_parts_too():
-    assert folded("Off-White T-Shirt") == ["offwhite", "off", "white", "tshirt", "t", "shirt"]
+    assert folded("Off-White T-Shirt") == ("offwhite", "off", "white", "tshirt", "t", "shirt")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -43,7 +43,7 @@ def test_a_point_says_what_made_it(shop, catalogue):
     assert payload["image"] == "pics/3.jpg"
     provenance = payload["provenance"]
     assert provenance["fingerprint"] == INFO.fingerprint
-    assert provenance["text"] == "Thing 3"
+    assert provenance["text"] == "Thing 3 red"
     assert len(provenance["content_hash"]) == 32
     assert any(vector[:4])
     assert any(vector[4:])
@@ -267,9 +267,9 @@ def test_a_model_that_breaks_ends_the_run_and_keeps_what_was_stored(shop, catalo
 def test_a_vector_that_is_nan_fails_its_item_alone(shop, catalogue):
     plain = shop.embedder.embed_items
 
-    def spoil(photos, texts, ids):
+    def spoil(photos, texts, ids=()):
         vectors = plain(photos, texts, ids)
-        vectors[[text == "Thing 3" for text in texts]] = float("nan")
+        vectors[[text == "Thing 3 red" for text in texts]] = float("nan")
         return vectors
 
     shop.embedder.embed_items = spoil

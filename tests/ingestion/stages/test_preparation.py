@@ -120,7 +120,7 @@ def test_a_box_that_is_not_trusted_is_kept_as_data_and_the_whole_photo_is_embedd
     report = shop.ingest(catalogue, preparation=preparation(FakeGrounder(score=0.4))[0])
     assert (report.cropped, report.grounded) == (0, 9)
     plain = Shop(tmp_path / "plain")
-    plain.ingest(catalogue)
+    plain.ingest(catalogue, preparation=preparation()[0])
     for item_id, (payload, vector) in shop.points().items():
         assert "crop" not in payload["provenance"]
         assert payload["provenance"]["detected_score"] == 0.4
@@ -128,7 +128,7 @@ def test_a_box_that_is_not_trusted_is_kept_as_data_and_the_whole_photo_is_embedd
 
 
 def test_without_grounder_and_refiner_a_point_says_nothing_of_them(shop, catalogue):
-    shop.ingest(catalogue)
+    shop.ingest(catalogue, preparation=preparation()[0])
     assert set(provenance(shop)["p0"]) >= {"fingerprint", "content_hash", "text"}
     assert not set(provenance(shop)["p0"]) & {"grounder", "rule", "crop", "refiner", "text_by"}
 
@@ -242,8 +242,8 @@ def test_items_that_come_one_by_one_are_prepared_alike(shop, tmp_path, catalogue
 
 
 def test_settings_name_the_preparation_without_loading_anything():
-    off = Preparation.of(Settings.load(), "english")
+    off = Preparation.of(Settings.load(refinement={"mode": "off"}), "english")
     assert (off.grounder, off.refiner, off.provenance) == ("", None, {})
-    on = Preparation.of(Settings.load(refinement={"mode": "fields"}), "english")
+    on = Preparation.of(Settings.load(), "english")
     assert set(on.provenance) == {"refiner", "agreement"}
     on.close()
