@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "demo": "Draw a small catalogue, ingest it and make a few lists; needs no network and ends by itself.",
     "ingest": "Bring a store up to date with a catalogue; unchanged items are left alone.",
+    "watch": "Ingest a catalogue again whenever it changes, until stopped; one line a look.",
     "similar": "List items that are similar to an item, each with the parts of its score.",
     "search": "List items that fit words, a photo, or both.",
     "recommend": "List items for a user, from their history; for a new user, the most popular items.",

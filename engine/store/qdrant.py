@@ -125,6 +125,11 @@ class QdrantStore:
             if after is None:
                 return
 
+    def ids(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """A page of all ids, and where the next one begins, None at the end."""
+        points, following = self._backend.page(after, limit, None, selection(("id",)), vector=False)
+        return [str(point.payload["id"]) for point in points], None if following is None else str(following)
+
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """One list of hits per query, best first, in one batched call."""
         searches = [self._searches.search(query) for query in queries]

@@ -183,6 +183,10 @@ class Store(Protocol):
         """Every item once, in batches, in no particular order."""
         ...
 
+    def ids(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """A page of all ids, and where the next one begins, None at the end; `after` is None at the start."""
+        ...
+
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """One list of hits per query, best first, in one batched call."""
         ...

@@ -9,14 +9,14 @@ Laws (tests/ingestion/pipeline/test_ingest.py):
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vlclip.engine.duplicates import NEAR
 from vlclip.engine.errors import VlclipError
-from vlclip.ingestion.ledger.ledger import Status
+from vlclip.ingestion.ledger.ledger import Ledger, Status
 from vlclip.ingestion.pipeline.agreement import AgreementSample, judge
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination, open_destination
@@ -104,14 +104,14 @@ def ingest(
     tally = Tally(total, columns.describe())
     tally.model = destination.info.encoders.get("image", "")
     with (
-        _run(destination, str(plan.source), tally) as run,
+        recorded_run(ledger, plan.source, destination.info.fingerprint, tally, store.flush) as run,
         open_preparation(settings, preparation, destination.info.language) as prepared,
     ):
         measure(store, catalogue, columns)
         progress(tally.report())
         missing = MissingPhoto(settings.ingest.missing_photo == "words", plan.retry_failed)
         with open_chain(destination, settings, prepared, catalogue.root, missing) as chain:
-            batches = _read(
+            batches = claimed_batches(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=plan.retry_failed
             )
             steps = [
@@ -150,34 +150,40 @@ def ingest(
         tally.agreement = judge(store, sample.ids)
     if not plan.retry_failed:
         tally.photo_hint = photo_hint(tally, catalogue, columns)
-    report = replace(
-        tally.report(),
-        dead_letters=ledger.dead_letters.count(),
-        latest_dead_letters=tuple(ledger.dead_letters.latest(LATEST)),
-    )
+    report = final_report(tally, ledger)
     progress(report)
     return report
 
 
+def final_report(tally: Tally, ledger: Ledger) -> IngestReport:
+    """The report of a run that has ended, with what waits for a retry."""
+    return replace(
+        tally.report(),
+        dead_letters=ledger.dead_letters.count(),
+        latest_dead_letters=tuple(ledger.dead_letters.latest(LATEST)),
+    )
+
+
 @contextmanager
-def _run(destination: Destination, source: str, tally: Tally) -> Iterator[int]:
+def recorded_run(
+    ledger: Ledger, source: str | Path, fingerprint: str, tally: Tally, flush: Callable[[], None]
+) -> Iterator[int]:
     """A run in the ledger; however it ends, what was written is flushed and the end is recorded."""
-    store, ledger = destination.store, destination.ledger
-    run = ledger.start(source, destination.info.fingerprint)
+    run = ledger.start(str(Path(source).expanduser().absolute()), fingerprint)
     try:
         yield run
-        store.flush()
+        flush()
     except BaseException as error:
         status: Status = "failed" if isinstance(error, Exception) else "interrupted"
         with suppress(VlclipError):  # the first error is the one to report
-            store.flush()
+            flush()
         with suppress(VlclipError):
             ledger.finish(run, status, tally.counts())
         raise
     ledger.finish(run, "complete", tally.counts())
 
 
-def _read(
+def claimed_batches(
     entries: Iterator[Entry], claim: Claim, tally: Tally, settings: IngestionSettings, *, retry: bool
 ) -> Iterator[Batch]:
     """Batches of claimed entries; with `retry` those alone that are dead letters."""

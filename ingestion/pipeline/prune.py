@@ -9,14 +9,29 @@ Laws (tests/ingestion/pipeline/test_prune.py):
 
 from __future__ import annotations
 
-from vlclip.engine.store.store import Store
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from vlclip.engine.store.store import Record
 from vlclip.ingestion.ledger.ledger import Ledger
 
 CHUNK = 1000
 
 
+class Prunable(Protocol):
+    """What pruning needs of a store."""
+
+    def scan(self, *, fields: tuple[str, ...] | None = None, batch: int = 1000) -> Iterator[list[Record]]:
+        """Every item once, in batches."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items by id; how many of them were there."""
+        ...
+
+
 def prune(
-    store: Store, ledger: Ledger, run: int, *, nameless: int, doubtful: int = 0, force: bool
+    store: Prunable, ledger: Ledger, run: int, *, nameless: int, doubtful: int = 0, force: bool
 ) -> tuple[int, str]:
     """How many items were deleted, and the reason if deleting was refused.
 

@@ -16,8 +16,8 @@ from vlclip.engine.item import Item
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.space import Floats
 
-FailureStep = Literal["read", "photo", "embed"]
-"""Where an item can fail: reading its row, getting its photo, making its vector."""
+FailureStep = Literal["read", "photo", "embed", "service"]
+"""Where an item can fail: reading its row, getting its photo, making its vector, a service it is sent to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Compare:
 
     def _compared(self, entry: Entry, stored: Record) -> Entry:
         provenance = stored.payload.get("provenance") or {}
-        if self._is_current(provenance, entry):
+        if self._is_current(provenance, entry.content_hash):
             problem = provenance.get(PROBLEM, "")
             has_photo = bool(entry.image) and not problem
             return replace(entry, outcome="unchanged", item=None, photo_problem=problem, has_photo=has_photo)
@@ -104,9 +104,15 @@ class Compare:
         }
         return with_hash | blank
 
-    def _is_current(self, provenance: Mapping[str, Any], entry: Entry) -> bool:
+    def unchanged(self, hashes: Mapping[str, str]) -> list[str]:
+        """Those ids of a content hash by id that the store holds with just that content."""
+        stored = self.store.retrieve(list(hashes), fields=("provenance",)) if hashes else {}
+        provenances = {name: record.payload.get("provenance") or {} for name, record in stored.items()}
+        return [name for name in provenances if self._is_current(provenances[name], hashes[name])]
+
+    def _is_current(self, provenance: Mapping[str, Any], content_hash: str) -> bool:
         return (
-            provenance.get("content_hash") == entry.content_hash
+            provenance.get("content_hash") == content_hash
             and provenance.get("fingerprint") == self.fingerprint
             and self.preparation.matches(provenance)
             and self.missing.is_current(provenance)

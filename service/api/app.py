@@ -32,6 +32,7 @@ from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
 from vlclip.service.access.keys import KeyRing, keys_path
 from vlclip.service.access.limits import BodyLimit, RateLimit, Timeout
 from vlclip.service.access.request_id import RequestIds
+from vlclip.service.api.feeding import add_feeding_routes
 from vlclip.service.api.items import add_item_routes
 from vlclip.service.api.lists import add_list_routes
 from vlclip.service.api.openapi import ERRORS, DescribedApi
@@ -84,6 +85,7 @@ def create_app(shop: Shop) -> FastAPI:
     add_list_routes(app, shop, workers)
     add_shopper_routes(app, shop)
     add_item_routes(app, shop)
+    add_feeding_routes(app, shop)
     add_page_routes(app, shop)
     return app
 

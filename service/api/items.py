@@ -97,7 +97,7 @@ def add_item_routes(app: FastAPI, shop: Shop) -> None:
     @app.delete("/v1/items/{item_id:path}", status_code=204, tags=["items"])
     async def delete_item(item_id: str) -> Response:
         """Remove one item."""
-        if not await run_in_threadpool(shop.delete, item_id):
+        if not await run_in_threadpool(shop.delete, [item_id]):
             raise UnknownItem(f"no item {item_id!r} in the store")
         return Response(status_code=204)
 

@@ -127,10 +127,28 @@ def delete(item_id: str) -> Call[None]:
     return Call("DELETE", _item_path(item_id), lambda _: None, {})
 
 
+def delete_many(ids: Iterable[str], batch: int) -> Iterator[Call[int]]:
+    """Remove items, `batch` of them in each call."""
+    for chunk in _chunks(ids, batch):
+        yield Call("POST", "/v1/items:delete", lambda form: int(form["deleted"]), {"json": {"ids": chunk}})
+
+
+def unchanged(hashes: Mapping[str, str]) -> Call[list[str]]:
+    """Which items are stored with just that content."""
+    body = {"hashes": dict(hashes)}
+    return Call("POST", "/v1/items:compare", lambda form: list(form["unchanged"]), {"json": body})
+
+
+def ids(after: str | None) -> Call[tuple[list[str], str | None]]:
+    """A page of the ids of all items."""
+    params = {"after": after} if after else {}
+    return Call("GET", "/v1/items", lambda form: (list(form["ids"]), form["next"]), {"params": params})
+
+
 READY = Call("GET", "/readyz", lambda form: bool(form["status"] == "ready"), {}, retried=False)
 
 
-def _chunks(forms: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:
+def _chunks(forms: Iterable[T], size: int) -> Iterator[list[T]]:
     """The forms in lists of `size`, the last one shorter."""
     if size < 1:
         raise ValueError(f"batch is {size}; give 1 or more")

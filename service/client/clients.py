@@ -105,6 +105,18 @@ class Client:
         """Remove one item."""
         self._send(calls.delete(item_id))
 
+    def delete_many(self, ids: Iterable[str], *, batch: int = PATCHES) -> int:
+        """Remove items; how many were there."""
+        return sum([self._send(call) for call in calls.delete_many(ids, batch)])
+
+    def unchanged(self, hashes: Mapping[str, str]) -> list[str]:
+        """Those ids of content hashes by id that are stored with just that content."""
+        return self._send(calls.unchanged(hashes))
+
+    def ids(self, after: str | None = None) -> tuple[list[str], str | None]:
+        """A page of the ids of all items, and the `after` of the next one, None at the end."""
+        return self._send(calls.ids(after))
+
     def ready(self) -> bool:
         """Whether the service answers questions."""
         try:
@@ -211,6 +223,18 @@ class AsyncClient:
     async def delete(self, item_id: str) -> None:
         """Remove one item."""
         await self._send(calls.delete(item_id))
+
+    async def delete_many(self, ids: Iterable[str], *, batch: int = PATCHES) -> int:
+        """Remove items; how many were there."""
+        return sum([await self._send(call) for call in calls.delete_many(ids, batch)])
+
+    async def unchanged(self, hashes: Mapping[str, str]) -> list[str]:
+        """Those ids of content hashes by id that are stored with just that content."""
+        return await self._send(calls.unchanged(hashes))
+
+    async def ids(self, after: str | None = None) -> tuple[list[str], str | None]:
+        """A page of the ids of all items, and the `after` of the next one, None at the end."""
+        return await self._send(calls.ids(after))
 
     async def ready(self) -> bool:
         """Whether the service answers questions."""

@@ -11,9 +11,11 @@ from vlclip.service.commands.options import (
     Device,
     Grounder,
     Json,
+    LedgerOption,
     Refine,
     StoreOption,
     TextEncoder,
+    Url,
     preparation_settings,
 )
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
@@ -26,6 +28,11 @@ def ingest(
     ],
     *,
     store: StoreOption = None,
+    url: Url = None,
+    key: Annotated[
+        str, typer.Option(envvar="VLCLIP_API_KEY", help="API key of the service, for --url.")
+    ] = "",
+    ledger: LedgerOption = None,
     map: Annotated[
         list[str] | None,
         typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
@@ -58,10 +65,15 @@ def ingest(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Bring a store up to date with a catalogue; unchanged items are left alone."""
+    """Bring a store up to date with a catalogue; unchanged items are left alone.
+
+    With --url a running service is brought up to date: the same mapping, the same report. It is asked which
+    items it has already, and gets the others; photos in files go along as bytes.
+    """
     # numpy, polars and the store's engine take half a second to load, and `--help` needs none of them
     from vlclip.ingestion.pipeline.explain import explain_catalogue  # noqa: PLC0415
-    from vlclip.ingestion.pipeline.ingest import ingest_catalogue  # noqa: PLC0415
+    from vlclip.ingestion.pipeline.ingest import IngestPlan  # noqa: PLC0415
+    from vlclip.service.commands.target import Target  # noqa: PLC0415
     from vlclip.service.reports.explanation import explanation_json, print_explanation  # noqa: PLC0415
     from vlclip.service.reports.ingestion import print_ingest, progress_bar, report_json, show_on  # noqa: PLC0415
     from vlclip.service.settings import Settings  # noqa: PLC0415
@@ -77,14 +89,19 @@ def ingest(
         else:
             print_explanation(explanation)
         return
+    of_store = {
+        "--store": store, "--clip": clip, "--text-encoder": text_encoder, "--device": device,
+        "--grounder": grounder, "--refine": refine, "--missing-photo": missing_photo,
+    }  # fmt: skip
+    target = Target.of(settings, url, key, ledger, of_store)
+    plan = IngestPlan(
+        source, map or [], format, prune, force_prune, retry_failed, near=settings.search.collapse_distance
+    )
     with progress_bar() as bar:
-        report = ingest_catalogue(
-            source, settings, mapping=map or [], layout=format, prune=prune, force_prune=force_prune,
-            retry_failed=retry_failed, near=settings.search.collapse_distance, progress=show_on(bar),
-        )  # fmt: skip
+        report = target.ingest(plan, show_on(bar))
     if json:
-        print_json(report_json(report) | {"store": settings.store, "dead_letters": report.dead_letters})
+        print_json(report_json(report) | {"store": target.name, "dead_letters": report.dead_letters})
     else:
-        print_ingest(report, settings.store)
+        print_ingest(report, target.name)
     if report.prune_refused:
         raise typer.Exit(1)

@@ -16,6 +16,17 @@ StoreOption = Annotated[
         "--store", help="Folder of the store, or the URL of a Qdrant server.", show_default="./store"
     ),
 ]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="A running service to feed instead of a store: http://HOST:PORT."),
+]
+Key = Annotated[str, typer.Option("--key", envvar="VLCLIP_API_KEY", help="API key of that service.")]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", help="File of the ledger, for --url.", show_default=".vlclip/ADDRESS/ledger.sqlite"
+    ),
+]
 Clip = Annotated[
     str | None,
     typer.Option(

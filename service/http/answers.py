@@ -153,6 +153,25 @@ class PatchBatchShape(BaseModel):
     failed: int
 
 
+class UnchangedShape(BaseModel):
+    """The ids of the items that are stored with just that content."""
+
+    unchanged: list[str]
+
+
+class DeletedShape(BaseModel):
+    """How many items were removed."""
+
+    deleted: int
+
+
+class IdsShape(BaseModel):
+    """A page of the ids of all items; `next` is the `after` of the next page, null at the end."""
+
+    ids: list[str]
+    next: str | None = None
+
+
 class ItemShape(BaseModel):
     """A stored item with what made its vector."""
 

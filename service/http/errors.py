@@ -10,6 +10,7 @@ VlclipError
     ├── Overloaded    there are more requests than can be answered in time
     ├── RefusedItem   an item of a write could not be embedded
     ├── WouldDrop     a write would drop what the stored item has
+    ├── ServiceFailed a service that is fed cannot be reached, or refuses
     ├── KeyFileError  the file of API keys cannot be read or written
     ├── CannotListen  the service cannot listen on its address
     └── UnknownKey    no API key has this id
@@ -82,6 +83,12 @@ class WouldDrop(ServiceError):
     def __init__(self, message: str, fields: Sequence[str]) -> None:
         super().__init__(message)
         self.fields = list(fields)
+
+
+class ServiceFailed(ServiceError):
+    """A service that is fed cannot be reached, or refuses."""
+
+    code = "service-failed"
 
 
 class KeyFileError(ServiceError):

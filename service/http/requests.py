@@ -177,6 +177,18 @@ class BatchItem(ItemBody):
     id: str = Field(examples=["sku-1042"])
 
 
+class HashesBody(_StrictShape):
+    """Content hashes of items by id, as a feed of a catalogue computes them."""
+
+    hashes: dict[str, str] = Field(max_length=5000, examples=[{"sku-1042": "9b1f..."}])
+
+
+class IdsBody(_StrictShape):
+    """Ids of items."""
+
+    ids: list[str] = Field(max_length=5000, examples=[["sku-1042"]])
+
+
 class EventBody(_StrictShape):
     """Somebody did something with an item. `user` or `session` is needed."""
 

@@ -137,10 +137,10 @@ class Shop:
             self._flush.soon()
         return results
 
-    def delete(self, item_id: str) -> bool:
-        """Remove one item; True if it was there."""
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items; how many were there."""
         with self._writing:
-            return delete_items([item_id], self.store, self.ledger) == 1
+            return delete_items(ids, self.store, self.ledger)
 
     def close(self) -> None:
         """Flush and close the store, the ledger, the refiner, and what is kept of shoppers."""

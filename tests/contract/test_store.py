@@ -294,6 +294,16 @@ def test_scan_meets_every_item_once_whatever_the_batch(filled: QdrantStore):
         assert sorted(ids) == sorted(BY_ID)
 
 
+def test_pages_of_ids_meet_every_item_once(filled: QdrantStore):
+    for limit in (1, 7, 80, 1000):
+        ids, after = filled.ids(None, limit)
+        while after is not None:
+            page, after = filled.ids(after, limit)
+            assert len(page) <= limit
+            ids += page
+        assert sorted(ids) == sorted(BY_ID)
+
+
 def test_unknown_ids_are_absent(filled: QdrantStore):
     assert set(filled.retrieve(["sku 1", NEVER])) == {"sku 1"}
 

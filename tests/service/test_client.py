@@ -68,6 +68,9 @@ QUESTIONS = [
     ),
     (("put", "b", {"title": "t"}), {"replace": True}, {"id": "b", "status": "embedded", "reason": ""}),
     (("delete", "a"), {}, None),
+    (("delete_many", ["a", "b", "c"]), {"batch": 2}, {"deleted": 1}),
+    (("unchanged", {"a": "hash"}), {}, {"unchanged": ["a"]}),
+    (("ids", "0-1"), {}, {"ids": ["a"], "next": None}),
     (("ready",), {}, {"status": "ready"}),
 ]
 

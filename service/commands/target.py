@@ -1,0 +1,57 @@
+"""Where `vlclip ingest` and `vlclip watch` write: a store, or a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlclip.engine.errors import SettingsError
+from vlclip.ingestion.ledger.ledger import FILE, Ledger
+from vlclip.ingestion.pipeline.destination import open_destination
+from vlclip.ingestion.pipeline.feed import feed, state_folder
+from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
+from vlclip.ingestion.pipeline.report import IngestReport, Progress
+from vlclip.service.commands.remote import RemoteService
+from vlclip.service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The store of the settings or, where `url` names one, a running service with its ledger here."""
+
+    settings: Settings
+    url: str = ""
+    key: str = ""
+    ledger: Path | None = None
+
+    @classmethod
+    def of(
+        cls, settings: Settings, url: str | None, key: str, ledger: Path | None, named: Mapping[str, object]
+    ) -> Target:
+        """The target of a command; `named` are its options that mean a store, which a service has itself."""
+        if url is None:
+            if ledger is not None:
+                raise SettingsError("--ledger is for --url; a store has its ledger beside it")
+            return cls(settings)
+        wrong = next((option for option, value in named.items() if value is not None), None)
+        if wrong is not None:
+            raise SettingsError(f"{wrong} is decided by the service; leave it out where there is --url")
+        if not url.startswith(("http://", "https://")):
+            raise SettingsError(f"--url {url!r} is no address of a service; write http://HOST:PORT")
+        return cls(settings, url.rstrip("/"), key, ledger)
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self.url or self.settings.store
+
+    def ingest(self, plan: IngestPlan, progress: Progress) -> IngestReport:
+        """Bring it up to date with a catalogue."""
+        if not self.url:
+            with open_destination(self.settings) as destination:
+                return ingest(plan, destination, self.settings, progress=progress)
+        ledger_file = self.ledger or state_folder(self.url) / FILE
+        with closing(RemoteService(self.url, self.key)) as service, closing(Ledger(ledger_file)) as ledger:
+            return feed(plan, service, ledger, self.settings, progress=progress)

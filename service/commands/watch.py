@@ -1,0 +1,147 @@
+"""`vlclip watch`: a catalogue ingested again whenever it changes.
+
+Laws (tests/service/commands/test_watch.py):
+- there is one line a round, whatever happens in it; a round that fails is tried again;
+- a stop ends the wait at once and a run after its current batch.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from vlclip.engine.errors import SettingsError, VlclipError
+from vlclip.engine.opening.stores import home
+from vlclip.ingestion.pipeline.feed import state_folder
+from vlclip.ingestion.pipeline.ingest import IngestPlan
+from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.ingestion.reading.sources import Source, open_source
+from vlclip.service.commands.options import (
+    Clip,
+    Device,
+    Json,
+    Key,
+    LedgerOption,
+    StoreOption,
+    TextEncoder,
+    Url,
+)
+from vlclip.service.commands.target import Target
+from vlclip.service.reports.ingestion import report_json
+from vlclip.service.reports.terminal import err, out, says_what_went_wrong
+from vlclip.service.settings import Settings
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@says_what_went_wrong
+def watch(
+    source: Annotated[
+        str, typer.Argument(help="A file, a folder of files, an http(s) URL, or s3://… and the like.")
+    ],
+    *,
+    every: Annotated[str, typer.Option(help="Time between two looks: 30s, 5m, 1h.")] = "5m",
+    store: StoreOption = None,
+    url: Url = None,
+    key: Key = "",
+    ledger: LedgerOption = None,
+    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
+    clip: Clip = None,
+    text_encoder: TextEncoder = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Ingest a catalogue again whenever it changes, until stopped; one line a look.
+
+    A change is another ETag, time or size. Pruning has the guards that it has in ingest. A look that fails is
+    told and tried again. Ctrl-C or SIGTERM ends it after the current batch.
+    """
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
+    named = {"--store": store, "--clip": clip, "--text-encoder": text_encoder, "--device": device}
+    target = Target.of(settings, url, key, ledger, named)
+    copies = (state_folder(target.url) if target.url else home(settings)) / "watched"
+    watcher = Watcher(open_source(source, copies), target.ingest, map or [], prune, seconds(every))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: watcher.stopping.set())
+    err.print(f"watching {watcher.source.name} every {every} -> {target.name}  (stop: Ctrl-C)", markup=False)
+    watcher.watch(_print_json if json else _print)
+
+
+@dataclass
+class Watcher:
+    """Looks at a source again and again; `stopping` ends it."""
+
+    source: Source
+    ingest: Callable[[IngestPlan, Callable[[IngestReport], None]], IngestReport]
+    mapping: list[str]
+    prune: bool
+    every_s: float
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self, say: Callable[[dict[str, Any]], None]) -> None:
+        """Look until `stopping` is set; `say` gets what came of each look."""
+        while not self.stopping.is_set():
+            say({"time": datetime.now(UTC).isoformat(timespec="seconds"), **self.look()})
+            self.stopping.wait(self.every_s)
+
+    def look(self) -> dict[str, Any]:
+        """One look: `status` is unchanged, ingested, failed or stopped."""
+        try:
+            path = self.source.renewed(self.stopping.wait)
+            if path is None:
+                return {"status": "stopped" if self.stopping.is_set() else "unchanged"}
+            report = self.ingest(IngestPlan(path, self.mapping, prune=self.prune), self._end_if_stopping)
+        except VlclipError as error:
+            return {"status": "failed", "code": error.code, "message": str(error)}
+        except KeyboardInterrupt:
+            return {"status": "stopped"}
+        self.source.settle()
+        return {"status": "ingested", "dead_letters": report.dead_letters, **report_json(report)}
+
+    def _end_if_stopping(self, _: IngestReport) -> None:
+        if self.stopping.is_set():
+            raise KeyboardInterrupt  # a run in the ledger that ends so is an interrupted one
+
+
+def seconds(text: str) -> float:
+    """The seconds that `30s`, `5m`, `1h` or `1d` mean."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*", text)
+    if match is None or float(match[1]) == 0:
+        raise SettingsError(f"cannot read the time {text!r}; write 30s, 5m or 1h")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def _print(look: dict[str, Any]) -> None:
+    match look["status"]:
+        case "ingested":
+            names = ("read", "embedded", "unchanged", "failed", "deleted")
+            counts = ", ".join(f"{look[name]:,} {name}" for name in names)
+            words = f"changed: {counts} in {look['seconds']:.1f} s"
+            if notes := sum(look["warnings"].values()):
+                words += f", {notes:,} notes"
+            if look["prune_refused"]:
+                words += f"; not pruned: {look['prune_refused']}"
+            if look["dead_letters"]:
+                words += f"; {look['dead_letters']:,} dead letters wait (vlclip ingest --retry-failed)"
+        case "failed":
+            words = f"failed ({look['code']}), tried again: {look['message']}"
+        case "stopped":
+            words = "stopped; everything stored so far is kept"
+        case _:
+            words = "unchanged"
+    out.print(f"{look['time']} {words}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_json(look: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(look, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+    sys.stdout.flush()

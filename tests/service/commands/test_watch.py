@@ -1,0 +1,117 @@
+"""A line a look, whatever happens; a stop after the current batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vlclip.engine.errors import SettingsError, StoreUnavailable
+from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.service.commands.watch import Watcher, seconds
+
+
+class Scripted:
+    """A source whose state the test decides."""
+
+    name = "made"
+
+    def __init__(self) -> None:
+        self.state, self.finished = 1, 0
+
+    def renewed(self, _) -> Path | None:
+        return None if self.state == self.finished else Path("items.csv")
+
+    def settle(self) -> None:
+        self.finished = self.state
+
+
+def watcher(source: Scripted, *answers: object) -> tuple[Watcher, list]:
+    """A watcher whose runs end as `answers` say."""
+    plans, endings = [], iter(answers)
+
+    def ingest(plan, progress):
+        plans.append(plan)
+        progress(IngestReport())
+        ending = next(endings)
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+
+    return Watcher(source, ingest, ["title=Name"], prune=True, every_s=0), plans
+
+
+def test_a_change_is_ingested_once_and_a_failed_run_tried_again():
+    source = Scripted()
+    watching, plans = watcher(
+        source,
+        StoreUnavailable("no answer"),
+        IngestReport(read=3, embedded=2, failed=1, dead_letters=1),
+        IngestReport(),
+    )
+    looks = [watching.look(), watching.look(), watching.look()]
+    assert [look["status"] for look in looks] == ["failed", "ingested", "unchanged"]
+    assert (looks[0]["code"], looks[0]["message"]) == ("store-unavailable", "no answer")
+    assert (looks[1]["embedded"], looks[1]["dead_letters"]) == (2, 1)
+    source.state = 2
+    assert watching.look()["status"] == "ingested"
+    assert [(plan.mapping, plan.prune, plan.force_prune) for plan in plans] == [
+        (["title=Name"], True, False)
+    ] * 3
+
+
+def test_a_stop_ends_a_run_at_its_next_batch():
+    source = Scripted()
+    watching, _ = watcher(source, IngestReport())
+    watching.stopping.set()
+    assert watching.look() == {"status": "stopped"}
+    assert source.finished == 0
+    says = []
+    watching.watch(says.append)
+    assert says == []
+
+
+@pytest.mark.parametrize(
+    ("text", "length_s"), [("30s", 30), ("5m", 300), ("1h", 3600), (" 1.5 m", 90), ("1d", 86400)]
+)
+def test_times_are_read(text, length_s):
+    assert seconds(text) == length_s
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "0s", "-1m", "5 minutes", "1h30m"])
+def test_other_times_are_refused(text):
+    with pytest.raises(SettingsError, match="30s"):
+        seconds(text)
+
+
+def test_a_watched_file_is_ingested_again_until_sigterm(tmp_path, tiny_clip):
+    file = tmp_path / "items.csv"
+    file.write_text("sku,title\n1,Lamp\n")
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "vlclip", "watch", str(file), "--every", "1s", "--json",
+            "--store", str(tmp_path / "store"), "--clip", str(tiny_clip), "--device", "cpu",
+        ],
+        stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": "."},
+    )  # fmt: skip
+    try:
+        looks = (json.loads(line) for line in process.stdout)
+        first = next(looks)
+        assert (first["status"], first["embedded"]) == ("ingested", 1)
+        file.write_text("sku,title\n1,Lamp\n2,Chair\n")
+        second = next(look for look in looks if look["status"] != "unchanged")
+        assert (second["status"], second["embedded"], second["unchanged"]) == ("ingested", 1, 1)
+        file.write_text("sku,title\n")
+        assert next(look for look in looks if look["status"] != "unchanged")["status"] == "failed"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
