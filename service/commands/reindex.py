@@ -75,6 +75,8 @@ def reindex(
     }  # fmt: skip
     if json:
         print_json(body)
+    elif fingerprint == before:
+        out.print(f"{holds:,} items; the encoder is the same, so only their words were weighted anew")
     elif swapped:
         out.print(f"{holds:,} items, now served from {fingerprint}; back again: vlclip promote {before}")
     if not swapped:

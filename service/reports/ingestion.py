@@ -64,10 +64,13 @@ def _print_preparation(report: IngestReport) -> None:
     if report.refinement:
         counts = report.refinement
         by = ", ".join(f"{count:,} by {name}" for name, count in counts["by"].items())
-        out.print(
-            f"texts: {by}; {counts['kept_share']:.1%} of the refined ones kept, "
-            f"{counts['rounds_per_item']:g} rounds and {counts['tokens_per_item']:,.0f} tokens an item"
+        agreed = f"; {counts['kept_share']:.1%} of the refined ones kept" if counts["refused"] else ""
+        model = (
+            f", {counts['rounds_per_item']:g} rounds and {counts['tokens_per_item']:,.0f} tokens an item"
+            if counts["rounds_per_item"]
+            else ""
         )
+        out.print(f"texts: {by}{agreed}{model}")
         for reason, count in counts["fallbacks"].items():
             out.print(f"[yellow]note[/] {count:,} x not the model's text: {reason}")
 

@@ -304,6 +304,21 @@ def test_a_mistyped_command_gets_a_suggestion():
     assert "No such command 'serch'. Did you mean 'search'?" in run("evaluate", "serch", status=2).stderr
 
 
+def test_reindex_with_the_same_encoder_weights_the_words_anew(tiny_clip, tmp_path):
+    source, store = tmp_path / "shop.csv", tmp_path / "s"
+    source.write_text("sku,Name,description\na,KURA,A reversible bed\n")
+    assert body("ingest", source, "--store", store, "--clip", tiny_clip)["embedded"] == 1
+    source.write_text("sku,Name,description\na,KURA,A reversible bed of pine\nb,A long name of a lamp,\n")
+    result = run("reindex", source, "--store", store, "--clip", tiny_clip)
+    assert "2 items; the encoder is the same, so only their words were weighted anew" in " ".join(
+        result.stdout.split()
+    )
+    (file,) = store.glob("collection-*/vlclip-collection.json")
+    fields = json.loads(file.read_text())["words"]["fields"]
+    assert fields["description"]["length"] == 3.0
+    assert fields["title"]["length"] == 2.0
+
+
 def test_another_encoder_is_filled_beside_swapped_and_rolled_back(store, catalogue, tmp_path):
     from tests.conftest import make_tiny_clip
 
