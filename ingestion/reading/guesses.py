@@ -77,6 +77,13 @@ GUESSES: dict[str, tuple[str, ...]] = {
 """Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
 marks what JSON-LD says of its own: `@type` is no product type."""
 
+SALE_DATES = (
+    "salepriceeffectivedate", "specialfromdate", "specialtodate", "specialpricefromdate",
+    "specialpricetodate", "datesalepricestarts", "datesalepriceends", "salepricedatesfrom",
+    "salepricedatesto", "dateonsalefrom", "dateonsaleto", "salestartdate", "saleenddate",
+)  # fmt: skip
+"""Names of columns that say when a sale price holds."""
+
 FURTHER_PHOTOS = (
     "additionalimagelink", "additionalimagelinks", "additionalimages", "additionalimage",
     "additionalimageurls", "additionalphotos", "otherimages", "otherimageurls", "moreimages", "gallery",
@@ -202,7 +209,7 @@ def guess(
         tagged=frozenset(c for c in columns if c in used and any(map(objects.is_tagged, _cells(c, sample)))),
         choices=choices,
         own_groups=group.own,
-        notes=(group.note,) if group.note else (),
+        notes=tuple(note for note in (group.note, _sale_note(fields, columns, sample)) if note),
         decimal_mark=_decimal_mark(fields, sample),
     )
 
@@ -232,6 +239,16 @@ def _add_photos(
         every = (*(fields["photos"].each if "photos" in fields else ()), *further)
         fields["photos"] = Origin(", ".join(every), each=every)
         used.update(further)
+
+
+def _sale_note(fields: Mapping[str, Origin], columns: Sequence[str], sample: Sequence[Cells]) -> str:
+    """What to know where sale prices hold for a time only, which a mapping without a clock cannot see."""
+    dates = [column for column in columns if plain_name(column) in SALE_DATES and _cells(column, sample)]
+    if "sale_price" not in fields or not dates:
+        return ""
+    return (
+        f"a sale price counts whatever {' and '.join(dates)} say (--map sale_price= leaves sale prices out)"
+    )
 
 
 def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.ingestion.fakes import photo_bytes
 from vlclip.service.cli import COMMANDS, build, load_command
 from vlclip.service.shop.shop import Shop
 
@@ -62,19 +63,33 @@ def test_ingest_shows_the_mapping_and_the_dead_letters(tiny_clip, tmp_path):
     source = tmp_path / "shop.csv"
     with source.open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["sku", "Name", "price"])
+        rows.writerow(["sku", "Name", "popularity"])
         rows.writerows([["a", "Red shoe", "10"], ["b", "Blue hat", "ten"], ["", "Nobody", "3"]])
     result = run("ingest", source, "--store", tmp_path / "s", "--clip", tiny_clip)
     assert "3 read, 1 embedded" in result.stdout
     assert "ten" in result.stdout
     assert "no id" in result.stdout
     assert "sku" in result.stderr
-    source.write_text("sku,Name,price\na,Red shoe,10\nb,Blue hat,10\nc,Green cap,3\n")
+    source.write_text("sku,Name,popularity\na,Red shoe,10\nb,Blue hat,10\nc,Green cap,3\n")
     fixed = body("ingest", source, "--store", tmp_path / "s", "--clip", tiny_clip, "--retry-failed")
     assert fixed["embedded"] == 2  # the row without an id is known by its place
     assert "b" in {
         r["id"] for r in body("similar", "a", "--store", tmp_path / "s", "--weights", "text=1")["results"]
     }
+
+
+def test_an_item_whose_photo_is_missing_is_stored_with_its_words_unless_that_is_to_fail(tiny_clip, tmp_path):
+    source = tmp_path / "shop.csv"
+    source.write_text("sku,title,picture_file,swatch\na,Shoe,x.jpg,y.png\nb,Hat,,\n")
+    (tmp_path / "y.png").write_bytes(photo_bytes(format="PNG"))
+    words = ("ingest", source, "--store", tmp_path / "s", "--clip", tiny_clip)
+    assert "did you mean picture_file or swatch?" in run(*words).stdout.replace("\n", " ")
+    words = (*words, "--map", "image=picture_file")
+    stored = body(*words)
+    assert (stored["embedded"], stored["without_photo"], stored["with_photo"]) == (1, 1, 0)
+    assert stored["photo_hint"].startswith("0 of 2 items have a photo: there is no file at")
+    failed = body(*words, "--missing-photo", "fail")
+    assert (failed["failed"], failed["without_photo"]) == (1, 0)
 
 
 @pytest.fixture

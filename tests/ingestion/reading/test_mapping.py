@@ -409,3 +409,14 @@ def test_a_photo_that_cannot_be_read_is_a_note_or_with_needs_photo_an_error():
     assert "the photo is an object" in warnings[0]
     with pytest.raises(ItemError, match="the photo is an object"):
         mapped(list(row), choices=ReadingChoices(needs_photo=True)).item(row)
+
+
+@pytest.mark.parametrize("column", ["sale_price_effective_date", "Date sale price ends", "special_to_date"])
+def test_dates_of_a_sale_are_named_since_nobody_looks_at_them(column):
+    row = {"id": "1", "price": "99", "sale_price": "79", column: "2026-01-01"}
+    assert column in " ".join(mapped(list(row), sample=[row]).describe())
+    empty = row | {column: ""}
+    assert "whatever" not in " ".join(mapped(list(row), sample=[empty]).describe())
+    without = mapped(list(row), ["sale_price="], sample=[row])
+    assert "whatever" not in " ".join(without.describe())
+    assert without.item(row)[0].price == 99

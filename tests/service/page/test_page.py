@@ -743,7 +743,7 @@ def test_photos_are_served_by_the_id_of_their_item(web, catalogue):
     assert answer.headers["content-type"] == "image/jpeg"
 
 
-def test_an_item_with_several_photos_shows_all_that_can_be_answer(filled, catalogue, tmp_path):
+def test_an_item_with_several_photos_shows_all_that_can_be_served(filled, catalogue, tmp_path):
     shutil.copytree(filled, tmp_path / "store")
     names = [f"photos/drawn-0000{number}.jpg" for number in (2, 3, 4)]
     settings = {"page": {"photos": str(catalogue.parent)}}
