@@ -206,8 +206,9 @@ def guess(
         numeric={column: sign for column, sign in signs.items() if sign},
         mixed=frozenset(evidence.mixed).intersection(kept_columns),
         root=root,
-        tagged=frozenset(c for c in columns if c in used and any(map(objects.is_tagged, _cells(c, sample)))),
+        tagged=frozenset(c for c in columns if any(map(objects.is_tagged, _cells(c, sample)))),
         choices=choices,
+        keyed=_keyed(fields.values()),
         own_groups=group.own,
         notes=tuple(note for note in (group.note, _sale_note(fields, columns, sample)) if note),
         decimal_mark=_decimal_mark(fields, sample),
@@ -256,6 +257,15 @@ def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:
     origins = [fields[name] for name in PRICES if name in fields]
     cells = [origin.value(row) for origin in origins for row in sample]
     return column_mark(cell for cell in cells if isinstance(cell, str))
+
+
+def _keyed(origins: Iterable[Origin]) -> dict[str, frozenset[str]]:
+    """The keys that fields read of the objects in a column."""
+    keys: dict[str, frozenset[str]] = {}
+    for origin in origins:
+        if origin.keys:
+            keys[origin.column] = keys.get(origin.column, frozenset()).union(origin.keys)
+    return keys
 
 
 def _fill(

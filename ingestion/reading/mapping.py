@@ -11,8 +11,8 @@ Laws (tests/ingestion/reading/test_mapping.py):
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,9 @@ PRICE_UNIT = "price_unit"
 PRICES = ("price", "sale_price", "price_to")
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
+PRICE_KEYS = frozenset(("price", "amount", "value", "@value", "currency", "pricecurrency", "currencycode"))
+"""Keys of an object that are its price and currency, in lower case."""
+MORE = "holds objects, of which only the text is kept"
 MAX_PARTS = 20
 """Values of one object that become attributes of their own."""
 _NO_TEXTS = dict.fromkeys(TEXTS, "")
@@ -135,7 +138,7 @@ class ColumnMapping:
     columns whose texts come in several languages. `own_groups` are templates of the group that rows without
     one are heads of. `notes` say what a guess took a column for, where that is not plain. `decimal_mark` is
     the decimal sign of written prices, "" where the first rows do not say. `folded` are columns whose cells a
-    preset has read into others.
+    preset has read into others, `keyed` the keys that fields read of objects in a column.
     """
 
     fields: Mapping[str, Origin]
@@ -151,6 +154,7 @@ class ColumnMapping:
     notes: tuple[str, ...] = ()
     decimal_mark: str = ""
     folded: tuple[str, ...] = ()
+    keyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -178,6 +182,7 @@ class ColumnMapping:
         self._add_availability(row, item_fields, warnings)
         self._add_photo(row, item_fields, warnings)
         self._add_group(row, item_fields, warnings)
+        warnings += self._unread_keys(row)
         pairs += [(attribute_name(name), value) for name, value in nested.items()]
         for column, name in self.attributes.items():
             cell = row.get(column)
@@ -203,11 +208,11 @@ class ColumnMapping:
     def describe(self) -> list[str]:
         """The mapping in lines for people, one per field."""
         lines = [
-            f"{name:<12} ← {origin.template}{self._describe_language(origin)}"
+            f"{name:<12} ← {origin.template}{self._describe_language(*origin.columns)}"
             for name, origin in self.fields.items()
         ]
         attributes = [
-            name if name == column else f"{name} (column {column})"
+            (name if name == column else f"{name} (column {column})") + self._describe_language(column)
             for column, name in self.attributes.items()
             if column not in self.folded
         ]
@@ -221,9 +226,26 @@ class ColumnMapping:
             lines.append(f"{'left out':<12} : {', '.join(self.left_out)}")
         return [*lines, *(f"{'note':<12} : {note}" for note in self.notes)]
 
-    def _describe_language(self, origin: Origin) -> str:
-        is_tagged = not self.tagged.isdisjoint(origin.columns)
+    def _describe_language(self, *columns: str) -> str:
+        is_tagged = not self.tagged.isdisjoint(columns)
         return f" (in {self.choices.language}, else its first language)" if is_tagged else ""
+
+    def _unread_keys(self, row: Cells) -> Iterator[str]:
+        """Notes on what the objects of a column hold beside the keys that feed fields."""
+        for column, read in self.keyed.items():
+            cell = row.get(column)
+            parts = cell if isinstance(cell, list | tuple) else [cell]
+            present = [part for part in parts if not values.absent(part)]
+            if len(present) > 1:
+                yield f"{column} holds several objects; of each key the first value is read"
+            further = {
+                str(key)
+                for part in present
+                for key, value in (part.items() if isinstance(part, Mapping) else [(column, part)])
+                if key not in read and not values.absent(value) and not str(key).startswith("@")
+            }
+            if further:
+                yield f"{column} holds more than is read: {', '.join(sorted(further)[:5])} left out"
 
     def _text(self, origin: Origin, row: Cells, warnings: list[str]) -> str:
         """The text of a field; objects in its columns are read as the text that they hold."""
@@ -237,8 +259,8 @@ class ColumnMapping:
             if objects.holds_objects(cell) or (not values.absent(cell) and not values.text(cell)):
                 reading = objects.read_text(cell, self.choices.language)
                 cell = reading.text
-                if reading.note:
-                    warnings.append(f"{column} {reading.note}")
+                if note := reading.note or (MORE if objects.holds_more(row[column]) else ""):
+                    warnings.append(f"{column} {note}")
             cells[column] = cell
         return values.text(origin.value(cells))
 
@@ -252,6 +274,8 @@ class ColumnMapping:
             if price.amount is not None:
                 further.append((REGULAR_PRICE, price.amount))
             price = replace(sale, currency=sale.currency or price.currency)
+        elif sale.amount and price.amount is not None and sale.amount > price.amount:
+            warnings.append("sale price is higher than the price; left out")
         if price.amount is None:
             return further
         upper = price.upper if highest.amount is None else highest.amount
@@ -261,9 +285,12 @@ class ColumnMapping:
         return [*further, (PRICE_UNIT, price.unit)] if price.unit else further
 
     def _price(self, field: str, row: Cells, currency: str, warnings: list[str]) -> Price:
-        price = read_price(self._raw(field, row), decimal_mark=self.decimal_mark, currency=currency)
+        raw = self._raw(field, row)
+        price = read_price(raw, decimal_mark=self.decimal_mark, currency=currency)
         name = field.replace("_", " ")
         warnings += [note.replace("price", name, 1) for note in price.notes]
+        if price.amount is not None and objects.holds_further(raw, PRICE_KEYS):
+            warnings.append(f"{name} holds objects, of which only the price is read")
         return price
 
     def _add_popularity(self, row: Cells, item_fields: dict[str, Any]) -> None:
@@ -381,14 +408,13 @@ class ColumnMapping:
                 ]
         elif isinstance(cell, Mapping) or objects.is_tagged(cell):
             reading = objects.read_text(cell, language)
-            warnings += [f"{column} {reading.note}"] if reading.note else []
-            if reading.text and not objects.is_tagged(cell):
-                warnings.append(f"{column} holds objects; their texts are kept")
+            if note := reading.note or (MORE if objects.holds_more(cell) else ""):
+                warnings.append(f"{column} {note}")
             return [(name, reading.text)] if reading.text else []
         else:
             texts = [objects.read_text(part, language) for part in cell if not values.absent(part)]
             if all(text.text and not text.note for text in texts):
-                warnings.append(f"{column} holds objects; their texts are kept")
+                warnings += [f"{column} {MORE}"] if objects.holds_more(cell) else []
                 return [(name, tuple(text.text for text in texts))]
         warnings.append(f"{column} is neither a value nor a list of values; left out")
         return []

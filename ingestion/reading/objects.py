@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from vlclip.ingestion.reading import values
 
@@ -62,6 +64,31 @@ def is_tagged(cell: Any) -> bool:
 def has_text(cell: Mapping[Any, Any]) -> bool:
     """Whether an object has a key that holds its text."""
     return any(not values.absent(cell.get(key)) for key in TEXT_KEYS)
+
+
+def holds_more(cell: Any) -> bool:
+    """Whether objects in a cell hold more than their text; JSON-LD's own keys (`@type`) do not count."""
+    if isinstance(cell, list | tuple):
+        return any(map(holds_more, cell))
+    if not isinstance(cell, Mapping) or is_tagged(cell):
+        return False
+    present = [part for key, part in cell.items() if not values.absent(part) and not str(key).startswith("@")]
+    return len(present) > ("@value" not in cell) or any(map(holds_more, present))
+
+
+def holds_further(cell: Any, keys: Collection[str]) -> bool:
+    """Whether objects in a cell, which may be JSON as text, have other keys than these with a value."""
+    if isinstance(cell, str) and cell.lstrip()[:1] in ("[", "{"):
+        try:
+            cell = orjson.loads(cell)
+        except orjson.JSONDecodeError:
+            return False
+    if isinstance(cell, list | tuple):
+        return len(cell) > 1 or any(holds_further(part, keys) for part in cell)
+    return isinstance(cell, Mapping) and any(
+        str(key).lower() not in keys and not str(key).startswith("@") and not values.absent(part)
+        for key, part in cell.items()
+    )
 
 
 def first_value(cell: Any, keys: Sequence[str]) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 from vlclip.engine.tables.delimited import Csv
 from vlclip.engine.tables.format import Row
 from vlclip.engine.tables.records import Record
-from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.mapping import read_object
 
 SAMPLE = 500
@@ -147,6 +147,8 @@ def _traits(value: Any) -> set[str]:
     """What guesses can learn from a list, an object, or a value of another kind; nothing of an empty one."""
     if values.absent(value):
         return set()
+    if isinstance(value, list | tuple | Mapping) and objects.is_tagged(value):
+        return {"object", "languages"}
     if isinstance(value, list | tuple):
         return {"list"}.union(*(_traits(part) for part in value))
     if isinstance(value, Mapping):

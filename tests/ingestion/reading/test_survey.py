@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlclip.engine.filters import coerce
 from vlclip.ingestion.reading import survey
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
@@ -87,49 +86,6 @@ def test_values_in_columns_beyond_the_limit_are_counted_in_a_note(tmp_path, monk
     assert entries["late-0"].warnings == ()
     assert entries["late-1"].item.attributes == {}
     assert "beyond the first 10" in entries["late-1"].warnings[0]
-
-
-SCALARS = st.one_of(st.sampled_from(["M", "red", "", "7"]), st.integers(-9, 9), st.booleans(), st.none())
-VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=2), st.just({"deep": 1}))
-NAMES = st.sampled_from(["title", "name", "colour", "size", "brand", "vendor", "stock", "attributes"])
-ROWS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=12)
-
-
-def written(value):
-    return coerce("", value, "keyword")
-
-
-def is_accounted_for(name, value, entry, columns):
-    """Whether a value reached its item, or the mapping or a warning names its column."""
-    if value in ("", None, [], {}) or (isinstance(value, list) and all(part in ("", None) for part in value)):
-        return True
-    if entry.failure or name in columns.left_out or name == columns.nested:
-        return True
-    if any(origin.column == name for origin in columns.fields.values()):
-        return True
-    if any(warning.startswith(f"{name} ") for warning in entry.warnings):
-        return True
-    if isinstance(value, dict):
-        return {f"{name}_{key}": part for key, part in value.items()}.items() <= entry.item.attributes.items()
-    stored = entry.item.attributes.get(columns.attributes[name])
-    scalars = [part for part in value if part not in ("", None)] if isinstance(value, list) else [value]
-    parts = stored if isinstance(stored, tuple) else [stored]
-    return [written(part) for part in parts] == [written(part) for part in scalars]
-
-
-@settings(deadline=None)
-@given(ROWS, st.integers(0, 12), st.sampled_from(["jsonl", "json"]))
-def test_every_value_of_a_json_catalogue_is_stored_or_named(tmp_path_factory, rows, sample, kind):
-    rows = [{"id": str(n), **row} for n, row in enumerate(rows)]
-    file = tmp_path_factory.mktemp("late") / f"items.{kind}"
-    file.write_text(json.dumps(rows) if kind == "json" else "\n".join(map(json.dumps, rows)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(survey, "SAMPLE", max(sample, 1))
-        entries, columns = items(file)
-    assert len(entries) == len(rows)
-    for row in rows:
-        for name, value in row.items():
-            assert is_accounted_for(name, value, entries[row["id"]], columns), (name, value)
 
 
 @settings(deadline=None)
