@@ -8,18 +8,20 @@ Laws (tests/ranking/tables/test_table.py):
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.tables.delimited import DELIMITERS, Csv
-from vlclip.engine.tables.format import Format
+from vlclip.engine.tables.format import Format, Row
 from vlclip.engine.tables.registry import FORMATS
 from vlclip.ranking.errors import BadTable
 
+Skip = Callable[[Row], None]
+"""Takes a row that cannot be read."""
 TYPED = (".json", ".jsonl", ".ndjson", ".parquet")
 """Endings of formats whose files always name their columns."""
 SAMPLE = 1000
@@ -28,23 +30,40 @@ SAMPLE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's columns and first rows; `rows()` reads it from its beginning each time."""
+    """A file's columns and first rows; `rows()` reads it from its beginning each time.
+
+    `doubts` are the rows that were read but may hold other rows, each as a sentence, by their number.
+    """
 
     path: Path
     format: Format
     columns: tuple[str, ...]
     sample: tuple[Mapping[str, Any], ...]
+    doubts: dict[int, str] = field(default_factory=dict)
 
-    def rows(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """Every row with its number; `BadTable` names one that cannot be read."""
-        return _rows(self.path, self.format)
+    def rows(self, skip: Skip | None = None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Every row with its number; `BadTable` names one that cannot be read, unless `skip` takes it."""
+        for row in _rows(self.path, self.format, skip):
+            if row.doubt:
+                self.doubts[row.number] = row.doubt
+            yield row.number, row.values
+
+    def describe_doubts(self) -> str:
+        """The doubtful rows in a few words, "" where there are none."""
+        if not self.doubts:
+            return ""
+        line, doubt = next(iter(self.doubts.items()))
+        return f"; {len(self.doubts):,} doubtful rows, first line {line}: {doubt}"
 
 
-def open_table(path: Path, names: Sequence[str] = (), *, whole: bool = True) -> Table:
+def open_table(
+    path: Path, names: Sequence[str] = (), *, whole: bool = True, skip: Skip | None = None
+) -> Table:
     """The table in a file, whose ending says the format; others are read as CSV.
 
     `names` are those of the columns of a file without a header. Where only the rows show the columns, all of
-    them are read for that, or with `whole` off the first ones. `BadTable` where it cannot be read.
+    them are read for that, or with `whole` off the first ones. `BadTable` where it cannot be read, or a row
+    cannot that `skip` does not take.
     """
     if not path.is_file():
         raise BadTable(f"{path} cannot be read: there is no such file")
@@ -54,9 +73,9 @@ def open_table(path: Path, names: Sequence[str] = (), *, whole: bool = True) -> 
     except VlclipError as error:
         raise BadTable(str(error)) from None
     if not columns:
-        first_rows = islice(_rows(path, table), None if whole else SAMPLE)
-        columns = list(dict.fromkeys(column for _, row in first_rows for column in row))
-    sample = tuple(row for _, row in islice(_rows(path, table), SAMPLE))
+        first_rows = islice(_rows(path, table, skip), None if whole else SAMPLE)
+        columns = list(dict.fromkeys(column for row in first_rows for column in row.values))
+    sample = tuple(row.values for row in islice(_rows(path, table, skip), SAMPLE))
     if not sample:
         raise BadTable(f"{path} holds no rows")
     return Table(path, table, tuple(columns), sample)
@@ -65,14 +84,14 @@ def open_table(path: Path, names: Sequence[str] = (), *, whole: bool = True) -> 
 def open_tables(path: Path) -> list[Table]:
     """The table in a file, or those in the files of a folder whose endings are of tables, by their names.
 
-    Columns that only rows show are those of the first rows.
+    Columns that only rows show are those of the first rows. Rows that cannot be read are passed over here.
     """
     if not path.is_dir():
-        return [open_table(path, whole=False)]
+        return [open_table(path, whole=False, skip=_pass_over)]
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in FORMATS and file.stat().st_size)
     if not files:
         raise BadTable(f"{path} holds no files that end in {', '.join(FORMATS)}")
-    return [open_table(file, whole=False) for file in files]
+    return [open_table(file, whole=False, skip=_pass_over) for file in files]
 
 
 def first_cells(path: Path) -> list[str]:
@@ -88,11 +107,18 @@ def first_cells(path: Path) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter), [])
 
 
-def _rows(path: Path, table: Format) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _pass_over(_: Row) -> None:
+    """Takes every row that cannot be read."""
+
+
+def _rows(path: Path, table: Format, skip: Skip | None) -> Iterator[Row]:
     try:
         for row in table.rows():
-            if row.problem:
+            if not row.problem:
+                yield row
+            elif skip is None:
                 raise BadTable(f"{path}, line {row.number}: {row.problem}")
-            yield row.number, row.values
+            else:
+                skip(row)
     except VlclipError as error:
         raise BadTable(str(error)) from None

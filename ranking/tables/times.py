@@ -37,6 +37,7 @@ _TEXT = re.compile(
     r"(\d{4})[-/](\d\d?)[-/](\d\d?)"
     r"(?:[T ]+(\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?"
 )
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - it is taken from times without a zone
 _CLOCK = re.compile(r"\d\d?:\d\d(:\d\d(\.\d+)?)?")
 
 
@@ -190,9 +191,11 @@ def text_seconds(cell: Any) -> float | None:
     text = cell.strip()
     if text[4:5] == "-" == text[7:8]:  # ISO 8601, which Python reads ten times as fast
         try:
-            return text_seconds(datetime.fromisoformat(text.removesuffix(" UTC")))
+            moment = datetime.fromisoformat(text.removesuffix(" UTC"))
         except ValueError:
             pass
+        else:
+            return (moment - _EPOCH).total_seconds() if moment.tzinfo is None else moment.timestamp()
     parts = _TEXT.fullmatch(text)
     return None if parts is None else _seconds_of(*parts.groups())
 

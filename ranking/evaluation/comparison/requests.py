@@ -95,7 +95,7 @@ def _rows(n: int, count: int, seed: int) -> Sequence[int]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise EvaluationError(
             f"{path} cannot be read ({error}); give a text file with one entry a line"

@@ -83,7 +83,7 @@ def _read(table: Table, columns: Columns) -> HistoriesFile:
         for (field, name), items in rows.items()
     }
     order = "" if columns[TIME] else "; no time: in the order of the rows"
-    return HistoriesFile(histories, columns.describe() + order, dict(left_out))
+    return HistoriesFile(histories, columns.describe() + order + table.describe_doubts(), dict(left_out))
 
 
 class _Times:

@@ -101,7 +101,9 @@ def read_ratings(
     if not means:
         raise BadTable(f"{path} holds no ratings ({columns.describe()})")
     words = scale.describe(distinct)
-    return Ratings(means, columns.describe() + (f"; {words}" if words else ""), left_out, texts)
+    return Ratings(
+        means, columns.describe() + (f"; {words}" if words else "") + table.describe_doubts(), left_out, texts
+    )
 
 
 def read_queries(path: Path, mapping: Sequence[str] = ()) -> dict[str, str]:

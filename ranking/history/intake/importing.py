@@ -8,15 +8,18 @@ Laws (tests/ranking/history/intake/test_importing.py):
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from vlclip.engine.tables.format import Row
 from vlclip.ranking.errors import BadTable
 from vlclip.ranking.history.batch import EventBatch
 from vlclip.ranking.history.event_kinds import check_kind
@@ -30,6 +33,8 @@ from vlclip.ranking.tables.times import ABSENT, NAMES, TEXT, TimeForm, TimeTally
 
 ROWS = 20_000
 """Rows whose times are looked at together."""
+NOTED = 5
+"""Kinds of rows that cannot be read of which the first is noted, by file."""
 LEAST_SHARE = 0.9
 """The share of a column's times that has to be in one unit; the others are counted as unreadable."""
 
@@ -92,19 +97,23 @@ def import_events(
         parse_kinds([f"every row={plan.kind}"])
     now = clock()
     oldest, report = horizon(retention_days, now), ImportReport()
-    tables = open_tables(plan.source)
-    surveys = [_survey(plan, table, report) for table in tables]
+    with _no_collection():
+        tables = open_tables(plan.source)
+        surveys = [_survey(plan, table, report) for table in tables]
 
     def batches() -> Iterator[EventBatch]:
         for table, (shape, times) in zip(tables, surveys, strict=True):
-            reader, rows = EventReader(shape, times, now), table.rows()
+            problems = _Problems(table.path.name, report)
+            reader, rows = EventReader(shape, times, now), table.rows(problems.add)
             while part := [row for _, row in islice(rows, history.largest_batch)]:
                 report.rows += len(part)
                 yield reader.read(part)
             report.left_out.update(reader.left_out)
             report.unknown_kinds.update(reader.unknown_kinds)
+            if table.doubts:
+                report.notes.append(table.path.name + table.describe_doubts())
 
-    with ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
+    with _no_collection(), ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
         pending: Future[int] | None = None
         for batch in batches():
             if pending is not None:
@@ -118,6 +127,18 @@ def import_events(
     return report
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Rows hold no cycles, and to look for some among thousands of them takes a fifth of an import."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _count(batch: EventBatch, oldest: float, report: ImportReport) -> None:
     if not batch:
         return
@@ -126,6 +147,22 @@ def _count(batch: EventBatch, oldest: float, report: ImportReport) -> None:
     report.first = min(*batch.time, report.first or math.inf)
     report.last = max(*batch.time, report.last or 0.0)
     report.items.update(batch.item)
+
+
+class _Problems:
+    """Counts the rows of a file that cannot be read, and notes the first of each kind."""
+
+    def __init__(self, name: str, report: ImportReport) -> None:
+        self._name, self._report = name, report
+        self._reasons: set[str] = set()
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self._report.rows += 1
+        self._report.left_out["a row that cannot be read"] += 1
+        if row.problem not in self._reasons and len(self._reasons) < NOTED:
+            self._reasons.add(row.problem)
+            self._report.notes.append(f"{self._name}, line {row.number}: {row.problem}")
 
 
 def _survey(plan: ImportPlan, table: Table, report: ImportReport) -> tuple[Shape, TimeForm]:
@@ -160,7 +197,7 @@ def _read_all(table: Table, paths: Sequence[str]) -> tuple[dict[str, None], Time
     """Every column that a row has, and how the cells of these columns are written."""
     columns, tally = dict.fromkeys(table.columns), TimeTally()
     get, cells = first_getter(paths), []
-    for _, row in table.rows():
+    for _, row in table.rows(lambda _: None):
         if not columns.keys() >= row.keys():
             columns.update(dict.fromkeys(row))
         cells.append(get(row))

@@ -70,3 +70,25 @@ def test_what_cannot_be_read_is_named(tmp_path, name, content, message):
         list(open_table(tmp_path / name).rows())
     with pytest.raises(EvaluationError, match="there is no such file"):
         open_table(tmp_path / "none.csv")
+
+
+def test_a_row_that_may_hold_others_is_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('query,item,rating\ntv,1,2\n"a\nb,2,1\nc",3,1\nradio,4,1\n')
+    table = open_table(path)
+    assert table.describe_doubts() == ""
+    assert len(list(table.rows())) == len(list(table.rows())) == 3
+    assert list(table.doubts) == [3]
+    assert "1 doubtful rows, first line 3: a quoted cell holds" in table.describe_doubts()
+
+
+def test_rows_that_cannot_be_read_may_be_taken_by_somebody(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n3\n4,5\n")
+    skipped = []
+    table = open_table(path, skip=skipped.append)
+    assert [dict(row) for _, row in table.rows(skipped.append)] == [
+        {"a": "1", "b": "2"},
+        {"a": "4", "b": "5"},
+    ]
+    assert {row.number for row in skipped} == {3}

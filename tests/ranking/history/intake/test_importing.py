@@ -260,3 +260,15 @@ def test_a_late_column_of_json_is_used_or_named(tmp_path):
         report = bring(history, logs.write(tmp_path / "a.jsonl", [*early, late]))
     assert "not used: late" in report.files["a.jsonl"]
     assert importing.ROWS > 1500
+
+
+def test_a_row_that_cannot_be_read_is_counted_and_the_others_are_kept(tmp_path):
+    rows = [logs.plain(("view", "u", f"i{n}", 1_600_000_000 + n)) for n in range(4)]
+    path = logs.write(tmp_path / "a.csv", rows)
+    path.write_text(path.read_text() + "too,few\n" + "view,u,i9,1600000009\n")
+    with closing(SqliteHistory(None)) as history:
+        report = bring(history, path)
+        assert history.count() == report.events == 5
+    assert report.left_out == {"a row that cannot be read": 1}
+    assert report.notes == ["a.csv, line 6: the row has 2 fields, the header 4"]
+    assert report.rows == 6
