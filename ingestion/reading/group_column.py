@@ -1,8 +1,8 @@
 """Which column says that rows are variants of one product. The names are data: `group.toml`.
 
 Laws (tests/ingestion/reading/test_group_column.py):
-- a column that is another for each row, or the same for all, is no group: it stays an attribute, and the
-  mapping says so;
+- a column that is another for each row, or the same for all, is no group, unless it names other rows: it
+  stays an attribute, and the mapping says so;
 - a row that others name as their parent is in their group.
 """
 
@@ -27,6 +27,8 @@ CATEGORY_ROWS = 50
 
 MOST_ROWS = 20_000
 """Rows that are read where the first ones are not enough."""
+
+UNIQUE = "is another for each row"
 
 Cells = Mapping[str, Any]
 Rows = Callable[[], Iterable[Cells]]
@@ -62,8 +64,9 @@ def guess_group(
         refusal = _refusal(column, sample)
         if refusal is not None:  # the first rows may show too little
             refusal = _refusal(column, islice(rows(), MOST_ROWS))
-        if refusal is None:
-            return GroupColumn(column, own_names(column, columns, id_template, sample, rows), note)
+        own = own_names(column, columns, id_template, sample, rows) if refusal in (None, UNIQUE) else ()
+        if refusal is None or own:  # where each parent has one variant, no two rows share a parent
+            return GroupColumn(column, own, note)
         if refusal and not note:
             note = f"{column} {refusal}: no group, it stays an attribute (--map group={column} makes it one)"
     return GroupColumn(note=note)
@@ -125,7 +128,7 @@ def _refusal(column: str, rows: Iterable[Cells]) -> str | None:
     if not counts:
         return ""
     if max(counts.values()) == 1:
-        return "is another for each row"
+        return UNIQUE
     if len(counts) == 1 and counts.total() == read:
         return "is the same for all rows"
     average = counts.total() / len(counts)

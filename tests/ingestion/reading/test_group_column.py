@@ -72,6 +72,12 @@ def test_the_row_that_others_name_as_their_parent_is_in_their_group(head, child)
     assert groups[3] != groups[0]
 
 
+def test_parents_with_one_variant_each_are_groups():
+    rows = [{"sku": "A", "parent": ""}, {"sku": "A-1", "parent": "A"}, {"sku": "B", "parent": ""}]
+    mapping = mapping_of(rows)
+    assert [mapping.item(row)[0].group for row in rows] == ["A", "A", "B"]
+
+
 def test_parent_asin_is_the_id_where_no_other_column_is():
     rows = [{"parent_asin": "B1", "title": "A"}, {"parent_asin": "B2", "title": "B"}]
     assert "group" not in mapping_of(rows).fields
