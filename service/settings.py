@@ -60,7 +60,9 @@ class WebPage(Section):
     """What the web page shows."""
 
     photos: str = Field(
-        "", description="folder that the relative photo paths of items start from; the page shows its photos"
+        "",
+        description="folder that the relative photo paths of items start from; the page shows its photos; "
+        "unset: the folders of the catalogues that were ingested",
     )
 
 

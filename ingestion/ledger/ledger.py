@@ -24,6 +24,9 @@ from vlclip.ingestion.ledger.file import LedgerFile, chunks, timestamp
 FILE = "ledger.sqlite"
 """Its name beside the vectors."""
 
+MOST_FOLDERS = 20
+"""Catalogues whose folders are told."""
+
 Status = Literal["running", "complete", "failed", "interrupted"]
 ClaimResult = Literal["first", "repeated", "conflicting"]
 
@@ -138,6 +141,23 @@ class Ledger:
                 (limit,),
             ).fetchall()
         return [Run(*row) for row in rows]
+
+    def folders(self) -> list[Path]:
+        """The folders of the catalogues that were ingested and are still there, the latest first.
+
+        Runs of versions that noted relative paths are left out, for from where these start is not known; and
+        so is the root of a disk, whose files are not a catalogue's.
+        """
+        with self._file.transaction() as sql:
+            rows = sql.execute(
+                "SELECT source, max(run) AS latest FROM runs GROUP BY source ORDER BY latest DESC LIMIT ?",
+                (MOST_FOLDERS,),
+            ).fetchall()
+        sources = [Path(source) for source, _ in rows]
+        folders = [source if source.is_dir() else source.parent for source in sources if source.is_absolute()]
+        return [
+            folder for folder in dict.fromkeys(folders) if folder.is_dir() and folder != Path(folder.anchor)
+        ]
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -1,20 +1,22 @@
 """The photos that a page shows: those of items, as far as they may be shown, and those of searches.
 
-An item's photo is named by the item's id, never by a path. A path counts where it lies in the folder
-`page.photos` names; a URL is fetched here, with the limits that hold while ingesting, so that a browser
-asks no other host.
+An item's photo is named by the item's id, never by a path. A path counts where it lies in the folder that
+`page.photos` names or, without it, in the folder of a catalogue that was ingested here. A URL is fetched
+here, with the limits that hold while ingesting, so that a browser asks no other host.
 
 Laws (tests/service/page/test_page.py):
-- nothing outside the folder is served, through dots or through links; nothing that is not a photo is;
+- nothing outside the folders is served, through dots or through links; nothing that is not a photo is;
 - photos of searches are kept in memory, for the newest searches only.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -33,16 +35,25 @@ KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": 
 """Formats that browsers show, by Pillow's names; drawings that may hold scripts are not among them."""
 SEARCH_PHOTOS = 64
 """Number of photos of searches that are kept."""
+FRESH_S = 30.0
+"""Seconds for which the folders of catalogues are kept."""
 SIDE = 640
 """Pixels of the longer side of such a photo."""
 
 
 class ItemPhotos:
-    """The photos of items, by what the store says of them."""
+    """The photos of items, by what the store says of them.
 
-    def __init__(self, settings: Settings) -> None:
+    `catalogues` gives the folders of the catalogues that were ingested, the latest first. They are asked for
+    again after `FRESH_S`: a catalogue may be ingested while the page is served.
+    """
+
+    def __init__(self, settings: Settings, catalogues: Callable[[], Sequence[Path]] = tuple) -> None:
         folder = settings.page.photos
-        self._root = Path(folder).resolve() if folder else None
+        self._set = [Path(folder).resolve()] if folder else []
+        self._catalogues = catalogues
+        self._roots: list[Path] = []
+        self._until = -math.inf
         self._limits: Fetch = settings.fetch
 
     def has(self, image: Any) -> bool:
@@ -61,14 +72,23 @@ class ItemPhotos:
         return data, _kind(data)
 
     def _file(self, image: str) -> Path | None:
-        """The file, links followed, if it lies in the folder."""
-        if self._root is None:
-            return None
-        try:
-            file = (self._root / image.removeprefix("file://")).resolve()
-            return file if file.is_relative_to(self._root) and file.is_file() else None
-        except (OSError, ValueError):
-            return None
+        """The file, links followed, if it lies in one of the folders."""
+        for root in self._folders():
+            try:
+                file = (root / image.removeprefix("file://")).resolve()
+                if file.is_relative_to(root) and file.is_file():
+                    return file
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def _folders(self) -> list[Path]:
+        if self._set:
+            return self._set
+        if time.monotonic() > self._until:
+            self._roots = [folder.resolve() for folder in self._catalogues()]
+            self._until = time.monotonic() + FRESH_S
+        return self._roots
 
 
 def photo_of(item: Mapping[str, Any], number: int = 0) -> Any:

@@ -12,6 +12,6 @@ class PageState:
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.item_photos = ItemPhotos(shop.settings)
+        self.item_photos = ItemPhotos(shop.settings, shop.ledger.folders)
         self.search_photos = SearchPhotos(shop.settings.fetch.max_pixels)
         self.facets = Facets(shop.store)

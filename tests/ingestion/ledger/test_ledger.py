@@ -77,3 +77,22 @@ def test_claims_are_kept_beside_the_file_and_go_with_the_run(tmp_path):
             {"seen", "doomed"}
         )
     ledger.close()
+
+
+def test_the_folders_of_catalogues_are_told_the_latest_first(tmp_path):
+    shards, single = tmp_path / "shards", tmp_path / "single"
+    shards.mkdir()
+    single.mkdir()
+    (single / "items.csv").write_text("id\n1\n")
+    ledger = Ledger(None)
+    for source in (
+        shards,
+        single / "items.csv",
+        tmp_path / "gone" / "items.csv",
+        "items.csv",
+        "/items.csv",
+        shards,
+    ):
+        ledger.start(str(source), "fingerprint")
+    assert ledger.folders() == [shards, single]
+    ledger.close()

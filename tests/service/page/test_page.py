@@ -24,6 +24,8 @@ from tests.service.records import count_events, events, exposures
 from vlclip.engine.item import Item
 from vlclip.engine.store.store import Point
 from vlclip.ingestion.errors import PhotoError
+from vlclip.ingestion.ledger.ledger import ledger_path
+from vlclip.ingestion.photos.decoding import is_url
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
@@ -32,6 +34,7 @@ from vlclip.service.http.html import ASSETS, POLICY, is_page
 from vlclip.service.page import routes
 from vlclip.service.page.facets import Facets
 from vlclip.service.page.photos import SEARCH_PHOTOS, ItemPhotos, SearchPhotos
+from vlclip.service.page.state import PageState
 from vlclip.service.page.views import VIEWS as VIEW_TABLE
 from vlclip.service.page.views import Content, View
 from vlclip.service.settings import Settings
@@ -59,13 +62,11 @@ def open_shop(folder, **settings):
 
 
 @pytest.fixture(scope="module")
-def shop(filled, catalogue, tmp_path_factory):
+def shop(filled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     shutil.copytree(filled, folder / "store")
     (folder / "looks.toml").write_text(EXPERIMENT)
-    return open_shop(
-        folder / "store", experiment=str(folder / "looks.toml"), page={"photos": str(catalogue.parent)}
-    )
+    return open_shop(folder / "store", experiment=str(folder / "looks.toml"))
 
 
 @pytest.fixture(scope="module")
@@ -695,7 +696,8 @@ def test_a_page_is_what_people_look_at():
 # --- photos
 
 
-def test_only_photos_in_the_folder_are_shown(tmp_path):
+@pytest.mark.parametrize("is_set", [True, False])
+def test_only_photos_in_the_folder_are_shown(tmp_path, is_set):
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir(), outside.mkdir()
     for folder in (inside, outside):
@@ -704,7 +706,9 @@ def test_only_photos_in_the_folder_are_shown(tmp_path):
     (inside / "drawing.jpg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>")
     (inside / "link.png").symlink_to(outside / "a.png")
     (inside / "folder").symlink_to(outside)
-    photos = ItemPhotos(Settings(page={"photos": str(inside)}))
+    settings = Settings(page={"photos": str(inside)}) if is_set else Settings()
+    catalogues = [tmp_path / "gone", outside] if is_set else [tmp_path / "gone", inside]
+    photos = ItemPhotos(settings, lambda: catalogues)
     assert photos.read("a.png")[1] == "image/png"
     assert photos.read(str(inside / "a.png"))[1] == "image/png"
     for path in (
@@ -725,6 +729,15 @@ def test_only_photos_in_the_folder_are_shown(tmp_path):
             photos.read(path)
     assert not ItemPhotos(Settings()).has(str(inside / "a.png"))
     assert not photos.has(None)
+
+
+def test_photos_of_an_ingested_catalogue_are_shown_without_a_setting(shop):
+    assert not shop.settings.page.photos
+    photos = PageState(shop).item_photos
+    page = next(shop.store.scan(fields=("image",)))
+    paths = [record.payload["image"] for record in page if not is_url(record.payload["image"])]
+    assert paths
+    assert all(photos.has(path) for path in paths)
 
 
 def test_a_photo_with_an_address_is_fetched_here_within_the_limits_of_ingesting():
@@ -769,6 +782,7 @@ def test_an_item_with_several_photos_shows_all_that_can_be_served(filled, catalo
 
 def test_without_a_folder_items_have_a_drawn_placeholder(filled, tmp_path):
     shutil.copytree(filled, tmp_path / "store")
+    ledger_path(Settings(store=str(tmp_path / "store"))).unlink()  # it knows the catalogue's folder
     with TestClient(create_app(open_shop(tmp_path / "store"))) as client:
         html = client.get("/").text
         assert html.count('class="missing"') == 24
