@@ -18,6 +18,7 @@ from vlclip.engine.store.store import Query
 from vlclip.ingestion.pipeline.patches import ItemPatch, patch_items
 from vlclip.ingestion.pipeline.refresh import refresh
 from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.service.settings import Settings
 
 NUMBERS = st.integers(0, 4000).map(lambda cents: cents / 4)
 TEXTS = st.sampled_from(["", "Kettle", "Red kettle", "Größe 1"])
@@ -52,6 +53,12 @@ BEFORE = [
     Item("1", title="Lamp", brand="Acme", price=3.0, attributes={"colour": "blue"}, image=photo_bytes()),
     Item("2", title="Chair", available=False, popularity=0.5, attributes={"age": 3, "sizes": ("s",)}),
 ]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Texts are embedded as they are; with a refiner any change of words or attributes counts as stale."""
+    return Shop(tmp_path / "store", Settings.load(ingest={"batch": 4}, refinement={"mode": "off"}))
 
 
 def patch(shop: Shop, *patches: ItemPatch):

@@ -52,12 +52,16 @@ def test_a_patch_changes_what_it_names_and_nothing_else(client, shop, lamp):
         "attributes": {"sizes": None},
     }
     answer = client.patch(lamp, content=json.dumps(form), headers=headers)
-    assert answer.json() == {"id": "lamp", "status": "patched", "reason": "", "stale": []}
+    # a refiner makes the embedded text from attributes too
+    assert answer.json() == {"id": "lamp", "status": "patched", "reason": "", "stale": ["text"]}
     after = stored(client, lamp)
     expected = before["item"] | {"price": 9.0, "available": True, "colour": "blue"}
     assert after["item"] == {k: v for k, v in expected.items() if k not in ("popularity", "sizes")}
     assert vector(shop, "lamp") == pixels
     assert client.patch(lamp, json={"price": 9.0}).json()["status"] == "unchanged"
+    client.put(lamp, json=LAMP, params={"replace": True})
+    assert client.patch(lamp, json={"price": 9.0, "available": True}).json()["stale"] == []
+    client.patch(lamp, json={"colour": "blue"})
     listed = client.post("/v1/search", json={"text": "lamp", "filter": {"price": 9, "colour": "blue"}}).json()
     assert [result["item"]["price"] for result in listed["results"] if result["id"] == "lamp"] == [9.0]
 
