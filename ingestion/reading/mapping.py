@@ -59,6 +59,7 @@ PRICES = ("price", "sale_price", "price_to")
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
 PRICE_KEYS = frozenset(("price", "amount", "value", "@value", "currency", "pricecurrency", "currencycode"))
 """Keys of an object that are its price and currency, in lower case."""
+NO_PRICE = Price()
 MORE = "holds objects, of which only the text is kept"
 MAX_PARTS = 20
 """Values of one object that become attributes of their own."""
@@ -285,6 +286,8 @@ class ColumnMapping:
         return [*further, (PRICE_UNIT, price.unit)] if price.unit else further
 
     def _price(self, field: str, row: Cells, currency: str, warnings: list[str]) -> Price:
+        if field not in self.fields:
+            return NO_PRICE
         raw = self._raw(field, row)
         price = read_price(raw, decimal_mark=self.decimal_mark, currency=currency)
         name = field.replace("_", " ")
