@@ -34,6 +34,7 @@ from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
+from vlclip.ingestion.reading.category import PATH, read_category
 from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
 from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
 from vlclip.ingestion.reading.price import Price, read_price
@@ -179,6 +180,7 @@ class ColumnMapping:
             elif name in nested:
                 item_fields[name] = values.text(nested.pop(name))
         pairs: list[tuple[str, Attribute]] = self._add_price(row, item_fields, warnings)
+        pairs += self._add_category(row, item_fields)
         self._add_popularity(row, item_fields)
         self._add_availability(row, item_fields, warnings)
         self._add_photo(row, item_fields, warnings)
@@ -264,6 +266,18 @@ class ColumnMapping:
                     warnings.append(f"{column} {note}")
             cells[column] = cell
         return values.text(origin.value(cells))
+
+    def _add_category(self, row: Cells, item_fields: dict[str, Any]) -> list[tuple[str, Attribute]]:
+        """Of a way through the categories its end is the type; the ways come back as an attribute."""
+        origin = self.fields.get("product_type")
+        if origin is None or origin.keys or (cell := origin.value(row)) is None:
+            return []
+        category = read_category(cell, origin.template)
+        if category is None:
+            return []
+        item_fields["product_type"] = category.product_type
+        ways = category.ways
+        return [(PATH, ways if len(ways) > 1 else ways[0])]
 
     def _add_price(
         self, row: Cells, item_fields: dict[str, Any], warnings: list[str]

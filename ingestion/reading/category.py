@@ -1,0 +1,97 @@
+"""A product's categories as shops write them, read as the type of the product.
+
+Shops write the way through their shelves: `Clothing > Trousers`, `Default Category/Women/Dresses`, several of
+them in a cell, or lists of lists. What the product is stands at the end of a way.
+
+Laws (tests/ingestion/reading/test_category.py):
+- a text that is no way is the type as it stands;
+- the type is the last name of the longest way, the first among equals; every way stays, as text;
+- reading the ways again gives the same type and the same ways.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import orjson
+
+from vlclip.ingestion.reading import values
+
+PATH = "category_path"
+"""The attribute that keeps the ways through the categories."""
+
+_SIGNS = re.compile(r">+|»|\u203a|→|\|")
+_STEP = re.compile(r"\s*(?:-?>+|»|\u203a|→)\s*")
+_BAR = re.compile(r"\s*\|\s*")
+_SLASH = re.compile(r"\s*/\s*")
+_NEXT = re.compile(r"(?<!\\)[,;|\n]")
+_ENTITY = re.compile(r"&gt;", re.IGNORECASE)
+_TREE = re.compile(r"categor|path|tree|breadcrumb|taxonomy", re.IGNORECASE)
+
+Way = tuple[str, ...]
+
+
+class Category(NamedTuple):
+    """The type of a product, and the ways to it; no ways where the cell is a plain text."""
+
+    product_type: str
+    ways: tuple[str, ...]
+
+
+def read_category(cell: Any, column: str = "") -> Category | None:
+    """The type and the ways in a cell; None where the cell holds no way.
+
+    Slashes part names only in a column that is named after categories, and only two or more of them: one is
+    in `Hats/Caps` too.
+    """
+    ways = _ways(cell, by_slash=_TREE.search(column) is not None)
+    if not ways or max(map(len, ways)) < 2:
+        return None
+    longest = max(ways, key=len)
+    return Category(longest[-1], tuple(dict.fromkeys(" > ".join(way) for way in ways)))
+
+
+def _ways(cell: Any, *, by_slash: bool) -> list[Way]:
+    if isinstance(cell, str):
+        text = _ENTITY.sub(">", cell.strip())
+        if text.startswith("["):
+            listed = _listed(text)
+            return _ways(listed, by_slash=by_slash) if listed else []
+        return _written(text, by_slash=by_slash)
+    if not isinstance(cell, list | tuple):
+        return []
+    if all(isinstance(part, list | tuple) for part in cell):
+        named = (tuple(name for name in map(values.text, part) if name) for part in cell)
+        return [way for way in named if way]
+    return [way for part in cell if isinstance(part, str) for way in _written(part, by_slash=by_slash)]
+
+
+def _listed(text: str) -> list[Any]:
+    """The list that a text writes as JSON, [] where it writes none."""
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return []
+    return content if isinstance(content, list) else []
+
+
+def _written(text: str, *, by_slash: bool) -> list[Way]:
+    if "<" in text:  # a tag, not a way
+        return [(text,)]
+    if _SIGNS.search(text):
+        if _STEP.search(text):
+            return _split(text, _STEP)
+        return [_way(text, _BAR)]
+    if by_slash and any(part.count("/") > 1 for part in _NEXT.split(text)):
+        return _split(text, _SLASH)
+    return [(text,)] if text else []
+
+
+def _split(text: str, step: re.Pattern[str]) -> list[Way]:
+    ways = (_way(part.replace("\\,", ","), step) for part in _NEXT.split(text))
+    return [way for way in ways if way]
+
+
+def _way(text: str, step: re.Pattern[str]) -> Way:
+    return tuple(name for name in (name.strip() for name in step.split(text)) if name)

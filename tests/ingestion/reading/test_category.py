@@ -1,0 +1,87 @@
+"""Ways through a shop's categories, and the type at their end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlclip.ingestion.reading.category import PATH, Category, read_category
+from vlclip.ingestion.reading.guesses import Evidence, guess
+
+NAMES = st.text(st.characters(categories=("Lu", "Ll", "Nd")), min_size=1, max_size=8)
+WAYS = st.lists(st.lists(NAMES, min_size=1, max_size=5).map(tuple), min_size=1, max_size=4)
+STEPS = st.sampled_from([">", " > ", " >> ", "»", " \u203a ", " → ", "->", " &gt; "])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Trousers",
+        "Hats/Caps",
+        "Women",
+        "T-shirts & tops, long",
+        "",
+        "A4 / A5 paper",
+        "[broken",
+        "[]",
+        "<b>Hats</b>",
+    ],
+)
+def test_a_text_that_is_no_way_is_left_to_be_the_type(text):
+    assert read_category(text, "category") is None
+
+
+@given(ways=WAYS, step=STEPS, gap=st.sampled_from([",", ", ", ";", "\n"]))
+def test_the_type_is_the_end_of_the_longest_way_and_all_ways_stay(ways, step, gap):
+    read = read_category(gap.join(step.join(way) for way in ways), "type")
+    if max(map(len, ways)) == 1:
+        assert read is None
+    else:
+        assert read == Category(max(ways, key=len)[-1], tuple(dict.fromkeys(" > ".join(way) for way in ways)))
+        assert read_category(read.ways, "type") == read
+
+
+@given(ways=WAYS.filter(lambda ways: max(map(len, ways)) > 1))
+def test_lists_and_lists_written_as_json_are_read_alike(ways):
+    nested = [list(way) for way in ways]
+    read = read_category(nested)
+    assert read is not None
+    assert read.product_type == max(ways, key=len)[-1]
+    assert read_category(orjson.dumps(nested).decode()) == read
+    assert read_category([" > ".join(way) for way in ways]) == read
+
+
+def test_bars_part_names_or_where_names_are_parted_already_ways():
+    assert read_category("Toys & Games | Learning | Kits") == Category(
+        "Kits", ("Toys & Games > Learning > Kits",)
+    )
+    assert read_category("Toys > Kits|Sale") == Category("Kits", ("Toys > Kits", "Sale"))
+
+
+def test_slashes_part_the_names_of_categories_alone():
+    cell = "Default Category/Women/Dresses,Default Category/Sale"
+    assert read_category(cell, "categories") == Category(
+        "Dresses", ("Default Category > Women > Dresses", "Default Category > Sale")
+    )
+    assert read_category(cell, "product_type") is None
+
+
+def test_a_comma_that_a_shop_escapes_is_part_of_a_name():
+    assert read_category(r"Home > Beds\, large, Sale") == Category(
+        "Beds, large", ("Home > Beds, large", "Sale")
+    )
+
+
+def test_an_item_has_the_type_and_keeps_the_ways():
+    rows = [
+        {"id": "1", "name": "Wide", "category": "Clothing > Trousers, Sale"},
+        {"id": "2", "name": "Cap", "category": "Hats"},
+    ]
+    mapping = guess(Evidence(columns=("id", "name", "category"), sample=rows), {}, Path())
+    first, second = (mapping.item(row)[0] for row in rows)
+    assert (first.product_type, first.attributes) == ("Trousers", {PATH: ("Clothing > Trousers", "Sale")})
+    assert (second.product_type, second.attributes) == ("Hats", {})
