@@ -27,7 +27,7 @@ _BAR = re.compile(r"\s*\|\s*")
 _SLASH = re.compile(r"\s*/\s*")
 _NEXT = re.compile(r"(?<!\\)[,;|\n]")
 _ENTITY = re.compile(r"&gt;", re.IGNORECASE)
-_TREE = re.compile(r"categor|path|tree|breadcrumb|taxonomy", re.IGNORECASE)
+_TREE = re.compile(r"category|categories|path|tree|breadcrumb|taxonomy", re.IGNORECASE)
 
 Way = tuple[str, ...]
 
