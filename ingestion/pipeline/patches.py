@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Attribute, Item
+from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.store.store import Record, Revision, Store
 from vlclip.ingestion.reading.mapping import attribute_name
 
@@ -28,7 +30,7 @@ STALE = "stale"
 _OF_CONTENT = ("content_hash", STALE)
 """What a provenance says of the content that a patch changes."""
 _REFINED_FROM = ("title", "description", "product_type", "brand", "attributes")
-"""What a refiner may make the embedded text from."""
+"""What a language model makes the embedded text from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +95,22 @@ def patch_items(patches: Sequence[ItemPatch], store: Store) -> list[PatchResult]
             except ItemError as error:
                 results[place] = PatchResult(record.id, "failed", str(error))
                 continue
-            stale = tuple(_stale(before, changed, record.payload))
+            stale = tuple(_stale(before, changed, record.payload, store.info.language))
             status: Literal["patched", "unchanged"] = "unchanged" if changed == item else "patched"
             results[place], item = PatchResult(record.id, status, patches[place].note, stale), changed
-        return None if item == before else _revision(before, item, record.payload)
+        return None if item == before else _revision(before, item, record.payload, store.info.language)
 
     store.revise(list(places), revision)
     return results
 
 
-def _revision(before: Item, after: Item, stored: Mapping[str, Any]) -> Revision:
+def _revision(before: Item, after: Item, stored: Mapping[str, Any], language: str) -> Revision:
     old, new = before.payload(), after.payload()
     changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
     provenance = {
         name: value for name, value in (stored.get("provenance") or {}).items() if name not in _OF_CONTENT
     }
-    if stale := list(_stale(before, after, stored)):
+    if stale := list(_stale(before, after, stored, language)):
         provenance[STALE] = stale
     if provenance != stored.get("provenance"):
         changed["provenance"] = provenance
@@ -120,20 +122,35 @@ def _revision(before: Item, after: Item, stored: Mapping[str, Any]) -> Revision:
     )
 
 
-def _stale(before: Item, after: Item, stored: Mapping[str, Any]) -> Iterator[str]:
+def _stale(before: Item, after: Item, stored: Mapping[str, Any], language: str) -> Iterator[str]:
     """The segments whose vector does not show the item `after` the change."""
     provenance = stored.get("provenance") or {}
     earlier = provenance.get(STALE) or ()
     if "image" in earlier or after.image != before.image:
         yield "image"
-    if provenance.get("refiner"):
-        is_stale = any(getattr(before, name) != getattr(after, name) for name in _REFINED_FROM)
-    elif "text" in provenance:
-        is_stale, earlier = after.text != provenance["text"], ()
+    text = _embedded_text(after, provenance, language)
+    if text is not None and "text" in provenance:
+        is_stale = text != provenance["text"]
     else:
-        is_stale = after.text != before.text
-    if "text" in earlier or is_stale:
+        is_stale = "text" in earlier or any(
+            getattr(before, name) != getattr(after, name) for name in _REFINED_FROM
+        )
+    if is_stale:
         yield "text"
+
+
+def _embedded_text(item: Item, provenance: Mapping[str, Any], language: str) -> str | None:
+    """The text that an ingest would embed now; None where fields alone do not decide it."""
+    if not (version := provenance.get("refiner")):
+        return item.text
+    refiner = _field_refiner(language)
+    is_of_fields = provenance.get("text_by") == "fields" and version == refiner.version
+    return refiner.text_of(item).text if is_of_fields else None
+
+
+@lru_cache(maxsize=8)
+def _field_refiner(language: str) -> FieldRefiner:
+    return FieldRefiner(language)
 
 
 def _unknown(item_id: str) -> PatchResult:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.ingestion.fakes import Shop, photo_bytes
 from vlclip.engine.item import Item
+from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.store.store import Query
 from vlclip.ingestion.pipeline.patches import ItemPatch, patch_items
 from vlclip.ingestion.pipeline.refresh import refresh
@@ -57,8 +58,14 @@ BEFORE = [
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """Texts are embedded as they are; with a refiner any change of words or attributes counts as stale."""
+    """Texts are embedded as they are."""
     return Shop(tmp_path / "store", Settings.load(ingest={"batch": 4}, refinement={"mode": "off"}))
+
+
+@pytest.fixture
+def refined_shop(tmp_path: Path) -> Shop:
+    """Texts are made from the fields of the items."""
+    return Shop(tmp_path / "refined", Settings.load(refinement={"mode": "fields"}))
 
 
 def patch(shop: Shop, *patches: ItemPatch):
@@ -137,6 +144,21 @@ def test_what_waits_for_an_encoding_is_named_until_it_is_encoded(shop: Shop):
     (photo,) = patch(shop, ItemPatch("2", {"image": "https://shop.example/2.jpg", "title": "Bench"}))
     assert photo.stale == ("image", "text")
     assert shop.points()["2"][0]["provenance"]["stale"] == ["image", "text"]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=SLOW)
+@given(fields=FIELDS, attributes=ATTRIBUTES, clears=st.booleans())
+def test_a_text_that_a_refiner_would_write_again_is_not_stale(
+    refined_shop: Shop, fields: dict, attributes: dict, clears: bool
+):
+    with refined_shop.open() as (store, _):
+        store.delete(["1", "2"])
+    refined_shop.put(BEFORE)
+    change = ItemPatch("1", fields, attributes, clears)
+    (result,) = patch(refined_shop, change)
+    texts = FieldRefiner()
+    before, after = (texts.text_of(item).text for item in (BEFORE[0], change.applied(BEFORE[0])))
+    assert ("text" in result.stale) == (before != after)
 
 
 def test_a_refresh_encodes_what_is_stale(shop: Shop, catalogue: Path):
