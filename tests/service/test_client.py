@@ -281,7 +281,7 @@ def test_a_shop_is_asked_and_written_over_a_socket(address):
         with pytest.raises(ApiError, match="image") as refused:
             client.put(new, {"title": "Zeppelin lamp"})
         assert (refused.value.status, refused.value.code) == (409, "would-drop")
-        assert client.patch(new, {"price": 3, "colour": "red"}) == PatchOutcome(new, "patched", "", [])
+        assert client.patch(new, {"price": 3, "shelf": "A7"}) == PatchOutcome(new, "patched", "", [])
         patches = ({"id": name, "price": 4} for name in (new, "nobody", "c0"))
         assert [entry.status for entry in client.patch_many(patches, batch=2)] == [
             "patched",

@@ -113,4 +113,4 @@ def test_refined_texts_are_a_field_for_templates(catalogue, tiny_clip):
 )
 def test_a_recipe_that_asks_for_what_the_settings_do_not_name_is_refused(catalogue, tiny_clip, recipe, says):
     with pytest.raises(TrainingError, match=says):
-        read(catalogue, tiny_clip, **recipe)
+        read(catalogue, tiny_clip, settings={"refinement": {"mode": "off"}}, **recipe)

@@ -623,7 +623,8 @@ def test_a_list_with_an_item_that_is_gone_and_a_search_before_the_models_are_the
     assert (answer.status_code, "models are being loaded" in answer.text) == (503, True)
     client.cookies.set("vlclip_user", "anna")
     client.post("/page/event", data={"kind": "cart", "item": "drawn-00001"})
-    shop.delete("drawn-00001")
+    shop.delete(["drawn-00001"])
+
     assert "drawn-00001 (no longer in the store)" in client.get("/page/you").text
     shop.close()
 
