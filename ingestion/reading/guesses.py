@@ -28,6 +28,7 @@ from vlclip.ingestion.reading.group_column import (
     own_names,
     plain_name,
 )
+from vlclip.ingestion.reading.listed import is_list_column
 from vlclip.ingestion.reading.mapping import (
     DEFAULT_CHOICES,
     FIELDS,
@@ -212,6 +213,7 @@ def guess(
         own_groups=group.own,
         notes=tuple(note for note in (group.note, _sale_note(fields, columns, sample)) if note),
         decimal_mark=_decimal_mark(fields, sample),
+        parted=frozenset(filter(is_list_column, kept_columns)),
     )
 
 

@@ -36,6 +36,7 @@ from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category
 from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
+from vlclip.ingestion.reading.listed import read_list
 from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
 from vlclip.ingestion.reading.price import Price, read_price
 from vlclip.ingestion.settings import IngestionSettings
@@ -140,7 +141,8 @@ class ColumnMapping:
     columns whose texts come in several languages. `own_groups` are templates of the group that rows without
     one are heads of. `notes` say what a guess took a column for, where that is not plain. `decimal_mark` is
     the decimal sign of written prices, "" where the first rows do not say. `folded` are columns whose cells a
-    preset has read into others, `keyed` the keys that fields read of objects in a column.
+    preset has read into others, `keyed` the keys that fields read of objects in a column. `parted` are
+    columns of tags, whose separators part values.
     """
 
     fields: Mapping[str, Origin]
@@ -157,6 +159,7 @@ class ColumnMapping:
     decimal_mark: str = ""
     folded: tuple[str, ...] = ()
     keyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    parted: frozenset[str] = frozenset()
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -407,6 +410,10 @@ class ColumnMapping:
             if number is not None:
                 return number
             warnings.append(f"{column} holds numbers but not here; kept as text")
+        if isinstance(value, str) and (column in self.parted or value.lstrip()[:1] == "["):
+            parts = read_list(value, is_parted=column in self.parted)
+            if parts is not None:
+                return parts if len(parts) > 1 or value.lstrip()[:1] == "[" else parts[0]
         attribute = values.attribute(value)
         if attribute is None and type(value) is not str and not objects.holds_objects(value):
             warnings.append(f"{column} is neither a value nor a list of values; left out")
