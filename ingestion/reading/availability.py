@@ -27,6 +27,7 @@ LONGEST_WORD = 60
 _PREFIX = re.compile(r"^\s*(https?://(www\.)?schema\.org/|schema:)", re.IGNORECASE)
 _COUNT = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*")
 _NUMBER = re.compile(r"\s*[-+]?(\d+(?:[.,]\d+)*|\.\d+)\s*")
+_UMLAUTS = str.maketrans({umlaut: f"{plain}e" for umlaut, plain in zip("äöü", "aou", strict=True)})
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
 """Letters that Unicode does not take apart into a plain letter and a mark."""
 
@@ -74,6 +75,7 @@ def _words() -> Mapping[str, bool]:
         for name, words in lists.items():
             for word in words:
                 meaning = name == "available"
-                if meanings.setdefault(_plain(word), meaning) is not meaning:
-                    raise ValueError(f"{WORDS.name}: {word!r} in [{language}] has two meanings")
+                for spelling in dict.fromkeys((word, word.translate(_UMLAUTS))):
+                    if meanings.setdefault(_plain(spelling), meaning) is not meaning:
+                        raise ValueError(f"{WORDS.name}: {word!r} in [{language}] has two meanings")
     return meanings

@@ -19,6 +19,7 @@ from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.decoding import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.amount import column_mark
+from vlclip.ingestion.reading.availability import read_availability
 from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.group_column import (
     SLOT,
@@ -43,8 +44,14 @@ from vlclip.ingestion.reading.mapping import (
 )
 from vlclip.ingestion.reading.preset import OPTIONS
 
-QUANTITIES = ("qty", "quantity", "stockqty", "stockquantity")
-"""Names of columns that count the stock; they feed `available` and stay attributes as well."""
+QUANTITIES = (
+    "qty", "quantity", "stockqty", "stockquantity", "stock", "stocklevel", "stockcount", "stockonhand",
+    "inventory", "inventoryquantity", "inventoryqty", "inventorylevel", "quantityavailable",
+    "availablequantity", "availablestock", "qtyavailable", "quantityonhand", "onhand", "unitsinstock",
+    "lagerbestand", "bestand", "lagermenge", "voorraad", "giacenza", "existencias", "stanmagazynowy",
+)  # fmt: skip
+"""Names of columns that count the stock; they feed `available` and stay attributes as well. Words in
+them must all be known ones."""
 
 CODES = ("code", "productcode", "itemcode", "articlecode", "articlenumber", "itemnumber", "productnumber",
          "barcode", "gtin", "ean", "upc", "mpn", "partnumber")  # fmt: skip
@@ -287,7 +294,7 @@ def _fill(
         if plain_name(column) not in QUANTITIES:
             fields[name] = Origin(column, column)
             used.add(column)
-        elif _numeric(column, sample):
+        elif _numeric(column, sample) or _holds_known_words(column, sample):
             fields[name] = Origin(column, column)
     if (
         "offers" in columns
@@ -365,6 +372,11 @@ def _keepable(column: str, sample: Sequence[Cells]) -> bool:
 def _numeric(column: str, sample: Sequence[Cells]) -> bool:
     cells = _cells(column, sample)
     return bool(cells) and all(values.written_number(values.text(value)) is not None for value in cells)
+
+
+def _holds_known_words(column: str, sample: Sequence[Cells]) -> bool:
+    cells = _cells(column, sample)
+    return bool(cells) and all(read_availability(cell) is not None for cell in cells)
 
 
 def _distinct(column: str, sample: Sequence[Cells]) -> bool:

@@ -320,14 +320,21 @@ class ColumnMapping:
     def _add_availability(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         if values.absent(raw := self._raw("available", row)):
             return
-        if isinstance(raw, list | tuple | Mapping):
-            raw = objects.read_text(raw, self.choices.language).text or _schema_id(raw) or raw
+        origin = self.fields["available"]
+        offered = objects.every_value(row.get(origin.column), origin.keys) if origin.keys else [raw]
+        words = [self._availability_word(cell) for cell in offered]
+        raw = next((word for word in words if read_availability(word)), words[0])
         availability = read_availability(raw)
         if availability is None:
             availability = self.choices.unknown_is_available
             meaning = "available" if availability else "unavailable"
             warnings.append(f"availability {unknown_word(raw)!r} is an unknown word; kept as {meaning}")
         item_fields["available"] = availability
+
+    def _availability_word(self, cell: Any) -> Any:
+        if isinstance(cell, list | tuple | Mapping):
+            return objects.read_text(cell, self.choices.language).text or _schema_id(cell) or cell
+        return cell
 
     def _add_photo(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         cells = []

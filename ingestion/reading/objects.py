@@ -27,6 +27,8 @@ TAG_KEYS = ("language_tag", "@language", "language", "lang", "locale", "language
 NAME_KEYS = ("name", "key", "label", "attribute_code", "attribute_name")
 VALUE_KEYS = ("value", "values", "option", "options", "attribute_value")
 """The keys of an object that names one attribute."""
+OFFERS = "offers"
+"""The key of an aggregate offer that holds the single ones."""
 UNREADABLE = "holds objects or bytes without a text; left out"
 
 _TAG = re.compile(r"([a-z]{2,3})([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
@@ -91,11 +93,19 @@ def holds_further(cell: Any, keys: Collection[str]) -> bool:
     )
 
 
+def every_value(cell: Any, keys: Sequence[str]) -> list[Any]:
+    """The values under the keys in an object or a list of them; where there is none, in their own offers."""
+    listed = cell if isinstance(cell, list | tuple) else [cell]
+    parts = [part for part in listed if isinstance(part, Mapping)]
+    present = [value for part in parts for key in keys if not values.absent(value := part.get(key))]
+    if present:
+        return present
+    return [value for part in parts if OFFERS in part for value in every_value(part[OFFERS], keys)]
+
+
 def first_value(cell: Any, keys: Sequence[str]) -> Any:
-    """The first value under one of the keys in an object, or in the first object of a list that has one."""
-    parts = cell if isinstance(cell, list | tuple) else [cell]
-    candidates = (part.get(key) for part in parts if isinstance(part, Mapping) for key in keys)
-    return next((value for value in candidates if not values.absent(value)), None)
+    """The first of them, None where there is none."""
+    return next(iter(every_value(cell, keys)), None)
 
 
 def named_values(cell: Sequence[Any]) -> dict[str, Any] | None:

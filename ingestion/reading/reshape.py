@@ -100,16 +100,29 @@ def _options(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Ite
 
 def _stock(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
     """Whether a row can be bought, from its quantity; it can where nobody counts, or none is needed."""
-    quantity, tracked, policy = (find(columns, spec[key]) for key in ("quantity", "tracked", "policy"))
+    names = (spec[key] for key in ("quantity", "tracked", "policy"))
+    quantity, tracked, policy = (find(columns, name) for name in names)
+    return _map_values(rows, partial(_count_stock, spec, quantity, tracked, policy))
 
-    def change(cells: dict[str, Any]) -> None:
-        if not quantity or values.absent(cells.get(quantity)):
-            return
-        is_counted = not tracked or not values.absent(cells.get(tracked))
-        sells_on = bool(policy) and values.text(cells.get(policy)).lower() == spec["sells"]
-        cells[spec["into"]] = cells[quantity] if is_counted and not sells_on else True
 
-    return _map_values(rows, change)
+def _unfolded_stock(rows: Rows, spec: Mapping[str, Any], _columns: Sequence[str]) -> Iterator[Row]:
+    """The same for the variants of a list, whose columns are there once they are rows."""
+    for row in rows:
+        cells = dict(row.values)
+        if not row.problem and spec["quantity"] in cells:
+            tracked = spec["tracked"] if spec["tracked"] in cells else ""
+            _count_stock(spec, spec["quantity"], tracked, spec["policy"], cells)
+        yield row._replace(values=cells)
+
+
+def _count_stock(
+    spec: Mapping[str, Any], quantity: str, tracked: str, policy: str, cells: dict[str, Any]
+) -> None:
+    if not quantity or values.absent(cells.get(quantity)):
+        return
+    is_counted = not tracked or not values.absent(cells.get(tracked))
+    sells_on = bool(policy) and values.text(cells.get(policy)).lower() == spec["sells"]
+    cells[spec["into"]] = cells[quantity] if is_counted and not sells_on else True
 
 
 def _listed(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
@@ -253,6 +266,7 @@ _STEPS: Mapping[str, Step] = {
     "unfold": unfold,
     "options": _options,
     "stock": _stock,
+    "unfolded_stock": _unfolded_stock,
     "listed": _listed,
     "suffixes": _suffixes,
     "named": _named,

@@ -36,6 +36,8 @@ LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "poli
         ("Wyprzedany", False),
         ("Niet op voorraad", False),
         ("agotado", False),
+        ("nicht verfuegbar", False),
+        ("vorraetig", True),
         ("esaurito", False),
         (0, False),
         (True, True),

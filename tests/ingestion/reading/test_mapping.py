@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import MAX_TEXT_CHARS
@@ -113,14 +115,14 @@ def test_of_two_columns_that_become_one_attribute_the_last_is_kept_with_a_warnin
 
 def test_numbers_in_a_file_without_types_are_numbers_if_the_whole_column_is():
     sample = [
-        {"id": "1", "stock": "3", "ean": "0042", "size": "M"},
-        {"id": "2", "stock": "4.5", "ean": "", "size": ""},
+        {"id": "1", "weight": "3", "ean": "0042", "size": "M"},
+        {"id": "2", "weight": "4.5", "ean": "", "size": ""},
     ]
     mapping = mapped(list(sample[0]), sample=sample, typed=False)
-    assert mapping.item(sample[0])[0].attributes == {"stock": 3, "ean": "0042", "size": "M"}
-    item, warnings = mapping.item({"id": "3", "stock": "many", "ean": "1", "size": "L"})
-    assert item.attributes == {"stock": "many", "ean": "1", "size": "L"}
-    assert warnings == ("stock holds numbers but not here; kept as text",)
+    assert mapping.item(sample[0])[0].attributes == {"weight": 3, "ean": "0042", "size": "M"}
+    item, warnings = mapping.item({"id": "3", "weight": "many", "ean": "1", "size": "L"})
+    assert item.attributes == {"weight": "many", "ean": "1", "size": "L"}
+    assert warnings == ("weight holds numbers but not here; kept as text",)
 
 
 def test_a_price_that_is_nan_is_left_out_and_counted():
@@ -234,7 +236,9 @@ def test_ids_that_are_paths_do_not_lead_the_search_for_photos_elsewhere(tmp_path
     assert "image" not in mapped(["id"], sample=[{"id": "../secret"}, {"id": "a\0b"}], root=root).fields
 
 
-@pytest.mark.parametrize("column", ["is_in_stock", "stock_status", "qty", "Quantity", "availability"])
+@pytest.mark.parametrize(
+    "column", ["is_in_stock", "stock_status", "qty", "Quantity", "availability", "stock", "Inventory"]
+)
 def test_columns_of_stock_are_guessed(column):
     mapping = mapped(["id", column], sample=[{"id": "1", column: "0"}], typed=False)
     assert mapping.item({"id": "1", column: "0"})[0].available is False
@@ -420,3 +424,22 @@ def test_dates_of_a_sale_are_named_since_nobody_looks_at_them(column):
     without = mapped(list(row), ["sale_price="], sample=[row])
     assert "whatever" not in " ".join(without.describe())
     assert without.item(row)[0].price == 99
+
+
+@pytest.mark.parametrize("column", ["stock", "inventory_quantity", "Units in stock", "Lagerbestand"])
+@pytest.mark.parametrize(("sold_out", "in_stock"), [("0", "12"), (0, 3), ("sold out", "In stock")])
+def test_a_column_of_stock_says_what_can_be_bought(column, sold_out, in_stock):
+    rows = [{"id": "1", column: sold_out}, {"id": "2", column: in_stock}]
+    mapping = mapped(["id", column], sample=rows)
+    assert [mapping.item(row)[0].available for row in rows] == [False, True]
+    shelf = {"id": "1", column: "shelf B"}
+    assert mapped(["id", column], sample=[shelf]).item(shelf)[0].attributes
+
+
+@given(states=st.lists(st.sampled_from(["InStock", "OutOfStock", "SoldOut"]), min_size=1, max_size=4))
+def test_what_one_offer_sells_is_available_and_aggregate_offers_are_looked_into(states):
+    offers = [{"availability": f"https://schema.org/{state}", "price": 1} for state in states]
+    for cell in (offers, {"@type": "AggregateOffer", "offers": offers}):
+        row = {"id": "1", "offers": cell}
+        item, _ = mapped(["id", "offers"], sample=[row]).item(row)
+        assert (item.available, item.price) == ("InStock" in states, 1)

@@ -265,3 +265,29 @@ def test_a_product_group_is_its_variants(tmp_path):
         ("Hat M", "Acme", "G", 6.0),
     ]
     assert read["G-S"].attributes["size"] == "S"
+
+
+@given(
+    stock=st.lists(st.integers(-1, 3), min_size=1, max_size=4),
+    policy=st.sampled_from(["deny", "continue"]),
+    counted=st.booleans(),
+)
+@settings(max_examples=30)
+def test_the_stock_of_listed_variants_says_what_can_be_bought(stock, policy, counted, tmp_path_factory):
+    variants = [
+        {
+            "id": n,
+            "sku": f"H-{n}",
+            "price": "5.00",
+            "inventory_quantity": count,
+            "inventory_policy": policy,
+            "inventory_management": "shopify" if counted else None,
+        }
+        for n, count in enumerate(stock)
+    ]
+    hat = {"id": 1, "title": "Hat", "handle": "hat", "body_html": "", "variants": variants, "images": []}
+    file = tmp_path_factory.mktemp("shop") / "products.json"
+    file.write_text(json.dumps({"products": [hat]}), encoding="utf-8")
+    read = by_id(items(file))
+    expected = [not counted or policy == "continue" or count > 0 for count in stock]
+    assert [read[f"H-{n}"].available for n in range(len(stock))] == expected
