@@ -26,6 +26,12 @@ than half of it, so the resize that follows still averages over several pixels."
 MAX_RATIO = 50
 """Long side to short side: a thinner photo, resized by its short side, would become huge."""
 
+MEDIA_FOLDERS = (
+    "images", "image", "photos", "img", "media", "media/catalog/product", "pub/media/catalog/product",
+    "catalog/product", "pub/media/import", "media/import", "import", "wp-content/uploads", "uploads",
+)  # fmt: skip
+"""Folders beside a catalogue from which its paths may be counted."""
+
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,10}/", re.IGNORECASE)
 _OTHER_KINDS = (
     (re.compile(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL), "a HEIC photo"),
@@ -61,6 +67,22 @@ def is_photo_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def photo_file(root: Path, name: str) -> Path:
+    """The file that a catalogue in `root` means by `name`; where there is none, the path as it is written.
+
+    A path may be written as Windows does, from the shop's root, or with encoded signs, and it may be
+    counted from one of the folders in which shop systems keep photos (`MEDIA_FOLDERS`).
+    """
+    if is_photo_file(root / name):
+        return root / name
+    slashes = name.replace("\\", "/")
+    relative = (slashes.lstrip("/"), unquote(slashes).lstrip("/"))
+    spellings = (slashes, unquote(slashes), *relative)
+    media = (f"{folder}/{spelling}" for folder in MEDIA_FOLDERS for spelling in dict.fromkeys(relative))
+    paths = (root / path for path in (*dict.fromkeys(spellings), *media))
+    return next(filter(is_photo_file, paths), root / name)
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
@@ -100,20 +122,10 @@ class PhotoSource:
         if colon and scheme != "file":
             raise PhotoError(f"photos cannot be read over {scheme}://; give a path or an http(s) URL")
         name = path if colon else image
-        if not is_photo_file(self.root / name):
-            other = next((other for other in _spellings(name) if is_photo_file(self.root / other)), None)
-            if other is None and _HOST.match(name):
-                raise PhotoError(
-                    f"there is no file at {self.root / name}; if it is an address, put https:// before it"
-                )
-            name = other or name
-        return read_file(self.root / name, self.max_bytes)
-
-
-def _spellings(name: str) -> tuple[str, ...]:
-    """Other ways in which a path may be meant: of Windows, from the shop's root, with encoded signs."""
-    slashes = name.replace("\\", "/")
-    return slashes, slashes.lstrip("/"), unquote(slashes), unquote(slashes).lstrip("/")
+        file = photo_file(self.root, name)
+        if _HOST.match(name) and not is_photo_file(file):
+            raise PhotoError(f"there is no file at {file}; if it is an address, put https:// before it")
+        return read_file(file, self.max_bytes)
 
 
 def is_url(image: bytes | str) -> bool:

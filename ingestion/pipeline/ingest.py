@@ -156,9 +156,14 @@ def ingest(
 
 
 def final_report(tally: Tally, ledger: Ledger) -> IngestReport:
-    """The report of a run that has ended, with what waits for a retry."""
+    """The report of a run that has ended, with what waits for a retry.
+
+    Nothing more is to come: rows that were no items of their own no longer count as expected.
+    """
+    report = tally.report()
     return replace(
-        tally.report(),
+        report,
+        total=report.read,
         dead_letters=ledger.dead_letters.count(),
         latest_dead_letters=tuple(ledger.dead_letters.latest(LATEST)),
     )

@@ -257,7 +257,8 @@ def _sale_note(fields: Mapping[str, Origin], columns: Sequence[str], sample: Seq
     if "sale_price" not in fields or not dates:
         return ""
     return (
-        f"a sale price counts whatever {' and '.join(dates)} say (--map sale_price= leaves sale prices out)"
+        f"a sale price counts whatever {' and '.join(dates)} {'say' if dates[1:] else 'says'} "
+        "(--map sale_price= leaves sale prices out)"
     )
 
 

@@ -31,7 +31,7 @@ from vlclip.engine.item import (
 )
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
-from vlclip.ingestion.photos.decoding import is_photo_file
+from vlclip.ingestion.photos.decoding import is_photo_file, photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category
@@ -371,7 +371,7 @@ class ColumnMapping:
         return reading.photos
 
     def _is_file(self, name: str) -> bool:
-        return is_photo_file(self.root / name)
+        return is_photo_file(photo_file(self.root, name))
 
     def _add_group(self, row: Cells, item_fields: dict[str, Any], warnings: list[str]) -> None:
         raw = self._raw("group", row)

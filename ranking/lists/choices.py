@@ -8,7 +8,7 @@ Laws (tests/ranking/lists/test_variants.py):
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vlclip.engine.item import PAYLOAD_FIELDS
@@ -16,6 +16,8 @@ from vlclip.ranking.lists.variant_words import plain, variant_words
 
 MOST_FIELDS = 6
 """Attributes that are listed."""
+
+_PICTURE = re.compile(r"\.(jpe?g|png|webp|gif|avif|svg)([?#]\S*)?$", re.IGNORECASE)
 
 Value = str | float | bool
 
@@ -46,11 +48,13 @@ def values_of(value: Any) -> tuple[Value, ...]:
 def _are_codes(name: str, values: Sequence[Value], count: int) -> bool:
     """Whether values say nothing to a shopper.
 
-    They are kinds of rows of a shop system, or they name single variants: each is another, and an id, an
-    address, a long number or a long text.
+    They are kinds of rows of a shop system, or photos, or they name single variants: each is another, and an
+    id, an address, a long number or a long text.
     """
     words = variant_words()
     if {kind(value) for value in values} <= words.kinds_of_rows | words.kinds_of_heads:
+        return True
+    if are_photos(values):
         return True
     if len(values) < count:
         return False
@@ -59,6 +63,11 @@ def _are_codes(name: str, values: Sequence[Value], count: int) -> bool:
         and (len(value) > 40 or re.match(r"https?://", value) or re.fullmatch(r"[\d-]{8,}", value))
         for value in values
     )
+
+
+def are_photos(values: Iterable[Any]) -> bool:
+    """Whether all values are paths or addresses of pictures."""
+    return all(isinstance(value, str) and _PICTURE.search(value) for value in values)
 
 
 def kind(value: Any) -> str:

@@ -132,7 +132,7 @@ def _time_columns(
     if not likely or (not chosen and len(likely) == 1 and _TIME_NAME.search(plain(likely[0]))):
         return chosen or tuple(likely)
     raise BadTable(
-        f"{name}: {', '.join(map(repr, (*chosen, *likely)))} may be the time; say which column is it with "
+        f"{name}: {', '.join(map(repr, (*chosen, *likely)))} may be the time; say which column it is with "
         f"--map time={likely[0]}" + ("" if chosen else ", or take the order of the rows with --map time=")
     )
 

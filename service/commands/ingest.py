@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from vlclip.service.commands.options import (
     Clip,
     Device,
+    Format,
     Grounder,
     Json,
     LedgerOption,
+    MissingPhotoOption,
     Refine,
     StoreOption,
     TextEncoder,
@@ -37,13 +39,7 @@ def ingest(
         list[str] | None,
         typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
     ] = None,
-    format: Annotated[
-        str,
-        typer.Option(
-            help="The shop system whose export it is: shopify, woocommerce, magento, akeneo, google, jsonld; "
-            "plain for none, auto for the one that fits."
-        ),
-    ] = "auto",
+    format: Format = "auto",
     prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
     force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
     explain: Annotated[
@@ -51,13 +47,7 @@ def ingest(
         typer.Option(help="Show how the catalogue would be read, and store nothing."),
     ] = False,
     retry_failed: Annotated[bool, typer.Option(help="Ingest only the items that failed before.")] = False,
-    missing_photo: Annotated[
-        Literal["words", "fail"] | None,
-        typer.Option(
-            help="What becomes of an item whose photo cannot be read: stored with its words, or failed.",
-            show_default="ingest.missing_photo",
-        ),
-    ] = None,
+    missing_photo: MissingPhotoOption = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     grounder: Grounder = None,
@@ -78,9 +68,7 @@ def ingest(
     from vlclip.service.reports.ingestion import print_ingest, progress_bar, report_json, show_on  # noqa: PLC0415
     from vlclip.service.settings import Settings  # noqa: PLC0415
 
-    preparation = preparation_settings(grounder, refine)
-    if missing_photo is not None:
-        preparation["ingest"] = {"missing_photo": missing_photo}
+    preparation = preparation_settings(grounder, refine, missing_photo)
     settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
     if explain:
         explanation = explain_catalogue(source, settings, mapping=map or [], layout=format)

@@ -54,6 +54,22 @@ Refine = Annotated[
         show_default="refinement.mode",
     ),
 ]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="The shop system whose export it is: shopify, woocommerce, magento, akeneo, google, jsonld; "
+        "plain for none, auto for the one that fits.",
+    ),
+]
+MissingPhotoOption = Annotated[
+    Literal["words", "fail"] | None,
+    typer.Option(
+        "--missing-photo",
+        help="What becomes of an item whose photo cannot be read: stored with its words, or failed.",
+        show_default="ingest.missing_photo",
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="Where models run: auto, cpu, cuda or cuda:N.")]
 Filters = Annotated[
     list[str] | None,
@@ -96,7 +112,13 @@ GroupByOption = Annotated[
 ]
 
 
-def preparation_settings(grounder: str | None, refine: str | None) -> dict[str, Any]:
-    """The settings that `--grounder` and `--refine` change, in the form that `Settings.load` takes."""
-    sections = {"grounding": {"model": grounder}, "refinement": {"mode": refine}}
+def preparation_settings(
+    grounder: str | None, refine: str | None, missing_photo: str | None = None
+) -> dict[str, Any]:
+    """The settings that the options for preparing items change, in the form that `Settings.load` takes."""
+    sections = {
+        "grounding": {"model": grounder},
+        "refinement": {"mode": refine},
+        "ingest": {"missing_photo": missing_photo},
+    }
     return {name: section for name, section in sections.items() if None not in section.values()}

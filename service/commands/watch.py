@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -24,16 +24,22 @@ from vlclip.engine.opening.stores import home
 from vlclip.ingestion.pipeline.feed import state_folder
 from vlclip.ingestion.pipeline.ingest import IngestPlan
 from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.ingestion.reading.preset import CHOICES
 from vlclip.ingestion.reading.sources import Source, open_source
 from vlclip.service.commands.options import (
     Clip,
     Device,
+    Format,
+    Grounder,
     Json,
     Key,
     LedgerOption,
+    MissingPhotoOption,
+    Refine,
     StoreOption,
     TextEncoder,
     Url,
+    preparation_settings,
 )
 from vlclip.service.commands.target import Target
 from vlclip.service.reports.ingestion import report_json
@@ -55,9 +61,13 @@ def watch(
     key: Key = "",
     ledger: LedgerOption = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    format: Format = "auto",
     prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
+    missing_photo: MissingPhotoOption = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
+    grounder: Grounder = None,
+    refine: Refine = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -66,11 +76,18 @@ def watch(
     A change is another ETag, time or size. Pruning has the guards that it has in ingest. A look that fails is
     told and tried again. Ctrl-C or SIGTERM ends it after the current batch.
     """
-    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device)
-    named = {"--store": store, "--clip": clip, "--text-encoder": text_encoder, "--device": device}
+    if format not in CHOICES:
+        raise SettingsError(f"there is no format {format!r}; there are: {', '.join(CHOICES)}")
+    preparation = preparation_settings(grounder, refine, missing_photo)
+    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
+    named = {
+        "--store": store, "--clip": clip, "--text-encoder": text_encoder, "--device": device,
+        "--grounder": grounder, "--refine": refine, "--missing-photo": missing_photo,
+    }  # fmt: skip
     target = Target.of(settings, url, key, ledger, named)
     copies = (state_folder(target.url) if target.url else home(settings)) / "watched"
-    watcher = Watcher(open_source(source, copies), target.ingest, map or [], prune, seconds(every))
+    plan = IngestPlan(source, map or [], format, prune, near=settings.search.collapse_distance)
+    watcher = Watcher(open_source(source, copies), target.ingest, plan, seconds(every))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: watcher.stopping.set())
     err.print(f"watching {watcher.source.name} every {every} -> {target.name}  (stop: Ctrl-C)", markup=False)
@@ -79,12 +96,11 @@ def watch(
 
 @dataclass
 class Watcher:
-    """Looks at a source again and again; `stopping` ends it."""
+    """Looks at a source again and again; `plan` says how it is read, `stopping` ends it."""
 
     source: Source
     ingest: Callable[[IngestPlan, Callable[[IngestReport], None]], IngestReport]
-    mapping: list[str]
-    prune: bool
+    plan: IngestPlan
     every_s: float
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -100,7 +116,7 @@ class Watcher:
             path = self.source.renewed(self.stopping.wait)
             if path is None:
                 return {"status": "stopped" if self.stopping.is_set() else "unchanged"}
-            report = self.ingest(IngestPlan(path, self.mapping, prune=self.prune), self._end_if_stopping)
+            report = self.ingest(replace(self.plan, source=path), self._end_if_stopping)
         except VlclipError as error:
             return {"status": "failed", "code": error.code, "message": str(error)}
         except KeyboardInterrupt:

@@ -25,7 +25,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import decode, is_url, read_file
+from vlclip.ingestion.photos.decoding import decode, is_url, photo_file, read_file
 from vlclip.ingestion.photos.fetch import Fetcher
 from vlclip.ingestion.settings import Fetch
 from vlclip.service.http.errors import BadRequest
@@ -75,7 +75,7 @@ class ItemPhotos:
         """The file, links followed, if it lies in one of the folders."""
         for root in self._folders():
             try:
-                file = (root / image.removeprefix("file://")).resolve()
+                file = photo_file(root, image.removeprefix("file://")).resolve()
                 if file.is_relative_to(root) and file.is_file():
                     return file
             except (OSError, ValueError):

@@ -1,6 +1,9 @@
 import struct
 import zlib
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from PIL import Image
 
 from tests.ingestion.fakes import photo_bytes
 from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
+from vlclip.ingestion.photos.decoding import MEDIA_FOLDERS, PhotoSource, decode, is_url, photo_file
 
 LIMIT = 50_000_000
 
@@ -147,6 +150,31 @@ def test_paths_start_at_the_catalogue(tmp_path):
     assert source.read(f"file://{tmp_path}/a.jpg") == b"xx"
     assert source.read(b"yy") == b"yy"
     assert source.read("http://x/a.jpg") == b"http://x/a.jpg"
+
+
+@given(
+    folder=st.sampled_from(["", *MEDIA_FOLDERS]),
+    below=st.sampled_from(["", "w/b/"]),
+    name=st.sampled_from(["a.jpg", "a b.jpg", "ä.png"]),
+    lead=st.sampled_from(["", "/"]),
+    write=st.sampled_from([str, quote, lambda path: path.replace("/", "\\")]),
+)
+def test_a_path_leads_to_its_photo_however_shop_systems_write_it(folder, below, name, lead, write):
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        file = root / folder / below / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"xx")
+        assert photo_file(root, write(f"{lead}{below}{name}")).samefile(file)
+
+
+def test_a_file_at_the_path_itself_goes_before_those_in_folders(tmp_path):
+    for folder in ("", "images", "media"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "a.jpg").write_text(folder)
+    assert photo_file(tmp_path, "/a.jpg") == tmp_path / "a.jpg"
+    assert photo_file(tmp_path, "media/a.jpg") == tmp_path / "media/a.jpg"
+    assert photo_file(tmp_path, "b.jpg") == tmp_path / "b.jpg"
 
 
 @pytest.mark.parametrize(

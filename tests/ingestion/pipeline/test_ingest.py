@@ -277,6 +277,15 @@ def test_a_vector_that_is_nan_fails_its_item_alone(shop, catalogue):
     assert "NaN" in shop.failures()["sku-3"]
 
 
+def test_a_run_that_has_ended_has_done_all_that_it_expected(shop, tmp_path):
+    lines = ["Handle,Title,Variant SKU,Variant Price,Image Src,Image Position", "hat,Hat,H-1,5,,1"]
+    (tmp_path / "shop.csv").write_text("\n".join([*lines, "hat,,,,b.jpg,2", "hat,,,,c.jpg,3", ""]))
+    reports = []
+    report = shop.ingest(tmp_path / "shop.csv", progress=reports.append)
+    assert reports[0].total == 3
+    assert (report.read, report.total) == (1, 1)
+
+
 def test_progress_is_told_from_the_start_to_the_end(shop, catalogue):
     reports = []
     report = shop.ingest(catalogue, progress=reports.append)

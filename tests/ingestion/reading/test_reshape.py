@@ -195,7 +195,8 @@ def test_store_views_of_magento_are_counted_and_variants_are_in_their_parents_gr
         {"sku": "M1", "store_view_code": "", "attribute_set_code": "Default", "product_type": "configurable",
          "categories": "Hats", "name": "Hat", "price": "5", "base_image": "a.jpg",
          "additional_images": "a.jpg,b.jpg",
-         "additional_attributes": "colour=red,note=warm, soft,size=", "configurable_variations": listed},
+         "additional_attributes": "colour=red,note=warm, soft,size=,fabric=wool|silk",
+         "configurable_variations": listed},
         {"sku": "M1", "store_view_code": "de", "name": "Hut"},
         {"sku": "M1", "store_view_code": "fr", "name": "Chapeau"},
         {"sku": "M2", "store_view_code": "default", "name": "Cap", "price": "5"},
@@ -206,6 +207,7 @@ def test_store_views_of_magento_are_counted_and_variants_are_in_their_parents_gr
     assert {item_id: item.group for item_id, item in read.items()} == {"M1-S": "M1", "M1": "M1", "M2": "M2"}
     assert (read["M1-S"].product_type, read["M1-S"].image) == ("Hats", "a.jpg")
     assert (read["M1"].attributes["colour"], read["M1"].attributes["note"]) == ("red", "warm, soft")
+    assert read["M1"].attributes["fabric"] == ("wool", "silk")
     assert [len(entry.warnings) for entry in entries] == [0, 2, 0]
     assert "texts of store_view_code de is left out" in entries[1].warnings[0]
 

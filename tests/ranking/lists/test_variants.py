@@ -129,6 +129,8 @@ def test_codes_that_name_each_variant_are_no_choice():
                 "part": f"0040000{n:04}",
                 "size": str(40 + n),
                 "variant_id": n,
+                "small_image": f"/w/b/{n % 2}.jpg",
+                "swatch": [f"{n % 2}.PNG?v=1", f"https://shop.example/{n}.webp"],
                 "Type": "variation" if n else "simple",
             },
         )

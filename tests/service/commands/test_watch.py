@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vlclip.engine.errors import SettingsError, StoreUnavailable
+from vlclip.ingestion.pipeline.ingest import IngestPlan
 from vlclip.ingestion.pipeline.report import IngestReport
 from vlclip.service.commands.watch import Watcher, seconds
 
@@ -43,7 +44,8 @@ def watcher(source: Scripted, *answers: object) -> tuple[Watcher, list]:
             raise ending
         return ending
 
-    return Watcher(source, ingest, ["title=Name"], prune=True, every_s=0), plans
+    plan = IngestPlan("", ["title=Name"], "plain", prune=True)
+    return Watcher(source, ingest, plan, every_s=0), plans
 
 
 def test_a_change_is_ingested_once_and_a_failed_run_tried_again():
@@ -60,8 +62,8 @@ def test_a_change_is_ingested_once_and_a_failed_run_tried_again():
     assert (looks[1]["embedded"], looks[1]["dead_letters"]) == (2, 1)
     source.state = 2
     assert watching.look()["status"] == "ingested"
-    assert [(plan.mapping, plan.prune, plan.force_prune) for plan in plans] == [
-        (["title=Name"], True, False)
+    assert [(plan.mapping, plan.layout, plan.prune, plan.force_prune) for plan in plans] == [
+        (["title=Name"], "plain", True, False)
     ] * 3
 
 

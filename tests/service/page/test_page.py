@@ -25,7 +25,7 @@ from vlclip.engine.item import Item
 from vlclip.engine.store.store import Point
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.ledger.ledger import ledger_path
-from vlclip.ingestion.photos.decoding import is_url
+from vlclip.ingestion.photos.decoding import PhotoSource, is_url
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
@@ -739,6 +739,15 @@ def test_photos_of_an_ingested_catalogue_are_shown_without_a_setting(shop):
     paths = [record.payload["image"] for record in page if not is_url(record.payload["image"])]
     assert paths
     assert all(photos.has(path) for path in paths)
+
+
+@pytest.mark.parametrize("image", ["/w/b/a.jpg", "w/b/a.jpg", "w\\b\\a.jpg"])
+def test_the_photo_that_an_ingest_reads_is_the_one_that_is_shown(tmp_path, image):
+    file = tmp_path / "pub/media/catalog/product/w/b/a.jpg"
+    file.parent.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(file)
+    read = PhotoSource(lambda url: b"", tmp_path, max_bytes=10_000).read(image)
+    assert ItemPhotos(Settings(), lambda: [tmp_path]).read(image) == (read, "image/jpeg")
 
 
 def test_a_photo_with_an_address_is_fetched_here_within_the_limits_of_ingesting():

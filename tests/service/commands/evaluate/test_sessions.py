@@ -131,7 +131,7 @@ def test_columns_are_named_and_a_time_that_nobody_named_is_refused(filled, histo
         histories, "{user},{item},2016-05-09 00:{minute:02}", tmp_path / "s.csv", "wer,item,wann"
     )
     message = body(path, "--store", filled, "--map", "user=wer", status=1)["error"]["message"]
-    assert "s.csv: 'wann' may be the time; say which column is it with --map time=wann" in message
+    assert "s.csv: 'wann' may be the time; say which column it is with --map time=wann" in message
     mapping = ("--map", "user=wer", "--map", "time=wann")
     text = run(path, "--store", filled, *mapping).stdout
     assert "user ← wer" in text
