@@ -5,7 +5,7 @@ Laws (tested in tests/engine/test_item.py):
   another one;
 - `point_id` depends on `id` alone;
 - texts are plain: `plain_text` changes none of them. Descriptions and attributes are cut at `MAX_TEXT_CHARS`;
-- an item can be read back from its payload, except for a photo that came as bytes.
+- an item can be read back from its payload, except for the bytes of a photo.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from vlclip.engine.errors import ItemError
 from vlclip.engine.filters import coerce
@@ -41,6 +41,18 @@ LATER_FIELDS = tuple(LATER_KINDS)
 TEXTS = ("title", "description", "product_type", "brand")
 """The fields that people read."""
 NUMBERS = ("price", "price_to", "popularity")
+
+
+class ReferredPhoto(bytes):
+    """A photo's bytes with the path or URL by which its catalogue refers to it, which the payload keeps."""
+
+    reference: str
+
+    def __new__(cls, data: bytes, reference: str) -> Self:
+        """The bytes `data`, named."""
+        photo = super().__new__(cls, data)
+        photo.reference = reference
+        return photo
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Laws (tests/ingestion/photos/test_decoding.py):
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,6 +115,14 @@ class PhotoSource:
         if isinstance(image, bytes):
             return image
         return self.fetch(image) if is_url(image) else self._file(image)
+
+    def path_below_root(self, image: str) -> str:
+        """The path of a photo's file from `root`, "" where it does not lie below."""
+        if self.root is None:
+            return ""
+        file = Path(os.path.abspath(photo_file(self.root, image.removeprefix("file://"))))  # noqa: PTH100 - links stay
+        root = Path(os.path.abspath(self.root))  # noqa: PTH100
+        return file.relative_to(root).as_posix() if file.is_relative_to(root) else ""
 
     def _file(self, image: str) -> bytes:
         if self.root is None:

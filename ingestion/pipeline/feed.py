@@ -5,8 +5,8 @@ the others are sent to it. So the service knows what is embedded, as a store doe
 failed.
 
 Laws (tests/service/commands/test_feed.py):
-- feeding a service gives the points of an ingest into its store, but for references to photos in files, which
-  are sent as bytes;
+- feeding a service gives the points of an ingest into its store; photos in files are sent as bytes, and named
+  by their paths below the catalogue's folder;
 - feeding twice equals feeding once, and the second time nothing is sent; an interrupted run that is started
   again sends only what is left;
 - read = embedded + unchanged + duplicates + failed; what failed is a dead letter with its reason.
@@ -181,6 +181,8 @@ def item_form(item: Item, photos: PhotoSource) -> dict[str, Any]:
             form["image"] = item.image
         else:
             form["image_base64"] = base64.b64encode(photos.read(item.image)).decode()
+            if isinstance(item.image, str) and (path := photos.path_below_root(item.image)):
+                form["image"] = path
     return form
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from vlclip.engine.duplicates import photo_hash
 from vlclip.engine.grounding.rule import choose, cut
+from vlclip.engine.item import ReferredPhoto
 from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
@@ -119,7 +120,10 @@ class Prepare:
             return entry
         prepared = self.embedder.get().prepare(cut(photo, entry.grounded.crop if entry.grounded else None))
         # the content hash is computed, so the bytes can go
-        item = replace(entry.item, image=None) if isinstance(entry.item.image, bytes) else entry.item
+        item = entry.item
+        if isinstance(item.image, bytes):
+            reference = item.image.reference if isinstance(item.image, ReferredPhoto) else None
+            item = replace(item, image=reference)
         data = entry.data if self.preparation.sees else None
         return replace(
             entry,

@@ -18,7 +18,7 @@ from typing import Any
 from vlclip.ranking.errors import BadTable
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.history.history import BulkHistory
-from vlclip.ranking.lists.answer import Answer, Page
+from vlclip.ranking.lists.answer import Answer, Page, Result
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.tables.cells import identifier
@@ -111,8 +111,7 @@ def list_form(item_list: UserList, photo_base: str) -> dict[str, Any]:
     items = [
         {
             "rank": rank, "id": result.id, "score": float(result.score),
-            "title": str(result.item.get("title") or ""), "price": _number(result.item.get("price")),
-            "currency": str(result.item.get("currency") or ""),
+            "title": str(result.item.get("title") or ""), **_price(result),
             "photo": photo_url(result.item.get("image"), photo_base),
         }
         for rank, result in enumerate(answer, 1)
@@ -132,5 +131,12 @@ def photo_url(image: Any, base: str) -> str:
     return f"{base.rstrip('/')}/{image.removeprefix('file://').lstrip('/')}" if base else ""
 
 
-def _number(price: Any) -> float | None:
-    return float(price) if isinstance(price, int | float) else None
+def _price(result: Result) -> dict[str, Any]:
+    """Price and currency of an item; of one that stands for a whole product, the lowest of its variants."""
+    price, currency = result.item.get("price"), str(result.item.get("currency") or "")
+    if isinstance(price, int | float):
+        return {"price": float(price), "currency": currency}
+    if result.variants is not None and result.variants.prices:
+        lowest = result.variants.prices[0]
+        return {"price": lowest.low, "currency": lowest.currency}
+    return {"price": None, "currency": currency}

@@ -8,13 +8,15 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vlclip.engine.errors import SpaceError
+from vlclip.engine.errors import ItemError, SpaceError
 from vlclip.engine.filters import parse_json, read_filter
-from vlclip.engine.item import MAX_PHOTOS, MAX_TEXT_CHARS, Item, too_long
+from vlclip.engine.item import MAX_PHOTOS, MAX_TEXT_CHARS, Item, ReferredPhoto, too_long
 from vlclip.engine.validation import explain
+from vlclip.ingestion.photos.decoding import is_url
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.lists.answer import Page
@@ -120,7 +122,7 @@ REPEATED = ("filter", "exclude")
 
 
 class ItemBody(_StrictShape):
-    """A product. `image` is a URL; `image_base64` carries the photo itself."""
+    """A product. `image` is a URL; `image_base64` carries the photo, and `image` then only names it."""
 
     title: str = Field("", examples=["Nike Men Blue Running Shoes"])
     description: str = ""
@@ -156,14 +158,22 @@ class ItemBody(_StrictShape):
         photo: bytes | str | None = self.image or next(iter(self.photos), None)
         if self.image_base64 is not None:
             try:
-                photo = base64.b64decode(self.image_base64, validate=True)
+                data = base64.b64decode(self.image_base64, validate=True)
             except ValueError as error:  # binascii.Error, and letters beyond ASCII
                 raise BadRequest(f"image_base64 is not base64: {error}") from None
+            photo = ReferredPhoto(data, self._reference()) if self.image else data
         attributes = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.attributes.items()
         }
         return Item(id=item_id, attributes=attributes, image=photo, photos=tuple(self.photos), **fields)
+
+    def _reference(self) -> str:
+        """`image` beside bytes: it is not read from there, so it may be a path of a catalogue."""
+        path = unquote(self.image or "").replace("\\", "/")
+        if not is_url(path) and ("://" in path or path.startswith("/") or ".." in path.split("/")):
+            raise ItemError("image: beside image_base64 it is a URL or a path below the catalogue's folder")
+        return self.image or ""
 
     @property
     def shortened(self) -> str:

@@ -14,11 +14,12 @@ from vlclip.ranking.errors import BadTable, HistoryError
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists import mailing
-from vlclip.ranking.lists.answer import Page
+from vlclip.ranking.lists.answer import Answer, Page, Result
 from vlclip.ranking.lists.arm import Arm, Exploration
-from vlclip.ranking.lists.mailing import make_lists, photo_url, read_users, users_of
+from vlclip.ranking.lists.mailing import UserList, list_form, make_lists, photo_url, read_users, users_of
 from vlclip.ranking.lists.mailing_file import write_mailing
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
+from vlclip.ranking.lists.variants import PriceRange, Variants
 from vlclip.ranking.settings import Search
 
 NOW = 1_700_000_000.0
@@ -125,6 +126,23 @@ def test_a_file_is_there_when_it_is_complete_and_not_before(shop, history, tmp_p
 )  # fmt: skip
 def test_a_photo_is_an_address_or_none(image, base, url):
     assert photo_url(image, base) == url
+
+
+@given(
+    st.one_of(st.none(), st.floats(0, 100)),
+    st.lists(st.tuples(st.floats(0, 50), st.floats(50, 100)), max_size=3),
+)
+def test_a_product_has_its_own_price_or_the_lowest_of_its_variants(own, ranges):
+    variants = Variants("G", 2, 2, (), prices=tuple(PriceRange(low, high, "EUR") for low, high in ranges))
+    item = {"title": "Hat"} if own is None else {"title": "Hat", "price": own, "currency": "CHF"}
+    answer = Answer((Result("G", 1.0, dict, item, variants=variants),), PLAIN)
+    (line,) = list_form(UserList("anna", answer), "")["items"]
+    if own is not None:
+        assert (line["price"], line["currency"]) == (own, "CHF")
+    elif ranges:
+        assert (line["price"], line["currency"]) == (ranges[0][0], "EUR")
+    else:
+        assert (line["price"], line["currency"]) == (None, "")
 
 
 @ON_DISK

@@ -191,3 +191,21 @@ def test_patches_need_the_scope_of_writes(shop, tmp_path):
     for target in ("/v1/items/lamp", "/v1/items"):
         problem(client.patch(target, json={}), 401, "no-key")
         problem(client.patch(target, json={}, headers={"X-API-Key": reader}), 403, "forbidden")
+
+
+@pytest.mark.parametrize("name", ["pics/a.jpg", "w/b/ä b.jpg", "https://shop.example/a.jpg"])
+def test_a_photo_that_comes_as_bytes_keeps_the_name_that_comes_with_it(client, name):
+    client.post("/v1/items:delete", json={"ids": ["named", "nameless"]})
+    nameless = client.put("/v1/items/nameless", json=LAMP).json()
+    answer = client.put("/v1/items/nameless", json=LAMP | {"image": name}, params={"replace": True})
+    assert (nameless["status"], answer.json()["status"]) == ("embedded", "unchanged")
+    client.put("/v1/items/named", json=LAMP | {"image": name})
+    before, after = (stored(client, f"/v1/items/{item_id}") for item_id in ("nameless", "named"))
+    assert "image" not in before["item"]
+    assert after["item"]["image"] == name
+
+
+@pytest.mark.parametrize("name", ["/etc/a.jpg", "../a.jpg", "a/%2e%2e/b.jpg", "..\\a.jpg", "file:///a.jpg"])
+def test_a_photos_name_leads_to_no_other_folder(client, name):
+    answer = client.put("/v1/items/named-2", json=LAMP | {"image": name})
+    assert "image" in problem(answer, 422, "refused-item")

@@ -92,11 +92,11 @@ def service(running: tuple[str, Shop]) -> tuple[str, Shop]:
 
 
 def points(store) -> dict[str, tuple[dict, list[float]]]:
-    """Payloads without what only a file's reference says, and vectors."""
+    """Payloads without the time, and vectors."""
     out = {}
     for page in store.scan(with_vector=True):
         for record in page:
-            payload = {name: value for name, value in record.payload.items() if name != "image"}
+            payload = dict(record.payload)
             payload["provenance"] = {k: v for k, v in payload["provenance"].items() if k != "embedded_at"}
             out[record.id] = (payload, record.vector)
     return out
