@@ -17,10 +17,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, count, islice, repeat
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from vlclip.engine.errors import TableError
+from vlclip.engine.tables.block import ColumnBlock, Portion, portions_of
 from vlclip.engine.tables.format import Row
 from vlclip.engine.tables.lines import MAX_ROW, TextFacts, examine, open_decoded
 from vlclip.engine.tables.quotes import is_quoted
@@ -62,6 +64,24 @@ class Csv:
         records = islice(self._records(self._delimiter), 0 if self.names else 1, None)
         while block := list(islice(records, size)):
             yield [record for record in block if record[1] or record[2]]
+
+    def portions(self, paths: Sequence[str], size: int) -> Iterator[Portion]:
+        """The columns of `paths`, so many rows at a time."""
+        header, width = self.header, len(self.header)
+        heads = {path.partition(".")[0] for path in paths} | set(paths)
+        getters = {name: itemgetter(n) for n, name in enumerate(header) if name in heads}
+        with open_decoded(self.path) as file:
+            if len(set(header)) < width:
+                yield from portions_of(self.rows(), size)
+                return
+            records = islice(self._records_of(file, self._delimiter), 0 if self.names else 1, None)
+            while block := list(islice(records, size)):
+                cells = [record[1] for record in block if len(record[1]) == width]
+                others = [record for record in block if len(record[1]) != width and any(record[1:3])]
+                doubts = {number: doubt for number, _, _, doubt in block if doubt}
+                columns = {name: list(map(get, cells)) for name, get in getters.items()}
+                problems = [self.row(record) for record in others]
+                yield Portion(ColumnBlock(columns, len(cells)), problems, doubts, file.buffer.tell())
 
     def row(self, record: Record) -> Row:
         """A record as a row."""
@@ -125,18 +145,21 @@ class Csv:
 
     def _records(self, delimiter: str) -> Iterator[Record]:
         """Every record, the header included."""
+        with open_decoded(self.path) as file:
+            yield from self._records_of(file, delimiter)
+
+    def _records_of(self, file: TextIO, delimiter: str) -> Iterator[Record]:
         csv.field_size_limit(MAX_ROW)
         quotes_enclose = self._quotes_enclose(delimiter)
-        with open_decoded(self.path) as file:
-            number = 1
-            if self._announced:
-                file.readline()
-                number = 2
-            if quotes_enclose or not self._facts.is_clean:
-                yield from careful_records(file, delimiter, number, quotes_enclose=quotes_enclose)
-            else:  # each line is one record
-                reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-                yield from zip(count(number), reader, repeat(""), repeat(""))
+        number = 1
+        if self._announced:
+            file.readline()
+            number = 2
+        if quotes_enclose or not self._facts.is_clean:
+            return careful_records(file, delimiter, number, quotes_enclose=quotes_enclose)
+        # each line is one record
+        reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        return zip(count(number), reader, repeat(""), repeat(""))
 
 
 def _under_names(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:

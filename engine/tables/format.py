@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from vlclip.engine.tables.block import Portion
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -37,6 +40,10 @@ class Format(Protocol):
 
     def rows(self) -> Iterator[Row]:
         """Every row in order."""
+        ...
+
+    def portions(self, paths: Sequence[str], size: int) -> Iterator[Portion]:
+        """The rows, so many at a time; of columns, those of `paths` suffice."""
         ...
 
     def total(self) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.engine.errors import TableError
+from vlclip.engine.tables.block import Portion, portions_of
 from vlclip.engine.tables.format import Row
 from vlclip.engine.tables.json_values import JsonProblem, parse_json
 from vlclip.engine.tables.lines import open_text
@@ -42,6 +43,10 @@ class Json:
                 yield Row(position, element)
             else:
                 yield Row(position, problem="the element is not a JSON object")
+
+    def portions(self, _paths: Sequence[str], size: int) -> Iterator[Portion]:
+        """The rows, so many at a time."""
+        return portions_of(self.rows(), size)
 
     def total(self) -> int | None:
         """None: counting costs a full read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +10,7 @@ from typing import TypeVar
 import polars as pl
 
 from vlclip.engine.errors import TableError
+from vlclip.engine.tables.block import ColumnBlock, Portion
 from vlclip.engine.tables.format import Row
 
 CHUNK = 64
@@ -38,6 +39,18 @@ class Parquet:
             for values in chunk.iter_rows(named=True):
                 number += 1
                 yield Row(number, values)
+
+    def portions(self, paths: Sequence[str], size: int) -> Iterator[Portion]:
+        """The rows as columns, so many at a time; only the columns of `paths` are read."""
+        heads = {path.partition(".")[0] for path in paths} | set(paths)
+        scan = pl.scan_parquet(self.path).select(name for name in self.columns() if name in heads)
+        chunks = _polars(self.path, lambda: scan.collect_batches(chunk_size=size, lazy=True))
+        count, total, file_size = 0, self.total() or 1, self.path.stat().st_size
+        while (chunk := _polars(self.path, lambda: next(chunks, None))) is not None:
+            for part in chunk.iter_slices(size):
+                count += part.height
+                columns = {column.name: column.to_list() for column in part}
+                yield Portion(ColumnBlock(columns, part.height), position=file_size * count // total)
 
     def total(self) -> int | None:
         """The count in the file's footer."""

@@ -8,13 +8,14 @@ Laws (tests/engine/tables/test_xml_feed.py):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from vlclip.engine.errors import TableError
+from vlclip.engine.tables.block import Portion, portions_of
 from vlclip.engine.tables.format import Row
 
 RECORDS = frozenset(("item", "entry", "product", "offer", "shopitem", "article", "record", "row"))
@@ -53,6 +54,10 @@ class Xml:
             raise TableError(f"{self.path} cannot be read: {error.strerror}") from None
         except (expat.ExpatError, _RefusedError) as error:
             raise TableError(f"{self.path} is not an XML feed that can be read: {error}") from None
+
+    def portions(self, _paths: Sequence[str], size: int) -> Iterator[Portion]:
+        """The rows, so many at a time."""
+        return portions_of(self.rows(), size)
 
     def total(self) -> int | None:
         """None: counting costs a full read."""

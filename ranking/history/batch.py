@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 
 from vlclip.ranking.errors import BadEvent
 from vlclip.ranking.history.events import Event, has_bad_name, unit_of
@@ -31,6 +32,14 @@ class EventBatch:
     def __len__(self) -> int:
         return len(self.id)
 
+    @classmethod
+    def joined(cls, batches: Sequence[EventBatch]) -> EventBatch:
+        """The events of these batches."""
+        return cls(**{
+            field.name: list(chain.from_iterable(getattr(batch, field.name) for batch in batches))
+            for field in fields(cls)
+        })  # fmt: skip
+
     def events(self) -> Iterator[Event]:
         """Each event."""
         names = [field.name for field in fields(self)]
@@ -39,7 +48,10 @@ class EventBatch:
 
     def units(self) -> list[str]:
         """The unit of each event."""
-        return [unit_of(user, session) for user, session in zip(self.user, self.session, strict=True)]
+        return [
+            f"user:{user}" if user else unit_of(user, session)
+            for user, session in zip(self.user, self.session, strict=True)
+        ]
 
     def checked(self, refused: Counter[str]) -> EventBatch:
         """The events whose names may be stored; `refused` counts the others, by the reason.

@@ -69,7 +69,12 @@ class Event:
 
 def has_bad_name(names: Sequence[str]) -> bool:
     """Whether one of many names is too long to be stored, or holds what no store can write."""
-    return bool(names) and (max(map(len, names)) > MAX_ID or _NO_TEXT.search("".join(names)) is not None)
+    if not names or max(map(len, names)) > MAX_ID:
+        return bool(names)
+    text = "".join(names)
+    return (
+        not text.isprintable() and _NO_TEXT.search(text) is not None
+    )  # the first alone is ten times as fast
 
 
 def unit_of(user: str = "", session: str = "") -> str:

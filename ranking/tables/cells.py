@@ -3,6 +3,7 @@
 Laws (tests/ranking/tables/test_cells.py):
 - `NA`, `null`, `NaN`, blanks and the like are nothing, in every file format;
 - an id is the same text whether its file has types or not; leading zeros stay;
+- a column is read as its cells one by one are;
 - a number is the same with a decimal comma and with a decimal point.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +41,23 @@ def identifier(cell: Any) -> str:
             return ""
         return str(int(cell)) if cell == int(cell) else str(cell)
     return str(cell)
+
+
+def identifiers(cells: Sequence[Any]) -> Sequence[str]:
+    """Each cell as an id, faster than one by one where all are texts or all are whole numbers."""
+    kinds = set(map(type, cells))
+    if kinds == {str}:
+        texts = list(map(str.strip, cells))
+        return texts if ABSENT.isdisjoint(texts) else ["" if text in ABSENT else text for text in texts]
+    return list(map(str if kinds == {int} else identifier, cells))
+
+
+def present(cells: Sequence[Any]) -> Sequence[Any]:
+    """The cells, with None in place of those that hold nothing."""
+    kinds = set(map(type, cells))
+    if kinds == {int} or (kinds == {str} and ABSENT.isdisjoint(map(str.strip, cells))):
+        return cells
+    return [None if is_absent(cell) else cell for cell in cells]
 
 
 def number(cell: Any) -> float | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.engine.errors import VlclipError
+from vlclip.engine.tables.block import Portion
 from vlclip.engine.tables.delimited import DELIMITERS, Csv
 from vlclip.engine.tables.format import Format, Row
 from vlclip.engine.tables.registry import FORMATS
@@ -47,6 +48,17 @@ class Table:
             if row.doubt:
                 self.doubts[row.number] = row.doubt
             yield row.number, row.values
+
+    def portions(self, paths: Sequence[str], size: int, skip: Skip) -> Iterator[Portion]:
+        """The rows, so many at a time and by column; `skip` takes those that cannot be read."""
+        try:
+            for portion in self.format.portions(paths, size):
+                for row in portion.problems:
+                    skip(row)
+                self.doubts.update(portion.doubts)
+                yield portion
+        except VlclipError as error:
+            raise BadTable(str(error)) from None
 
     def describe_doubts(self) -> str:
         """The doubtful rows in a few words, "" where there are none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from vlclip.engine.errors import StoreError
 from vlclip.engine.opening.stores import open_store
@@ -49,13 +49,20 @@ def events(
     """Add the events of a file to the history; what is there already is left alone."""
     settings = Settings.load(store=store)
     plan = ImportPlan(source=source, format=format, mapping=map or (), kinds=event or (), kind=kind)
-    columns = [SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn()]
+    rows = TextColumn("{task.fields[rows]:,} rows")
+    columns = [
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), rows, TimeRemainingColumn()
+    ]  # fmt: skip
     with closing(open_history(settings)) as history, Progress(*columns, console=err) as bar:
-        task = bar.add_task("")
-        report = import_events(
-            plan, history, settings.history.retention_days,
-            progress=lambda rows: bar.update(task, completed=rows),
-        )  # fmt: skip
+        tasks = {
+            step: bar.add_task(name, total=1.0, visible=False, rows=0)
+            for step, name in {"survey": "looking through", "import": "importing"}.items()
+        }
+
+        def advance(step: str, rows: int, share: float) -> None:
+            bar.update(tasks[step], completed=share, rows=rows, visible=True)
+
+        report = import_events(plan, history, settings.history.retention_days, progress=advance)
         unknown = None if not report.items else unknown_items(report.items, settings)
     if json:
         print_json(import_body(report, unknown))

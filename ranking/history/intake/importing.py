@@ -16,25 +16,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate
 from pathlib import Path
 
+from vlclip.engine.tables.block import Portion, RowBlock
 from vlclip.engine.tables.format import Row
 from vlclip.ranking.errors import BadTable
 from vlclip.ranking.history.batch import EventBatch
 from vlclip.ranking.history.event_kinds import check_kind
 from vlclip.ranking.history.history import BulkHistory, horizon
 from vlclip.ranking.history.intake.preset import AUTO, choose_preset, plain_name
-from vlclip.ranking.history.intake.reader import EventReader, first_getter
+from vlclip.ranking.history.intake.reader import EventReader, first_of
 from vlclip.ranking.history.intake.shape import FIELDS, Shape, choose_shape
 from vlclip.ranking.tables.columns import TIME, parse_mapping
-from vlclip.ranking.tables.table import Table, open_tables
+from vlclip.ranking.tables.table import Skip, Table, open_tables
 from vlclip.ranking.tables.times import ABSENT, NAMES, TEXT, TimeForm, TimeTally
 
-ROWS = 20_000
-"""Rows whose times are looked at together."""
+ROWS = 2000
+"""Rows that are read together: so many stay in the processor's cache."""
 NOTED = 5
 """Kinds of rows that cannot be read of which the first is noted, by file."""
+Progress = Callable[[str, int, float], None]
+"""Takes the step, how many rows it has read, and what share of the bytes of all files."""
 LEAST_SHARE = 0.9
 """The share of a column's times that has to be in one unit; the others are counted as unreadable."""
 
@@ -85,12 +88,12 @@ def import_events(
     plan: ImportPlan,
     history: BulkHistory,
     retention_days: float,
-    progress: Callable[[int], None] = lambda _rows: None,
+    progress: Progress = lambda _step, _rows, _share: None,
     clock: Callable[[], float] = time.time,
 ) -> ImportReport:
     """Add the events of a file, or of the files in a folder, to a history.
 
-    `progress` is called with the number of rows that were read.
+    `progress` is called with the step, `survey` or `import`, its rows so far and its share of the bytes.
     `BadTable` where the files cannot be read as events, `HistoryError` where they cannot be written.
     """
     if plan.kind:
@@ -99,19 +102,26 @@ def import_events(
     oldest, report = horizon(retention_days, now), ImportReport()
     with _no_collection():
         tables = open_tables(plan.source)
-        surveys = [_survey(plan, table, report) for table in tables]
+        survey, reading = _Way("survey", tables, progress), _Way("import", tables, progress)
+        surveys = [_survey(plan, table, survey, report) for table in tables]
 
     def batches() -> Iterator[EventBatch]:
+        size, waiting = min(ROWS, history.largest_batch), list[EventBatch]()
         for table, (shape, times) in zip(tables, surveys, strict=True):
             problems = _Problems(table.path.name, report)
-            reader, rows = EventReader(shape, times, now), table.rows(problems.add)
-            while part := [row for _, row in islice(rows, history.largest_batch)]:
-                report.rows += len(part)
-                yield reader.read(part)
+            reader = EventReader(shape, times, now)
+            for portion in reading.portions(table, reader.paths, size, problems.add):
+                report.rows += len(portion.block)
+                batch = reader.read(portion.block)
+                if sum(map(len, [*waiting, batch])) > history.largest_batch:
+                    yield EventBatch.joined(waiting)
+                    waiting.clear()
+                waiting.append(batch)
             report.left_out.update(reader.left_out)
             report.unknown_kinds.update(reader.unknown_kinds)
             if table.doubts:
                 report.notes.append(table.path.name + table.describe_doubts())
+        yield EventBatch.joined(waiting)
 
     with _no_collection(), ThreadPoolExecutor(1, thread_name_prefix="import") as writer:
         pending: Future[int] | None = None
@@ -120,7 +130,6 @@ def import_events(
                 report.added += pending.result()
             pending = writer.submit(history.add_batch, batch)
             _count(batch, oldest, report)
-            progress(report.rows)
         if pending is not None:
             report.added += pending.result()
     report.seconds = clock() - now
@@ -149,6 +158,26 @@ def _count(batch: EventBatch, oldest: float, report: ImportReport) -> None:
     report.items.update(batch.item)
 
 
+class _Way:
+    """Reads files and says how far it has come."""
+
+    def __init__(self, step: str, tables: Sequence[Table], progress: Progress) -> None:
+        sizes = [table.path.stat().st_size for table in tables]
+        starts = accumulate(sizes, initial=0)
+        self._starts = dict(zip([table.path for table in tables], starts, strict=False))
+        self._step, self._progress, self._total = step, progress, sum(sizes)
+        self._rows = Counter[Path]()
+
+    def portions(self, table: Table, paths: Sequence[str], size: int, skip: Skip) -> Iterator[Portion]:
+        """The portions of one of the files; one that is read again counts once."""
+        start = self._starts[table.path]
+        self._rows[table.path] = 0
+        for portion in table.portions(paths, size, skip):
+            self._rows[table.path] += len(portion.block) + len(portion.problems)
+            self._progress(self._step, self._rows.total(), (start + portion.position) / self._total)
+            yield portion
+
+
 class _Problems:
     """Counts the rows of a file that cannot be read, and notes the first of each kind."""
 
@@ -165,7 +194,7 @@ class _Problems:
             self._report.notes.append(f"{self._name}, line {row.number}: {row.problem}")
 
 
-def _survey(plan: ImportPlan, table: Table, report: ImportReport) -> tuple[Shape, TimeForm]:
+def _survey(plan: ImportPlan, table: Table, way: _Way, report: ImportReport) -> tuple[Shape, TimeForm]:
     """The shape of a file, and how its times are written, told from all of them.
 
     A file that declares its columns and writes its times as texts is not read for that. Others are, once.
@@ -175,15 +204,15 @@ def _survey(plan: ImportPlan, table: Table, report: ImportReport) -> tuple[Shape
     paths = preset.columns.get(TIME, ())
     if not table.format.columns():
         paths = () if parse_mapping(plan.mapping, FIELDS).get(TIME) else paths
-        columns, tally = _read_all(table, paths)
+        columns, tally = _read_all(table, paths, way)
     shape = choose_shape(
         preset, list(columns), table.sample, plan.mapping, parse_kinds(plan.kinds), plan.kind, table.path.name
     )
     if not paths or table.format.columns():
         paths, tally = shape.columns[TIME], TimeTally()
-        tally.add(map(first_getter(paths), table.sample))
+        tally.add(first_of(RowBlock(table.sample), paths))
         if tally.counts.keys() - {TEXT, ABSENT}:  # texts need no unit
-            _, tally = _read_all(table, paths)
+            _, tally = _read_all(table, paths, way)
     form = tally.form(" or ".join(paths), LEAST_SHARE)
     report.files[table.path.name] = f"{preset.title}: {shape.describe()}; times are {NAMES[form.form]}"
     if preset.time_unit not in ("", form.form):
@@ -193,18 +222,12 @@ def _survey(plan: ImportPlan, table: Table, report: ImportReport) -> tuple[Shape
     return shape, form
 
 
-def _read_all(table: Table, paths: Sequence[str]) -> tuple[dict[str, None], TimeTally]:
+def _read_all(table: Table, paths: Sequence[str], way: _Way) -> tuple[dict[str, None], TimeTally]:
     """Every column that a row has, and how the cells of these columns are written."""
     columns, tally = dict.fromkeys(table.columns), TimeTally()
-    get, cells = first_getter(paths), []
-    for _, row in table.rows(lambda _: None):
-        if not columns.keys() >= row.keys():
-            columns.update(dict.fromkeys(row))
-        cells.append(get(row))
-        if len(cells) == ROWS:
-            tally.add(cells)
-            cells = []
-    tally.add(cells)
+    for block, *_ in way.portions(table, paths, ROWS, lambda _: None):
+        columns.update(dict.fromkeys(block.columns()))
+        tally.add(first_of(block, paths))
     return columns, tally
 
 

@@ -38,3 +38,11 @@ def test_a_batch_holds_the_events_that_can_be_and_counts_the_others(forms):
     assert refused == reasons
     assert checked.units() == [event.unit for event in events]
     assert has_bad_name(batch.user) == any(has_bad_name([name]) for name in batch.user)
+
+
+@given(st.lists(EVENTS))
+def test_joined_batches_hold_the_events_of_each_in_their_order(parts):
+    batches = [EventBatch(**{name: [form[name] for form in forms] for name in NAMES}) for forms in parts]
+    joined = EventBatch.joined(batches)
+    for name in NAMES:
+        assert getattr(joined, name) == [form[name] for forms in parts for form in forms]

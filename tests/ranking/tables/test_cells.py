@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlclip.ranking.tables.cells import ABSENT, identifier, is_absent, number
+from vlclip.ranking.tables.cells import ABSENT, identifier, identifiers, is_absent, number, present
 
 
 @given(st.sampled_from(sorted(ABSENT)), st.text(" \t", max_size=3))
@@ -44,3 +44,16 @@ def test_a_decimal_comma_is_a_decimal_point(value):
 @pytest.mark.parametrize("cell", ["good", "1.234,5", "1,2,3", True, [1], "inf", float("inf")])
 def test_what_is_no_number_is_none(cell):
     assert number(cell) is None
+
+
+ANY = (
+    st.sampled_from([*sorted(ABSENT), " NA ", None, True, 17.0, 1.5, b"b", [1], {}])
+    | st.text(max_size=3)
+    | st.integers()
+)
+
+
+@given(st.lists(ANY) | st.lists(st.text(max_size=3)) | st.lists(st.integers()))
+def test_a_column_is_read_as_its_cells_are(cells):
+    assert identifiers(cells) == [identifier(cell) for cell in cells]
+    assert list(present(cells)) == [None if is_absent(cell) else cell for cell in cells]

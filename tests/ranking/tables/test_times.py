@@ -135,3 +135,32 @@ def test_a_time_is_no_number_and_a_day_beyond_the_calendar_no_day():
     assert clock_seconds("24:10") is None
     assert clock_seconds(time(1)) == 3600
     assert form_of(20191345) == ORDINAL
+
+
+WRITTEN = st.sampled_from([
+    "2020-09-13 12:26:40 UTC", "2020-09-13T12:26:40Z", "2020-09-13T12:26:40.5+02:00", "2020-09-13",
+    " 2020-09-13 ",
+    "2020/9/3 1:02", "20200913", "2020-09-13 23:59:60", "2020-13-01", "soon", "", "NA", "1600000000", "1e9",
+    "16e-3", "1_600", "-5", "nan", "inf", "20191001", 1_600_000_000, 1.6e9, 20191001, 2**70,
+    10**400, True, None,
+    date(2020, 9, 13), datetime(2020, 9, 13, tzinfo=UTC),
+])  # fmt: skip
+WRITTEN_TEXTS = WRITTEN.filter(lambda cell: isinstance(cell, str))
+FORMS = st.sampled_from([*UNITS, "text", "day", "number"])
+
+
+@given(
+    FORMS,
+    st.lists(WRITTEN, max_size=3) | st.lists(WRITTEN_TEXTS, max_size=3),
+)
+def test_a_column_is_read_as_its_cells_are(form, cells):
+    times = TimeForm(form)
+    assert times.column(cells) == [times.seconds(cell) for cell in cells]
+    assert times.column(cells * 3) == times.column(cells) * 3
+
+
+@given(st.lists(MOMENTS, min_size=1), st.sampled_from(TEXTS), FORMS)
+def test_a_column_of_one_form_is_read_as_its_cells_are(moments, template, form):
+    texts = [template.format(datetime.fromtimestamp(moment, UTC)) for moment in moments]
+    for cells in (texts, moments, list(map(str, moments))):
+        assert TimeForm(form).column(cells) == [TimeForm(form).seconds(cell) for cell in cells]

@@ -254,12 +254,12 @@ def test_events_that_no_history_can_hold_are_counted(tmp_path):
 
 
 def test_a_late_column_of_json_is_used_or_named(tmp_path):
-    early = [{"user": "u", "item": "i", "event": "view", "time": 1_600_000_000 + n} for n in range(1500)]
-    late = {"user": "u", "item": "i", "event": "view", "time": 1_600_002_000, "late": 1}
+    early = [{"user": "u", "item": "i", "event": "view", "time": 1_600_000_000 + n} for n in range(2500)]
+    late = {"user": "u", "item": "i", "event": "view", "time": 1_600_003_000, "late": 1}
     with closing(SqliteHistory(None)) as history:
         report = bring(history, logs.write(tmp_path / "a.jsonl", [*early, late]))
     assert "not used: late" in report.files["a.jsonl"]
-    assert importing.ROWS > 1500
+    assert importing.ROWS < 2500
 
 
 def test_a_row_that_cannot_be_read_is_counted_and_the_others_are_kept(tmp_path):
@@ -272,3 +272,20 @@ def test_a_row_that_cannot_be_read_is_counted_and_the_others_are_kept(tmp_path):
     assert report.left_out == {"a row that cannot be read": 1}
     assert report.notes == ["a.csv, line 6: the row has 2 fields, the header 4"]
     assert report.rows == 6
+
+
+@ON_DISK
+@given(
+    st.lists(deeds(logs.NAMES["plain"]), min_size=1, max_size=3),
+    st.sampled_from([".csv", ".jsonl", ".parquet"]),
+)
+def test_progress_goes_to_the_end_of_the_bytes_and_of_the_rows(tmp_path_factory, parts, ending):
+    folder, steps = tmp_path_factory.mktemp("logs"), []
+    for number, part in enumerate(parts):
+        logs.write(folder / f"{number}{ending}", map(logs.plain, part))
+    with closing(Small(3)) as history:
+        import_events(ImportPlan(source=folder), history, 0, lambda *step: steps.append(step), lambda: NOW)
+    for name in ("survey", "import"):
+        way = [(rows, share) for step, rows, share in steps if step == name]
+        assert way[-1] == (sum(map(len, parts)), 1)
+    assert way == sorted(way)
