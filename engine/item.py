@@ -29,7 +29,7 @@ Attribute = Scalar | tuple[Scalar, ...]
 POINT_NAMESPACE = uuid.UUID("6f1d5a0e-52a1-5a3c-9d3e-7a1c0f6b2e11")
 MAX_ID_CHARS = 256
 MAX_TEXT_CHARS = 20_000
-MAX_ATTRIBUTES = 200
+MAX_ATTRIBUTES = 1000
 MAX_PHOTOS = 100
 LATER_KINDS: Mapping[str, tuple[type, ...]] = {
     "group": (str,),

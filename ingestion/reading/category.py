@@ -25,6 +25,7 @@ _SIGNS = re.compile(r">+|»|\u203a|→|\|")
 _STEP = re.compile(r"\s*(?:-?>+|»|\u203a|→)\s*")
 _BAR = re.compile(r"\s*\|\s*")
 _SLASH = re.compile(r"\s*/\s*")
+_ROOT = re.compile(r"(default category|root catalog)\s*/", re.IGNORECASE)
 _NEXT = re.compile(r"(?<!\\)[,;|\n]")
 _ENTITY = re.compile(r"&gt;", re.IGNORECASE)
 _TREE = re.compile(r"category|categories|path|tree|breadcrumb|taxonomy", re.IGNORECASE)
@@ -43,7 +44,8 @@ def read_category(cell: Any, column: str = "") -> Category | None:
     """The type and the ways in a cell; None where the cell holds no way.
 
     Slashes part names only in a column that is named after categories, and only two or more of them: one is
-    in `Hats/Caps` too.
+    in `Hats/Caps` too. One will do after the root (`Default Category/Bags`) or another way (`Home,
+    Home/Bags`).
     """
     ways = _ways(cell, by_slash=_TREE.search(column) is not None)
     if not ways or max(map(len, ways)) < 2:
@@ -83,9 +85,16 @@ def _written(text: str, *, by_slash: bool) -> list[Way]:
         if _STEP.search(text):
             return _split(text, _STEP)
         return [_way(text, _BAR)]
-    if by_slash and any(part.count("/") > 1 for part in _NEXT.split(text)):
+    if by_slash and _goes_by_slash([part.strip() for part in _NEXT.split(text)]):
         return _split(text, _SLASH)
     return [(text,)] if text else []
+
+
+def _goes_by_slash(parts: list[str]) -> bool:
+    """Whether slashes part names: there are two, a way has the root of a shop, or goes on from another."""
+    return any(part.count("/") > 1 or _ROOT.match(part) for part in parts) or any(
+        part.startswith(f"{other}/") for part in parts for other in parts if other
+    )
 
 
 def _split(text: str, step: re.Pattern[str]) -> list[Way]:

@@ -103,6 +103,8 @@ _NUMBERED = re.compile(
     r"(?P<number>\d{1,2})(url|link|src|path|file)?"
 )
 
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
 OFFER_KEYS = {
     "price": ("price", "lowPrice", "priceSpecification"),
     "price_to": ("highPrice",),
@@ -290,9 +292,9 @@ def _fill(
         is_settled = name in mapping or name in fields or (name == "sale_price" and "price" in mapping)
         if is_settled or not (column := _guess(columns, likely, used)):
             continue
-        if plain_name(column) in CODES and not _distinct(column, sample):
+        if _bare_name(column) in CODES and not _distinct(column, sample):
             continue
-        if plain_name(column) not in QUANTITIES:
+        if _bare_name(column) not in QUANTITIES:
             fields[name] = Origin(column, column)
             used.add(column)
         elif _numeric(column, sample) or _holds_known_words(column, sample):
@@ -337,8 +339,17 @@ def _group(
 
 
 def _guess(columns: Sequence[str], likely: Sequence[str], used: set[str]) -> str:
-    plain = {plain_name(column): column for column in reversed(columns) if column not in used}
-    return next((plain[name] for name in likely if name in plain), "")
+    """The likeliest column; names that say more in brackets, as `Price (EUR)` does, come last."""
+    unused = [column for column in reversed(columns) if column not in used]
+    plain = {plain_name(column): column for column in unused}
+    bare = {_bare_name(column): column for column in unused}
+    return next(
+        (columns_of[name] for columns_of in (plain, bare) for name in likely if name in columns_of), ""
+    )
+
+
+def _bare_name(column: str) -> str:
+    return plain_name(_BRACKETS.sub("", column))
 
 
 def _beside(id_origin: Origin, sample: Sequence[Cells], root: Path) -> Origin | None:

@@ -25,7 +25,8 @@ from vlclip.ingestion.reading.photo_names import ends_as_photo, split_names
 PHOTO_KEYS = (
     "bytes", "hires", "large", "full", "original", "contenturl", "url", "src", "link", "href", "imageurl",
     "imagelink", "image", "path", "file", "filename", "source", "medium", "small", "thumb", "thumbnail",
-    "thumbnailurl",
+    "thumbnailurl", "secureurl", "absurl", "originalsrc", "uri", "imageuri", "zoom", "standard", "main",
+    "urls", "images", "sizes", "formats", "items", "nodes", "edges", "node", "data", "attributes",
 )  # fmt: skip
 """The keys of an object that hold its photo, best first, in lower case without punctuation."""
 

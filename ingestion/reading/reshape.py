@@ -135,15 +135,18 @@ def _listed(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iter
             if isinstance(cell, str) and "=" in cell:
                 pairs = [part.partition("=") for part in re.split(r",(?=[^,=]+=)", cell)]
                 del cells[name]
-                _add_options(cells, {key.strip(): _choices(value.strip()) for key, _, value in pairs})
+                _add_options(cells, {key.strip(): _listed_value(value) for key, _, value in pairs})
 
     return _map_values(rows, change)
 
 
-def _choices(value: str) -> str | list[str]:
-    """The values of `cotton|polyester`, of which a product has all."""
-    parts = [part.strip() for part in value.split("|")]
-    return value if len(parts) == 1 else [part for part in parts if part]
+def _listed_value(value: str) -> str | list[str]:
+    """A value without the quotes that enclose it; bars part several."""
+    text = value.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('""', '"')
+    parts = [part.strip() for part in text.split("|")]
+    return text if len(parts) == 1 else [part for part in parts if part]
 
 
 def _named(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:

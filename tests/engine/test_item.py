@@ -107,7 +107,7 @@ def test_without_a_title_the_next_best_words_are_embedded():
         ({"id": "a", "price": float("nan")}, "finite"),
         ({"id": "a", "popularity": float("inf")}, "finite"),
         ({"id": "a", "attributes": {"title": "x"}}, "built-in"),
-        ({"id": "a", "attributes": {str(n): 1 for n in range(201)}}, "at most 200"),
+        ({"id": "a", "attributes": {str(n): 1 for n in range(1001)}}, "at most 1000"),
     ],
 )
 def test_what_breaks_a_rule_is_refused_with_a_reason(fields, message):

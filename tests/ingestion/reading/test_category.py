@@ -85,3 +85,12 @@ def test_an_item_has_the_type_and_keeps_the_ways():
     first, second = (mapping.item(row)[0] for row in rows)
     assert (first.product_type, first.attributes) == ("Trousers", {PATH: ("Clothing > Trousers", "Sale")})
     assert (second.product_type, second.attributes) == ("Hats", {})
+
+
+@given(root=NAMES, names=st.lists(NAMES, min_size=1, max_size=3), gap=st.sampled_from([",", ";", "\n"]))
+def test_one_slash_parts_names_after_the_root_or_another_way(root, names, gap):
+    for way in (f"Default Category/{names[-1]}", f"{root}{gap}{root}/{names[-1]}"):
+        read = read_category(way, "categories")
+        assert read is not None
+        assert read.product_type == names[-1]
+        assert read_category(way, "name") is None

@@ -443,3 +443,14 @@ def test_what_one_offer_sells_is_available_and_aggregate_offers_are_looked_into(
         row = {"id": "1", "offers": cell}
         item, _ = mapped(["id", "offers"], sample=[row]).item(row)
         assert (item.available, item.price) == ("InStock" in states, 1)
+
+
+@given(hint=st.sampled_from([" (EUR)", "(en-gb)", " (x,y,z...)", " [0]", " *", " (required)"]))
+def test_what_a_name_says_in_brackets_does_not_hide_its_column(hint):
+    columns = [f"{name}{hint}" for name in ("ID", "Name", "Price", "Image URLs", "Quantity")]
+    fields = mapped(columns, sample=[dict.fromkeys(columns, "1")]).fields
+    assert {name: fields[name].column for name in ("id", "title", "price", "image", "available")} == dict(
+        zip(("id", "title", "price", "image", "available"), columns, strict=True)
+    )
+    plain = mapped([*columns, "name"], sample=[dict.fromkeys([*columns, "name"], "1")])
+    assert plain.fields["title"].column == ("name" if hint != " *" else "Name *")

@@ -169,3 +169,19 @@ def test_base64_alone_is_a_photo_if_it_begins_as_one(data, is_wrapped):
     encoded = (base64.encodebytes(jpeg) if is_wrapped else base64.b64encode(jpeg)).decode()
     assert read_photo(encoded) == jpeg
     assert read_photo("/9j-no photo/" + "a" * 80) != jpeg
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"secure_url": "a.jpg", "public_id": "7"},
+        {"urls": ["a.jpg"]},
+        {"sizes": {"large": {"url": "a.jpg"}}},
+        {"edges": [{"node": {"url": "a.jpg", "altText": None}}]},
+        {"data": {"id": 1, "attributes": {"url": "a.jpg"}}},
+        {"uri": "a.jpg"},
+    ],
+)
+def test_photos_are_read_where_shops_keep_them_deeper(cell):
+    assert read_photo(cell) == "a.jpg"
+    assert read_photo([None, cell]) == "a.jpg"

@@ -293,3 +293,13 @@ def test_the_stock_of_listed_variants_says_what_can_be_bought(stock, policy, cou
     read = by_id(items(file))
     expected = [not counted or policy == "continue" or count > 0 for count in stock]
     assert [read[f"H-{n}"].available for n in range(len(stock))] == expected
+
+
+def test_listed_attributes_lose_their_quotes_and_several_values_are_a_list(tmp_path):
+    row = {"sku": "B", "base_image": "b.jpg", "product_type": "simple", "name": "Bag"}
+    row["categories"] = "Default Category/Bags"
+    row["additional_attributes"] = 'material=Cotton|Linen,care="Wash, then dry",fit=slim'
+    bag = by_id(items(write_rows(tmp_path, "bags.csv", [row])))["B"]
+    read = {name: bag.attributes[name] for name in ("material", "care", "fit")}
+    assert read == {"material": ("Cotton", "Linen"), "care": "Wash, then dry", "fit": "slim"}
+    assert bag.product_type == "Bags"
