@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 ABSENT = frozenset({
@@ -49,13 +50,15 @@ def identifiers(cells: Sequence[Any]) -> Sequence[str]:
     if kinds == {str}:
         texts = list(map(str.strip, cells))
         return texts if ABSENT.isdisjoint(texts) else ["" if text in ABSENT else text for text in texts]
+    if kinds <= {NoneType}:
+        return [""] * len(cells)
     return list(map(str if kinds == {int} else identifier, cells))
 
 
 def present(cells: Sequence[Any]) -> Sequence[Any]:
     """The cells, with None in place of those that hold nothing."""
     kinds = set(map(type, cells))
-    if kinds == {int} or (kinds == {str} and ABSENT.isdisjoint(map(str.strip, cells))):
+    if kinds <= {int, NoneType} or (kinds == {str} and ABSENT.isdisjoint(map(str.strip, cells))):
         return cells
     return [None if is_absent(cell) else cell for cell in cells]
 

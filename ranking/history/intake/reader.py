@@ -116,7 +116,12 @@ class EventReader:
     def _elements(self, rows: Block) -> list[Sequence[Cells]] | None:
         """The objects in each row's items, None where the shape has no items."""
         paths = self._columns.get("items")
-        return [_objects(cell) for cell in first_of(rows, paths)] if paths else None
+        if not paths:
+            return None
+        return [
+            cell if type(cell) is list and set(map(type, cell)) == {dict} else _objects(cell)
+            for cell in first_of(rows, paths)
+        ]
 
     def _exploded(
         self, elements: Sequence[Sequence[Cells]], columns: Sequence[Column], items: Column, values: Column

@@ -53,7 +53,9 @@ ANY = (
 )
 
 
-@given(st.lists(ANY) | st.lists(st.text(max_size=3)) | st.lists(st.integers()))
+@given(
+    st.lists(ANY) | st.lists(st.text(max_size=3)) | st.lists(st.integers() | st.none()) | st.lists(st.none())
+)
 def test_a_column_is_read_as_its_cells_are(cells):
     assert identifiers(cells) == [identifier(cell) for cell in cells]
     assert list(present(cells)) == [None if is_absent(cell) else cell for cell in cells]
