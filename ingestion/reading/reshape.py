@@ -125,6 +125,19 @@ def _count_stock(
     cells[spec["into"]] = cells[quantity] if is_counted and not sells_on else True
 
 
+def _off_sale(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Rows that are not on sale, as drafts, cannot be bought whatever their stock; a note counts them."""
+    words = {find(columns, name): meanings for name, meanings in spec["columns"].items()}
+    for row in rows:
+        column = next((c for c, off in words.items() if values.text(row.values.get(c)).lower() in off), "")
+        target = next((name for want in spec["into"] if (name := find(row.values, want))), "")
+        if row.problem or not column or not target:
+            yield row
+            continue
+        note = f"{column} {values.text(row.values[column])} means not on sale; kept as unavailable"
+        yield row._replace(values={**row.values, target: False}, notes=(*row.notes, note))
+
+
 def _listed(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
     """Cells such as `colour=green,material=cotton` become attributes."""
     names = [column for name in spec["columns"] if (column := find(columns, name))]
@@ -276,6 +289,7 @@ _STEPS: Mapping[str, Step] = {
     "options": _options,
     "stock": _stock,
     "unfolded_stock": _unfolded_stock,
+    "off_sale": _off_sale,
     "listed": _listed,
     "suffixes": _suffixes,
     "named": _named,

@@ -303,3 +303,36 @@ def test_listed_attributes_lose_their_quotes_and_several_values_are_a_list(tmp_p
     read = {name: bag.attributes[name] for name in ("material", "care", "fit")}
     assert read == {"material": ("Cotton", "Linen"), "care": "Wash, then dry", "fit": "slim"}
     assert bag.product_type == "Bags"
+
+
+SHOPIFY = {"Handle": "h", "Variant SKU": "A", "Variant Inventory Qty": "3"}
+MAGENTO = {"sku": "A", "base_image": "", "product_type": "simple", "is_in_stock": "1"}
+WOOCOMMERCE = {"ID": "A", "Type": "simple", "SKU": "a", "Regular price": "5", "In stock?": "1"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "status", "off", "on"),
+    [
+        (SHOPIFY, "Status", "draft", "active"),
+        (
+            {"sku": "A", "base_image": "", "product_type": "simple", "is_in_stock": "1"},
+            "product_online",
+            "2",
+            "1",
+        ),
+        (
+            {"ID": "A", "Type": "simple", "SKU": "a", "Regular price": "5", "In stock?": "1"},
+            "Published",
+            "-1",
+            "1",
+        ),
+    ],
+)
+def test_what_is_not_on_sale_cannot_be_bought_and_a_note_counts_it(tmp_path, columns, status, off, on):
+    for word, is_available in ((off, False), (on, True)):
+        row = {**columns, "Title": "Hat", "Name": "Hat", status: word}
+        entry = items(write_rows(tmp_path, "shop.csv", [row]))[0]
+        assert entry.item.available is is_available
+        assert [note for note in entry.warnings if status in note] == (
+            [] if is_available else [f"{status} {word} means not on sale; kept as unavailable"]
+        )
