@@ -45,10 +45,14 @@ def read_category(cell: Any, column: str = "") -> Category | None:
 
     Slashes part names only in a column that is named after categories, and only two or more of them: one is
     in `Hats/Caps` too. One will do after the root (`Default Category/Bags`) or another way (`Home,
-    Home/Bags`).
+    Home/Bags`). Bars part the categories of WordPress' columns (`tax:product_cat`), of which the first is the
+    type where none is a way.
     """
+    is_taxonomy = column.lower().startswith("tax:") and isinstance(cell, str) and "|" in cell
+    if is_taxonomy:
+        cell = [part.strip() for part in cell.split("|") if part.strip()]
     ways = _ways(cell, by_slash=_TREE.search(column) is not None)
-    if not ways or max(map(len, ways)) < 2:
+    if not ways or (max(map(len, ways)) < 2 and not is_taxonomy):
         return None
     longest = max(ways, key=len)
     return Category(longest[-1], tuple(dict.fromkeys(" > ".join(way) for way in ways)))

@@ -94,3 +94,9 @@ def test_one_slash_parts_names_after_the_root_or_another_way(root, names, gap):
         assert read is not None
         assert read.product_type == names[-1]
         assert read_category(way, "name") is None
+
+
+@given(ways=WAYS)
+def test_bars_part_the_categories_of_wordpress(ways):
+    read = read_category("|".join(" > ".join(way) for way in ways) + "|", "tax:product_cat")
+    assert read == Category(max(ways, key=len)[-1], tuple(dict.fromkeys(" > ".join(way) for way in ways)))
