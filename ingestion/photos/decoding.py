@@ -134,6 +134,11 @@ class PhotoSource:
         file = photo_file(self.root, name)
         if _HOST.match(name) and not is_photo_file(file):
             raise PhotoError(f"there is no file at {file}; if it is an address, put https:// before it")
+        if name.startswith("/") and not is_photo_file(file):
+            raise PhotoError(
+                f"there is no file at {file}, nor at {self.root / name.lstrip('/')}; "
+                "correct the path or leave it empty"
+            )
         return read_file(file, self.max_bytes)
 
 

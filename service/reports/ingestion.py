@@ -37,7 +37,7 @@ def print_ingest(report: IngestReport, store: str) -> None:
         out.print(f"[yellow]not pruned[/] {report.prune_refused}")
     if report.dead_letters:
         table = Table(
-            title=f"{report.dead_letters:,} items wait in the dead letters (retry with --retry-failed)",
+            title=f"dead letters: {report.dead_letters:,} (--retry-failed tries them again)",
             box=None,
         )
         for heading in ("item", "row", "stage", "reason"):
