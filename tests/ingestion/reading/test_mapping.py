@@ -454,3 +454,16 @@ def test_what_a_name_says_in_brackets_does_not_hide_its_column(hint):
     )
     plain = mapped([*columns, "name"], sample=[dict.fromkeys([*columns, "name"], "1")])
     assert plain.fields["title"].column == ("name" if hint != " *" else "Name *")
+
+
+OTHER_SYSTEMS = [("price_gross", "cover_media_url"), ("Price tax excluded", "image_name")]
+
+
+@pytest.mark.parametrize(("price", "photo"), OTHER_SYSTEMS)
+def test_price_and_photo_of_other_systems_are_guessed_after_the_plain_names(price, photo):
+    columns = ["id", price, photo]
+    assert {name: origin.column for name, origin in mapped(columns).fields.items()} == {
+        "id": "id", "price": price, "image": photo,
+    }  # fmt: skip
+    plain = mapped([*columns, "price", "image"]).fields
+    assert (plain["price"].column, plain["image"].column) == ("price", "image")
