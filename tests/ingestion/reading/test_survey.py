@@ -102,14 +102,14 @@ def test_every_value_of_a_csv_is_stored(tmp_path_factory, rows, sample, delimite
     file = tmp_path_factory.mktemp("late") / "items.csv"
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, delimiter=delimiter)
-        writer.writerows([("id", "size", "stock", "fit"), *((str(n), *row) for n, row in enumerate(rows))])
+        writer.writerows([("id", "size", "weight", "fit"), *((str(n), *row) for n, row in enumerate(rows))])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(survey, "SAMPLE", sample)
         entries, _ = items(file)
     for n, row in enumerate(rows):
         entry = entries[str(n)]
         attributes = {name: str(value) for name, value in entry.item.attributes.items()}
-        assert attributes == {k: v for k, v in zip(("size", "stock", "fit"), row, strict=True) if v}
+        assert attributes == {k: v for k, v in zip(("size", "weight", "fit"), row, strict=True) if v}
         assert entry.warnings == ()
 
 
