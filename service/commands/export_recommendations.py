@@ -84,10 +84,12 @@ def recommendations(
 def _print(size: MailingSize, output: Path) -> None:
     lines = [f"{size.users:,} users, {size.items:,} items: {output}"]
     if size.fallbacks:
-        lines.append(f"{size.fallbacks:,} of the users have no history that counts: is_fallback marks them")
+        lines.append(f"users without a history that counts: {size.fallbacks:,}; is_fallback marks them")
     if size.empty:
-        lines.append(f"{size.empty:,} of the lists are empty: nothing fits")
+        lines.append(f"empty lists, since nothing fits: {size.empty:,}")
     if size.without_photo:
-        lines.append(f"{size.without_photo:,} items have no address of a photo; for files, set --photo-base")
+        lines.append(
+            f"items without the address of a photo: {size.without_photo:,}; --photo-base gives files one"
+        )
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -220,6 +220,14 @@ def test_locales_and_currencies_in_the_names_of_columns_are_read_as_texts_and_pr
     assert item.attributes == {"price-USD": 8, "colour": "red"}
 
 
+def test_a_product_that_is_not_enabled_in_akeneo_cannot_be_bought(tmp_path):
+    rows = [
+        {"sku": f"A{enabled}", "family": "hats", "name-en_US": "Hat", "enabled": enabled} for enabled in "01"
+    ]
+    read = by_id(items(write_rows(tmp_path, "shop.csv", rows)))
+    assert (read["A0"].available, read["A1"].available) == (False, True)
+
+
 def jsonld(path, content):
     file = path / "items.json"
     file.write_text(json.dumps(content))

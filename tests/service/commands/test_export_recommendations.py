@@ -91,8 +91,8 @@ def test_everyone_with_an_event_goes_into_a_parquet_file_and_nothing_is_logged(s
 def test_people_read_who_has_no_history_and_which_photos_are_no_addresses(store, tmp_path):
     (tmp_path / "users.csv").write_text("user_id,name\nanna,A\nnew,B\n")
     text = run("--users", tmp_path / "users.csv", "--out", tmp_path / "a.jsonl", "--store", store).stdout
-    assert "1 of the users have no history that counts: is_fallback marks them" in text
-    assert "items have no address of a photo" in text
+    assert "users without a history that counts: 1; is_fallback marks them" in text
+    assert "items without the address of a photo" in text
 
 
 @pytest.mark.parametrize(
