@@ -67,10 +67,16 @@ def _ways(cell: Any, *, by_slash: bool) -> list[Way]:
         return _written(text, by_slash=by_slash)
     if not isinstance(cell, list | tuple):
         return []
-    if all(isinstance(part, list | tuple) for part in cell):
-        named = (tuple(name for name in map(values.text, part) if name) for part in cell)
-        return [way for way in named if way]
-    return [way for part in cell if isinstance(part, str) for way in _written(part, by_slash=by_slash)]
+    parts = [part for part in cell if not values.absent(part)]
+    if all(isinstance(part, list | tuple) and all(map(_is_name, part)) for part in parts):
+        return [tuple(name for name in map(values.text, part) if name) for part in parts]
+    if not all(map(_is_name, parts)):
+        return []
+    return [way for part in parts for way in _written(values.text(part), by_slash=by_slash)]
+
+
+def _is_name(part: Any) -> bool:
+    return part is None or isinstance(part, str | int | float)
 
 
 def _listed(text: str) -> list[Any]:

@@ -381,6 +381,8 @@ class ColumnMapping:
         elif len(group) > MAX_ID_CHARS:
             warnings.append(f"group has over {MAX_ID_CHARS} characters; kept without a group")
             group = ""
+        elif objects.holds_objects(raw):
+            warnings.append("group is an object, of which its id or name alone is kept")
         heads = (fill(template, row) for template in self.own_groups)
         item_fields["group"] = group or next(filter(None, heads), "")
 

@@ -62,6 +62,13 @@ def test_bars_part_names_or_where_names_are_parted_already_ways():
     assert read_category("Toys > Kits|Sale") == Category("Kits", ("Toys > Kits", "Sale"))
 
 
+def test_a_number_in_a_list_is_a_name_and_a_list_with_objects_is_no_way():
+    assert read_category('[7, "Toys|8"]') == Category("8", ("7", "Toys > 8"))
+    assert read_category([["Toys", 8], [None]]) == Category("8", ("Toys > 8",))
+    assert read_category(["Toys > Kits", {"name": "Sale"}]) is None
+    assert read_category([["Toys", {"name": "Kits"}]]) is None
+
+
 def test_slashes_part_the_names_of_categories_alone():
     cell = "Default Category/Women/Dresses,Default Category/Sale"
     assert read_category(cell, "categories") == Category(

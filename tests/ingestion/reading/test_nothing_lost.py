@@ -17,6 +17,7 @@ from vlclip.engine.filters import coerce
 from vlclip.ingestion.reading import survey
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
+from vlclip.ingestion.reading.mapping import attribute_name, read_object
 
 COLUMNS = [
     "title", "name", "Title", "description", "brand", "vendor", "category", "categories", "price",
@@ -154,11 +155,13 @@ def marks_in(value):
     return re.findall(r"w\d+x|(?<!\d)(?:00)?7\d{5}(?:\.25)?", str(value))
 
 
-def is_named(column, mapping, warnings):
-    """Whether a warning names the column or a field that it feeds, or the mapping names it as left out."""
+def is_named(column, cell, mapping, warnings):
+    """Whether a warning names the column, its field or one of its attributes, or the mapping leaves it out."""
     fields = [name for name, origin in mapping.fields.items() if column in origin.columns]
     names = {column, mapping.attributes.get(column, column), *fields}
     names |= {name.replace("_", " ") for name in fields}
+    if column == mapping.nested and (content := read_object(cell)):
+        names |= {f"attribute {attribute_name(key)}" for key in content}
     if {"image", "photos"} & names:
         names.add("photo")
     kinds = ("left out", "note")
@@ -174,7 +177,7 @@ def losses(rows, entries, mapping):
         payload = entry.item.payload()
         stored = {mark for name, part in payload.items() for mark in [*marks_in(name), *marks_in(part)]}
         for column, cell in row.items():
-            if feeds(("available",), column, mapping) or is_named(column, mapping, entry.warnings):
+            if feeds(("available",), column, mapping) or is_named(column, cell, mapping, entry.warnings):
                 continue
             marks = marks_in(cell)
             if feeds(PRICES, column, mapping):
