@@ -156,7 +156,7 @@ def marks_in(value):
 
 
 def is_named(column, cell, mapping, warnings):
-    """Whether a warning names the column, its field or one of its attributes, or the mapping leaves it out."""
+    """Whether a warning names the column, its field or an attribute of it, or the mapping leaves it out."""
     fields = [name for name, origin in mapping.fields.items() if column in origin.columns]
     names = {column, mapping.attributes.get(column, column), *fields}
     names |= {name.replace("_", " ") for name in fields}
