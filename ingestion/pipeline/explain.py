@@ -132,6 +132,8 @@ def _explained(
     entries: Sequence[Entry], catalogue: Catalogue, settings: IngestionSettings
 ) -> Iterator[ExplainedItem]:
     photos = PhotoSource(_not_fetched, catalogue.root, settings.fetch.max_bytes)
+    items = [entry.item for entry in entries if entry.item is not None]
+    words = iter(_words(items, settings))
     for entry in entries:
         if entry.item is None:
             reason = entry.failure.reason if entry.failure else ""
@@ -141,22 +143,22 @@ def _explained(
             entry.row,
             entry.id,
             entry.item.payload(),
-            _words(entry.item, settings),
+            next(words),
             tuple(_photos(entry.item, photos)),
             entry.warnings,
         )
 
 
-def _words(item: Item, settings: IngestionSettings) -> str:
-    """The text of an item as it is embedded; a language model is not asked."""
+def _words(items: Sequence[Item], settings: IngestionSettings) -> list[str]:
+    """The texts of items as they are embedded; a language model is not asked."""
     refinement = settings.refinement
     if refinement.mode == "llm":
         refinement = refinement.model_copy(update={"mode": "fields"})
     refiner = load_refiner(refinement, settings.language)
     if refiner is None:
-        return item.text
+        return [item.text for item in items]
     with closing(refiner):
-        return refiner.refine([item], [None])[0].text
+        return [refined.text for refined in refiner.refine(items, [None] * len(items))]
 
 
 def _photos(item: Item, source: PhotoSource) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ Laws (tests/ingestion/pipeline/test_patches.py):
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -30,7 +30,7 @@ STALE = "stale"
 _OF_CONTENT = ("content_hash", STALE)
 """What a provenance says of the content that a patch changes."""
 _REFINED_FROM = ("title", "description", "product_type", "brand", "attributes")
-"""What a language model makes the embedded text from."""
+"""What the embedded text can be made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ def patch_items(patches: Sequence[ItemPatch], store: Store) -> list[PatchResult]
     results = [_unknown(patch.id) for patch in patches]
 
     def revision(record: Record) -> Revision | None:
+        stale: tuple[str, ...] = ()
         try:
             before = item = Item.from_payload(record.payload)
         except (ItemError, TypeError) as error:
@@ -95,23 +96,23 @@ def patch_items(patches: Sequence[ItemPatch], store: Store) -> list[PatchResult]
             except ItemError as error:
                 results[place] = PatchResult(record.id, "failed", str(error))
                 continue
-            stale = tuple(_stale(before, changed, record.payload, store.info.language))
+            stale = _stale(before, changed, record.payload, store.info.language)
             status: Literal["patched", "unchanged"] = "unchanged" if changed == item else "patched"
             results[place], item = PatchResult(record.id, status, patches[place].note, stale), changed
-        return None if item == before else _revision(before, item, record.payload, store.info.language)
+        return None if item == before else _revision(before, item, record.payload, stale)
 
     store.revise(list(places), revision)
     return results
 
 
-def _revision(before: Item, after: Item, stored: Mapping[str, Any], language: str) -> Revision:
+def _revision(before: Item, after: Item, stored: Mapping[str, Any], stale: Sequence[str]) -> Revision:
     old, new = before.payload(), after.payload()
     changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
     provenance = {
         name: value for name, value in (stored.get("provenance") or {}).items() if name not in _OF_CONTENT
     }
-    if stale := list(_stale(before, after, stored, language)):
-        provenance[STALE] = stale
+    if stale:
+        provenance[STALE] = list(stale)
     if provenance != stored.get("provenance"):
         changed["provenance"] = provenance
     words = after.lexical_texts
@@ -122,21 +123,16 @@ def _revision(before: Item, after: Item, stored: Mapping[str, Any], language: st
     )
 
 
-def _stale(before: Item, after: Item, stored: Mapping[str, Any], language: str) -> Iterator[str]:
+def _stale(before: Item, after: Item, stored: Mapping[str, Any], language: str) -> tuple[str, ...]:
     """The segments whose vector does not show the item `after` the change."""
     provenance = stored.get("provenance") or {}
-    earlier = provenance.get(STALE) or ()
-    if "image" in earlier or after.image != before.image:
-        yield "image"
-    text = _embedded_text(after, provenance, language)
-    if text is not None and "text" in provenance:
-        is_stale = text != provenance["text"]
-    else:
-        is_stale = "text" in earlier or any(
-            getattr(before, name) != getattr(after, name) for name in _REFINED_FROM
-        )
-    if is_stale:
-        yield "text"
+    is_stale = dict.fromkeys(provenance.get(STALE) or (), True)
+    if after.image != before.image:
+        is_stale["image"] = True
+    if any(getattr(before, name) != getattr(after, name) for name in _REFINED_FROM):
+        text = _embedded_text(after, provenance, language)
+        is_stale["text"] = text is None or text != provenance.get("text")
+    return tuple(name for name in ("image", "text") if is_stale.get(name))
 
 
 def _embedded_text(item: Item, provenance: Mapping[str, Any], language: str) -> str | None:
