@@ -8,10 +8,7 @@ Laws (tests/ingestion/reading/test_listed.py):
 
 from __future__ import annotations
 
-import ast
 import re
-
-import orjson
 
 from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.group_column import plain_name
@@ -46,7 +43,7 @@ def read_list(cell: str, *, is_parted: bool) -> tuple[str, ...] | None:
     if len(written) > LONGEST:
         return None
     if written[:1] == "[" and written[-1:] == "]":
-        parts = _written(written)
+        parts = values.written_container(written) or ()
         texts = tuple(map(values.text, parts))
         if texts and all(texts) and not any(isinstance(part, list | tuple | dict) for part in parts):
             return texts
@@ -54,15 +51,3 @@ def read_list(cell: str, *, is_parted: bool) -> tuple[str, ...] | None:
         return None
     separator = _OUTSIDE if _DECIMAL.search(written) else _COMMA
     return tuple(part for part in separator.split(written) if part) or None
-
-
-def _written(text: str) -> list[object]:
-    """The list that a text writes as JSON or Python; empty where it writes none."""
-    try:
-        content = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            content = ast.literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            return []
-    return content if isinstance(content, list) else []

@@ -8,15 +8,12 @@ Laws (tests/ingestion/reading/test_photo_cell.py):
 
 from __future__ import annotations
 
-import ast
 import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.reading import values
@@ -45,7 +42,6 @@ _PUNCTUATION = re.compile(r"[\W_]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]{64,}={0,2}\s*")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF")
 """How the bytes of photos begin."""
-_LIST_CHARS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +100,8 @@ def _of_text(address: str, is_file: IsFile) -> PhotoCell:
 
 def _written_list(address: str) -> Any:
     """The list or object that a text writes, as JSON, Python or databases do; None for another text."""
-    try:
-        return orjson.loads(address)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        content = ast.literal_eval(address) if len(address) < _LIST_CHARS else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        content = None
-    if isinstance(content, list | tuple | dict):
+    content = values.written_container(address)
+    if content is not None:
         return content
     inner = address[1:-1].strip()
     return inner if ends_as_photo(inner.rstrip("\"'")) and ":" not in inner.partition("//")[0] else None
@@ -153,19 +142,7 @@ def _address(name: str) -> str:
 
 def _all(cells: Iterable[Any], is_file: IsFile) -> PhotoCell:
     """The photos of a list; the first error where no element is a photo."""
-    photos: dict[Photo, None] = {}
-    refusal = ""
-    for cell in cells:
-        try:
-            reading = read_photos(cell, is_file)
-        except ItemError as error:
-            refusal = refusal or str(error)
-            continue
-        photos.update(dict.fromkeys(reading.photos))
-        refusal = refusal or reading.refusal
-    if refusal and not photos:
-        raise ItemError(refusal)
-    return PhotoCell(tuple(photos), refusal)
+    return _merged(_attempt(cell, is_file) for cell in cells)
 
 
 def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
@@ -180,27 +157,36 @@ def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
         return alone
     lists = [part for part in parts if isinstance(part, list | tuple)]
     places = range(max(map(len, lists), default=0))
-    in_places = [[part[place] for part in lists if place < len(part)] for place in places]
-    photos: dict[Photo, None] = {}
-    refusal = alone.refusal
-    for alternatives in in_places:
-        best = _best(alternatives, is_file)
-        photos.update(dict.fromkeys(best.photos))
-        refusal = refusal or best.refusal
-    if refusal and not photos:
-        raise ItemError(refusal)
-    return PhotoCell(tuple(photos), refusal)
+    in_places = ([part[place] for part in lists if place < len(part)] for place in places)
+    return _merged([alone, *(_best(alternatives, is_file) for alternatives in in_places)])
 
 
 def _best(alternatives: Iterable[Any], is_file: IsFile) -> PhotoCell:
     """The photos of the first alternative that has some; else why none could be read."""
     refusal = ""
     for part in alternatives:
-        try:
-            reading = read_photos(part, is_file)
-        except ItemError as error:
-            refusal = refusal or str(error)
-            continue
+        reading = _attempt(part, is_file)
         if reading.photos:
             return reading
+        refusal = refusal or reading.refusal
     return PhotoCell((), refusal)
+
+
+def _attempt(cell: Any, is_file: IsFile) -> PhotoCell:
+    """What `read_photos` reads; an error becomes the refusal."""
+    try:
+        return read_photos(cell, is_file)
+    except ItemError as error:
+        return PhotoCell((), str(error))
+
+
+def _merged(readings: Iterable[PhotoCell]) -> PhotoCell:
+    """All photos, each once, and the first refusal; that is an error where there is no photo."""
+    photos: dict[Photo, None] = {}
+    refusal = ""
+    for reading in readings:
+        photos.update(dict.fromkeys(reading.photos))
+        refusal = refusal or reading.refusal
+    if refusal and not photos:
+        raise ItemError(refusal)
+    return PhotoCell(tuple(photos), refusal)

@@ -7,6 +7,7 @@ Laws (tests/ingestion/reading/test_values.py):
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Collection, Mapping
@@ -14,10 +15,14 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
 
+import orjson
+
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Attribute, Scalar
 
 LARGEST_INTEGER = 2**63 - 1
+LONGEST_LITERAL = 100_000
+"""Characters of a list or object that is written as Python writes it."""
 DEPTH = 4
 """Levels of lists and objects that are searched for a value."""
 NumberStyle = Literal["whole", "point", "comma", "thousands"]
@@ -153,3 +158,15 @@ def written_number(value: str, sign: str = ".") -> float | int | None:
     if match is None or match["sign"] not in (None, sign):
         return None
     return float(written.replace(",", ".")) if match["sign"] else int(written)
+
+
+def written_container(cell: str) -> list[Any] | tuple[Any, ...] | dict[Any, Any] | None:
+    """The list or object that a text writes as JSON or Python, None where it writes neither."""
+    try:
+        content = orjson.loads(cell)
+    except orjson.JSONDecodeError:
+        try:
+            content = ast.literal_eval(cell) if len(cell) < LONGEST_LITERAL else None
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return None
+    return content if isinstance(content, list | tuple | dict) else None
