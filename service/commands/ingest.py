@@ -8,17 +8,19 @@ import typer
 
 from vlclip.service.commands.options import (
     Clip,
+    ColumnMap,
     Device,
     Format,
     Grounder,
     Json,
+    Key,
     LedgerOption,
     MissingPhotoOption,
+    Prune,
     Refine,
     StoreOption,
     TextEncoder,
     Url,
-    preparation_settings,
 )
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
 
@@ -31,16 +33,11 @@ def ingest(
     *,
     store: StoreOption = None,
     url: Url = None,
-    key: Annotated[
-        str, typer.Option(envvar="VLCLIP_API_KEY", help="API key of the service, for --url.")
-    ] = "",
+    key: Key = "",
     ledger: LedgerOption = None,
-    map: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
-    ] = None,
+    map: ColumnMap = None,
     format: Format = "auto",
-    prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
+    prune: Prune = False,
     force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
     explain: Annotated[
         bool,
@@ -63,13 +60,15 @@ def ingest(
     # numpy, polars and the store's engine take half a second to load, and `--help` needs none of them
     from vlclip.ingestion.pipeline.explain import explain_catalogue  # noqa: PLC0415
     from vlclip.ingestion.pipeline.ingest import IngestPlan  # noqa: PLC0415
-    from vlclip.service.commands.target import Target  # noqa: PLC0415
+    from vlclip.service.commands.target import StoreOptions, Target  # noqa: PLC0415
     from vlclip.service.reports.explanation import explanation_json, print_explanation  # noqa: PLC0415
     from vlclip.service.reports.ingestion import print_ingest, progress_bar, report_json, show_on  # noqa: PLC0415
-    from vlclip.service.settings import Settings  # noqa: PLC0415
 
-    preparation = preparation_settings(grounder, refine, missing_photo)
-    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
+    options = StoreOptions(
+        store=store, clip=clip, text_encoder=text_encoder, device=device,
+        grounder=grounder, refine=refine, missing_photo=missing_photo,
+    )  # fmt: skip
+    settings = options.settings()
     if explain:
         explanation = explain_catalogue(source, settings, mapping=map or [], layout=format)
         if json:
@@ -77,11 +76,7 @@ def ingest(
         else:
             print_explanation(explanation)
         return
-    of_store = {
-        "--store": store, "--clip": clip, "--text-encoder": text_encoder, "--device": device,
-        "--grounder": grounder, "--refine": refine, "--missing-photo": missing_photo,
-    }  # fmt: skip
-    target = Target.of(settings, url, key, ledger, of_store)
+    target = Target.of(settings, url, key, ledger, options)
     plan = IngestPlan(
         source, map or [], format, prune, force_prune, retry_failed, near=settings.search.collapse_distance
     )

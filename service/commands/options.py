@@ -20,7 +20,14 @@ Url = Annotated[
     str | None,
     typer.Option("--url", help="A running service to feed instead of a store: http://HOST:PORT."),
 ]
-Key = Annotated[str, typer.Option("--key", envvar="VLCLIP_API_KEY", help="API key of that service.")]
+Key = Annotated[
+    str, typer.Option("--key", envvar="VLCLIP_API_KEY", help="API key of the service, for --url.")
+]
+ColumnMap = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="field=Column or field=images/{Id}.jpg; repeatable."),
+]
+Prune = Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")]
 LedgerOption = Annotated[
     Path | None,
     typer.Option(

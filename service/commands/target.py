@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vlclip.engine.errors import SettingsError
@@ -13,8 +12,37 @@ from vlclip.ingestion.pipeline.destination import open_destination
 from vlclip.ingestion.pipeline.feed import feed, state_folder
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.report import IngestReport, Progress
+from vlclip.service.commands.options import preparation_settings
 from vlclip.service.commands.remote import RemoteService
 from vlclip.service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """The options of a command that mean a store and how it is filled; a running service has its own."""
+
+    store: str | None
+    clip: str | None
+    text_encoder: str | None
+    device: str | None
+    grounder: str | None
+    refine: str | None
+    missing_photo: str | None
+
+    def settings(self) -> Settings:
+        """The settings with these options."""
+        return Settings.load(
+            store=self.store,
+            clip=self.clip,
+            text_encoder=self.text_encoder,
+            device=self.device,
+            **preparation_settings(self.grounder, self.refine, self.missing_photo),
+        )
+
+    def first_given(self) -> str | None:
+        """The first of them that is given, as it is written on the command line."""
+        name = next((name for name, value in asdict(self).items() if value is not None), None)
+        return None if name is None else f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +56,14 @@ class Target:
 
     @classmethod
     def of(
-        cls, settings: Settings, url: str | None, key: str, ledger: Path | None, named: Mapping[str, object]
+        cls, settings: Settings, url: str | None, key: str, ledger: Path | None, options: StoreOptions
     ) -> Target:
-        """The target of a command; `named` are its options that mean a store, which a service has itself."""
+        """The target of a command; `options` are refused where it is a service."""
         if url is None:
             if ledger is not None:
                 raise SettingsError("--ledger is for --url; a store has its ledger beside it")
             return cls(settings)
-        wrong = next((option for option, value in named.items() if value is not None), None)
+        wrong = options.first_given()
         if wrong is not None:
             raise SettingsError(f"{wrong} is decided by the service; leave it out where there is --url")
         if not url.startswith(("http://", "https://")):

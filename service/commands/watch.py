@@ -28,6 +28,7 @@ from vlclip.ingestion.reading.preset import CHOICES
 from vlclip.ingestion.reading.sources import Source, open_source
 from vlclip.service.commands.options import (
     Clip,
+    ColumnMap,
     Device,
     Format,
     Grounder,
@@ -35,16 +36,15 @@ from vlclip.service.commands.options import (
     Key,
     LedgerOption,
     MissingPhotoOption,
+    Prune,
     Refine,
     StoreOption,
     TextEncoder,
     Url,
-    preparation_settings,
 )
-from vlclip.service.commands.target import Target
+from vlclip.service.commands.target import StoreOptions, Target
 from vlclip.service.reports.ingestion import report_json
 from vlclip.service.reports.terminal import err, out, says_what_went_wrong
-from vlclip.service.settings import Settings
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -60,9 +60,9 @@ def watch(
     url: Url = None,
     key: Key = "",
     ledger: LedgerOption = None,
-    map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    map: ColumnMap = None,
     format: Format = "auto",
-    prune: Annotated[bool, typer.Option(help="Delete items that the catalogue no longer has.")] = False,
+    prune: Prune = False,
     missing_photo: MissingPhotoOption = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
@@ -78,13 +78,12 @@ def watch(
     """
     if format not in CHOICES:
         raise SettingsError(f"there is no format {format!r}; there are: {', '.join(CHOICES)}")
-    preparation = preparation_settings(grounder, refine, missing_photo)
-    settings = Settings.load(store=store, clip=clip, text_encoder=text_encoder, device=device, **preparation)
-    named = {
-        "--store": store, "--clip": clip, "--text-encoder": text_encoder, "--device": device,
-        "--grounder": grounder, "--refine": refine, "--missing-photo": missing_photo,
-    }  # fmt: skip
-    target = Target.of(settings, url, key, ledger, named)
+    options = StoreOptions(
+        store=store, clip=clip, text_encoder=text_encoder, device=device,
+        grounder=grounder, refine=refine, missing_photo=missing_photo,
+    )  # fmt: skip
+    settings = options.settings()
+    target = Target.of(settings, url, key, ledger, options)
     copies = (state_folder(target.url) if target.url else home(settings)) / "watched"
     plan = IngestPlan(source, map or [], format, prune, near=settings.search.collapse_distance)
     watcher = Watcher(open_source(source, copies), target.ingest, plan, seconds(every))
