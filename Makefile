@@ -5,7 +5,7 @@ STORE ?= demo-out/store
 PLAN ?= shop
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo serve loadtest test test-all lint format docs clean
+.PHONY: demo serve loadtest test chaos test-all lint format docs clean
 
 demo: .venv/runtime
 	$(BIN)/vlclip demo
@@ -20,7 +20,10 @@ demo-out/store: | .venv/runtime
 	$(BIN)/vlclip demo
 
 test: .venv/development
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not chaos"
+
+chaos: .venv/development
+	$(BIN)/python -m pytest -m chaos
 
 test-all: .venv/development
 	$(BIN)/python -m pytest

@@ -143,6 +143,8 @@ class WordEncoder:
             if text := texts.get(name):
                 vector = self._raw.embed_document(_utf8(text))
                 indices, counts = vector.indices, vector.values
+                if not indices:
+                    continue
                 factor = weight / (1 - penalty + penalty * sum(counts) / average)
                 for index, count in zip(indices, counts, strict=True):
                     total[index] = total.get(index, 0.0) + factor * count

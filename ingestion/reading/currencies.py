@@ -4,7 +4,8 @@ They are data: `currencies.toml`.
 
 Laws (tests/ingestion/reading/test_currencies.py):
 - every mark stands for one currency; a code is a mark of its own;
-- a mark that several currencies share gives way to a code beside it.
+- a mark that several currencies share gives way to a code beside it;
+- capital and small letters are one, in Turkish too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+_ONE_I = str.maketrans({"\u0131": "i", "\u0307": None})
 DATA = Path(__file__).with_name("currencies.toml")
 
 
@@ -52,11 +54,11 @@ def currencies() -> Mapping[str, Currency]:
 
 @lru_cache(maxsize=1)
 def marks() -> Mapping[str, Mark]:
-    """Every mark as the data writes it, in lower case; a mark with two meanings is an error."""
+    """Every mark of the data, as `folded` writes it; a mark with two meanings is an error."""
     meanings: dict[str, Mark] = {}
 
     def add(written: str, mark: Mark) -> None:
-        if meanings.setdefault(written.casefold(), mark) != mark:
+        if meanings.setdefault(folded(written), mark) != mark:
             raise ValueError(f"{DATA.name}: {written!r} has two meanings")
 
     for code in currencies():
@@ -70,6 +72,11 @@ def marks() -> Mapping[str, Mark]:
     for written in _entries()["as_written"]["marks"]:
         add(written, Mark(written, is_shared=True))
     return meanings
+
+
+def folded(written: str) -> str:
+    """The text in one case: all that is left of Turkish's dotted and dotless i is an i."""
+    return written.casefold().translate(_ONE_I)
 
 
 @lru_cache(maxsize=1)

@@ -24,7 +24,7 @@ import orjson
 
 from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.amount import read_amount
-from vlclip.ingestion.reading.currencies import Mark, currencies, marks
+from vlclip.ingestion.reading.currencies import Mark, currencies, folded, marks
 from vlclip.ingestion.reading.price_text import PriceText, read_words
 
 LONGEST = 200
@@ -136,7 +136,7 @@ def _simple(text: str) -> PriceText | None:
     if match is None or (match["before"] and match["after"]):
         return None
     written = match["before"] or match["after"]
-    mark = marks().get(written.casefold()) if written else Mark("")
+    mark = marks().get(folded(written)) if written else Mark("")
     return PriceText((match["digits"],), mark.code) if mark and not mark.is_minor else None
 
 

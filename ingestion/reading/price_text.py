@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlclip.ingestion.reading.amount import NUMBER
-from vlclip.ingestion.reading.currencies import Mark, further_codes, marks
+from vlclip.ingestion.reading.currencies import Mark, folded, further_codes, marks
 
 WORDS = Path(__file__).with_name("price_words.toml")
 
@@ -184,7 +184,7 @@ def _parts(text: str) -> Iterator[_Part]:
 
 
 def _key(word: str) -> str:
-    return word.casefold().replace(".", "") if word.strip(".") else word
+    return folded(word).replace(".", "") if word.strip(".") else word
 
 
 def _phrase(written: str) -> tuple[str, ...]:

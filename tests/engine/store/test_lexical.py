@@ -37,6 +37,12 @@ def test_with_one_field_the_weights_are_those_of_bm25(text, k, b, average):
     assert weights(ours.encode_document({"title": text})) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.75, 1.0])
+def test_a_field_of_stop_words_alone_has_no_words(penalty):
+    ours = WordEncoder("english", Weighting(1.2, {"title": FieldWeight(1.0, penalty, 8.0)}))
+    assert not ours.encode_document({"title": "the and"})
+
+
 @given(TEXTS)
 def test_a_collection_of_before_gets_the_vectors_of_before(texts):
     text = " ".join(texts[name] for name in FLAT_FIELDS if texts.get(name))
