@@ -10,6 +10,11 @@ JSON: an object of field to condition; every field must fit.
 
 Command line: `brand=Nike`, `brand=Nike|Puma`, `brand!=Nike`, `price<100`, `price>=20`,
 `colour=` (missing), `colour!=` (present). A repeated field must fit every time.
+
+A filter has at most `MAX_CONDITIONS` conditions with `MAX_VALUES` values in all, each of `MAX_VALUE_CHARS`.
+
+Laws (tests/engine/test_filters.py): whatever the form, what is beyond these limits is refused by its field
+before it is read any further; a refusal is short, however long the filter.
 """
 
 from __future__ import annotations
@@ -28,6 +33,11 @@ from vlclip.engine.errors import FilterError
 Value = str | float | bool
 Operator = Literal["any", "not", "gt", "gte", "lt", "lte", "missing"]
 OPERATORS: tuple[Operator, ...] = ("any", "not", "gt", "gte", "lt", "lte", "missing")
+MAX_CONDITIONS = 100
+MAX_VALUES = 1000
+MAX_VALUE_CHARS = 2000
+MAX_BRIEF = 80
+"""Characters of a value that a message repeats."""
 MANY = 20
 """Names listed in full; of more only the nearest are shown."""
 _COMPARISONS: tuple[Operator, ...] = ("gt", "gte", "lt", "lte")
@@ -63,7 +73,7 @@ class Filter:
             kind = kinds.get(condition.field)
             if kind is None:
                 raise FilterError(
-                    f"no field named {condition.field!r} to filter on; there are: "
+                    f"no field named {brief(condition.field)} to filter on; there are: "
                     f"{listed(condition.field, kinds)}"
                 )
             _check_kind(condition, kind)
@@ -83,20 +93,43 @@ def parse_json(form: Mapping[str, Any]) -> Filter:
     """The JSON form as a `Filter`; a `FilterError` names what is wrong."""
     if not isinstance(form, Mapping):
         raise FilterError('a filter is a JSON object such as {"brand": "Nike"}')
+    _check_count(len(form))
     conditions: list[Condition] = []
     for name, demand in form.items():
         if not isinstance(demand, Mapping):
             conditions.append(Condition(name, "any", _values(name, demand)))
             continue
         if not demand:
-            raise FilterError(f"the condition on {name!r} is empty; give a value or an operator")
+            raise FilterError(f"the condition on {brief(name)} is empty; give a value or an operator")
         conditions += [_from_json(name, operator, operand) for operator, operand in demand.items()]
-    return Filter(tuple(conditions))
+    return limited(conditions)
 
 
 def parse_clauses(clauses: Iterable[str]) -> Filter:
     """The command line's form, one clause a string, as a `Filter`."""
-    return Filter(tuple(_from_clause(clause) for clause in clauses))
+    return limited([_from_clause(clause) for clause in clauses])
+
+
+def limited(conditions: Sequence[Condition]) -> Filter:
+    """The filter of these conditions; a `FilterError` if they or their values are too many."""
+    _check_count(len(conditions))
+    total = 0
+    for condition in conditions:
+        total += len(condition.values)
+        if total > MAX_VALUES:
+            raise FilterError(
+                f"a filter has at most {MAX_VALUES:,} values in all, and {brief(condition.field)} goes "
+                "beyond them; ask with fewer values"
+            )
+    return Filter(tuple(conditions))
+
+
+def brief(value: Any) -> str:
+    """A value as a message names it, cut where it is long; one that holds others by its kind alone."""
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    text = repr(value[:MAX_BRIEF] if isinstance(value, str) else value)
+    return text if len(text) <= MAX_BRIEF else f"{text[:MAX_BRIEF]}…"
 
 
 def read_filter(content: Any) -> Filter:
@@ -110,6 +143,7 @@ def read_filter(content: Any) -> Filter:
         return parse_json(content)
     if not isinstance(content, Sequence) or isinstance(content, str):
         raise FilterError("a filter is a JSON object, or a list of clauses")
+    _check_count(len(content))
     conditions: list[Condition] = []
     for clause in content:
         if isinstance(clause, str) and not clause.lstrip().startswith("{"):
@@ -118,9 +152,14 @@ def read_filter(content: Any) -> Filter:
         try:
             form = orjson.loads(clause) if isinstance(clause, str) else clause
         except orjson.JSONDecodeError as error:
-            raise FilterError(f"the filter {clause!r} is not JSON: {error}") from None
+            raise FilterError(f"the filter {brief(clause)} is not JSON: {error}") from None
         conditions += parse_json(form).conditions
-    return Filter(tuple(conditions))
+    return limited(conditions)
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_CONDITIONS:
+        raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions, not {count:,}")
 
 
 def _from_json(name: str, operator: str, operand: Any) -> Condition:
@@ -128,21 +167,21 @@ def _from_json(name: str, operator: str, operand: Any) -> Condition:
         return Condition(name, "any" if operator == "any" else "not", _values(name, operand))
     if operator == "missing":
         if not isinstance(operand, bool):
-            raise FilterError(f"'missing' on {name!r} takes true or false, not {operand!r}")
+            raise FilterError(f"'missing' on {brief(name)} takes true or false, not {brief(operand)}")
         return Condition(name, "missing", (operand,))
     for comparison in _COMPARISONS:
         if operator == comparison:
             if isinstance(operand, bool) or not isinstance(operand, int | float):
-                raise FilterError(f"{operator!r} on {name!r} takes a number, not {operand!r}")
+                raise FilterError(f"{brief(operator)} on {brief(name)} takes a number, not {brief(operand)}")
             return Condition(name, comparison, (_number(name, operand),))
-    raise FilterError(f"no operator {operator!r} (on {name!r}); there are: {', '.join(OPERATORS)}")
+    raise FilterError(f"no operator {brief(operator)} (on {brief(name)}); there are: {', '.join(OPERATORS)}")
 
 
 def _from_clause(clause: str) -> Condition:
     match = _CLAUSE.match(clause)
     if match is None:
         raise FilterError(
-            f"cannot read the filter {clause!r}; write field=value, field=a|b, field!=value, "
+            f"cannot read the filter {brief(clause)}; write field=value, field=a|b, field!=value, "
             "field<number, field>=number, or field= for missing"
         )
     name, sign, text = match[1], match[2], match[3].strip()
@@ -150,21 +189,31 @@ def _from_clause(clause: str) -> Condition:
         try:
             number = float(text)
         except ValueError:
-            raise FilterError(f"{clause!r}: {text!r} is not a number") from None
+            raise FilterError(f"{brief(clause)}: {brief(text)} is not a number") from None
         return _from_json(name, _RANGES[sign], number)
     if not text:
         return Condition(name, "missing", (sign == "=",))
-    values = tuple(part.strip() for part in text.split("|"))
-    return Condition(name, "any" if sign == "=" else "not", values)
+    return Condition(name, "any" if sign == "=" else "not", _values(name, _alternatives(text)))
+
+
+def _alternatives(text: str) -> list[str]:
+    """The parts between bars, one more than allowed at most."""
+    return [part.strip() for part in text.split("|", MAX_VALUES)]
 
 
 def _values(name: str, operand: Any) -> tuple[Value, ...]:
     many = operand if isinstance(operand, list | tuple) else [operand]
     if not many:
-        raise FilterError(f"the list of values for {name!r} is empty")
+        raise FilterError(f"the list of values for {brief(name)} is empty")
+    if len(many) > MAX_VALUES:
+        raise FilterError(f"{brief(name)} is compared with over {MAX_VALUES:,} values, the most of a filter")
     for value in many:
         if not isinstance(value, str | int | float | bool):
-            raise FilterError(f"{name!r} is compared with text, numbers or true/false, not {value!r}")
+            raise FilterError(
+                f"{brief(name)} is compared with text, numbers or true/false, not {brief(value)}"
+            )
+        if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
+            raise FilterError(f"a value for {brief(name)} has over {MAX_VALUE_CHARS:,} characters")
     return tuple(value if isinstance(value, str | bool) else _number(name, value) for value in many)
 
 
@@ -174,7 +223,7 @@ def _number(name: str, value: float) -> float:
     except OverflowError:  # a whole number of over 308 digits
         number = math.inf
     if not math.isfinite(number):
-        raise FilterError(f"{name!r} is compared with {number}; give a finite number")
+        raise FilterError(f"{brief(name)} is compared with {number}; give a finite number")
     return number
 
 
@@ -184,7 +233,7 @@ def _check_kind(condition: Condition, kind: str) -> None:
         return
     if operator in _RANGES.values():
         if kind != "number":
-            raise FilterError(f"{name!r} holds {kind} values; {operator!r} needs a number field")
+            raise FilterError(f"{brief(name)} holds {kind} values; {brief(operator)} needs a number field")
         return
     for value in condition.values:
         coerce(name, value, kind)
@@ -198,14 +247,14 @@ def coerce(name: str, value: Value, kind: str) -> Value:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise FilterError(f"{name!r} is a number field; {value!r} is not a number")
+            raise FilterError(f"{brief(name)} is a number field; {brief(value)} is not a number")
         return number
     if kind == "bool":
         if isinstance(value, bool):
             return value
         if str(value).lower() in ("true", "false"):
             return str(value).lower() == "true"
-        raise FilterError(f"{name!r} is true or false, not {value!r}")
+        raise FilterError(f"{brief(name)} is true or false, not {brief(value)}")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

@@ -39,6 +39,17 @@ class Api(Section):
     max_body_bytes: int = Field(
         32_000_000, ge=1, description="size limit of a request with products or photos"
     )
+    max_batch_bytes: int = Field(
+        8_000_000, ge=1, description="size limit of a batch without photos: patches, content hashes, ids"
+    )
+    max_json_bytes: int = Field(
+        2_000_000, ge=1, description="size limit of any other body: a search by words, events"
+    )
+    max_held_bytes: int = Field(
+        128_000_000,
+        ge=1,
+        description="most bytes of all bodies held at a time; a request beyond them is refused with 503",
+    )
     timeout_s: float = Field(30.0, gt=0, description="time limit of one answer")
     write_timeout_s: float = Field(300.0, gt=0, description="time limit of an answer to a write of products")
     workers: int = Field(4, ge=1, le=256, description="threads that make lists")
@@ -49,6 +60,17 @@ class Api(Section):
         1.0,
         gt=0,
         description="a request whose expected wait for a thread is longer is refused at once with 503",
+    )
+    write_workers: int = Field(
+        4, ge=1, le=64, description="threads that write items, each of which may wait for photos"
+    )
+    write_queue: int = Field(
+        16, ge=0, description="most writes that wait for a thread; one beyond them is refused with 503"
+    )
+    photos_timeout_s: float = Field(
+        120.0,
+        gt=0,
+        description="time limit for all photos of one write; items whose photo has not come by then fail",
     )
     cors_origins: tuple[str, ...] = Field(
         (),

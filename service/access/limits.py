@@ -1,11 +1,10 @@
-"""Limits for one caller: requests a minute, bytes in a body, seconds for an answer.
+"""Limits for one caller: requests a minute, seconds for an answer. Those of bodies are in bodies.py.
 
 Pure ASGI middleware: nothing here buffers a body or an answer. Counts are kept in the memory of this
 process; several processes allow that many times the rate.
 
 Laws (tests/service/access/test_limits.py):
 - in any minute no caller gets more than twice the quota, and after a pause the whole quota at once;
-- no more of a body is read than the limit, whether its length is announced or not;
 - a request is answered in time, or with 504 or 408; its work is never cut in half.
 """
 
@@ -18,8 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vlclip.service.access.auth import OPEN, Caller
@@ -28,8 +26,6 @@ from vlclip.service.http.routing import route_of
 
 log = logging.getLogger("vlclip.api")
 WINDOW_S = 60.0
-SMALL_BODY_BYTES = 4_000_000
-"""The limit of a body that carries neither photos nor products; a thousand events fit."""
 _SWEEP = 10_000
 """How many callers are remembered before those with a full bucket are dropped."""
 
@@ -120,41 +116,6 @@ class RateLimit:
         if isinstance(user, Caller):
             return f"key {user.key.id}", user.key.requests_per_minute or self._per_minute
         return f"address {(scope.get('client') or ('',))[0]}", self._per_minute
-
-
-class BodyLimit:
-    """Answers 413 to bodies larger than allowed, counted as they come.
-
-    Starlette's own limit is not used, because it answers text/plain where a length is announced.
-    `max_bytes` holds for items and searches, which carry photos; others are small.
-    """
-
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app, self._max_bytes = app, max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, reading no more of it than allowed."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        large = scope["path"].startswith(("/v1/items", "/v1/search", "/page/photo"))
-        limit = self._max_bytes if large else min(SMALL_BODY_BYTES, self._max_bytes)
-        detail = f"the body is larger than {limit:,} bytes"
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdigit() and int(announced[:20]) > limit:
-            await problem(scope, 413, "too-large", detail)(scope, receive, send)
-            return
-        read = 0
-
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > limit:
-                raise HTTPException(413, detail)  # FastAPI lets no other error through from a body
-            return message
-
-        await self.app(scope, counted, send)
 
 
 class Timeout:

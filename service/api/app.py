@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import anyio
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -29,8 +30,9 @@ from starlette.requests import ClientDisconnect
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.validation import explain
 from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
+from vlclip.service.access.bodies import BodyLimit, BodySizes, HeadLimit
 from vlclip.service.access.keys import KeyRing, keys_path
-from vlclip.service.access.limits import BodyLimit, RateLimit, Timeout
+from vlclip.service.access.limits import RateLimit, Timeout
 from vlclip.service.access.request_id import RequestIds
 from vlclip.service.api.feeding import add_feeding_routes
 from vlclip.service.api.items import add_item_routes
@@ -43,11 +45,14 @@ from vlclip.service.observing.middleware import check_watched
 from vlclip.service.observing.observers import Watching
 from vlclip.service.page.routes import add_page_routes
 from vlclip.service.shop.shop import Shop
-from vlclip.service.shop.workers import Workers
+from vlclip.service.shop.workers import Pools
 
 WARM_AGAIN_S, WARM_RARELY_S = 1.0, 60.0
 """Seconds before the second try to warm up, doubled for each further try, and their maximum."""
-HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+HTTP_CODES = {
+    400: "bad-request", 404: "not-found", 405: "method-not-allowed", 408: "request-timeout", 413: "too-large",
+    503: "overloaded",
+}  # fmt: skip
 """The `code` of what FastAPI and Starlette refuse themselves."""
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own spans would hold paths and queries, and so users; those of observing/tracing do not."""
@@ -56,8 +61,8 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 def create_app(shop: Shop) -> FastAPI:
     """The application around an open shop; it closes the shop when it stops."""
     api = shop.settings.api
-    workers = Workers(api.workers, queue=api.queue, max_wait_s=api.max_wait_s)
-    watching = Watching(shop, workers)
+    pools = Pools(api)
+    watching = Watching(shop, pools.lists)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +71,7 @@ def create_app(shop: Shop) -> FastAPI:
             async with watching.running(), _warming(shop):
                 yield
         finally:
-            await run_in_threadpool(workers.close)
+            await run_in_threadpool(pools.close)
             await run_in_threadpool(shop.close)
 
     app = DescribedApi(
@@ -77,15 +82,15 @@ def create_app(shop: Shop) -> FastAPI:
         responses=ERRORS,
         telemetry=NO_TELEMETRY,
     )
-    app.state.workers = workers
+    app.state.workers = pools.lists
     _add_middleware(app, shop)
     watching.add_to(app)
     _add_errors(app)
     _add_health(app, shop)
-    add_list_routes(app, shop, workers)
+    add_list_routes(app, shop, pools.lists)
     add_shopper_routes(app, shop)
-    add_item_routes(app, shop)
-    add_feeding_routes(app, shop)
+    add_item_routes(app, shop, pools)
+    add_feeding_routes(app, shop, pools)
     add_page_routes(app, shop)
     return app
 
@@ -114,6 +119,8 @@ async def _warming(shop: Shop) -> AsyncIterator[None]:
 
 
 def _add_health(app: FastAPI, shop: Shop) -> None:
+    asking = anyio.CapacityLimiter(1)  # of its own, so that no other work keeps it waiting
+
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
         """Answers while the process lives."""
@@ -124,13 +131,15 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
         """200 once the models are warm and the store answers, else 503."""
         if not shop.is_ready:
             raise NotReady(shop.why_not_ready)
-        return {"status": "ready", "items": await run_in_threadpool(shop.store.count)}
+        items = await anyio.to_thread.run_sync(shop.store.count, limiter=asking)
+        return {"status": "ready", "items": items}
 
 
 def _add_middleware(app: FastAPI, shop: Shop) -> None:
     """Keys, rates, limits on bodies and time, request ids. What is added last is the outermost."""
     api = shop.settings.api
-    app.add_middleware(BodyLimit, max_bytes=api.max_body_bytes)
+    sizes = BodySizes(api.max_body_bytes, api.max_batch_bytes, api.max_json_bytes, api.max_held_bytes)
+    app.add_middleware(BodyLimit, sizes=sizes)
     app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
     keys = KeyRing(keys_path(shop.settings))
     free = (METRICS,) if shop.settings.metrics.open else ()
@@ -144,6 +153,7 @@ def _add_middleware(app: FastAPI, shop: Shop) -> None:
             allow_headers=("Authorization", "X-API-Key", "X-Request-Id"),
             expose_headers=("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
         )
+    app.add_middleware(HeadLimit)
     app.add_middleware(RequestIds)
 
 

@@ -9,6 +9,7 @@ Laws (tests/service/api/test_items.py):
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -21,12 +22,21 @@ from vlclip.engine.item import MAX_ID_CHARS
 from vlclip.ingestion.pipeline.patches import ItemPatch
 from vlclip.ranking.errors import UnknownItem
 from vlclip.service.http.answers import BatchShape, ItemShape, PatchBatchShape, PatchedShape, WrittenShape
-from vlclip.service.http.errors import BadRequest, RefusedItem, TooLarge, WouldDrop
-from vlclip.service.http.patches import NDJSON, read_patch, read_patches
+from vlclip.service.http.errors import RefusedItem, TooLarge, WouldDrop
+from vlclip.service.http.json_body import (
+    MAX_BATCH_VALUES,
+    checked,
+    describe_body,
+    off_the_loop,
+    read_json,
+    read_raw,
+    read_request,
+)
+from vlclip.service.http.patches import MAX_BATCH, NDJSON, read_patch, read_patches
 from vlclip.service.http.requests import BatchItem, ItemBody
 from vlclip.service.shop.shop import Shop
+from vlclip.service.shop.workers import Pools
 
-MAX_BATCH = 1000
 Replace = Annotated[bool, Query(description="Drop what the stored item has and this one lacks.")]
 _PATCH = {
     "type": "object",
@@ -48,14 +58,22 @@ _MANY_PATCHES = {"requestBody": {"required": True, "content": {
 }}}  # fmt: skip
 
 
-def add_item_routes(app: FastAPI, shop: Shop) -> None:
+def add_item_routes(app: FastAPI, shop: Shop, pools: Pools) -> None:
     """Items one by one, and in batches."""
-    _add_batches(app, shop)
+    _add_batches(app, shop, pools)
 
-    @app.put("/v1/items/{item_id:path}", response_model=WrittenShape, tags=["items"])
-    async def put_item(item_id: str, body: ItemBody, replace: Replace = False) -> WrittenShape:  # noqa: FBT002
+    @app.put(
+        "/v1/items/{item_id:path}",
+        response_model=WrittenShape,
+        tags=["items"],
+        openapi_extra=describe_body(ItemBody),
+    )
+    async def put_item(request: Request, item_id: str, replace: Replace = False) -> WrittenShape:  # noqa: FBT002
         """Add or replace one item; it answers once the item can be found."""
-        (outcome,) = await run_in_threadpool(shop.put, [(item_id, body)], replace=replace)
+        pools.writes.admit()  # before a photo is read
+        body = await read_request(request, ItemBody)
+        write = partial(shop.put, [(item_id, body)], replace=replace)
+        (outcome,) = await pools.writes.run(request, write)
         if outcome.drops:
             raise WouldDrop(outcome.reason, outcome.drops)
         if outcome.status == "failed":
@@ -70,12 +88,9 @@ def add_item_routes(app: FastAPI, shop: Shop) -> None:
     )
     async def patch_item(item_id: str, request: Request) -> PatchedShape:
         """Change fields of one item, encode nothing, lose nothing; lists show it at once."""
-        try:
-            form = orjson.loads(await request.body())
-        except orjson.JSONDecodeError as error:
-            raise BadRequest(f"the body is not JSON: {error}") from None
-        patch = read_patch(item_id, form)
-        (outcome,) = await run_in_threadpool(shop.patch, [patch])
+        raw = await request.body()
+        patch = await off_the_loop(len(raw), lambda: read_patch(item_id, read_json(raw)))
+        (outcome,) = await pools.changes.run(request, partial(shop.patch, [patch]))
         if outcome.status == "unknown":
             raise UnknownItem(outcome.reason)
         if outcome.status == "failed":
@@ -95,19 +110,27 @@ def add_item_routes(app: FastAPI, shop: Shop) -> None:
         return ItemShape(id=item_id, item=payload, provenance=provenance)
 
     @app.delete("/v1/items/{item_id:path}", status_code=204, tags=["items"])
-    async def delete_item(item_id: str) -> Response:
+    async def delete_item(request: Request, item_id: str) -> Response:
         """Remove one item."""
-        if not await run_in_threadpool(shop.delete, [item_id]):
+        if not await pools.changes.run(request, partial(shop.delete, [item_id])):
             raise UnknownItem(f"no item {item_id!r} in the store")
         return Response(status_code=204)
 
 
-def _add_batches(app: FastAPI, shop: Shop) -> None:
-    @app.post("/v1/items:batch", response_model=BatchShape, tags=["items"])
-    async def put_batch(items: list[BatchItem], replace: Replace = False) -> BatchShape:  # noqa: FBT002
+def _add_batches(app: FastAPI, shop: Shop, pools: Pools) -> None:
+    @app.post(
+        "/v1/items:batch",
+        response_model=BatchShape,
+        tags=["items"],
+        openapi_extra=describe_body(list[BatchItem]),
+    )
+    async def put_batch(request: Request, replace: Replace = False) -> BatchShape:  # noqa: FBT002
         """Add or replace up to 1,000 items; one that fails does not stop the others."""
-        _check_size(len(items))
-        outcomes = await run_in_threadpool(shop.put, [(body.id, body) for body in items], replace=replace)
+        pools.writes.admit()  # before photos are read
+        raw = await read_raw(request)
+        items = await off_the_loop(len(raw), partial(_read_items, raw))
+        write = partial(shop.put, [(body.id, body) for body in items], replace=replace)
+        outcomes = await pools.writes.run(request, write)
         counts = Counter(outcome.status for outcome in outcomes)
         return BatchShape(
             results=outcomes,
@@ -120,9 +143,11 @@ def _add_batches(app: FastAPI, shop: Shop) -> None:
     async def patch_batch(request: Request) -> Response:
         """Change fields of up to 1,000 items, each with its own outcome; encodes nothing."""
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        forms = read_patches(await request.body(), media_type)
+        raw = await request.body()
+        forms = await off_the_loop(len(raw), partial(read_patches, raw, media_type))
         _check_size(len(forms))
-        return Response(await run_in_threadpool(_patched, shop, forms), media_type="application/json")
+        patched = await pools.changes.run(request, partial(_patched, shop, forms))
+        return Response(patched, media_type="application/json")
 
 
 def _patched(shop: Shop, forms: list[Any]) -> bytes:
@@ -147,6 +172,12 @@ def _patched(shop: Shop, forms: list[Any]) -> bytes:
     counts = Counter(result["status"] for result in results)
     names = ("patched", "unchanged", "unknown", "failed")
     return orjson.dumps({"results": results, **{name: counts[name] for name in names}})
+
+
+def _read_items(raw: bytes) -> list[BatchItem]:
+    forms = read_json(raw, MAX_BATCH_VALUES)
+    _check_size(len(forms) if isinstance(forms, list) else 1)
+    return checked(list[BatchItem], forms)
 
 
 def _check_size(count: int) -> None:

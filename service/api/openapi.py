@@ -8,7 +8,9 @@ from fastapi import FastAPI
 
 from vlclip.service.access.auth import OPEN
 from vlclip.service.http.answers import Problem
+from vlclip.service.http.json_body import describe_models
 from vlclip.service.http.problems import PROBLEM
+from vlclip.service.http.requests import BatchItem, EventsBody, HashesBody, IdsBody, ItemBody, SearchBody
 
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -16,6 +18,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     "5XX": {"description": "The server is at fault or not ready.", "content": {PROBLEM: _PROBLEM}},
 }
 """Responses of every route."""
+BODIES = (SearchBody, ItemBody, BatchItem, HashesBody, IdsBody, EventsBody)
+"""What requests send; the routes read it themselves (http/json_body.py), so FastAPI does not know of it."""
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `vlclip_…`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -30,7 +34,9 @@ class DescribedApi(FastAPI):
         if self.openapi_schema is None:
             described = super().openapi()
             parts = described.setdefault("components", {})
-            parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+            parts.setdefault("schemas", {}).update(
+                {"Problem": Problem.model_json_schema(), **describe_models(*BODIES)}
+            )
             parts["securitySchemes"] = _KEYS
             for path, operations in described["paths"].items():
                 for operation in operations.values():

@@ -10,16 +10,17 @@ from fastapi import Request
 from vlclip.engine.filters import read_filter
 from vlclip.ranking.lists.answer import Page
 from vlclip.service.http.errors import BadRequest
+from vlclip.service.http.json_body import describe_body, off_the_loop
 from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_body, read_weights
 
 Query = TypeVar("Query", bound=ListQuery)
+MAX_FIELDS, MAX_FIELD_BYTES = 50, 65_536
+"""Fields of a form beside its photo, and bytes of each."""
 SEARCH_FORMS = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {
-                "schema": SearchBody.model_json_schema(ref_template="#/components/schemas/{model}")
-            },
+            **describe_body(SearchBody)["requestBody"]["content"],
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -93,13 +94,13 @@ async def read_search(request: Request) -> SearchForm:
     """The search of a request, from JSON or from a form with a photo."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "application/json":
-        body = read_body(SearchBody, await request.body())
-        return SearchForm(body, None, body.page(), [])
+        raw = await request.body()
+        return await off_the_loop(len(raw), lambda: _of_json(raw))
     if media_type != "multipart/form-data":
         raise BadRequest("send application/json, or multipart/form-data with a photo")
     fields: dict[str, list[str]] = {}
     photo: bytes | None = None
-    async with request.form(max_files=1, max_fields=50) as form:
+    async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
         for name, value in form.multi_items():
             if isinstance(value, str):
                 fields.setdefault(name, []).append(value)
@@ -113,6 +114,11 @@ async def read_search(request: Request) -> SearchForm:
     single = {name: values[-1] for name, values in fields.items()}
     body = read_body(SearchBody, single | {"weights": weights, "exclude": exclude})
     return SearchForm(body, photo, replace(body.page(), filter=read_filter(clauses)), clauses)
+
+
+def _of_json(raw: bytes) -> SearchForm:
+    body = read_body(SearchBody, raw)
+    return SearchForm(body, None, body.page(), [])
 
 
 def with_floats(form: Any) -> Any:

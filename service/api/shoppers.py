@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from vlclip.ranking.history.events import unit_of
 from vlclip.service.http.answers import AcceptedShape, EventsShape, ForgottenShape, event_shape
+from vlclip.service.http.json_body import describe_body, read_request
 from vlclip.service.http.requests import EventsBody
 from vlclip.service.shop.shop import Shop
 
@@ -17,13 +18,19 @@ from vlclip.service.shop.shop import Shop
 def add_shopper_routes(app: FastAPI, shop: Shop) -> None:
     """Events and users."""
 
-    @app.post("/v1/events", response_model=AcceptedShape, status_code=202, tags=["shoppers"])
-    async def tell(body: EventsBody) -> AcceptedShape:
+    @app.post(
+        "/v1/events",
+        response_model=AcceptedShape,
+        status_code=202,
+        tags=["shoppers"],
+        openapi_extra=describe_body(EventsBody),
+    )
+    async def tell(request: Request) -> AcceptedShape:
         """Take up to 1,000 events, all or none; the same id again is the same event.
 
         Items that are not in the store are no error: events may come before their item does.
         """
-        now = time.time()
+        body, now = await read_request(request, EventsBody), time.time()
         events = [event.event(now) for event in body.events]
         shop.shoppers.tell(events)
         return AcceptedShape(accepted=len(events))

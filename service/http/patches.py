@@ -11,22 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from vlclip.engine.errors import ItemError
-from vlclip.engine.item import Attribute, Item
+from vlclip.engine.filters import brief
+from vlclip.engine.item import MAX_ATTRIBUTES, Attribute, Item
 from vlclip.engine.validation import explain
 from vlclip.ingestion.photos.decoding import is_url
 from vlclip.ingestion.pipeline.patches import ItemPatch
 from vlclip.service.http.errors import BadRequest
-from vlclip.service.http.requests import ItemBody, Scalar, shortened
+from vlclip.service.http.json_body import MAX_BATCH_VALUES, read_json, read_lines
+from vlclip.service.http.requests import MAX_LISTED, ItemBody, Scalar, Values, shortened
 
+MAX_BATCH = 1000
+"""Items or patches of one request."""
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _FIELDS = frozenset(ItemBody.model_fields) - {"attributes", "image_base64"}
 _NO_ATTRIBUTE_KEYS = _FIELDS | {"id", "attributes", "image_base64"}
 _NO_ATTRIBUTES = frozenset({"provenance", "_lacks"})
-_ATTRIBUTE: TypeAdapter[Any] = TypeAdapter(Scalar | list[Scalar] | None)
+_ATTRIBUTE: TypeAdapter[Any] = TypeAdapter(Scalar | Values | None)
 _NOTHING = Item("nothing")
 """Its fields are what removed fields become."""
 
@@ -47,6 +50,8 @@ def read_patch(item_id: str, form: Any) -> ItemPatch:
     twice = next((name for name in others if name in (nested or {})), None)
     if twice is not None:
         raise ItemError(f"{twice}: it is named twice, as itself and under attributes")
+    if len(others) + len(nested or {}) > MAX_ATTRIBUTES:
+        raise ItemError(f"attributes: an item has at most {MAX_ATTRIBUTES:,}, and this patch names more")
     attributes = _attributes({**others, **(nested or {})})
     note = shortened({**attributes, "description": named.get("description")})
     return ItemPatch(item_id, _fields(named), attributes, clears=nested is None, note=note)
@@ -54,12 +59,9 @@ def read_patch(item_id: str, form: Any) -> ItemPatch:
 
 def read_patches(body: bytes, media_type: str) -> list[Any]:
     """The patches of a batch, not read any further: a JSON list, or a line for each."""
-    try:
-        if media_type in NDJSON:
-            return [orjson.loads(line) for line in body.splitlines() if line.strip()]
-        forms = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
+    if media_type in NDJSON:
+        return read_lines(body, MAX_BATCH_VALUES, MAX_BATCH)
+    forms = read_json(body, MAX_BATCH_VALUES)
     if not isinstance(forms, list):
         raise BadRequest('send a list of patches, each with its id: [{"id": "sku-1", "price": 9.9}]')
     return forms
@@ -85,6 +87,9 @@ def _attributes(named: Mapping[str, Any]) -> dict[str, Attribute | None]:
         try:
             read = _ATTRIBUTE.validate_python(value)
         except ValidationError:
-            raise ItemError(f"{name}: an attribute is a text, a number, a bool, or a list of these") from None
+            raise ItemError(
+                f"{brief(name)}: an attribute is a text, a number, a bool, or a list of up to {MAX_LISTED:,} "
+                "of these"
+            ) from None
         attributes[name] = tuple(read) if isinstance(read, list) else read
     return attributes

@@ -1,34 +1,42 @@
-"""The shapes of requests over HTTP, and how they are read; pydantic stays at this border."""
+"""The shapes of requests over HTTP, and how they are read; pydantic stays at this border.
+
+Law (tests/service/http/test_requests.py): every list and every object of a shape has a limit.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from vlclip.engine.errors import ItemError, SpaceError
-from vlclip.engine.filters import parse_json, read_filter
-from vlclip.engine.item import MAX_PHOTOS, MAX_TEXT_CHARS, Item, ReferredPhoto, too_long
-from vlclip.engine.validation import explain
+from vlclip.engine.filters import MAX_CONDITIONS, brief, parse_json, read_filter
+from vlclip.engine.item import MAX_ATTRIBUTES, MAX_PHOTOS, MAX_TEXT_CHARS, Item, ReferredPhoto, too_long
 from vlclip.ingestion.photos.decoding import is_url
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import MAX_ID, Event
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import GroupBy
-from vlclip.service.http.errors import BadRequest
+from vlclip.service.http.errors import BadRequest, TooLarge
+from vlclip.service.http.json_body import checked, read_json
 
 Scalar = str | bool | int | float
+MAX_LISTED = 1000
+"""Values of one attribute, ids to leave out, events of one request."""
+MAX_WEIGHTS = 32
+MAX_IDS = 5000
+Values = Annotated[list[Scalar], Field(max_length=MAX_LISTED)]
 Body = TypeVar("Body", bound=BaseModel)
 MAX_QUERY_CHARS = 2000
 Weights = Annotated[
     dict[str, float],
     Field(
+        max_length=MAX_WEIGHTS,
         description="Weight per score part (`image`, `text`, `lexical`), from 0 to a million.",
         examples=[{"image": 1.0, "text": 0.5}],
     ),
@@ -46,10 +54,13 @@ class SearchBody(_StrictShape):
     weights: Weights = Field(default_factory=dict)
     filter: dict[str, Any] = Field(
         default_factory=dict,
+        max_length=MAX_CONDITIONS,
         description="Field to condition: a value, a list (any of), a range, `not`, `missing`.",
         examples=[{"price": {"lt": 100}, "brand": ["Nike", "Puma"]}],
     )
-    exclude: list[str] = Field(default_factory=list, max_length=1000, description="Item ids to leave out.")
+    exclude: list[str] = Field(
+        default_factory=list, max_length=MAX_LISTED, description="Item ids to leave out."
+    )
     limit: int | None = Field(None, description="How many results; the server has a default and a maximum.")
     offset: int = Field(0, description="How many of the best to skip.")
     collapse: bool | None = Field(
@@ -86,8 +97,10 @@ class ListQuery(BaseModel):
     limit: int | None = Field(None, description="how many results")
     offset: int = Field(0, description="how many of the best to skip")
     weights: str | None = Field(None, description="weights per part", examples=["image=1,text=0.5"])
-    filter: list[str] | None = Field(None, description="clauses, or JSON objects", examples=[["price<50"]])
-    exclude: list[str] | None = Field(None, description="item ids to leave out")
+    filter: list[str] | None = Field(
+        None, max_length=MAX_CONDITIONS, description="clauses, or JSON objects", examples=[["price<50"]]
+    )
+    exclude: list[str] | None = Field(None, max_length=MAX_LISTED, description="item ids to leave out")
     collapse: bool | None = Field(None, description="show one of results with near-duplicate photos")
     diversity: float | None = Field(None, description="0 is pure relevance, 1 pure variety")
     group_by: GroupBy | None = Field(
@@ -131,8 +144,8 @@ class ItemBody(_StrictShape):
     price: float | None = Field(None, examples=[79.9])
     price_to: float | None = Field(None, description="The upper bound where the price is a range.")
     currency: str = Field("", examples=["EUR"])
-    attributes: dict[str, Scalar | list[Scalar]] = Field(
-        default_factory=dict, examples=[{"base_colour": "Blue"}]
+    attributes: dict[str, Scalar | Values] = Field(
+        default_factory=dict, max_length=MAX_ATTRIBUTES, examples=[{"base_colour": "Blue"}]
     )
     image: str | None = Field(None, description="URL of the photo.")
     image_base64: str | None = Field(None, description="The photo's bytes in base64, instead of a URL.")
@@ -190,13 +203,13 @@ class BatchItem(ItemBody):
 class HashesBody(_StrictShape):
     """Content hashes of items by id, as a feed of a catalogue computes them."""
 
-    hashes: dict[str, str] = Field(max_length=5000, examples=[{"sku-1042": "9b1f..."}])
+    hashes: dict[str, str] = Field(max_length=MAX_IDS, examples=[{"sku-1042": "9b1f..."}])
 
 
 class IdsBody(_StrictShape):
     """Ids of items."""
 
-    ids: list[str] = Field(max_length=5000, examples=[["sku-1042"]])
+    ids: list[str] = Field(max_length=MAX_IDS, examples=[["sku-1042"]])
 
 
 class EventBody(_StrictShape):
@@ -223,7 +236,7 @@ class EventBody(_StrictShape):
 class EventsBody(_StrictShape):
     """Up to 1,000 events."""
 
-    events: list[EventBody] = Field(min_length=1, max_length=1000)
+    events: list[EventBody] = Field(min_length=1, max_length=MAX_LISTED)
 
 
 def shortened(texts: Mapping[str, Any]) -> str:
@@ -238,22 +251,20 @@ def read_weights(text: str | None) -> dict[str, float]:
         return {}
     try:
         if text.lstrip().startswith("{"):
-            form = json.loads(text)
+            form = read_json(text, 2 * MAX_WEIGHTS, "weights")
         else:
-            form = dict(pair.split("=", 1) for pair in text.split(","))
-        return {str(name).strip(): float(value) for name, value in form.items()}
-    except (ValueError, TypeError, AttributeError):
-        raise SpaceError(f"cannot read the weights {text!r}; write image=1,text=0.5") from None
+            form = dict(pair.split("=", 1) for pair in text.split(",", MAX_WEIGHTS))
+        weights = {str(name).strip(): float(value) for name, value in form.items()}
+    except (ValueError, TypeError, AttributeError, BadRequest, TooLarge):
+        raise SpaceError(f"cannot read the weights {brief(text)}; write image=1,text=0.5") from None
+    if len(weights) > MAX_WEIGHTS:
+        raise SpaceError(f"there are over {MAX_WEIGHTS} weights")
+    return weights
 
 
 def read_body(shape: type[Body], form: Any) -> Body:
     """`form` as `shape`; a `BadRequest` names the first field that is wrong."""
-    try:
-        if isinstance(form, bytes | str):
-            return shape.model_validate_json(form)
-        return shape.model_validate(form)
-    except ValidationError as error:
-        raise BadRequest(explain(error.errors(), shape, whole="body")) from None
+    return checked(shape, read_json(form) if isinstance(form, bytes | str) else form)
 
 
 def utc(time: datetime) -> datetime:

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.datastructures import FormData, QueryParams
 
-from vlclip.engine.filters import Condition, Filter, read_filter
+from vlclip.engine.filters import Condition, Filter, limited, read_filter
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import Search
 from vlclip.service.http.errors import BadRequest
@@ -48,7 +48,7 @@ class Form:
         if self.highest is not None:
             conditions.append(Condition("price", "lte", (self.highest,)))
         clauses = [clause for clause in self.clauses.split(";") if clause.strip()]
-        return Filter((*conditions, *read_filter(clauses).conditions))
+        return limited((*conditions, *read_filter(clauses).conditions))
 
     def page(self, search: Search) -> Page:
         """The part of the ranking that the form asks for."""

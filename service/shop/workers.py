@@ -4,6 +4,8 @@ More threads than processors would only take turns, so work that finds all of th
 order it came. Its wait is estimated from how long recent work took. A caller who is refused at once can come
 back or ask elsewhere; one who is refused late has waited for nothing.
 
+Writes have workers of their own (`Pools`), since they wait for photos of others.
+
 Laws (tests/service/shop/test_workers.py):
 - at most `count` calls are at work, the others start in the order they came;
 - a call that finds the queue full, or a wait over `max_wait_s`, is refused at once and runs nothing;
@@ -25,10 +27,13 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 
 from vlclip.service.http.errors import Overloaded
+from vlclip.service.settings import Api
 
 T = TypeVar("T")
 SMOOTHING = 0.1
 """The weight of one call in the moving mean of their times; about twenty calls determine it."""
+CHANGERS = 2
+"""Threads that patch and remove items, which wait for nobody outside."""
 
 
 class Workers:
@@ -37,9 +42,9 @@ class Workers:
     It belongs to one event loop. Its counts may be read from anywhere.
     """
 
-    def __init__(self, count: int, *, queue: int, max_wait_s: float) -> None:
+    def __init__(self, count: int, *, queue: int, max_wait_s: float, name: str = "list") -> None:
         self.count, self.queue, self.max_wait_s = count, queue, max_wait_s
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="list")
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
         self._turns: deque[asyncio.Future[None]] = deque()
         self.in_flight = 0
         """Calls that run now."""
@@ -118,3 +123,23 @@ class Workers:
                 turn.set_result(None)
                 return
         self.in_flight -= 1
+
+
+class Pools:
+    """The threads of a service: for lists, for writes that fetch photos, for changes that fetch nothing.
+
+    Each has a bounded queue. All else (health, reads of items and histories) has threads of the server's own,
+    so whatever waits for photos keeps nobody else waiting.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self.lists = Workers(api.workers, queue=api.queue, max_wait_s=api.max_wait_s)
+        self.writes = Workers(
+            api.write_workers, queue=api.write_queue, max_wait_s=api.write_timeout_s, name="write"
+        )
+        self.changes = Workers(CHANGERS, queue=api.queue, max_wait_s=api.timeout_s, name="change")
+
+    def close(self) -> None:
+        """Let all threads end after their current calls."""
+        for workers in (self.lists, self.writes, self.changes):
+            workers.close()

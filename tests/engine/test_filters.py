@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.engine.errors import FilterError
-from vlclip.engine.filters import Condition, Filter, coerce, parse_clauses, parse_json, read_filter
+from vlclip.engine.filters import (
+    MAX_CONDITIONS,
+    MAX_VALUE_CHARS,
+    MAX_VALUES,
+    Condition,
+    Filter,
+    coerce,
+    parse_clauses,
+    parse_json,
+    read_filter,
+)
 
 KINDS = {"brand": "keyword", "price": "number", "available": "bool"}
 
@@ -149,3 +159,43 @@ def test_filters_are_read_in_every_form_that_lists_log():
     for wrong in ("price<50", 3, ["{"], ["price any [50]"]):
         with pytest.raises(FilterError):
             read_filter(wrong)
+
+
+@given(
+    conditions=st.integers(1, 2 * MAX_CONDITIONS), values=st.integers(1, 40), is_text=st.booleans(),
+    operator=st.sampled_from(["any", "not"]),
+)  # fmt: skip
+def test_a_filter_has_a_limit_in_every_form(conditions, values, is_text, operator):
+    names = [f"field{number}" for number in range(conditions)]
+    if is_text:
+        sign = "=" if operator == "any" else "!="
+        form = [f"{name}{sign}{'|'.join('v' * values)}" for name in names]
+    else:
+        form = {name: {operator: ["v"] * values} for name in names}
+    if conditions <= MAX_CONDITIONS and conditions * values <= MAX_VALUES:
+        assert len(read_filter(form).conditions) == conditions
+    else:
+        with pytest.raises(FilterError, match="at most"):
+            read_filter(form)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"brand": ["v"] * (MAX_VALUES + 1)},
+        [f"brand={'|'.join('v' * (MAX_VALUES + 1))}"],
+        [f"{'brand' * 9000}={'v' * 9000}"],
+        {"brand": "v" * (MAX_VALUE_CHARS + 1)},
+        {"brand": {"gt": "v" * 9000}},
+        {"brand": {"v" * 9000: 1}},
+        {"brand": {"missing": ["v"] * 9000}},
+        {"brand": [["v"] * 9000]},
+        {"brand": {"not": {"v": ["v"] * 9000}}},
+        ["{" * 9000],
+        ["x" * 9000],
+    ],
+)
+def test_a_refusal_is_short_however_long_the_filter(form):
+    with pytest.raises(FilterError) as refused:
+        read_filter(form)
+    assert len(str(refused.value)) < 400

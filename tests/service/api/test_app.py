@@ -141,11 +141,14 @@ def test_asked_for_exactly_a_small_shop_answers_the_same(client):
         return [answer.json()["results"] for answer in (similar, words, by_photo, for_you)]
 
     assert results(exact=True) == results()
-    described = client.get("/openapi.json").json()["paths"]
+    document = client.get("/openapi.json").json()
+    described = document["paths"]
     for path in ("/v1/items/{item_id}/similar", "/v1/users/{user}/recommendations"):
         assert "exact" in [parameter["name"] for parameter in described[path]["get"]["parameters"]]
     content = described["/v1/search"]["post"]["requestBody"]["content"]
-    assert all("exact" in form["schema"]["properties"] for form in content.values())
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/SearchBody"}
+    forms = (document["components"]["schemas"]["SearchBody"], content["multipart/form-data"]["schema"])
+    assert all("exact" in form["properties"] for form in forms)
 
 
 @pytest.fixture
