@@ -86,7 +86,7 @@ LOGS: dict[str, Callable[[Path, int], None]] = {
 def timed(path: Path, history: BulkHistory) -> tuple[ImportReport, float, float]:
     """The report of an import, and its seconds by the clock and of the processor."""
     began, processor = time.perf_counter(), time.process_time()
-    report = import_events(ImportPlan(source=path), history, 0)
+    report = import_events(ImportPlan(source=path), history)
     return report, time.perf_counter() - began, time.process_time() - processor
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "drop": "List the collections of a store, or delete one that is not the current one.",
     "refresh": "Encode again what a patch made stale or another grounder or refiner prepared.",
     "doctor": "Check libraries, machine, model, store, logs and service; status 1 if something is broken.",
+    "history-clock": "Say whether retention follows the clock; confirm the clock, or remove future events.",
     "capacity": "Plan memory, disk and nodes for a catalogue, from what an item takes in your store.",
     "train": "Train or fine-tune a CLIP with the contrastive loss; in several processes with torchrun.",
     "train-grounder": "Train a small Grounding DINO on scenes composed of a catalogue's own packshots.",

@@ -71,7 +71,7 @@ class SqliteExposures:
         self._path = path
         self._lock = threading.Lock()
         with self._errors():
-            self._sql = open_database(path, _SCHEMA, "secure_delete=ON")
+            self._sql = open_database(path, _SCHEMA, "secure_delete=ON", "synchronous=FULL")
 
     def add(self, exposures: Sequence[Exposure]) -> int:
         """Add the lists, all or none; the number of new request ids.

@@ -17,6 +17,8 @@ from vlclip.ranking.history.event_kinds import EVENT_KINDS, Kind, unknown_kind
 
 MAX_ID = 512
 """The most characters of an id, a user, a session, an item or a request."""
+AHEAD_S = 86_400
+"""How far a time may lie in the future where events come in: clocks and zones differ."""
 _NO_TEXT = re.compile("[\x00-\x1f\ud800-\udfff]")
 """Control characters and lone surrogates, which no store can write."""
 

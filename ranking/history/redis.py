@@ -1,39 +1,42 @@
 """Events in Redis or Valkey: a store for many processes and machines.
 
-    PREFIX event:ID       one event as JSON, until its retention ends
-    PREFIX unit:UNIT      sorted set by time: the order of arrival (13 hex digits) and the id
+    PREFIX event:NAME     one event as JSON, until its retention ends
+    PREFIX unit:UNIT      sorted set by time: the order of arrival (13 hex digits) and the name
     PREFIX request:ID     the same, of the events that came of one list
     PREFIX units          sorted set: every unit by the time of its latest event
     PREFIX seq            the number of events ever added
+    PREFIX clock          the time that retention goes by (`clock.py`)
+
+The name of an event is a hash of its unit, kind and id. Events of version 1 are named by their ids and say no
+id; they are read, and known again, until they end.
 
 Scripts on the server (`redis_scripts.py`) do the writing, so a batch is added as a whole and an id once,
 whoever else writes. The scripts build the names of keys themselves. On a cluster, put braces around the
 prefix (`{vlclip}:`), which keeps all keys on one node.
 
 Laws: those of `ranking/history/history.py`; and, in tests/ranking/history/test_redis.py:
-- with a retention, every key except `units` and `seq` expires;
+- with a retention, every key except `units`, `seq` and `clock` expires;
+- events of version 1 are read and known again;
 - a server that is down, full or refuses raises a `HistoryError` without the password in it.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from hashlib import blake2b
+from typing import TypeVar
 
 import orjson
-from redis import Redis, exceptions
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
-from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.batch import EventBatch
+from vlclip.ranking.history.clock import LEAP_S, RetentionClock
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
-from vlclip.ranking.history.history import horizon
+from vlclip.ranking.history.history import Added
+from vlclip.ranking.history.redis_connection import address_of, connect, redis_errors
 from vlclip.ranking.history.redis_scripts import ADD, REMOVE
 from vlclip.ranking.settings import DAY_S
 
@@ -59,20 +62,10 @@ class RedisHistory:
         timeout_s: float = 2.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._address = re.sub(r"//[^/]*@", "//", url).split("?")[0]
-        self._prefix, self._retention_days, self._clock = prefix, retention_days, clock
-        try:
-            self._redis: Any = Redis.from_url(  # its types do not tell it from the asynchronous client
-                url,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=timeout_s,
-                retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 1),
-                decode_responses=False,
-            )
-        except ValueError:
-            raise HistoryError(
-                f"history.url is {self._address!r}; name redis://host:6379/0, rediss://, unix:// or a file"
-            ) from None
+        self._address = address_of(url)
+        self._prefix, self._retention_days = prefix, retention_days
+        self._retention = RetentionClock(retention_days, clock, self)
+        self._redis = connect(url, timeout_s)
         self._add, self._remove = self._redis.register_script(ADD), self._redis.register_script(REMOVE)
         try:
             with self._errors():
@@ -87,22 +80,29 @@ class RedisHistory:
         return 1000
 
     def add(self, events: Sequence[Event]) -> int:
-        """Add the events, all or none, in one script; the number of new ids.
+        """Add the events, all or none, in one script; the number of new ones.
 
         The server does nothing else meanwhile, so send thousands of events in several batches.
         """
-        oldest = horizon(self._retention_days, self._clock())
-        fields = [
-            field
-            for event in events
-            if event.time >= oldest
-            for field in (event.id, repr(float(event.time)), event.unit, event.request_id, _body(event))
-        ]
-        if not fields:
-            return 0
-        keep_ms = round(self._retention_days * DAY_S * 1000)
-        with self._errors():
-            return int(self._add(args=[self._prefix, keep_ms, repr(oldest), *fields]))
+        return self.add_groups([events])[0].new
+
+    def add_groups(self, groups: Sequence[Sequence[Event]]) -> list[Added]:
+        """Add the events of several senders in one script; the server has taken them once this returns."""
+        oldest = self._retention.oldest
+        young = [[event for event in group if event.time >= oldest] for group in groups]
+        fields = [field for group in young for event in group for field in _fields(event)]
+        new = ""
+        if fields:
+            keep_ms = round(self._retention_days * DAY_S * 1000)
+            arguments = [self._prefix, keep_ms, repr(oldest), *fields]
+            with self._errors():
+                new = self._add(args=arguments).decode()
+        outcomes, start = [], 0
+        for group, part in zip(groups, young, strict=True):
+            count = new.count("1", start, start + len(part))
+            start += len(part)
+            outcomes.append(Added(new=count, repeated=len(part) - count, old=len(group) - len(part)))
+        return outcomes
 
     def add_batch(self, batch: EventBatch) -> int:
         """The same for many events as columns."""
@@ -157,7 +157,7 @@ class RedisHistory:
 
     def units(self) -> Iterator[str]:
         """Every unit, in the order of names; all names are in memory at once."""
-        oldest = repr(horizon(self._retention_days, self._clock()))
+        oldest = repr(self._retention.oldest)
         with self._errors():
             units = self._redis.zrange(f"{self._prefix}units", oldest, "+inf", byscore=True)
         yield from sorted(unit.decode() for unit in units)
@@ -178,28 +178,72 @@ class RedisHistory:
     def forget(self, unit: str) -> int:
         """Remove every event of a unit; the number of events removed."""
         with self._errors():
-            return int(self._remove(args=[self._prefix, unit, "+inf"]))
+            return int(self._remove(args=[self._prefix, unit, "-inf", "+inf"]))
 
     def expire(self, before: float) -> int:
         """Remove the events before this time; the number of events removed. Reads every unit."""
+        return self._remove_all("-inf", _end(before))
+
+    def remove_after(self, time: float) -> int:
+        """Remove the events after this time, in the same way."""
+        return self._remove_all(f"({time!r}", "+inf")
+
+    def _remove_all(self, first: str, last: str) -> int:
         removed = 0
         with self._errors():
             for part in _parts(self._redis.zrange(f"{self._prefix}units", 0, -1)):
                 pipe = self._redis.pipeline(transaction=False)
                 for unit in part:
-                    self._remove(args=[self._prefix, unit, _end(before)], client=pipe)
+                    self._remove(args=[self._prefix, unit, first, last], client=pipe)
                 removed += sum(pipe.execute())
         return removed
 
+    @property
+    def oldest(self) -> float:
+        """The oldest time that is kept, in seconds since 1970."""
+        return self._retention.oldest
+
+    @property
+    def clock_warning(self) -> str:
+        """What to say of a clock that has leapt since the last look at it, "" where it has not."""
+        return self._retention.warning
+
+    def confirm_clock(self) -> None:
+        """Take the machine's clock for right, after a leap."""
+        self._retention.confirm()
+
+    def load(self, now: float) -> float | None:
+        """The time that retention goes by (`clock.Keeping`)."""
+        with self._errors():
+            trusted = self._redis.get(f"{self._prefix}clock")
+            if trusted is not None:
+                return float(trusted)
+            newest = self._redis.zrange(
+                f"{self._prefix}units", now + LEAP_S, "-inf", desc=True, byscore=True, offset=0, num=1,
+                withscores=True,
+            )  # fmt: skip
+        return float(newest[0][1]) if newest else None
+
+    def save(self, trusted: float) -> None:
+        """Keep the time that retention goes by."""
+        with self._errors():
+            self._redis.set(f"{self._prefix}clock", repr(trusted))
+
     def count(self) -> int:
         """The number of events. Reads every unit."""
-        oldest = repr(horizon(self._retention_days, self._clock()))
+        return self._count(repr(self._retention.oldest))
+
+    def count_after(self, time: float) -> int:
+        """The number of events after this time. Reads every unit with such an event."""
+        return self._count(f"({time!r}")
+
+    def _count(self, first: str) -> int:
         total = 0
         with self._errors():
-            for part in _parts(self._redis.zrange(f"{self._prefix}units", 0, -1)):
+            for part in _parts(self._redis.zrange(f"{self._prefix}units", first, "+inf", byscore=True)):
                 pipe = self._redis.pipeline(transaction=False)
                 for unit in part:
-                    pipe.zcount(self._prefix.encode() + b"unit:" + unit, oldest, "+inf")
+                    pipe.zcount(self._prefix.encode() + b"unit:" + unit, first, "+inf")
                 total += sum(pipe.execute())
         return total
 
@@ -222,32 +266,10 @@ class RedisHistory:
     def _events(self, members: Sequence[bytes]) -> list[Event]:
         """The events that still exist: an event expires before the set that names it is cleaned up."""
         pairs = zip(members, self._bodies(members), strict=True)
-        return [_event(member[_SEQ:].decode(), body) for member, body in pairs if body is not None]
+        return [_event(member[_SEQ:], body) for member, body in pairs if body is not None]
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except exceptions.AuthenticationError as error:
-            raise HistoryError(
-                f"{self._address} refuses the name or password ({error}); mend history.url"
-            ) from None
-        except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-            raise HistoryError(
-                f"the history {self._address} does not answer ({error}); start it, or mend history.url"
-            ) from error
-        except exceptions.OutOfMemoryError as error:
-            raise HistoryError(
-                f"the history {self._address} has no memory left ({error}); raise its maxmemory, or keep "
-                "less with history.retention_days"
-            ) from error
-        except exceptions.RedisError as error:
-            raise HistoryError(
-                f"the history {self._address} refuses ({error}); it takes Redis 6.2 or later, or Valkey, a "
-                "primary, and keys under history.prefix that are its own"
-            ) from error
-        except UnicodeEncodeError as error:
-            raise HistoryError(f"{error.object!r} is not text; send ids in UTF-8") from None
+    def _errors(self) -> AbstractContextManager[None]:
+        return redis_errors(self._address)
 
 
 def _end(before: float | None) -> str:
@@ -259,16 +281,20 @@ def _parts(names: Sequence[_T]) -> Iterator[Sequence[_T]]:
         yield names[start : start + BATCH]
 
 
-def _body(event: Event) -> bytes:
+def _fields(event: Event) -> Iterator[str | bytes]:
+    """What the script takes of an event."""
+    unit = event.unit
+    name = blake2b(f"{event.kind}\0{unit}\0{event.id}".encode(), digest_size=16).hexdigest()
     value = None if event.value is None else float(event.value)
-    other_fields = [event.user, event.session, event.request_id, value]
-    return orjson.dumps([event.kind, event.item, float(event.time), *other_fields])
+    other_fields = [event.user, event.session, event.request_id, value, event.id]
+    body = orjson.dumps([event.kind, event.item, float(event.time), *other_fields])
+    yield from (name, event.id, repr(float(event.time)), unit, event.kind, event.request_id, body)
 
 
-def _event(id: str, body: bytes) -> Event:
-    kind, item, moment, user, session, request_id, value = orjson.loads(body)
+def _event(name: bytes, body: bytes) -> Event:
+    kind, item, moment, user, session, request_id, value, *more = orjson.loads(body)
     return Event(
-        id=id,
+        id=more[0] if more else name.decode(),
         kind=kind,
         item=item,
         time=moment,

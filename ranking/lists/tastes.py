@@ -25,9 +25,9 @@ SHOPPERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Interests, the ids of the events they are made from, and when they were made."""
+    """Interests, the kinds and ids of the events they are made from, and when they were made."""
 
-    event_ids: Sequence[str]
+    event_ids: Sequence[tuple[str, str]]
     made_at: float
     interests: list[Interest]
 
@@ -51,7 +51,8 @@ class Tastes:
         if self._history is None or not shopper:
             return [], []
         events = self._history.recent(shopper, profile.events)
-        key, ids, now = (shopper, profile.model_dump_json()), [event.id for event in events], self._clock()
+        ids, now = [(event.kind, event.id) for event in events], self._clock()
+        key = (shopper, profile.model_dump_json())
         with self._lock:
             entry = self._known.get(key)
         if entry is None or entry.event_ids != ids or not 0 <= now - entry.made_at < FRESH_S:

@@ -41,6 +41,7 @@ from vlclip.service.api.openapi import ERRORS, DescribedApi
 from vlclip.service.api.shoppers import add_shopper_routes
 from vlclip.service.http.errors import STATUS, NotReady, Overloaded, WouldDrop
 from vlclip.service.http.problems import problem
+from vlclip.service.http.routing import StrictRoute
 from vlclip.service.observing.middleware import check_watched
 from vlclip.service.observing.observers import Watching
 from vlclip.service.page.routes import add_page_routes
@@ -82,6 +83,7 @@ def create_app(shop: Shop) -> FastAPI:
         responses=ERRORS,
         telemetry=NO_TELEMETRY,
     )
+    app.router.route_class = StrictRoute
     app.state.workers = pools.lists
     _add_middleware(app, shop)
     watching.add_to(app)
@@ -128,11 +130,12 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
 
     @app.get("/readyz", tags=["health"])
     async def readyz() -> dict[str, Any]:
-        """200 once the models are warm and the store answers, else 503."""
+        """200 once the models are warm and the store answers, else 503; `warnings` say what is amiss."""
         if not shop.is_ready:
             raise NotReady(shop.why_not_ready)
         items = await anyio.to_thread.run_sync(shop.store.count, limiter=asking)
-        return {"status": "ready", "items": items}
+        warnings = shop.shoppers.warnings
+        return {"status": "ready", "items": items} | ({"warnings": warnings} if warnings else {})
 
 
 def _add_middleware(app: FastAPI, shop: Shop) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
@@ -26,14 +28,14 @@ def add_shopper_routes(app: FastAPI, shop: Shop) -> None:
         openapi_extra=describe_body(EventsBody),
     )
     async def tell(request: Request) -> AcceptedShape:
-        """Take up to 1,000 events, all or none; the same id again is the same event.
+        """Take up to 1,000 events, all or none; they are on disk once this answers.
 
-        Items that are not in the store are no error: events may come before their item does.
+        The same id again, of the same user or session and kind, is the same event. Items that are not in the
+        store are no error: events may come before their item does.
         """
-        body, now = await read_request(request, EventsBody), time.time()
-        events = [event.event(now) for event in body.events]
-        shop.shoppers.tell(events)
-        return AcceptedShape(accepted=len(events))
+        body = await read_request(request, EventsBody)
+        added = await asyncio.wrap_future(shop.shoppers.tell(body.read(time.time())))
+        return AcceptedShape(accepted=added.new, repeated=added.repeated, old=added.old)
 
     @app.get("/v1/users/{user:path}/events", response_model=EventsShape, tags=["shoppers"])
     async def history(
@@ -45,5 +47,8 @@ def add_shopper_routes(app: FastAPI, shop: Shop) -> None:
 
     @app.delete("/v1/users/{user:path}", response_model=ForgottenShape, tags=["shoppers"])
     async def forget(user: str) -> ForgottenShape:
-        """Remove every event and every logged list of a user, for good."""
-        return ForgottenShape(events=await run_in_threadpool(shop.shoppers.forget, user))
+        """Remove every event and every logged list of a user, for good.
+
+        The sessions that the user's events name were the same person: what is kept of them goes as well.
+        """
+        return ForgottenShape(**asdict(await run_in_threadpool(shop.shoppers.forget, user)))

@@ -9,11 +9,19 @@ Laws (tests/service/test_client.py):
   `ApiError` at once.
 """
 
-from vlclip.service.client.answers import ApiError, ItemList, PatchOutcome, Result, StoredItem, WriteOutcome
+from vlclip.service.client.answers import (
+    ApiError,
+    EventCounts,
+    ItemList,
+    PatchOutcome,
+    Result,
+    StoredItem,
+    WriteOutcome,
+)
 from vlclip.service.client.calls import ListOptions, ShopperOptions
 from vlclip.service.client.clients import AsyncClient, Client
 
 __all__ = [
-    "ApiError", "AsyncClient", "Client", "ItemList", "ListOptions", "PatchOutcome", "Result",
+    "ApiError", "AsyncClient", "Client", "EventCounts", "ItemList", "ListOptions", "PatchOutcome", "Result",
     "ShopperOptions", "StoredItem", "WriteOutcome",
 ]  # fmt: skip

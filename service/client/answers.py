@@ -48,6 +48,18 @@ class ItemList:
 
 
 @dataclass(frozen=True, slots=True)
+class EventCounts:
+    """What became of events, which are on disk: `accepted` ones are new, `repeated` ones were there before.
+
+    `old` ones are older than the service keeps events, and are not kept.
+    """
+
+    accepted: int = 0
+    repeated: int = 0
+    old: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WriteOutcome:
     """What became of one written item: embedded, unchanged, duplicate, or failed for a `reason`."""
 

@@ -6,12 +6,19 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from itertools import islice
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
-from vlclip.service.client.answers import ItemList, PatchOutcome, Result, StoredItem, WriteOutcome
+from vlclip.service.client.answers import (
+    EventCounts,
+    ItemList,
+    PatchOutcome,
+    Result,
+    StoredItem,
+    WriteOutcome,
+)
 
 T = TypeVar("T")
 
@@ -66,11 +73,18 @@ def recommendations(user: str, session: str, options: ListOptions) -> Call[ItemL
     return Call("GET", f"/v1/{who}/recommendations", _item_list, {"params": _flat(options)})
 
 
-def tell_many(events: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[int]]:
+def tell_many(events: Iterable[Mapping[str, Any]], batch: int) -> Iterator[Call[EventCounts]]:
     """Events, `batch` of them in each call, each with an id, so that a second try sends the same ones."""
     for chunk in _chunks(events, batch):
         named = [{"id": uuid.uuid4().hex, **event} for event in chunk]
-        yield Call("POST", "/v1/events", lambda form: int(form["accepted"]), {"json": {"events": named}})
+        payload = {"json": {"events": named}}
+        yield Call("POST", "/v1/events", lambda form: _read_as(EventCounts, form), payload)
+
+
+def total(counts: Iterable[EventCounts]) -> EventCounts:
+    """The sums over several requests."""
+    sums = [sum(column) for column in zip(*map(astuple, counts), strict=True)]
+    return EventCounts(*sums)
 
 
 def forget(user: str) -> Call[int]:

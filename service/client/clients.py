@@ -9,7 +9,14 @@ import httpx2
 import stamina
 
 from vlclip.service.client import calls
-from vlclip.service.client.answers import ApiError, ItemList, PatchOutcome, StoredItem, WriteOutcome
+from vlclip.service.client.answers import (
+    ApiError,
+    EventCounts,
+    ItemList,
+    PatchOutcome,
+    StoredItem,
+    WriteOutcome,
+)
 from vlclip.service.client.calls import Call, ListOptions, ShopperOptions
 
 T = TypeVar("T")
@@ -55,19 +62,19 @@ class Client:
         """Items for a user, or for a session where nobody is logged in."""
         return self._send(calls.recommendations(user, session, options))
 
-    def tell(self, *events: Mapping[str, Any]) -> int:
-        """Send events (`kind`, `item`, `user` or `session`, …); how many were taken. 1,000 go in a request.
+    def tell(self, *events: Mapping[str, Any]) -> EventCounts:
+        """Send events (`kind`, `item`, `user` or `session`, …); once it returns, they are on disk.
 
         One without an `id` is given one here, so that it is kept once however often it is sent.
         """
         return self.tell_many(events)
 
-    def tell_many(self, events: Iterable[Mapping[str, Any]], *, batch: int = EVENTS) -> int:
+    def tell_many(self, events: Iterable[Mapping[str, Any]], *, batch: int = EVENTS) -> EventCounts:
         """The same from any iterable, read while it is sent, `batch` events a request.
 
         After an error the batches before it are kept; where each event has an `id`, send all of them again.
         """
-        return sum(self._send(call) for call in calls.tell_many(events, batch))
+        return calls.total(self._send(call) for call in calls.tell_many(events, batch))
 
     def forget(self, user: str) -> int:
         """Remove what is kept of a user; how many events that were."""
@@ -178,13 +185,13 @@ class AsyncClient:
         """Items for a user, or for a session where nobody is logged in."""
         return await self._send(calls.recommendations(user, session, options))
 
-    async def tell(self, *events: Mapping[str, Any]) -> int:
-        """Send events; how many were accepted (see `Client.tell`)."""
+    async def tell(self, *events: Mapping[str, Any]) -> EventCounts:
+        """Send events (see `Client.tell`)."""
         return await self.tell_many(events)
 
-    async def tell_many(self, events: Iterable[Mapping[str, Any]], *, batch: int = EVENTS) -> int:
+    async def tell_many(self, events: Iterable[Mapping[str, Any]], *, batch: int = EVENTS) -> EventCounts:
         """The same from any iterable (see `Client.tell_many`)."""
-        return sum([await self._send(call) for call in calls.tell_many(events, batch)])
+        return calls.total([await self._send(call) for call in calls.tell_many(events, batch)])
 
     async def forget(self, user: str) -> int:
         """Remove what is kept of a user; how many events that were."""

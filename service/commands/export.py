@@ -17,7 +17,7 @@ from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.experiments.table import anonymous, part_names, write_table
-from vlclip.ranking.history.history import horizon
+from vlclip.ranking.history.clock import horizon
 from vlclip.ranking.history.opening import open_history
 from vlclip.service.commands.export_recommendations import recommendations
 from vlclip.service.commands.options import Json, StoreOption

@@ -62,7 +62,7 @@ def events(
         def advance(step: str, rows: int, share: float) -> None:
             bar.update(tasks[step], completed=share, rows=rows, visible=True)
 
-        report = import_events(plan, history, settings.history.retention_days, progress=advance)
+        report = import_events(plan, history, progress=advance)
         unknown = None if not report.items else unknown_items(report.items, settings)
     if json:
         print_json(import_body(report, unknown))

@@ -14,11 +14,17 @@ from typing import Literal
 
 from vlclip.ingestion.ledger.ledger import Ledger, Run, ledger_path
 from vlclip.ranking.experiments.log import exposures_path
+from vlclip.ranking.history.clock import leap_warning
+from vlclip.ranking.history.events import AHEAD_S
 from vlclip.ranking.history.opening import history_path, open_history
 from vlclip.service.access.keys import keys_path, read_keys
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
+AHEAD_REMEDY = (
+    "send times in seconds since 1970, UTC; those over a day ahead count as the newest until vlclip "
+    "history-clock --remove-future removes them"
+)
 SHOWN_REASONS = 3
 """Commonest reasons of dead letters that are shown."""
 SKEW_S = 60.0
@@ -66,8 +72,29 @@ def events(settings: Settings) -> Iterator[Finding]:
     if "://" in settings.history.url:
         with closing(open_history(settings)) as history:
             yield Finding("ok", "events", f"{history.count():,} on the server that history.url names")
+            yield from _clock_findings(history.clock_warning)
+            if ahead := history.count_after(time.time() + AHEAD_S):
+                yield Finding("note", "clock", f"{ahead:,} events are over a day ahead; {AHEAD_REMEDY}")
         return
-    yield from _log_findings(history_path(settings), "events", "send times in seconds since 1970, UTC")
+    yield from _log_findings(history_path(settings), "events", AHEAD_REMEDY)
+    yield from _clock_findings(_leap(history_path(settings)))
+
+
+def _leap(path: Path | None) -> str:
+    """What to say of the clock since the last look at it; nothing is written to the file."""
+    if path is None or not path.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as sql:
+            row = sql.execute("SELECT trusted FROM clock").fetchone()
+    except sqlite3.Error:  # damaged, which is said already, or of an older version
+        return ""
+    return leap_warning(row[0], time.time()) if row else ""
+
+
+def _clock_findings(warning: str) -> Iterator[Finding]:
+    if warning:
+        yield Finding("note", "retention", warning)
 
 
 def exposures(settings: Settings) -> Iterator[Finding]:

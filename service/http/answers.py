@@ -87,9 +87,14 @@ class ListShape(BaseModel):
 
 
 class AcceptedShape(BaseModel):
-    """How many events were accepted; they are written a moment later."""
+    """What became of the events, which are on disk: how many were new, repeated, or older than is kept.
+
+    `repeated` were there before: their id is known of that user or session, and kind. `old` are not kept.
+    """
 
     accepted: int
+    repeated: int = 0
+    old: int = 0
 
 
 class EventShape(BaseModel):
@@ -109,9 +114,11 @@ class EventsShape(BaseModel):
 
 
 class ForgottenShape(BaseModel):
-    """How many events of the user were removed; their lists are gone from the log as well."""
+    """How many events and logged lists of the user were removed, those of `sessions` sessions among them."""
 
     events: int
+    lists: int = 0
+    sessions: int = 0
 
 
 class WrittenShape(BaseModel):

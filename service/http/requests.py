@@ -18,8 +18,9 @@ from vlclip.engine.errors import ItemError, SpaceError
 from vlclip.engine.filters import MAX_CONDITIONS, brief, parse_json, read_filter
 from vlclip.engine.item import MAX_ATTRIBUTES, MAX_PHOTOS, MAX_TEXT_CHARS, Item, ReferredPhoto, too_long
 from vlclip.ingestion.photos.decoding import is_url
+from vlclip.ranking.history.clock import moment
 from vlclip.ranking.history.event_kinds import Kind
-from vlclip.ranking.history.events import MAX_ID, Event
+from vlclip.ranking.history.events import AHEAD_S, MAX_ID, Event
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import GroupBy
 from vlclip.service.http.errors import BadRequest, TooLarge
@@ -223,7 +224,10 @@ class EventBody(_StrictShape):
     time: datetime | None = Field(None, description="ISO 8601, or seconds since 1970; now if left out.")
     value: float | None = Field(None, description="What a purchase brought.", allow_inf_nan=False)
     id: str = Field(
-        "", max_length=MAX_ID, description="Your own. Sent again, it is the same event; without, it is new."
+        "",
+        max_length=MAX_ID,
+        description="Your own. Sent again for that user or session and kind, it is the same event; without, "
+        "it is new.",
     )
 
     def event(self, now: float) -> Event:
@@ -237,6 +241,17 @@ class EventsBody(_StrictShape):
     """Up to 1,000 events."""
 
     events: list[EventBody] = Field(min_length=1, max_length=MAX_LISTED)
+
+    def read(self, now: float) -> list[Event]:
+        """The events; an error says what breaks a rule, such as a time that lies far ahead."""
+        events = [event.event(now) for event in self.events]
+        for place, event in enumerate(events):
+            if event.time > now + AHEAD_S:
+                raise BadRequest(
+                    f"events.{place}.time is {moment(event.time)}, over a day ahead of this service's clock "
+                    f"({moment(now)}); send the time at which it happened, or none for now"
+                )
+        return events
 
 
 def shortened(texts: Mapping[str, Any]) -> str:

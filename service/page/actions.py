@@ -30,8 +30,6 @@ from vlclip.service.page.visit import MAX_NAME, USER_COOKIE, read_visit
 from vlclip.service.shop.shop import Shop
 
 COOKIE_S = 90 * DAY_S
-FLUSH_S = 1.0
-"""Seconds that an action waits for its event to be written, so that the next list uses it."""
 KEY_REASONS = {
     "bad-key": "This key is not known here, or was revoked.",
     "forbidden": "This key may not see that page. Lists need one with the scope 'read', what a shopper did "
@@ -115,13 +113,12 @@ def _add_cookies(app: FastAPI) -> None:
 
 
 def keep_event(shop: Shop, user: str, kind: str, item_id: str, list_id: str, event_id: str = "") -> None:
-    """Store an event of a user, and wait a moment for it to be written."""
+    """Store an event of a user, and wait until it is on disk."""
     if not user:
         raise BadRequest("nothing is stored without a name; choose a name first")
     form = {"kind": kind, "item": item_id, "user": user, "request_id": list_id, "id": event_id}
     event = read_body(EventBody, form).event(time.time())
-    shop.shoppers.tell([event])
-    shop.shoppers.flush(FLUSH_S)
+    shop.shoppers.tell([event]).result()
 
 
 def _set_cookie(request: Request, answer: Response, name: str, value: str, seconds: int | None) -> None:

@@ -1,7 +1,7 @@
 """The shoppers of a running shop: their events, the lists they got, and their arms.
 
 Laws (tests/service/api/test_shoppers.py):
-- an accepted event is kept, if the service ends in good order;
+- an event whose sender got a 202 is on disk, whatever happens to the process afterwards;
 - a list that its caller got is in the log once, or counted as lost; a list whose caller had left, or was
   answered 504, is neither;
 - nothing is left of a forgotten user; where forgetting must wait, the answer says so.
@@ -9,9 +9,12 @@ Laws (tests/service/api/test_shoppers.py):
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from vlclip.ranking.experiments.experiment import read_experiment
 from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.history.events import Event, unit_of
+from vlclip.ranking.history.group_commit import GroupCommit
+from vlclip.ranking.history.history import Added
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.history.writer import Writer
 from vlclip.ranking.lists.answer import Answer, Page
@@ -31,6 +36,8 @@ from vlclip.service.settings import Settings
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.stages import stage
 
+EVERY = 1_000_000_000
+"""More events than anybody has."""
 LINGER_S = 0.2
 """Seconds that the log waits for more lists, to write them together."""
 
@@ -55,21 +62,29 @@ def question_form(request: ListRequest) -> dict[str, Any]:
             return {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What was removed of a user: events, logged lists, and the sessions that these events named."""
+
+    events: int
+    lists: int
+    sessions: int
+
+
 class Shoppers:
     """History, log and experiment of one service, open until `close`."""
 
     def __init__(self, settings: Settings) -> None:
         self.experiment = read_experiment(Path(settings.experiment)) if settings.experiment else None
         self.history = open_history(settings)
-        self._events: Writer[Event] = Writer(self.history.add, name="events")
+        self._events = GroupCommit(self.history)
         self.log = SqliteExposures(exposures_path(settings)) if settings.exposures.log else None
         self._exposures: Writer[Exposure] | None = None
         if self.log is not None:
             self._exposures = Writer(
                 self._log, name="exposures", capacity=settings.exposures.queue, linger_s=LINGER_S
             )
-        self._retention_s = settings.history.retention_days * DAY_S
-        self._expired_at = 0.0
+        self._expire_at = -math.inf
         self.unlogged = 0
         """Lists that were served while the queue of the log was full."""
 
@@ -77,10 +92,15 @@ class Shoppers:
         """The arm of a unit; the plain one where no experiment runs."""
         return self.experiment.assign(unit) if self.experiment else PLAIN
 
-    def tell(self, events: Sequence[Event]) -> None:
-        """Accept events to be written; `Busy`, and none is accepted, where too many wait."""
-        if not self._events.put(events):
+    def tell(self, events: Sequence[Event]) -> Future[Added]:
+        """Have events written; the future ends once they are on disk, or with a `HistoryError`.
+
+        `Busy`, and none is taken, where too many wait.
+        """
+        future = self._events.submit(events)
+        if future is None:
             raise Busy("too many events wait to be written; send these again in a moment")
+        return future
 
     def serve(
         self, recommender: Recommender, request: ListRequest, filter_form: Any
@@ -124,21 +144,28 @@ class Shoppers:
         if self._exposures is None or not self._exposures.put([exposure]):
             self.unlogged += 1
 
-    def forget(self, user: str) -> int:
-        """Remove every event and every logged list of a user; how many events there were.
+    def forget(self, user: str) -> Erased:
+        """Remove every event and every logged list of a user, and of the sessions that these events name.
 
-        `Busy`, and nothing is removed, where events accepted a moment ago are not written yet: they would be
-        written afterwards.
+        `Busy`, and nothing is removed, where events sent a moment ago are not written yet: they would be
+        written afterwards. After an error it may be called again: the user's own events are removed last.
         """
         unit = unit_of(user)
         if not self.flush():
             raise Busy("the latest events of this user are not written yet; try again in a moment")
-        if self.log is not None:
-            self.log.forget(unit)
-        return self.history.forget(unit)
+        sessions = {event.session for event in self.history.recent(unit, EVERY) if event.session}
+        units = [*sorted(unit_of(session=session) for session in sessions), unit]
+        lists = sum(self.log.forget(part) for part in units) if self.log is not None else 0
+        events = sum(self.history.forget(part) for part in units)
+        return Erased(events=events, lists=lists, sessions=len(sessions))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is amiss with the history although it answers: a clock that leapt; it never waits."""
+        return [self._events.clock_warning] if self._events.clock_warning else []
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until all that was accepted is written, at most `timeout_s` for events and again for lists.
+        """Wait until all that was handed over is written, at most `timeout_s` for events and again for lists.
 
         True if it is.
         """
@@ -146,23 +173,26 @@ class Shoppers:
         return self._events.flush(timeout_s) and (lists is None or lists.flush(timeout_s))
 
     def _log(self, exposures: list[Exposure]) -> None:
-        """Write lists; once a day remove those older than the events that are kept."""
+        """Write lists; once a day remove those older than the events that are kept.
+
+        The day is measured by a clock that does not leap, and what is old by the history's (`clock.py`).
+        """
         if self.log is None:
             return
         self.log.add(exposures)
-        now = time.time()
-        if self._retention_s and now - self._expired_at > DAY_S:
-            self.log.expire(now - self._retention_s)
-            self._expired_at = now
+        if time.monotonic() >= self._expire_at:
+            self._expire_at = time.monotonic() + DAY_S
+            if (oldest := self.history.oldest) > -math.inf:
+                self.log.expire(oldest)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Events and lists: written, waiting, and lost."""
+        """Events and lists: written, waiting, and lost; of lost events the sender knows."""
         lists = self._exposures
         return {
             "events_written": self._events.written,
             "events_waiting": self._events.waiting,
-            "events_lost": self._events.dropped,
+            "events_lost": self._events.failed,
             "lists_written": lists.written if lists else 0,
             "lists_waiting": lists.waiting if lists else 0,
             "lists_lost": self.unlogged + (lists.dropped if lists else 0),

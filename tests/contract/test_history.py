@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import subprocess
 import sys
 import threading
@@ -20,14 +21,14 @@ from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.batch import EventBatch
 from vlclip.ranking.history.event_kinds import EVENT_KINDS
 from vlclip.ranking.history.events import MAX_ID, Event
-from vlclip.ranking.history.history import History
+from vlclip.ranking.history.history import Added, BulkHistory
 from vlclip.ranking.history.redis import RedisHistory
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.settings import DAY_S
 
 lasting = pytest.mark.parametrize("place", ["sqlite", "redis"], indirect=True)
 """Stores that outlive their process."""
-Open = Callable[..., History]
+Open = Callable[..., BulkHistory]
 """Opens the same history at every call; arguments go to the store."""
 FEW = settings(
     max_examples=25,
@@ -50,7 +51,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[
     def new() -> Open:
         name = f"{tmp_path.name}-{next(numbers)}"
 
-        def open_it(**options) -> History:
+        def open_it(**options) -> BulkHistory:
             if request.param == "redis":
                 history = RedisHistory(url, f"{name}:", **options)
             else:
@@ -67,7 +68,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[
 
 
 @pytest.fixture
-def history(place: Callable[[], Open]) -> History:
+def history(place: Callable[[], Open]) -> BulkHistory:
     return place()()
 
 
@@ -82,14 +83,14 @@ def newest(events: list[Event]) -> list[Event]:
 
 
 def distinct(events: list[Event]) -> list[Event]:
-    """The first event of each id, in the order they were sent."""
-    first: dict[str, Event] = {}
+    """The first event of each unit, kind and id, in the order they were sent."""
+    first: dict[tuple[str, str, str], Event] = {}
     for event in events:
-        first.setdefault(event.id, event)
+        first.setdefault((event.unit, event.kind, event.id), event)
     return list(first.values())
 
 
-def contents(history: History, **before) -> dict[str, list[Event]]:
+def contents(history: BulkHistory, **before) -> dict[str, list[Event]]:
     sequences = list(history.sequences(**before))
     assert len(dict(sequences)) == len(sequences), "a unit came twice"
     return dict(sequences)
@@ -147,11 +148,39 @@ def test_nothing_is_a_batch_too(history):
     assert contents(history) == {}
 
 
-def test_the_first_of_two_events_with_one_id_stays_even_of_another_unit(history):
-    first = event(1, "ann")
-    assert history.add([first]) == 1
-    assert history.add([event(1, "bob", item="hat")]) == 0
-    assert contents(history) == {"user:ann": [first]}
+def test_nobody_can_take_the_id_of_another_users_or_kinds_event(history):
+    claimed = [event("order-1042", "eve", kind="purchase"), event("order-1042", kind="view")]
+    bought = event("order-1042", kind="purchase", item="hat", time=2.0)
+    assert history.add(claimed) == 2
+    assert history.add_groups([[bought], [event("order-1042", kind="purchase", time=3.0)]]) == [
+        Added(new=1), Added(repeated=1)
+    ]  # fmt: skip
+    assert contents(history) == {"user:eve": [claimed[0]], "user:ann": [claimed[1], bought]}
+
+
+@given(batches)
+@FEW
+def test_of_each_group_it_is_said_what_was_new_and_what_was_repeated(place, groups):
+    at_once, singly = place()(), place()()
+    outcomes = at_once.add_groups(groups)
+    assert [outcome.new for outcome in outcomes] == [singly.add(group) for group in groups]
+    assert [outcome.new + outcome.repeated for outcome in outcomes] == [len(group) for group in groups]
+    assert contents(at_once) == contents(singly)
+    again = at_once.add_groups(groups)
+    assert again == [Added(repeated=len(group)) for group in groups]
+
+
+@given(batches, times)
+@FEW
+def test_what_is_removed_after_a_time_is_gone_and_the_rest_stays(place, sent, after):
+    history = place()()
+    for batch in sent:
+        history.add(batch)
+    late = [event for event in distinct([*itertools.chain(*sent)]) if event.time > after]
+    before = contents(history, before=math.nextafter(after, math.inf))
+    assert history.count_after(after) == history.remove_after(after) == len(late)
+    assert history.count_after(after) == history.remove_after(after) == 0
+    assert contents(history) == before
 
 
 def test_a_batch_of_thousands_is_kept(history):
@@ -397,11 +426,62 @@ def test_events_that_become_too_old_are_removed_when_others_come(place):
     now = [start]
     history = place()(retention_days=10, clock=lambda: now[0])
     history.add([event(1, time=start), event(2, "bob", time=start)])
-    now[0] += 11 * DAY_S
+    pass_days(history, now, 11)
     late = event(3, time=now[0])
     history.add([late])
     assert history.recent("user:ann", 5) == [late]
     assert history.count() == 1
+
+
+def pass_days(history: BulkHistory, now: list[float], days: int) -> None:
+    """Time goes by while the history is in use."""
+    for _ in range(days):
+        now[0] += DAY_S
+        assert history.clock_warning == ""
+
+
+@pytest.mark.parametrize("leap", [400 * DAY_S, 1.01 * DAY_S, -400 * DAY_S])
+def test_a_clock_that_leaps_removes_nothing_until_it_is_right_again_or_confirmed(place, leap):
+    start = time.time()
+    now = [start]
+    history = place()(retention_days=10, clock=lambda: now[0])
+    border = event(1, time=start - 9.5 * DAY_S)
+    history.add([border, event(2, "bob", time=start)])
+    assert history.clock_warning == ""
+    now[0] += leap
+    before = history.oldest
+    assert before <= start - 10 * DAY_S
+    assert history.add([event(3, time=start)]) == 1
+    assert history.recent("user:ann", 5)[-1] == border
+    assert history.count() == 3
+    assert "history-clock --confirm" in history.clock_warning
+    now[0] -= leap
+    assert history.clock_warning == ""
+    assert history.count() == 3
+    now[0] += leap
+    assert history.clock_warning
+    history.confirm_clock()
+    assert history.clock_warning == ""
+    assert history.oldest == now[0] - 10 * DAY_S
+    if leap > 0:
+        assert history.add([event(4, time=now[0])]) == 1
+        assert border not in history.recent("user:ann", 5)
+
+
+@lasting
+def test_a_leap_while_the_history_was_closed_is_one_too(place):
+    now = [time.time()]
+    open_it = place()
+    open_it(retention_days=10, clock=lambda: now[0]).add([event(1, time=now[0])])
+    now[0] += 30 * DAY_S
+    again = open_it(retention_days=10, clock=lambda: now[0])
+    assert again.add([event(2, "bob", time=now[0])]) == 1
+    assert again.count() == 2
+    assert "30.0 days after" in again.clock_warning
+    again.confirm_clock()
+    third = open_it(retention_days=10, clock=lambda: now[0])
+    assert third.clock_warning == ""
+    assert third.oldest == now[0] - 10 * DAY_S
 
 
 # closing

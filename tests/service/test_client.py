@@ -24,6 +24,7 @@ from vlclip.service.client import (
     ApiError,
     AsyncClient,
     Client,
+    EventCounts,
     ItemList,
     PatchOutcome,
     Result,
@@ -317,7 +318,7 @@ def test_an_event_without_an_id_is_sent_again_under_the_same_one(impatient):
         return httpx2.Response(*((503,) if len(sent) == 1 else (202,)), json={"accepted": 2, "code": "busy"})
 
     events = [{"kind": "view", "item": item, "user": "u"} for item in "ab"]
-    assert ask(Client, ("tell", *events), {}, httpx2.MockTransport(once_busy)) == 2
+    assert ask(Client, ("tell", *events), {}, httpx2.MockTransport(once_busy)).accepted == 2
     assert sent[0] == sent[1]
     assert len({event["id"] for event in sent[0]}) == 2
 
@@ -334,7 +335,7 @@ def test_any_number_of_events_goes_in_requests_of_as_many_as_the_service_takes(k
     events = [{"id": str(n), "kind": "view", "item": "a", "user": "u"} for n in range(count)]
     for words in (("tell", *events), ("tell_many", iter(events))):
         batches.clear()
-        assert ask(kind, words, {}, httpx2.MockTransport(accept)) == count
+        assert ask(kind, words, {}, httpx2.MockTransport(accept)).accepted == count
         assert [event for batch in batches for event in batch] == events
         assert all(len(batch) == 1000 for batch in batches[:-1])
     with pytest.raises(ValueError, match="batch is 0"):
@@ -344,4 +345,7 @@ def test_any_number_of_events_goes_in_requests_of_as_many_as_the_service_takes(k
 def test_a_thousand_events_fit_a_request(address):
     with Client(address) as client:
         events = [{"kind": "view", "item": f"drawn-{n % 9:05}", "user": "batches"} for n in range(1500)]
-        assert client.tell_many(events) == 1500
+        assert client.tell_many(events).accepted == 1500
+        named = [{**event, "id": f"batch {n}"} for n, event in enumerate(events)]
+        assert client.tell_many(named) == EventCounts(accepted=1500)
+        assert client.tell_many([*named, {**named[0], "id": "new"}]) == EventCounts(accepted=1, repeated=1500)

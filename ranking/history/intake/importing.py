@@ -23,8 +23,9 @@ from vlclip.engine.tables.block import Portion, RowBlock
 from vlclip.engine.tables.format import Row
 from vlclip.ranking.errors import BadTable
 from vlclip.ranking.history.batch import EventBatch
+from vlclip.ranking.history.clock import moment
 from vlclip.ranking.history.event_kinds import check_kind
-from vlclip.ranking.history.history import BulkHistory, horizon
+from vlclip.ranking.history.history import BulkHistory
 from vlclip.ranking.history.intake.preset import AUTO, choose_preset, plain_name
 from vlclip.ranking.history.intake.reader import EventReader, first_of
 from vlclip.ranking.history.intake.shape import FIELDS, Shape, choose_shape
@@ -87,7 +88,6 @@ class ImportReport:
 def import_events(
     plan: ImportPlan,
     history: BulkHistory,
-    retention_days: float,
     progress: Progress = lambda _step, _rows, _share: None,
     clock: Callable[[], float] = time.time,
 ) -> ImportReport:
@@ -99,7 +99,7 @@ def import_events(
     if plan.kind:
         parse_kinds([f"every row={plan.kind}"])
     now = clock()
-    oldest, report = horizon(retention_days, now), ImportReport()
+    oldest, report = history.oldest, ImportReport()
     with _no_collection():
         tables = open_tables(plan.source)
         survey, reading = _Way("survey", tables, progress), _Way("import", tables, progress)
@@ -119,6 +119,11 @@ def import_events(
                 waiting.append(batch)
             report.left_out.update(reader.left_out)
             report.unknown_kinds.update(reader.unknown_kinds)
+            if reader.latest_ahead:
+                report.notes.append(
+                    f"{table.path.name}: times lie over a day ahead of this machine's clock ({moment(now)}), "
+                    f"up to {moment(reader.latest_ahead)}; these rows are left out"
+                )
             if table.doubts:
                 report.notes.append(table.path.name + table.describe_doubts())
         yield EventBatch.joined(waiting)

@@ -20,6 +20,7 @@ import orjson
 from vlclip.engine.tables.block import Block, RowBlock
 from vlclip.ranking.history.batch import EventBatch
 from vlclip.ranking.history.event_kinds import PURCHASE
+from vlclip.ranking.history.events import AHEAD_S
 from vlclip.ranking.history.intake.preset import plain_name
 from vlclip.ranking.history.intake.shape import Shape
 from vlclip.ranking.tables.cells import identifiers, number, present
@@ -28,8 +29,6 @@ from vlclip.ranking.tables.times import FIRST, TimeForm, clock_seconds
 
 Cells = Mapping[str, Any]
 Column = Sequence[Any]
-AHEAD_S = 86_400
-"""How far a time may lie in the future: clocks and zones differ."""
 
 
 class EventReader:
@@ -42,6 +41,8 @@ class EventReader:
         self._columns, self._clock = shape.columns, shape.clock
         self._times, self._latest = times, now + AHEAD_S
         self._kinds, self._every_kind = _Kinds(shape.kinds), shape.every_kind
+        self.latest_ahead = 0.0
+        """The latest time that was left out as it lies in the future; 0 without one."""
         self.left_out: Counter[str] = Counter()
         self.unknown_kinds: Counter[str] = Counter()
 
@@ -110,6 +111,8 @@ class EventReader:
         for place, moment in enumerate(moments):
             if moment is None or not FIRST <= moment <= self._latest:
                 moments[place] = None
+                if moment is not None and moment > self._latest:
+                    self.latest_ahead = max(self.latest_ahead, moment)
                 self.left_out[_fault(cells[place], moment)] += 1
         return moments
 
@@ -220,4 +223,4 @@ def _fault(cell: Any, moment: float | None) -> str:
         return "no time"
     if moment is None:
         return "a time that cannot be read"
-    return "a time before 2000" if moment < FIRST else "a time in the future"
+    return "a time before 2000" if moment < FIRST else "a time over a day ahead"

@@ -60,7 +60,8 @@ def test_a_server_keeps_the_history_under_the_prefix(tmp_path):
 
 
 def test_without_the_servers_client_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "vlclip.ranking.history.redis", raising=False)
+    for module in ("redis", "redis_connection"):
+        monkeypatch.delitem(sys.modules, f"vlclip.ranking.history.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(HistoryError, match=r'pip install "vlclip\[redis\]"'):
         open_history(Settings(history=History(url="redis://localhost")))

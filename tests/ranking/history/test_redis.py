@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 
@@ -11,6 +12,7 @@ from redis import Redis
 from tests.contract.redis_server import redis_server
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.history.events import Event
+from vlclip.ranking.history.history import Added
 from vlclip.ranking.history.redis import RedisHistory
 from vlclip.ranking.settings import DAY_S
 
@@ -40,18 +42,22 @@ def test_with_a_retention_every_key_of_an_event_ends_with_it(server, keys):
         # an event that comes late does not shorten the lifetime of a key
         history.add([event(3, time=now - 5 * DAY_S)])
     left = {key: keys.ttl(key) for key in keys.keys("*")}
-    assert {key for key, seconds in left.items() if seconds == -1} == {"shop:units", "shop:seq"}
-    assert {key: round(seconds / DAY_S) for key, seconds in left.items() if seconds != -1} == {
-        "shop:event:1": 7, "shop:event:2": 9, "shop:event:3": 5, "shop:unit:user:ann": 9, "shop:request:r": 7,
-    }  # fmt: skip
+    lasting = {key for key, seconds in left.items() if seconds == -1}
+    assert lasting == {"shop:units", "shop:seq", "shop:clock"}
+    days = {key: round(seconds / DAY_S) for key, seconds in left.items() if key not in lasting}
+    assert sorted(days[key] for key in days if key.startswith("shop:event:")) == [5, 7, 9]
+    assert (days["shop:unit:user:ann"], days["shop:request:r"]) == (9, 7)
 
 
 def test_an_event_that_has_ended_is_nowhere_although_its_name_is_left_in_a_set(server, keys):
     now = [time.time()]
     with closing(RedisHistory(server, "shop:", retention_days=10, clock=lambda: now[0])) as history:
         history.add([event(n, time=now[0] - n * DAY_S, request_id="r") for n in (1, 9)])
-        now[0] += 2 * DAY_S
-        keys.delete("shop:event:9")  # as the server does when it expires
+        oldest = keys.zrange("shop:unit:user:ann", 0, 0)[0]
+        for _ in range(2):
+            now[0] += DAY_S
+            assert history.clock_warning == ""
+        keys.delete(f"shop:event:{oldest[13:]}")  # as the server does when it expires
         assert keys.zcard("shop:unit:user:ann") == 2
         assert [stored.id for stored in history.recent("user:ann", 5)] == ["1"]
         assert [stored.id for stored in history.clicked(["r"])["r"]] == ["1"]
@@ -64,7 +70,9 @@ def test_a_unit_whose_events_have_all_ended_is_no_longer_named(server, keys):
     now = [time.time()]
     with closing(RedisHistory(server, "shop:", retention_days=10, clock=lambda: now[0])) as history:
         history.add([event(1, "bob", now[0])])
-        now[0] += 11 * DAY_S
+        for _ in range(11):
+            now[0] += DAY_S
+            assert history.clock_warning == ""
         history.add([event(2, "ann", now[0])])
     assert keys.zrange("shop:units", 0, -1) == ["user:ann"]
 
@@ -80,7 +88,7 @@ def test_nothing_but_the_counter_is_left_of_units_that_were_forgotten_or_expired
         history.add([event(1, request_id="r"), event(2), event(3, "bob", request_id="r")])
         history.forget("user:ann")
         history.expire(2.0)
-    assert keys.keys("*") == ["shop:seq"]
+    assert sorted(keys.keys("*")) == ["shop:clock", "shop:seq"]
 
 
 def test_histories_of_two_prefixes_do_not_meet(server, keys):
@@ -144,3 +152,37 @@ def test_a_server_that_goes_away_is_a_history_error_and_comes_back(tmp_path):
 def test_an_address_that_is_none_is_named(url):
     with pytest.raises(HistoryError, match="name redis://host:6379/0"):
         RedisHistory(url)
+
+
+def test_events_of_version_1_are_read_and_known_again(server, keys):
+    for n, (unit, form) in enumerate([
+        ("user:ann", ["view", "shoe", 5.0, "ann", "", "r", None]),
+        ("session:s", ["cart", "hat", 6.0, "", "s", "", None]),
+    ]):  # fmt: skip
+        keys.set(f"shop:event:order-{n}", json.dumps(form))
+        member = f"{n:013x}order-{n}"
+        for name in (f"unit:{unit}", *(["request:r"] if n == 0 else [])):
+            keys.zadd(f"shop:{name}", {member: form[2]})
+        keys.zadd("shop:units", {unit: form[2]})
+    keys.set("shop:seq", 2)
+    first = Event(id="order-0", kind="view", item="shoe", time=5.0, user="ann", request_id="r")
+    second = Event(id="order-1", kind="cart", item="hat", time=6.0, session="s")
+    with closing(RedisHistory(server, "shop:")) as history:
+        assert history.recent("user:ann", 5) == [first]
+        assert history.clicked(["r"]) == {"r": [first]}
+        other = event("order-0", "eve", 7.0)
+        outcomes = history.add_groups([[first, second], [other]])
+        assert outcomes == [Added(repeated=2), Added(new=1)]
+        assert dict(history.sequences()) == {
+            "user:ann": [first], "session:s": [second], "user:eve": [other]
+        }  # fmt: skip
+        assert history.forget("user:ann") == 1
+        assert history.clicked(["r"]) == {}
+
+
+def test_what_the_server_would_remove_at_once_is_refused(server, keys):
+    now = time.time() - 100 * DAY_S  # this machine's clock is behind
+    with closing(RedisHistory(server, "shop:", retention_days=10, clock=lambda: now)) as history:
+        with pytest.raises(HistoryError, match="a day ahead of this machine's"):
+            history.add([event(1, time=now)])
+        assert history.count() == 0

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -34,7 +35,7 @@ def history(path):
 def test_reading_goes_on_while_a_write_is_under_way(history, path):
     history.add([event(1)])
     events = []
-    with history._transaction():
+    with history._file.transaction():
         reader = threading.Thread(target=lambda: events.extend(history.recent("user:ann", 5)))
         reader.start()
         reader.join(20)
@@ -60,17 +61,17 @@ def test_many_threads_read_at_a_time(history):
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert 1 <= len(history._idle) <= 8
+    assert 1 <= len(history._file._idle) <= 8
 
 
 def test_a_batch_that_does_not_fit_the_disk_is_kept_not_at_all_and_the_history_goes_on(history):
     history.add([event(1)])
-    pages = history._sql.execute("PRAGMA page_count").fetchone()[0]
-    history._sql.execute(f"PRAGMA max_page_count = {pages + 2}")
+    pages = history._file._sql.execute("PRAGMA page_count").fetchone()[0]
+    history._file._sql.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(HistoryError, match="no room"):
         history.add([event(f"{n}" * 100, f"user {n}") for n in range(200)])
     assert history.count() == 1
-    history._sql.execute("PRAGMA max_page_count = 100000")
+    history._file._sql.execute("PRAGMA max_page_count = 100000")
     assert history.add([event(2)]) == 1
 
 
@@ -186,6 +187,65 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_was(path):
     assert contents(path) == before
 
 
+VERSION_1 = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, time REAL NOT NULL,
+    kind TEXT NOT NULL, item TEXT NOT NULL, session TEXT NOT NULL, request_id TEXT NOT NULL, value REAL
+);
+CREATE INDEX events_unit ON events (unit, time);
+CREATE INDEX events_request ON events (request_id) WHERE request_id <> '';
+CREATE INDEX events_time ON events (time, kind, item);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_version_1_keeps_every_event_and_its_order(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript(VERSION_1)
+        rows = [
+            (f"e{n}", f"user:user {n % 3}", float(n // 10), "view", "shoe", "s", f"r{n}", None)
+            for n in range(50)
+        ]
+        sql.executemany("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        sql.commit()
+    with closing(SqliteHistory(path)) as history:
+        for unit in range(3):
+            events = history.recent(f"user:user {unit}", 99)
+            assert [stored.id for stored in events] == [f"e{n}" for n in range(49, -1, -1) if n % 3 == unit]
+        claimed = history.recent("user:user 1", 1)[0]
+        assert history.add([claimed, replace(claimed, user="eve"), replace(claimed, kind="cart")]) == 2
+        assert history.count() == 52
+    with closing(sqlite3.connect(path)) as sql:
+        assert sql.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert sql.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_history_of_version_1_takes_its_newest_event_for_the_last_look_at_the_clock(path):
+    now = 1_700_000_000.0
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript(VERSION_1)
+        rows = [
+            (f"e{n}", "user:ann", moment, "view", "shoe", "s", "", None)
+            for n, moment in enumerate([now - 400 * DAY_S, now - 300 * DAY_S, now + 10_000 * DAY_S])
+        ]
+        sql.executemany("INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        sql.commit()
+    with closing(SqliteHistory(path, retention_days=365, clock=lambda: now)) as history:
+        assert "300.0 days after" in history.clock_warning
+        history.add([event("new", "bob", now)])
+        assert history.count() == 4
+        history.confirm_clock()
+        history.add([event("newer", "bob", now)])
+        assert {stored.id for stored in history.recent("user:ann", 9)} == {"e1", "e2"}
+
+
+def test_a_commit_is_synced_to_the_disk(history):
+    assert history._file._sql.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert history._file._sql.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_database_of_something_else_is_refused_and_left_as_it_was(path):
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as sql:
@@ -229,7 +289,7 @@ def test_a_folder_in_the_files_place_and_a_file_in_the_folders_are_refused(tmp_p
 
 
 def test_a_file_another_process_writes_for_too_long_is_a_history_error(history, path):
-    history._sql.execute("PRAGMA busy_timeout = 10")
+    history._file._sql.execute("PRAGMA busy_timeout = 10")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(HistoryError, match="another process"):

@@ -102,18 +102,18 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
         "title": "Zanzibar ceremonial teapot", "product_type": "teapot", "price": 12.5,
         "attributes": {"colour": "red"}, "image_base64": base64.b64encode(photo()).decode(),
     }  # fmt: skip
-    first = client.put("/v1/items/new/1", json=body)
+    first = client.put("/v1/items/new%2F1", json=body)
     assert first.json() == {"id": "new/1", "status": "embedded", "reason": "", "drops": []}
-    assert client.put("/v1/items/new/1", json=body).json()["status"] == "unchanged"
+    assert client.put("/v1/items/new%2F1", json=body).json()["status"] == "unchanged"
     matches = client.post("/v1/search", json={"text": "zanzibar", "weights": {"lexical": 10}}).json()
     assert matches["results"][0]["id"] == "new/1"
     stored = client.get("/v1/items/new/1").json()
     assert stored["item"]["price"] == 12.5
     assert stored["provenance"]["fingerprint"]
     assert stored["provenance"]["content_hash"]
-    assert client.delete("/v1/items/new/1").status_code == 204
+    assert client.delete("/v1/items/new%2F1").status_code == 204
     problem(client.get("/v1/items/new/1"), 404, "unknown-item")
-    problem(client.delete("/v1/items/new/1"), 404, "unknown-item")
+    problem(client.delete("/v1/items/new%2F1"), 404, "unknown-item")
 
 
 def test_html_and_overlong_texts_of_an_item_are_taken_as_a_catalogue_takes_them(client):

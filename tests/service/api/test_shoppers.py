@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.service.records import count_events, events, exposures
+from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.experiments.exposure import Exposure
 from vlclip.ranking.history.events import unit_of
 from vlclip.service.api.app import create_app
@@ -64,7 +66,6 @@ def user():
 def tell(client, shop, *events):
     answer = client.post("/v1/events", json={"events": list(events)})
     assert answer.status_code == 202, answer.text
-    assert shop.shoppers.flush()
     return answer.json()["accepted"]
 
 
@@ -198,10 +199,38 @@ def test_the_same_request_id_header_does_not_lose_a_list(client, shop):
 def test_a_forgotten_user_has_no_history_and_no_lists(client, shop, user):
     tell(client, shop, {"kind": "view", "item": "drawn-00005", "user": user})
     client.get(f"/v1/users/{user}/recommendations")
-    assert client.delete(f"/v1/users/{user}").json() == {"events": 1}
+    assert client.delete(f"/v1/users/{user}").json() == {"events": 1, "lists": 1, "sessions": 0}
     assert client.get(f"/v1/users/{user}/events").json() == {"events": []}
     assert not exposures(shop, unit_of(user))
-    assert client.delete(f"/v1/users/{user}").json() == {"events": 0}
+    assert client.delete(f"/v1/users/{user}").json() == {"events": 0, "lists": 0, "sessions": 0}
+
+
+def test_with_a_user_go_the_sessions_before_they_logged_in(client, shop, user):
+    session, other = f"{user} phone", f"{user} other"
+    view = {"kind": "view", "item": "drawn-00005"}
+    tell(client, shop, {**view, "session": session}, {**view, "session": other})
+    client.get(f"/v1/sessions/{session}/recommendations")
+    tell(client, shop, {**view, "user": user, "session": session})
+    assert client.delete(f"/v1/users/{user}").json() == {"events": 2, "lists": 1, "sessions": 1}
+    assert not events(shop, unit_of(session=session))
+    assert not exposures(shop, unit_of(session=session))
+    assert len(events(shop, unit_of(session=other))) == 1
+
+
+@pytest.mark.parametrize("rest", ["/events", "/recommendations", "/", "/a/b", "//", "/%2F"])
+def test_a_guessed_path_below_a_user_forgets_nobody_and_names_the_right_one(client, shop, user, rest):
+    tell(client, shop, {"kind": "view", "item": "drawn-00005", "user": user})
+    answer = client.delete(f"/v1/users/{quote(user)}{rest}")
+    assert answer.status_code == 404
+    assert f"DELETE /v1/users/{quote(user)} does this" in answer.json()["detail"]
+    assert len(events(shop, unit_of(user))) == 1
+
+
+def test_a_user_with_a_slash_is_forgotten_by_its_encoded_name(client, shop, user):
+    name = f"{user}/events"
+    tell(client, shop, {"kind": "view", "item": "drawn-00005", "user": name})
+    assert client.delete(f"/v1/users/{quote(name, safe='')}").json()["events"] == 1
+    assert not events(shop, unit_of(name))
 
 
 @pytest.mark.parametrize("file", ["history.sqlite", "exposures.sqlite"])
@@ -211,16 +240,20 @@ def test_a_user_whose_last_deeds_are_not_written_yet_is_told_to_ask_again(
     other = sqlite3.connect(Path(shop.settings.store) / "records" / file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # another process writes
     event = {"kind": "view", "item": "drawn-00005", "user": user}
-    assert client.post("/v1/events", json={"events": [event]}).status_code == 202
-    assert client.get(f"/v1/users/{user}/recommendations").status_code == 200
-    with monkeypatch.context() as hurry:
-        hurry.setattr(shop.shoppers, "flush", partial(shop.shoppers.flush, 0.3))
-        answer = client.delete(f"/v1/users/{user}")
-    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
-    assert answer.headers["retry-after"]
-    other.execute("COMMIT")
-    other.close()
-    assert client.delete(f"/v1/users/{user}").json() == {"events": 1}
+    with ThreadPoolExecutor(1) as sender:
+        answered = sender.submit(client.post, "/v1/events", json={"events": [event]})
+        while not shop.shoppers.counts["events_waiting"] and not answered.done():
+            time.sleep(0.001)
+        assert client.get(f"/v1/users/{user}/recommendations").status_code == 200
+        with monkeypatch.context() as hurry:
+            hurry.setattr(shop.shoppers, "flush", partial(shop.shoppers.flush, 0.3))
+            answer = client.delete(f"/v1/users/{user}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+        assert answer.headers["retry-after"]
+        other.execute("COMMIT")
+        other.close()
+        assert answered.result().status_code == 202
+    assert client.delete(f"/v1/users/{user}").json()["events"] == 1
     assert client.get(f"/v1/users/{user}/events").json() == {"events": []}
     assert not exposures(shop, unit_of(user))
 
@@ -245,6 +278,66 @@ def test_of_a_batch_with_a_wrong_event_none_is_taken_and_the_answer_says_why(
     assert answer.status_code == status
     assert words in answer.json()["detail"]
     assert count_events(shop) == before
+
+
+def test_the_answer_counts_new_repeated_and_old_events(client, user):
+    view = {"kind": "view", "item": "a", "user": user, "id": f"{user} 1"}
+    old = {**view, "id": f"{user} old", "time": 1_000_000_000}
+
+    def send(*events):
+        answer = client.post("/v1/events", json={"events": list(events)})
+        assert answer.status_code == 202
+        return answer.json()
+
+    assert send(view, {**view, "item": "b"}) == {"accepted": 1, "repeated": 1, "old": 0}
+    assert send(view, old, {**view, "kind": "cart"}) == {"accepted": 1, "repeated": 1, "old": 1}
+    # somebody else's event of that id is another one
+    assert send({**view, "user": f"{user} 2"}) == {"accepted": 1, "repeated": 0, "old": 0}
+
+
+@pytest.mark.parametrize("ahead_s", [86_400 + 60, 400 * 86_400, 70 * 365 * 86_400])
+def test_a_time_over_a_day_ahead_is_refused_by_name_and_a_day_is_not(client, shop, user, ahead_s):
+    before = count_events(shop)
+    right = {"kind": "view", "item": "a", "user": user, "time": time.time() + 86_400 - 60}
+    answer = client.post("/v1/events", json={"events": [right, {**right, "time": time.time() + ahead_s}]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
+    assert answer.json()["detail"].startswith("events.1.time is 20")
+    assert "over a day ahead of this service's clock" in answer.json()["detail"]
+    assert count_events(shop) == before
+    assert tell(client, shop, right) == 1
+
+
+def test_events_that_cannot_be_written_are_not_accepted(client, shop, user, monkeypatch):
+    def refuse(_):
+        raise HistoryError("the disk has no room; free some")
+
+    event = {"kind": "view", "item": "a", "user": user}
+    with monkeypatch.context() as full:
+        full.setattr(shop.shoppers.history, "add_groups", refuse)
+        answer = client.post("/v1/events", json={"events": [event]})
+    assert (answer.status_code, answer.json()["code"]) == (503, "history-error")
+    assert answer.headers["retry-after"]
+    assert not events(shop, unit_of(user))
+    assert tell(client, shop, event) == 1
+
+
+def test_a_clock_that_leaps_is_said_by_readyz_and_removes_no_list(filled, tmp_path, monkeypatch):
+    shutil.copytree(filled, tmp_path / "store")
+    now = [time.time()]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    shop = open_shop(tmp_path / "store", history={"retention_days": 30})
+    shop.shoppers.history._retention._clock = lambda: now[0]
+    with TestClient(create_app(shop)) as client:
+        assert "warnings" not in client.get("/readyz").json()
+        assert client.get("/v1/items/drawn-00002/similar").status_code == 200
+        assert len(exposures(shop)) == 1
+        now[0] += 400 * 86_400
+        shop.shoppers._expire_at = 0.0
+        tell(client, shop, {"kind": "view", "item": "a", "user": "u"})
+        (warning,) = client.get("/readyz").json()["warnings"]
+        assert "400.0 days after" in warning
+        assert client.get("/v1/items/drawn-00002/similar").status_code == 200
+        assert len(exposures(shop)) == 2
 
 
 def test_too_many_waiting_events_are_refused_and_can_be_sent_again(filled, tmp_path):
@@ -274,7 +367,7 @@ def test_logging_can_be_turned_off(filled, tmp_path):
     shutil.copytree(filled, tmp_path / "store")
     with TestClient(create_app(open_shop(tmp_path / "store", exposures={"log": False}))) as client:
         assert client.get("/v1/items/drawn-00002/similar").status_code == 200
-        assert client.delete("/v1/users/u").json() == {"events": 0}
+        assert client.delete("/v1/users/u").json() == {"events": 0, "lists": 0, "sessions": 0}
     assert not (tmp_path / "store" / "records" / "exposures.sqlite").exists()
 
 
