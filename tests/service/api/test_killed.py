@@ -31,7 +31,7 @@ Shop.warm = lambda self: setattr(self, "is_ready", True)  # nothing is encoded h
 settings = Settings.load(store=sys.argv[1], device="cpu", api={"requests_per_minute": 0})
 uvicorn.run(create_app(Shop(settings)), port=int(sys.argv[2]), log_level="error", access_log=False)
 """
-KILLS = 5
+KILLS = 3
 CLIENTS = 4
 
 
