@@ -3,12 +3,12 @@
 Laws (tests/ingestion/photos/test_fetch.py):
 - every address a name resolves to is checked, and the connection goes to the checked address
   itself: resolving the name again cannot change where it goes (no DNS rebinding);
+- a refusal says what name was refused, never which address it has or where a port is open;
 - no read, write or handshake outlasts the deadline of its thread, however slowly bytes arrive.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import threading
@@ -19,6 +19,7 @@ from typing import Any
 import httpcore2
 
 from vlclip.ingestion.errors import FetchError
+from vlclip.ingestion.photos.public_addresses import is_public
 
 
 class Deadline(threading.local):
@@ -116,22 +117,7 @@ def allowed_addresses(host: str, port: int, *, allow_private: bool) -> list[str]
     allowed = [address for address in addresses if allow_private or is_public(address)]
     if not allowed:
         raise FetchError(
-            f"{host} is {addresses[0]}, an address of a private network; "
-            "set fetch.allow_private if photos may come from there"
+            f"{host} has no address of the public internet; "
+            "set fetch.allow_private if photos may come from private networks"
         )
     return allowed
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, also where IPv6 wraps an IPv4 address."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

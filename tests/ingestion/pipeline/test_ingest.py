@@ -162,7 +162,7 @@ def test_a_photo_on_a_private_address_is_refused_by_default(tmp_path, server):
     file.write_text(json.dumps({"id": "1", "title": "A", "image": server.url("/a.jpg")}))
     shop = Shop(tmp_path / "store", Settings.load())
     assert shop.ingest(file).without_photo == 1
-    assert "private network" in shop.failures()["1"]
+    assert "private networks" in shop.failures()["1"]
     assert server.requested == []
 
 
