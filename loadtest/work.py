@@ -109,8 +109,8 @@ def why(error: Exception) -> str:
     status = error.response.status_code
     if status in (401, 403):
         return (
-            f"status {status}; set VLCLIP_API_KEY to a key of the service with the scopes read, for the "
-            "probe metrics, and for --term-under-load write (vlclip keys add --scope read --scope metrics)"
+            f"status {status}; set VLCLIP_API_KEY to a key of the service with the scopes read and users, "
+            "for the probe metrics, for --term-under-load write (vlclip keys add --scope read --scope users)"
         )
     return f"status {status}: {' '.join(error.response.text.split())[:200]}"
 

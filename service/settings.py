@@ -7,10 +7,11 @@ They are read in this order, and the later wins: defaults, the TOML file, enviro
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,8 +31,27 @@ class Api(Section):
 
     keys: str = Field(
         "",
-        description="file of API keys; unset: keys.json in the store's folder records/, "
-        "for a server in .vlclip/COLLECTION/",
+        description="file of API keys; unset: keys.json in the store's folder records/; for a store on a "
+        "server an absolute path, without which there are no keys",
+    )
+    require_keys: bool = Field(
+        default=False, description="do not start, and answer nobody, while there is no API key"
+    )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="names by which the service may be called, besides its address and localhost: "
+        "shop.example; *.shop.example: all below; *: any. Where there are keys, they are checked only if "
+        "this is set",
+    )
+    proxies: tuple[str, ...] = Field(
+        (),
+        description="proxies whose word about a caller's address counts: addresses, networks (10.0.0.0/8), "
+        "and unix for a Unix socket",
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for",
+        description="header in which the proxies name callers: x-forwarded-for (with -Proto and -Host), or "
+        "forwarded (RFC 7239)",
     )
     requests_per_minute: int = Field(
         0, ge=0, description="limit for one key without a limit of its own, or for one address; 0: no limit"
@@ -76,6 +96,14 @@ class Api(Section):
         (),
         description="sites whose pages may call the API from a browser: https://shop.example; *: all sites",
     )
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != "unix":
+                ip_network(name)  # its error says what is wrong
+        return names
 
 
 class WebPage(Section):

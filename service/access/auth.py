@@ -3,6 +3,8 @@
 Laws (tests/service/access/test_auth.py):
 - without any key the API is open; with one, only health and the API's description are;
 - a path that no rule names needs a key, so a new route is closed until it is opened here;
+- what a shopper did, and a list that is made from it, needs the scope `users` (or `write`), by whatever path
+  and in whatever field; a session's list needs `read` only, because only its browser knows its id;
 - a page takes its key from a cookie and the API never does, so no page can make a browser change an item.
 """
 
@@ -21,16 +23,19 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from vlclip.ranking.history.events import unit_of
 from vlclip.service.access.keys import Key, KeyRing, Scope
 from vlclip.service.http.errors import Forbidden
 from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, is_page, send_to_key_form
 from vlclip.service.http.problems import problem
 
-OPEN = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
+OPEN = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs"})
 """Paths that never need a key and are never limited."""
 _EITHER = frozenset({Scope.READ, Scope.WRITE})
 _READ = frozenset({Scope.READ})
 _WRITE = frozenset({Scope.WRITE})
+_USERS = frozenset({Scope.USERS, Scope.WRITE})
+"""What somebody did is theirs: a web page's key is public, and anybody may ask with it about anybody."""
 METRICS = "/metrics"
 _METRICS = frozenset({Scope.METRICS, Scope.WRITE})
 """A web page's key is public and reads lists only: what a shop sells, and by which arm, needs another."""
@@ -43,13 +48,18 @@ def scopes_for(method: str, path: str) -> frozenset[Scope]:
         return frozenset()
     if path in (METRICS, "/page/experiments"):
         return _METRICS
-    if path == "/page/you" or (path.startswith("/v1/users/") and path.endswith("/events")):
-        return _WRITE  # a web page's key must not read what somebody did
+    is_safe = method in ("GET", "HEAD", "OPTIONS")
+    if path == "/page/you" or (is_safe and path.startswith("/v1/users/") and path.endswith("/events")):
+        return _USERS
     if is_page(path):
         return _READ
     if path == "/v1/events":
         return _EITHER
-    return _READ if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/search" else _WRITE
+    return _READ if is_safe or path == "/v1/search" else _WRITE
+
+
+USER = unit_of("a").removesuffix("a")
+"""How the units of users begin."""
 
 
 class Caller(SimpleUser):
@@ -99,6 +109,21 @@ def check_exact(caller: BaseUser) -> None:
     """`Forbidden` for a key that web pages carry, because comparing every item slows everybody else down."""
     if isinstance(caller, Caller) and _METRICS.isdisjoint(caller.key.scopes):
         raise Forbidden("exact=true compares every item; it needs an API key with the scope 'metrics' too")
+
+
+def check_knows(caller: BaseUser, unit: str, *, explain: bool = False) -> None:
+    """`Forbidden` where an answer about `unit` would tell a caller what is not theirs to know.
+
+    A list for a user is about the user: what is missing from it, and its scores, say what they did. To
+    `explain` a list names the items of a history, a session's too. Without keys everybody may know all.
+    """
+    if not isinstance(caller, Caller) or not _USERS.isdisjoint(caller.key.scopes):
+        return
+    if unit.startswith(USER) or (unit and explain):
+        raise Forbidden(
+            "this is made from what a shopper did; it needs an API key with the scope 'users' too "
+            "(a list without a user, or for a session without explain, does not)"
+        )
 
 
 def key_sent(headers: Headers) -> str:

@@ -26,12 +26,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from vlclip.engine.opening.stores import home
+from vlclip.engine.opening.stores import home, is_url
 from vlclip.engine.validation import explain
-from vlclip.service.http.errors import KeyFileError, UnknownKey
+from vlclip.service.http.addresses import is_loopback
+from vlclip.service.http.errors import KeyFileError, NoKeys, UnknownKey
 from vlclip.service.settings import Settings
 
 log = logging.getLogger("vlclip.api")
+FILE = "keys.json"
 PREFIX = "vlclip_"
 REREAD_EVERY_S = 1.0
 """Seconds between two checks whether the file has changed."""
@@ -42,6 +44,7 @@ class Scope(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    USERS = "users"
     METRICS = "metrics"
 
 
@@ -61,8 +64,60 @@ _FILE = TypeAdapter(tuple[Key, ...])
 
 
 def keys_path(settings: Settings) -> Path:
-    """The file `api.keys` names; by default among the store's records."""
-    return Path(settings.api.keys) if settings.api.keys else home(settings) / "keys.json"
+    """The file `api.keys` names; by default among the store's records.
+
+    For a store on a server only the setting says where it is: what lies in the working folder would be gone
+    when the service is started in another one. A `KeyFileError` where it does not say so.
+    """
+    path, beside = Path(settings.api.keys).expanduser(), home(settings) / FILE
+    if not is_url(settings.store):
+        return path if settings.api.keys else beside
+    if settings.api.keys and path.is_absolute():
+        return path
+    where = f"; {beside.absolute()} holds keys" if not settings.api.keys and beside.exists() else ""
+    raise KeyFileError(
+        "with a store on a server, api.keys (VLCLIP_API__KEYS) names the file of API keys by its whole path"
+        + where
+    )
+
+
+def keys_in_force(settings: Settings) -> Path | None:
+    """The file of the keys that a service goes by; None where a store on a server has none.
+
+    A `KeyFileError` where keys were made before and no setting names them: nothing opens by an oversight.
+    """
+    if is_url(settings.store) and not settings.api.keys and not (home(settings) / FILE).exists():
+        return None
+    return keys_path(settings)
+
+
+def check_closed(settings: Settings, host: str, *, is_open: bool) -> int:
+    """How many keys there are; `NoKeys` where there are none and others might reach a service on `host`.
+
+    `is_open` says that they may. `api.require_keys` admits no exception.
+    """
+    path = keys_in_force(settings)
+    count = len(read_keys(path)) if path else 0
+    api = settings.api
+    if count or (is_open and not api.require_keys):
+        return count
+    if api.require_keys:
+        why = "api.require_keys is set"
+    elif not is_loopback(host):
+        why = f"other machines may reach {host}"
+    elif api.proxies:
+        why = "api.proxies says that others come through a proxy"
+    elif api.keys:
+        why = f"api.keys names {path}"
+    else:
+        return 0
+    way_out = "" if api.require_keys else ", or say --open: everyone may then read and change the catalogue"
+    where = "" if path else "; name their file in api.keys (VLCLIP_API__KEYS) first"
+    raise NoKeys(
+        f"{why}, and there is no API key; make one: vlclip keys add --scope read --scope write"
+        + where
+        + way_out
+    )
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:
@@ -108,12 +163,19 @@ def revoke_key(path: Path, key_id: str) -> int:
 
 
 class KeyRing:
-    """The keys of a file, as they are now; `clock` gives seconds."""
+    """The keys of a file, as they are now; `clock` gives seconds.
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    Without a file it is open for ever; with `required` it is never open, and `NoKeys` where none are there.
+    """
+
+    def __init__(
+        self, path: Path | None, clock: Callable[[], float] = time.monotonic, *, required: bool = False
+    ) -> None:
         self._path, self._clock = path, clock
         self._checked_at, self._stamp = clock(), _stamp(path)
-        self._keys = {key.hash: key for key in read_keys(path)}
+        self._keys = {key.hash: key for key in (read_keys(path) if path else ())}
+        if required and not self._keys:
+            raise NoKeys("api.require_keys is set, and there is no API key; make one: vlclip keys add")
         self._is_open = not self._keys
 
     @property
@@ -132,7 +194,7 @@ class KeyRing:
         if now - self._checked_at < REREAD_EVERY_S:
             return
         self._checked_at, before, self._stamp = now, self._stamp, _stamp(self._path)
-        if self._stamp == before:
+        if self._stamp == before or self._path is None:
             return
         try:
             self._keys = {key.hash: key for key in read_keys(self._path)}
@@ -169,7 +231,9 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path | None) -> tuple[int, int, int] | None:
+    if path is None:
+        return None
     try:
         status = path.stat()
     except OSError:

@@ -21,6 +21,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vlclip.service.access.auth import OPEN, Caller
+from vlclip.service.http.addresses import network_of
 from vlclip.service.http.problems import problem
 from vlclip.service.http.routing import route_of
 
@@ -115,7 +116,7 @@ class RateLimit:
         user = scope["user"]
         if isinstance(user, Caller):
             return f"key {user.key.id}", user.key.requests_per_minute or self._per_minute
-        return f"address {(scope.get('client') or ('',))[0]}", self._per_minute
+        return f"address {network_of((scope.get('client') or ('',))[0])}", self._per_minute
 
 
 class Timeout:

@@ -31,8 +31,11 @@ from vlclip.engine.errors import VlclipError
 from vlclip.engine.validation import explain
 from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
 from vlclip.service.access.bodies import BodyLimit, BodySizes, HeadLimit
-from vlclip.service.access.keys import KeyRing, keys_path
+from vlclip.service.access.headers import ClosedAnswers
+from vlclip.service.access.hosts import Hosts, KnownHosts, OwnPages
+from vlclip.service.access.keys import KeyRing, keys_in_force
 from vlclip.service.access.limits import RateLimit, Timeout
+from vlclip.service.access.proxies import CallerAddresses, Proxies
 from vlclip.service.access.request_id import RequestIds
 from vlclip.service.api.feeding import add_feeding_routes
 from vlclip.service.api.items import add_item_routes
@@ -59,8 +62,12 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 """FastAPI's own spans would hold paths and queries, and so users; those of observing/tracing do not."""
 
 
-def create_app(shop: Shop) -> FastAPI:
-    """The application around an open shop; it closes the shop when it stops."""
+def create_app(shop: Shop, host: str | None = None) -> FastAPI:
+    """The application around an open shop; it closes the shop when it stops.
+
+    `host` is the address it is going to listen on. Where it is None, only `api.hosts` says by which names the
+    service may be called.
+    """
     api = shop.settings.api
     pools = Pools(api)
     watching = Watching(shop, pools.lists)
@@ -85,7 +92,7 @@ def create_app(shop: Shop) -> FastAPI:
     )
     app.router.route_class = StrictRoute
     app.state.workers = pools.lists
-    _add_middleware(app, shop)
+    _add_middleware(app, shop, host)
     watching.add_to(app)
     _add_errors(app)
     _add_health(app, shop)
@@ -138,14 +145,19 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
         return {"status": "ready", "items": items} | ({"warnings": warnings} if warnings else {})
 
 
-def _add_middleware(app: FastAPI, shop: Shop) -> None:
-    """Keys, rates, limits on bodies and time, request ids. What is added last is the outermost."""
+def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:
+    """Keys, rates, limits on bodies and time, names, request ids. What is added last is the outermost."""
     api = shop.settings.api
+    keys = KeyRing(keys_in_force(shop.settings), required=api.require_keys)
+    free = (METRICS,) if shop.settings.metrics.open else ()
+    hosts, proxies = Hosts(api.hosts, host), Proxies(api.proxies)
+
+    def is_open(path: str) -> bool:
+        return keys.is_open or path in free
+
     sizes = BodySizes(api.max_body_bytes, api.max_batch_bytes, api.max_json_bytes, api.max_held_bytes)
     app.add_middleware(BodyLimit, sizes=sizes)
     app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
-    keys = KeyRing(keys_path(shop.settings))
-    free = (METRICS,) if shop.settings.metrics.open else ()
     app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys, free), on_error=answer_refusal)
     app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
     if api.cors_origins:
@@ -156,8 +168,12 @@ def _add_middleware(app: FastAPI, shop: Shop) -> None:
             allow_headers=("Authorization", "X-API-Key", "X-Request-Id"),
             expose_headers=("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
         )
+    app.add_middleware(OwnPages, origins=api.cors_origins, is_open=is_open)
+    app.add_middleware(CallerAddresses, proxies=proxies, header=api.forwarded_header, hosts=hosts)
+    app.add_middleware(KnownHosts, hosts=hosts, is_open=is_open)
     app.add_middleware(HeadLimit)
     app.add_middleware(RequestIds)
+    app.add_middleware(ClosedAnswers)
 
 
 def _add_errors(app: FastAPI) -> None:

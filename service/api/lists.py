@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from vlclip.ingestion.photos.decoding import decode
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.request import ListRequest
-from vlclip.service.access.auth import check_exact
+from vlclip.service.access.auth import check_exact, check_knows
 from vlclip.service.api.reading import SEARCH_FORMS, describe_query, read_query, read_search
 from vlclip.service.http.answers import ListShape, list_shape
 from vlclip.service.http.errors import NotReady
@@ -91,6 +91,7 @@ class ListRoutes:
     ) -> Response:
         """Make the list on a worker, which decodes the photo as well, and hand it over to be logged."""
         began = time.perf_counter()
+        check_knows(request.user, list_request.unit, explain=explain)
         if list_request.page.exact:
             check_exact(request.user)
 

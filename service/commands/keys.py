@@ -25,7 +25,8 @@ def add(
     scope: Annotated[
         list[Scope],
         typer.Option(
-            help="read: lists and items. write: changes of items. metrics: /metrics. Repeatable.",
+            help="read: lists and items. users: lists for users and what they did. write: changes of items. "
+            "metrics: /metrics. Repeatable.",
             show_default="read",
         ),
     ] = [Scope.READ],  # noqa: B006 - typer copies it

@@ -13,7 +13,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from vlclip.service.access.keys import keys_path, read_keys
+from vlclip.service.access.keys import check_closed
 from vlclip.service.api.app import create_app
 from vlclip.service.commands.options import Device, StoreOption
 from vlclip.service.http.addresses import is_loopback
@@ -38,10 +38,13 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     device: Device = None,
+    anybody: Annotated[
+        bool, typer.Option("--open", help="Serve without API keys whoever reaches the service.")
+    ] = False,
 ) -> None:
     """Serve lists over HTTP until stopped; /docs and /openapi.json describe the API."""
     settings = Settings.load(store=store, device=device)
-    keys = len(read_keys(keys_path(settings)))
+    keys = check_closed(settings, host, is_open=anybody)
     asyncio.run(check_free(host, port))
     shop = Shop(settings)
     err.print(f"vlclip {shop.version} on http://{host}:{port}  (API: /docs, stop: Ctrl-C)")
@@ -49,7 +52,7 @@ def serve(
     set_up(settings.log)
     # uvicorn answers what it accepted, then raises the signal again: that end is a good one
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    run_server(create_app(shop), host, port, settings)
+    run_server(create_app(shop, host), host, port, settings)
 
 
 def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
@@ -62,6 +65,7 @@ def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
         log_level="warning",
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_S,
+        proxy_headers=False,  # ours are `api.proxies`; uvicorn believes whoever asks from this machine
         access_log=False,  # ours is `log.access`; uvicorn's lines would be made and then dropped
         # no request takes longer than that
         timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),
@@ -89,6 +93,6 @@ def _who_may_ask(keys: int, host: str) -> str:
     if is_loopback(host):
         return "no API keys: open to this machine (vlclip keys add)"
     return (
-        f"[bold yellow]warning:[/] there are no API keys, and other machines may reach {host}: each of them "
-        "may read and change the catalogue; make a key: vlclip keys add --scope read --scope write"
+        f"[bold yellow]warning:[/] --open: there are no API keys, and other machines may reach {host}: each "
+        "of them may read and change the catalogue; make a key: vlclip keys add --scope read --scope write"
     )

@@ -17,7 +17,7 @@ from vlclip.ranking.experiments.log import exposures_path
 from vlclip.ranking.history.clock import leap_warning
 from vlclip.ranking.history.events import AHEAD_S
 from vlclip.ranking.history.opening import history_path, open_history
-from vlclip.service.access.keys import keys_path, read_keys
+from vlclip.service.access.keys import keys_in_force, read_keys
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
@@ -133,7 +133,8 @@ def _log_findings(path: Path | None, table: Literal["events", "exposures"], reme
 
 def keys(settings: Settings) -> Iterator[Finding]:
     """Whether requests need an API key."""
-    count = len(read_keys(keys_path(settings)))
+    path = keys_in_force(settings)
+    count = len(read_keys(path)) if path else 0
     if count:
         yield Finding("ok", "API keys", f"{count}; requests need one")
     else:

@@ -12,6 +12,7 @@ VlclipError
     ├── WouldDrop     a write would drop what the stored item has
     ├── ServiceFailed a service that is fed cannot be reached, or refuses
     ├── KeyFileError  the file of API keys cannot be read or written
+    ├── NoKeys        others might reach a service that has no API keys
     ├── CannotListen  the service cannot listen on its address
     └── UnknownKey    no API key has this id
 """
@@ -95,6 +96,12 @@ class KeyFileError(ServiceError):
     """The file of API keys cannot be read or written."""
 
     code = "bad-key-file"
+
+
+class NoKeys(ServiceError):
+    """Others might reach a service that has no API keys."""
+
+    code = "no-keys"
 
 
 class CannotListen(ServiceError):

@@ -4,7 +4,7 @@ Each action ends by sending the browser to a view. Events without a user are not
 
 Laws (tests/service/page/test_page.py):
 - a click, a cart, a purchase or a dislike is stored before the next list is made;
-- a request that another site makes a browser send changes nothing.
+- a request that another site makes a browser send changes nothing (access/hosts.py refuses it).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from vlclip.service.shop.shop import Shop
 COOKIE_S = 90 * DAY_S
 KEY_REASONS = {
     "bad-key": "This key is not known here, or was revoked.",
-    "forbidden": "This key may not see that page. Lists need one with the scope 'read', what a shopper did "
-    "one with 'write' too, and experiments one with 'metrics' or 'write' too.",
+    "forbidden": "This key may not see that page. Lists need one with the scope 'read', those for a name and "
+    "what somebody did one with 'users' or 'write' too, and experiments one with 'metrics' or 'write' too.",
 }
 """Why the page asks for a key again, by the `code` of the refusal."""
 
@@ -70,7 +70,6 @@ def _add_events(app: FastAPI, shop: Shop) -> None:
 def _add_photo(app: FastAPI, state: PageState) -> None:
     @app.post("/page/photo", include_in_schema=False)
     async def photo(request: Request) -> Response:
-        _check_same_site(request)
         async with request.form(max_files=1, max_fields=10) as fields:
             file, text = fields.get("photo"), fields.get("text", "")
             data = b"" if file is None or isinstance(file, str) else await file.read()
@@ -135,15 +134,8 @@ def _send_to(path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = 
 
 async def _read_fields(request: Request) -> dict[str, str]:
     """The fields of a small form of our own."""
-    _check_same_site(request)
     async with request.form(max_files=0, max_fields=50) as fields:
         return {name: value for name, value in fields.multi_items() if isinstance(value, str)}
-
-
-def _check_same_site(request: Request) -> None:
-    """Refuse a request that another site makes a browser send; browsers mark it in a header."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise BadRequest("this request came from another site; open the page itself")
 
 
 def _send_back(request: Request) -> Response:

@@ -5,8 +5,8 @@ To add a view:
 - write its template, templates/NAME.html.j2; its block `results` is the part that htmx replaces;
 - name both in `VIEWS`.
 
-A view needs an API key with the scope `read`, where there are keys; access/auth.py names those that need
-another.
+A view needs an API key with the scope `read`, where there are keys, and `users` once there is a name;
+access/auth.py names those that need another.
 
 Laws (tests/service/page/test_page.py):
 - a list on the page is the one the API gives to that shopper;
@@ -29,6 +29,7 @@ from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.answer import HISTORY, LEXICAL, Page
 from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.ranking.settings import DAY_S
+from vlclip.service.access.auth import check_knows
 from vlclip.service.demo.page import Embedded, data_uri
 from vlclip.service.http.errors import STATUS, NotReady
 from vlclip.service.page.form import PER_PAGE, Form, read_form
@@ -184,6 +185,7 @@ def _list_content(
     shelf: Shelf | None = None
     problem, status = "", 200
     try:
+        check_knows(visit.caller, unit, explain=True)  # the list says from what it was made
         request = ask(form.page(shop.settings.search))
         shelf = serve(shop, state.item_photos, request, form.filter_form)
     except VlclipError as error:

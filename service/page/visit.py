@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote, urlencode
 
+from starlette.authentication import BaseUser
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
@@ -21,13 +22,15 @@ MAX_NAME = 100
 class Visit:
     """What a view needs to know of its request.
 
-    `user` is "" for nobody. `is_fragment` says that htmx sent the request and needs the results only.
+    `user` is "" for nobody; `caller` is who sent the API key. `is_fragment` says that htmx sent the
+    request and needs the results only.
     """
 
     path: str
     params: QueryParams
     user: str
     is_fragment: bool
+    caller: BaseUser
 
     def address(self, offset: int = 0) -> str:
         """The address of the same view, its list beginning at `offset`."""
@@ -38,4 +41,4 @@ class Visit:
 def read_visit(request: Request) -> Visit:
     """The visit of a request."""
     user = unquote(request.cookies.get(USER_COOKIE, ""))[:MAX_NAME]
-    return Visit(request.url.path, request.query_params, user, is_fragment(request.headers))
+    return Visit(request.url.path, request.query_params, user, is_fragment(request.headers), request.user)

@@ -12,10 +12,18 @@ from click.testing import CliRunner
 
 from tests.service.mannered import mannered, problem
 from vlclip.service.access.auth import OPEN, scopes_for
-from vlclip.service.access.keys import KeyRing, add_key, keys_path, read_keys, revoke_key
+from vlclip.service.access.keys import (
+    KeyRing,
+    add_key,
+    check_closed,
+    keys_in_force,
+    keys_path,
+    read_keys,
+    revoke_key,
+)
 from vlclip.service.cli import build
 from vlclip.service.commands.serve import _who_may_ask, is_loopback
-from vlclip.service.http.errors import KeyFileError, UnknownKey
+from vlclip.service.http.errors import KeyFileError, NoKeys, UnknownKey
 from vlclip.service.settings import Settings
 
 
@@ -92,7 +100,6 @@ def test_a_file_that_is_not_one_of_keys_is_refused_with_a_way_out(path):
 
 def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():
     assert str(keys_path(Settings(store="a/b"))) == "a/b/records/keys.json"
-    assert str(keys_path(Settings(store="http://localhost:6333"))) == ".vlclip/vlclip/keys.json"
     assert str(keys_path(Settings(store="a/b", api={"keys": "c.json"}))) == "c.json"
 
 
@@ -113,12 +120,12 @@ def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():
         ("GET", "/healthz", set()),
         ("GET", "/metrics", {"metrics", "write"}),
         ("GET", "/openapi.json", set()),
-        ("GET", "/v1/users/1/events", {"write"}),
-        ("GET", "/v1/users/1/events\n", {"write"}),
+        ("GET", "/v1/users/1/events", {"users", "write"}),
+        ("GET", "/v1/users/1/events\n", {"users", "write"}),
         ("GET", "/metrics\n", {"metrics", "write"}),
         ("GET", "/", {"read"}),
         ("GET", "/page/item", {"read"}),
-        ("GET", "/page/you", {"write"}),
+        ("GET", "/page/you", {"users", "write"}),
         ("GET", "/page/experiments", {"metrics", "write"}),
     ],
 )
@@ -200,12 +207,71 @@ def test_keys_are_made_listed_and_revoked_by_command(tmp_path):
     assert json.loads(again.stdout)["error"]["code"] == "unknown-key"
 
 
+SERVER = "http://localhost:6333"
+
+
+def test_with_a_store_on_a_server_only_the_setting_names_the_file_of_keys(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert keys_in_force(Settings(store=SERVER)) is None
+    for api in ({}, {"keys": "keys.json"}):
+        with pytest.raises(KeyFileError, match=r"api\.keys .* whole path"):
+            keys_path(Settings(store=SERVER, api=api))
+    named = Settings(store=SERVER, api={"keys": str(tmp_path / "k.json")})
+    assert keys_path(named) == keys_in_force(named) == tmp_path / "k.json"
+    # keys that were made in this folder before are not forgotten in silence
+    add_key(tmp_path / ".vlclip" / "vlclip" / "keys.json", ["read"])
+    with pytest.raises(KeyFileError, match=r"\.vlclip/vlclip/keys\.json holds keys"):
+        keys_in_force(Settings(store=SERVER))
+
+
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False),
-     ("192.168.1.2", False), ("shop.example", False)],
+     ("192.168.1.2", False), ("shop.example", False), ("", False)],
 )  # fmt: skip
-def test_serve_warns_where_an_open_api_can_be_reached_from_elsewhere(host, loopback):
+def test_without_keys_only_this_machine_is_served_unless_open_says_so(tmp_path, path, host, loopback):
+    settings = Settings(store=str(tmp_path))
     assert is_loopback(host) == loopback
+    if loopback:
+        assert check_closed(settings, host, is_open=False) == 0
+    else:
+        with pytest.raises(NoKeys, match=r"vlclip keys add .* --open"):
+            check_closed(settings, host, is_open=False)
+    assert check_closed(settings, host, is_open=True) == 0
     assert ("warning" in _who_may_ask(0, host)) != loopback
+    add_key(path, ["read"])
+    assert check_closed(settings, host, is_open=False) == 1
     assert "warning" not in _who_may_ask(1, host)
+
+
+@pytest.mark.parametrize("api", [{"proxies": ("10.0.0.1",)}, {"keys": "/nowhere/keys.json"}])
+def test_nor_this_machine_where_settings_say_that_keys_or_others_are_expected(tmp_path, api):
+    settings = Settings(store=str(tmp_path), api=api)
+    with pytest.raises(NoKeys, match="--open"):
+        check_closed(settings, "127.0.0.1", is_open=False)
+    assert check_closed(settings, "127.0.0.1", is_open=True) == 0
+
+
+def test_where_keys_are_required_nothing_starts_without_and_nothing_opens(tmp_path, path):
+    settings = Settings(store=str(tmp_path), api={"require_keys": True})
+    for is_open in (False, True):
+        with pytest.raises(NoKeys, match="require_keys"):
+            check_closed(settings, "127.0.0.1", is_open=is_open)
+    with pytest.raises(NoKeys):
+        mannered(tmp_path, require_keys=True)
+    secret = add_key(path, ["read"])[0]
+    now = [0.0]
+    ring = KeyRing(path, clock=lambda: now[0], required=True)
+    path.unlink()
+    now[0] = 1.0
+    assert not ring.is_open
+    assert ring.find(secret) is None
+
+
+def test_serve_says_in_one_sentence_why_it_does_not_start(tmp_path):
+    ended = CliRunner().invoke(
+        typer.main.get_command(build()), ["serve", "--store", str(tmp_path), "--host", "0.0.0.0"]
+    )
+    assert ended.exit_code == 1
+    assert "Traceback" not in ended.output
+    assert "vlclip keys add" in " ".join(ended.output.split())

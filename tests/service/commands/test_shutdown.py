@@ -55,7 +55,7 @@ def begin(address):
     """A search the server waits for the body of; it says so itself, by 100 Continue."""
     connection = socket.create_connection(address)
     head = (
-        "POST /v1/search HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"
+        "POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(BODY)}\r\nExpect: 100-continue\r\n\r\n"
     )
     connection.sendall(head.encode() + BODY[:5])

@@ -580,6 +580,17 @@ def test_every_answer_forbids_what_is_not_ours(web):
     assert "http" not in POLICY
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_of_the_api_fits_its_window_and_breaks_no_policy(open_tab, width):
+    """The fixture listens to the console: a violation of the policy would be an error there."""
+    tab = open_tab(viewport={"width": width, "height": 900})
+    tab.goto("/docs")
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.locator("section.operation").count() > 20
+    tab.get_by_role("link", name="POST /v1/search").click()
+    assert tab.url.endswith("#post-v1-search")
+
+
 def test_each_file_of_the_page_is_there_and_kept_for_long(web):
     html = web.get("/").text
     for path in ASSETS:
@@ -632,7 +643,7 @@ def test_a_list_with_an_item_that_is_gone_and_a_search_before_the_models_are_the
 @pytest.mark.parametrize("path", ["/page/user", "/page/event", "/page/photo", "/page/key"])
 def test_what_another_site_sends_changes_nothing(web, path):
     answer = web.post(path, data={"user": "eve", "key": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 400
+    assert answer.status_code == 403
     assert "another site" in answer.text
     assert not web.cookies
 
