@@ -111,15 +111,18 @@ def check_exact(caller: BaseUser) -> None:
         raise Forbidden("exact=true compares every item; it needs an API key with the scope 'metrics' too")
 
 
+def may_know(caller: BaseUser) -> bool:
+    """Whether a caller may learn what one shopper did; everybody may where there are no keys."""
+    return not isinstance(caller, Caller) or not _USERS.isdisjoint(caller.key.scopes)
+
+
 def check_knows(caller: BaseUser, unit: str, *, explain: bool = False) -> None:
     """`Forbidden` where an answer about `unit` would tell a caller what is not theirs to know.
 
     A list for a user is about the user: what is missing from it, and its scores, say what they did. To
-    `explain` a list names the items of a history, a session's too. Without keys everybody may know all.
+    `explain` a list names the items of a history, a session's too.
     """
-    if not isinstance(caller, Caller) or not _USERS.isdisjoint(caller.key.scopes):
-        return
-    if unit.startswith(USER) or (unit and explain):
+    if (unit.startswith(USER) or (unit and explain)) and not may_know(caller):
         raise Forbidden(
             "this is made from what a shopper did; it needs an API key with the scope 'users' too "
             "(a list without a user, or for a session without explain, does not)"

@@ -1,8 +1,8 @@
 """Headers that every answer carries, so that no browser takes one for more than it is.
 
 Law (tests/service/access/test_headers.py):
-- whatever answers, a route, an error or another middleware, a browser runs nothing of it, shows it in no frame,
-  guesses no type and sends its address to nobody; a page sets its own, wider ones.
+- whatever answers, a route, an error or another middleware, a browser runs nothing of it, shows it in no
+  frame, guesses no type and sends its address to nobody; a page sets its own, wider ones.
 """
 
 from __future__ import annotations
