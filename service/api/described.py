@@ -164,9 +164,9 @@ class Description:
     def _example(self, schema: Schema, depth: int = 0) -> Any:
         if "$ref" in schema:
             schema = self._shapes.get(self._shape_of(schema), {})
-        known = [*schema.get("examples", ()), *(schema[name] for name in VALUES if name in schema)]
-        if known or "enum" in schema:
-            return (known or schema["enum"])[0]
+        values = [*schema.get("examples", ()), *(schema[name] for name in VALUES if name in schema)]
+        if values or "enum" in schema:
+            return (values or schema["enum"])[0]
         choices = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
         if choices or depth > DEPTH:
             return self._example(choices[0], depth + 1) if choices and depth <= DEPTH else None

@@ -156,29 +156,29 @@ def answers(client, key, method, path, sent):
     cookies = {"Cookie": f"vlclip_user=anna; vlclip_key={key}"}
     for headers in ({"X-API-Key": key, **cookies} if key else cookies, {**cookies, "HX-Request": "true"}):
         answer = client.request(method, path, headers=headers, follow_redirects=False, **sent)
-        kept = {
+        headers_kept = {
             name: value for name, value in answer.headers.items() if name in ("location", "www-authenticate")
         }
-        yield answer.status_code, kept, CHANGING.sub("", answer.text)
+        yield answer.status_code, headers_kept, CHANGING.sub("", answer.text)
 
 
 @pytest.mark.parametrize("caller", sorted(CALLERS.keys() - MAY_KNOW))
 @pytest.mark.parametrize(("method", "path", "sent"), QUESTIONS)
 def test_who_may_not_know_gets_the_same_whoever_bought_what(worlds, caller, method, path, sent):
-    (one, other), secrets = worlds
-    here = list(answers(one, secrets[caller], method, path, sent))
-    assert here == list(answers(other, secrets[caller], method, path, sent))
+    (first, second), secrets = worlds
+    here = list(answers(first, secrets[caller], method, path, sent))
+    assert here == list(answers(second, secrets[caller], method, path, sent))
     assert "order 0" not in str(here)
 
 
 @pytest.mark.parametrize("caller", sorted(MAY_KNOW))
 def test_who_may_know_gets_different_answers(worlds, caller):
     """So the test above compares what can differ."""
-    (one, other), secrets = worlds
+    (first, second), secrets = worlds
     different = [
         path for method, path, sent in QUESTIONS
-        if list(answers(one, secrets[caller], method, path, sent))
-        != list(answers(other, secrets[caller], method, path, sent))
+        if list(answers(first, secrets[caller], method, path, sent))
+        != list(answers(second, secrets[caller], method, path, sent))
     ]  # fmt: skip
     expected = {"/v1/users/anna/events", "/v1/users/ben/events", "/page/you"}
     if "read" in CALLERS[caller]:
@@ -191,10 +191,10 @@ def test_who_may_know_gets_different_answers(worlds, caller):
 
 
 def test_every_field_of_an_answer_was_judged(worlds):
-    (one, _), _ = worlds
-    schemas = one.get("/openapi.json").json()["components"]["schemas"]
-    described = one.get("/openapi.json").json()["paths"]
-    seen: set[str] = set()
+    (first, _), _ = worlds
+    schemas = first.get("/openapi.json").json()["components"]["schemas"]
+    described = first.get("/openapi.json").json()["paths"]
+    fields_answered: set[str] = set()
 
     def walk(node):
         if isinstance(node, dict):
@@ -202,8 +202,8 @@ def test_every_field_of_an_answer_was_judged(worlds):
                 if name == "$ref" and isinstance(value, str):
                     shape = value.rsplit("/", 1)[1]
                     fields = {f"{shape}.{field}" for field in schemas[shape].get("properties", {})}
-                    if not fields <= seen:
-                        seen.update(fields)
+                    if not fields <= fields_answered:
+                        fields_answered.update(fields)
                         walk(schemas[shape])
                 walk(value)
         elif isinstance(node, list):
@@ -214,29 +214,29 @@ def test_every_field_of_an_answer_was_judged(worlds):
         for operation in operations.values():
             walk(operation["responses"])
     judged = SHOPPERS | OF_A_LIST | OF_THE_SHOP
-    assert seen - judged == set(), "say above what these fields tell of shoppers"
-    assert judged - seen == set(), "these fields are gone"
+    assert fields_answered - judged == set(), "say above what these fields tell of shoppers"
+    assert judged - fields_answered == set(), "these fields are gone"
 
 
 def test_every_route_is_asked(worlds):
-    (one, _), _ = worlds
-    asked = {(method, path.partition("?")[0]) for method, path, _ in QUESTIONS}
+    (first, _), _ = worlds
+    questions = {(method, path.partition("?")[0]) for method, path, _ in QUESTIONS}
     shapes = [
         (method.upper(), re.compile(re.sub(r"\\\{[^}]*\\\}", ".+", re.escape(path))))
-        for path, operations in one.get("/openapi.json").json()["paths"].items()
+        for path, operations in first.get("/openapi.json").json()["paths"].items()
         for method in operations
     ]
     assert [
-        shape for shape in shapes if not any(m == shape[0] and shape[1].fullmatch(p) for m, p in asked)
+        shape for shape in shapes if not any(m == shape[0] and shape[1].fullmatch(p) for m, p in questions)
     ] == []
-    assert {view.path for view in VIEWS} <= {path for _, path in asked}
+    assert {view.path for view in VIEWS} <= {path for _, path in questions}
 
 
 def test_a_list_for_somebody_needs_the_scope_and_one_for_nobody_does_not(worlds):
-    (one, _), secrets = worlds
+    (first, _), secrets = worlds
 
     def status(path, caller):
-        return one.get(path, headers={"X-API-Key": secrets[caller]}).status_code
+        return first.get(path, headers={"X-API-Key": secrets[caller]}).status_code
 
     for path in ("/v1/users/anna/recommendations", "/v1/items/drawn-00001/similar?user=anna"):
         assert [status(path, caller) for caller in ("read", "users", "write")] == [403] * 3
@@ -246,12 +246,12 @@ def test_a_list_for_somebody_needs_the_scope_and_one_for_nobody_does_not(worlds)
 
 
 def test_the_page_under_a_name_says_which_scope_is_missing(worlds):
-    (one, _), secrets = worlds
-    one.cookies.clear()
-    page = one.get("/", headers={"Cookie": f"vlclip_user=anna; vlclip_key={secrets['read']}"})
+    (first, _), secrets = worlds
+    first.cookies.clear()
+    page = first.get("/", headers={"Cookie": f"vlclip_user=anna; vlclip_key={secrets['read']}"})
     assert page.status_code == 403
     assert "scope &#39;users&#39;" in page.text
-    assert one.get("/", headers={"Cookie": f"vlclip_key={secrets['read']}"}).status_code == 200
+    assert first.get("/", headers={"Cookie": f"vlclip_key={secrets['read']}"}).status_code == 200
 
 
 def test_the_rule_knows_every_scope():
@@ -270,10 +270,10 @@ def test_the_rule_knows_every_scope():
 
 def test_an_event_sent_again_does_not_tell_whether_it_was_known(worlds):
     """The last test here, since it changes what is stored."""
-    (one, other), secrets = worlds
+    (first, second), secrets = worlds
     event = {"kind": "purchase", "item": "gone", "user": "anna", "id": f"order 0 of {FIRST}", "time": NOW}
     here, there = (
         client.post("/v1/events", json={"events": [event]}, headers={"X-API-Key": secrets["read"]})
-        for client in (one, other)
+        for client in (first, second)
     )
     assert (here.status_code, here.json()) == (there.status_code, there.json())

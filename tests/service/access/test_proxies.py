@@ -28,7 +28,7 @@ trusted = st.ip_addresses(network="10.0.0.0/8").map(str)
 strangers = addresses.filter(lambda address: not PROXIES.trust(address))
 
 
-def seen(peer, headers, proxies=PROXIES, header="x-forwarded-for", hosts=Hosts((), None)):  # noqa: B008 - no state
+def caller_of(peer, headers, proxies=PROXIES, header="x-forwarded-for", hosts=Hosts((), None)):  # noqa: B008 - no state
     """Who a request seems to come from, behind the middleware."""
     app = FastAPI()
     app.add_middleware(CallerAddresses, proxies=proxies, header=header, hosts=hosts)
@@ -54,7 +54,7 @@ def test_a_caller_who_is_no_proxy_is_not_believed(peer, text):
 def test_nobody_is_believed_by_default_not_even_this_machine():
     names = {"X-Forwarded-For": "8.8.8.8", "Forwarded": "for=8.8.8.8", "X-Forwarded-Proto": "https"}
     proxies = Proxies(Settings().api.proxies)
-    assert seen("127.0.0.1", names, proxies) == ["127.0.0.1", "http", "shop.example"]
+    assert caller_of("127.0.0.1", names, proxies) == ["127.0.0.1", "http", "shop.example"]
 
 
 @given(invented=st.lists(junk, max_size=4), caller=strangers, chain=st.lists(trusted, max_size=3))
@@ -88,7 +88,7 @@ def test_nor_in_the_header_of_rfc_7239(invented, caller, chain):
     ],
 )
 def test_addresses_as_proxies_write_them(text, address):
-    assert seen("127.0.0.1", {"X-Forwarded-For": text})[0] == address
+    assert caller_of("127.0.0.1", {"X-Forwarded-For": text})[0] == address
 
 
 def test_several_lines_of_a_header_are_one_list():
@@ -97,22 +97,22 @@ def test_several_lines_of_a_header_are_one_list():
         ("X-Forwarded-For", "203.0.113.9"),
         ("X-Forwarded-For", "10.0.0.1"),
     ]
-    assert seen("127.0.0.1", lines)[0] == "203.0.113.9"
+    assert caller_of("127.0.0.1", lines)[0] == "203.0.113.9"
 
 
 def test_scheme_and_host_follow_the_proxy_and_the_host_only_if_it_is_known():
     sent = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "www.example"}
-    assert seen("10.1.1.1", sent) == ["203.0.113.9", "https", "www.example"]
+    assert caller_of("10.1.1.1", sent) == ["203.0.113.9", "https", "www.example"]
     hosts = Hosts(("shop.example",), "127.0.0.1")
-    assert seen("10.1.1.1", sent, hosts=hosts)[2] == "shop.example"
-    assert seen("8.8.8.8", sent) == ["8.8.8.8", "http", "shop.example"]
-    assert seen("10.1.1.1", {**sent, "X-Forwarded-Proto": "javascript"})[1] == "http"
+    assert caller_of("10.1.1.1", sent, hosts=hosts)[2] == "shop.example"
+    assert caller_of("8.8.8.8", sent) == ["8.8.8.8", "http", "shop.example"]
+    assert caller_of("10.1.1.1", {**sent, "X-Forwarded-Proto": "javascript"})[1] == "http"
 
 
 def test_only_the_header_that_the_setting_names_is_read():
     sent = {"X-Forwarded-For": "203.0.113.9", "Forwarded": 'for="[2001:db8::1]";proto=https;host=www.example'}
-    assert seen("10.1.1.1", sent)[0] == "203.0.113.9"
-    assert seen("10.1.1.1", sent, header="forwarded") == ["2001:db8::1", "https", "www.example"]
+    assert caller_of("10.1.1.1", sent)[0] == "203.0.113.9"
+    assert caller_of("10.1.1.1", sent, header="forwarded") == ["2001:db8::1", "https", "www.example"]
 
 
 def test_a_unix_socket_is_trusted_only_by_its_name():
