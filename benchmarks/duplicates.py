@@ -35,11 +35,13 @@ from PIL import Image
 
 from vlclip.engine import duplicates
 from vlclip.engine.item import Item
-from vlclip.ingestion.photos.decoding import PhotoSource, decode
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
+from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 
-MAX_BYTES, MAX_PIXELS = 20_000_000, 50_000_000
+MAX_BYTES = 20_000_000
 TINT = 0.25
 DARK = 40
 """Mean lack of blue from which a tint can be seen at all."""
@@ -153,7 +155,7 @@ def with_photos(source: Path, limit: int | None) -> Iterator[tuple[Item, Image.I
         if limit is not None and count >= limit:
             return
         if entry.item is not None and entry.item.image:
-            yield entry.item, decode(photos.read(entry.item.image), max_pixels=MAX_PIXELS)
+            yield entry.item, decode(photos.read(entry.item.image), Limits())
 
 
 def recall_of(kind: Kind, originals: Sequence[Image.Image], copies: Sequence[Image.Image | None]) -> float:

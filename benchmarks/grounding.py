@@ -31,8 +31,9 @@ from vlclip.engine.grounding.dino import DinoGrounder
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.engine.grounding.rule import prompt
 from vlclip.engine.grounding.transformers import TransformersNetwork
+from vlclip.engine.photos.decoding import decode
 from vlclip.ingestion.drawn.catalogue import draw_product
-from vlclip.ingestion.photos.decoding import PhotoSource, decode
+from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.service.settings import Settings
@@ -41,7 +42,7 @@ from vlclip.service.settings import Settings
 def drawn(count: int) -> tuple[list[Image.Image], list[str]]:
     """Photos of the drawn catalogue and their types."""
     items = [draw_product(7, index).item for index in range(count)]
-    photos = [decode(item.image, max_pixels=Settings.load().fetch.max_pixels) for item in items]
+    photos = [decode(item.image, Settings.load().fetch.limits) for item in items]
     return photos, [item.product_type for item in items]
 
 
@@ -54,9 +55,7 @@ def from_catalogue(path: Path, count: int) -> tuple[list[Image.Image], list[str]
         (entry.item for entry in entries if entry.item and entry.item.image and entry.item.product_type),
         count,
     )
-    pairs = [
-        (decode(source.read(item.image), max_pixels=fetch.max_pixels), item.product_type) for item in items
-    ]
+    pairs = [(decode(source.read(item.image), fetch.limits), item.product_type) for item in items]
     return [photo for photo, _ in pairs], [product_type for _, product_type in pairs]
 
 

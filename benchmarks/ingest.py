@@ -38,7 +38,7 @@ from vlclip.engine.encoding.embedder import embedder_info, load_embedder
 from vlclip.engine.item import Item
 from vlclip.engine.opening.stores import open_store
 from vlclip.ingestion.ledger.ledger import FILE, Ledger
-from vlclip.ingestion.photos.decoding import PhotoSource
+from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.pipeline import ingest as pipeline
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue

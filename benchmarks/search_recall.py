@@ -31,9 +31,10 @@ from PIL import Image, ImageOps
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.space import Floats, FusedSpace, Segment
 from vlclip.engine.store.store import Point, Query, Record, Store, StoreInfo
-from vlclip.ingestion.photos.decoding import decode
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.service.settings import Settings
@@ -102,7 +103,7 @@ def catalogue_embedder(source: str, store: Store, settings: Settings) -> Embed:
 
 
 def _taken_again(photo: bytes) -> Image.Image:
-    decoded = ImageOps.mirror(decode(photo, max_pixels=50_000_000))
+    decoded = ImageOps.mirror(decode(photo, Limits()))
     width, height = decoded.size
     return decoded.crop(
         (int(width * CUT), int(height * CUT), int(width * (1 - CUT)), int(height * (1 - CUT)))

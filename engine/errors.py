@@ -9,6 +9,8 @@
         ├── FilterError         a filter names a field or operator that does not exist
         ├── EncoderError        a model cannot be found, loaded or run
         ├── TrainingError       a training configuration or checkpoint cannot be used
+        ├── PhotoError          one photo cannot be read or decoded
+        │   └── PhotosBusy          other photos take all the memory for decoding; try again later
         ├── RefinementError     texts cannot be refined with these settings
         │   └── BudgetSpent         the token budget of this run is used up; run again to go on
         └── StoreError          the vector store
@@ -78,6 +80,18 @@ class TrainingError(EngineError):
     """A training configuration or checkpoint cannot be used."""
 
     code = "training-error"
+
+
+class PhotoError(EngineError):
+    """One photo cannot be read or decoded."""
+
+    code = "bad-photo"
+
+
+class PhotosBusy(PhotoError):
+    """Other photos take all the memory for decoding; try again later."""
+
+    code = "photos-busy"
 
 
 class RefinementError(EngineError):

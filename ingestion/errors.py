@@ -4,16 +4,17 @@
     └── IngestionError
         ├── CatalogueError      the catalogue cannot be read, or holds nothing to ingest
         │   └── MappingError    a field or a column named in the mapping does not exist
-        ├── PhotoError          one photo cannot be read or decoded
-        │   └── FetchError      one photo cannot be fetched over HTTP
         └── LedgerError         the ledger's file cannot be used
+
+    PhotoError (engine)         one photo cannot be read or decoded
+    └── FetchError              one photo cannot be fetched over HTTP
 
 In a batch `PhotoError` and `FetchError` are not raised: they become the reason of a failed item.
 """
 
 from __future__ import annotations
 
-from vlclip.engine.errors import VlclipError
+from vlclip.engine.errors import PhotoError, VlclipError
 
 
 class IngestionError(VlclipError):
@@ -32,12 +33,6 @@ class MappingError(CatalogueError):
     """A field or a column named in the mapping does not exist."""
 
     code = "bad-mapping"
-
-
-class PhotoError(IngestionError):
-    """One photo cannot be read or decoded."""
-
-    code = "bad-photo"
 
 
 class FetchError(PhotoError):

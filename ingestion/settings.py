@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.settings import EngineSettings, Section
 
 
@@ -15,6 +16,15 @@ class Fetch(Section):
     timeout_s: float = Field(10.0, gt=0, description="time limit for one photo, redirects included")
     max_bytes: int = Field(20_000_000, ge=1, description="size limit of one photo as it is sent")
     max_pixels: int = Field(50_000_000, ge=1, description="size limit of one photo once it is decoded")
+    decoding_bytes: int = Field(
+        500_000_000,
+        ge=1_000_000,
+        description="memory that all photos being decoded may take together; a photo waits until there is "
+        "room for it, and one that needs more is refused",
+    )
+    decoding_wait_s: float = Field(
+        20.0, gt=0, description="longest wait of a photo for that room; then it fails, in a request with 503"
+    )
     max_redirects: int = Field(
         3, ge=0, le=20, description="most redirects that are followed for one photo; each address is checked"
     )
@@ -22,6 +32,11 @@ class Fetch(Section):
     allow_private: bool = Field(
         default=False, description="fetch photos from addresses of private networks too"
     )
+
+    @property
+    def limits(self) -> Limits:
+        """What holds for every photo that is decoded."""
+        return Limits(self.max_pixels, self.decoding_bytes, self.decoding_wait_s)
 
 
 class Ingest(Section):

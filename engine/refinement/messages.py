@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import io
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from PIL import Image, ImageOps
-
+from vlclip.engine.errors import PhotoError
 from vlclip.engine.item import Item
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.refinement.prompt import Prompt
 from vlclip.engine.refinement.untrusted import data_block, plain, without_instructions
 
@@ -23,7 +23,7 @@ Message = dict[str, Any]
 TITLE_CHARS, DESCRIPTION_CHARS, VALUE_CHARS = 300, 1500, 100
 MOST_ATTRIBUTES = 20
 PHOTO_SIDE = 512
-PHOTO_PIXELS = 50_000_000
+LIMITS = Limits()
 
 
 def product_data(item: Item) -> dict[str, object]:
@@ -63,14 +63,8 @@ def photo_url(photo: bytes | None) -> str | None:
     if photo is None:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(photo)) as opened:
-                if opened.width * opened.height > PHOTO_PIXELS:
-                    return None
-                opened.draft("RGB", (PHOTO_SIDE, PHOTO_SIDE))
-                upright = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        upright = decode(photo, LIMITS)
+    except PhotoError:
         return None
     upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
     small = io.BytesIO()

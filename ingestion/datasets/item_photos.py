@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from vlclip.engine.errors import PhotoError
 from vlclip.engine.item import Item
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import PhotoSource, decode
+from vlclip.engine.photos.decoding import decode
 from vlclip.ingestion.photos.fetch import Fetcher
+from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.reading.catalogue import Catalogue, batched
 from vlclip.ingestion.reading.entry import Entry
 from vlclip.ingestion.reading.mapping import ColumnMapping
@@ -61,7 +62,7 @@ def item_photo_batches(
             return None
         try:
             data = photos.read(item.image)
-            return ItemPhoto(item, data, decode(data, max_pixels=settings.fetch.max_pixels))
+            return ItemPhoto(item, data, decode(data, settings.fetch.limits))
         except PhotoError:
             return None
 

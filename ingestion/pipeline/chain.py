@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlclip.ingestion.photos.decoding import PhotoSource
 from vlclip.ingestion.photos.fetch import Fetcher
+from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.reading.entry import Batch
 from vlclip.ingestion.settings import IngestionSettings
@@ -54,7 +54,7 @@ def open_chain(
         source=photos,
         embedder=embedder,
         preparation=preparation,
-        max_pixels=settings.fetch.max_pixels,
+        limits=settings.fetch.limits,
         fetching=fetching,
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
         missing=missing,

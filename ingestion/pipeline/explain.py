@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vlclip.engine.errors import PhotoError
 from vlclip.engine.item import Item
 from vlclip.engine.refinement.refiner import load_refiner
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import PhotoSource, is_url
+from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
 from vlclip.ingestion.reading.entry import Entry

@@ -21,11 +21,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from vlclip.engine.errors import PhotoError
 from vlclip.engine.item import Item
 from vlclip.engine.store.store import Record
-from vlclip.ingestion.errors import FetchError, PhotoError
+from vlclip.ingestion.errors import FetchError
 from vlclip.ingestion.ledger.ledger import Ledger
-from vlclip.ingestion.photos.decoding import PhotoSource, is_url
+from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.pipeline.ingest import IngestPlan, claimed_batches, final_report, recorded_run
 from vlclip.ingestion.pipeline.photo_hint import photo_hint
 from vlclip.ingestion.pipeline.prune import prune

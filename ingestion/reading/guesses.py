@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vlclip.ingestion.errors import MappingError
-from vlclip.ingestion.photos.decoding import is_photo_file
+from vlclip.ingestion.photos.source import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.amount import column_mark
 from vlclip.ingestion.reading.availability import read_availability

@@ -31,7 +31,7 @@ from vlclip.engine.item import (
 )
 from vlclip.engine.language import DEFAULT
 from vlclip.ingestion.errors import MappingError
-from vlclip.ingestion.photos.decoding import is_photo_file, photo_file
+from vlclip.ingestion.photos.source import is_photo_file, photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.engine.errors import ItemError
-from vlclip.ingestion.photos.decoding import is_photo_file, is_url
+from vlclip.ingestion.photos.source import is_photo_file, is_url
 from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.photo_cell import is_no_photo, read_photos
 from vlclip.ingestion.reading.photo_names import ends_as_photo

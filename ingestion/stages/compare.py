@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vlclip.engine.errors import PhotoError
 from vlclip.engine.store.store import Record, Store
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import PhotoSource, is_url
+from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.stages.missing_photo import PROBLEM, STRICT, MissingPhoto, next_photo
 from vlclip.ingestion.stages.preparation import Preparation

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from vlclip.engine.duplicates import photo_hash
+from vlclip.engine.errors import PhotoError, PhotosBusy
 from vlclip.engine.grounding.rule import choose, cut
 from vlclip.engine.item import ReferredPhoto
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import PhotoSource, decode, is_url
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
+from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
 from vlclip.ingestion.stages.embed import LazyEmbedder
 from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto, next_photo
@@ -38,7 +40,7 @@ class Prepare:
     source: PhotoSource
     embedder: LazyEmbedder
     preparation: Preparation
-    max_pixels: int
+    limits: Limits
     fetching: Executor
     decoding: threading.Semaphore
     missing: MissingPhoto = STRICT
@@ -95,7 +97,10 @@ class Prepare:
         problem, current = "", entry if entry.data is not None else None
         while current is not None and current.data is not None:
             try:
-                return current, decode(current.data, max_pixels=self.max_pixels)
+                return current, decode(current.data, self.limits)
+            except PhotosBusy as error:
+                # the photo may be fine: neither a later one nor the words alone stand in for it
+                return entry.failed("photo", str(error)), None
             except PhotoError as error:
                 problem = problem or str(error)
             current, _ = self._readable(next_photo(replace(current, data=None)))

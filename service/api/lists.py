@@ -11,7 +11,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from vlclip.ingestion.photos.decoding import decode
+from vlclip.engine.photos.decoding import decode
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.access.auth import check_exact, check_knows
@@ -99,7 +99,7 @@ class ListRoutes:
             shop, ready_request = self._shop, list_request
             if photo is not None:
                 with stage("rank"):
-                    image = decode(photo, max_pixels=shop.settings.fetch.max_pixels)
+                    image = decode(photo, shop.settings.fetch.limits)
                 ready_request = replace(list_request, photo=image)
             answer, served_list = shop.shoppers.serve(shop.recommender, ready_request, filter_form)
             took_ms = (time.perf_counter() - began) * 1000

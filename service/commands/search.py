@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import decode
+from vlclip.engine.errors import PhotoError
+from vlclip.engine.photos.decoding import decode
 from vlclip.ingestion.settings import Fetch
 from vlclip.ranking.lists.opening import open_recommender
 from vlclip.service.commands.list_plan import read_list_plan
@@ -71,6 +71,6 @@ def search(
 
 def _read_photo(photo: Path, limits: Fetch) -> Image.Image:
     try:
-        return decode(photo.read_bytes(), max_pixels=limits.max_pixels)
+        return decode(photo.read_bytes(), limits.limits)
     except OSError as error:
         raise PhotoError(f"the photo {photo} cannot be read: {error.strerror}") from None

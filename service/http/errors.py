@@ -123,6 +123,7 @@ STATUS = {
     "bad-page": 400,
     "empty-query": 400,
     "bad-photo": 422,
+    "photos-busy": 503,
     "bad-item": 422,
     "refused-item": 422,
     "forbidden": 403,

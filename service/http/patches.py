@@ -17,7 +17,7 @@ from vlclip.engine.errors import ItemError
 from vlclip.engine.filters import brief
 from vlclip.engine.item import MAX_ATTRIBUTES, Attribute, Item
 from vlclip.engine.validation import explain
-from vlclip.ingestion.photos.decoding import is_url
+from vlclip.ingestion.photos.source import is_url
 from vlclip.ingestion.pipeline.patches import ItemPatch
 from vlclip.service.http.errors import BadRequest
 from vlclip.service.http.json_body import MAX_BATCH_VALUES, read_json, read_lines

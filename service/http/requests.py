@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vlclip.engine.errors import ItemError, SpaceError
 from vlclip.engine.filters import MAX_CONDITIONS, brief, parse_json, read_filter
 from vlclip.engine.item import MAX_ATTRIBUTES, MAX_PHOTOS, MAX_TEXT_CHARS, Item, ReferredPhoto, too_long
-from vlclip.ingestion.photos.decoding import is_url
+from vlclip.ingestion.photos.source import is_url
 from vlclip.ranking.history.clock import moment
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import AHEAD_S, MAX_ID, Event

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import anyio
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +31,8 @@ from vlclip.service.page.visit import MAX_NAME, USER_COOKIE, read_visit
 from vlclip.service.shop.shop import Shop
 
 COOKIE_S = 90 * DAY_S
+PHOTOS = 2
+"""Photos of searches decoded at a time, apart from other work: they may have to wait for memory."""
 KEY_REASONS = {
     "bad-key": "This key is not known here, or was revoked.",
     "forbidden": "This key may not see that page. Lists need one with the scope 'read', those for a name and "
@@ -68,6 +71,8 @@ def _add_events(app: FastAPI, shop: Shop) -> None:
 
 
 def _add_photo(app: FastAPI, state: PageState) -> None:
+    decoding = anyio.CapacityLimiter(PHOTOS)
+
     @app.post("/page/photo", include_in_schema=False)
     async def photo(request: Request) -> Response:
         async with request.form(max_files=1, max_fields=10) as fields:
@@ -75,7 +80,8 @@ def _add_photo(app: FastAPI, state: PageState) -> None:
             data = b"" if file is None or isinstance(file, str) else await file.read()
         if not data:
             raise BadRequest("choose a photo first")
-        query = {"photo": await run_in_threadpool(state.search_photos.keep, data)}
+        name = await anyio.to_thread.run_sync(state.search_photos.keep, data, limiter=decoding)
+        query = {"photo": name}
         query |= {"text": text} if isinstance(text, str) and text else {}
         if is_fragment(request.headers):
             return Response(status_code=204, headers={"HX-Redirect": "/?" + urlencode(query)})

@@ -24,9 +24,11 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import decode, is_url, photo_file, read_file
+from vlclip.engine.errors import PhotoError
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
 from vlclip.ingestion.photos.fetch import Fetcher
+from vlclip.ingestion.photos.source import is_url, photo_file, read_file
 from vlclip.ingestion.settings import Fetch
 from vlclip.service.http.errors import BadRequest
 from vlclip.service.settings import Settings
@@ -102,14 +104,14 @@ def photo_of(item: Mapping[str, Any], number: int = 0) -> Any:
 class SearchPhotos:
     """The photos of the newest searches, made small, by a name that cannot be guessed."""
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._photos: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def keep(self, data: bytes) -> str:
         """Keep a photo and return its name. A `PhotoError` says why it is not a photo."""
-        photo = decode(data, max_pixels=self._max_pixels)
+        photo = decode(data, self._limits)
         photo.thumbnail((SIDE, SIDE))
         small = BytesIO()
         photo.save(small, "JPEG", quality=92)
@@ -130,7 +132,7 @@ class SearchPhotos:
 
     def decoded(self, name: str) -> Image.Image:
         """The photo, RGB."""
-        return decode(self.get(name), max_pixels=self._max_pixels)
+        return decode(self.get(name), self._limits)
 
 
 def _kind(data: bytes) -> str:

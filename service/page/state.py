@@ -13,5 +13,5 @@ class PageState:
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.item_photos = ItemPhotos(shop.settings, shop.ledger.folders)
-        self.search_photos = SearchPhotos(shop.settings.fetch.max_pixels)
+        self.search_photos = SearchPhotos(shop.settings.fetch.limits)
         self.facets = Facets(shop.store)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from vlclip.engine.errors import RefinementError
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.refinement.messages import messages, photo_url, product_data
 from vlclip.engine.refinement.prompt import ROLES, load_prompt, prompts
 
@@ -67,7 +68,7 @@ def test_a_photo_that_cannot_be_read_is_not_sent(photo):
 
 
 def test_a_bomb_is_not_opened(monkeypatch):
-    monkeypatch.setattr("vlclip.engine.refinement.messages.PHOTO_PIXELS", 1000)
+    monkeypatch.setattr("vlclip.engine.refinement.messages.LIMITS", Limits(1000))
     assert photo_url(jpeg((20, 20))) is not None
     assert photo_url(jpeg((100, 100))) is None
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)

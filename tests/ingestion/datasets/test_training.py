@@ -13,13 +13,14 @@ from vlclip.engine.errors import TrainingError
 from vlclip.engine.grounding.folders import rule_from
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.engine.grounding.rule import choose, cut
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.training.framing import framing
 from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.recipe import Recipe
 from vlclip.ingestion.datasets.training import TrainingSet, item_words, read_pairs
 from vlclip.ingestion.drawn import write_catalogue
-from vlclip.ingestion.photos.decoding import decode
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.service.settings import Settings
@@ -54,7 +55,7 @@ def items(catalogue: Path) -> dict:
 
 
 def photo_of(catalogue, item):
-    return decode((catalogue.parent / item.image).read_bytes(), max_pixels=50_000_000)
+    return decode((catalogue.parent / item.image).read_bytes(), Limits())
 
 
 def test_pairs_are_the_catalogue(catalogue, tiny_clip):

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from tests.ingestion.fakes import Shop, photo_bytes
 from vlclip.engine.duplicates import pairs, photo_hash
 from vlclip.engine.item import Item
-from vlclip.ingestion.photos.decoding import decode
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
 from vlclip.ingestion.pipeline.items import delete_items
 
@@ -77,7 +78,7 @@ def test_a_point_keeps_the_hash_of_its_whole_photo(shop, catalogue):
     stored = {
         item_id: payload["provenance"].get("photo_hash") for item_id, (payload, _) in shop.points().items()
     }
-    assert stored["bag"] == photo_hash(decode((catalogue.parent / "bag.jpg").read_bytes(), max_pixels=10**6))
+    assert stored["bag"] == photo_hash(decode((catalogue.parent / "bag.jpg").read_bytes(), Limits()))
     assert stored["bag"] == stored["bag-again"]
     near = [stored["tee-s"], stored["tee-m"]]
     assert near[0] != near[1]

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
+from tests.engine.photos.test_decoding import bomb
 from tests.ingestion.fakes import INFO, FakeEmbedder, Shop, photo_bytes
-from tests.ingestion.photos.test_decoding import bomb
 from vlclip.engine.errors import FingerprintMismatch, StoreUnavailable
 from vlclip.engine.store.store import StoreInfo
 from vlclip.ingestion.errors import CatalogueError, MappingError

@@ -12,8 +12,9 @@ import pytest
 
 from tests.ingestion.fakes import INFO, FakeEmbedder, photo_bytes
 from vlclip.engine.item import Item
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.refinement.fields import FieldRefiner
-from vlclip.ingestion.photos.decoding import PhotoSource
+from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.reading.entry import Entry
 from vlclip.ingestion.stages.claim import Claim
 from vlclip.ingestion.stages.compare import Compare, Digest
@@ -40,7 +41,7 @@ def stages(shop):
             "Claim": Claim(ledger, run),
             "Digest": Digest(source),
             "Compare": Compare(store, INFO.fingerprint, preparation),
-            "Prepare": Prepare(source, lazy, preparation, 1000, fetching, threading.Semaphore(2)),
+            "Prepare": Prepare(source, lazy, preparation, Limits(1000), fetching, threading.Semaphore(2)),
             "Refine": Refine(preparation),
             "Embed": Embed(lazy, preparation),
             "Save": Save(store, ledger, run, INFO.fingerprint, preparation),
@@ -104,7 +105,7 @@ def test_a_batch_of_urls_holds_few_fetched_photos_and_fetches_each_once():
             PhotoSource(shelf.fetch, Path(), 100_000),
             LazyEmbedder(INFO, CountingEmbedder),
             Preparation(),
-            1_000_000,
+            Limits(1_000_000),
             fetching,
             threading.Semaphore(1),
         )

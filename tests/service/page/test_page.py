@@ -21,11 +21,12 @@ from PIL import Image
 
 from tests.ingestion.fakes import PhotoServer
 from tests.service.records import count_events, events, exposures
+from vlclip.engine.errors import PhotoError
 from vlclip.engine.item import Item
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.store.store import Point
-from vlclip.ingestion.errors import PhotoError
 from vlclip.ingestion.ledger.ledger import ledger_path
-from vlclip.ingestion.photos.decoding import PhotoSource, is_url
+from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ranking.history.event_kinds import EVENT_KINDS, EventKind
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
@@ -812,7 +813,7 @@ def test_without_a_folder_items_have_a_drawn_placeholder(filled, tmp_path):
 
 
 def test_the_newest_searched_photos_are_kept():
-    photos, photo = SearchPhotos(10_000), BytesIO()
+    photos, photo = SearchPhotos(Limits(10_000)), BytesIO()
     Image.new("RGB", (8, 8)).save(photo, "PNG")
     names = [photos.keep(photo.getvalue()) for _ in range(SEARCH_PHOTOS + 1)]
     assert len(set(names)) == SEARCH_PHOTOS + 1

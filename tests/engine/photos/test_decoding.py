@@ -1,9 +1,6 @@
 import struct
 import zlib
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -12,10 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.ingestion.fakes import photo_bytes
-from vlclip.ingestion.errors import PhotoError
-from vlclip.ingestion.photos.decoding import MEDIA_FOLDERS, PhotoSource, decode, is_url, photo_file
+from vlclip.engine.errors import PhotoError
+from vlclip.engine.photos.decoding import decode
+from vlclip.engine.photos.room import Limits
 
-LIMIT = 50_000_000
+LIMITS = Limits()
 
 
 def saved(image, format, **options):
@@ -39,29 +37,29 @@ def bomb(side):
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_the_usual_formats_come_out_as_rgb(format):
-    photo = decode(photo_bytes("white", format=format), max_pixels=LIMIT)
+    photo = decode(photo_bytes("white", format=format), LIMITS)
     assert (photo.mode, photo.size) == ("RGB", (40, 30))
     assert photo.getpixel((5, 5)) == (255, 255, 255)
 
 
-@pytest.mark.parametrize("limit", [LIMIT, 10**12])
+@pytest.mark.parametrize("limit", [LIMITS.max_pixels, 10**12])
 def test_a_png_of_30000_by_30000_is_refused_from_its_header(limit):
     data = bomb(30_000)
     assert len(data) < 1_000_000
     with pytest.raises(PhotoError, match="pixels"):
-        decode(data, max_pixels=limit)
+        decode(data, Limits(limit))
 
 
 def test_the_limit_is_the_setting():
     data = photo_bytes(size=(100, 100))
-    assert decode(data, max_pixels=10_000).size == (100, 100)
+    assert decode(data, Limits(10_000)).size == (100, 100)
     with pytest.raises(PhotoError, match="100 by 100 pixels; at most 9,999"):
-        decode(data, max_pixels=9_999)
+        decode(data, Limits(9_999))
 
 
 def test_a_photo_thin_as_a_thread_is_refused():
     with pytest.raises(PhotoError, match="too thin"):
-        decode(photo_bytes(size=(3000, 10), format="PNG"), max_pixels=LIMIT)
+        decode(photo_bytes(size=(3000, 10), format="PNG"), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +75,7 @@ def test_a_photo_thin_as_a_thread_is_refused():
 )
 def test_what_is_no_photo_says_what_it_is(data, reason):
     with pytest.raises(PhotoError, match=reason):
-        decode(data, max_pixels=LIMIT)
+        decode(data, LIMITS)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "TIFF"]), st.integers(0, 400))
@@ -86,7 +84,7 @@ def test_whatever_the_bytes_are_the_answer_is_a_photo_or_a_photo_error(noise, fo
     good = photo_bytes(format=format)
     data = good[:at] + noise + good[at + len(noise) :]
     try:
-        assert decode(data, max_pixels=LIMIT).mode == "RGB"
+        assert decode(data, LIMITS).mode == "RGB"
     except PhotoError:
         return
 
@@ -95,14 +93,14 @@ def test_whatever_the_bytes_are_the_answer_is_a_photo_or_a_photo_error(noise, fo
 def test_of_an_animation_the_first_frame_counts(format):
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("white", "black", "black")]
     data = saved(frames[0], format, save_all=True, append_images=frames[1:], duration=100)
-    assert decode(data, max_pixels=LIMIT).getpixel((10, 10)) == (255, 255, 255)
+    assert decode(data, LIMITS).getpixel((10, 10)) == (255, 255, 255)
 
 
 def test_a_photo_is_turned_as_its_exif_tag_says():
     exif = Image.Exif()
     exif[0x0112] = 6
     data = photo_bytes(size=(40, 20), exif=exif.tobytes())
-    assert decode(data, max_pixels=LIMIT).size == (20, 40)
+    assert decode(data, LIMITS).size == (20, 40)
 
 
 def test_transparent_parts_are_white():
@@ -118,93 +116,25 @@ def test_transparent_parts_are_white():
         saved(palette, "GIF", transparency=0),
         saved(Image.new("RGB", (10, 10), "red"), "PNG", transparency=(255, 0, 0)),
     ):
-        assert decode(data, max_pixels=LIMIT).getpixel((5, 5)) == (255, 255, 255)
+        assert decode(data, LIMITS).getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_cmyk_and_palettes_become_rgb():
-    assert decode(saved(Image.new("CMYK", (10, 10)), "JPEG"), max_pixels=LIMIT).mode == "RGB"
+    assert decode(saved(Image.new("CMYK", (10, 10)), "JPEG"), LIMITS).mode == "RGB"
     palette = Image.new("RGB", (10, 10), "white").quantize(4)
-    assert decode(saved(palette, "PNG"), max_pixels=LIMIT).getpixel((5, 5)) == (255, 255, 255)
+    assert decode(saved(palette, "PNG"), LIMITS).getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_sixteen_bits_are_scaled_not_clipped():
     ramp = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
-    shades = np.asarray(decode(saved(Image.fromarray(ramp), "PNG"), max_pixels=LIMIT))[..., 0].ravel()
+    shades = np.asarray(decode(saved(Image.fromarray(ramp), "PNG"), LIMITS))[..., 0].ravel()
     assert np.abs(shades.astype(int) - np.arange(256)).max() <= 1
 
 
 def test_a_large_jpeg_is_decoded_at_a_smaller_scale_that_looks_the_same():
     gradient = np.linspace(0, 255, 4000).astype(np.uint8)
     large = Image.fromarray(np.stack([np.tile(gradient, (2400, 1))] * 3, axis=-1))
-    photo = decode(saved(large, "JPEG"), max_pixels=LIMIT)
+    photo = decode(saved(large, "JPEG"), LIMITS)
     assert photo.size == (2000, 1200)
     small, reference = (np.asarray(p.resize((50, 30)), dtype=float) for p in (photo, large))
     assert np.abs(small - reference).max() < 3
-
-
-def test_paths_start_at_the_catalogue(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"xx")
-    source = PhotoSource(lambda url: url.encode(), tmp_path, max_bytes=10)
-    assert source.read("a.jpg") == b"xx"
-    assert source.read(str(tmp_path / "a.jpg")) == b"xx"  # the operator's own absolute paths are fine
-    assert source.read(f"file://{tmp_path}/a.jpg") == b"xx"
-    assert source.read(b"yy") == b"yy"
-    assert source.read("http://x/a.jpg") == b"http://x/a.jpg"
-
-
-@given(
-    folder=st.sampled_from(["", *MEDIA_FOLDERS]),
-    below=st.sampled_from(["", "w/b/"]),
-    name=st.sampled_from(["a.jpg", "a b.jpg", "ä.png"]),
-    lead=st.sampled_from(["", "/"]),
-    write=st.sampled_from([str, quote, lambda path: path.replace("/", "\\")]),
-)
-def test_a_path_leads_to_its_photo_however_shop_systems_write_it(folder, below, name, lead, write):
-    with TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        file = root / folder / below / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"xx")
-        assert photo_file(root, write(f"{lead}{below}{name}")).samefile(file)
-
-
-def test_a_file_at_the_path_itself_goes_before_those_in_folders(tmp_path):
-    for folder in ("", "images", "media"):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / "a.jpg").write_text(folder)
-    assert photo_file(tmp_path, "/a.jpg") == tmp_path / "a.jpg"
-    assert photo_file(tmp_path, "media/a.jpg") == tmp_path / "media/a.jpg"
-    assert photo_file(tmp_path, "b.jpg") == tmp_path / "b.jpg"
-
-
-@pytest.mark.parametrize(
-    ("image", "reason"),
-    [
-        ("missing.jpg", "there is no file at"),
-        (".", "there is no file at"),
-        ("/dev/zero", "there is no file at /dev/zero, nor at .*/dev/zero;"),
-        ("big.jpg", "more than 10 bytes"),
-        ("ftp://x/a.jpg", "cannot be read over ftp"),
-        ("a\0b.jpg", "no file|cannot be read"),
-        ("x" * 5000, "no file|cannot be read"),
-    ],
-)
-def test_a_path_that_cannot_be_read_says_why(tmp_path, image, reason):
-    (tmp_path / "big.jpg").write_bytes(b"x" * 11)
-    with pytest.raises(PhotoError, match=reason):
-        PhotoSource(lambda url: b"", tmp_path, max_bytes=10).read(image)
-
-
-@pytest.mark.parametrize("image", ["/etc/hostname", "a.jpg", "../a.jpg", "file:///etc/hostname"])
-def test_items_from_the_network_cannot_name_files(tmp_path, image):
-    (tmp_path / "a.jpg").write_bytes(b"xx")
-    source = PhotoSource(lambda url: b"", None, max_bytes=10)
-    with pytest.raises(PhotoError, match="not accepted here"):
-        source.read(image)
-
-
-def test_urls_are_told_from_paths():
-    assert is_url("https://x/a.jpg")
-    assert is_url("HTTP://x/a.jpg")
-    assert not is_url("images/http.jpg")
-    assert not is_url(b"http://x/a.jpg")

@@ -1,0 +1,1 @@
+"""Photos: bytes from anywhere to RGB pixels, within the memory that they may take."""
