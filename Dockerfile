@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 COPY pyproject.toml ./
 # extras of pyproject.toml, with commas: redis,llm,tracing
-ARG EXTRAS=redis,onnx
+ARG EXTRAS=redis
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -c "import sys, tomllib; \
         project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \

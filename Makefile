@@ -47,7 +47,7 @@ format: .venv/development
 	touch $@
 
 .venv/development: .venv/runtime
-	$(PIP) --editable ".[sentence,llm,grounding,redis,load,onnx,tracing]" --group test --group lint
+	$(PIP) --editable ".[sentence,llm,grounding,redis,load,export,tracing]" --group test --group lint
 	touch $@
 
 docs: .venv/development

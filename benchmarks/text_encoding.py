@@ -5,9 +5,9 @@
 
 Queries are titles. What is compared takes turns within one run, query by query or round by round, so that
 other work on the machine falls on all alike: look at the ratios. *Padded* is open_clip's own `encode_text`
-as its documentation shows it, *trimmed* is `Clip.encode_texts`, *onnx* is `OnnxTower.encode_texts` (needs the
-extra `onnx`), *kept* is a text that was asked before. Many at once are threads that ask one query after the
-other, each by itself or through the batcher.
+as its documentation shows it, *trimmed* is `Clip.encode_texts`, *onnx* is `OnnxClip.encode_texts`, *kept* is a
+text that was asked before. Many at once are threads that ask one query after the other, each by itself or
+through the batcher.
 
 A model that is not a shipped name or a folder is created by open_clip with random weights, which says how
 fast it is and nothing else.
@@ -22,17 +22,22 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a query
 
 import open_clip
 import torch
+from safetensors.torch import save_file
 
 from vlclip.engine.encoding.clip import Clip, load_clip, quiet_open_clip
 from vlclip.engine.encoding.embedder import SegmentEmbedder
-from vlclip.engine.encoding.model_files import model_folder
-from vlclip.engine.encoding.onnx_tower import OnnxTower
+from vlclip.engine.encoding.export import write_tokenizer
+from vlclip.engine.encoding.graphs import write_graphs
+from vlclip.engine.encoding.model_files import CONFIG, WEIGHTS, model_folder
+from vlclip.engine.encoding.onnx_clip import OnnxClip, has_graphs
 from vlclip.engine.encoding.query_encoding import QueryEncoding
 from vlclip.engine.space import Floats
 from vlclip.ingestion.reading.catalogue import open_catalogue
@@ -61,8 +66,26 @@ def load(name: str) -> Clip:
     if model_folder(name) is not None:
         return load_clip(name, "cpu")
     with quiet_open_clip():
-        model = open_clip.create_model(name, pretrained=None)
-        return Clip(name, model, None, open_clip.get_tokenizer(name), "cpu")
+        model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=None)
+        return Clip(name, model, preprocess, open_clip.get_tokenizer(name), "cpu")
+
+
+def by_onnx(clip: Clip, place: Path, threads: int) -> OnnxClip:
+    """The same model with graphs, which are written if it has none."""
+    folder = model_folder(clip.name)
+    if folder is None or not has_graphs(folder):
+        folder = place
+        config = {
+            "model_cfg": open_clip.get_model_config(clip.name),
+            "preprocess_cfg": dict(clip.model.visual.preprocess_cfg),
+        }
+        (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+        save_file(
+            {key: value.contiguous() for key, value in clip.model.state_dict().items()}, folder / WEIGHTS
+        )
+        write_tokenizer(clip.tokenizer, folder)
+        write_graphs(clip, folder)
+    return OnnxClip(clip.name, folder, threads)
 
 
 def padded(clip: Clip) -> Ask:
@@ -76,7 +99,7 @@ def padded(clip: Clip) -> Ask:
     return ask
 
 
-def alone(clip: Clip, tower: OnnxTower, queries: Sequence[str]) -> dict[str, float]:
+def alone(clip: Clip, tower: OnnxClip, queries: Sequence[str]) -> dict[str, float]:
     """Median milliseconds of one query at a time."""
     embedder = SegmentEmbedder(cast("StoreInfo", None), clip)
     keeping = QueryEncoding(lambda: embedder, cached=len(queries))
@@ -98,7 +121,7 @@ def alone(clip: Clip, tower: OnnxTower, queries: Sequence[str]) -> dict[str, flo
 
 def together(
     clip: Clip,
-    tower: OnnxTower,
+    tower: OnnxClip,
     queries: Sequence[str],
     at_once: int,
     rounds: int,
@@ -109,7 +132,7 @@ def together(
     Where other work takes turns with ours the first depends on how many threads we have, the second hardly.
     """
     embedder = SegmentEmbedder(cast("StoreInfo", None), clip)
-    runtimes = {"torch": embedder, "onnx": embedder.with_query_encoder(tower)}
+    runtimes = {"torch": embedder, "onnx": SegmentEmbedder(cast("StoreInfo", None), tower)}
     batched = {
         f"batched by {runtime}, waiting {wait_ms:g} ms": QueryEncoding(
             lambda encoder=encoder: encoder, cached=0, wait_s=wait_ms / 1000
@@ -164,9 +187,8 @@ def main() -> None:
     queries = titles(args.catalogue, args.queries)
     for name in args.model:
         clip = load(name)
-        began = time.perf_counter()
-        tower = OnnxTower(clip, args.threads)
-        exporting_s = time.perf_counter() - began
+        place = TemporaryDirectory()
+        tower = by_onnx(clip, Path(place.name), args.threads)
         clip.encode_texts(queries[:4])
         single = alone(clip, tower, queries)
         many = together(clip, tower, queries, args.at_once, args.rounds, args.wait_ms)
@@ -189,9 +211,9 @@ def main() -> None:
             "queries": len(queries),
             "at once": args.at_once,
             "threads": args.threads,
-            "exported in s": round(exporting_s, 1),
         }
         print(json.dumps(paths | rates, indent=1))
+        place.cleanup()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a query
 
-import torch
 from text_encoding import titles
 
 from vlclip.engine.opening.encoders import Encoders
@@ -46,7 +45,6 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--limit", type=int, default=10)
     args = parser.parse_args()
-    torch.set_num_threads(1)
     settings = Settings.load(store=args.store)
     shelf = FolderShelf(Path(args.store), settings.hnsw)
     name = shelf.current()
@@ -54,13 +52,10 @@ def main() -> None:
         parser.error(f"{args.store} holds no store; make one: vlclip ingest CATALOGUE --store {args.store}")
     backend = shelf.open(name)
     store = QdrantStore(backend)
-    encoders = Encoders(settings, store.info)
+    encoders = Encoders(settings, store.info, settings.search.query_threads)
     word_encoder = WordEncoder(store.info.language)
-    embedder, serving = (
-        encoders.load(),
-        encoders.load_for_queries(settings.search.query_runtime, settings.search.query_threads),
-    )
-    recommender = Recommender(store, lambda: serving, settings.search)
+    embedder = encoders.load()
+    recommender = Recommender(store, lambda: embedder, settings.search)
     weights = {"image": settings.search.image_weight, "text": settings.search.text_weight}
     queries = titles(args.catalogue, args.queries)
 
@@ -77,7 +72,6 @@ def main() -> None:
     page = Page(limit=args.limit)
     ways: dict[str, Callable[[str], object]] = {
         "encode": lambda text: embedder.embed_query(text=text),
-        f"encode by {encoders.query_runtime}": lambda text: serving.embed_query(text=text),
         "bare dense": lambda text: backend.query([dense(text)]),
         "bare both": lambda text: backend.query([dense(text), words(text)]),
         "text search": lambda text: recommender.search(text, page=page),

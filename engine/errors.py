@@ -8,6 +8,7 @@
         ├── SpaceError          vectors, weights or segment names do not fit the fused space
         ├── FilterError         a filter names a field or operator that does not exist
         ├── EncoderError        a model cannot be found, loaded or run
+        ├── MissingExtra        a package is needed that is an extra and is not installed
         ├── TrainingError       a training configuration or checkpoint cannot be used
         ├── PhotoError          one photo cannot be read or decoded
         │   └── PhotosBusy          other photos take all the memory for decoding; try again later
@@ -74,6 +75,12 @@ class EncoderError(EngineError):
     """A model cannot be found, loaded or run."""
 
     code = "encoder-error"
+
+
+class MissingExtra(EngineError):
+    """A package is needed that is an extra and is not installed."""
+
+    code = "missing-extra"
 
 
 class TrainingError(EngineError):

@@ -144,6 +144,10 @@ class EncoderSettings(Section):
         DEFAULT, description="language of the texts: decides stop words, stems, slogans and vocabulary"
     )
     device: str = Field("auto", description="where models run: auto, cpu, cuda, cuda:1")
+    runtime: Literal["auto", "onnx", "torch"] = Field(
+        "auto",
+        description="what runs the models; auto: onnx on a CPU for those that have graphs, else torch",
+    )
 
 
 class EngineSettings(StoreSettings, EncoderSettings):

@@ -42,12 +42,8 @@ class Search(Section):
         le=2,
         description="extra time that a waiting batch of texts waits for more texts; 0: none",
     )
-    query_runtime: Literal["auto", "torch", "onnx"] = Field(
-        "auto",
-        description="library that encodes a service's texts on a CPU; auto: onnx where it is installed",
-    )
     query_threads: int = Field(
-        1, ge=1, le=256, description="threads of torch or ONNX Runtime, in a service, for one batch of texts"
+        1, ge=1, le=256, description="threads of ONNX Runtime or torch, in a service, for one batch"
     )
     pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results of a request that does not set limit")

@@ -30,6 +30,7 @@ COMMANDS = {
     "history-clock": "Say whether retention follows the clock; confirm the clock, or remove future events.",
     "capacity": "Plan memory, disk and nodes for a catalogue, from what an item takes in your store.",
     "train": "Train or fine-tune a CLIP with the contrastive loss; in several processes with torchrun.",
+    "export-model": "Write a model as a folder of ONNX graphs and weights that needs no PyTorch.",
     "train-grounder": "Train a small Grounding DINO on scenes composed of a catalogue's own packshots.",
     "ablate": "Measure every combination of photo (full, crop, true box), text (raw, refined) and model.",
     "compare": "Compare the lists of arms for the same requests: items, order, variety, parts of scores.",

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# exporting takes every shop of a test two seconds; those that are about it say so
-os.environ.setdefault("VLCLIP_SEARCH__QUERY_RUNTIME", "torch")
 
 import hypothesis
 import pytest

@@ -1,4 +1,4 @@
-"""CLIP through open_clip: one name in, unit vectors out.
+"""CLIP through open_clip and PyTorch: one name in, unit vectors out.
 
 Laws (tested in tests/engine/encoding/test_clip.py):
 - text features equal open_clip's own `encode_text` to 1e-5, whatever the other texts of a batch are;
@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.encoding.model_files import (
     CONFIG,
     WEIGHTS,
@@ -41,6 +42,8 @@ WORDS = 100_000
 
 class Clip:
     """A loaded CLIP. Build one with `load_clip`; safe to use from several threads."""
+
+    runtime = "torch"
 
     def __init__(self, name: str, model: Any, preprocess: Any, tokenizer: Any, device: str) -> None:
         self.name = name
@@ -171,15 +174,6 @@ def clip_fingerprint(name: str) -> tuple[str, int]:
         digest.update(tensor.detach().contiguous().float().numpy().tobytes())
     digest.update(json.dumps(dict(clip.model.visual.preprocess_cfg), default=str).encode())
     return digest.hexdigest()[:16], clip.size
-
-
-def pick_device(device: str) -> str:
-    """`auto` becomes cuda where there is one, else cpu."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise EncoderError(f"device is {device!r} but no GPU can be used here; set device=cpu")
-    return device
 
 
 def _open_clip_name(name: str) -> tuple[str, str | None]:

@@ -14,24 +14,24 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vlclip.engine.encoding.devices import pick_device
+from vlclip.engine.encoding.loading import MODELS, ClipEncoder, load_encoder
 from vlclip.engine.encoding.lookup import Lookup, with_lookup
 from vlclip.engine.encoding.model_files import folder_fingerprint, model_folder
 from vlclip.engine.errors import EncoderError
+from vlclip.engine.extras import needing
 from vlclip.engine.language import DEFAULT, load_language
 from vlclip.engine.refinement.agreement import keep_better
 from vlclip.engine.settings import EncoderSettings
 from vlclip.engine.space import Floats, FusedSpace, Segment, unit
 from vlclip.engine.store import lexical
 from vlclip.engine.store.store import StoreInfo
-
-if TYPE_CHECKING:
-    from vlclip.engine.encoding.clip import Clip
 
 Lookups = Mapping[str, Lookup]
 """Lookups by the name of the segment they fill."""
@@ -80,31 +80,16 @@ class Embedder(QueryEmbedder, Protocol):
         ...
 
 
-class TextEncoder(Protocol):
-    """Turns texts into CLIP's vectors of them."""
-
-    def encode_texts(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors `(n, size)`."""
-        ...
-
-
 class SegmentEmbedder:
     """The `Embedder` of this project: an image segment, a text segment, and those looked up by id."""
 
     def __init__(
-        self, info: StoreInfo, clip: Clip, sentence: Any = None, lookups: Lookups = NO_LOOKUPS
+        self, info: StoreInfo, clip: ClipEncoder, sentence: Any = None, lookups: Lookups = NO_LOOKUPS
     ) -> None:
         self.info = info
         self.clip = clip
-        self._query_encoder: TextEncoder = clip
         self._sentence = sentence
         self._lookups = lookups
-
-    def with_query_encoder(self, encoder: TextEncoder) -> SegmentEmbedder:
-        """The same embedder, but `encoder` encodes the words of queries; it has to give what CLIP gives."""
-        copy = SegmentEmbedder(self.info, self.clip, self._sentence, self._lookups)
-        copy._query_encoder = encoder
-        return copy
 
     def prepare(self, photo: Image.Image) -> Floats:
         """CLIP's preprocessing of one RGB photo: `(3, height, width)` float32."""
@@ -158,7 +143,7 @@ class SegmentEmbedder:
 
     def embed_words(self, texts: Sequence[str]) -> list[dict[str, Floats]]:
         """`embed_query` of many texts at a time; none of them may be blank."""
-        clip_vectors = self._query_encoder.encode_texts(texts)
+        clip_vectors = self.clip.encode_texts(texts)
         own_vectors = clip_vectors if self._sentence is None else self._encode_texts(texts)
         return [{"text": own, "image": clip} for own, clip in zip(own_vectors, clip_vectors, strict=True)]
 
@@ -226,12 +211,12 @@ def embedder_info(settings: EncoderSettings, lookups: Lookups = NO_LOOKUPS) -> S
     return info
 
 
-def load_embedder(settings: EncoderSettings, lookups: Lookups = NO_LOOKUPS) -> SegmentEmbedder:
-    """Load the models these settings name."""
+def load_embedder(
+    settings: EncoderSettings, lookups: Lookups = NO_LOOKUPS, threads: int | None = None
+) -> SegmentEmbedder:
+    """Load the models these settings name; `threads` are those of one batch, unset: all processors."""
     info = embedder_info(settings, lookups)
-    from vlclip.engine.encoding.clip import load_clip, pick_device  # noqa: PLC0415 - loading torch takes seconds
-
-    clip = load_clip(settings.clip, settings.device)
+    clip = load_encoder(settings.clip, settings.device, settings.runtime, threads)
     sentence = None
     if settings.text_encoder != SAME:
         sentence = _load_sentence(settings.text_encoder, pick_device(settings.device))
@@ -242,19 +227,16 @@ def _clip_fingerprint(name: str) -> tuple[str, int]:
     folder = model_folder(name)
     if folder is not None:
         return folder_fingerprint(folder)
-    from vlclip.engine.encoding.clip import clip_fingerprint  # noqa: PLC0415 - loading torch takes seconds
+    with needing(MODELS, f"the model {name!r}"):
+        from vlclip.engine.encoding.clip import clip_fingerprint  # noqa: PLC0415 - loading torch takes seconds
 
     return clip_fingerprint(name)
 
 
 @lru_cache(maxsize=1)  # describing a store and embedding for it need the same model
 def _load_sentence(name: str, device: str) -> Any:
-    try:
+    with needing("sentence", f"the text encoder {name!r}"):
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise EncoderError(
-            f"the text encoder {name!r} needs sentence-transformers: pip install 'vlclip[sentence]'"
-        ) from None
     try:
         return SentenceTransformer(name, device=device)
     except (OSError, ValueError) as error:

@@ -14,7 +14,9 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 FINGERPRINTED = (".safetensors", ".bin", ".pt", ".pth", ".json", ".txt", ".model", ".py")
 """Files of a model folder that can change what it computes."""
-NOTES = ("recipe.json", "history.json", "rule.json")
+ORIGIN = "origin.json"
+"""In a folder that `export_model` wrote: the fingerprint of the model it was, and a hash of its own files."""
+NOTES = ("recipe.json", "history.json", "rule.json", ORIGIN)
 """Files that only tell how the model came to be, or when to believe it."""
 
 
@@ -41,9 +43,19 @@ def folder_fingerprint(folder: Path) -> tuple[str, int]:
     """Fingerprint and vector size of the model in a folder; the folder's own place does not count."""
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return files_hash(folder.iterdir()), int(config["model_cfg"]["embed_dim"])
+        own = files_hash(folder.iterdir())
+        return _origin(folder, own) or own, int(config["model_cfg"]["embed_dim"])
     except (ValueError, KeyError, TypeError):
         raise EncoderError(f"{folder / CONFIG} is not an open_clip configuration") from None
+
+
+def _origin(folder: Path, own: str) -> str:
+    """The fingerprint of the model that a folder was exported from, as long as its files are as they were."""
+    path = folder / ORIGIN
+    if not path.is_file():
+        return ""
+    origin = json.loads(path.read_text(encoding="utf-8"))
+    return str(origin["fingerprint"]) if origin["files"] == own else ""
 
 
 def files_hash(files: Iterable[Path]) -> str:

@@ -20,7 +20,7 @@ def load_grounder(grounding: Grounding, device: str) -> Grounder | None:
     files = find_grounder(grounding.model)
     if files is None:
         return None
-    from vlclip.engine.encoding.clip import pick_device  # noqa: PLC0415 - loading torch and transformers takes seconds
+    from vlclip.engine.encoding.devices import pick_device  # noqa: PLC0415 - loading torch and transformers takes seconds
     from vlclip.engine.grounding.dino import DinoGrounder, with_short_side  # noqa: PLC0415
 
     network, processor = _load(files, pick_device(device))

@@ -9,16 +9,12 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vlclip.engine.encoding.embedder import SegmentEmbedder, embedder_info, load_embedder
 from vlclip.engine.encoding.lookup import Lookup, load_lookups
 from vlclip.engine.opening.stores import home, shelf
 from vlclip.engine.settings import EngineSettings, StoreSettings
 from vlclip.engine.store.store import StoreInfo, check_fingerprint
-
-if TYPE_CHECKING:
-    from vlclip.engine.encoding.onnx_tower import Runtime
 
 
 def lookup_folder(settings: StoreSettings) -> Path:
@@ -35,9 +31,12 @@ def current_lookups(settings: StoreSettings) -> dict[str, Lookup]:
 
 
 class Encoders:
-    """The encoder of a store, loaded once, at the first query that needs it."""
+    """The encoder of a store, loaded once, at the first query that needs it.
 
-    def __init__(self, settings: EngineSettings, info: StoreInfo) -> None:
+    `threads` are those of one batch; unset: all processors.
+    """
+
+    def __init__(self, settings: EngineSettings, info: StoreInfo, threads: int | None = None) -> None:
         chosen = settings.model_fields_set
         self.settings = settings.model_copy(
             update={
@@ -49,12 +48,10 @@ class Encoders:
             }
         )
         self._info = info
+        self._threads = threads
         self._lookups = load_lookups(info, lookup_folder(settings))
         self._loaded: SegmentEmbedder | None = None
         self._loading = threading.Lock()
-        self._for_queries: SegmentEmbedder | None = None
-        self._exporting = threading.Lock()
-        self.query_runtime = ""
 
     def check(self) -> None:
         """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
@@ -66,17 +63,10 @@ class Encoders:
         with self._loading:
             if self._loaded is None:
                 self.check()
-                self._loaded = load_embedder(self.settings, self._lookups)
+                self._loaded = load_embedder(self.settings, self._lookups, self._threads)
             return self._loaded
 
-    def load_for_queries(self, runtime: Runtime, threads: int) -> SegmentEmbedder:
-        """The same, but `runtime` (`auto`, `torch`, `onnx`) encodes the words of queries, not of items."""
-        embedder = self.load()
-        with self._exporting:
-            if self._for_queries is None:
-                from vlclip.engine.encoding.onnx_tower import OnnxTower, text_encoder  # noqa: PLC0415 - it loads torch
-
-                encoder = text_encoder(embedder.clip, runtime, threads)
-                self._for_queries = embedder.with_query_encoder(encoder)
-                self.query_runtime = "onnx" if isinstance(encoder, OnnxTower) else "torch"
-            return self._for_queries
+    @property
+    def runtime(self) -> str:
+        """The library that runs the loaded CLIP; empty before it is loaded."""
+        return "" if self._loaded is None else self._loaded.clip.runtime

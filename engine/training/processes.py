@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from vlclip.engine.encoding.clip import pick_device
+from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.errors import TrainingError
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vlclip.engine.encoding.clip import Clip
+from vlclip.engine.encoding.loading import ClipEncoder
 from vlclip.engine.grounding.folders import rule_from
 from vlclip.engine.grounding.grounder import Detection, Grounder
 from vlclip.engine.grounding.rule import Rule, choose, cut
@@ -74,7 +74,7 @@ class ItemSource:
 class Parts:
     """What makes the rows: models by name, and a grounder and a refiner where there are some."""
 
-    clips: Mapping[Model, Clip]
+    clips: Mapping[Model, ClipEncoder]
     grounder: Grounder | None = None
     refiner: Refiner | None = None
 
@@ -216,7 +216,7 @@ def _cut(
 
 
 def _encode(
-    clip: Clip, photos: Mapping[Photo, Sequence[Image.Image]], threads: ThreadPoolExecutor
+    clip: ClipEncoder, photos: Mapping[Photo, Sequence[Image.Image]], threads: ThreadPoolExecutor
 ) -> Iterator[tuple[Photo, Floats]]:
     whole = photos["full"]
     full = clip.encode_prepared(list(threads.map(clip.prepare, whole)))
@@ -229,7 +229,7 @@ def _encode(
         yield name, vectors
 
 
-def _encode_texts(clip: Clip, texts: Mapping[Text, Sequence[str]]) -> dict[Text, Floats]:
+def _encode_texts(clip: ClipEncoder, texts: Mapping[Text, Sequence[str]]) -> dict[Text, Floats]:
     distinct = list(dict.fromkeys(text for by_item in texts.values() for text in by_item))
     vectors, place = clip.encode_texts(distinct), {text: row for row, text in enumerate(distinct)}
     return {kind: vectors[[place[text] for text in by_item]] for kind, by_item in texts.items()}

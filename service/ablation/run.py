@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from vlclip.engine.encoding.clip import load_clip
+from vlclip.engine.encoding.loading import load_encoder
 from vlclip.engine.errors import ItemError
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.engine.refinement.refiner import load_refiner
@@ -81,7 +81,9 @@ def run_ablation(
         refiner = load_refiner(settings.refinement, settings.language)
         if refiner is not None:
             open_.enter_context(closing(refiner))
-        clips = {model: load_clip(name, settings.device) for model, name in names.items()}
+        clips = {
+            model: load_encoder(name, settings.device, settings.runtime) for model, name in names.items()
+        }
         parts = Parts(clips, load_grounder(settings.grounding, settings.device), refiner)
         judged = read_set(source, parts, settings, progress)
     table = _table(judged, slices, fields, progress)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vlclip.engine.encoding.clip import pick_device
+from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.training.grounder import training as grounding
 from vlclip.engine.training.grounder.model import export_grounder
 from vlclip.engine.training.grounder.recipe import read_grounding_recipe

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from vlclip.engine.encoding.clip import load_clip, pick_device
+from vlclip.engine.encoding.devices import pick_device
+from vlclip.engine.encoding.loading import load_encoder
+from vlclip.engine.machine import cores_here, memory_bytes
 from vlclip.engine.opening.stores import home, is_url
 from vlclip.engine.store.edge.backend import RESERVE_BYTES
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
-LIBRARIES = ("torch", "open_clip_torch", "qdrant-edge-py", "qdrant-client", "transformers", "polars")
+LIBRARIES = ("onnxruntime", "tokenizers", "qdrant-edge-py", "qdrant-client", "polars")
+EXTRAS = ("torch", "open_clip_torch", "transformers")
+"""Libraries that are there or not; PyTorch and what loads models by name."""
 VECTOR_BYTES = 4 * 1024
 """Bytes of one vector of the usual size, 512 + 512 numbers in float32."""
 
@@ -23,7 +26,7 @@ VECTOR_BYTES = 4 * 1024
 def libraries(_: Settings) -> Iterator[Finding]:
     """Which libraries are installed, in which versions."""
     try:
-        versions = [f"{name} {version(name)}" for name in LIBRARIES]
+        versions = [f"{name} {version(name)}" for name in (*LIBRARIES, *filter(_is_installed, EXTRAS))]
     except PackageNotFoundError as error:
         yield Finding("bad", "libraries", f"{error.name} is missing; pip install vlclip")
     else:
@@ -51,8 +54,8 @@ def machine(settings: Settings) -> Iterator[Finding]:
 
 def model(settings: Settings) -> Iterator[Finding]:
     """Whether the CLIP of the settings loads."""
-    clip = load_clip(settings.clip, "cpu")
-    yield Finding("ok", "model", f"{settings.clip} loads; vectors of {clip.size}")
+    clip = load_encoder(settings.clip, "cpu", settings.runtime)
+    yield Finding("ok", "model", f"{settings.clip} loads by {clip.runtime}; vectors of {clip.size}")
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
@@ -71,14 +74,9 @@ def disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "disk", says)
 
 
-def cores_here() -> int:
-    """Number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def memory_bytes() -> int:
-    """Memory of the machine, or of the container if that is less."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.is_file() else "max"
-    return min(pages, int(text)) if text.isdigit() else pages
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlclip.engine.errors import StoreLocked, StoreNotFound
 from vlclip.engine.filters import listed
+from vlclip.engine.machine import memory_bytes
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import is_url, open_store, shelf
 from vlclip.engine.store.edge.backend import LOCK
@@ -15,7 +16,6 @@ from vlclip.engine.store.edge.shard import FULL_SCAN_KB
 from vlclip.engine.store.fields import MAX_FIELDS
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.service.diagnosis.finding import Finding
-from vlclip.service.diagnosis.machine import memory_bytes
 from vlclip.service.settings import Settings
 
 

@@ -112,7 +112,7 @@ class _CurrentState(Collector):
         about = {
             "version": shop.version,
             "fingerprint": shop.store.info.fingerprint,
-            "query_runtime": shop.encoders.query_runtime,
+            "runtime": shop.encoders.runtime,
         }
         yield InfoMetricFamily("vlclip_build", "What runs here, over whose vectors.", about)
         yield _gauge("vlclip_ready", "1 once the models are warm.", float(shop.is_ready))

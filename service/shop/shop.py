@@ -6,7 +6,6 @@ import gc
 import logging
 import threading
 from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 from typing import cast
 
@@ -43,16 +42,14 @@ class Shop:
         self.settings = settings
         self.version = version("vlclip")
         self.store: Store = open_store(settings.store, settings)
-        self.encoders = Encoders(settings, self.store.info)
+        self.encoders = Encoders(settings, self.store.info, settings.search.query_threads)
         try:
             self.shoppers = Shoppers(settings)
         except BaseException:
             self.store.close()
             raise
         self.queries = QueryEncoding(
-            partial(
-                self.encoders.load_for_queries, settings.search.query_runtime, settings.search.query_threads
-            ),
+            self.encoders.load,
             cached=settings.search.query_cache,
             wait_s=settings.search.query_wait_ms / 1000,
         )
@@ -73,10 +70,6 @@ class Shop:
 
         If that fails, `why_not_ready` and the log say why; it may be called again.
         """
-        import torch  # noqa: PLC0415 - loading it takes seconds
-
-        # with all cores for one batch, each step would wait for a core that works for another request
-        torch.set_num_threads(self.settings.search.query_threads)
         try:
             self.recommender.search("warm up")
         except VlclipError as error:

@@ -16,6 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from vlclip.engine.errors import StoreDamaged
+from vlclip.engine.machine import cores_here, memory_bytes
 from vlclip.engine.opening.stores import home, open_store
 from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.reading.entry import Entry, Failure
@@ -26,7 +27,7 @@ from vlclip.service.api.app import create_app
 from vlclip.service.diagnosis import machine as machines
 from vlclip.service.diagnosis import store as stores
 from vlclip.service.diagnosis.finding import Finding, findings
-from vlclip.service.diagnosis.machine import cores_here, disk, machine, memory_bytes
+from vlclip.service.diagnosis.machine import disk, machine
 from vlclip.service.diagnosis.records import events, exposures, keys, ledger
 from vlclip.service.diagnosis.server import read, running
 from vlclip.service.diagnosis.store import encoder, lock_holder, store

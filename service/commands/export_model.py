@@ -1,0 +1,39 @@
+"""`vlclip export-model`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlclip.engine.encoding.loading import MODELS
+from vlclip.engine.encoding.model_files import folder_fingerprint
+from vlclip.engine.extras import needing
+from vlclip.service.commands.options import Json
+from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
+
+
+@says_what_went_wrong
+def export_model(
+    name: Annotated[
+        str, typer.Argument(help="As the setting clip: a name of open_clip, hf-hub:NAME, a folder.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="New folder to write.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Write a model as a folder of ONNX graphs and weights that needs no PyTorch.
+
+    It is the same model to every store: the folder carries the fingerprint of what it was made from.
+    """
+    with needing(MODELS, "exporting a model"):
+        from vlclip.engine.encoding import export  # noqa: PLC0415 - loading torch takes seconds
+
+    with err.status(f"loading and exporting {name}"):
+        export.export_model(name, folder)
+    fingerprint, size = folder_fingerprint(folder)
+    if json:
+        print_json({"folder": str(folder), "fingerprint": fingerprint, "size": size})
+    else:
+        out.print(f'{folder}: vectors of {size}, fingerprint {fingerprint}; use it with clip = "{folder}"')
