@@ -5,8 +5,8 @@
 
 Queries are titles. What is compared takes turns within one run, query by query or round by round, so that
 other work on the machine falls on all alike: look at the ratios. *Padded* is open_clip's own `encode_text`
-as its documentation shows it, *trimmed* is `Clip.encode_texts`, *onnx* is `OnnxClip.encode_texts`, *kept* is a
-text that was asked before. Many at once are threads that ask one query after the other, each by itself or
+as its documentation shows it, *trimmed* is `Clip.encode_texts`, *onnx* is `OnnxClip.encode_texts`, *kept* is
+a text that was asked before. Many at once are threads that ask one query after the other, each by itself or
 through the batcher.
 
 A model that is not a shipped name or a folder is created by open_clip with random weights, which says how
