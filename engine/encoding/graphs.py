@@ -213,13 +213,13 @@ def _take_out_computed_biases(graph: Any) -> None:
 
 def _take_out_unread(graph: Any) -> None:
     read = {output.name for output in graph.output}
-    kept = []
+    nodes = []
     for node in reversed(graph.node):
         if read.intersection(node.output):
-            kept.append(node)
+            nodes.append(node)
             read.update(node.input)
     del graph.node[:]
-    graph.node.extend(reversed(kept))
+    graph.node.extend(reversed(nodes))
     weights = [weight for weight in graph.initializer if weight.name in read]
     del graph.initializer[:]
     graph.initializer.extend(weights)
