@@ -53,9 +53,13 @@ class Room:
         finally:
             with self._changed:
                 self.used_bytes -= needed_bytes
-                self._changed.notify_all()
+                if self._line:
+                    self._changed.notify_all()
 
     def _enter(self, needed_bytes: int, limits: Limits) -> None:
+        if not self._line and self.used_bytes + needed_bytes <= limits.memory_bytes:
+            self.used_bytes += needed_bytes
+            return
         turn = object()
         self._line.append(turn)
         try:
