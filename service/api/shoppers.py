@@ -11,6 +11,7 @@ from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from vlclip.ranking.history.events import unit_of
+from vlclip.service.access.auth import may_know
 from vlclip.service.http.answers import AcceptedShape, EventsShape, ForgottenShape, event_shape
 from vlclip.service.http.json_body import describe_body, read_request
 from vlclip.service.http.requests import EventsBody
@@ -31,11 +32,13 @@ def add_shopper_routes(app: FastAPI, shop: Shop) -> None:
         """Take up to 1,000 events, all or none; they are on disk once this answers.
 
         The same id again, of the same user or session and kind, is the same event. Items that are not in the
-        store are no error: events may come before their item does.
+        store are no error: events may come before their item does. A caller who may not know what a shopper
+        did is told of no repetition: it would say which events there are.
         """
         body = await read_request(request, EventsBody)
         added = await asyncio.wrap_future(shop.shoppers.tell(body.read(time.time())))
-        return AcceptedShape(accepted=added.new, repeated=added.repeated, old=added.old)
+        repeated = added.repeated if may_know(request.user) else 0
+        return AcceptedShape(accepted=added.new + added.repeated - repeated, repeated=repeated, old=added.old)
 
     @app.get("/v1/users/{user:path}/events", response_model=EventsShape, tags=["shoppers"])
     async def history(

@@ -27,7 +27,7 @@ FIRST, SECOND = "drawn-00003", "drawn-00011"
 SHOPPERS = {
     "EventsShape.events", "EventShape.id", "EventShape.kind", "EventShape.item", "EventShape.time",
     "EventShape.request_id", "ExplanationShape.tastes", "TasteShape.weight", "TasteShape.items",
-    "ForgottenShape.events",
+    "ForgottenShape.events", "ForgottenShape.lists", "ForgottenShape.sessions", "AcceptedShape.repeated",
 }  # fmt: skip
 """Fields that say what one shopper did; only a caller with `users` or `write` gets one that is filled."""
 OF_A_LIST = {
@@ -53,7 +53,7 @@ OF_THE_SHOP = {
         "DeletedShape": "deleted",
         "IdsShape": "ids next",
         "ItemShape": "id item provenance",
-        "AcceptedShape": "accepted",
+        "AcceptedShape": "accepted old",
         "Problem": "type title status detail code request_id fields",
     }.items()
     for field in fields.split()

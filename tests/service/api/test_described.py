@@ -62,17 +62,15 @@ def test_every_json_body_has_an_example_that_is_json(document):
 
 def test_a_type_is_said_in_words_and_leads_to_its_shape():
     inner = {"type": "object", "properties": {"names": {"type": "array", "items": {"type": "string"}}}}
-    body = {"content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/a/Inner"}, {"type": "null"}]}}}}
-    operation = {"requestBody": body, "responses": {}, "security": [{}]}
+    content = {
+        "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/a/Inner"}, {"type": "null"}]}}}
+    }
+    operation = {"requestBody": content, "responses": {}, "security": [{}]}
     (described,) = Description(
         {"paths": {"/x": {"post": operation}}, "components": {"schemas": {"Inner": inner}}}
     ).groups["others"]
-    (one_body,) = described.bodies
-    assert (one_body.type, one_body.shape, json.loads(one_body.example)) == (
-        "Inner or null",
-        "Inner",
-        {"names": [""]},
-    )
+    (body,) = described.bodies
+    assert (body.type, body.shape, json.loads(body.example)) == ("Inner or null", "Inner", {"names": [""]})
     assert described.call == (
         "curl -X POST localhost:8000/x -H \"X-API-Key: $VLCLIP_API_KEY\" -H 'content-type: application/json' "
         "-d @body.json"
