@@ -33,8 +33,8 @@ from vlclip.ingestion.drawn import messy_title
 from vlclip.ingestion.drawn.dice import Dice
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 
 Split = Literal["all", "training", "validation"]

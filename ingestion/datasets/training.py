@@ -24,8 +24,8 @@ from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.recipe import Recipe
 from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 
 TEXT_FIELDS = ("title", "description", "product_type", "brand")

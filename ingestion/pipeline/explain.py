@@ -21,9 +21,10 @@ from vlclip.engine.refinement.refiner import load_refiner
 from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.reading import values
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.entry import Entry
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ColumnMapping, ReadingChoices
+from vlclip.ingestion.reading.mapping import ColumnMapping
 from vlclip.ingestion.settings import IngestionSettings
 
 SAMPLE = 500
@@ -109,10 +110,10 @@ def _fate(name: str, columns: ColumnMapping, *, is_empty: bool) -> str:
         return "read within others"
     if is_empty and not fields:
         return "nothing: it is empty"
-    if name == columns.nested:
+    if name == columns.attributes.nested:
         fields.append("an attribute for each of its names")
-    if name in columns.attributes:
-        attribute = columns.attributes[name]
+    if name in columns.attributes.names:
+        attribute = columns.attributes.names[name]
         fields.append("attribute" if attribute == name else f"attribute {attribute}")
     if fields:
         return ", ".join(fields)

@@ -33,9 +33,9 @@ from vlclip.ingestion.pipeline.prune import prune
 from vlclip.ingestion.pipeline.report import IngestReport, ItemResult, Progress, Tally
 from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
 from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.claim import Claim
 from vlclip.ingestion.stages.compare import Digest

@@ -27,9 +27,9 @@ from vlclip.ingestion.pipeline.report import IngestReport, Progress, Tally
 from vlclip.ingestion.pipeline.runner import ThreadedStep, overlap
 from vlclip.ingestion.pipeline.weighting import measure
 from vlclip.ingestion.reading.catalogue import batched, open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.claim import Claim
 from vlclip.ingestion.stages.missing_photo import MissingPhoto

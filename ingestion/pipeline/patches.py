@@ -23,7 +23,7 @@ from vlclip.engine.errors import ItemError
 from vlclip.engine.item import Attribute, Item
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.store.store import Record, Revision, Store
-from vlclip.ingestion.reading.mapping import attribute_name
+from vlclip.ingestion.reading.attribute_columns import attribute_name
 
 STALE = "stale"
 """The field of a point's provenance that names segments whose vector is older than their content."""

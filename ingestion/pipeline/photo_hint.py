@@ -22,7 +22,7 @@ def photo_hint(tally: Tally, catalogue: Catalogue, mapping: ColumnMapping) -> st
     if tally.photo_problem:
         return f"{lead}: {tally.photo_problem}"
     rows = [row.values for row in catalogue.sample if not row.problem]
-    unused = [*mapping.attributes, *mapping.left_out]
+    unused = [*mapping.attributes.names, *mapping.left_out]
     columns = likely_photo_columns(unused, rows, catalogue.root)
     if not columns:
         return ""

@@ -21,7 +21,8 @@ from vlclip.engine.tables.format import Format, Row
 from vlclip.engine.tables.registry import FORMATS, NAMED_ALONE
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
-from vlclip.ingestion.reading.mapping import Cells, ColumnMapping
+from vlclip.ingestion.reading.mapping import ColumnMapping
+from vlclip.ingestion.reading.origin import Cells
 from vlclip.ingestion.reading.preset import Preset, choose_preset
 from vlclip.ingestion.reading.reshape import Shape
 from vlclip.ingestion.reading.survey import MAX_COLUMNS, SAMPLE, survey_rows, survey_text

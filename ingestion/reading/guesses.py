@@ -19,8 +19,10 @@ from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.source import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.amount import column_mark
+from vlclip.ingestion.reading.attribute_columns import AttributeColumns, attribute_name
 from vlclip.ingestion.reading.availability import read_availability
 from vlclip.ingestion.reading.catalogue import Catalogue
+from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
 from vlclip.ingestion.reading.group_column import (
     SLOT,
     GroupColumn,
@@ -30,18 +32,9 @@ from vlclip.ingestion.reading.group_column import (
     plain_name,
 )
 from vlclip.ingestion.reading.listed import is_list_column
-from vlclip.ingestion.reading.mapping import (
-    DEFAULT_CHOICES,
-    FIELDS,
-    PRICES,
-    Cells,
-    ColumnMapping,
-    Origin,
-    ReadingChoices,
-    attribute_name,
-    parse_map,
-    read_object,
-)
+from vlclip.ingestion.reading.mapping import ColumnMapping
+from vlclip.ingestion.reading.objects import read_object
+from vlclip.ingestion.reading.origin import FIELDS, PRICES, Cells, Origin, parse_map
 from vlclip.ingestion.reading.preset import OPTIONS
 
 QUANTITIES = (
@@ -212,11 +205,14 @@ def guess(
     signs = {} if evidence.typed else {c: _decimal_sign(c, evidence) for c in kept_columns}
     return ColumnMapping(
         fields={name: fields[name] for name in FIELDS if name in fields},
-        attributes={column: attribute_name(column) for column in kept_columns},
-        nested=nested,
+        attributes=AttributeColumns(
+            names={column: attribute_name(column) for column in kept_columns},
+            nested=nested,
+            numeric={column: sign for column, sign in signs.items() if sign},
+            mixed=frozenset(evidence.mixed).intersection(kept_columns),
+            parted=frozenset(filter(is_list_column, kept_columns)),
+        ),
         left_out=tuple(column for column in unused if column not in kept_columns and column != nested),
-        numeric={column: sign for column, sign in signs.items() if sign},
-        mixed=frozenset(evidence.mixed).intersection(kept_columns),
         root=root,
         tagged=frozenset(c for c in columns if any(map(objects.is_tagged, _cells(c, sample)))),
         choices=choices,
@@ -224,7 +220,6 @@ def guess(
         own_groups=group.own,
         notes=tuple(note for note in (group.note, _sale_note(fields, columns, sample)) if note),
         decimal_mark=_decimal_mark(fields, sample),
-        parted=frozenset(filter(is_list_column, kept_columns)),
     )
 
 

@@ -10,148 +10,58 @@ Laws (tests/ingestion/reading/test_mapping.py):
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from vlclip.engine.errors import ItemError
-from vlclip.engine.filters import coerce
 from vlclip.engine.item import (
     MAX_ID_CHARS,
     MAX_PHOTOS,
     MAX_TEXT_CHARS,
-    PAYLOAD_FIELDS,
     Attribute,
     Item,
     too_long,
 )
-from vlclip.engine.language import DEFAULT
-from vlclip.ingestion.errors import MappingError
 from vlclip.ingestion.photos.source import is_photo_file, photo_file
 from vlclip.ingestion.reading import objects, values
+from vlclip.ingestion.reading.attribute_columns import MORE, AttributeColumns, attribute_name
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category
-from vlclip.ingestion.reading.group_column import SLOT, fill, read_group
-from vlclip.ingestion.reading.listed import read_list
+from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
+from vlclip.ingestion.reading.group_column import fill, read_group
+from vlclip.ingestion.reading.origin import PRICES, Cells, Origin
 from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
 from vlclip.ingestion.reading.price import Price, read_price
-from vlclip.ingestion.settings import IngestionSettings
 
-Cells = Mapping[str, Any]
-"""One row: column to value."""
-
-FIELDS = (
-    "id", "title", "description", "product_type", "brand", "price", "price_to", "sale_price", "currency",
-    "image", "photos", "popularity", "available", "updated_at", "group",
-)  # fmt: skip
-"""The fields of an item a column can feed; every other column is an attribute.
-
-`sale_price` is no field of its own: where it is lower it is the price, and the other one is kept as the
-attribute `REGULAR_PRICE`.
-"""
 REGULAR_PRICE = "regular_price"
 PRICE_UNIT = "price_unit"
 """The attribute that names what the price is for, where that is not one piece."""
-PRICES = ("price", "sale_price", "price_to")
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
 PRICE_KEYS = frozenset(("price", "amount", "value", "@value", "currency", "pricecurrency", "currencycode"))
 """Keys of an object that are its price and currency, in lower case."""
 NO_PRICE = Price()
-MORE = "holds objects, of which only the text is kept"
-MAX_PARTS = 20
-"""Values of one object that become attributes of their own."""
 _NO_TEXTS = dict.fromkeys(TEXTS, "")
-_AWKWARD = re.compile(r'[.\[\]"<>=!]')
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingChoices:
-    """What the operator chose about reading: the language of texts, and what unknown availability means.
-
-    `needs_photo`: an item whose photo is named but cannot be read fails.
-    """
-
-    language: str = DEFAULT
-    unknown_is_available: bool = True
-    needs_photo: bool = False
-
-    @classmethod
-    def of(cls, settings: IngestionSettings, language: str = "") -> ReadingChoices:
-        """The choices that the settings hold; `language` is that of a store that is there already."""
-        return cls(
-            language or settings.language,
-            unknown_is_available=settings.ingest.unknown_availability == "available",
-            needs_photo=settings.ingest.missing_photo == "fail",
-        )
-
-
-DEFAULT_CHOICES = ReadingChoices()
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a field comes from: a column, or a template such as `images/{Id}.webp`.
-
-    `optional` marks a guessed photo path: a file that is not there means the row has no photo.
-    `keys` are those of the column's objects that hold the field, as in the offers of schema.org; the first
-    value there is counts. `each` are columns that are read one after another, as those of photos are.
-    """
-
-    template: str
-    column: str = ""
-    optional: bool = False
-    keys: tuple[str, ...] = ()
-    each: tuple[str, ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns it reads."""
-        return self.each or ((self.column,) if self.column else tuple(SLOT.findall(self.template)))
-
-    @property
-    def as_template(self) -> str:
-        """A template that reads the same."""
-        return f"{{{self.column}}}" if self.column else self.template
-
-    def value(self, row: Cells) -> Any:
-        """The field's raw value in one row; a template with an absent part is absent."""
-        if self.keys:
-            return objects.first_value(row.get(self.column), self.keys)
-        if self.column:
-            return row.get(self.column)
-        parts = {name: row.get(name) for name in SLOT.findall(self.template)}
-        if any(values.absent(part) for part in parts.values()):
-            return None
-        return SLOT.sub(lambda slot: values.identifier(parts[slot[1]]), self.template)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
     """How the columns of one catalogue become items; `vlclip.ingestion.reading.guesses` makes one.
 
-    `attributes` maps the columns that feed no field to attribute names, `numeric` those among them that hold
-    numbers in a file without types to their decimal sign. Numbers in `mixed` columns are written as text, as
-    the other values there. `nested` is the column whose JSON object
-    holds more attributes. `root` is the folder that guessed photo paths start from. `tagged` are the
-    columns whose texts come in several languages. `own_groups` are templates of the group that rows without
-    one are heads of. `notes` say what a guess took a column for, where that is not plain. `decimal_mark` is
-    the decimal sign of written prices, "" where the first rows do not say. `folded` are columns whose cells a
-    preset has read into others, `keyed` the keys that fields read of objects in a column. `parted` are
-    columns of tags, whose separators part values.
+    `attributes` are the columns that feed no field. `root` is the folder that guessed photo paths start
+    from. `tagged` are the columns whose texts come in several languages. `own_groups` are templates of the
+    group that rows without one are heads of. `notes` say what a guess took a column for, where that is not
+    plain. `decimal_mark` is the decimal sign of written prices, "" where the first rows do not say.
+    `folded` are columns whose cells a preset has read into others, `keyed` the keys that fields read of
+    objects in a column.
     """
 
     fields: Mapping[str, Origin]
-    attributes: Mapping[str, str]
-    nested: str
+    attributes: AttributeColumns
     left_out: tuple[str, ...]
-    numeric: Mapping[str, str]
     root: Path
-    mixed: frozenset[str] = frozenset()
     tagged: frozenset[str] = frozenset()
     choices: ReadingChoices = DEFAULT_CHOICES
     own_groups: tuple[str, ...] = ()
@@ -159,7 +69,6 @@ class ColumnMapping:
     decimal_mark: str = ""
     folded: tuple[str, ...] = ()
     keyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    parted: frozenset[str] = frozenset()
 
     def item_id(self, row: Cells) -> str:
         """The row's id, "" where it has none."""
@@ -174,7 +83,7 @@ class ColumnMapping:
 
     def _item(self, row: Cells) -> tuple[Item, tuple[str, ...]]:
         warnings: list[str] = []
-        nested = self._nested(row.get(self.nested), warnings) if self.nested else {}
+        nested = self.attributes.read_nested(row, warnings)
         item_fields: dict[str, Any] = {**_NO_TEXTS, "id": self.item_id(row)}
         for name in TEXTS:
             origin = self.fields.get(name)
@@ -183,22 +92,14 @@ class ColumnMapping:
             elif name in nested:
                 item_fields[name] = values.text(nested.pop(name))
         pairs: list[tuple[str, Attribute]] = self._add_price(row, item_fields, warnings)
-        pairs += self._add_category(row, item_fields)
+        pairs += self._add_category(row, item_fields, warnings)
         self._add_popularity(row, item_fields)
         self._add_availability(row, item_fields, warnings)
         self._add_photo(row, item_fields, warnings)
         self._add_group(row, item_fields, warnings)
         warnings += self._unread_keys(row)
         pairs += [(attribute_name(name), value) for name, value in nested.items()]
-        for column, name in self.attributes.items():
-            cell = row.get(column)
-            if cell is None or cell == "":
-                continue
-            value = self._attribute(column, cell, warnings)
-            if value is not None:
-                pairs.append((name, value))
-            elif objects.holds_objects(cell):
-                pairs += self._of_objects(column, name, cell, warnings)
+        pairs += self.attributes.read(row, self.choices.language, warnings)
         attributes: dict[str, Attribute] = {}
         for name, value in pairs:
             if attributes.get(name, value) != value:
@@ -219,11 +120,11 @@ class ColumnMapping:
         ]
         attributes = [
             (name if name == column else f"{name} (column {column})") + self._describe_language(column)
-            for column, name in self.attributes.items()
+            for column, name in self.attributes.names.items()
             if column not in self.folded
         ]
-        if self.nested:
-            attributes.append(f"everything in {self.nested}")
+        if self.attributes.nested:
+            attributes.append(f"everything in {self.attributes.nested}")
         if attributes:
             lines.append(f"{'attributes':<12} ← {', '.join(attributes)}")
         if self.folded:
@@ -270,16 +171,22 @@ class ColumnMapping:
             cells[column] = cell
         return values.text(origin.value(cells))
 
-    def _add_category(self, row: Cells, item_fields: dict[str, Any]) -> list[tuple[str, Attribute]]:
-        """Of a way through the categories its end is the type; the ways come back as an attribute."""
+    def _add_category(
+        self, row: Cells, item_fields: dict[str, Any], warnings: list[str]
+    ) -> list[tuple[str, Attribute]]:
+        """Of several categories one is the type; the ways through all come back as an attribute."""
         origin = self.fields.get("product_type")
         if origin is None or origin.keys or (cell := origin.value(row)) is None:
             return []
-        category = read_category(cell, origin.template)
+        category = read_category(cell, origin.template, item_fields["title"], self.choices.language)
         if category is None:
             return []
         item_fields["product_type"] = category.product_type
+        if isinstance(cell, str) and objects.holds_more(values.written_container(cell)):
+            warnings.append(f"{origin.template} {MORE}")
         ways = category.ways
+        if ways == (category.product_type,):
+            return []
         return [(PATH, ways if len(ways) > 1 else ways[0])]
 
     def _add_price(
@@ -409,113 +316,7 @@ class ColumnMapping:
         origin = self.fields.get(field)
         return origin.value(row) if origin else None
 
-    def _attribute(self, column: str, value: Any, warnings: list[str]) -> Attribute | None:
-        if type(value) is not str and values.absent(value):
-            return None
-        if column in self.numeric and isinstance(value, str):
-            if not value.strip():
-                return None
-            number = values.written_number(value, self.numeric[column])
-            if number is not None:
-                return number
-            warnings.append(f"{column} holds numbers but not here; kept as text")
-        if isinstance(value, str) and (column in self.parted or value.lstrip()[:1] == "["):
-            parts = read_list(value, is_parted=column in self.parted)
-            if parts is not None:
-                return parts if len(parts) > 1 or value.lstrip()[:1] == "[" else parts[0]
-        attribute = values.attribute(value)
-        if attribute is None and type(value) is not str and not objects.holds_objects(value):
-            warnings.append(f"{column} is neither a value nor a list of values; left out")
-        return _as_text(attribute) if column in self.mixed else attribute
-
-    def _of_objects(
-        self, column: str, name: str, cell: Any, warnings: list[str]
-    ) -> list[tuple[str, Attribute]]:
-        """Attributes of a cell with objects: their texts, or the values of one that has no text."""
-        language = self.choices.language
-        if isinstance(cell, Mapping) and not objects.is_tagged(cell) and not objects.has_text(cell):
-            parts = {key: values.attribute(part) for key, part in cell.items() if not values.absent(part)}
-            if parts and None not in parts.values() and len(parts) <= MAX_PARTS:
-                return [
-                    (attribute_name(f"{name}_{key}"), part) for key, part in parts.items() if part is not None
-                ]
-        elif isinstance(cell, Mapping) or objects.is_tagged(cell):
-            reading = objects.read_text(cell, language)
-            if note := reading.note or (MORE if objects.holds_more(cell) else ""):
-                warnings.append(f"{column} {note}")
-            return [(name, reading.text)] if reading.text else []
-        else:
-            texts = [objects.read_text(part, language) for part in cell if not values.absent(part)]
-            if all(text.text and not text.note for text in texts):
-                warnings += [f"{column} {MORE}"] if objects.holds_more(cell) else []
-                return [(name, tuple(text.text for text in texts))]
-        warnings.append(f"{column} is neither a value nor a list of values; left out")
-        return []
-
-    def _nested(self, cell: Any, warnings: list[str]) -> dict[str, Attribute]:
-        """The JSON object in one cell, one level deep."""
-        attributes: dict[str, Attribute] = {}
-        if values.absent(cell):
-            return attributes
-        content = read_object(cell)
-        if content is None:
-            warnings.append(f"{self.nested} is not a JSON object; left out")
-            return attributes
-        for key, value in content.items():
-            name = str(key).strip()
-            if not name or values.absent(value):
-                continue
-            attribute = values.attribute(value)
-            if attribute is None:
-                warnings.append(f"{self.nested} holds objects deeper than one level; left out")
-            else:
-                attributes[name] = attribute
-        return attributes
-
-
-def _as_text(attribute: Attribute | None) -> Attribute | None:
-    """The numbers of an attribute as the store writes them in a field of texts."""
-    if isinstance(attribute, tuple):
-        return tuple(coerce("", part, "keyword") for part in attribute)
-    return None if attribute is None else coerce("", attribute, "keyword")
-
 
 def _schema_id(cell: Any) -> str:
     """The name of a schema.org value that is written as an object, `{"@id": "https://schema.org/InStock"}`."""
     return values.text(cell.get("@id")) if isinstance(cell, Mapping) else ""
-
-
-def parse_map(options: Iterable[str]) -> dict[str, str]:
-    """The command line's `field=column` options as field to column or template.
-
-    An empty right side, `brand=`, leaves the field empty instead of guessing it.
-    """
-    mapping: dict[str, str] = {}
-    for option in options:
-        name, sign, column = option.partition("=")
-        if not sign or not name.strip():
-            raise MappingError(f"cannot read the mapping {option!r}; write field=column, as in title=Name")
-        mapping[name.strip()] = column.strip()
-    return mapping
-
-
-def attribute_name(column: str) -> str:
-    """The column's name without characters that filters use; never the name of a built-in field."""
-    name = _AWKWARD.sub("_", column.strip())
-    return f"{name}_" if name in PAYLOAD_FIELDS else name
-
-
-def read_object(cell: Any) -> Mapping[str, Any] | None:
-    """The JSON object in a cell, as text or already parsed; None where there is none.
-
-    A list of names with values, as in `[{"name": "Colour", "options": ["red"]}]`, is an object too.
-    """
-    if isinstance(cell, Mapping):
-        return cell
-    try:
-        content = orjson.loads(cell) if isinstance(cell, str) else cell
-    except orjson.JSONDecodeError:
-        return None
-    if isinstance(content, list | tuple):
-        return objects.named_values(content)
-    return content if isinstance(content, dict) else None

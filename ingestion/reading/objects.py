@@ -122,6 +122,22 @@ def named_values(cell: Sequence[Any]) -> dict[str, Any] | None:
     return pairs or None
 
 
+def read_object(cell: Any) -> Mapping[str, Any] | None:
+    """The JSON object in a cell, as text or already parsed; None where there is none.
+
+    A list of names with values, as in `[{"name": "Colour", "options": ["red"]}]`, is an object too.
+    """
+    if isinstance(cell, Mapping):
+        return cell
+    try:
+        content = orjson.loads(cell) if isinstance(cell, str) else cell
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(content, list | tuple):
+        return named_values(content)
+    return content if isinstance(content, dict) else None
+
+
 def read_text(cell: Any, language: str) -> ObjectText:
     """The text of a cell in a language, which is a name of the setting `language`."""
     if values.absent(cell):
@@ -156,7 +172,8 @@ def _tagged(cell: Any) -> list[_TaggedText]:
     parts = [part for part in cell if not values.absent(part)]
     if not any(isinstance(part, Mapping) for part in parts):
         return []
-    if all(isinstance(part, Mapping) and set(part) == {"key", "value"} for part in parts):
+    pairs = (isinstance(part, Mapping) and set(part) == {"key", "value"} for part in parts)
+    if all(pairs) and all(isinstance(part["key"], str) for part in parts):
         return _of_map({part["key"]: part["value"] for part in parts})  # a map as Parquet stores it
     texts: list[_TaggedText] = []
     for part in parts:

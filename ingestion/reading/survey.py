@@ -20,7 +20,7 @@ from vlclip.engine.tables.delimited import Csv
 from vlclip.engine.tables.format import Row
 from vlclip.engine.tables.records import Record
 from vlclip.ingestion.reading import objects, values
-from vlclip.ingestion.reading.mapping import read_object
+from vlclip.ingestion.reading.objects import read_object
 
 SAMPLE = 500
 """First rows that are kept whatever they show; columns first seen after them are late."""

@@ -14,8 +14,9 @@ from vlclip.engine.refinement.refiner import load_refiner
 from vlclip.engine.training.pairs import is_validation
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ColumnMapping, ReadingChoices
+from vlclip.ingestion.reading.mapping import ColumnMapping
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.ablation.attributes import (
     LEAST,

@@ -11,8 +11,8 @@ from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.training.pairs import is_validation
 from vlclip.ingestion.reading.catalogue import open_catalogue
+from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import ReadingChoices
 from vlclip.ranking.evaluation.retrieval.stored import evaluate_titles
 from vlclip.service.commands.evaluate.options import Split
 from vlclip.service.commands.options import Device, Json, StoreOption

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import Evidence, guess, map_columns
-from vlclip.ingestion.reading.mapping import parse_map
+from vlclip.ingestion.reading.origin import parse_map
 
 NAMES = st.sampled_from(
     ["item_group_id", "Parent SKU", "parent", "handle", "parentId", "group-id", "style_id", "variantGroup"]
@@ -88,7 +88,7 @@ def test_categories_are_no_groups():
     rows = [{"id": str(number), "product_group": f"Kind {number % 3}"} for number in range(600)]
     mapping = mapping_of(rows)
     assert "group" not in mapping.fields
-    assert mapping.attributes == {"product_group": "product_group"}
+    assert mapping.attributes.names == {"product_group": "product_group"}
     assert any("product_group has 200 rows for each value" in line for line in mapping.describe())
 
 

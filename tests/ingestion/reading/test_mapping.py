@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from vlclip.engine.errors import ItemError
 from vlclip.engine.item import MAX_TEXT_CHARS
 from vlclip.ingestion.errors import MappingError
+from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
 from vlclip.ingestion.reading.guesses import Evidence, guess
-from vlclip.ingestion.reading.mapping import DEFAULT_CHOICES, ReadingChoices, parse_map
+from vlclip.ingestion.reading.origin import parse_map
 from vlclip.ingestion.settings import Ingest, IngestionSettings
 
 ROOT = Path("/nowhere")

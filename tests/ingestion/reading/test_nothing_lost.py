@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from vlclip.engine.filters import coerce
 from vlclip.ingestion.reading import survey
+from vlclip.ingestion.reading.attribute_columns import attribute_name
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import attribute_name, read_object
+from vlclip.ingestion.reading.objects import read_object
 
 COLUMNS = [
     "title", "name", "Title", "description", "brand", "vendor", "category", "categories", "price",
@@ -158,9 +159,9 @@ def marks_in(value):
 def is_named(column, cell, mapping, warnings):
     """Whether a warning names the column, its field or an attribute of it, or the mapping leaves it out."""
     fields = [name for name, origin in mapping.fields.items() if column in origin.columns]
-    names = {column, mapping.attributes.get(column, column), *fields}
+    names = {column, mapping.attributes.names.get(column, column), *fields}
     names |= {name.replace("_", " ") for name in fields}
-    if column == mapping.nested and (content := read_object(cell)):
+    if column == mapping.attributes.nested and (content := read_object(cell)):
         names |= {f"attribute {attribute_name(key)}" for key in content}
     if {"image", "photos"} & names:
         names.add("photo")

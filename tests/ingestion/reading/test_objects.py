@@ -1,7 +1,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vlclip.engine.language import languages
@@ -87,6 +87,7 @@ JSON = st.recursive(
 )
 
 
+@example([{"key": [], "value": "x"}])
 @given(JSON)
 def test_any_cell_gives_a_text_or_is_absent_or_is_noted(cell):
     reading = read_text(cell, "english")

@@ -7,7 +7,7 @@ import pytest
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.mapping import FIELDS
+from vlclip.ingestion.reading.origin import FIELDS
 from vlclip.ingestion.reading.preset import NAMES, choose_preset, load_preset
 
 PLAIN = ["id", "title", "description", "product_type", "brand", "price", "image", "availability", "colour"]
@@ -52,4 +52,4 @@ def test_the_mapping_says_how_the_catalogue_is_read_and_what_is_mapped_wins(tmp_
     assert note in mapping.describe()
     plain = map_columns(open_catalogue(file, "plain"))
     assert not plain.notes
-    assert "product_detail" in plain.attributes
+    assert "product_detail" in plain.attributes.names
