@@ -1,9 +1,10 @@
 """Whether an item can be bought, from the words, numbers and schema.org names that shops write.
 
-The words are data: `availability.toml`, by language.
+The words are data, by language: `availability.toml`, and `delivery.toml` for delivery times.
 
 Laws (tests/ingestion/reading/test_availability.py):
 - case, accents, blanks, hyphens, underscores and the prefix of schema.org never change the meaning of a word;
+- what says when an item comes says that it can be bought: "ships in 2 weeks", "Lieferzeit 3-5 Werktage";
 - a number is a stock count: more than none is available; "0 in stock" is not;
 - a word that the data does not have is unknown; it is never guessed from its parts.
 """
@@ -21,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 WORDS = Path(__file__).with_name("availability.toml")
+DELIVERY = Path(__file__).with_name("delivery.toml")
 LONGEST_WORD = 60
 """Characters of an unknown word that a note shows."""
 
 _PREFIX = re.compile(r"^\s*(https?://(www\.)?schema\.org/|schema:)", re.IGNORECASE)
 _COUNT = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*")
+_RANGE = re.compile(r"(?<=\d)\s+(?:to|or|bis|à|ou|a|al?|o|tot|of|do|lub)\s+(?=\d)", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?(\d+(?:[.,]\d+)*|\.\d+)\s*")
 _UMLAUTS = str.maketrans({umlaut: f"{plain}e" for umlaut, plain in zip("äöü", "aou", strict=True)})
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
@@ -41,12 +44,17 @@ def read_availability(value: Any) -> bool | None:
     if not isinstance(value, str):
         return None
     written = _PREFIX.sub("", unicodedata.normalize("NFKC", value)).replace("\u2212", "-")
-    if _NUMBER.fullmatch(written):
-        return _is_positive(written)
+    return _is_positive(written) if _NUMBER.fullmatch(written) else _of_words(written)
+
+
+def _of_words(written: str) -> bool | None:
+    """What a text says that is more than a number."""
     counts = _COUNT.findall(written)
-    word = _plain(_COUNT.sub(" ", written))
+    word = _plain(_COUNT.sub(" ", _RANGE.sub("-", written)))
     if not word:
         return _is_positive(counts[0]) if len(counts) == 1 else None
+    if counts and word in _delivery_words():
+        return True
     meaning = _words().get(word)
     return meaning and not (len(counts) == 1 and not _is_positive(counts[0]))
 
@@ -79,3 +87,16 @@ def _words() -> Mapping[str, bool]:
                     if meanings.setdefault(_plain(spelling), meaning) is not meaning:
                         raise ValueError(f"{WORDS.name}: {word!r} in [{language}] has two meanings")
     return meanings
+
+
+@lru_cache(maxsize=1)
+def _delivery_words() -> frozenset[str]:
+    """Every phrase with every unit, and the units alone, in their plain form."""
+    languages = tomllib.loads(DELIVERY.read_text(encoding="utf-8")).values()
+    return frozenset(
+        _plain(spelling)
+        for lists in languages
+        for phrase in ("{}", *lists["phrases"])
+        for unit in lists["units"]
+        for spelling in (phrase.format(unit), phrase.format(unit).translate(_UMLAUTS))
+    )

@@ -43,7 +43,7 @@ _NEXT = re.compile(rf"(?<!\\)(?:[;|\n]|,(?!{_JOINED}))", re.IGNORECASE)
 """Between two ways; a comma before "Sleep & Swimwear" is within one name."""
 _ENTITY = re.compile(r"&(gt|amp);", re.IGNORECASE)
 _TREE = re.compile(r"category|categories|path|tree|breadcrumb|taxonomy", re.IGNORECASE)
-_LISTS = re.compile(r"categories|kategorien|catégories|categorías|categorie|categorieën|kategorie")
+_LISTS = re.compile(r"categories|kategorien|catégories|categorías|categorieën|kategorie")
 _DEPTH_KEYS = ("level", "depth")
 _PARENT_KEYS = ("parent", "parentcategory")
 _ID_KEYS = ("id", "categoryid", "identifier")

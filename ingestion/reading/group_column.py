@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ Cells = Mapping[str, Any]
 Rows = Callable[[], Iterable[Cells]]
 """All rows of a catalogue, read anew."""
 
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 SLOT = re.compile(r"\{([^{}]+)\}")
 
 
@@ -113,8 +115,11 @@ def fill(template: str, row: Mapping[str, Any]) -> str:
 
 
 def plain_name(column: str) -> str:
-    """The column's name without case and punctuation, as lists of names write it."""
-    return re.sub(r"[^a-z0-9@]", "", column.lower())
+    """The column's name without case, accents and punctuation, as lists of names write it."""
+    name = column.casefold()
+    if not name.isascii():
+        name = unicodedata.normalize("NFKD", name.translate(_LETTERS))
+    return re.sub(r"[^a-z0-9@]", "", name)
 
 
 def _refusal(column: str, rows: Iterable[Cells]) -> str | None:

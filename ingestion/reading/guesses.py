@@ -23,6 +23,8 @@ from vlclip.ingestion.reading.attribute_columns import AttributeColumns, attribu
 from vlclip.ingestion.reading.availability import read_availability
 from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
+from vlclip.ingestion.reading.column_names import CODES as FOREIGN_CODES
+from vlclip.ingestion.reading.column_names import foreign_names
 from vlclip.ingestion.reading.group_column import (
     SLOT,
     GroupColumn,
@@ -51,8 +53,8 @@ CODES = ("code", "productcode", "itemcode", "articlecode", "articlenumber", "ite
 """Names of columns that are ids only where every first row has one of its own."""
 
 GUESSES: dict[str, tuple[str, ...]] = {
-    "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "asin", "parentasin", "uniqid",
-           "@id", *CODES),
+    "id": ("id", "productid", "itemid", "articleid", "offerid", "sku", "productcodesku", "asin", "parentasin",
+           "uniqid", "identifier", "@id", *CODES),
     "title": ("title", "name", "productname", "producttitle", "itemname", "productdisplayname", "posttitle",
               "displayname"),
     "description": ("description", "productdescription", "longdescription", "desc", "bodyhtml", "body",
@@ -63,7 +65,8 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "price": ("price", "currentprice", "finalprice", "sellingprice", "unitprice", "variantprice",
               "regularprice", "retailprice", "actualprice", "originalprice", "baseprice", "minprice",
               "pricemin", "lowprice", "pricefrom", "listprice", "mrp", "unitprice",
-              "pricegross", "grossprice", "pricetaxincluded", "priceincltax", "pricetaxexcluded"),
+              "pricegross", "grossprice", "pricetaxincluded", "priceincltax", "pricetaxexcluded",
+              "prices", "defaultprice", "unitamount", "priceincents", "pricecents", "centamount"),
     "sale_price": ("saleprice", "specialprice", "discountedprice", "promotionalprice", "promoprice",
                    "offerprice"),
     "price_to": ("priceto", "maxprice", "pricemax", "highprice", "pricehigh"),
@@ -80,6 +83,14 @@ GUESSES: dict[str, tuple[str, ...]] = {
 """Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
 marks what JSON-LD says of its own: `@type` is no product type."""
 
+TYPES_OF_RECORDS = ("producttype", "type", "typ", "tipo")
+KINDS_OF_RECORDS = frozenset(
+    ("p", "d", "g", "physical", "digital", "giftcertificate", "simple", "variable", "variation",
+     "configurable", "grouped", "external", "bundle", "virtual", "downloadable", "product", "variant", "standard", "service",
+     "hardgood", "game", "software", "physisch", "einfach")
+)  # fmt: skip
+"""What shop systems write in such columns about the record, not about the product."""
+
 SALE_DATES = (
     "salepriceeffectivedate", "specialfromdate", "specialtodate", "specialpricefromdate",
     "specialpricetodate", "datesalepricestarts", "datesalepriceends", "salepricedatesfrom",
@@ -94,7 +105,8 @@ FURTHER_PHOTOS = (
 )  # fmt: skip
 """Names of columns that hold further photos of an item; numbered ones such as `image_2` do, too."""
 _NUMBERED = re.compile(
-    r"(additional|other|product|gallery|extra)?(image|img|photo|picture|pic)(url|link|src|path|file)?"
+    r"(additional|other|product|gallery|extra|url)?"
+    r"(image|img|photo|picture|pic|bild|foto|imagen|immagine|afbeelding|zdjecie)(url|link|src|path|file)?"
     r"(?P<number>\d{1,2})(url|link|src|path|file)?"
 )
 
@@ -287,9 +299,8 @@ def _fill(
     """Guess the fields that have no origin yet from these columns."""
     for name, likely in GUESSES.items():
         is_settled = name in mapping or name in fields or (name == "sale_price" and "price" in mapping)
-        if is_settled or not (column := _guess(columns, likely, used)):
-            continue
-        if _bare_name(column) in CODES and not _distinct(column, sample):
+        usable = [column for column in columns if not _is_something_else(name, column, sample)]
+        if is_settled or not (column := _guess(usable, (*likely, *_foreign(name)), used)):
             continue
         if _bare_name(column) not in QUANTITIES:
             fields[name] = Origin(column, column)
@@ -305,6 +316,29 @@ def _fill(
             if name not in fields and name not in mapping:
                 fields[name] = Origin(f"offers.{keys[0]}", "offers", keys=keys)
                 used.add("offers")
+
+
+def _foreign(field: str) -> tuple[str, ...]:
+    """Names of a field's columns in other languages."""
+    names = foreign_names()
+    return (*names.get(field, ()), *(names[FOREIGN_CODES] if field == "id" else ()))
+
+
+def _is_something_else(field: str, column: str, sample: Sequence[Cells]) -> bool:
+    """Whether the values of a column show that it does not feed a field that its name may mean.
+
+    Codes that repeat are no ids, numbers no titles, and "P" and "simple" no product types: shop systems write
+    so what kind of record a product is.
+    """
+    name = _bare_name(column)
+    if field == "id":
+        return (name in CODES or name in foreign_names()[FOREIGN_CODES]) and not _distinct(column, sample)
+    if field == "title":
+        return name in foreign_names()["title"] and _numeric(column, sample)
+    if field == "product_type" and name in TYPES_OF_RECORDS:
+        words = {values.text(cell).lower() for cell in _cells(column, sample)}
+        return bool(words) and words <= KINDS_OF_RECORDS
+    return False
 
 
 def _mapped_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, Origin]:

@@ -30,17 +30,20 @@ from vlclip.ingestion.reading.attribute_columns import MORE, AttributeColumns, a
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category
 from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
-from vlclip.ingestion.reading.group_column import fill, read_group
+from vlclip.ingestion.reading.group_column import fill, plain_name, read_group
 from vlclip.ingestion.reading.origin import PRICES, Cells, Origin
 from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
-from vlclip.ingestion.reading.price import Price, read_price
+from vlclip.ingestion.reading.price import MINOR_KEYS, Price, read_price
 
 REGULAR_PRICE = "regular_price"
 PRICE_UNIT = "price_unit"
 """The attribute that names what the price is for, where that is not one piece."""
 
 TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
-PRICE_KEYS = frozenset(("price", "amount", "value", "@value", "currency", "pricecurrency", "currencycode"))
+PRICE_KEYS = frozenset(
+    ("price", "amount", "value", "@value", "currency", "pricecurrency", "currencycode", "currency_code",
+     "currency_minor_unit", "unit_amount", "centamount", "fractiondigits")
+)  # fmt: skip
 """Keys of an object that are its price and currency, in lower case."""
 NO_PRICE = Price()
 _NO_TEXTS = dict.fromkeys(TEXTS, "")
@@ -213,7 +216,10 @@ class ColumnMapping:
         if field not in self.fields:
             return NO_PRICE
         raw = self._raw(field, row)
-        price = read_price(raw, decimal_mark=self.decimal_mark, currency=currency)
+        cell = raw
+        if plain_name(self.fields[field].column) in MINOR_KEYS and not objects.holds_objects(raw):
+            cell = {"unit_amount": raw, "currency": currency}
+        price = read_price(cell, decimal_mark=self.decimal_mark, currency=currency)
         name = field.replace("_", " ")
         warnings += [note.replace("price", name, 1) for note in price.notes]
         if price.amount is not None and objects.holds_further(raw, PRICE_KEYS):

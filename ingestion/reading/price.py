@@ -34,14 +34,23 @@ LONGEST_PATTERN = 40
 
 AMOUNT_KEYS = (
     "amount", "value", "@value", "price", "saleprice", "currentprice", "current", "lowprice", "minprice",
-    "min", "low", "from", "pricespecification", "raw", "formatted", "display", "text",
+    "minamount", "min", "low", "from", "pricespecification", "raw", "formatted", "display", "text",
 )  # fmt: skip
 """The keys of an object that hold its price, likeliest first, in lower case without punctuation but "@"."""
-UPPER_KEYS = ("highprice", "maxprice", "max", "high", "to")
+MINOR_KEYS = (
+    "unitamount", "unitamountdecimal", "centamount", "amountincents", "priceincents", "pricecents", "cents",
+    "minoramount", "amountminor", "minorunits",
+)  # fmt: skip
+"""The keys of an object that hold its price in the smallest unit of its currency, as `unit_amount` does."""
+DIGIT_KEYS = ("currencyminorunit", "fractiondigits")
+"""The keys that say how many digits of an object's prices lie behind the decimal sign."""
+MOST_DIGITS = 8
+UPPER_KEYS = ("highprice", "maxprice", "maxamount", "max", "high", "to")
 CURRENCY_KEYS = ("currencycode", "currency", "pricecurrency", "currencyiso")
 FORMER_TYPES = ("ListPrice", "SRP", "MSRP", "StrikethroughPrice", "RegularPrice")
 """Values of schema.org's `priceType` that are not what is paid."""
 
+_WHOLE = re.compile(r"\d{1,15}(?:\.0+)?")
 _PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,2})?")
 _MARK = r"[^\W\d]{0,3}|[^\w\s]"
 _SIMPLE = re.compile(rf"(?P<before>{_MARK})\s?(?P<digits>\d[\d.,]*\d|\d)\s?(?P<after>{_MARK})")
@@ -200,8 +209,8 @@ def _of_object(cell: Mapping[Any, Any], decimal_mark: str, currency: str) -> Pri
     if named.get("pricetype") and str(named["pricetype"]).rpartition("/")[2] in FORMER_TYPES:
         return Price()
     code = next((values.text(named[key]) for key in CURRENCY_KEYS if values.text(named.get(key))), "")
-    if "centamount" in named and "fractiondigits" in named:
-        named["amount"] = _whole(named["centamount"], named["fractiondigits"])
+    code = code.upper() if code.upper() in currencies() else code
+    _unfold_minor(named, code or currency)
     for key in AMOUNT_KEYS:
         if values.absent(part := named.get(key)):
             continue
@@ -215,8 +224,27 @@ def _of_object(cell: Mapping[Any, Any], decimal_mark: str, currency: str) -> Pri
     return _without(f"price is an object without an amount (its keys: {keys})")
 
 
-def _whole(cents: Any, digits: Any) -> float | None:
+def _unfold_minor(named: dict[str, Any], code: str) -> None:
+    """Write the amounts of an object that are in the smallest unit of a currency as prices."""
+    minor = next((named[key] for key in MINOR_KEYS if not values.absent(named.get(key))), None)
+    digits = next((named[key] for key in DIGIT_KEYS if not values.absent(named.get(key))), None)
+    if minor is not None:
+        own = currencies().get(code.upper())
+        named["amount"] = _whole(minor, (own.decimals if own else 2) if digits is None else digits)
+    elif digits is not None:  # as WooCommerce's Store API
+        price_range = named.get("pricerange")
+        if isinstance(price_range, Mapping) and not values.absent(price_range):
+            named |= {re.sub(r"[\W_]", "", str(key).lower()): part for key, part in price_range.items()}
+            named["price"] = None
+        for key in (*AMOUNT_KEYS, *UPPER_KEYS):
+            if _WHOLE.fullmatch(str(named.get(key))):
+                named[key] = _whole(named[key], digits)
+
+
+def _whole(amount: Any, digits: Any) -> Any:
+    """An amount of smallest units in whole ones; as it is where that cannot be said."""
     try:
-        return float(cents) / float(10 ** int(digits))
+        places = int(digits)
+        return float(amount) / 10**places if 0 <= places <= MOST_DIGITS else amount
     except (TypeError, ValueError, OverflowError):
-        return None
+        return amount

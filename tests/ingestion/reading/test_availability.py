@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlclip.ingestion.reading.availability import WORDS, read_availability, unknown_word
+from vlclip.ingestion.reading.availability import DELIVERY, WORDS, read_availability, unknown_word
 
 EXAMPLES = [
     (word, name == "available")
@@ -39,6 +39,20 @@ LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "poli
         ("nicht verfuegbar", False),
         ("vorraetig", True),
         ("esaurito", False),
+        ("Disponible en 24h", True),
+        ("Disponible en 3 días", True),
+        ("Lieferbar in 3-5 Tagen", True),
+        ("LIEFERZEIT: ca. 3 - 5 Werktage", True),
+        ("ships in 2 weeks", True),
+        ("Usually ships within 1 to 2 days", True),
+        ("Expédié sous 48 h", True),
+        ("verzonden binnen 2 dagen", True),
+        ("Wysyłka w 24h", True),
+        ("Consegna in 2/3 giorni", True),
+        ("Versand in 0 Tagen", True),
+        ("2-3 days", True),
+        ("ships in days", True),
+        ("hours", None),
         (0, False),
         (True, True),
         ("12", True),
@@ -57,6 +71,22 @@ def test_availability(cell, expected):
     assert read_availability(cell) is expected
 
 
+CASES = st.sampled_from([str, str.upper, str.title, str.capitalize])
+NUMBERS = st.sampled_from(["{0}", "{0}-{1}", "{0} - {1}", "{0}\u2013{1}", "+{0}", "{0} bis {1}"])
+DELIVERIES = [
+    phrase.format(unit)
+    for lists in tomllib.loads(DELIVERY.read_text(encoding="utf-8")).values()
+    for phrase in lists["phrases"]
+    for unit in lists["units"]
+]
+
+
+@given(st.sampled_from(DELIVERIES), NUMBERS, CASES)
+def test_what_says_when_an_item_comes_says_that_it_can_be_bought(phrase, numbers, case):
+    assert read_availability(case(f"{phrase} {numbers.format(3, 5)}")) is True
+    assert read_availability(case(f"{numbers.format(0, 5)} {phrase}")) is True
+
+
 def test_every_language_has_words_for_both():
     lists = tomllib.loads(WORDS.read_text(encoding="utf-8"))
     assert set(lists) == {"general", *LANGUAGES[1:]}
@@ -65,7 +95,7 @@ def test_every_language_has_words_for_both():
 
 @given(
     st.sampled_from(EXAMPLES),
-    st.sampled_from([str, str.upper, str.title, str.capitalize]),
+    CASES,
     st.sampled_from([" ", "-", "_", "", "  ", "\u00a0"]),
     st.sampled_from(["", "https://schema.org/", "http://schema.org/", "  "]),
 )

@@ -134,6 +134,28 @@ def test_what_is_more_than_a_number_is_noted():
         ({"@type": "Offer", "price": "12.99", "priceCurrency": "EUR"}, Price(12.99, currency="EUR")),
         ({"lowPrice": 10, "highPrice": 20, "priceCurrency": "EUR"}, Price(10, 20, "EUR")),
         ({"min": 10, "max": 20}, Price(10, 20)),
+        ({"unit_amount": 1999, "currency": "usd"}, Price(19.99, currency="USD")),
+        ({"unit_amount": 1999, "currency": "jpy"}, Price(1999.0, currency="JPY")),
+        (
+            {"unit_amount_decimal": "50.5", "currency": "eur"},
+            Price(0.505, currency="EUR"),
+        ),
+        (
+            {"price": "1999", "regular_price": "2499", "currency_code": "EUR", "currency_minor_unit": 2},
+            Price(19.99, currency="EUR"),
+        ),
+        (
+            {
+                "price": "1999",
+                "price_range": {"min_amount": "1999", "max_amount": "2999"},
+                "currency_code": "EUR",
+                "currency_minor_unit": 2,
+            },
+            Price(19.99, 29.99, currency="EUR"),
+        ),
+        ({"price": "19.99", "currency_code": "EUR", "currency_minor_unit": 2}, Price(19.99, currency="EUR")),
+        ({"price": "1999", "currency_code": "JPY", "currency_minor_unit": 0}, Price(1999.0, currency="JPY")),
+        ({"price": "1999", "currency_minor_unit": 10**12}, Price(1999.0)),
         ({"centAmount": 1299, "currencyCode": "EUR", "fractionDigits": 2}, Price(12.99, currency="EUR")),
         ([{"amount": "12.99", "currency": "EUR"}], Price(12.99, currency="EUR")),
         ([19.99, 12.99, None], Price(12.99, 19.99)),
@@ -172,3 +194,11 @@ def test_any_cell_has_an_amount_or_a_note_or_is_empty(cell, mark):
     for bound in (price.amount, price.upper):
         assert bound is None or (math.isfinite(bound) and bound >= 0)
     assert price.upper is None or price.upper > price.amount
+
+
+@given(st.integers(0, 10**9), st.integers(0, 4), st.sampled_from(["number", "text"]))
+def test_smallest_units_are_the_price_in_digits_that_the_object_names(amount, digits, form):
+    cell = amount if form == "number" else str(amount)
+    expected = Price(amount / 10**digits, currency="EUR")
+    assert read_price({"price": cell, "currency_code": "EUR", "currency_minor_unit": digits}) == expected
+    assert read_price({"centAmount": cell, "currencyCode": "EUR", "fractionDigits": digits}) == expected
