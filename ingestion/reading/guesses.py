@@ -86,7 +86,8 @@ marks what JSON-LD says of its own: `@type` is no product type."""
 TYPES_OF_RECORDS = ("producttype", "type", "typ", "tipo")
 KINDS_OF_RECORDS = frozenset(
     ("p", "d", "g", "physical", "digital", "giftcertificate", "simple", "variable", "variation",
-     "configurable", "grouped", "external", "bundle", "virtual", "downloadable", "product", "variant", "standard", "service",
+     "configurable", "grouped", "external", "bundle", "virtual", "downloadable", "product", "variant",
+     "standard", "service",
      "hardgood", "game", "software", "physisch", "einfach")
 )  # fmt: skip
 """What shop systems write in such columns about the record, not about the product."""

@@ -13,6 +13,7 @@ from vlclip.ingestion.reading.category import PATH, Category, read_category
 from vlclip.ingestion.reading.guesses import Evidence, guess
 
 NAMES = st.text(st.characters(categories=("Lu", "Ll", "Nd")), min_size=1, max_size=8)
+NAMES = NAMES.map("{}7".format)  # none is a shelf
 WAYS = st.lists(st.lists(NAMES, min_size=1, max_size=5).map(tuple), min_size=1, max_size=4)
 STEPS = st.sampled_from([">", " > ", " >> ", "»", " \u203a ", " → ", "->", " &gt; "])
 
