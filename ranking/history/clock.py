@@ -31,8 +31,12 @@ log = logging.getLogger("vlclip.history")
 class Keeping(Protocol):
     """Where the trusted time is kept, beside the events."""
 
-    def load(self, now: float) -> float | None:
-        """The trusted time; of a history that has none, the time of its newest event up to a day ahead."""
+    def load(self) -> float | None:
+        """The trusted time, None where there is none yet."""
+        ...
+
+    def newest(self, before: float) -> float | None:
+        """The time of the newest event that is not after `before`, None where there is none."""
         ...
 
     def save(self, trusted: float) -> None:
@@ -98,10 +102,13 @@ class RetentionClock:
     def _look(self) -> float:
         now = self._clock()
         if not self._looked <= now < self._looked + LOOK_S:
-            before = self._keeping.load(now)
+            before = self._keeping.load()
+            is_new = before is None
+            if before is None:  # of a history that was begun by an older version
+                before = self._keeping.newest(now + LEAP_S)
             trusted = followed(before, now)
-            if trusted == now:
-                self._keeping.save(now)
+            if is_new or trusted == now:
+                self._keeping.save(trusted)
             warning = leap_warning(trusted, now)
             if warning and not self._warning:
                 log.error("%s", warning)

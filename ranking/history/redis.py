@@ -26,17 +26,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from hashlib import blake2b
 from typing import TypeVar
 
 import orjson
 
 from vlclip.ranking.history.batch import EventBatch
-from vlclip.ranking.history.clock import LEAP_S, RetentionClock
+from vlclip.ranking.history.clock import RetentionClock
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import Added
 from vlclip.ranking.history.redis_connection import address_of, connect, redis_errors
+from vlclip.ranking.history.redis_events import fields_of, read_event
 from vlclip.ranking.history.redis_scripts import ADD, REMOVE
 from vlclip.ranking.settings import DAY_S
 
@@ -90,7 +90,7 @@ class RedisHistory:
         """Add the events of several senders in one script; the server has taken them once this returns."""
         oldest = self._retention.oldest
         young = [[event for event in group if event.time >= oldest] for group in groups]
-        fields = [field for group in young for event in group for field in _fields(event)]
+        fields = [field for group in young for event in group for field in fields_of(event)]
         new = ""
         if fields:
             keep_ms = round(self._retention_days * DAY_S * 1000)
@@ -212,17 +212,20 @@ class RedisHistory:
         """Take the machine's clock for right, after a leap."""
         self._retention.confirm()
 
-    def load(self, now: float) -> float | None:
+    def load(self) -> float | None:
         """The time that retention goes by (`clock.Keeping`)."""
         with self._errors():
             trusted = self._redis.get(f"{self._prefix}clock")
-            if trusted is not None:
-                return float(trusted)
-            newest = self._redis.zrange(
-                f"{self._prefix}units", now + LEAP_S, "-inf", desc=True, byscore=True, offset=0, num=1,
+        return None if trusted is None else float(trusted)
+
+    def newest(self, before: float) -> float | None:
+        """The time of the latest unit that is not after `before`, near enough to the newest event."""
+        with self._errors():
+            units = self._redis.zrange(
+                f"{self._prefix}units", before, "-inf", desc=True, byscore=True, offset=0, num=1,
                 withscores=True,
             )  # fmt: skip
-        return float(newest[0][1]) if newest else None
+        return float(units[0][1]) if units else None
 
     def save(self, trusted: float) -> None:
         """Keep the time that retention goes by."""
@@ -266,7 +269,7 @@ class RedisHistory:
     def _events(self, members: Sequence[bytes]) -> list[Event]:
         """The events that still exist: an event expires before the set that names it is cleaned up."""
         pairs = zip(members, self._bodies(members), strict=True)
-        return [_event(member[_SEQ:], body) for member, body in pairs if body is not None]
+        return [read_event(member[_SEQ:], body) for member, body in pairs if body is not None]
 
     def _errors(self) -> AbstractContextManager[None]:
         return redis_errors(self._address)
@@ -279,27 +282,3 @@ def _end(before: float | None) -> str:
 def _parts(names: Sequence[_T]) -> Iterator[Sequence[_T]]:
     for start in range(0, len(names), BATCH):
         yield names[start : start + BATCH]
-
-
-def _fields(event: Event) -> Iterator[str | bytes]:
-    """What the script takes of an event."""
-    unit = event.unit
-    name = blake2b(f"{event.kind}\0{unit}\0{event.id}".encode(), digest_size=16).hexdigest()
-    value = None if event.value is None else float(event.value)
-    other_fields = [event.user, event.session, event.request_id, value, event.id]
-    body = orjson.dumps([event.kind, event.item, float(event.time), *other_fields])
-    yield from (name, event.id, repr(float(event.time)), unit, event.kind, event.request_id, body)
-
-
-def _event(name: bytes, body: bytes) -> Event:
-    kind, item, moment, user, session, request_id, value, *more = orjson.loads(body)
-    return Event(
-        id=more[0] if more else name.decode(),
-        kind=kind,
-        item=item,
-        time=moment,
-        user=user,
-        session=session,
-        request_id=request_id,
-        value=value,
-    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.ranking.history.batch import EventBatch
-from vlclip.ranking.history.clock import LEAP_S, RetentionClock
+from vlclip.ranking.history.clock import RetentionClock
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import Added
@@ -29,6 +29,7 @@ from vlclip.ranking.history.sqlite_statements import (
     EXPIRE,
     LOAD_CLOCK,
     MARKS,
+    NEWEST,
     PART,
     RECENT,
     REMOVE_AFTER,
@@ -95,11 +96,17 @@ class SqliteHistory:
         self._retention.confirm()
         self._sweep_at = -math.inf
 
-    def load(self, now: float) -> float | None:
+    def load(self) -> float | None:
         """The time that retention goes by (`clock.Keeping`)."""
         with self._file.reading() as sql:
-            trusted: float | None = sql.execute(LOAD_CLOCK, (now + LEAP_S,)).fetchone()[0]
-        return trusted
+            row = sql.execute(LOAD_CLOCK).fetchone()
+        return float(row[0]) if row else None
+
+    def newest(self, before: float) -> float | None:
+        """The time of the newest event that is not after `before`."""
+        with self._file.reading() as sql:
+            moment: float | None = sql.execute(NEWEST, (before,)).fetchone()[0]
+        return moment
 
     def save(self, trusted: float) -> None:
         """Keep the time that retention goes by."""

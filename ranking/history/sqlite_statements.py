@@ -66,7 +66,8 @@ UNITS = "SELECT DISTINCT unit FROM events WHERE unit > ? ORDER BY unit LIMIT ?"
 EXPIRE = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? LIMIT ?)"
 COUNT_AFTER = "SELECT count(*) FROM events WHERE time > ?"
 REMOVE_AFTER = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time > ? LIMIT ?)"
-LOAD_CLOCK = "SELECT coalesce((SELECT trusted FROM clock), (SELECT max(time) FROM events WHERE time <= ?))"
+LOAD_CLOCK = "SELECT trusted FROM clock"
+NEWEST = "SELECT max(time) FROM events WHERE time <= ?"
 SAVE_CLOCK = "INSERT OR REPLACE INTO clock (row, trusted) VALUES (1, ?)"
 ADVICE = {
     "SQLITE_FULL": "the disk has no room; free some, or keep less with history.retention_days",

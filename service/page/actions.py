@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from vlclip.ranking.history.event_kinds import CLICK
 from vlclip.ranking.settings import DAY_S
-from vlclip.service.http.errors import BadRequest
+from vlclip.service.http.errors import BadRequest, Busy
 from vlclip.service.http.html import KEY_COOKIE, KEY_PATH, is_fragment, page
 from vlclip.service.http.requests import EventBody, read_body
 from vlclip.service.page.form import WEIGHT
@@ -33,6 +33,8 @@ from vlclip.service.shop.shop import Shop
 COOKIE_S = 90 * DAY_S
 PHOTOS = 2
 """Photos of searches decoded at a time, apart from other work: they may have to wait for memory."""
+WAIT_S = 5.0
+"""Seconds that an action waits for its event to be on disk."""
 KEY_REASONS = {
     "bad-key": "This key is not known here, or was revoked.",
     "forbidden": "This key may not see that page. Lists need one with the scope 'read', those for a name and "
@@ -123,7 +125,10 @@ def keep_event(shop: Shop, user: str, kind: str, item_id: str, list_id: str, eve
         raise BadRequest("nothing is stored without a name; choose a name first")
     form = {"kind": kind, "item": item_id, "user": user, "request_id": list_id, "id": event_id}
     event = read_body(EventBody, form).event(time.time())
-    shop.shoppers.tell([event]).result()
+    try:
+        shop.shoppers.tell([event]).result(WAIT_S)
+    except TimeoutError:
+        raise Busy("this could not be stored in time; try again in a moment") from None
 
 
 def _set_cookie(request: Request, answer: Response, name: str, value: str, seconds: int | None) -> None:

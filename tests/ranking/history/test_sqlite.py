@@ -236,6 +236,11 @@ def test_a_history_of_version_1_takes_its_newest_event_for_the_last_look_at_the_
         assert "300.0 days after" in history.clock_warning
         history.add([event("new", "bob", now)])
         assert history.count() == 4
+    with closing(SqliteHistory(path, retention_days=365, clock=lambda: now)) as history:
+        # the new event does not make the clock right
+        assert "300.0 days after" in history.clock_warning
+        history.add([event("another", "bob", now)])
+        assert history.count() == 5
         history.confirm_clock()
         history.add([event("newer", "bob", now)])
         assert {stored.id for stored in history.recent("user:ann", 9)} == {"e1", "e2"}

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
 import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from redis import Redis
 
+from tests.contract.redis_server import redis_server
 from tests.service.records import count_events, events, exposures
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.experiments.exposure import Exposure
 from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.history.redis import RedisHistory
 from vlclip.service.api.app import create_app
 from vlclip.service.http.problems import problem
 from vlclip.service.settings import Settings
@@ -319,6 +325,24 @@ def test_events_that_cannot_be_written_are_not_accepted(client, shop, user, monk
     assert answer.headers["retry-after"]
     assert not events(shop, unit_of(user))
     assert tell(client, shop, event) == 1
+
+
+def test_events_for_a_server_that_is_down_are_not_accepted_and_those_answered_are_there(filled, tmp_path):
+    shutil.copytree(filled, tmp_path / "store")
+    event = {"kind": "view", "item": "a", "user": "u"}
+    durable = ("--appendonly", "yes", "--appendfsync", "always")
+    with redis_server(tmp_path, *durable) as url:
+        shop = open_shop(tmp_path / "store", history={"url": url})
+        with TestClient(create_app(shop), raise_server_exceptions=False) as client:
+            assert client.post("/v1/events", json={"events": [event]}).json()["accepted"] == 1
+            with Redis.from_url(url) as server:
+                pid = server.info("server")["process_id"]
+            os.kill(pid, signal.SIGKILL)
+            answer = client.post("/v1/events", json={"events": [event]})
+            assert (answer.status_code, answer.json()["code"]) == (503, "history-error")
+            assert answer.headers["retry-after"]
+    with redis_server(tmp_path, *durable) as url, closing(RedisHistory(url)) as history:
+        assert history.count() == 1
 
 
 def test_a_clock_that_leaps_is_said_by_readyz_and_removes_no_list(filled, tmp_path, monkeypatch):
