@@ -1,8 +1,9 @@
 """Photos over HTTP, from servers that are not trusted.
 
 Laws (tests/ingestion/photos/test_fetch.py):
-- no more than `max_bytes` are read, no longer than `timeout_s` per attempt, whatever the server
-  announces; the content type is ignored;
+- no more than `max_bytes` are read, no longer than `timeout_s` per attempt and three times that in all, nor
+  beyond the time that all photos of a request have, whatever the server announces;
+- the content type is ignored;
 - every hop of a redirect is checked like the first URL;
 - overload, server errors, time-outs and broken connections are tried again, refusals are not.
 
@@ -11,6 +12,7 @@ Proxies of the environment are not used: they would resolve names after the chec
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -27,6 +29,7 @@ from vlclip.ingestion.settings import Fetch
 ATTEMPTS = 3
 BACKOFF_S = 0.5
 MAX_WAIT_S = 10.0
+OVER = "the time for the photos of this request was over before this one had come; send the item again"
 HEADERS = [
     (b"User-Agent", b"vlclip"),
     (b"Accept", b"image/*,*/*;q=0.5"),
@@ -45,31 +48,37 @@ class _AttemptError(Exception):
 class Fetcher:
     """Gets photos within the limits of `settings`; safe to use from several threads.
 
-    `backoff_s` is the wait before the second attempt, doubled after that; tests make it 0.
+    `backoff_s` is the wait before the second attempt, doubled after that; tests make it 0. Fetching ends at
+    `until`, in seconds of the monotonic clock.
     """
 
-    def __init__(self, settings: Fetch, *, backoff_s: float = BACKOFF_S) -> None:
+    def __init__(self, settings: Fetch, *, backoff_s: float = BACKOFF_S, until: float = math.inf) -> None:
         self._settings = settings
+        self._until = until
         self._backoff_s = backoff_s
         self._deadline = Deadline()
         self._closed = threading.Event()
 
     def fetch(self, url: str) -> bytes:
         """The body at `url`; a `FetchError` says why it cannot be fetched."""
+        end = min(self._until, time.monotonic() + ATTEMPTS * self._settings.timeout_s)
         for attempt in range(ATTEMPTS):
             if self._closed.is_set():
                 break
+            if time.monotonic() >= self._until:
+                raise FetchError(OVER)
             try:
-                return self._attempt(url)
+                return self._attempt(url, end)
             except _AttemptError as failed:
                 reason = str(failed)
                 wait = max(self._backoff_s * 2**attempt * random.uniform(0.5, 1), failed.wait_s)  # noqa: S311
                 if attempt + 1 < ATTEMPTS:
-                    self._closed.wait(min(wait, MAX_WAIT_S))
+                    self._closed.wait(max(0.0, min(wait, MAX_WAIT_S, end - time.monotonic())))
             except (httpx2.InvalidURL, ValueError) as error:
                 raise FetchError(f"{url[:200]!r} is not a URL: {error}") from None
         else:
-            raise FetchError(f"{reason}, {ATTEMPTS} times in a row; try again later")
+            failed_often = f"{reason}, {ATTEMPTS} times in a row; try again later"
+            raise FetchError(OVER if time.monotonic() >= self._until else failed_often)
         raise FetchError("the run was stopped before the photo had arrived")
 
     def close(self) -> None:
@@ -88,8 +97,8 @@ class Fetcher:
             network_backend=GuardedBackend(self._deadline, allow_private=self._settings.allow_private),
         )
 
-    def _attempt(self, url: str) -> bytes:
-        self._deadline.at = time.monotonic() + self._settings.timeout_s
+    def _attempt(self, url: str, end: float) -> bytes:
+        self._deadline.at = min(time.monotonic() + self._settings.timeout_s, end)
         target = httpx2.URL(url)
         try:
             for _ in range(self._settings.max_redirects + 1):

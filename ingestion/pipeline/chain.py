@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,10 +45,14 @@ def open_chain(
     preparation: Preparation,
     root: Path | None,
     missing: MissingPhoto = STRICT,
+    photos_until: float = math.inf,
 ) -> Iterator[Chain]:
-    """The stages; `root` is where photo paths start, None refuses paths."""
+    """The stages; `root` is where photo paths start, None refuses paths.
+
+    `photos_until` is when all photos have to have come, in seconds of the monotonic clock.
+    """
     embedder = LazyEmbedder(destination.info, destination.load)
-    fetcher = Fetcher(settings.fetch)
+    fetcher = Fetcher(settings.fetch, until=photos_until)
     fetching = ThreadPoolExecutor(settings.fetch.concurrency, thread_name_prefix="ingest-fetch")
     photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes)
     prepare = Prepare(

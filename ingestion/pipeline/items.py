@@ -5,8 +5,10 @@ Law (tests/ingestion/pipeline/test_items.py): the stages are those of a catalogu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.report import ItemResult
 from vlclip.ingestion.reading.catalogue import batched
-from vlclip.ingestion.reading.entry import Entry
+from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.settings import IngestionSettings
 from vlclip.ingestion.stages.claim import claim_once
 from vlclip.ingestion.stages.preparation import Preparation, open_preparation
@@ -26,6 +28,23 @@ from vlclip.ingestion.stages.save import Save
 
 API = "api"
 """The source of items that did not come from a catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What holds where several threads ingest items side by side.
+
+    `embedding` is held while a batch is embedded. `storing` stores a batch with the function it gets.
+    `photos_until` is when all photos have to have come, in seconds of the monotonic clock.
+    """
+
+    embedding: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    storing: Callable[[Batch, Callable[[Batch], Batch]], Batch] = lambda batch, save: save(batch)
+    photos_until: float = math.inf
+
+
+ALONE = Turns()
+"""Nobody else writes."""
 
 
 def ingest_items(
@@ -37,6 +56,7 @@ def ingest_items(
     root: Path | None = None,
     preparation: Preparation | None = None,
     provenances: Mapping[str, Mapping[str, Any]] | None = None,
+    turns: Turns = ALONE,
 ) -> list[ItemResult]:
     """Put items into the store through the stages of a catalogue; one result each, in order.
 
@@ -51,14 +71,16 @@ def ingest_items(
     results: list[ItemResult] = []
     with (
         open_preparation(settings, preparation, destination.info.language) as prepared,
-        open_chain(destination, settings, prepared, root) as chain,
+        open_chain(destination, settings, prepared, root, photos_until=turns.photos_until) as chain,
     ):
         save = Save(destination.store, destination.ledger, 0, destination.info.fingerprint, prepared)
         for batch in batched(claim_once(entries), settings.ingest.batch):
-            embedded = chain.embed(chain.before_embedding(batch))
+            ready = chain.before_embedding(batch)
+            with turns.embedding:
+                embedded = chain.embed(ready)
             if provenances is not None:
                 embedded = [_with_stored_hash(entry, provenances.get(entry.id, {})) for entry in embedded]
-            results += [ItemResult.of(entry) for entry in save(embedded)]
+            results += [ItemResult.of(entry) for entry in turns.storing(embedded, save)]
     if any(result.status == "embedded" for result in results):
         destination.store.flush()
     return results
