@@ -92,6 +92,12 @@ class Api(Section):
         gt=0,
         description="time limit for all photos of one write; items whose photo has not come by then fail",
     )
+    max_connections: int = Field(
+        1000, ge=1, description="most connections at a time; fewer where the system allows fewer open files"
+    )
+    max_connections_per_address: int = Field(
+        250, ge=0, description="most connections from one address that is no proxy's at a time; 0: no limit"
+    )
     cors_origins: tuple[str, ...] = Field(
         (),
         description="sites whose pages may call the API from a browser: https://shop.example; *: all sites",

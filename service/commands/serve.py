@@ -7,13 +7,17 @@ import math
 import os
 import signal
 import sys
-from typing import Annotated
+from functools import partial
+from typing import Annotated, cast
 
 import typer
 import uvicorn
 from fastapi import FastAPI
 
+from vlclip.service.access.bodies import MAX_HEADER_BYTES, MAX_QUERY_BYTES
+from vlclip.service.access.connections import ConnectionLimits, Connections, GuardedProtocol
 from vlclip.service.access.keys import check_closed
+from vlclip.service.access.proxies import Proxies
 from vlclip.service.api.app import create_app
 from vlclip.service.commands.options import Device, StoreOption
 from vlclip.service.http.addresses import is_loopback
@@ -29,6 +33,10 @@ gives the lock away at each read and write of a socket, and by Python's default 
 KEEP_ALIVE_S = 75
 """How long an idle connection stays open: longer than load balancers and browsers keep theirs (60 s), since a
 request that is sent just as its connection closes is lost."""
+BACKLOG = 128
+"""Connections that the system keeps for us; all of them are accepted before the first is counted."""
+OTHER_FILES = 400
+"""Open files beside connections: those of the store and the histories, photos being fetched, `BACKLOG`."""
 
 
 @says_what_went_wrong
@@ -58,8 +66,18 @@ def serve(
 def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
     """Serve until a signal to stop, then finish the requests that have begun."""
     sys.setswitchinterval(SWITCH_S)
+    api = settings.api
+    total = connections_allowed(api.max_connections)
+    limits = ConnectionLimits(total, api.max_connections_per_address, KEEP_ALIVE_S, Proxies(api.proxies))
+    connections = Connections(limits)
+    # uvicorn calls it with what each connection needs, whether it is a class or a function
+    protocol = cast("type[asyncio.Protocol]", partial(GuardedProtocol, connections))
     uvicorn.run(
         app,
+        http=protocol,
+        ws="none",
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=MAX_QUERY_BYTES + MAX_HEADER_BYTES,
         host=host,
         port=port,
         log_level="warning",
@@ -70,6 +88,30 @@ def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
         # no request takes longer than that
         timeout_graceful_shutdown=math.ceil(max(settings.api.timeout_s, settings.api.write_timeout_s)),
     )
+
+
+def connections_allowed(target: int) -> int:
+    """`target` connections, or as many as the limit on open files leaves beside all else.
+
+    The limit is raised as far as the system lets this process raise it.
+    """
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows, which has no such limit
+    except ImportError:
+        return target
+    needed = target + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY not in (soft, hard) and soft < needed:
+        soft = min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    allowed = target if soft == resource.RLIM_INFINITY or soft >= needed else max(1, soft - OTHER_FILES)
+    if allowed < target:
+        err.print(
+            f"at most {allowed} connections instead of {target} (api.max_connections): this system allows "
+            f"{soft:,} open files (ulimit -n)",
+            soft_wrap=True,
+        )
+    return allowed
 
 
 async def check_free(host: str, port: int) -> None:

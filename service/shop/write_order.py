@@ -67,8 +67,8 @@ class WriteOrder:
         """A write of these items, under way, was stored; what is to be patched again, in order."""
         self.settle(ids, number)
         self._stored.update(dict.fromkeys(ids, self.next()))
-        later = [kept for item_id in ids for kept in self._patches.get(item_id, ()) if kept[0] > number]
-        return [patch for _, patch in sorted(later, key=lambda kept: kept[0])]
+        later = [entry for item_id in ids for entry in self._patches.get(item_id, ()) if entry[0] > number]
+        return [patch for _, patch in sorted(later, key=lambda entry: entry[0])]
 
     def patched(self, patches: Iterable[ItemPatch]) -> None:
         """Items were patched; writes of them that are under way are older."""
@@ -78,7 +78,7 @@ class WriteOrder:
 
     def _forget(self) -> None:
         """Drop what no write under way needs."""
-        self._patches = {name: kept for name, kept in self._patches.items() if name in self._awaited}
+        self._patches = {name: later for name, later in self._patches.items() if name in self._awaited}
         for numbers in (self._settled, self._stored):
             for name in [name for name in numbers if name not in self._awaited]:
                 del numbers[name]

@@ -1,7 +1,7 @@
 """Items written, patched and removed over HTTP: prepared side by side, stored in the order they came.
 
-Nothing is locked while photos are fetched and refined texts asked for. One batch is embedded at a time, and one
-is stored.
+Nothing is locked while photos are fetched and refined texts asked for. One batch is embedded at a time, and
+one is stored.
 
 Laws (tests/service/shop/test_writing.py):
 - while photos of a write are awaited, others are written, patched and removed;

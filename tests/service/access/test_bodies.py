@@ -29,14 +29,14 @@ def test_a_body_over_the_limit_is_refused_announced_or_not(tmp_path):
     problem(client.put("/v1/items/1", content=b"x" * 2_000_001), 413, "too-large")
     usual = mannered(tmp_path)
     assert usual.put("/v1/items/1", content=in_chunks(801)).status_code == 200
-    for limit, asked in (
+    for limit, send in (
         (800, lambda chunks: usual.post("/v1/items:compare", content=chunks)),
         (800, lambda chunks: usual.post("/v1/items:delete", content=chunks)),
         (200, lambda chunks: usual.post("/v1/events", content=chunks)),
         (200, lambda chunks: usual.post("/v1/search", content=chunks)),
     ):
-        assert asked(in_chunks(limit)).status_code == 200
-        problem(asked(in_chunks(limit + 1)), 413, "too-large")
+        assert send(in_chunks(limit)).status_code == 200
+        problem(send(in_chunks(limit + 1)), 413, "too-large")
     problem(client.get("/v1/items/1", headers={"content-length": "9" * 30}), 413, "too-large")
 
 
@@ -111,23 +111,23 @@ bodies_held = st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=4), min
 @given(bodies_held, st.lists(st.booleans(), min_size=12, max_size=12))
 def test_all_bodies_held_at_a_time_have_one_limit_and_what_ends_gives_its_bytes_back(chunks, ends):
     async def run():
-        requests, held = Requests(limit=160, together=200), {}
+        requests, open_sizes = Requests(limit=160, together=200), {}
         for number, (sizes, is_ended) in enumerate(zip(chunks, ends, strict=False)):
             task = await requests.begin(number, sizes)
             if task.done():
                 with pytest.raises(HTTPException, match="held at once"):
                     task.result()
-                assert sum(held.values()) + sum(sizes) > 200
+                assert sum(open_sizes.values()) + sum(sizes) > 200
             else:
-                held[number] = sum(sizes)
-                assert sum(held.values()) <= 200
-            if is_ended and held:
-                ended = next(iter(held))
-                del held[ended]
+                open_sizes[number] = sum(sizes)
+                assert sum(open_sizes.values()) <= 200
+            if is_ended and open_sizes:
+                ended = next(iter(open_sizes))
+                del open_sizes[ended]
                 requests.ending[ended].set()
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-        for number in held:
+        for number in open_sizes:
             requests.ending[number].set()
         await asyncio.sleep(0.001)
         assert requests.middleware._held == 0

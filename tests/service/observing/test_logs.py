@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+from collections import Counter
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
-from vlclip.service.observing.logs import formatter, log_access, set_up
+from vlclip.service.observing.logs import MOST, PERIOD_S, Repeats, formatter, log_access, set_up
 from vlclip.service.observing.middleware import ServedRequest
 from vlclip.service.settings import Log, Settings
 from vlclip.service.shop.served_list import ServedList
@@ -136,3 +138,34 @@ def test_of_a_request_nothing_personal_is_written(filled, tmp_path, lines):
         assert word not in text
     (search,) = [line for line in lines() if line["request_id"] == "q"]
     assert (search["caller"], search["route"], search["status"]) == (key.id, "/v1/search", 200)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.floats(0, 20)), max_size=120))
+def test_lines_of_one_place_are_few_a_minute_and_none_is_left_out_in_silence(steps):
+    now = 0.0
+    repeats = Repeats(lambda: now)
+    sent, written = Counter(), {"a": [], "b": []}
+    for place, pause in steps:
+        now += pause
+        record = logging.LogRecord("asyncio", logging.ERROR, place, 1, "socket %s is broken", (place,), None)
+        sent[place] += 1
+        if repeats.filter(record):
+            written[place].append((now, record.getMessage()))
+    for place, lines in written.items():
+        began = [at for at, _ in lines]
+        assert all(sum(at <= other < at + PERIOD_S for other in began) <= 2 * MOST for at in began)
+        counted = [re.search(r"\((\d+) lines like it", line) for _, line in lines]
+        left_out = sum(int(match[1]) for match in counted if match)
+        assert len(lines) + left_out <= sent[place] <= len(lines) + left_out + max(0, sent[place] - MOST)
+
+
+def test_access_lines_and_what_is_no_warning_are_never_left_out():
+    repeats = Repeats(lambda: 0.0)
+    for name, level in (("vlclip.access", logging.WARNING), ("asyncio", logging.INFO)):
+        record = logging.LogRecord(name, level, "a", 1, "a line", (), None)
+        assert all(repeats.filter(record) for _ in range(5 * MOST))
+    lines = [
+        logging.LogRecord("asyncio", logging.ERROR, "a", 1, "a line", (), (error, error(), None))
+        for error in (ValueError, KeyError)
+    ]
+    assert [sum(repeats.filter(line) for _ in range(5 * MOST)) for line in lines] == [MOST, MOST]
