@@ -32,6 +32,7 @@ from vlclip.engine.encoding.model_files import (
     model_folder,
     shipped_models,
 )
+from vlclip.engine.encoding.portions import portions
 from vlclip.engine.encoding.text_tower import encode_text
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.space import Floats, unit
@@ -62,10 +63,8 @@ class Clip:
         """Unit image vectors `(n, size)` of photos that `prepare` made."""
         if not photos:
             return np.zeros((0, self.size), dtype=np.float32)
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.stack(photos)).to(self.device)
-            features = self.model.encode_image(batch.contiguous(memory_format=torch.channels_last))
-        return unit(features.float().cpu().numpy())
+        parts = portions(photos) if self.device == "cpu" else [photos]
+        return unit(np.concatenate([self._encode_photos(part) for part in parts]))
 
     def encode_images(self, photos: Sequence[Image.Image]) -> Floats:
         """Unit image vectors `(n, size)` of RGB photos."""
@@ -107,6 +106,13 @@ class Clip:
             if len(words) > WORDS:  # special tokens stand for themselves and have to stay
                 self.tokenizer.cache = {word: cut for word, cut in words.items() if word == cut}
         return tokens
+
+    def _encode_photos(self, photos: Sequence[Floats]) -> Floats:
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.stack(photos)).to(self.device)
+            features = self.model.encode_image(batch.contiguous(memory_format=torch.channels_last))
+            vectors: Floats = features.float().cpu().numpy()
+        return vectors
 
     def _encode_tokens(self, tokens: torch.Tensor) -> Floats:
         with torch.inference_mode():

@@ -19,6 +19,7 @@ from PIL import Image
 from vlclip.engine.encoding.model_files import CONFIG, WEIGHTS
 from vlclip.engine.encoding.onnx_files import open_graph
 from vlclip.engine.encoding.packing import packs
+from vlclip.engine.encoding.portions import portions
 from vlclip.engine.encoding.preprocessing import Preprocessing
 from vlclip.engine.encoding.tokenizing import Words
 from vlclip.engine.errors import EncoderError
@@ -76,8 +77,8 @@ class OnnxClip:
         """Unit image vectors `(n, size)` of photos that `prepare` made."""
         if not photos:
             return np.zeros((0, self.size), dtype=np.float32)
-        vectors: Floats = self._images.run(None, {"photos": np.stack(photos)})[0]
-        return vectors
+        parts = [self._images.run(None, {"photos": np.stack(part)})[0] for part in portions(photos)]
+        return np.concatenate(parts)
 
     def encode_images(self, photos: Sequence[Image.Image]) -> Floats:
         """Unit image vectors `(n, size)` of RGB photos."""
