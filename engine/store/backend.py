@@ -103,6 +103,8 @@ class Backend(Protocol):
     """One collection in one engine; raises `StoreError`s only."""
 
     dialect: Dialect
+    is_shared: bool
+    """Whether other processes may write to the collection at the same time."""
 
     def info(self) -> StoreInfo:
         """What made the vectors, as written when the collection was created."""

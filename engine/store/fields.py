@@ -21,14 +21,15 @@ from typing import Any, Literal
 
 from vlclip.engine.errors import FilterError
 from vlclip.engine.filters import coerce
+from vlclip.engine.store.checksum import SUMS
 
 FieldKind = Literal["keyword", "number", "bool"]
 
 LACKS = "_lacks"
 """A field of the store's own: the segments for which a point has no vector; never shown."""
 MAX_FIELDS = 256
-NOT_FILTERABLE = frozenset({"description", "image", "photos", "provenance"})
-"""Long or nested fields, stored only to be shown."""
+NOT_FILTERABLE = frozenset({"description", "image", "photos", "provenance", SUMS})
+"""Long or nested fields, stored only to be shown, and the store's checksums."""
 
 
 def path(name: str) -> str:

@@ -20,17 +20,21 @@ from typing import Any
 
 import numpy as np
 
-from vlclip.engine.errors import FilterError
+from vlclip.engine.errors import FilterError, StoreError
 from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats
 from vlclip.engine.store.backend import Backend, PointRow, RevisedRow, StoredPoint
 from vlclip.engine.store.candidates import find_candidates
+from vlclip.engine.store.checksum import SUMS, Verdict, revised_sums, verdict, with_sums
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import LACKS, FieldKind, fitted, new_kinds, path
 from vlclip.engine.store.lexical import FieldTexts, Weighting, WordEncoder
 from vlclip.engine.store.searches import Searches, point_ids, public, selection
 from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, StoreInfo
+
+OWN = (LACKS, SUMS)
+"""Payload fields of the store's own, which nobody else sees or sets."""
 
 
 class QdrantStore:
@@ -59,11 +63,13 @@ class QdrantStore:
             rows = {
                 point.id: PointRow(
                     point_id(point.id),
-                    vector,
+                    numbers,
                     self._searches.words.encode_document(_by_field(point.lexical)),
-                    fitted(payload, kinds),
+                    with_sums(fitted(payload, kinds), vector),
                 )
-                for point, vector, payload in zip(points, vectors.tolist(), payloads, strict=True)
+                for point, numbers, vector, payload in zip(
+                    points, vectors.tolist(), vectors, payloads, strict=True
+                )
             }
             self._backend.write(list(rows.values()))
 
@@ -72,7 +78,7 @@ class QdrantStore:
         with self._writing:
             revised: list[tuple[StoredPoint, Revision]] = []
             for point in self._backend.fetch(point_ids(ids), None, vector=False):
-                visible = {name: value for name, value in point.payload.items() if name != LACKS}
+                visible = {name: value for name, value in point.payload.items() if name not in OWN}
                 if (change := revision(Record(point.payload["id"], visible))) is not None:
                     revised.append((point, change))
             if not revised:
@@ -129,6 +135,15 @@ class QdrantStore:
         """A page of all ids, and where the next one begins, None at the end."""
         points, following = self._backend.page(after, limit, None, selection(("id",)), vector=False)
         return [str(point.payload["id"]) for point in points], None if following is None else str(following)
+
+    def examine(self, ids: Sequence[str] | None = None, batch: int = 500) -> Iterator[list[Verdict]]:
+        """Whether items are as they were written, all or those of `ids`, in batches; nobody's answer is used.
+
+        An item that the engine cannot give back at all counts as damaged.
+        """
+        pages = self._uuids(batch) if ids is None else iter([point_ids(ids)])
+        for uuids in pages:
+            yield list(self._verdicts(uuids))
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """One list of hits per query, best first, in one batched call."""
@@ -209,6 +224,39 @@ class QdrantStore:
         """Flush and close files and connections; safe to call twice."""
         self._backend.close()
 
+    def _uuids(self, batch: int) -> Iterator[list[str]]:
+        after = None
+        while True:
+            points, after = self._backend.page(after, batch, None, (), vector=False)
+            yield [str(point.id) for point in points]
+            if after is None:
+                return
+
+    def _verdicts(self, uuids: Sequence[str]) -> Iterator[Verdict]:
+        """One for each of the points that are there; those not read together, one by one."""
+        try:
+            points = self._backend.fetch(uuids, None, vector=True)
+            vectors = [_vector(point) for point in points]
+        except StoreError:
+            if len(uuids) == 1:
+                yield Verdict(uuids[0], "", vector=False, payload=False)
+                return
+            for half in (uuids[: len(uuids) // 2], uuids[len(uuids) // 2 :]):
+                yield from self._verdicts(half)
+            return
+        unnamed = set(uuids)
+        strange = []
+        for point, vector in zip(points, vectors, strict=True):
+            item_id = point.payload.get("id")
+            uuid = point_id(item_id) if isinstance(item_id, str) else ""
+            if uuid in unnamed:
+                unnamed.remove(uuid)
+                yield verdict(uuid, point.payload, vector)
+            else:
+                strange.append(point)
+        if strange:  # points whose id is not theirs: they are among those that were asked for by uuid
+            yield from (Verdict(uuid, "", vector=None, payload=False) for uuid in sorted(unnamed))
+
     def _learn(self, payloads: Sequence[Mapping[str, Any]]) -> Mapping[str, FieldKind]:
         """All field kinds, after recording those that `payloads` bring for the first time."""
         if new_kinds(payloads, self._backend.kinds()):
@@ -220,13 +268,16 @@ class QdrantStore:
     def _revised_row(
         self, point: StoredPoint, change: Revision, kinds: Mapping[str, FieldKind]
     ) -> RevisedRow:
-        own = {"id", LACKS}  # the store's, whatever a revision says
+        own = {"id", *OWN}  # the store's, whatever a revision says
         fields = {name: value for name, value in fitted(change.fields, kinds).items() if name not in own}
         removed = [name for name in change.removed if name in point.payload and name not in {*own, *fields}]
-        payload = {name: value for name, value in point.payload.items() if name not in removed}
+        payload = {name: value for name, value in point.payload.items() if name not in removed} | fields
+        sums = revised_sums(point.payload, payload, shared=self._backend.is_shared)
         texts = None if change.lexical is None else _by_field(change.lexical)
         words = None if texts is None else self._searches.words.encode_document(texts)
-        return RevisedRow(point_id(point.payload["id"]), {**payload, **fields}, fields, removed, words)
+        return RevisedRow(
+            point_id(point.payload["id"]), payload | {SUMS: sums}, fields | {SUMS: sums}, removed, words
+        )
 
     def _lacks(self, vectors: Floats) -> list[list[str]]:
         """For each of the rows `(n, size)` the names of its segments that are all zeros."""
@@ -243,16 +294,16 @@ def _by_field(lexical: FieldTexts | str) -> FieldTexts:
 
 def _with_id(point: Point, lacks: list[str]) -> dict[str, Any]:
     """The payload with the fields of the store's own."""
-    payload = {**point.payload, "id": point.id}
-    payload.pop(LACKS, None)
+    payload = {name: value for name, value in point.payload.items() if name not in OWN} | {"id": point.id}
     return {**payload, LACKS: lacks} if lacks else payload
 
 
 def _visible(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:
     if fields is None:
-        payload.pop(LACKS, None)
+        for name in OWN:
+            payload.pop(name, None)
         return payload
-    return {name: payload[name] for name in fields if name in payload and name != LACKS}
+    return {name: payload[name] for name in fields if name in payload and name not in OWN}
 
 
 def _record(point: StoredPoint, fields: tuple[str, ...] | None) -> Record:

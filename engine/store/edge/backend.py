@@ -18,10 +18,11 @@ Laws (tests/engine/store/test_edge.py):
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -55,11 +56,15 @@ from vlclip.engine.store.edge.conversion import (
 )
 from vlclip.engine.store.edge.errors import locked, translated
 from vlclip.engine.store.edge.folder import Collection, check_segments, disk_errors, full
+from vlclip.engine.store.edge.gate import Gate
+from vlclip.engine.store.edge.roll import Roll
+from vlclip.engine.store.edge.seal import break_seal, glance, seal
 from vlclip.engine.store.edge.shard import shard_config
 from vlclip.engine.store.fields import FieldKind, path
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.store import StoreInfo
 
+log = logging.getLogger("vlclip.store")
 FLUSH_EVERY = 5_000
 """Points written between two flushes; bounds the write-ahead log that a restart has to replay."""
 LOCK = "open.lock"
@@ -75,11 +80,13 @@ class EdgeBackend:
     """
 
     dialect = DIALECT
+    is_shared = False
 
     def __init__(
         self, folder: Path, hnsw: Hnsw, free: Callable[[Path], int] = lambda p: shutil.disk_usage(p).free
     ) -> None:
         self._folder, self._hnsw, self._free = folder, hnsw, free
+        self._gate, self._roll = Gate(folder.parent), Roll(folder)
         self._unflushed = 0
         self._closing = threading.Lock()
         self._closed = False
@@ -93,10 +100,15 @@ class EdgeBackend:
             except Timeout:
                 raise locked(folder) from None
         try:
-            with translated(folder, opening=True):
-                self._shard = edge.EdgeShard.load(str(folder), shard_config(self._collection.info, hnsw))
-            shutil.rmtree(folder / "temp_segments", ignore_errors=True)  # of an `optimize` that was killed
-            self._complete_indexes()
+            with self._gate.passing(), disk_errors(folder):
+                self._look_at_files()
+                break_seal(folder)
+                with translated(folder, opening=True):
+                    self._shard = edge.EdgeShard.load(str(folder), shard_config(self._collection.info, hnsw))
+                shutil.rmtree(
+                    folder / "temp_segments", ignore_errors=True
+                )  # of an `optimize` that was killed
+                self._complete_indexes()
         except BaseException:
             self._lock.release()
             raise
@@ -108,7 +120,7 @@ class EdgeBackend:
     def set_info(self, info: StoreInfo) -> None:
         """Replace the collection's file."""
         collection = replace(self._collection, info=info)
-        with disk_errors(self._folder):
+        with self._gate.passing(), disk_errors(self._folder):
             collection.write(self._folder)
         self._collection = collection
 
@@ -120,19 +132,20 @@ class EdgeBackend:
         """Record first, then index; opening the folder again completes what a kill interrupted."""
         self._check_room(0)
         collection = Collection(self._collection.info, {**self._collection.kinds, **kinds})
-        with disk_errors(self._folder):
+        with self._gate.passing(), disk_errors(self._folder):
             collection.write(self._folder)
-        self._collection = collection
-        self._complete_indexes()
+            self._collection = collection
+            self._complete_indexes()
 
     def write(self, rows: Sequence[PointRow]) -> None:
         """Add or replace points; they are in the write-ahead log once this returns."""
         for start in range(0, len(rows), WRITE_ROWS):
             part = rows[start : start + WRITE_ROWS]
             self._check_room(len(part))
-            with self._calls():
+            with self._changes():
                 points = [engine_point(row) for row in part]
                 self._shard.update(edge.UpdateOperation.upsert_points(points))
+                self._roll.add([row.payload["id"] for row in part])
             self._unflushed += len(part)
             if self._unflushed >= FLUSH_EVERY:
                 self.flush()
@@ -142,7 +155,7 @@ class EdgeBackend:
         for start in range(0, len(rows), WRITE_ROWS):
             part = rows[start : start + WRITE_ROWS]
             self._check_room(len(part))  # the engine moves a changed point, vector and all
-            with self._calls():
+            with self._changes():
                 for operation in revising(part):
                     self._shard.update(operation)
             self._unflushed += len(part)
@@ -151,7 +164,8 @@ class EdgeBackend:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove points by uuid; allowed on an almost full disk, to make room."""
-        with self._calls():
+        with self._changes():
+            self._roll.remove(ids)  # first: what a killed process leaves is an item that is not on the roll
             self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
 
     def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[StoredPoint]:
@@ -217,13 +231,19 @@ class EdgeBackend:
     def optimize(self) -> None:
         """Build the graph; while it runs it needs room for about three times the vectors' size."""
         self.flush()
-        with self._calls():
+        with self._changes():
             self._shard.optimize()
         self.flush()
+        with self._changes():
+            seal(self._folder, closed=False)
+            if self._roll.exists:
+                self._roll.shorten()
+            else:
+                self._roll.write(self._ids())
 
     def flush(self) -> None:
         """Write everything to disk and shorten the write-ahead log."""
-        with self._calls():
+        with self._changes():
             self._shard.flush()
         self._unflushed = 0
 
@@ -234,9 +254,11 @@ class EdgeBackend:
                 return
             self._closed = True
             try:
-                with translated(self._folder):
+                with self._gate.passing(), translated(self._folder):
                     self._shard.flush()
                     self._shard.close()
+                    with suppress(OSError):  # a full disk: then the files cannot be compared, nothing worse
+                        seal(self._folder, closed=True)
             finally:
                 self._lock.release()
 
@@ -259,6 +281,29 @@ class EdgeBackend:
         if self._closed:
             raise StoreError(f"the store {self._folder} is closed; open it again")
         return translated(self._folder)
+
+    @contextmanager
+    def _changes(self) -> Iterator[None]:
+        """As `_calls`, for what changes files: it waits while a backup is taken."""
+        with self._calls(), self._gate.passing(), disk_errors(self._folder):
+            yield
+
+    def _ids(self) -> Iterator[str]:
+        after = None
+        while True:
+            points, after = self.page(after, 10_000, None, ('"id"',), vector=False)
+            yield from (str(point.payload["id"]) for point in points)
+            if after is None:
+                return
+
+    def _look_at_files(self) -> None:
+        """Say what is wrong with them before the engine reads them: it may end the process."""
+        self.differences = glance(self._folder)
+        if self.differences:
+            log.error(
+                "files of %s are damaged (%s); if the process ends now, it is of that: vlclip doctor --deep",
+                self._folder, "; ".join(self.differences),
+            )  # fmt: skip
 
     def _answers(self, searches: Sequence[VectorSearch]) -> list[list[edge.ScoredPoint]]:
         """All in one call; a single plain one by the engine's `search`, which is a quarter faster."""

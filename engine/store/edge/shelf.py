@@ -9,6 +9,8 @@ from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.edge import folder as folders
 from vlclip.engine.store.edge.backend import EdgeBackend
 from vlclip.engine.store.edge.folder import Collection
+from vlclip.engine.store.edge.gate import Gate
+from vlclip.engine.store.edge.roll import Roll
 from vlclip.engine.store.edge.shard import create_shard
 from vlclip.engine.store.shelf import Usage
 from vlclip.engine.store.store import StoreInfo
@@ -18,7 +20,7 @@ class FolderShelf:
     """Collections as folders of one folder, each a Qdrant Edge shard."""
 
     def __init__(self, folder: Path, hnsw: Hnsw) -> None:
-        self._folder, self._hnsw = folder, hnsw
+        self._folder, self._hnsw, self._gate = folder, hnsw, Gate(folder)
 
     def name(self, fingerprint: str) -> str:
         """The folder's name."""
@@ -56,19 +58,20 @@ class FolderShelf:
         """Make the folder whole under another name, then rename it."""
         name = self.name(info.fingerprint)
         with folders.disk_errors(self._folder):
-            build = partial(create_shard, info=info, hnsw=self._hnsw)
-            folders.create(self._folder / name, Collection(info, {}), build)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._gate.passing():
+                folders.create(self._folder / name, Collection(info, {}), partial(_build, info, self._hnsw))
         return name
 
     def make_current(self, name: str) -> None:
         """Replace the pointer file."""
-        with folders.disk_errors(self._folder):
+        with folders.disk_errors(self._folder), self._gate.passing():
             folders.make_current(self._folder, name)
 
     def drop(self, name: str) -> None:
         """Delete the folder, out of sight at once; `StoreLocked` if a process has it open."""
         EdgeBackend(self._folder / name, self._hnsw).close()
-        with folders.disk_errors(self._folder):
+        with folders.disk_errors(self._folder), self._gate.passing():
             folders.remove(self._folder / name)
 
     def open(self, name: str) -> EdgeBackend:
@@ -77,3 +80,8 @@ class FolderShelf:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _build(info: StoreInfo, hnsw: Hnsw, folder: Path) -> None:
+    create_shard(folder, info, hnsw)
+    Roll(folder).write(())

@@ -57,6 +57,7 @@ class ServerBackend:
     Raises `StoreNotFound` if it is not there, `StoreDamaged` if something else made it.
     """
 
+    is_shared = True
     dialect = Dialect(
         filter=models.Filter,
         field=models.FieldCondition,

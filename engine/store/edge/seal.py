@@ -1,0 +1,157 @@
+"""Checksums of the files of a collection, in a file beside them.
+
+Files that the engine never changes once it has made them (vectors, short forms and graph of a built
+segment, the index of words) are sealed when they are built. All others are sealed when the collection is
+closed, and the seal is broken when it is opened again. So after a good end every file can be compared with
+what was written, and after a bad one those of the first kind.
+
+A checksum is taken over the blocks that are not all zeros, so a copy with or without holes has the same.
+
+Laws (tests/engine/store/test_seal.py):
+- a collection that was closed has no file that differs from its seal; one changed byte anywhere is named;
+- an engine at work changes no file of the first kind, whatever is written, patched and deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+FILE = "vlclip-seal.json"
+NOT_SEALED = frozenset({FILE, "open.lock", "vlclip-roll.jsonl"})
+LASTING = frozenset(
+    {"matrix.dat", "quantized.data", "links_compressed.bin", "links.bin", "inverted_index.dat"}
+)
+"""Names of files that the engine (0.9.0) makes whole and never changes."""
+GLANCE_BYTES = 32 * 2**20
+"""How much a glance reads at most."""
+BLOCK = 64 * 1024
+_ZEROS = bytes(BLOCK)
+Sums = dict[str, list[int]]
+"""Size and checksum of files, by their paths in the collection's folder."""
+
+
+def blocks(handle: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The blocks of a file that are not all zeros, each with its place; holes are not read."""
+    descriptor = handle.fileno()
+    size, place = os.fstat(descriptor).st_size, 0
+    while place < size:
+        if hasattr(os, "SEEK_DATA"):
+            try:
+                place = os.lseek(descriptor, place, os.SEEK_DATA) // BLOCK * BLOCK
+            except OSError:  # no data until the end
+                return
+        handle.seek(place)
+        block = handle.read(BLOCK)
+        if not block:
+            return
+        if block != _ZEROS[: len(block)]:
+            yield place, block
+        place += len(block)
+
+
+def file_sum(file: Path) -> list[int]:
+    """Size and checksum of a file."""
+    total = 0
+    with file.open("rb") as handle:
+        for place, block in blocks(handle):
+            total = zlib.crc32(block, zlib.crc32(place.to_bytes(8, "little"), total))
+        return [os.fstat(handle.fileno()).st_size, total]
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """The files of a collection by their paths in its folder."""
+    return {
+        file.relative_to(folder).as_posix(): file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name not in NOT_SEALED and not file.name.startswith(".")
+    }
+
+
+def seal(folder: Path, *, closed: bool) -> None:
+    """Write down the checksums: of all files of a closed collection, else of those that do not change."""
+    lasting, _ = read(folder)
+    present = files(folder)
+    lasting = {name: sums for name, sums in lasting.items() if name in present}
+    lasting |= {
+        name: file_sum(file) for name, file in present.items() if file.name in LASTING and name not in lasting
+    }
+    others = {name: file_sum(file) for name, file in present.items() if name not in lasting} if closed else {}
+    _write(folder, lasting, others)
+
+
+def break_seal(folder: Path) -> None:
+    """Forget the checksums of the files that may change from now on."""
+    lasting, others = read(folder)
+    if others:
+        _write(folder, lasting, {})
+
+
+def read(folder: Path) -> tuple[Sums, Sums]:
+    """The checksums of lasting files, and of the others; empty where there are none."""
+    try:
+        form = json.loads((folder / FILE).read_text("utf-8"))
+        return dict(form["lasting"]), dict(form["others"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}, {}
+
+
+def differences(folder: Path, progress: Callable[[int], None] = lambda _: None) -> list[str]:
+    """What is wrong with the files that are sealed, a sentence each; `progress` gets the bytes compared."""
+    lasting, others = read(folder)
+    if (folder / FILE).is_file() and not lasting and not others and not _is_whole(folder):
+        return [f"{FILE} cannot be read"]
+    present, wrong = files(folder), []
+    for name, (size, checksum) in (lasting | others).items():
+        if name not in present:
+            segment = folder.joinpath(*name.split("/")[:2])
+            if name in others or segment.is_dir():  # a segment that was replaced goes as a whole
+                wrong.append(f"{name} is missing")
+            continue
+        now = file_sum(present[name])
+        if now[0] != size:
+            wrong.append(f"{name} has {now[0]:,} bytes, {size:,} were written")
+        elif now[1] != checksum:
+            wrong.append(f"{name} is not what was written")
+        progress(size)
+    if others:
+        wrong += [f"{name} does not belong to it" for name in present if name not in lasting | others]
+    return wrong
+
+
+def glance(folder: Path) -> list[str]:
+    """The same without reading large files: all sizes, and the checksums of the small ones."""
+    lasting, others = read(folder)
+    wrong, left = [], GLANCE_BYTES
+    for name, (size, checksum) in sorted((lasting | others).items(), key=lambda entry: entry[1][0]):
+        file = folder / name
+        if not file.is_file():
+            continue
+        if (now := file.stat().st_size) != size:
+            wrong.append(f"{name} has {now:,} bytes, {size:,} were written")
+        elif size <= left:
+            left -= size
+            if file_sum(file)[1] != checksum:
+                wrong.append(f"{name} is not what was written")
+    return wrong
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        form = json.loads((folder / FILE).read_text("utf-8"))
+        return isinstance(form["lasting"], dict) and isinstance(form["others"], dict)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _write(folder: Path, lasting: Sums, others: Sums) -> None:
+    draft = folder / f".{FILE}"
+    with draft.open("w", encoding="utf-8") as handle:
+        json.dump({"lasting": lasting, "others": others}, handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    draft.replace(folder / FILE)
