@@ -15,6 +15,9 @@ BUSY_S = 30
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 """Of every file that is written: readers wait for no writer, and a killed process loses nothing."""
 
+CHECKED_BYTES = 64 * 2**20
+"""Files up to this size are looked through when they are opened; that takes some tenths of a second."""
+
 
 def connect(path: Path | None) -> sqlite3.Connection:
     """A connection without implicit transactions, for any thread; None is a database in memory.
@@ -42,6 +45,22 @@ def open_database(path: Path | None, schema: str, *pragmas: str) -> sqlite3.Conn
         sql.close()
         raise
     return sql
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says with this error that the file is not as it was written."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def check(sql: sqlite3.Connection, path: Path | None) -> None:
+    """Look for damage at once, unless that would take long; `sqlite3.DatabaseError` with SQLite's words."""
+    if path is None or path.stat().st_size > CHECKED_BYTES:
+        return
+    (verdict,) = sql.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        error = sqlite3.DatabaseError(f"database disk image is malformed: {verdict}")
+        error.sqlite_errorname = "SQLITE_CORRUPT"
+        raise error
 
 
 @contextmanager

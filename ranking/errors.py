@@ -9,6 +9,7 @@ VlclipError
     ├── BadExposure     a list that the log cannot hold
     ├── BadArm          an arm or experiment that cannot be read
     ├── HistoryError    the store of events cannot be read or written
+    │   └── DamagedHistory  its file, or that of the logged lists, is damaged
     └── EvaluationError the data cannot answer the question
         └── BadTable    a file of ratings, histories or events that cannot be read
 """
@@ -64,6 +65,12 @@ class HistoryError(RankingError):
     """The store of events cannot be read or written."""
 
     code = "history-error"
+
+
+class DamagedHistory(HistoryError):
+    """The file of events, or that of the logged lists, is damaged."""
+
+    code = "history-damaged"
 
 
 class EvaluationError(RankingError):

@@ -106,6 +106,15 @@ class Backend(Protocol):
     is_shared: bool
     """Whether other processes may write to the collection at the same time."""
 
+    @property
+    def differences(self) -> Sequence[str]:
+        """What is wrong with files of the collection, a sentence each, as a look at its opening told."""
+        ...
+
+    def written_ids(self) -> Mapping[str, str] | None:
+        """The ids of all items that were written, by uuid; None where no list of them is kept."""
+        ...
+
     def info(self) -> StoreInfo:
         """What made the vectors, as written when the collection was created."""
         ...

@@ -158,13 +158,14 @@ def _fractions(value: Any, path: tuple[Any, ...]) -> Iterator[Place]:
     elif isinstance(value, list | tuple):
         for place, part in enumerate(value):
             yield from _fractions(part, (*path, place))
-    elif isinstance(value, float) and (not value.is_integer() or abs(value) > EXACT):
+    elif isinstance(value, float):
         yield path, value
 
 
 def _is_long(value: float) -> bool:
     """Whether it has more digits than the reader takes at once, or a power of ten that is not exact."""
-    return float(f"{value:.{LONG_DIGITS}g}") != value or not 1 / EXACT < abs(value) < EXACT
+    is_extreme = value != 0 and not 1 / EXACT < abs(value) < EXACT
+    return is_extreme or float(f"{value:.{LONG_DIGITS}g}") != value
 
 
 def _moved(value: float, steps: int) -> float:

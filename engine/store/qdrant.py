@@ -20,14 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from vlclip.engine.errors import FilterError, StoreError
+from vlclip.engine.errors import FilterError
 from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats
 from vlclip.engine.store.backend import Backend, PointRow, RevisedRow, StoredPoint
 from vlclip.engine.store.candidates import find_candidates
-from vlclip.engine.store.checksum import SUMS, Verdict, revised_sums, verdict, with_sums
+from vlclip.engine.store.checksum import SUMS, Verdict, revised_sums, with_sums
 from vlclip.engine.store.contenders import Blend
+from vlclip.engine.store.examining import examine
 from vlclip.engine.store.fields import LACKS, FieldKind, fitted, new_kinds, path
 from vlclip.engine.store.lexical import FieldTexts, Weighting, WordEncoder
 from vlclip.engine.store.searches import Searches, point_ids, public, selection
@@ -141,9 +142,16 @@ class QdrantStore:
 
         An item that the engine cannot give back at all counts as damaged.
         """
-        pages = self._uuids(batch) if ids is None else iter([point_ids(ids)])
-        for uuids in pages:
-            yield list(self._verdicts(uuids))
+        return examine(self._backend, None if ids is None else point_ids(ids), batch)
+
+    @property
+    def file_differences(self) -> Sequence[str]:
+        """What is wrong with files of the collection, as far as a look at its opening told."""
+        return self._backend.differences
+
+    def written_ids(self) -> Mapping[str, str] | None:
+        """The ids of all items that were written, by the uuids of their points; None if no list is kept."""
+        return self._backend.written_ids()
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """One list of hits per query, best first, in one batched call."""
@@ -223,39 +231,6 @@ class QdrantStore:
     def close(self) -> None:
         """Flush and close files and connections; safe to call twice."""
         self._backend.close()
-
-    def _uuids(self, batch: int) -> Iterator[list[str]]:
-        after = None
-        while True:
-            points, after = self._backend.page(after, batch, None, (), vector=False)
-            yield [str(point.id) for point in points]
-            if after is None:
-                return
-
-    def _verdicts(self, uuids: Sequence[str]) -> Iterator[Verdict]:
-        """One for each of the points that are there; those not read together, one by one."""
-        try:
-            points = self._backend.fetch(uuids, None, vector=True)
-            vectors = [_vector(point) for point in points]
-        except StoreError:
-            if len(uuids) == 1:
-                yield Verdict(uuids[0], "", vector=False, payload=False)
-                return
-            for half in (uuids[: len(uuids) // 2], uuids[len(uuids) // 2 :]):
-                yield from self._verdicts(half)
-            return
-        unnamed = set(uuids)
-        strange = []
-        for point, vector in zip(points, vectors, strict=True):
-            item_id = point.payload.get("id")
-            uuid = point_id(item_id) if isinstance(item_id, str) else ""
-            if uuid in unnamed:
-                unnamed.remove(uuid)
-                yield verdict(uuid, point.payload, vector)
-            else:
-                strange.append(point)
-        if strange:  # points whose id is not theirs: they are among those that were asked for by uuid
-            yield from (Verdict(uuid, "", vector=None, payload=False) for uuid in sorted(unnamed))
 
     def _learn(self, payloads: Sequence[Mapping[str, Any]]) -> Mapping[str, FieldKind]:
         """All field kinds, after recording those that `payloads` bring for the first time."""

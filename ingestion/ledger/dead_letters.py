@@ -70,6 +70,13 @@ class DeadLetters:
             with self._file.transaction() as sql:
                 sql.executemany(_BURY if is_attempt else _KEEP, rows)
 
+    def note(self, ids: Iterable[str], source: str, reason: str) -> None:
+        """Keep items of which only the ids are known, to be read by `retry_failed` of a run."""
+        now = timestamp()
+        with self._file.transaction() as sql:
+            rows = [(_id_key(item_id), item_id, source, 0, "embed", reason, now, 0) for item_id in ids]
+            sql.executemany(_BURY, rows)
+
     def resolve(self, entries: Iterable[Entry]) -> None:
         """Drop the dead letters of entries that are in the store now, or of the row of a duplicate."""
         with self._file.transaction() as sql:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vlclip.engine.sqlite import open_database, transaction
+from vlclip.engine.sqlite import check, open_database, transaction
 from vlclip.ingestion.errors import LedgerError
 
 CHUNK = 500
@@ -24,6 +24,7 @@ class LedgerFile:
         self._lock = threading.Lock()
         with self._errors():
             self._sql = open_database(path, schema, "temp_store=FILE")
+            check(self._sql, path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -25,8 +25,8 @@ from pathlib import Path
 import orjson
 
 from vlclip.engine.opening.stores import home
-from vlclip.engine.sqlite import open_database, transaction
-from vlclip.ranking.errors import BadExposure, HistoryError
+from vlclip.engine.sqlite import check, is_damage, open_database, transaction
+from vlclip.ranking.errors import BadExposure, DamagedHistory, HistoryError
 from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.settings import RankingSettings
@@ -72,6 +72,7 @@ class SqliteExposures:
         self._lock = threading.Lock()
         with self._errors():
             self._sql = open_database(path, _SCHEMA, "secure_delete=ON", "synchronous=FULL")
+            check(self._sql, path)
 
     def add(self, exposures: Sequence[Exposure]) -> int:
         """Add the lists, all or none; the number of new request ids.
@@ -155,7 +156,8 @@ class SqliteExposures:
         except (sqlite3.IntegrityError, UnicodeEncodeError) as error:
             raise BadExposure(f"the log of exposures cannot hold this ({error}); mend it") from None
         except (sqlite3.Error, OSError) as error:
-            raise HistoryError(
+            kind = DamagedHistory if is_damage(error) else HistoryError
+            raise kind(
                 f"the log of exposures {self._path} cannot be used ({error}); free its disk or, if it is "
                 "damaged, move it away: lists are served without it, and a new one is begun"
             ) from error

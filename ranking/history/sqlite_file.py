@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vlclip.engine.sqlite import connect, prepare, transaction
-from vlclip.ranking.errors import HistoryError
+from vlclip.engine.sqlite import check, connect, is_damage, prepare, transaction
+from vlclip.ranking.errors import DamagedHistory, HistoryError
 from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.history.sqlite_statements import ADVICE, FROM_1, SCHEMA, STATE, VERSION, WRITING
 
@@ -95,6 +95,7 @@ class HistoryFile:
                 raise HistoryError(
                     f"{self._path} is a database of something else; name another file in history.url"
                 )
+            check(self._sql, self._path)
             prepare(self._sql, *WRITING)
         if version < VERSION:
             with self.transaction() as sql:
@@ -121,7 +122,8 @@ class HistoryFile:
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "")
             advice = next((text for code, text in ADVICE.items() if name.startswith(code)), "check its disk")
-            raise HistoryError(f"the history {self._path} cannot be used ({error}): {advice}") from error
+            kind = DamagedHistory if is_damage(error) else HistoryError
+            raise kind(f"the history {self._path} cannot be used ({error}): {advice}") from error
         except OSError as error:
             raise HistoryError(
                 f"the history {self._path} cannot be made ({error}); name another file in history.url"

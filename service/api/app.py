@@ -137,12 +137,16 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
 
     @app.get("/readyz", tags=["health"])
     async def readyz() -> dict[str, Any]:
-        """200 once the models are warm and the store answers, else 503; `warnings` say what is amiss."""
+        """200 once the models are warm and the store answers, else 503; `warnings` say what is amiss.
+
+        `degraded` names the parts that are damaged (store, history, exposures, ledger); lists are made
+        without.
+        """
         if not shop.is_ready:
             raise NotReady(shop.why_not_ready)
         items = await anyio.to_thread.run_sync(shop.store.count, limiter=asking)
-        warnings = shop.shoppers.warnings
-        return {"status": "ready", "items": items} | ({"warnings": warnings} if warnings else {})
+        further = {"warnings": shop.shoppers.warnings, "degraded": list(shop.damage)}
+        return {"status": "ready", "items": items} | {name: says for name, says in further.items() if says}
 
 
 def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vlclip.service.commands.options import Clip, Device, Json, StoreOption
+from vlclip.service.diagnosis.deep import all_damage, damage
 from vlclip.service.diagnosis.finding import Check, findings
 from vlclip.service.diagnosis.machine import disk, libraries, machine, model
 from vlclip.service.diagnosis.records import events, exposures, keys, ledger
@@ -35,11 +36,18 @@ def doctor(
             envvar="VLCLIP_API_KEY", help="API key with the scope metrics, for /metrics of that service."
         ),
     ] = "",
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare every file and every item with what was written.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check libraries, machine, model, store, logs and service; status 1 if something is broken."""
     settings = Settings.load(store=store, clip=clip, device=device)
-    checks = (*CHECKS, running(url, key)) if url else CHECKS
+    checks = [*CHECKS]
+    if deep:
+        checks.append(all_damage if json else damage)
+    if url:
+        checks.append(running(url, key))
     report = list(findings(checks, settings))
     broken = any(finding.state == "bad" for finding in report)
     if json:

@@ -56,6 +56,9 @@ def _service_findings(asking: httpx2.Client, url: str, key: str, settings: Setti
     ready = asking.get("/readyz")
     if ready.status_code == 200:
         yield Finding("ok", "server", f"{url} is ready, {ready.json().get('items', 0):,} items")
+        if degraded := ready.json().get("degraded"):
+            says = f"{url} does without what is damaged: {', '.join(degraded)}; its log says what to do"
+            yield Finding("bad", "degraded", says)
     else:
         yield Finding("bad", "server", f"{url} is not ready ({ready.status_code}): {_detail(ready)}")
     if not is_loopback(urlsplit(url).hostname or "") and asking.get("/v1/items/doctor").status_code == 404:

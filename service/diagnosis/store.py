@@ -15,6 +15,8 @@ from vlclip.engine.store.edge.backend import LOCK
 from vlclip.engine.store.edge.shard import FULL_SCAN_KB
 from vlclip.engine.store.fields import MAX_FIELDS
 from vlclip.engine.store.qdrant import QdrantStore
+from vlclip.service.diagnosis.deep import findings_of
+from vlclip.service.diagnosis.examination import examine
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
@@ -34,6 +36,14 @@ def encoder(settings: Settings) -> Iterator[Finding]:
 
 def store(settings: Settings) -> Iterator[Finding]:
     """What is in the store; a store that another process has open is not examined."""
+    with closing(shelf(settings.store, settings)) as place:
+        current = place.current()
+    if current is not None and not is_url(settings.store):
+        (look,) = examine(settings, collections=[current], deep=False)
+        if look.unreadable or look.missing:
+            yield from findings_of(look)
+            if look.unreadable:
+                return
     try:
         with closing(open_store(settings.store, settings)) as opened:
             says = f"{settings.store} holds {opened.count():,} items"

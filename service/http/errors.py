@@ -139,5 +139,6 @@ STATUS = {
     "overloaded": 503,
     "bad-event": 422,
     "history-error": 503,
+    "history-damaged": 503,
 }
 """HTTP status by error code; every other error of vlclip is 500."""

@@ -116,6 +116,9 @@ class _CurrentState(Collector):
         }
         yield InfoMetricFamily("vlclip_build", "What runs here, over whose vectors.", about)
         yield _gauge("vlclip_ready", "1 once the models are warm.", float(shop.is_ready))
+        damage = shop.damage
+        parts = {part: float(part in damage) for part in ("store", "history", "exposures", "ledger")}
+        yield _gauges("vlclip_degraded", "1 for a part that is damaged and done without.", "part", parts)
 
     def _load(self) -> Iterator[Metric]:
         workers = self._workers

@@ -12,14 +12,18 @@ from vlclip.engine.encoding.query_encoding import QueryEncoding
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
+from vlclip.engine.sqlite import is_damage
 from vlclip.engine.store.store import Store
+from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.patches import ItemPatch, PatchResult
 from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.ranking.history.guarded import LenientHistory
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.service.http.answers import WrittenShape
 from vlclip.service.settings import Settings
+from vlclip.service.shop.damage import StoreSample
 from vlclip.service.shop.shoppers import Shoppers
 from vlclip.service.shop.stages import WatchedEncoder, WatchedStore
 from vlclip.service.shop.writing import Bodies, Writing
@@ -33,7 +37,9 @@ class Shop:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.version = version("vlclip")
-        self.store: Store = open_store(settings.store, settings)
+        opened = open_store(settings.store, settings)
+        self.store: Store = opened
+        self._sample = StoreSample(opened)
         self.encoders = Encoders(settings, self.store.info, settings.search.query_threads)
         try:
             self.shoppers = Shoppers(settings)
@@ -48,9 +54,10 @@ class Shop:
         self.watched = WatchedStore(self.store)
         self.recommender = Recommender(
             cast("Store", self.watched), lambda: WatchedEncoder(self.queries),
-            settings.search, self.shoppers.history,
+            settings.search, LenientHistory(self.shoppers.history),
         )  # fmt: skip
-        self.ledger = Ledger(ledger_path(settings))
+        self._ledger_damage = ""
+        self.ledger = self._open_ledger()
         self.preparation = Preparation.of(settings, self.store.info.language)
         destination = Destination(self.store, self.ledger, self.store.info, self.encoders.load)
         self._writing = Writing(destination, settings, self.preparation)
@@ -79,6 +86,24 @@ class Shop:
         gc.collect()
         gc.freeze()
         self.is_ready = True
+        self._sample.start()
+
+    @property
+    def damage(self) -> dict[str, str]:
+        """What is damaged although the shop goes on: by part (store, history, exposures, ledger)."""
+        parts = {"store": self._sample.damage, **self.shoppers.damage, "ledger": self._ledger_damage}
+        return {part: says for part, says in parts.items() if says}
+
+    def _open_ledger(self) -> Ledger:
+        """The store's ledger; one in memory, for the time being, where its file is damaged."""
+        try:
+            return Ledger(ledger_path(self.settings))
+        except LedgerError as error:
+            if error.__cause__ is None or not is_damage(error.__cause__):
+                raise
+            self._ledger_damage = str(error)
+            log.error("runs and failures are not recorded: %s", error)  # noqa: TRY400 - it says what to do
+            return Ledger(None)
 
     def put(self, bodies: Bodies, *, replace: bool = False) -> list[WrittenShape]:
         """Write items through the pipeline's own stages; one outcome each, in order.
@@ -97,6 +122,7 @@ class Shop:
 
     def close(self) -> None:
         """Flush and close the store, the ledger, the refiner, and what is kept of shoppers."""
+        self._sample.close()
         self._writing.close()
         self.shoppers.close()
         self.preparation.close()

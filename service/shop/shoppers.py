@@ -9,6 +9,7 @@ Laws (tests/service/api/test_shoppers.py):
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import uuid
@@ -18,11 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlclip.ranking.errors import DamagedHistory
 from vlclip.ranking.experiments.experiment import read_experiment
 from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.history.events import Event, unit_of
 from vlclip.ranking.history.group_commit import GroupCommit
+from vlclip.ranking.history.guarded import GuardedHistory
 from vlclip.ranking.history.history import Added
 from vlclip.ranking.history.opening import open_history
 from vlclip.ranking.history.writer import Writer
@@ -36,6 +39,7 @@ from vlclip.service.settings import Settings
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.stages import stage
 
+log = logging.getLogger("vlclip.api")
 EVERY = 1_000_000_000
 """More events than anybody has."""
 LINGER_S = 0.2
@@ -76,9 +80,10 @@ class Shoppers:
 
     def __init__(self, settings: Settings) -> None:
         self.experiment = read_experiment(Path(settings.experiment)) if settings.experiment else None
-        self.history = open_history(settings)
+        self.history = GuardedHistory(lambda: open_history(settings))
         self._events = GroupCommit(self.history)
-        self.log = SqliteExposures(exposures_path(settings)) if settings.exposures.log else None
+        self._log_damage = ""
+        self.log = self._open_log(settings) if settings.exposures.log else None
         self._exposures: Writer[Exposure] | None = None
         if self.log is not None:
             self._exposures = Writer(
@@ -113,7 +118,9 @@ class Shoppers:
         with stage("rank"):
             answer, request_id = request.answer(recommender, self.arm(request.unit)), uuid.uuid4().hex
         exposure = None
-        if self.log is not None:
+        if self._log_damage:
+            self.unlogged += 1
+        elif self.log is not None:
             exposure = self._exposure(request, filter_form, answer, request_id)
         return answer, ServedList(request_id, request.kind, answer.arm.id, answer.strategy, exposure)
 
@@ -160,6 +167,20 @@ class Shoppers:
         return Erased(events=events, lists=lists, sessions=len(sessions))
 
     @property
+    def damage(self) -> dict[str, str]:
+        """What is wrong with the files of history and logged lists, for those that are damaged."""
+        parts = {"history": self.history.damage, "exposures": self._log_damage}
+        return {part: says for part, says in parts.items() if says}
+
+    def _open_log(self, settings: Settings) -> SqliteExposures | None:
+        try:
+            return SqliteExposures(exposures_path(settings))
+        except DamagedHistory as error:
+            self._log_damage = str(error)
+            log.error("no list is logged, all count as lost: %s", error)  # noqa: TRY400 - it says what to do
+            return None
+
+    @property
     def warnings(self) -> list[str]:
         """What is amiss with the history although it answers: a clock that leapt; it never waits."""
         return [self._events.clock_warning] if self._events.clock_warning else []
@@ -179,7 +200,11 @@ class Shoppers:
         """
         if self.log is None:
             return
-        self.log.add(exposures)
+        try:
+            self.log.add(exposures)
+        except DamagedHistory as error:
+            self._log_damage = str(error)
+            raise
         if time.monotonic() >= self._expire_at:
             self._expire_at = time.monotonic() + DAY_S
             if (oldest := self.history.oldest) > -math.inf:

@@ -113,6 +113,16 @@ class EdgeBackend:
             self._lock.release()
             raise
 
+    @property
+    def differences(self) -> Sequence[str]:
+        """What `glance` saw before the collection was opened."""
+        return self._differences
+
+    def written_ids(self) -> Mapping[str, str] | None:
+        """The roll."""
+        with disk_errors(self._folder):
+            return self._roll.read()[0] if self._roll.exists else None
+
     def info(self) -> StoreInfo:
         """What made the vectors."""
         return self._collection.info
@@ -298,11 +308,11 @@ class EdgeBackend:
 
     def _look_at_files(self) -> None:
         """Say what is wrong with them before the engine reads them: it may end the process."""
-        self.differences = glance(self._folder)
-        if self.differences:
+        self._differences = glance(self._folder)
+        if self._differences:
             log.error(
                 "files of %s are damaged (%s); if the process ends now, it is of that: vlclip doctor --deep",
-                self._folder, "; ".join(self.differences),
+                self._folder, "; ".join(self._differences),
             )  # fmt: skip
 
     def _answers(self, searches: Sequence[VectorSearch]) -> list[list[edge.ScoredPoint]]:

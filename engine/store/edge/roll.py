@@ -50,24 +50,7 @@ class Roll:
 
     def read(self) -> tuple[dict[str, str], int]:
         """The ids by uuid, and the number of lines that were changed by something else than this class."""
-        ids: dict[str, str] = {}
-        wrong = 0
-        content = self._file.read_bytes()
-        lines = content.split(b"\n")
-        for place, line in enumerate(lines):
-            if not line:
-                continue
-            entry = _parsed(line)
-            if entry is None:
-                wrong += place < len(lines) - 1  # the last one has no end: a power cut left it
-                continue
-            kind, names = entry
-            if kind == "add":
-                ids.update((point_id(name), name) for name in names)
-            else:
-                for name in names:
-                    ids.pop(name, None)
-        return ids, wrong
+        return parse(self._file.read_bytes())
 
     def write(self, ids: Iterable[str]) -> None:
         """Replace the file by one with these ids, in one step."""
@@ -100,6 +83,27 @@ class Roll:
             os.write(handle, _line(kind, names))
         finally:
             os.close(handle)
+
+
+def parse(content: bytes) -> tuple[dict[str, str], int]:
+    """What the content of a roll says; see `Roll.read`."""
+    ids: dict[str, str] = {}
+    wrong = 0
+    lines = content.split(b"\n")
+    for place, line in enumerate(lines):
+        if not line:
+            continue
+        entry = _parsed(line)
+        if entry is None:
+            wrong += place < len(lines) - 1  # the last one has no end: a power cut left it
+            continue
+        kind, names = entry
+        if kind == "add":
+            ids.update((point_id(name), name) for name in names)
+        else:
+            for name in names:
+                ids.pop(name, None)
+    return ids, wrong
 
 
 def _parts(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -75,6 +75,15 @@ class ServerBackend:
         self._kinds: Mapping[str, FieldKind] = {}
         self._kinds_until = 0.0
 
+    @property
+    def differences(self) -> Sequence[str]:
+        """Its files are the server's."""
+        return ()
+
+    def written_ids(self) -> Mapping[str, str] | None:
+        """None: several processes write, and none of them knows all ids."""
+        return None
+
     def info(self) -> StoreInfo:
         """What made the vectors."""
         return self._info

@@ -34,7 +34,7 @@ def vector(seed: int) -> Any:
     return np.random.default_rng(seed).normal(size=SPACE.size).astype(np.float32)
 
 
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(payloads=st.lists(PAYLOADS, min_size=1, max_size=8), changes=st.lists(PAYLOADS, max_size=3))
 def test_what_was_written_and_patched_matches(
     payloads: list[dict[str, Any]], changes: list[dict[str, Any]]

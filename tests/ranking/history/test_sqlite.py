@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.errors import DamagedHistory, HistoryError
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.history.sqlite_statements import SWEEP_S, VERSION
@@ -278,11 +278,8 @@ def test_a_damaged_file_says_so(history, path, tmp_path):
     with damaged.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (damaged.stat().st_size - 4096))
-    with (
-        closing(SqliteHistory(damaged)) as broken,
-        pytest.raises(HistoryError, match="damaged; put a backup"),
-    ):
-        broken.recent("user:user 1", 5)
+    with pytest.raises(DamagedHistory, match="damaged; put a backup"):
+        SqliteHistory(damaged)
 
 
 def test_a_folder_in_the_files_place_and_a_file_in_the_folders_are_refused(tmp_path):

@@ -350,7 +350,7 @@ def test_a_clock_that_leaps_is_said_by_readyz_and_removes_no_list(filled, tmp_pa
     now = [time.time()]
     monkeypatch.setattr("time.time", lambda: now[0])
     shop = open_shop(tmp_path / "store", history={"retention_days": 30})
-    shop.shoppers.history._retention._clock = lambda: now[0]
+    shop.shoppers.history._history._retention._clock = lambda: now[0]
     with TestClient(create_app(shop)) as client:
         assert "warnings" not in client.get("/readyz").json()
         assert client.get("/v1/items/drawn-00002/similar").status_code == 200

@@ -1,0 +1,1 @@
+"""A store with its records as one file or one growing folder, taken at one moment, and brought back."""
