@@ -122,7 +122,7 @@ def test_of_a_request_nothing_personal_is_written(filled, tmp_path, lines):
     import shutil
 
     shutil.copytree(filled, tmp_path / "store")
-    secret, key = add_key(tmp_path / "store" / "records" / "keys.json", ["read"])
+    secret, key = add_key(tmp_path / "store" / "records" / "keys.json", ["read", "write"])
     settings = Settings.load(store=str(tmp_path / "store"), device="cpu", log={"access": True})
     with TestClient(create_app(Shop(settings)), headers={"X-API-Key": secret}) as client:
         while client.get("/readyz").status_code != 200:
