@@ -22,7 +22,7 @@ from vlclip.service.diagnosis.store import store as store_check
 from vlclip.service.settings import Settings
 
 NAME = f"collection-{INFO.fingerprint[:8]}"
-WHOLE_SEEDS, CHAOS_SEEDS = range(2), range(2, 30)
+WHOLE_SEEDS, CHAOS_SEEDS = range(2), range(2, 10)
 
 
 @pytest.fixture(scope="module")
