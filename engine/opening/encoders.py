@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vlclip.engine.encoding.embedder import SegmentEmbedder, embedder_info, load_embedder
 from vlclip.engine.encoding.lookup import Lookup, load_lookups
+from vlclip.engine.machine import resident_bytes
 from vlclip.engine.opening.stores import home, shelf
 from vlclip.engine.settings import EngineSettings, StoreSettings
 from vlclip.engine.store.store import StoreInfo, check_fingerprint
@@ -49,6 +50,8 @@ class Encoders:
         )
         self._info = info
         self._threads = threads
+        self.model_bytes = 0
+        """Memory that loading the models took."""
         self._lookups = load_lookups(info, lookup_folder(settings))
         self._loaded: SegmentEmbedder | None = None
         self._loading = threading.Lock()
@@ -63,7 +66,9 @@ class Encoders:
         with self._loading:
             if self._loaded is None:
                 self.check()
+                before = resident_bytes()
                 self._loaded = load_embedder(self.settings, self._lookups, self._threads)
+                self.model_bytes = max(0, resident_bytes() - before)
             return self._loaded
 
     @property

@@ -85,6 +85,10 @@ def read(samples: Samples, settings: Settings) -> Iterator[Finding]:
     yield from _fingerprint(samples, settings)
     yield from _errors(total)
     yield from _load(total)
+    if memory := samples.get("vlclip_memory_bytes"):
+        parts = sorted(((value, labels["part"]) for labels, value in memory), reverse=True)
+        listing = ", ".join(f"{part} {value / 1e6:,.0f}" for value, part in parts)
+        yield Finding("ok", "memory", f"{sum(value for value, _ in parts) / 1e6:,.0f} MB: {listing}")
     for name, remedy in (
         ("exposures", "check whether its disk is full or slow, or raise exposures.queue"),
         ("events", "check that the disk, or the server of history.url, has space and answers"),

@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from vlclip.engine.errors import VlclipError
+from vlclip.service.observing.memory import memory_parts
 from vlclip.service.observing.middleware import CALLER_LEFT, ServedRequest
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.workers import Workers
@@ -104,7 +105,15 @@ class _CurrentState(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Each part that answers."""
-        for part in (self._build, self._load, self._queries, self._shoppers, self._ledger, self._store):
+        for part in (
+            self._build,
+            self._memory,
+            self._load,
+            self._queries,
+            self._shoppers,
+            self._ledger,
+            self._store,
+        ):
             yield from _answering(part)
 
     def _build(self) -> Iterator[Metric]:
@@ -119,6 +128,10 @@ class _CurrentState(Collector):
         damage = shop.damage
         parts = {part: float(part in damage) for part in ("store", "history", "exposures", "ledger")}
         yield _gauges("vlclip_degraded", "1 for a part that is damaged and done without.", "part", parts)
+
+    def _memory(self) -> Iterator[Metric]:
+        parts = memory_parts(self._shop.encoders.model_bytes)
+        yield _gauges("vlclip_memory_bytes", "Resident memory, by what it holds.", "part", parts)
 
     def _load(self) -> Iterator[Metric]:
         workers = self._workers
@@ -139,12 +152,13 @@ class _CurrentState(Collector):
 
     def _shoppers(self) -> Iterator[Metric]:
         counts = self._shop.shoppers.counts
+        unwritten = {"events": "written; their senders got a 503", "exposures": "kept"}
         for name, key in (("events", "events"), ("exposures", "lists")):
             title = name.capitalize()
             written, waiting, lost = (counts[f"{key}_{state}"] for state in ("written", "waiting", "lost"))
             yield _counter(f"vlclip_{name}_written", f"{title} that were kept.", written)
             yield _gauge(f"vlclip_{name}_waiting", f"{title} that wait to be written.", waiting)
-            yield _counter(f"vlclip_{name}_lost", f"{title} that could not be kept.", lost)
+            yield _counter(f"vlclip_{name}_lost", f"{title} that could not be {unwritten[name]}.", lost)
 
     def _ledger(self) -> Iterator[Metric]:
         ledger = self._shop.ledger

@@ -244,7 +244,8 @@ def test_a_running_service_is_asked(shop, tmp_path):
     settings = Settings(store=str(tmp_path / "elsewhere"))
     by_name = findings_by_name(running("http://localhost:8000", "", InProcessClient(shop)), settings)
     assert {what: finding.state for what, finding in by_name.items()} == {
-        "server": "ok", "errors": "ok", "load": "ok", "lost exposures": "ok", "lost events": "ok",
+        "server": "ok", "errors": "ok", "load": "ok", "memory": "ok",
+        "lost exposures": "ok", "lost events": "ok",
     }  # fmt: skip
     assert f"{shop.store.count()} items" in by_name["server"].says
     elsewhere = findings_by_name(running("http://shop.example", "", InProcessClient(shop)), settings)

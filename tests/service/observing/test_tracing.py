@@ -143,7 +143,7 @@ def test_where_tracing_is_off_nothing_of_it_is_imported():
 
 def test_without_the_extra_it_says_what_to_install():
     process = run(
-        "import sys; sys.modules['opentelemetry'] = None\n"
+        "import sys; sys.modules['opentelemetry.sdk'] = None\n"
         "from vlclip.engine.errors import SettingsError\n"
         "try:\n import vlclip.service.observing.tracing\n"
         "except SettingsError as error: print(error)"
