@@ -100,6 +100,7 @@ class EdgeBackend:
             except Timeout:
                 raise locked(folder) from None
         try:
+            self._gate.keep_open()
             with self._gate.passing(), disk_errors(folder):
                 self._look_at_files()
                 break_seal(folder)
@@ -110,6 +111,7 @@ class EdgeBackend:
                 )  # of an `optimize` that was killed
                 self._complete_indexes()
         except BaseException:
+            self._gate.close()
             self._lock.release()
             raise
 
@@ -270,6 +272,7 @@ class EdgeBackend:
                     with suppress(OSError):  # a full disk: then the files cannot be compared, nothing worse
                         seal(self._folder, closed=True)
             finally:
+                self._gate.close()
                 self._lock.release()
 
     def _complete_indexes(self) -> None:
