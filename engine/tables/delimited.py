@@ -40,6 +40,8 @@ class Csv:
     typed: bool = False
     names: Sequence[str] = ()
     """The columns of a file without a header."""
+    encoding: str = ""
+    """The encoding of a file that is not UTF-8, as the operator names it."""
 
     def columns(self) -> list[str]:
         """The header, each name once."""
@@ -70,7 +72,7 @@ class Csv:
         header, width = self.header, len(self.header)
         heads = {path.partition(".")[0] for path in paths} | set(paths)
         getters = {name: itemgetter(n) for n, name in enumerate(header) if name in heads}
-        with open_decoded(self.path) as file:
+        with open_decoded(self.path, self.encoding) as file:
             if len(set(header)) < width:
                 yield from portions_of(self.rows(), size)
                 return
@@ -113,12 +115,12 @@ class Csv:
 
     @cached_property
     def _facts(self) -> TextFacts:
-        return examine(self.path)
+        return examine(self.path, self.encoding)
 
     @cached_property
     def _announced(self) -> str:
         """The delimiter that a first line such as `sep=;` names, as Excel writes it."""
-        with open_decoded(self.path) as file:
+        with open_decoded(self.path, self.encoding) as file:
             match = _SEP.fullmatch(file.readline(10))
         return match[1] if match else ""
 
@@ -130,7 +132,7 @@ class Csv:
     @cached_property
     def _has_quoted_tabs(self) -> bool:
         """Whether quotes enclose cells between tabs."""
-        with open_decoded(self.path) as file:
+        with open_decoded(self.path, self.encoding) as file:
             return is_quoted(iter(partial(file.readline, MAX_ROW), ""), "\t")
 
     def _agreement(self, delimiter: str) -> float:
@@ -145,7 +147,7 @@ class Csv:
 
     def _records(self, delimiter: str) -> Iterator[Record]:
         """Every record, the header included."""
-        with open_decoded(self.path) as file:
+        with open_decoded(self.path, self.encoding) as file:
             yield from self._records_of(file, delimiter)
 
     def _records_of(self, file: TextIO, delimiter: str) -> Iterator[Record]:

@@ -2,12 +2,15 @@
 
 Laws (tests/engine/tables/test_delimited.py, test_catalogue.py):
 - UTF-8 with or without a byte order mark is read; UTF-16 with its mark is, where a format reads text;
+- text in another encoding is refused as a whole unless that is named; in a file of UTF-8 a damaged line costs
+  itself alone;
 - a line longer than `MAX_ROW` costs itself alone, and never the memory for it.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,10 @@ from vlclip.engine.errors import TableError
 
 MAX_ROW = 32_000_000
 """Bytes in one line of a CSV or JSONL file."""
+DAMAGED = re.compile("[\ud800-\udfff]")
+"""What stands for bytes that are no text in their file's encoding."""
 _CHUNK = 1_000_000
+_UTF_8 = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,25 @@ class TextFacts:
     has_quotes: bool
 
 
-def examine(path: Path) -> TextFacts:
-    """The facts of a file; a `TableError` if it cannot be read."""
-    encoding, start = _encoding(path)
+def check_encoding(name: str) -> str:
+    """Python's name of an encoding, "" where none is given; a `TableError` where there is no such one."""
+    if not name.strip():
+        return ""
+    try:
+        b"".decode(name.strip())
+        return codecs.lookup(name.strip()).name
+    except (LookupError, UnicodeError):
+        raise TableError(
+            f"there is no encoding {name!r}; give one such as utf-8, cp1252 or latin-1"
+        ) from None
+
+
+def examine(path: Path, named: str = "") -> TextFacts:
+    """The facts of a file, `named` is the encoding that the operator gives.
+
+    A `TableError` if it cannot be read, or is text in another encoding than UTF-8 and none is given.
+    """
+    encoding, start = _encoding(path, named)
     decoder = codecs.getincrementaldecoder(encoding)()
     is_clean, has_quotes = True, False
     with _open(path) as file:
@@ -46,18 +68,22 @@ def examine(path: Path) -> TextFacts:
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError:
+                if not named:
+                    _refuse_other_encodings(path)
                 return TextFacts(encoding, is_clean=False, has_quotes=True)
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
+        if not named:
+            _refuse_other_encodings(path)
         is_clean = False
     return TextFacts(encoding, is_clean, has_quotes)
 
 
-def open_decoded(path: Path) -> TextIO:
+def open_decoded(path: Path, named: str = "") -> TextIO:
     """The file as text after its byte order mark, with its line ends; damaged bytes are lone surrogates."""
-    encoding, start = _encoding(path)
-    errors = "surrogateescape" if encoding == "utf-8" else "replace"
+    encoding, start = _encoding(path, named)
+    errors = "surrogateescape" if encoding == _UTF_8 else _MARK
     file = path.open(encoding=encoding, errors=errors, newline="")
     file.seek(start)
     return file
@@ -66,7 +92,7 @@ def open_decoded(path: Path) -> TextIO:
 def open_text(path: Path) -> BinaryIO:
     """The bytes of a file after its byte order mark, refused where it is UTF-16."""
     encoding, start = _encoding(path)
-    if encoding != "utf-8":
+    if encoding != _UTF_8:
         raise TableError(f"{path} is UTF-16 text; save it as UTF-8")
     file = _open(path)
     file.seek(start)
@@ -86,15 +112,57 @@ def lines_of(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         yield number, None
 
 
-def _encoding(path: Path) -> tuple[str, int]:
-    """The encoding and where the text begins."""
+def read_whole(path: Path, named: str = "") -> str:
+    """All of a small file's text; a `TableError` if it cannot be read or is not text in its encoding."""
+    if not examine(path, named).is_clean:
+        raise TableError(f"{path} holds bytes that are no text in its encoding; mend them")
+    with open_decoded(path, named) as file:
+        return file.read()
+
+
+def _encoding(path: Path, named: str = "") -> tuple[str, int]:
+    """The encoding and where the text begins; a mark at the file's beginning is surer than a name."""
     with _open(path) as file:
         mark = file.read(3)
     if mark[:2] == b"\xff\xfe":
         return "utf-16-le", 2
     if mark[:2] == b"\xfe\xff":
         return "utf-16-be", 2
-    return "utf-8", 3 if mark == b"\xef\xbb\xbf" else 0
+    if mark == b"\xef\xbb\xbf":
+        return _UTF_8, 3
+    return check_encoding(named) or _UTF_8, 0
+
+
+def _refuse_other_encodings(path: Path) -> None:
+    """Raise a `TableError` where more bytes are no UTF-8 than there are letters beyond ASCII."""
+    encoding, _ = _encoding(path)
+    if encoding != _UTF_8:
+        return
+    damaged = letters = lines = 0
+    with open_decoded(path) as file:
+        while line := file.readline(_CHUNK):
+            if line.isascii():
+                continue
+            count = len(DAMAGED.findall(line))
+            damaged += count
+            letters += sum(not sign.isascii() for sign in line) - count
+            lines += bool(count)
+    if damaged > letters:
+        raise TableError(
+            f"{path} is not UTF-8 text (in {lines:,} of its lines): name its encoding, as in "
+            "--encoding cp1252 (or latin-1, cp1250), or save it as UTF-8"
+        )
+
+
+def _as_damaged(error: UnicodeError) -> tuple[str, int]:
+    """A lone surrogate for each byte that cannot be decoded."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff" * (error.end - error.start), error.end
+
+
+_MARK = "vlclip.damaged"
+codecs.register_error(_MARK, _as_damaged)
 
 
 def _open(path: Path) -> BinaryIO:

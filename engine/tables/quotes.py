@@ -15,14 +15,17 @@ def is_quoted(lines: Iterable[str], delimiter: str) -> bool:
     They do in a file whose header is quoted, and if every cell with a quote begins and ends with one and
     doubles those inside. There may be exceptions if signs of quoting are more frequent: doubled quotes, and
     lines with quotes and another width than the header (cells with line breaks or delimiters). Then those
-    rows are at fault. A quote that opens the last cell of its line says nothing by itself.
+    rows are at fault. A quote that opens the last cell of its line says nothing by itself; before a line of
+    the header's width it is text.
     """
     width = quoted = plain = 0
-    is_open = False
+    is_open = is_last_open = False
     for line in lines:
-        if width and '"' not in line:
+        if width and '"' not in line and not is_last_open:
             continue
         cells = line.rstrip("\r\n").split(delimiter)
+        plain += is_last_open and len(cells) == width
+        is_last_open = False
         if not width:
             width = len(cells)
             if any(_QUOTED.fullmatch(cell) for cell in cells):
@@ -37,7 +40,7 @@ def is_quoted(lines: Iterable[str], delimiter: str) -> bool:
             if _QUOTED.fullmatch(cell):
                 quoted += '""' in cell[1:-1]
             elif place == width and cell[0] == '"':
-                is_open = True
+                is_open = is_last_open = True
             else:
                 plain += 1
     return quoted > plain or not (plain or is_open)
@@ -84,4 +87,5 @@ def _opens_quote(line: str, delimiter: str) -> bool:
     """Whether a cell after the first is in quotes or begins with one, as in files whose cells are quoted."""
     if f'"{delimiter}"' in line or any(match.start() for match in _enclosed_cell(delimiter).finditer(line)):
         return True
-    return any(cell[0:1] == '"' and cell[1:2] not in ("", '"') for cell in line.split(delimiter)[1:])
+    cells = line.rstrip("\r\n").split(delimiter)
+    return any(cell[0:1] == '"' and cell[1:2] not in ("", '"') for cell in cells[1:])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Literal, TextIO
 
-from vlclip.engine.tables.lines import MAX_ROW
+from vlclip.engine.tables.lines import DAMAGED, MAX_ROW
 from vlclip.engine.tables.quotes import may_hold_rows, swallows_rows
 
 Record = tuple[int, Sequence[str], str, str]
@@ -16,7 +15,7 @@ Record = tuple[int, Sequence[str], str, str]
 
 MAX_LINES = 1000
 """Lines in one record; a quote that is not closed by then is a stray one."""
-NOT_UTF8 = "the row is not UTF-8 text; save the file as UTF-8"
+NOT_TEXT = "the row is not {encoding} text; save the file as UTF-8"
 TOO_LONG = f"the row has a line longer than {MAX_ROW:,} characters"
 STRAY = (
     "a quoted cell that begins here holds the rows after it, so one quote is stray; remove it, or put the "
@@ -27,7 +26,6 @@ UNCLOSED = (
     "put the cell in quotes and double those inside"
 )
 DOUBT = "a quoted cell holds a line that looks like a row of its own; check the quote marks"
-_DAMAGED = re.compile("[\ud800-\udfff]")
 
 
 def careful_records(file: TextIO, delimiter: str, number: int, *, quotes_enclose: bool) -> Iterator[Record]:
@@ -87,8 +85,8 @@ class _Lines:
                 raise _TooManyLinesError
             if len(line) == MAX_ROW and line[-1] != "\n":
                 line = self._skip()
-            elif not line.isascii() and _DAMAGED.search(line):
-                self.problem = NOT_UTF8
+            elif not line.isascii() and DAMAGED.search(line):
+                self.problem = NOT_TEXT.format(encoding=self._file.encoding.upper())
             self.record.append(line)
             yield line
 

@@ -72,13 +72,18 @@ class Explanation:
 
 
 def explain_catalogue(
-    source: str | Path, settings: IngestionSettings, *, mapping: Sequence[str] = (), layout: str = "auto"
+    source: str | Path,
+    settings: IngestionSettings,
+    *,
+    mapping: Sequence[str] = (),
+    layout: str = "auto",
+    encoding: str = "",
 ) -> Explanation:
     """What an ingest with these settings and options would make of a catalogue.
 
     Errors: `CatalogueError` and `MappingError`.
     """
-    catalogue = open_catalogue(source, layout)
+    catalogue = open_catalogue(source, layout, encoding)
     columns = map_columns(catalogue, mapping, ReadingChoices.of(settings))
     entries = list(islice(catalogue.entries(columns), SAMPLE))
     return Explanation(

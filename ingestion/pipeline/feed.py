@@ -76,7 +76,7 @@ def feed(
     progress: Progress = lambda _: None,
 ) -> IngestReport:
     """Bring a running service up to date with a catalogue. Errors: those of `ingest` and of the service."""
-    catalogue = open_catalogue(plan.source, plan.layout)
+    catalogue = open_catalogue(plan.source, plan.layout, plan.encoding)
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings))
     photos = PhotoSource(_left_to_the_service, catalogue.root, settings.fetch.max_bytes)
     total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()

@@ -48,7 +48,8 @@ class IngestPlan:
     `source` is a file or a folder of shards, `mapping` are `field=column` options, `layout` is the shop
     system whose export it is, `auto` or `plain`. `prune` deletes what the catalogue no longer has,
     `force_prune` even if that is most of the store. `retry_failed` takes up dead letters alone. Photos at a
-    distance up to `near` are reported as duplicates.
+    distance up to `near` are reported as duplicates. `encoding` is that of CSV and TSV files that are not
+    UTF-8.
     """
 
     source: str | Path
@@ -58,6 +59,7 @@ class IngestPlan:
     force_prune: bool = False
     retry_failed: bool = False
     near: int = NEAR
+    encoding: str = ""
 
 
 def ingest_catalogue(
@@ -70,13 +72,14 @@ def ingest_catalogue(
     force_prune: bool = False,
     retry_failed: bool = False,
     near: int = NEAR,
+    encoding: str = "",
     progress: Progress = lambda _: None,
 ) -> IngestReport:
     """Bring the store that the settings name up to date with a catalogue; it is made if it is not there.
 
     The options are those of `IngestPlan`, the errors those of `ingest` and of opening a store.
     """
-    plan = IngestPlan(source, mapping, layout, prune, force_prune, retry_failed, near)
+    plan = IngestPlan(source, mapping, layout, prune, force_prune, retry_failed, near, encoding)
     with open_destination(settings) as destination:
         return ingest(plan, destination, settings, progress=progress)
 
@@ -98,7 +101,7 @@ def ingest(
     """
     destination.check()
     store, ledger = destination.store, destination.ledger
-    catalogue = open_catalogue(plan.source, plan.layout)
+    catalogue = open_catalogue(plan.source, plan.layout, plan.encoding)
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings, destination.info.language))
     total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())

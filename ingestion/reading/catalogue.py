@@ -1,7 +1,8 @@
 """A shop's catalogue: one file or a folder of shards, read as entries.
 
 Laws (tests/ingestion/reading/test_catalogue.py):
-- a folder of shards gives the entries of its files, in order of their names;
+- a folder of shards gives the entries of its files, in order of their names; each is read by its own header,
+  and a note says which lack columns of others;
 - every row gives exactly one entry, an item or a failure;
 - every value is mapped, or a warning of its row names it: a column counts wherever it first appears;
 - batches hold at most `size` entries and `MAX_BATCH_BYTES` of photos.
@@ -18,6 +19,7 @@ from pathlib import Path
 from vlclip.engine.errors import ItemError, TableError
 from vlclip.engine.tables.delimited import Csv
 from vlclip.engine.tables.format import Format, Row
+from vlclip.engine.tables.lines import check_encoding
 from vlclip.engine.tables.registry import FORMATS, NAMED_ALONE
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.entry import Batch, Entry
@@ -53,7 +55,7 @@ class Catalogue:
     `sample` are the first rows and those later ones that show something new of a column, `late` the columns
     that no first row has, `mixed` those that hold numbers as well as text. `row_count` is the number of rows
     where they were counted. `preset` is the layout of a shop system, which `shape` undoes; it reads the
-    columns `folded` into others.
+    columns `folded` into others. `notes` are sentences about the files.
     """
 
     shards: tuple[Shard, ...]
@@ -67,6 +69,7 @@ class Catalogue:
     shape: Callable[[Iterable[Row]], Iterator[Row]] = iter
     folded: tuple[str, ...] = ()
     is_detected: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def typed(self) -> bool:
@@ -105,34 +108,43 @@ class Catalogue:
                 yield entry if row.values.keys() <= columns else _warned(entry, row, columns)
 
 
-def open_catalogue(path: str | Path, layout: str = "auto") -> Catalogue:
+def open_catalogue(path: str | Path, layout: str = "auto", encoding: str = "") -> Catalogue:
     """The catalogue at `path`, a file or a folder; a `CatalogueError` says why it cannot be read.
 
     `layout` is a choice of `--format`: the name of a preset, `plain` for none, `auto` for the one that fits.
+    `encoding` is that of CSV and TSV files that are not UTF-8.
     """
     try:
-        return _open(path, layout)
+        return _open(path, layout, check_encoding(encoding))
     except TableError as error:
         raise CatalogueError(str(error)) from None
 
 
-def _open(path: str | Path, layout: str) -> Catalogue:
+def _open(path: str | Path, layout: str, encoding: str) -> Catalogue:
     place = Path(path).expanduser()
     if not place.exists():
         raise CatalogueError(f"there is nothing at {place}; check the path")
     files = _shard_files(place) if place.is_dir() else [place]
-    shards = tuple(Shard(file.absolute(), _format(file)) for file in files)
+    shards = tuple(Shard(file.absolute(), _format(file, encoding)) for file in files)
     shards = tuple(shard for shard in shards if shard.path.stat().st_size)
     if not shards:
         raise CatalogueError(f"{place} is empty; there is nothing to ingest")
-    declared = _shared_columns(shards)
+    headers = [tuple(shard.format.columns()) for shard in shards]
+    declared = tuple(dict.fromkeys(chain.from_iterable(headers)))
+    notes = tuple(_unlike(shards, headers, declared))
     columns = declared or tuple(
         dict.fromkeys(name for row in islice(_rows(shards), PEEK) for name in row.values)
     )
     preset = choose_preset(columns, layout) if columns else None
     shape = Shape(preset, columns, partial(_rows, shards)) if preset else iter
     texts = [shard.format for shard in shards if isinstance(shard.format, Csv)]
-    survey = survey_text(texts) if texts else survey_rows(shape(_rows(shards)), whole=not declared)
+    if texts:
+        survey = survey_text(texts)
+    elif notes:  # the first rows of each shard; types are declared
+        first_rows = chain.from_iterable(islice(shard.format.rows(), SAMPLE) for shard in shards)
+        survey = replace(survey_rows(shape(first_rows), whole=True), rows=None)
+    else:
+        survey = survey_rows(shape(_rows(shards)), whole=not declared)
     sample = tuple(shape(survey.sample)) if texts else survey.sample
     if not sample:
         raise CatalogueError(f"{place} holds no rows; there is nothing to ingest")
@@ -146,7 +158,7 @@ def _open(path: str | Path, layout: str) -> Catalogue:
     return Catalogue(
         shards,
         tuple(dict.fromkeys((*names, *_names(sample)))) if preset else names,
-        survey.late,
+        tuple(name for name in declared if name not in headers[0]) if notes else survey.late,
         survey.mixed,
         sample,
         survey.rows,
@@ -155,6 +167,7 @@ def _open(path: str | Path, layout: str) -> Catalogue:
         shape,
         _folded(columns, shards, sample) if preset else (),
         layout == "auto",
+        notes,
     )
 
 
@@ -218,11 +231,15 @@ def _shard_files(folder: Path) -> list[Path]:
     return files
 
 
-def _format(file: Path) -> Format:
+def _format(file: Path, encoding: str) -> Format:
     make = (FORMATS | NAMED_ALONE).get(file.suffix.lower())
     if make is None:
         raise CatalogueError(f"{file} has an unknown ending {file.suffix!r}; {_endings()}")
-    return make(file)
+    if not encoding:
+        return make(file)
+    if make is not Csv:
+        raise CatalogueError(f"{file} is no CSV or TSV file; leave the encoding {encoding} out")
+    return Csv(file, encoding=encoding)
 
 
 def _endings() -> str:
@@ -237,14 +254,15 @@ def _warned(entry: Entry, row: Row, columns: frozenset[str]) -> Entry:
     return replace(entry, warnings=(*entry.warnings, warning))
 
 
-def _shared_columns(shards: tuple[Shard, ...]) -> tuple[str, ...]:
-    """The columns that the files declare, () where only rows show them."""
-    announced = shards[0].format.columns()
-    for shard in shards[1:]:
-        unshared = set(announced) ^ set(shard.format.columns())
-        if unshared:
-            raise CatalogueError(
-                f"{shard.path} does not have the columns of {shards[0].path.name}: only one of them "
-                f"has {', '.join(sorted(unshared)[:5])}; ingest them one by one"
-            )
-    return tuple(announced)
+def _unlike(
+    shards: Sequence[Shard], headers: Sequence[Sequence[str]], columns: Sequence[str]
+) -> Iterator[str]:
+    """For each set of columns that shards lack, a sentence that names them."""
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for shard, header in zip(shards, headers, strict=True):
+        if header and (absent_names := tuple(name for name in columns if name not in header)):
+            lacking.setdefault(absent_names, []).append(shard.path.name)
+    for names, files in lacking.items():
+        who = ", ".join(files[:5]) + (f" and {len(files) - 5:,} more" if len(files) > 5 else "")
+        what = ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
+        yield f"{who} {'lack' if files[1:] else 'lacks'} columns that others have: {what}"

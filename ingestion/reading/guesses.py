@@ -164,7 +164,8 @@ def map_columns(
     mapping = parse_map(options)
     preset = catalogue.preset
     if preset is None:
-        return guess(Evidence.of(catalogue), mapping, catalogue.root, choices)
+        columns = guess(Evidence.of(catalogue), mapping, catalogue.root, choices)
+        return replace(columns, notes=(*catalogue.notes, *columns.notes))
     mapped_columns = set(mapping.values())
     fields = {
         name: column
@@ -173,7 +174,7 @@ def map_columns(
     }
     columns = guess(Evidence.of(catalogue), fields | mapping, catalogue.root, choices)
     note = preset.note(is_detected=catalogue.is_detected)
-    return replace(columns, notes=(note, *columns.notes), folded=catalogue.folded)
+    return replace(columns, notes=(note, *catalogue.notes, *columns.notes), folded=catalogue.folded)
 
 
 def guess(

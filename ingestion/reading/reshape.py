@@ -257,7 +257,7 @@ class _Children:
 
     def _inherit(self, cells: dict[str, Any]) -> None:
         if parent := self._parents.get(values.identifier(cells.get(self._key))):
-            cells[self._into] = parent[self._key]
+            cells[self._into] = parent.get(self._key)
             _inherit(cells, parent, self._inherited)
 
 

@@ -83,7 +83,8 @@ def survey_text(files: Sequence[Csv]) -> Survey:
         for block in file.blocks(BLOCK):
             count += len(block)
             sample += map(file.row, knowledge.news(file.header, block))
-    return Survey(tuple(files[0].columns()), (), frozenset(), tuple(sample), count)
+    columns = dict.fromkeys(chain.from_iterable(file.columns() for file in files))
+    return Survey(tuple(columns), (), frozenset(), tuple(sample), count)
 
 
 class _TypedKnowledge:

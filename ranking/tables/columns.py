@@ -4,7 +4,7 @@ Laws (tests/ranking/tables/test_columns.py):
 - a given column always wins over a guess, and `field=` leaves a field empty;
 - a column without any value is not guessed where another has values;
 - a column whose values look like times is a time, is mapped to another field, or the table is refused;
-- every column is taken, or named as not used.
+- every column is taken, or named as not used; all fields that lack a column are named at once.
 """
 
 from __future__ import annotations
@@ -99,6 +99,20 @@ def choose_columns(
         by_field[TIME] = _time_columns(by_field[TIME], [c for c in columns if c not in used], sample, name)
         used.update(by_field[TIME])
     return Columns(by_field, tuple(column for column in columns if column not in used))
+
+
+def need_columns(
+    columns: Columns, needs: Sequence[Sequence[str]], path: object, present: Sequence[str]
+) -> None:
+    """`BadTable` that names all needs for which there is no column; any field of a need will do."""
+    lacking = [fields for fields in needs if not any(columns[field] for field in fields)]
+    if lacking:
+        named = " and ".join(f"the {' or '.join(fields)}" for fields in lacking)
+        options = " ".join(f"--map {fields[0]}=COLUMN" for fields in lacking)
+        raise BadTable(
+            f"{path} has no column for {named}; it has {', '.join(present)}: name "
+            f"{'them' if lacking[1:] else 'it'} with {options}"
+        )
 
 
 def plain(name: str) -> str:

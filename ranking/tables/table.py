@@ -14,10 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vlclip.engine.errors import VlclipError
+from vlclip.engine.errors import TableError, VlclipError
 from vlclip.engine.tables.block import Portion
 from vlclip.engine.tables.delimited import DELIMITERS, Csv
 from vlclip.engine.tables.format import Format, Row
+from vlclip.engine.tables.lines import check_encoding, open_decoded
 from vlclip.engine.tables.registry import FORMATS
 from vlclip.ranking.errors import BadTable
 
@@ -69,18 +70,24 @@ class Table:
 
 
 def open_table(
-    path: Path, names: Sequence[str] = (), *, whole: bool = True, skip: Skip | None = None
+    path: Path,
+    names: Sequence[str] = (),
+    *,
+    encoding: str = "",
+    whole: bool = True,
+    skip: Skip | None = None,
 ) -> Table:
     """The table in a file, whose ending says the format; others are read as CSV.
 
-    `names` are those of the columns of a file without a header. Where only the rows show the columns, all of
+    `names` are those of the columns of a file without a header, `encoding` is that of a CSV file that is not
+    UTF-8. Where only the rows show the columns, all of
     them are read for that, or with `whole` off the first ones. `BadTable` where it cannot be read, or a row
     cannot that `skip` does not take.
     """
     if not path.is_file():
         raise BadTable(f"{path} cannot be read: there is no such file")
-    table = Csv(path, names=tuple(names)) if names else FORMATS.get(path.suffix.lower(), Csv)(path)
     try:
+        table = _format(path, tuple(names), check_encoding(encoding))
         columns = list(table.columns())
     except VlclipError as error:
         raise BadTable(str(error)) from None
@@ -93,30 +100,39 @@ def open_table(
     return Table(path, table, tuple(columns), sample)
 
 
-def open_tables(path: Path) -> list[Table]:
+def open_tables(path: Path, encoding: str = "") -> list[Table]:
     """The table in a file, or those in the files of a folder whose endings are of tables, by their names.
 
     Columns that only rows show are those of the first rows. Rows that cannot be read are passed over here.
     """
     if not path.is_dir():
-        return [open_table(path, whole=False, skip=_pass_over)]
+        return [open_table(path, encoding=encoding, whole=False, skip=_pass_over)]
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in FORMATS and file.stat().st_size)
     if not files:
         raise BadTable(f"{path} holds no files that end in {', '.join(FORMATS)}")
-    return [open_table(file, whole=False, skip=_pass_over) for file in files]
+    return [open_table(file, encoding=encoding, whole=False, skip=_pass_over) for file in files]
 
 
-def first_cells(path: Path) -> list[str]:
+def first_cells(path: Path, encoding: str = "") -> list[str]:
     """The cells of the first line of a text file with delimiters, [] for other formats."""
     if path.suffix.lower() in TYPED:
         return []
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open_decoded(path, encoding) as file:
             line = next((line for line in file if line.strip() and not line.startswith("sep=")), "")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, VlclipError) as error:
         raise BadTable(f"{path} cannot be read: {error}") from None
     delimiter = max(DELIMITERS, key=line.count)
     return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _format(path: Path, names: Sequence[str], encoding: str) -> Format:
+    make = FORMATS.get(path.suffix.lower(), Csv)
+    if names or (encoding and make is Csv):
+        return Csv(path, names=names, encoding=encoding)
+    if encoding:
+        raise TableError(f"{path} is no CSV or TSV file; leave the encoding {encoding} out")
+    return make(path)
 
 
 def _pass_over(_: Row) -> None:

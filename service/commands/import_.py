@@ -14,7 +14,7 @@ from vlclip.engine.opening.stores import open_store
 from vlclip.ranking.history.intake.importing import ImportPlan, import_events
 from vlclip.ranking.history.intake.preset import AUTO
 from vlclip.ranking.history.opening import open_history
-from vlclip.service.commands.options import Json, Map, StoreOption
+from vlclip.service.commands.options import Encoding, Json, Map, StoreOption
 from vlclip.service.reports.imported import import_body, print_import
 from vlclip.service.reports.terminal import err, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
@@ -41,6 +41,7 @@ def events(
         list[str] | None,
         typer.Option("--event", help="What an event's name means: wishlist=cart; repeatable."),
     ] = None,
+    encoding: Encoding = "",
     kind: Annotated[
         str, typer.Option(help="Kind of every row, where no column says it.", show_default="by a column")
     ] = "",
@@ -48,7 +49,9 @@ def events(
 ) -> None:
     """Add the events of a file to the history; what is there already is left alone."""
     settings = Settings.load(store=store)
-    plan = ImportPlan(source=source, format=format, mapping=map or (), kinds=event or (), kind=kind)
+    plan = ImportPlan(
+        source=source, format=format, mapping=map or (), kinds=event or (), kind=kind, encoding=encoding
+    )
     rows = TextColumn("{task.fields[rows]:,} rows")
     columns = [
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), rows, TimeRemainingColumn()

@@ -10,6 +10,7 @@ from vlclip.service.commands.options import (
     Clip,
     ColumnMap,
     Device,
+    Encoding,
     Format,
     Grounder,
     Json,
@@ -37,6 +38,7 @@ def ingest(
     ledger: LedgerOption = None,
     map: ColumnMap = None,
     format: Format = "auto",
+    encoding: Encoding = "",
     prune: Prune = False,
     force_prune: Annotated[bool, typer.Option(help="Prune even if that deletes most of the store.")] = False,
     explain: Annotated[
@@ -70,7 +72,7 @@ def ingest(
     )  # fmt: skip
     settings = options.settings()
     if explain:
-        explanation = explain_catalogue(source, settings, mapping=map or [], layout=format)
+        explanation = explain_catalogue(source, settings, mapping=map or [], layout=format, encoding=encoding)
         if json:
             print_json(explanation_json(explanation))
         else:
@@ -78,8 +80,9 @@ def ingest(
         return
     target = Target.of(settings, url, key, ledger, options)
     plan = IngestPlan(
-        source, map or [], format, prune, force_prune, retry_failed, near=settings.search.collapse_distance
-    )
+        source, map or [], format, prune, force_prune, retry_failed,
+        near=settings.search.collapse_distance, encoding=encoding,
+    )  # fmt: skip
     with progress_bar() as bar:
         report = target.ingest(plan, show_on(bar))
     if json:

@@ -69,6 +69,12 @@ Format = Annotated[
         "plain for none, auto for the one that fits.",
     ),
 ]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        "--encoding", help="Encoding of CSV and TSV files: cp1252, latin-1, ...", show_default="utf-8"
+    ),
+]
 MissingPhotoOption = Annotated[
     Literal["words", "fail"] | None,
     typer.Option(

@@ -21,6 +21,7 @@ import typer
 
 from vlclip.engine.errors import SettingsError, VlclipError
 from vlclip.engine.opening.stores import home
+from vlclip.engine.tables.lines import check_encoding
 from vlclip.ingestion.pipeline.feed import state_folder
 from vlclip.ingestion.pipeline.ingest import IngestPlan
 from vlclip.ingestion.pipeline.report import IngestReport
@@ -30,6 +31,7 @@ from vlclip.service.commands.options import (
     Clip,
     ColumnMap,
     Device,
+    Encoding,
     Format,
     Grounder,
     Json,
@@ -62,6 +64,7 @@ def watch(
     ledger: LedgerOption = None,
     map: ColumnMap = None,
     format: Format = "auto",
+    encoding: Encoding = "",
     prune: Prune = False,
     missing_photo: MissingPhotoOption = None,
     clip: Clip = None,
@@ -85,7 +88,8 @@ def watch(
     settings = options.settings()
     target = Target.of(settings, url, key, ledger, options)
     copies = (state_folder(target.url) if target.url else home(settings)) / "watched"
-    plan = IngestPlan(source, map or [], format, prune, near=settings.search.collapse_distance)
+    near = settings.search.collapse_distance
+    plan = IngestPlan(source, map or [], format, prune, near=near, encoding=check_encoding(encoding))
     watcher = Watcher(open_source(source, copies), target.ingest, plan, seconds(every))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: watcher.stopping.set())

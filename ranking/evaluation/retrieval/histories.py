@@ -18,7 +18,7 @@ import orjson
 
 from vlclip.ranking.errors import BadTable
 from vlclip.ranking.tables.cells import identifier, is_absent
-from vlclip.ranking.tables.columns import TIME, Columns, choose_columns, parse_mapping
+from vlclip.ranking.tables.columns import TIME, Columns, choose_columns, need_columns, parse_mapping
 from vlclip.ranking.tables.fields import GUESSES
 from vlclip.ranking.tables.table import Table, open_table
 from vlclip.ranking.tables.times import TimeForm, TimeTally, clock_seconds
@@ -33,23 +33,19 @@ class HistoriesFile:
     left_out: Mapping[str, int]
 
 
-def read_histories(path: Path, mapping: Sequence[str] = ()) -> HistoriesFile:
+def read_histories(path: Path, mapping: Sequence[str] = (), encoding: str = "") -> HistoriesFile:
     """The histories in a JSON object of lists, or in a table; `mapping` are `field=column` options.
 
-    A user's session stands for a user who has no name. Without a time the order of the file counts.
+    `encoding` is that of a CSV file that is not UTF-8. A user's session stands for a user who has no name.
+    Without a time the order of the file counts.
     `BadTable` says what cannot be read, and where a column that is not taken looks like the time.
     """
     chosen = parse_mapping(mapping, [guess.field for guess in GUESSES])
     if path.suffix.lower() == ".json" and (lists := _lists(path)) is not None:
         return HistoriesFile(lists, "an object of lists, oldest first", {})
-    table = open_table(path)
+    table = open_table(path, encoding=encoding)
     columns = choose_columns(table.columns, table.sample, GUESSES, chosen, path.name)
-    if not columns["item"] or not (columns["user"] or columns["session"]):
-        missing = "item" if not columns["item"] else "user"
-        raise BadTable(
-            f"{path} has no column for the {missing}; it has {', '.join(table.columns)}: name it with "
-            f"--map {missing}=COLUMN"
-        )
+    need_columns(columns, [("user", "session"), ("item",)], path, table.columns)
     return _read(table, columns)
 
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.lines import read_whole
 from vlclip.ranking.errors import BadTable, EvaluationError
 from vlclip.ranking.evaluation.retrieval.grades import choose_scale, parse_grades
 from vlclip.ranking.evaluation.retrieval.measures import Ranking, Run
@@ -28,7 +30,14 @@ from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.tables.cells import identifier, is_absent, number
-from vlclip.ranking.tables.columns import Columns, Guess, choose_columns, parse_mapping, plain
+from vlclip.ranking.tables.columns import (
+    Columns,
+    Guess,
+    choose_columns,
+    need_columns,
+    parse_mapping,
+    plain,
+)
 from vlclip.ranking.tables.table import Table, first_cells, open_table
 
 QUERY = ("query", "querytext", "searchterm", "searchquery", "search", "keyword", "keywords", "q", "term")
@@ -66,21 +75,27 @@ class Ratings:
 
 
 def read_ratings(
-    path: Path, mapping: Sequence[str] = (), grades: Iterable[str] = (), *, by_id: bool = False
+    path: Path,
+    mapping: Sequence[str] = (),
+    grades: Iterable[str] = (),
+    *,
+    encoding: str = "",
+    by_id: bool = False,
 ) -> Ratings:
     """The ratings in a file. `mapping` are `field=column`, `grades` are `word=number` options.
 
-    Numbered columns (`rating_1`, `rating_2`) are a rater each; an empty cell is no rating. With `by_id` the
-    column of the queries' ids is taken where there is one, for their texts are elsewhere.
+    `encoding` is that of a file that is not UTF-8. Numbered columns (`rating_1`, `rating_2`) are a rater
+    each; an empty cell is no rating. With `by_id` the column of the queries' ids is taken where there
+    is one, for their texts are elsewhere.
     `BadTable` where a column is missing, or a row has no query, no item or an unknown rating.
     """
-    if is_qrels(path) and not mapping:
-        qrels = read_qrels(path)
+    if is_qrels(path, encoding) and not mapping:
+        qrels = read_qrels(path, encoding)
         texts = any(re.search(r"[^\W\d_]", query) for query in qrels)
         return Ratings(qrels, "TREC judgements: query, 0, item, grade", {}, texts)
     chosen, worth = parse_mapping(mapping, [guess.field for guess in RATINGS]), parse_grades(grades)
     guesses = (Guess("query", QUERY_ID + QUERY), *RATINGS[1:]) if by_id else RATINGS
-    table = _open(path, RATINGS, chosen, HEADERLESS)
+    table = _open(path, RATINGS, chosen, HEADERLESS, encoding)
     columns = choose_columns(table.columns, table.sample, guesses, chosen, path.name)
     columns = _with_raters(columns, table, is_mapped="rating" in chosen)
     _need(columns, table, ("query", "item", "rating"))
@@ -106,12 +121,12 @@ def read_ratings(
     )
 
 
-def read_queries(path: Path, mapping: Sequence[str] = ()) -> dict[str, str]:
+def read_queries(path: Path, mapping: Sequence[str] = (), encoding: str = "") -> dict[str, str]:
     """The text of every query by its id: from columns for both, or one query a line, which is its own id."""
     chosen = parse_mapping(mapping, [guess.field for guess in QUERIES])
     if path.suffix == ".txt":
-        return {line: line for line in _lines(path)}
-    table = _open(path, QUERIES, chosen, [("id", "text")])
+        return {line: line for line in _lines(path, encoding)}
+    table = _open(path, QUERIES, chosen, [("id", "text")], encoding)
     columns = choose_columns(table.columns, table.sample, QUERIES[::-1], chosen, path.name)
     _need(columns, table, ("text",))
     texts: dict[str, str] = {}
@@ -179,16 +194,20 @@ def count_unanswered(run: Run, qrels: Mapping[str, Any]) -> int:
 
 
 def _open(
-    path: Path, guesses: Sequence[Guess], mapping: Mapping[str, Any], shapes: Sequence[Sequence[str]]
+    path: Path,
+    guesses: Sequence[Guess],
+    mapping: Mapping[str, Any],
+    shapes: Sequence[Sequence[str]],
+    encoding: str,
 ) -> Table:
     """The table in a file; where the first row has one of these shapes, and no column's name, no header."""
-    first = first_cells(path)
+    first = first_cells(path, encoding)
     likely = {name for guess in guesses for name in guess.names}
     if mapping or any(re.sub(r"\d+$", "", plain(cell)) in likely for cell in first):
-        return open_table(path)
+        return open_table(path, encoding=encoding)
     shape = next((shape for shape in shapes if len(shape) == len(first)), ())
     is_header = "rating" in shape and number(first[-1]) is None
-    return open_table(path, () if is_header else shape)
+    return open_table(path, () if is_header else shape, encoding=encoding)
 
 
 def _with_raters(columns: Columns, table: Table, *, is_mapped: bool) -> Columns:
@@ -204,12 +223,7 @@ def _with_raters(columns: Columns, table: Table, *, is_mapped: bool) -> Columns:
 
 
 def _need(columns: Columns, table: Table, fields: Sequence[str]) -> None:
-    for field in fields:
-        if not columns[field]:
-            raise BadTable(
-                f"{table.path} has no column for the {field}; it has {', '.join(table.columns)}: name it "
-                f"with --map {field}=COLUMN"
-            )
+    need_columns(columns, [(field,) for field in fields], table.path, table.columns)
 
 
 def _rated_cells(table: Table, columns: Columns) -> tuple[list[tuple[int, str, str, Any]], dict[str, int]]:
@@ -237,9 +251,9 @@ def _rated_cells(table: Table, columns: Columns) -> tuple[list[tuple[int, str, s
     return cells, dict(left_out)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, encoding: str) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_whole(path, encoding).split("\n")
+    except (OSError, TableError) as error:
         raise BadTable(f"{path} cannot be read: {error}") from None
     return [line.strip() for line in lines if line.strip()]

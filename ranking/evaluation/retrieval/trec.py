@@ -10,12 +10,15 @@ Laws (tests/ranking/evaluation/retrieval/test_trec.py):
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.lines import open_decoded, read_whole
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.retrieval.measures import Ranking, Run
 
@@ -64,23 +67,23 @@ def write_runs(path: Path, runs: Mapping[str, Run]) -> None:
         write_run(path if number == 0 else path.with_name(f"{path.stem}.{name}{path.suffix}"), run, name)
 
 
-def is_qrels(path: Path) -> bool:
+def is_qrels(path: Path, encoding: str = "") -> bool:
     """Whether a text file begins as judgements do: four fields, the last one a number."""
     if path.suffix.lower() in {".json", ".jsonl", ".ndjson", ".parquet"}:
         return False
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open_decoded(path, encoding) as file:
             first = next((line for line in file if line.strip()), "")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, TableError) as error:
         raise EvaluationError(f"{path} cannot be read: {error}") from None
     fields = _fields(first)
     return len(fields) == 4 and _GRADE.fullmatch(fields[3]) is not None
 
 
-def read_qrels(path: Path) -> dict[str, dict[str, float]]:
+def read_qrels(path: Path, encoding: str = "") -> dict[str, dict[str, float]]:
     """The judgements in a file; `EvaluationError` names a line that is wrong or judges a pair again."""
     by_query: dict[str, dict[str, float]] = {}
-    for number, (query, _, item, grade) in _lines(path, 4, "query 0 item grade"):
+    for number, (query, _, item, grade) in _lines(path, 4, "query 0 item grade", encoding):
         items = by_query.setdefault(query, {})
         if item in items:
             raise EvaluationError(f"{path}, line {number}: {item!r} is judged twice for {query!r}; keep one")
@@ -88,21 +91,21 @@ def read_qrels(path: Path) -> dict[str, dict[str, float]]:
     return by_query
 
 
-def _lines(path: Path, count: int, form: str) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path, count: int, form: str, encoding: str = "") -> Iterator[tuple[int, list[str]]]:
     """The number and the fields of every line that is not blank."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                fields = _fields(line)
-                if not fields:
-                    continue
-                if len(fields) != count:
-                    raise EvaluationError(
-                        f"{path}, line {number}: {len(fields)} fields where {count} are needed: {form}"
-                    )
-                yield number, [unquote(field) for field in fields]
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_whole(path, encoding)
+    except (OSError, TableError) as error:
         raise EvaluationError(f"{path} cannot be read: {error}") from None
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        fields = _fields(line)
+        if not fields:
+            continue
+        if len(fields) != count:
+            raise EvaluationError(
+                f"{path}, line {number}: {len(fields)} fields where {count} are needed: {form}"
+            )
+        yield number, [unquote(field) for field in fields]
 
 
 def _fields(line: str) -> list[str]:

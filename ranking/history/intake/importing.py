@@ -47,7 +47,8 @@ LEAST_SHARE = 0.9
 class ImportPlan:
     """What to import and how: `format` names a preset, `mapping` are `field=column` options.
 
-    `kinds` are `name=kind` options for names of events, `kind` is that of every row.
+    `kinds` are `name=kind` options for names of events, `kind` is that of every row, `encoding` that of CSV
+    files that are not UTF-8.
     """
 
     source: Path
@@ -55,6 +56,7 @@ class ImportPlan:
     mapping: Sequence[str] = ()
     kinds: Sequence[str] = ()
     kind: str = ""
+    encoding: str = ""
 
 
 @dataclass(slots=True)
@@ -101,7 +103,7 @@ def import_events(
     now = clock()
     oldest, report = history.oldest, ImportReport()
     with _no_collection():
-        tables = open_tables(plan.source)
+        tables = open_tables(plan.source, plan.encoding)
         survey, reading = _Way("survey", tables, progress), _Way("import", tables, progress)
         surveys = [_survey(plan, table, survey, report) for table in tables]
 

@@ -15,7 +15,7 @@ from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.guesses import map_columns
 from vlclip.ranking.evaluation.retrieval.stored import evaluate_titles
 from vlclip.service.commands.evaluate.options import Split
-from vlclip.service.commands.options import Device, Json, StoreOption
+from vlclip.service.commands.options import Device, Encoding, Json, StoreOption
 from vlclip.service.reports.terminal import print_figures, says_what_went_wrong
 from vlclip.service.settings import Settings
 
@@ -30,12 +30,13 @@ def retrieval(
         typer.Option(help="validation: the tenth of the ids training keeps back."),
     ] = "all",
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    encoding: Encoding = "",
     device: Device = None,
     json: Json = False,
 ) -> None:
     """Do titles find their own photos? HITS@k and MRR among the catalogue's items, exact scoring."""
     settings = Settings.load(store=store, device=device)
-    catalogue = open_catalogue(source)
+    catalogue = open_catalogue(source, encoding=encoding)
     columns = map_columns(catalogue, map or [], ReadingChoices.of(settings))
     titles = {
         entry.id: entry.item.title

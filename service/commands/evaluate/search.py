@@ -22,7 +22,7 @@ from vlclip.ranking.evaluation.retrieval.searches import (
 from vlclip.ranking.evaluation.retrieval.trec import read_run, write_runs
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.service.commands.evaluate.options import Against, Arms, Depth, K, progress_bar
-from vlclip.service.commands.options import Device, Json, Map, StoreOption, Weights
+from vlclip.service.commands.options import Device, Encoding, Json, Map, StoreOption, Weights
 from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.judged_searches import print_searches, searches_body
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
@@ -37,6 +37,7 @@ def search(
         Path | None, typer.Option(help="Texts of the rated queries by id.", show_default="they are texts")
     ] = None,
     map: Map = None,
+    encoding: Encoding = "",
     grade: Annotated[
         list[str] | None, typer.Option("--grade", help="What a rater's word is worth: good=2; repeatable.")
     ] = None,
@@ -63,9 +64,9 @@ def search(
     """Are searches answered as people rated? nDCG, MRR, precision, recall and more, runs side by side."""
     settings = Settings.load(store=store, device=device)
     base_weights = read_weights(weights)
-    query_texts = None if queries is None else read_queries(queries)
+    query_texts = None if queries is None else read_queries(queries, encoding=encoding)
     is_by_id = query_texts is not None and any(query != text for query, text in query_texts.items())
-    judged = read_ratings(ratings, map or (), grade or (), by_id=is_by_id)
+    judged = read_ratings(ratings, map or (), grade or (), encoding=encoding, by_id=is_by_id)
     texts = texts_of(judged, query_texts)
     variants = search_variants(base_weights, lexical or (), [read_arm(path) for path in arm or ()])
     files = run_in or []

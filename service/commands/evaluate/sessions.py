@@ -14,7 +14,7 @@ from vlclip.ranking.evaluation.retrieval.next_items import answer_users, judge_u
 from vlclip.ranking.evaluation.retrieval.sessions import hold_out
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.service.commands.evaluate.options import Against, Arms, Depth, K, progress_bar
-from vlclip.service.commands.options import Json, Map, StoreOption, Weights
+from vlclip.service.commands.options import Encoding, Json, Map, StoreOption, Weights
 from vlclip.service.http.requests import read_weights
 from vlclip.service.reports.judged_sessions import print_sessions, sessions_body
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
@@ -28,6 +28,7 @@ def sessions(
     ],
     *,
     map: Map = None,
+    encoding: Encoding = "",
     store: StoreOption = None,
     weights: Weights = None,
     arm: Arms = None,
@@ -41,7 +42,7 @@ def sessions(
     settings = Settings.load(store=store)
     arms = [read_arm(path) for path in arm or ()]
     plan = next_item_plan(arms, against, read_weights(weights), k=k, depth=depth)
-    source = read_histories(file, map or ())
+    source = read_histories(file, map or (), encoding)
     with closing(open_store(settings.store, settings)) as opened:
         held_out = hold_out(source.histories, opened).first(users)
         with progress_bar(plan.list_count(held_out)) as advance:

@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vlclip.engine.tables.delimited import Csv
@@ -95,6 +95,7 @@ WORDS = st.text(st.sampled_from('ab "5'), min_size=1, max_size=8).filter(str.str
 
 
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=12))
+@example([("5", '"'), ("5", '"'), ("5", '""""')])
 def test_plain_text_between_tabs_gives_as_many_rows_as_lines(tmp_path_factory, cells):
     from vlclip.engine.tables.quotes import is_quoted
 

@@ -109,7 +109,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
         ("a.json", b'"text"', "not a JSON array of objects"),
         ("a.jsonl", b"plain text\n", "cannot be read as .jsonl: row 1: the line is not JSON"),
         ("a.jsonl", '{"id": 1}\n'.encode("utf-16"), "UTF-16"),
-        ("a.csv", b"id,Gr\xf6sse\n1,7\n", "header .* save the file as UTF-8"),
+        ("a.csv", b"id,Gr\xf6sse\n1,7\n", r"not UTF-8 text \(in 1 of its lines\).*--encoding cp1252"),
     ],
 )
 def test_what_holds_no_catalogue_is_refused_and_says_why(tmp_path, name, content, message):
@@ -130,11 +130,78 @@ def test_a_path_to_nothing_a_folder_of_nothing_and_a_mixed_folder_are_refused(tm
         open_catalogue(tmp_path)
 
 
-def test_shards_with_other_columns_are_refused(tmp_path):
-    (tmp_path / "a.csv").write_text("id,title\n1,a\n")
-    (tmp_path / "b.csv").write_text("id,name\n2,b\n")
-    with pytest.raises(CatalogueError, match=r"b\.csv does not have the columns of a\.csv.*name, title"):
-        open_catalogue(tmp_path)
+SHARDS = st.lists(
+    st.lists(st.sampled_from(["title", "name", "colour", "price", "image", "size"]), unique=True),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(SHARDS, st.sampled_from(["csv", "tsv", "parquet"]))
+def test_each_shard_is_read_by_its_own_header_and_every_value_is_stored(tmp_path_factory, headers, kind):
+    folder = tmp_path_factory.mktemp("shards")
+    for n, names in enumerate(headers):
+        cells = {name: f"{n + 1}7.{place + 1}5" for place, name in enumerate(names)}
+        table = pl.DataFrame([{"id": f"i{n}", **cells}])
+        file = folder / f"{n}.{kind}"
+        if kind == "parquet":
+            table.write_parquet(file)
+        else:
+            table.write_csv(file, separator="\t" if kind == "tsv" else ",")
+    catalogue = open_catalogue(folder)
+    mapping = map_columns(catalogue)
+    columns = dict.fromkeys(name for names in headers for name in names)
+    assert list(catalogue.columns)[1:] == [*columns]
+    for n, (entry, names) in enumerate(zip(catalogue.entries(mapping), headers, strict=True)):
+        stored = str(entry.item.payload().values())
+        assert all(f"{n + 1}7.{place + 1}5" in stored for place in range(len(names)))
+        lacking = ", ".join(name for name in columns if name not in names)
+        notes = [note for note in mapping.notes if f"{n}.{kind}" in note and "lack" in note]
+        assert [note.partition("have: ")[2] for note in notes] == ([lacking] if lacking else [])
+
+
+def test_of_shards_with_other_columns_the_first_decides_and_a_note_names_what_the_others_lack(tmp_path):
+    (tmp_path / "a.csv").write_text("id,name\n1,Hat\n")
+    (tmp_path / "b.csv").write_text("id,title,brand\n2,Cap,Acme\n")
+    hat, cap = good(entries(tmp_path)).values()
+    assert hat.title == "Hat"
+    assert (cap.title, cap.attributes, cap.brand) == ("", {"title_": "Cap"}, "Acme")
+    mapping = map_columns(open_catalogue(tmp_path))
+    assert "a.csv lacks columns that others have: title, brand" in mapping.notes
+    assert "b.csv lacks columns that others have: name" in mapping.notes
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1250", "iso-8859-15"])
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_a_file_in_another_encoding_is_refused_by_a_sentence_and_read_once_that_is_named(
+    tmp_path, encoding, ending
+):
+    sign = "\t" if ending == "tsv" else ","
+    file = tmp_path / f"a.{ending}"
+    titles = ["Größe", "Schürze für Äpfel", "plain", "Wand 'süß'"]
+    lines = [sign.join(("id", "title")), *(sign.join((str(n), title)) for n, title in enumerate(titles))]
+    file.write_bytes("\n".join(lines).encode(encoding))
+    with pytest.raises(CatalogueError, match=r"not UTF-8 text \(in 3 of its lines\).*--encoding cp1252"):
+        open_catalogue(file)
+    catalogue = open_catalogue(file, encoding=encoding)
+    batch = good(catalogue.entries(map_columns(catalogue)))
+    assert [item.title for item in batch.values()] == titles
+
+
+def test_bytes_that_the_named_encoding_does_not_have_cost_their_row(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"id,title\n1,gr\xfcn\n2,bad\x81\n3,ros\xe9\n")
+    catalogue = open_catalogue(file, encoding="cp1252")
+    batch = list(catalogue.entries(map_columns(catalogue)))
+    assert {name: item.title for name, item in good(batch).items()} == {"1": "grün", "3": "rosé"}
+    assert bad(batch) == {3: "the row is not CP1252 text; save the file as UTF-8"}
+
+
+def test_an_encoding_that_is_none_or_is_of_no_use_is_refused(tmp_path):
+    with pytest.raises(CatalogueError, match="no encoding 'klingon'"):
+        open_catalogue(write(tmp_path, "csv"), encoding="klingon")
+    with pytest.raises(CatalogueError, match="is no CSV or TSV file"):
+        open_catalogue(write(tmp_path, "jsonl"), encoding="cp1252")
 
 
 def test_rows_that_cannot_be_read_are_failures_with_their_line_and_the_rest_is_read(tmp_path):
@@ -160,7 +227,9 @@ def test_rows_that_cannot_be_read_are_failures_with_their_line_and_the_rest_is_r
 
 def test_a_csv_row_that_is_no_csv_or_no_utf8_is_a_failure(tmp_path):
     file = tmp_path / "a.csv"
-    file.write_bytes(b'id,title\n1,ok\n2,gr\xfcn\n3,"a"b\n4,ok\n5,one,more\n6,"never closed\n7,rescued\n')
+    file.write_bytes(
+        b'id,title\n1,ok\xc3\xa4\n2,gr\xfcn\n3,"a"b\n4,ok\n5,one,more\n6,"never closed\n7,rescued\n'
+    )
     batch = entries(file)
     assert set(good(batch)) == {"1", "4", "7"}
     reasons = bad(batch)

@@ -98,6 +98,23 @@ def test_who_has_no_name_is_told_apart_by_the_session(tmp_path, absent):
     assert read_histories(path).histories == {"anna": ["a", "d"], "session 1": ["b"], "session 2": ["c"]}
 
 
+def test_all_columns_that_are_missing_are_named_at_once_with_those_that_are_there(tmp_path):
+    (tmp_path / "a.csv").write_text("who,what,when\nu,a,1\n")
+    with pytest.raises(
+        EvaluationError,
+        match="no column for the user or session and the item; it has who, what, when: name them with "
+        "--map user=COLUMN --map item=COLUMN",
+    ):
+        read_histories(tmp_path / "a.csv")
+
+
+def test_histories_in_another_encoding_are_read_once_that_is_named(tmp_path):
+    (tmp_path / "a.csv").write_bytes("user,item\nJörg,a\nJörg,b\n".encode("cp1252"))
+    with pytest.raises(EvaluationError, match="--encoding cp1252"):
+        read_histories(tmp_path / "a.csv")
+    assert read_histories(tmp_path / "a.csv", encoding="cp1252").histories == {"Jörg": ["a", "b"]}
+
+
 def test_rows_of_nobody_and_of_nothing_are_counted(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("user,item,time\nu,a,2\nNA,b,1\n,c,1\nu,NA,1\nu,z,\nu,d,1\n")
@@ -114,7 +131,7 @@ def test_a_mapping_says_what_no_name_says(tmp_path):
     path.write_text("wer,was,wann\nu,b,2019-10-02\nu,a,2019-10-01\n")
     with pytest.raises(EvaluationError, match="'wann' may be the time"):
         read_histories(path)
-    with pytest.raises(EvaluationError, match="no column for the item; it has wer, was, wann: name it with"):
+    with pytest.raises(EvaluationError, match="for the user or session and the item; it has wer, was, wann:"):
         read_histories(path, ["time=wann"])
     mapping = ["user=wer", "item=was"]
     assert read_histories(path, [*mapping, "time=wann"]).histories == {"u": ["a", "b"]}

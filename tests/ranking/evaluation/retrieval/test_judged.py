@@ -70,6 +70,19 @@ def test_the_same_ratings_are_read_from_every_format(tmp_path, name, text):
     assert read_ratings(written(tmp_path, name, text)).qrels == RATINGS
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.csv", "query,item,rating\nRöcke,p,2\n"), ("b.txt", "Röcke 0 p 2\n"), ("c.tsv", "Röcke\tp\t2\n")],
+)
+def test_ratings_in_another_encoding_are_read_once_that_is_named(tmp_path, name, text):
+    (tmp_path / name).write_bytes(text.encode("cp1252"))
+    with pytest.raises(EvaluationError, match="--encoding cp1252"):
+        read_ratings(tmp_path / name)
+    assert read_ratings(tmp_path / name, encoding="cp1252").qrels == {"Röcke": {"p": 2.0}}
+    (tmp_path / "q.txt").write_bytes("Röcke\n".encode("cp1252"))
+    assert read_queries(tmp_path / "q.txt", encoding="cp1252") == {"Röcke": "Röcke"}
+
+
 def test_raters_are_averaged_a_row_or_a_column_each(tmp_path):
     rows = "query,item,rating\ntv,1,3\ntv,1,2\ntv,2,0\ntv,1,0\n"
     assert read_ratings(written(tmp_path, "rows.csv", rows)).qrels == {
@@ -192,7 +205,7 @@ def test_a_table_with_ids_and_texts_is_read_by_either(tmp_path):
 
 def test_a_mapping_and_grades_say_what_names_do_not(tmp_path):
     path = written(tmp_path, "a.csv", "wort;ware;urteil\ntv;p;gut\ntv;q;schlecht\n")
-    with pytest.raises(EvaluationError, match="no column for the query; it has wort, ware, urteil"):
+    with pytest.raises(EvaluationError, match="for the query and the item and the rating; it has wort, ware"):
         read_ratings(path)
     mapping = ["query=wort", "item=ware", "rating=urteil"]
     with pytest.raises(EvaluationError, match="--grade gut=NUMBER"):
