@@ -20,6 +20,7 @@ from vlclip.ingestion.stages.embed import Embed, LazyEmbedder, Refine
 from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto
 from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ingestion.stages.prepare import Prepare
+from vlclip.ingestion.stages.update import Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Chain:
 
     digest: Digest
     compare: Compare
+    update: Update
     prepare: Prepare
     refine: Refine
     embed: Embed
@@ -35,7 +37,7 @@ class Chain:
 
     def before_embedding(self, batch: Batch) -> Batch:
         """Every stage ahead of embedding, which several threads run side by side."""
-        return self.refine(self.prepare(self.compare(self.digest(batch))))
+        return self.refine(self.prepare(self.update(self.compare(self.digest(batch)))))
 
 
 @contextmanager
@@ -72,7 +74,13 @@ def open_chain(
 
     try:
         yield Chain(
-            Digest(photos), compare, prepare, Refine(preparation), Embed(embedder, preparation), cancel
+            Digest(photos),
+            compare,
+            Update(destination.store, photos),
+            prepare,
+            Refine(preparation),
+            Embed(embedder, preparation),
+            cancel,
         )
     finally:
         fetcher.close()

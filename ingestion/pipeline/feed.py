@@ -9,7 +9,7 @@ Laws (tests/service/commands/test_feed.py):
   by their paths below the catalogue's folder;
 - feeding twice equals feeding once, and the second time nothing is sent; an interrupted run that is started
   again sends only what is left;
-- read = embedded + unchanged + duplicates + failed; what failed is a dead letter with its reason.
+- read = embedded + updated + unchanged + duplicates + failed; what failed is a dead letter with its reason.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Laws (tests/ingestion/pipeline/test_ingest.py):
 - ingesting twice equals ingesting once; the second time nothing is embedded and no model is loaded;
 - an ingest that was killed and run again gives the points of one that never was, but for `embedded_at`;
-- read = embedded + unchanged + duplicates + failed.
+- read = embedded + updated + unchanged + duplicates + failed.
 """
 
 from __future__ import annotations

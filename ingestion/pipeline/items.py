@@ -81,7 +81,7 @@ def ingest_items(
             if provenances is not None:
                 embedded = [_with_stored_hash(entry, provenances.get(entry.id, {})) for entry in embedded]
             results += [ItemResult.of(entry) for entry in turns.storing(embedded, save)]
-    if any(result.status == "embedded" for result in results):
+    if any(result.status in ("embedded", "updated") for result in results):
         destination.store.flush()
     return results
 

@@ -17,7 +17,9 @@ from vlclip.ingestion.reading.entry import Entry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """Counts of a run: read = embedded + unchanged + duplicates + failed.
+    """Counts of a run: read = embedded + updated + unchanged + duplicates + failed.
+
+    `updated` items have new fields and their former vectors, since nothing changed that is encoded.
 
     `total` is the number of rows expected, for progress; None where it is not known. `without_photo` counts
     the items that are stored with their words alone since their photo cannot be read, `with_photo` those that
@@ -34,6 +36,7 @@ class IngestReport:
 
     read: int = 0
     embedded: int = 0
+    updated: int = 0
     unchanged: int = 0
     duplicates: int = 0
     failed: int = 0
@@ -73,7 +76,7 @@ class ItemResult:
     """What became of one item: `reason` is "" unless it failed."""
 
     id: str
-    status: Literal["embedded", "unchanged", "duplicate", "failed"]
+    status: Literal["embedded", "updated", "unchanged", "duplicate", "failed"]
     reason: str = ""
 
     @classmethod
@@ -116,7 +119,7 @@ class Tally:
         for entry in entries:
             self._outcomes[entry.outcome or "failed"] += 1
             self._without_photo += entry.is_without_photo
-            self._with_photo += entry.has_photo and entry.outcome in ("embedded", "unchanged")
+            self._with_photo += entry.has_photo and entry.outcome in ("embedded", "updated", "unchanged")
             if entry.failure is not None and entry.failure.step == "photo":
                 self.photo_problem = self.photo_problem or entry.failure.reason
             self.photo_problem = self.photo_problem or entry.photo_problem
@@ -143,6 +146,7 @@ class Tally:
         return IngestReport(
             read=self._outcomes.total(),
             embedded=self._outcomes["embedded"],
+            updated=self._outcomes["updated"],
             unchanged=self._outcomes["unchanged"],
             duplicates=self._outcomes["duplicate"],
             failed=self._outcomes["failed"],

@@ -1,7 +1,7 @@
 """One catalogue row on its way to the store, and what became of it.
 
 Laws:
-- an entry ends in exactly one way: failed, duplicate, unchanged or embedded;
+- an entry ends in exactly one way: failed, duplicate, unchanged, updated or embedded;
 - every stage passes a failed entry on, unchanged.
 """
 
@@ -32,7 +32,7 @@ class GroundedPhoto:
     size: tuple[int, int]
 
 
-Outcome = Literal["duplicate", "unchanged", "embedded"]
+Outcome = Literal["duplicate", "unchanged", "updated", "embedded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Entry:
     `(3, height, width)`, `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where the
     photo shows nothing. `warnings` are sentences without values, to be counted. A row is `doubtful` if a cell
     of it may hold other rows. `photo_problem` says why an item is without its photo; `has_photo` that its
-    photo is in the vector.
+    photo is in the vector. `stored_hash` is the content hash of the stored point, where this run
+    would have made it in the same way.
     """
 
     source: str
@@ -78,6 +79,7 @@ class Entry:
     photo_problem: str = ""
     has_photo: bool = False
     is_stored_with_photo: bool = False
+    stored_hash: str = ""
 
     @classmethod
     def of(
@@ -107,7 +109,7 @@ class Entry:
     @property
     def is_without_photo(self) -> bool:
         """Whether the store holds it with its words alone, since its photo could not be read."""
-        return bool(self.photo_problem) and self.outcome in ("embedded", "unchanged")
+        return bool(self.photo_problem) and self.outcome in ("embedded", "updated", "unchanged")
 
     @property
     def pending_item(self) -> Item:

@@ -1,6 +1,6 @@
 """What happens to a batch on its way into the store: plain callables, `stage(batch) -> batch`.
 
-    Claim → Digest → Compare → Prepare → Refine → Embed → Save
+    Claim → Digest → Compare → Update → Prepare → Refine → Embed → Save
 
 Laws (tests/ingestion/stages/test_stages.py):
 - a stage answers with as many entries as it gets, in their order;

@@ -82,6 +82,9 @@ class Compare:
             problem = provenance.get(PROBLEM, "")
             has_photo = bool(entry.image) and not problem
             return replace(entry, outcome="unchanged", item=None, photo_problem=problem, has_photo=has_photo)
+        stored_hash = provenance.get("content_hash", "")
+        if stored_hash and PROBLEM not in provenance and self._is_current(provenance, stored_hash):
+            return replace(entry, stored_hash=stored_hash)
         return entry
 
     def _with_photo(self, entries: Batch, stored: Mapping[str, Record]) -> set[str]:

@@ -14,6 +14,7 @@ from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
 from vlclip.ingestion.stages.missing_photo import PROBLEM
 from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.ingestion.stages.update import payload_of, save_fields
 
 _PLURALS: Mapping[FieldKind, str] = {"keyword": "texts", "number": "numbers", "bool": "true or false"}
 WITH_WORDS = " (stored with its words alone)"
@@ -38,13 +39,14 @@ class Save:
         """Points first, then the ledger: a crash between them costs a stale dead letter at most."""
         points = {entry.id: self._point(entry) for entry in batch if entry.pending}
         self.store.upsert(list(points.values()))
-        self._learn_kinds(points.values())
+        self._learn_kinds(point.payload for point in points.values())
+        batch = self._updated(batch)
         saved = [
             replace(
                 entry,
                 outcome="embedded",
                 vector=None,
-                warnings=(*entry.warnings, *self._misfits(points[entry.id])),
+                warnings=(*entry.warnings, *self._misfits(points[entry.id].payload)),
             )
             if entry.pending
             else entry
@@ -58,19 +60,35 @@ class Save:
         letters.bury(self.run, _letters([e for e in without if e.outcome == "unchanged"]), is_attempt=False)
         return saved
 
-    def _learn_kinds(self, points: Iterable[Point]) -> None:
+    def _updated(self, batch: Batch) -> Batch:
+        """The batch with the fields of its updated items written."""
+        updated = [entry for entry in batch if entry.outcome == "updated"]
+        if not updated:
+            return batch
+        written = iter(save_fields(updated, self.store))
+        payloads = {entry.id: payload_of(entry.item, {}) for entry in updated if entry.item is not None}
+        self._learn_kinds(payloads.values())
+        saved = [next(written) if entry.outcome == "updated" else entry for entry in batch]
+        return [
+            replace(entry, warnings=(*entry.warnings, *self._misfits(payloads[entry.id])))
+            if entry.outcome == "updated"
+            else entry
+            for entry in saved
+        ]
+
+    def _learn_kinds(self, payloads: Iterable[Mapping[str, Any]]) -> None:
         """Look up the kinds of fields that come for the first time, after they were written."""
-        fresh = {name for point in points for name in point.payload} - self.names
+        fresh = {name for payload in payloads for name in payload} - self.names
         if fresh:
             self.names.update(fresh)
             self.kinds.update(self.store.fields())
 
-    def _misfits(self, point: Point) -> list[str]:
+    def _misfits(self, payload: Mapping[str, Any]) -> list[str]:
         """A warning for every value that is not of the kind its field has in the store."""
         return [
             f"{name} holds {_PLURALS[self.kinds[name]]} in this store, and this value is of another kind; it "
             "is stored and shown, but no filter finds it"
-            for name in unmatched(point.payload, self.kinds)
+            for name in unmatched(payload, self.kinds)
         ]
 
     def _point(self, entry: Entry) -> Point:

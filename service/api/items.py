@@ -135,6 +135,7 @@ def _add_batches(app: FastAPI, shop: Shop, pools: Pools) -> None:
         return BatchShape(
             results=outcomes,
             embedded=counts["embedded"],
+            updated=counts["updated"],
             unchanged=counts["unchanged"],
             failed=counts["failed"],
         )

@@ -61,7 +61,7 @@ class EventCounts:
 
 @dataclass(frozen=True, slots=True)
 class WriteOutcome:
-    """What became of one written item: embedded, unchanged, duplicate, or failed for a `reason`."""
+    """What became of one written item: embedded, updated, unchanged, duplicate, or failed for a `reason`."""
 
     id: str
     status: str

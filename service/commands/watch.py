@@ -143,8 +143,8 @@ def seconds(text: str) -> float:
 def _print(look: dict[str, Any]) -> None:
     match look["status"]:
         case "ingested":
-            names = ("read", "embedded", "unchanged", "failed", "deleted")
-            counts = ", ".join(f"{look[name]:,} {name}" for name in names)
+            names = ("read", "embedded", "updated", "unchanged", "failed", "deleted")
+            counts = ", ".join(f"{look[name]:,} {name}" for name in names if look[name] or name != "updated")
             words = f"changed: {counts} in {look['seconds']:.1f} s"
             if notes := sum(look["warnings"].values()):
                 words += f", {notes:,} notes"

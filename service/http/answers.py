@@ -125,7 +125,7 @@ class WrittenShape(BaseModel):
     """The outcome for one written item."""
 
     id: str
-    status: Literal["embedded", "unchanged", "duplicate", "failed"]
+    status: Literal["embedded", "updated", "unchanged", "duplicate", "failed"]
     reason: str = Field("", description="Why it failed, or what of it was left out.")
     drops: list[str] = Field(
         default_factory=list, description="What of the stored item it would have dropped, so it failed."
@@ -137,6 +137,7 @@ class BatchShape(BaseModel):
 
     results: list[WrittenShape]
     embedded: int
+    updated: int = Field(description="Fields were written, and nothing that is encoded had changed.")
     unchanged: int
     failed: int
 

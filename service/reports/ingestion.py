@@ -17,8 +17,9 @@ from vlclip.service.reports.terminal import err, out
 
 def print_ingest(report: IngestReport, store: str) -> None:
     """Counts, near-duplicates, warnings, and the latest dead letters."""
+    updated = f"{report.updated:,} updated without encoding, " if report.updated else ""
     out.print(
-        f"{report.read:,} read, {report.embedded:,} embedded, {report.unchanged:,} unchanged, "
+        f"{report.read:,} read, {report.embedded:,} embedded, {updated}{report.unchanged:,} unchanged, "
         f"{report.failed:,} failed, {report.deleted:,} deleted in {report.seconds:.1f} s "
         f"({report.items_per_second:,.0f} items/s) -> {store}"
     )
@@ -80,6 +81,7 @@ def report_json(report: IngestReport) -> dict[str, Any]:
     return {
         "read": report.read,
         "embedded": report.embedded,
+        "updated": report.updated,
         "unchanged": report.unchanged,
         "duplicates": report.duplicates,
         "failed": report.failed,

@@ -118,7 +118,7 @@ def test_an_item_keeps_its_stored_photo_when_it_cannot_be_read_any_more(shop, tm
     before = shop.points()
     (tmp_path / "a.jpg").unlink()
     server.answers.clear()
-    write(file, [{"id": "1", "title": "A", "price": 2, "image": image}])
+    write(file, [{"id": "1", "title": "B", "price": 1, "image": image}])
     report = shop.ingest(file)
     assert (report.failed, report.without_photo) == (1, 0)
     assert STAYS in shop.failures()["1"]

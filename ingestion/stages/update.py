@@ -1,0 +1,103 @@
+"""Items of which nothing changed that a vector is made from: their fields are written, nothing is encoded.
+
+Prices and stock change every day, photos and words hardly ever. Such an item is known by its hash: with the
+stored values of the fields that are `APART` it has the content hash of its point. So this holds for stores of
+any age. A patched point has no content hash and is encoded.
+
+Laws (tests/ingestion/stages/test_update.py):
+- whatever changed in a catalogue, the store then holds the points of a fresh ingest, but for `embedded_at`;
+- an item is encoded again exactly where something changed that is not `APART`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vlclip.engine.errors import ItemError, PhotoError
+from vlclip.engine.item import Item, ReferredPhoto
+from vlclip.engine.store.store import Record, Revision, Store
+from vlclip.ingestion.photos.source import PhotoSource, is_url
+from vlclip.ingestion.reading.entry import Batch, Entry
+
+APART = ("price", "price_to", "currency", "popularity", "available", "updated_at", "group")
+"""Fields of an item that reach its payload alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Marks as updated what the store holds with the same photo and words; `save_fields` writes it."""
+
+    store: Store
+    source: PhotoSource
+
+    def __call__(self, batch: Batch) -> Batch:
+        """The entries; one request to the store where some may be."""
+        possible = [entry.id for entry in batch if _may_be(entry)]
+        stored = self.store.retrieve(possible, fields=APART) if possible else {}
+        return [
+            replace(entry, outcome="updated", has_photo=bool(entry.image))
+            if _may_be(entry) and entry.id in stored and self._is_apart(entry, stored[entry.id])
+            else entry
+            for entry in batch
+        ]
+
+    def _is_apart(self, entry: Entry, stored: Record) -> bool:
+        item = entry.pending_item
+        nothing = Item(item.id)
+        try:
+            before = replace(
+                item, **{name: stored.payload.get(name, getattr(nothing, name)) for name in APART}
+            )
+            is_file = isinstance(item.image, str) and not is_url(item.image)
+            photo = self.source.read(entry.image) if is_file else None
+        except (ItemError, PhotoError):
+            return False
+        return before.content_hash(photo) == entry.stored_hash
+
+
+def save_fields(entries: Batch, store: Store) -> Batch:
+    """Write the fields of updated items; one that was deleted in the meantime fails."""
+    by_id = {entry.id: entry for entry in entries}
+    written: set[str] = set()
+
+    def revision(record: Record) -> Revision:
+        written.add(record.id)
+        return _revision(by_id[record.id], record.payload)
+
+    store.revise(list(by_id), revision)
+    return [
+        entry
+        if entry.id in written
+        else replace(entry, outcome=None).failed("embed", "it was deleted during this run; ingest it again")
+        for entry in entries
+    ]
+
+
+def payload_of(item: Item, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload of an updated item; a photo at an address stays the one that could be read."""
+    image = item.image
+    if isinstance(image, bytes):
+        image = image.reference if isinstance(image, ReferredPhoto) else None
+    elif image and is_url(image):
+        image = stored.get("image", image)
+    return replace(item, image=image).payload()
+
+
+def _may_be(entry: Entry) -> bool:
+    return entry.pending and bool(entry.stored_hash) and not entry.photo_problem
+
+
+def _revision(entry: Entry, stored: Mapping[str, Any]) -> Revision:
+    if entry.item is None:
+        raise AssertionError("an updated entry has an item")
+    before = stored.get("provenance") or {}
+    provenance = {**before, "content_hash": entry.content_hash}
+    if before.get("content_hash") != entry.stored_hash:  # written meanwhile: the next run encodes it
+        del provenance["content_hash"]
+    payload = {**payload_of(entry.item, stored), "provenance": provenance}
+    fields = {name: value for name, value in payload.items() if name not in stored or stored[name] != value}
+    removed = [name for name in stored if name not in payload]
+    has_same_words = {*fields, *removed} <= {*APART, "image", "provenance"}
+    return Revision(fields, removed, None if has_same_words else entry.item.lexical_texts)
