@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS runs (
     run INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, fingerprint TEXT NOT NULL,
     started TEXT NOT NULL, finished TEXT, status TEXT NOT NULL,
     read INTEGER DEFAULT 0, embedded INTEGER DEFAULT 0, unchanged INTEGER DEFAULT 0,
-    failed INTEGER DEFAULT 0, deleted INTEGER DEFAULT 0
+    failed INTEGER DEFAULT 0, deleted INTEGER DEFAULT 0, updated INTEGER DEFAULT 0
 );
 CREATE TEMP TABLE seen (run INTEGER, id TEXT, digest TEXT, PRIMARY KEY (run, id)) WITHOUT ROWID;
 CREATE TEMP TABLE doomed (run INTEGER, id TEXT, PRIMARY KEY (run, id)) WITHOUT ROWID;
@@ -62,6 +62,7 @@ class Run:
     unchanged: int
     failed: int
     deleted: int
+    updated: int
 
 
 class Ledger:
@@ -69,6 +70,9 @@ class Ledger:
 
     def __init__(self, path: Path | None) -> None:
         self._file = LedgerFile(path, _SCHEMA + DEAD_LETTERS)
+        with self._file.transaction() as sql:  # older ledgers lack it
+            if "updated" not in {name for _, name, *_ in sql.execute("PRAGMA table_info(runs)")}:
+                sql.execute("ALTER TABLE runs ADD COLUMN updated INTEGER DEFAULT 0")
         self.dead_letters = DeadLetters(self._file)
 
     def start(self, source: str, fingerprint: str) -> int:
@@ -87,8 +91,8 @@ class Ledger:
             sql.execute("DELETE FROM doomed WHERE run = ?", (run,))
             sql.execute(
                 "UPDATE runs SET finished = :finished, status = :status, read = :read, "
-                "embedded = :embedded, unchanged = :unchanged, failed = :failed, deleted = :deleted "
-                "WHERE run = :run",
+                "embedded = :embedded, unchanged = :unchanged, failed = :failed, deleted = :deleted, "
+                "updated = :updated WHERE run = :run",
                 {**counts, "finished": timestamp(), "status": status, "run": run},
             )
 
@@ -137,7 +141,7 @@ class Ledger:
         with self._file.transaction() as sql:
             rows = sql.execute(
                 "SELECT run, source, fingerprint, started, coalesce(finished, ''), status, read, "
-                "embedded, unchanged, failed, deleted FROM runs ORDER BY run DESC LIMIT ?",
+                "embedded, unchanged, failed, deleted, updated FROM runs ORDER BY run DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [Run(*row) for row in rows]

@@ -7,7 +7,8 @@ ingest, a `PUT`, or `vlclip refresh`.
 Laws (tests/ingestion/pipeline/test_patches.py):
 - a patched item is the item with these fields, and everything else of its point stays as it was;
 - after an ingest the store holds what the catalogue says, whatever was patched before: a patched point has no
-  content hash, so it never counts as unchanged;
+  content hash, so it never counts as unchanged. Its former one is kept aside where nothing was patched that
+  is encoded, so that the ingest does not encode it either;
 - patches of one item, one after the other or at once, all count; where two name one field, one of them does.
 """
 
@@ -24,10 +25,11 @@ from vlclip.engine.item import Attribute, Item
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.store.store import Record, Revision, Store
 from vlclip.ingestion.reading.attribute_columns import attribute_name
+from vlclip.ingestion.stages.update import PATCHED, before_patch
 
 STALE = "stale"
 """The field of a point's provenance that names segments whose vector is older than their content."""
-_OF_CONTENT = ("content_hash", STALE)
+_OF_CONTENT = ("content_hash", PATCHED, STALE)
 """What a provenance says of the content that a patch changes."""
 _REFINED_FROM = ("title", "description", "product_type", "brand", "attributes")
 """What the embedded text can be made from."""
@@ -108,9 +110,9 @@ def patch_items(patches: Sequence[ItemPatch], store: Store) -> list[PatchResult]
 def _revision(before: Item, after: Item, stored: Mapping[str, Any], stale: Sequence[str]) -> Revision:
     old, new = before.payload(), after.payload()
     changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
-    provenance = {
-        name: value for name, value in (stored.get("provenance") or {}).items() if name not in _OF_CONTENT
-    }
+    former = stored.get("provenance") or {}
+    provenance = {name: value for name, value in former.items() if name not in _OF_CONTENT}
+    provenance |= before_patch(former, before, after)
     if stale:
         provenance[STALE] = list(stale)
     if provenance != stored.get("provenance"):

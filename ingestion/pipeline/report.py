@@ -138,7 +138,8 @@ class Tally:
         """The counts a ledger keeps."""
         report = self.report()
         return {
-            name: getattr(report, name) for name in ("read", "embedded", "unchanged", "failed", "deleted")
+            name: getattr(report, name)
+            for name in ("read", "embedded", "updated", "unchanged", "failed", "deleted")
         }
 
     def report(self) -> IngestReport:

@@ -57,8 +57,8 @@ class Entry:
     `(3, height, width)`, `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where the
     photo shows nothing. `warnings` are sentences without values, to be counted. A row is `doubtful` if a cell
     of it may hold other rows. `photo_problem` says why an item is without its photo; `has_photo` that its
-    photo is in the vector. `stored_hash` is the content hash of the stored point, where this run
-    would have made it in the same way.
+    photo is in the vector. `stored_hash` is the hash of the content that the stored vector was made from,
+    where this run would have made it in the same way.
     """
 
     source: str
@@ -107,6 +107,11 @@ class Entry:
         return self.failure is None and self.outcome is None
 
     @property
+    def is_to_save(self) -> bool:
+        """Whether its point is to be written: all of it, or of an updated one the fields."""
+        return self.pending or self.outcome == "updated"
+
+    @property
     def is_without_photo(self) -> bool:
         """Whether the store holds it with its words alone, since its photo could not be read."""
         return bool(self.photo_problem) and self.outcome in ("embedded", "updated", "unchanged")
@@ -129,8 +134,9 @@ class Entry:
         return len(self.image) if isinstance(self.image, bytes) else 0
 
     def failed(self, step: FailureStep, reason: str, *, of_row: bool = False) -> Entry:
-        """The same row with a failure and without the arrays it no longer needs."""
-        return replace(self, failure=Failure(step, reason, of_row), photo=None, vector=None, data=None)
+        """The same row with a failure, no outcome, and without the arrays it no longer needs."""
+        failure = Failure(step, reason, of_row)
+        return replace(self, failure=failure, outcome=None, photo=None, vector=None, data=None)
 
 
 Batch = list[Entry]

@@ -12,6 +12,7 @@ from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.stages.missing_photo import PROBLEM, STRICT, MissingPhoto, next_photo
 from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.ingestion.stages.update import vector_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,8 @@ class Compare:
             problem = provenance.get(PROBLEM, "")
             has_photo = bool(entry.image) and not problem
             return replace(entry, outcome="unchanged", item=None, photo_problem=problem, has_photo=has_photo)
-        stored_hash = provenance.get("content_hash", "")
-        if stored_hash and PROBLEM not in provenance and self._is_current(provenance, stored_hash):
-            return replace(entry, stored_hash=stored_hash)
-        return entry
+        is_alike = PROBLEM not in provenance and self._is_made_so(provenance)
+        return replace(entry, stored_hash=vector_hash(provenance)) if is_alike else entry
 
     def _with_photo(self, entries: Batch, stored: Mapping[str, Record]) -> set[str]:
         """The ids of changed items that the store holds with a photo in their vectors."""
@@ -114,9 +113,11 @@ class Compare:
         return [name for name in provenances if self._is_current(provenances[name], hashes[name])]
 
     def _is_current(self, provenance: Mapping[str, Any], content_hash: str) -> bool:
+        return provenance.get("content_hash") == content_hash and self._is_made_so(provenance)
+
+    def _is_made_so(self, provenance: Mapping[str, Any]) -> bool:
         return (
-            provenance.get("content_hash") == content_hash
-            and provenance.get("fingerprint") == self.fingerprint
+            provenance.get("fingerprint") == self.fingerprint
             and self.preparation.matches(provenance)
             and self.missing.is_current(provenance)
         )

@@ -14,10 +14,11 @@ from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
 from vlclip.ingestion.stages.missing_photo import PROBLEM
 from vlclip.ingestion.stages.preparation import Preparation
-from vlclip.ingestion.stages.update import payload_of, save_fields
+from vlclip.ingestion.stages.update import save_fields
 
 _PLURALS: Mapping[FieldKind, str] = {"keyword": "texts", "number": "numbers", "bool": "true or false"}
 WITH_WORDS = " (stored with its words alone)"
+GONE = "it was deleted while this run was under way; ingest it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,16 @@ class Save:
         """Points first, then the ledger: a crash between them costs a stale dead letter at most."""
         points = {entry.id: self._point(entry) for entry in batch if entry.pending}
         self.store.upsert(list(points.values()))
-        self._learn_kinds(point.payload for point in points.values())
-        batch = self._updated(batch)
+        updated = {entry.id: entry for entry in batch if entry.outcome == "updated"}
+        gone = updated.keys() - save_fields(list(updated.values()), self.store)
+        payloads = {name: point.payload for name, point in points.items()}
+        payloads |= {name: entry.item.payload() for name, entry in updated.items() if entry.item}
+        self._learn_kinds(payloads.values())
         saved = [
-            replace(
-                entry,
-                outcome="embedded",
-                vector=None,
-                warnings=(*entry.warnings, *self._misfits(points[entry.id].payload)),
-            )
-            if entry.pending
+            entry.failed("embed", GONE)
+            if entry.outcome == "updated" and entry.id in gone
+            else self._saved(entry, payloads[entry.id])
+            if entry.is_to_save
             else entry
             for entry in batch
         ]
@@ -60,21 +61,9 @@ class Save:
         letters.bury(self.run, _letters([e for e in without if e.outcome == "unchanged"]), is_attempt=False)
         return saved
 
-    def _updated(self, batch: Batch) -> Batch:
-        """The batch with the fields of its updated items written."""
-        updated = [entry for entry in batch if entry.outcome == "updated"]
-        if not updated:
-            return batch
-        written = iter(save_fields(updated, self.store))
-        payloads = {entry.id: payload_of(entry.item, {}) for entry in updated if entry.item is not None}
-        self._learn_kinds(payloads.values())
-        saved = [next(written) if entry.outcome == "updated" else entry for entry in batch]
-        return [
-            replace(entry, warnings=(*entry.warnings, *self._misfits(payloads[entry.id])))
-            if entry.outcome == "updated"
-            else entry
-            for entry in saved
-        ]
+    def _saved(self, entry: Entry, payload: Mapping[str, Any]) -> Entry:
+        warnings = (*entry.warnings, *self._misfits(payload))
+        return replace(entry, outcome=entry.outcome or "embedded", vector=None, warnings=warnings)
 
     def _learn_kinds(self, payloads: Iterable[Mapping[str, Any]]) -> None:
         """Look up the kinds of fields that come for the first time, after they were written."""

@@ -58,7 +58,8 @@ def ledger(settings: Settings) -> Iterator[Finding]:
 
 
 def _last_run(last: Run) -> Finding:
-    says = f"{last.status}, {last.read:,} read, {last.failed:,} failed, started {last.started}"
+    updated = f"{last.updated:,} updated without encoding, " if last.updated else ""
+    says = f"{last.status}, {last.read:,} read, {updated}{last.failed:,} failed, started {last.started}"
     if last.status == "complete":
         return Finding("ok", "last ingest", says)
     if last.status == "running":

@@ -101,8 +101,8 @@ class Writing:
 
         def storing(batch: Batch, save: Callable[[Batch], Batch]) -> Batch:
             with self._order.lock:
-                pending = [entry.id for entry in batch if entry.pending]
-                stored = {} if write.replaces else self._store.retrieve(pending)
+                ready = [entry.id for entry in batch if entry.is_to_save]
+                stored = {} if write.replaces else self._store.retrieve(ready)
                 left_out: dict[int, Entry] = {}
                 for entry in batch:
                     place = places[entry.row - 1]
@@ -110,20 +110,18 @@ class Writing:
                         continue
                     if self._order.is_late(entry.id, write.number):
                         write.results[place] = WrittenShape(id=entry.id, status="unchanged", reason=LATE)
+                    elif not entry.pending and self._order.is_stored_since(entry.id, since):
+                        again.append(place)  # it was compared with a vector that is no longer there
                     elif entry.outcome == "unchanged":
-                        if self._order.is_stored_since(entry.id, since):
-                            again.append(place)
-                        else:
-                            self._order.settle([entry.id], write.number)
-                        continue
+                        self._order.settle([entry.id], write.number)
                     elif not write.refuse_drops(place, stored.get(entry.id)):
                         continue
-                    if entry.pending:
+                    if entry.is_to_save:
                         left_out[entry.row] = entry.failed("embed", LATE)
                 saved = iter(save([entry for entry in batch if entry.row not in left_out]))
                 outcomes = [left_out.get(entry.row) or next(saved) for entry in batch]
-                embedded = [entry.id for entry in outcomes if entry.outcome == "embedded"]
-                self._patch_again(self._order.store(embedded, write.number))
+                written = [entry.id for entry in outcomes if entry.outcome in ("embedded", "updated")]
+                self._patch_again(self._order.store(written, write.number))
             return outcomes
 
         turns = Turns(self._embedding, storing, write.photos_until)

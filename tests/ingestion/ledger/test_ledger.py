@@ -7,7 +7,7 @@ from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Entry
 
-COUNTS = dict.fromkeys(("read", "embedded", "unchanged", "failed", "deleted"), 0)
+COUNTS = dict.fromkeys(("read", "embedded", "updated", "unchanged", "failed", "deleted"), 0)
 
 
 @pytest.fixture
@@ -51,6 +51,19 @@ def test_it_remembers_runs_and_dead_letters_across_openings(tmp_path):
     ]
     assert again.dead_letters.count() == 1
     again.close()
+
+
+def test_a_ledger_of_an_older_version_counts_what_was_updated(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    first = Ledger(path)
+    first.finish(first.start("a.csv", "f"), "complete", COUNTS)
+    first.close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("ALTER TABLE runs DROP COLUMN updated")
+    older = Ledger(path)
+    older.finish(older.start("b.csv", "f"), "complete", {**COUNTS, "updated": 3})
+    assert [last.updated for last in older.runs()] == [3, 0]
+    older.close()
 
 
 def test_a_damaged_file_says_that_it_can_be_deleted(tmp_path):

@@ -157,16 +157,26 @@ def test_dead_letters_are_told_by_their_commonest_reasons(settings):
     assert "shop.example" not in finding.says
 
 
+COUNTS = dict.fromkeys(("read", "embedded", "updated", "unchanged", "failed", "deleted"), 0)
+
+
 @pytest.mark.parametrize(("ended", "advice"), [("failed", "run it again"), (None, "killed")])
 def test_a_run_that_did_not_end_well_is_noted(settings, ended, advice):
     records = Ledger(ledger_path(settings))
     run = records.start("catalogue.csv", "f")
     if ended:
-        records.finish(run, ended, dict.fromkeys(("read", "embedded", "unchanged", "failed", "deleted"), 0))
+        records.finish(run, ended, COUNTS)
     records.close()
     finding = findings_by_name(ledger, settings)["last ingest"]
     assert finding.state == "note"
     assert advice in finding.says
+
+
+def test_items_of_the_last_run_that_were_updated_without_encoding_are_told(settings):
+    records = Ledger(ledger_path(settings))
+    records.finish(records.start("catalogue.csv", "f"), "complete", {**COUNTS, "read": 5000, "updated": 4000})
+    records.close()
+    assert "4,000 updated without encoding" in findings_by_name(ledger, settings)["last ingest"].says
 
 
 def test_events_are_counted_and_those_of_the_future_noted(settings):

@@ -53,13 +53,13 @@ def test_a_change_is_ingested_once_and_a_failed_run_tried_again():
     watching, plans = watcher(
         source,
         StoreUnavailable("no answer"),
-        IngestReport(read=3, embedded=2, failed=1, dead_letters=1),
+        IngestReport(read=7, embedded=2, updated=4, failed=1, dead_letters=1),
         IngestReport(),
     )
     looks = [watching.look(), watching.look(), watching.look()]
     assert [look["status"] for look in looks] == ["failed", "ingested", "unchanged"]
     assert (looks[0]["code"], looks[0]["message"]) == ("store-unavailable", "no answer")
-    assert (looks[1]["embedded"], looks[1]["dead_letters"]) == (2, 1)
+    assert (looks[1]["embedded"], looks[1]["updated"], looks[1]["dead_letters"]) == (2, 4, 1)
     source.state = 2
     assert watching.look()["status"] == "ingested"
     assert [(plan.mapping, plan.layout, plan.prune, plan.force_prune) for plan in plans] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 
+import numpy as np
 import pytest
 
 from tests.ingestion.fakes import PhotoServer, photo_bytes
@@ -12,6 +13,7 @@ from vlclip.ingestion.pipeline.patches import ItemPatch
 from vlclip.service.http.requests import ItemBody
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
+from vlclip.service.shop.writing import LATE
 
 
 @pytest.fixture
@@ -25,9 +27,9 @@ def own_shop(filled, tmp_path):
 
 
 class SlowHost:
-    """A host of photos each of which arrives once `let` has been called."""
+    """A host of a photo which arrives once `let` has been called."""
 
-    def __init__(self, server):
+    def __init__(self, server, path="/slow.jpg"):
         self.asked, self._arrives = threading.Event(), threading.Event()
         photo = photo_bytes()
 
@@ -39,20 +41,26 @@ class SlowHost:
             request.end_headers()
             request.wfile.write(photo)
 
-        server.answers["/slow.jpg"] = answer
-        self.url = server.url("/slow.jpg")
+        server.answers[path] = answer
+        self.url = server.url(path)
 
     def let(self):
         self._arrives.set()
 
 
 @pytest.fixture
-def host():
+def hosts():
     server = PhotoServer()
-    slow = SlowHost(server)
+    slow = [SlowHost(server), SlowHost(server, "/slower.jpg")]
     yield slow
-    slow.let()
+    for host in slow:
+        host.let()
     server.close()
+
+
+@pytest.fixture
+def host(hosts):
+    return hosts[0]
 
 
 class Put(threading.Thread):
@@ -126,6 +134,49 @@ def test_what_an_item_would_drop_is_judged_when_it_is_stored(own_shop, host):
     second = Put(own_shop, [("a", body("slow again", image=host.url))])
     second.join()
     assert second.outcomes[0].status == "embedded"
+
+
+def test_what_changed_while_only_fields_of_an_item_waited_to_be_written_is_not_overwritten(own_shop, host):
+    names = ("written", "patched", "removed", "richer", "alone")
+    own_shop.put([(name, body("lamp", price=1.0)) for name in names])
+    bodies = [(name, body("lamp", price=2.0)) for name in names]
+    waiting = Put(own_shop, [*bodies, ("slow", body("slow", image=host.url))])
+    assert host.asked.wait(30)
+    own_shop.put([("written", body("newest", price=3.0))])
+    own_shop.patch([ItemPatch("patched", {"price": 4.0}), ItemPatch("richer", {"currency": "EUR"})])
+    own_shop.delete(["removed"])
+    host.let()
+    waiting.join()
+    outcomes = {outcome.id: outcome for outcome in waiting.outcomes}
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "written": "unchanged", "patched": "updated", "removed": "unchanged", "richer": "failed",
+        "alone": "updated", "slow": "embedded",
+    }  # fmt: skip
+    assert outcomes["written"].reason == outcomes["removed"].reason == LATE
+    assert outcomes["richer"].drops == ["currency"]
+    assert [stored(own_shop, "written")[name] for name in ("title", "price")] == ["newest", 3.0]
+    assert [stored(own_shop, name)["price"] for name in ("patched", "richer", "alone")] == [4.0, 1.0, 2.0]
+    assert own_shop.store.retrieve(["removed"]) == {}
+
+
+def test_fields_are_not_written_beside_a_vector_that_an_earlier_write_stored_meanwhile(own_shop, hosts):
+    earlier, later = hosts
+    own_shop.put([("a", body("lamp", price=1.0))])
+    before = own_shop.store.retrieve(["a"], with_vector=True)["a"].vector
+    first = Put(own_shop, [("a", body("oak table", price=1.0)), ("b", body("b", image=earlier.url))])
+    assert earlier.asked.wait(30)
+    second = Put(own_shop, [("a", body("lamp", price=2.0)), ("c", body("c", image=later.url))])
+    assert later.asked.wait(30)
+    earlier.let()
+    first.join()
+    assert stored(own_shop, "a")["title"] == "oak table"
+    later.let()
+    second.join()
+    assert [outcome.status for outcome in second.outcomes] == ["embedded", "embedded"]
+    assert [stored(own_shop, "a")[name] for name in ("title", "price")] == ["lamp", 2.0]
+    np.testing.assert_allclose(
+        own_shop.store.retrieve(["a"], with_vector=True)["a"].vector, before, atol=1e-6
+    )
 
 
 def test_photos_of_a_write_have_a_time_together(filled, tmp_path, host):
