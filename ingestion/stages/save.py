@@ -18,7 +18,7 @@ from vlclip.ingestion.stages.update import save_fields
 
 _PLURALS: Mapping[FieldKind, str] = {"keyword": "texts", "number": "numbers", "bool": "true or false"}
 WITH_WORDS = " (stored with its words alone)"
-GONE = "it was deleted while this run was under way; ingest it again"
+DELETED = "it was deleted while this run was under way; ingest it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Save:
         points = {entry.id: self._point(entry) for entry in batch if entry.pending}
         self.store.upsert(list(points.values()))
         updated = {entry.id: entry for entry in batch if entry.outcome == "updated"}
-        gone = updated.keys() - save_fields(list(updated.values()), self.store)
+        absent = updated.keys() - save_fields(list(updated.values()), self.store)
         payloads = {name: point.payload for name, point in points.items()}
         payloads |= {name: entry.item.payload() for name, entry in updated.items() if entry.item}
         self._learn_kinds(payloads.values())
         saved = [
-            entry.failed("embed", GONE)
-            if entry.outcome == "updated" and entry.id in gone
+            entry.failed("embed", DELETED)
+            if entry.outcome == "updated" and entry.id in absent
             else self._saved(entry, payloads[entry.id])
             if entry.is_to_save
             else entry

@@ -129,11 +129,12 @@ def test_what_changed_or_was_patched_is_sent_again_and_nothing_else(service, sou
     run(*words)
     with Client(address) as client:
         client.patch("sku-3", {"price": 1})
+        client.patch("sku-4", {"title": "patched"})
     items = rows()
     items[5]["price"] = 99
     write(source, items)
     report = body(*words)
-    assert (report["embedded"], report["updated"], report["unchanged"]) == (1, 1, COUNT - 2)
+    assert (report["embedded"], report["updated"], report["unchanged"]) == (1, 2, COUNT - 3)
     stored = shop.store.retrieve(["sku-3", "sku-5"])
     assert [stored[name].payload["price"] for name in ("sku-3", "sku-5")] == [10.75, 99.0]
 
