@@ -50,20 +50,36 @@ def _step(make: Step, spec: Mapping[str, Any], columns: Sequence[str], rows: Row
 
 
 def _views(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
-    """Rows of the default view alone; a note counts the others, which hold texts for other languages."""
-    column = find(columns, spec["column"])
+    """Of rows of one key that follow one another that of the default view; a note counts the others.
+
+    They hold texts for other languages. A row that has no such neighbour is an item, whatever its view.
+    """
+    column, key = find(columns, spec["column"]), find(columns, spec["key"])
     waiting: Row | None = None
     for row in rows:
-        view = values.text(row.values.get(column)) if column else ""
-        if view.lower() in spec["default"]:
+        if waiting is None or row.problem or not _have_same(key, waiting, row):
             if waiting is not None:
                 yield waiting
             waiting = row
-        elif waiting is not None:
-            note = f"a row with the texts of {column} {view} is left out; the default one is read"
-            waiting = waiting._replace(notes=(*waiting.notes, note))
+            continue
+        view, earlier = (values.text(r.values.get(column)) if column else "" for r in (row, waiting))
+        if view.lower() in spec["default"]:
+            if earlier.lower() in spec["default"]:  # the same row twice, which is told later on
+                yield waiting
+                waiting = row
+                continue
+            left_out, waiting = earlier, row._replace(notes=(*waiting.notes, *row.notes))
+        else:
+            left_out = view
+        note = f"a row with the texts of {column} {left_out} is left out; the default one is read"
+        waiting = waiting._replace(notes=(*waiting.notes, note))
     if waiting is not None:
         yield waiting
+
+
+def _have_same(key: str, row: Row, other: Row) -> bool:
+    name = values.identifier(row.values.get(key))
+    return bool(name) and name == values.identifier(other.values.get(key))
 
 
 def _map_values(rows: Rows, change: Callable[[dict[str, Any]], None]) -> Iterator[Row]:

@@ -344,3 +344,20 @@ def test_what_is_not_on_sale_cannot_be_bought_and_a_note_counts_it(tmp_path, col
         assert [note for note in entry.warnings if status in note] == (
             [] if is_available else [f"{status} {word} means not on sale; kept as unavailable"]
         )
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["", "de", "fr"])), min_size=1, max_size=6))
+def test_of_each_sku_of_magento_a_row_is_read_though_there_is_none_of_the_default_view(
+    tmp_path_factory, pairs
+):
+    pairs.sort(key=lambda pair: pair[0])
+    rows = [
+        {"sku": sku, "store_view_code": view, "attribute_set_code": "x", "name": f"{sku} {view or 'en'}"}
+        for sku, view in pairs
+    ]
+    entries = items(write_rows(tmp_path_factory.mktemp("shop"), "export.csv", rows))
+    notes = [warning for entry in entries for warning in entry.warnings]
+    assert {entry.id for entry in entries} == {sku for sku, _ in pairs}
+    assert len(entries) + len(notes) == len(rows)
+    for sku in {sku for sku, view in pairs if not view}:
+        assert {entry.item.title for entry in entries if entry.id == sku} == {f"{sku} en"}
