@@ -19,7 +19,7 @@ from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.group_column import plain_name
 
 FILES = Path(__file__).with_name("presets")
-NAMES = ("shopify", "woocommerce", "magento", "akeneo", "google", "jsonld")
+NAMES = ("shopify", "woocommerce", "magento", "akeneo", "bigcommerce", "google", "jsonld")
 """In the order in which they are tried."""
 CHOICES = ("auto", "plain", *NAMES)
 """What `--format` takes."""

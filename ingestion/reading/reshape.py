@@ -15,6 +15,7 @@ from typing import Any
 from vlclip.engine.tables.format import Row
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.expand import expand_jsonld, fold, unfold
+from vlclip.ingestion.reading.following import follow
 from vlclip.ingestion.reading.group_column import fill
 from vlclip.ingestion.reading.preset import OPTIONS, Preset, find
 
@@ -116,8 +117,8 @@ def _options(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Ite
 
 def _stock(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
     """Whether a row can be bought, from its quantity; it can where nobody counts, or none is needed."""
-    names = (spec[key] for key in ("quantity", "tracked", "policy"))
-    quantity, tracked, policy = (find(columns, name) for name in names)
+    names = (spec.get(key) for key in ("quantity", "tracked", "policy"))
+    quantity, tracked, policy = (find(columns, name) if name else "" for name in names)
     return _map_values(rows, partial(_count_stock, spec, quantity, tracked, policy))
 
 
@@ -136,7 +137,9 @@ def _count_stock(
 ) -> None:
     if not quantity or values.absent(cells.get(quantity)):
         return
-    is_counted = not tracked or not values.absent(cells.get(tracked))
+    word = values.text(cells.get(tracked)).lower() if tracked else ""
+    is_tracked = not values.absent(cells.get(tracked)) and word not in spec.get("untracked", ())
+    is_counted = not tracked or is_tracked
     sells_on = bool(policy) and values.text(cells.get(policy)).lower() == spec["sells"]
     cells[spec["into"]] = cells[quantity] if is_counted and not sells_on else True
 
@@ -302,6 +305,7 @@ _STEPS: Mapping[str, Step] = {
     "jsonld": expand_jsonld,
     "fold": fold,
     "unfold": unfold,
+    "following": follow,
     "options": _options,
     "stock": _stock,
     "unfolded_stock": _unfolded_stock,

@@ -65,8 +65,8 @@ Format = Annotated[
     str,
     typer.Option(
         "--format",
-        help="The shop system whose export it is: shopify, woocommerce, magento, akeneo, google, jsonld; "
-        "plain for none, auto for the one that fits.",
+        help="The shop system whose export it is: shopify, woocommerce, magento, akeneo, bigcommerce, "
+        "google, jsonld; plain for none, auto for the one that fits.",
     ),
 ]
 Encoding = Annotated[
