@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import open_clip
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import make_tiny_clip
-from vlclip.engine.encoding.clip import clip_fingerprint, load_clip
+from vlclip.engine.encoding.clip import clip_fingerprint, load_clip, preprocessing_of
 from vlclip.engine.encoding.embedder import describe, load_embedder
+from vlclip.engine.encoding.preprocessing import Preprocessing
 from vlclip.engine.encoding.text_tower import _trimmed, encode_text, is_trimmable, text_tower
 from vlclip.engine.errors import EncoderError
 from vlclip.service.settings import Settings
@@ -95,6 +97,16 @@ def test_images_equal_open_clips_own_preprocessing_and_encoding(clip, tiny_clip)
     with torch.inference_mode():
         plain = model.eval().encode_image(torch.stack([preprocess(p) for p in photos]), normalize=True)
     np.testing.assert_allclose(clip.encode_images(photos), plain.numpy(), atol=1e-5)
+
+
+def test_a_preprocessing_that_is_not_known_here_stays_open_clips(clip):
+    assert isinstance(clip.preprocess, Preprocessing)
+
+    def own(photo):
+        return photo
+
+    for config in ({"size": 48, "mode": "L"}, {"size": 48, "resize_mode": "stretch"}, {}):
+        assert preprocessing_of(SimpleNamespace(visual=SimpleNamespace(preprocess_cfg=config)), own) is own
 
 
 def test_nothing_in_nothing_out(clip):
