@@ -2,6 +2,7 @@
 
     VlclipError                 root of every error this project raises on purpose
     └── EngineError
+        ├── DiskFull            a file found no room on its disk
         ├── SettingsError       a setting is missing, misspelt or out of range
         ├── TableError          a file of rows cannot be read
         ├── ItemError           a product breaks a rule of `Item`
@@ -39,6 +40,12 @@ class EngineError(VlclipError):
     """Something in items, models or the store."""
 
     code = "engine-error"
+
+
+class DiskFull(EngineError):
+    """A file found no room on its disk."""
+
+    code = "disk-full"
 
 
 class SettingsError(EngineError):

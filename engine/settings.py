@@ -128,6 +128,18 @@ class StoreSettings(Section):
     """Where the vectors are and how they are kept."""
 
     store: str = Field("./store", description="a folder, or the URL of a Qdrant server")
+    disk_reserve_mb: int = Field(
+        64,
+        ge=16,
+        le=100_000,
+        description="room that writes leave free on an embedded store's disk; deletions may use most of it",
+    )
+    max_fields: int = Field(
+        1000,
+        ge=16,
+        le=10_000,
+        description="fields that filters can name; attributes beyond them are stored and shown only",
+    )
     hnsw: Hnsw = Hnsw()
     server: Server = Server()
 

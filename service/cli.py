@@ -24,6 +24,7 @@ COMMANDS = {
     "compose": "Write a harder copy of a catalogue: cluttered photos with known boxes, spoiled titles.",
     "reindex": "Embed a catalogue with another encoder beside the current vectors, then swap the two.",
     "promote": "Make another collection of a store the current one, such as the one before a reindex.",
+    "optimize": "Build the search graph over new items, and forget filter fields that no item has any more.",
     "drop": "List the collections of a store, or delete one that is not the current one.",
     "backup": "Back up a store with its records as of one moment, also while it is served or filled.",
     "restore": "Bring back a store from a backup, after all its checksums were compared.",

@@ -25,6 +25,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from vlclip.engine.encoding.devices import pick_device
+from vlclip.engine.disk import draft_of, write_whole
 from vlclip.engine.encoding.model_files import (
     CONFIG,
     WEIGHTS,
@@ -169,10 +170,11 @@ def save_clip(clip: Clip, folder: Path, *, weights: bool = True) -> None:
         "model_cfg": open_clip.get_model_config(name),
         "preprocess_cfg": dict(clip.model.visual.preprocess_cfg),
     }
-    (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    write_whole(folder / CONFIG, json.dumps(config, indent=1))
     if weights:
         state = {key: tensor.detach().cpu().contiguous() for key, tensor in clip.model.state_dict().items()}
-        save_file(state, folder / WEIGHTS)
+        with draft_of(folder / WEIGHTS) as draft:
+            save_file(state, draft)
     if hasattr(clip.tokenizer, "save_pretrained"):
         clip.tokenizer.save_pretrained(folder)
 

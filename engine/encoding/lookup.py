@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from vlclip.engine.disk import whole_file, write_whole
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.segments import is_encoded
 from vlclip.engine.space import Floats, FusedSpace, Segment, unit
@@ -71,9 +72,10 @@ def _lookup(ids: Sequence[str], vectors: Floats, rows: Floats, notes: Mapping[st
 def save_lookup(lookup: Lookup, folder: Path) -> None:
     """Write the folder; files in it are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / VECTORS, ids=np.array(lookup.ids, dtype=np.str_), vectors=lookup.vectors)
+    with whole_file(folder / VECTORS, "wb") as file:
+        np.savez_compressed(file, ids=np.array(lookup.ids, dtype=np.str_), vectors=lookup.vectors)
     notes = {"fingerprint": lookup.fingerprint, "size": lookup.size, "items": len(lookup.ids), **lookup.notes}
-    (folder / NOTES).write_text(json.dumps(notes, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(folder / NOTES, json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
 
 
 def load_lookup(folder: Path) -> Lookup:

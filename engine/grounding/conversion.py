@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer, GroundingDinoConfig, GroundingDinoImageProcessor
 
+from vlclip.engine.disk import draft_of
 from vlclip.engine.grounding.folders import config_and_weights
 from vlclip.engine.grounding.original import read_config, read_weights
 from vlclip.engine.grounding.transformers import quiet_transformers
@@ -87,7 +88,8 @@ def convert(folder: Path, target: Path) -> None:
         converted_config(config).save_pretrained(target)
         AutoTokenizer.from_pretrained(config.text_encoder_type).save_pretrained(target)
         GroundingDinoImageProcessor().save_pretrained(target)
-    save_file(converted_weights(read_weights(weights)), target / "model.safetensors", {"format": "pt"})
+    with draft_of(target / "model.safetensors") as draft:
+        save_file(converted_weights(read_weights(weights)), draft, {"format": "pt"})
 
 
 def converted_config(config: Any) -> GroundingDinoConfig:

@@ -10,7 +10,9 @@ from pathlib import Path
 from vlclip.engine.errors import StoreError, StoreLocked, StoreNotFound
 from vlclip.engine.settings import StoreSettings
 from vlclip.engine.store.edge.folder import BESIDE
+from vlclip.engine.store.edge.room import MB
 from vlclip.engine.store.edge.shelf import FolderShelf
+from vlclip.engine.store.fields import MAX_FIELDS
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.shelf import Shelf
 from vlclip.engine.store.store import StoreInfo, check_fingerprint
@@ -39,7 +41,7 @@ def open_store(
     """
     place = shelf(target, settings)
     try:
-        return open_on(place, target, create, beside=beside)
+        return open_on(place, target, create, beside=beside, max_fields=settings.max_fields)
     except BaseException:
         place.close()
         raise
@@ -106,11 +108,16 @@ def shelf(target: str, settings: StoreSettings) -> Shelf:
         from vlclip.engine.store.server.shelf import ServerShelf, connect  # noqa: PLC0415
 
         return ServerShelf(connect(target, settings.server), settings.server, settings.hnsw)
-    return FolderShelf(Path(target), settings.hnsw)
+    return FolderShelf(Path(target), settings.hnsw, settings.disk_reserve_mb * MB)
 
 
 def open_on(
-    place: Shelf, target: str, create: StoreInfo | None = None, *, beside: bool = False
+    place: Shelf,
+    target: str,
+    create: StoreInfo | None = None,
+    *,
+    beside: bool = False,
+    max_fields: int = MAX_FIELDS,
 ) -> QdrantStore:
     """`open_store` on a shelf that is there already."""
     name = place.current()
@@ -125,7 +132,7 @@ def open_on(
         stored = place.info(name)
         if stored is not None:
             check_fingerprint(stored, create, target)
-    return QdrantStore(place.open(name))
+    return QdrantStore(place.open(name), max_fields)
 
 
 def promote_on(place: Shelf, target: str, fingerprint: str) -> str | None:

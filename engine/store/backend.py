@@ -6,7 +6,7 @@ beside it, so the two engines cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -128,7 +128,15 @@ class Backend(Protocol):
         ...
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
-        """Record and index new fields."""
+        """Record new fields, and index those of `INDEXED`."""
+        ...
+
+    def index_fields(self, names: Collection[str]) -> set[str]:
+        """Index recorded fields that have no index yet; those that stay without one, for lack of room."""
+        ...
+
+    def drop_fields(self, names: Collection[str]) -> None:
+        """Forget fields that no point has, with their indexes."""
         ...
 
     def write(self, rows: Sequence[PointRow]) -> None:

@@ -9,14 +9,16 @@ Laws (tests/contract/test_store.py):
 - names with `"` or a backslash cannot be written as a path in Qdrant: they are stored and shown, but
   not filterable;
 - numbers that are not finite are left out: no engine can keep them;
-- at most `MAX_FIELDS` fields have an index, first come, first served; later ones are stored and shown,
-  but not filterable. An index for each of thousands of attribute names would take too much memory.
+- at most `max_fields` fields (a setting) can be filtered on, first come, first served; later ones are stored
+  and shown, a filter on them is refused, and `tidy` frees the places of fields that no item has;
+- a field gets its index when a filter first names it (`INDEXED` ones at once), for each costs an engine
+  thirteen files, 7 MB and nine memory maps; without an index a filter is as right, and slower.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from vlclip.engine.errors import FilterError
@@ -27,7 +29,12 @@ FieldKind = Literal["keyword", "number", "bool"]
 
 LACKS = "_lacks"
 """A field of the store's own: the segments for which a point has no vector; never shown."""
-MAX_FIELDS = 256
+MAX_FIELDS = 1000
+"""Fields that can be filtered on, unless the setting `max_fields` says otherwise."""
+MAX_INDEXES = 256
+"""Fields with an index; filters on others go through the payloads."""
+INDEXED = frozenset({LACKS, "id", "brand", "product_type", "price", "available", "group", "popularity"})
+"""Fields that most filters name, indexed from the first item that has them."""
 NOT_FILTERABLE = frozenset({"description", "image", "photos", "provenance", SUMS})
 """Long or nested fields, stored only to be shown, and the store's checksums."""
 
@@ -43,20 +50,52 @@ def has_path(name: str) -> bool:
 
 
 def new_kinds(
-    payloads: Iterable[Mapping[str, Any]], recorded: Mapping[str, FieldKind]
+    payloads: Iterable[Mapping[str, Any]], recorded: Mapping[str, FieldKind], most: int = MAX_FIELDS
 ) -> dict[str, FieldKind]:
-    """Fields of `payloads` that are not in `recorded` yet, with their kinds, as far as there is room."""
-    kinds_of: dict[str, set[FieldKind]] = {}
-    for payload in payloads:
-        for name, value in payload.items():
-            if name in recorded or name in NOT_FILTERABLE or not has_path(name):
-                continue
-            kinds = {kind for part in _parts(value) if (kind := _kind(part)) is not None}
-            if kinds:
-                kinds_of.setdefault(name, set()).update(kinds)
-    room = max(0, MAX_FIELDS - len(recorded))
-    fresh = [name for name in kinds_of if name != LACKS][:room] + [name for name in kinds_of if name == LACKS]
-    return {name: kinds_of[name].pop() if len(kinds_of[name]) == 1 else "keyword" for name in fresh}
+    """Fields of `payloads` that are not in `recorded` yet, with their kinds; at most `most` in all."""
+    present = KindsOf()
+    present.add(payloads, recorded)
+    return {
+        name: next(iter(kinds)) if len(kinds) == 1 else "keyword"
+        for name, kinds in present.fresh(recorded, most)
+    }
+
+
+class KindsOf:
+    """The fields of many payloads, and the kinds of their values."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._kinds: dict[str, set[FieldKind]] = {}
+
+    def add(self, payloads: Iterable[Mapping[str, Any]], known: Collection[str] = ()) -> None:
+        """Count further payloads in; the fields in `known` are not looked at."""
+        for payload in payloads:
+            for name, value in payload.items():
+                if name in known:
+                    continue
+                self.names.add(name)
+                if name in NOT_FILTERABLE or not has_path(name):
+                    continue
+                kinds = {kind for part in _parts(value) if (kind := _kind(part)) is not None}
+                if kinds:
+                    self._kinds.setdefault(name, set()).update(kinds)
+
+    def fresh(
+        self, recorded: Mapping[str, FieldKind], most: int, *, alike: bool = False
+    ) -> list[tuple[str, set[FieldKind]]]:
+        """Fields that are not in `recorded`, in the order they came, so that all are at most `most`.
+
+        `alike` leaves out those with values of several kinds.
+        """
+        room = max(0, most - len(recorded.keys() - {LACKS}))
+        fresh = [
+            (name, kinds)
+            for name, kinds in self._kinds.items()
+            if name not in recorded and not (alike and len(kinds) > 1)
+        ]
+        own = [pair for pair in fresh if pair[0] == LACKS]
+        return [pair for pair in fresh if pair[0] != LACKS][:room] + own
 
 
 def fitted(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> dict[str, Any]:
@@ -78,6 +117,18 @@ def unmatched(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> lis
         for name, value in payload.items()
         if (kind := kinds.get(name)) is not None
         and any(_kind(_fit(part, kind)) not in (kind, None) for part in _parts(value))
+    ]
+
+
+def left_out(payload: Mapping[str, Any], kinds: Mapping[str, FieldKind]) -> list[str]:
+    """Fields of `payload` that could be filtered on and are not among `kinds`."""
+    return [
+        name
+        for name, value in payload.items()
+        if name not in kinds
+        and name not in NOT_FILTERABLE
+        and has_path(name)
+        and any(_kind(part) is not None for part in _parts(value))
     ]
 
 

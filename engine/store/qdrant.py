@@ -14,6 +14,7 @@ Laws: those of `store.py`.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,10 +30,19 @@ from vlclip.engine.store.candidates import find_candidates
 from vlclip.engine.store.checksum import SUMS, Verdict, revised_sums, with_sums
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.examining import examine
-from vlclip.engine.store.fields import LACKS, FieldKind, fitted, new_kinds, path
+from vlclip.engine.store.fields import (
+    LACKS,
+    MAX_FIELDS,
+    FieldKind,
+    KindsOf,
+    fitted,
+    left_out,
+    new_kinds,
+    path,
+)
 from vlclip.engine.store.lexical import FieldTexts, Weighting, WordEncoder
 from vlclip.engine.store.searches import Searches, point_ids, public, selection
-from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, StoreInfo
+from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, StoreInfo, Tidied
 
 OWN = (LACKS, SUMS)
 """Payload fields of the store's own, which nobody else sees or sets."""
@@ -41,11 +51,11 @@ OWN = (LACKS, SUMS)
 class QdrantStore:
     """A `Store` over one collection of a `Backend`; safe to use from several threads."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, backend: Backend, max_fields: int = MAX_FIELDS) -> None:
+        self._backend, self._max_fields = backend, max_fields
         self._info = backend.info()
         words = WordEncoder(self._info.language, self._info.words)
-        self._searches = Searches(backend, self._info.space, words)
+        self._searches = Searches(backend, self._info.space, words, max_fields)
         self._writing = threading.Lock()
 
     @property
@@ -198,6 +208,8 @@ class QdrantStore:
             raise FilterError(
                 f"{name!r} is no keyword field, so its values cannot be counted; those are: {keywords}"
             )
+        if self._backend.index_fields([name]):
+            return self._counted(name, limit, filter)
         return self._backend.facet(path(name), limit, self._searches.where(filter))
 
     def fields(self) -> Mapping[str, FieldKind]:
@@ -207,6 +219,30 @@ class QdrantStore:
     def has_field(self, name: str) -> bool:
         """Whether items can be filtered on a field, by what is on record in memory."""
         return name in public(self._backend.kinds())
+
+    def left_out(self, payload: Mapping[str, Any]) -> list[str]:
+        """Fields of a payload that no filter can name, for there are `max_fields` others."""
+        kinds = public(self._backend.kinds())
+        return left_out(payload, kinds) if len(kinds) >= self._max_fields else []
+
+    def tidy(self) -> Tidied:
+        """Forget fields that no item has, and take fields in that found no place before.
+
+        It reads every payload. A field of which items hold values of several kinds stays left out: what is
+        stored would not fit any index.
+        """
+        with self._writing:
+            kinds, present = self._backend.kinds(fresh=True), KindsOf()
+            for records in self.scan():
+                present.add(record.payload for record in records)
+            gone = [name for name in public(kinds) if name not in present.names]
+            if gone:
+                self._backend.drop_fields(gone)
+            kept = {name: kind for name, kind in kinds.items() if name not in gone}
+            fresh = {name: next(iter(of)) for name, of in present.fresh(kept, self._max_fields, alike=True)}
+            if fresh:
+                self._backend.add_fields(fresh)
+        return Tidied(tuple(gone), tuple(fresh))
 
     def unindexed(self) -> int:
         """Items outside the search graph, which every search compares one by one; at most a few too many."""
@@ -232,10 +268,20 @@ class QdrantStore:
         """Flush and close files and connections; safe to call twice."""
         self._backend.close()
 
+    def _counted(self, name: str, limit: int, filter: Filter | None) -> dict[str, int]:
+        """The facet of a field without an index."""
+        counts: Counter[str] = Counter()
+        for records in self.scan(filter=filter, fields=(name,)):
+            for record in records:
+                value = record.payload.get(name)
+                values = value if isinstance(value, list) else [value]
+                counts.update({text for text in values if isinstance(text, str)})
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])
+
     def _learn(self, payloads: Sequence[Mapping[str, Any]]) -> Mapping[str, FieldKind]:
         """All field kinds, after recording those that `payloads` bring for the first time."""
-        if new_kinds(payloads, self._backend.kinds()):
-            fresh = new_kinds(payloads, self._backend.kinds(fresh=True))
+        if new_kinds(payloads, self._backend.kinds(), self._max_fields):
+            fresh = new_kinds(payloads, self._backend.kinds(fresh=True), self._max_fields)
             if fresh:
                 self._backend.add_fields(fresh)
         return self._backend.kinds()

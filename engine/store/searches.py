@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from vlclip.engine.errors import InvalidVector
+from vlclip.engine.errors import FilterError, InvalidVector
 from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats, FusedSpace
 from vlclip.engine.store.backend import Backend, Paths, PointKey, VectorSearch
 from vlclip.engine.store.conditions import build
-from vlclip.engine.store.fields import LACKS, FieldKind, has_path, path
+from vlclip.engine.store.fields import LACKS, MAX_FIELDS, FieldKind, has_path, path
 from vlclip.engine.store.lexical import WordEncoder
 from vlclip.engine.store.store import Query
 
@@ -26,6 +26,7 @@ class Searches:
     backend: Backend
     space: FusedSpace
     words: WordEncoder
+    max_fields: int = MAX_FIELDS
 
     def search(self, query: Query) -> VectorSearch | None:
         """The search of a query; None where its text has no words, so nothing can match."""
@@ -69,10 +70,21 @@ class Searches:
     def where(self, filter: Filter | None, exclude: Sequence[str] = ()) -> Any | None:
         """A filter, and ids to leave out, in the engine's dialect; None where there is neither."""
         conditions = filter or Filter()
-        kinds = self.backend.kinds() if conditions else {}
-        if any(condition.field not in kinds for condition in conditions.conditions):
-            kinds = self.backend.kinds(fresh=True)
-        return build(self.backend.dialect, conditions, public(kinds), point_ids(exclude))
+        names = {condition.field for condition in conditions.conditions}
+        kinds = public(self.backend.kinds() if names else {})
+        if any(name not in kinds for name in names):
+            kinds = public(self.backend.kinds(fresh=True))
+        strange = sorted(name for name in names if name not in kinds)
+        if strange and len(kinds) >= self.max_fields:
+            raise FilterError(
+                f"no filter can name {strange[0]!r}: either no item has it, or it came after the "
+                f"{self.max_fields:,} fields that this store filters on (setting max_fields); "
+                "vlclip optimize frees the places of fields that no item has any more"
+            )
+        where = build(self.backend.dialect, conditions, kinds, point_ids(exclude))
+        if names:
+            self.backend.index_fields(names)
+        return where
 
     def among(self, keys: Sequence[PointKey]) -> Any:
         """The condition that holds for these points only."""

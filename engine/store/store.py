@@ -67,6 +67,14 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Tidied:
+    """Fields that can no longer be filtered on, for no item has them, and those that can be from now on."""
+
+    dropped: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One stored item; `vector` is None unless the call asks for it.
 
@@ -222,6 +230,14 @@ class Store(Protocol):
 
         It costs nothing: fields on record are kept in memory.
         """
+        ...
+
+    def left_out(self, payload: Mapping[str, Any]) -> list[str]:
+        """Fields of a payload that are stored and that no filter can name, for there are too many others."""
+        ...
+
+    def tidy(self) -> Tidied:
+        """Forget fields that no item has, and take fields in that found no place before."""
         ...
 
     def optimize(self) -> None:

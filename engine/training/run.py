@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from vlclip.engine.disk import draft_of, whole_file, write_whole
 from vlclip.engine.encoding.clip import load_clip, save_clip
 from vlclip.engine.encoding.model_files import CONFIG, NOTES, WEIGHTS, model_folder
 from vlclip.engine.errors import TrainingError
@@ -61,7 +62,7 @@ def start(folder: Path, recipe: Recipe, texts: list[str]) -> None:
         _lay_out_new(folder, recipe, texts)
     else:
         _lay_out_existing(folder, str(recipe.init))
-    written.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+    write_whole(written, recipe.model_dump_json(indent=1))
 
 
 def source_folder(name: str) -> Path | None:
@@ -97,7 +98,7 @@ def save(run: RunState, model: nn.Module, optimizer: torch.optim.Optimizer, step
             "history": run.history,
         },
     )
-    (run.folder / "history.json").write_text(json.dumps(run.history, indent=1), encoding="utf-8")
+    write_whole(run.folder / "history.json", json.dumps(run.history, indent=1))
 
 
 def resume(run: RunState, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
@@ -120,7 +121,8 @@ def export(run_folder: Path, target: Path, *, half: bool = True) -> None:
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous()
         for name, tensor in state.items()
     }
-    save_file(weights, target / WEIGHTS)
+    with draft_of(target / WEIGHTS) as draft:
+        save_file(weights, draft)
     if target.resolve() != run_folder.resolve():
         _copy_description(run_folder, target, notes=True)
 
@@ -133,7 +135,7 @@ def _lay_out_new(folder: Path, recipe: Recipe, texts: list[str]) -> None:
             "vocab_size": size, "hf_tokenizer_name": "here", "pool_type": "eos", "eos_id": 2,
         }  # fmt: skip
     config = {"model_cfg": model, "preprocess_cfg": recipe.preprocess}
-    (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    write_whole(folder / CONFIG, json.dumps(config, indent=1))
 
 
 def _lay_out_existing(folder: Path, init: str) -> None:
@@ -157,9 +159,8 @@ def _copy_description(source: Path, target: Path, *, notes: bool = False) -> Non
 
 
 def _write(folder: Path, state: dict[str, Any]) -> None:
-    part = folder / "checkpoint.part"
-    torch.save(state, part)
-    part.replace(folder / CHECKPOINT)
+    with whole_file(folder / CHECKPOINT, "wb") as file:
+        torch.save(state, file)
 
 
 def _read(folder: Path, device: str = "cpu") -> dict[str, Any]:

@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from vlclip.engine.disk import whole_file
 from vlclip.engine.item import Item
 from vlclip.engine.training.grounder.composites import Pixels, backdrop, compose, cut_out
 from vlclip.engine.training.pairs import is_validation
@@ -103,7 +104,7 @@ def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSe
     textures = [companion.product[..., :3] for companion in pool[:TEXTURES]]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
-    with (folder / "truth.jsonl").open("w", encoding="utf-8") as truth:
+    with whole_file(folder / "truth.jsonl") as truth:
         for original in _originals(plan, settings):
             product = cut_out(np.asarray(original.photo)) if original is not None and plan.clutter else None
             if original is None or (plan.clutter and product is None):
@@ -200,4 +201,5 @@ def _originals(plan: CompositionPlan, settings: IngestionSettings) -> Iterator[I
 
 def _write(rows: list[dict[str, Any]], folder: Path, written: int) -> None:
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    frame.write_parquet(folder / f"items-{(written - 1) // SHARD:04d}.parquet")
+    with whole_file(folder / f"items-{(written - 1) // SHARD:04d}.parquet", "wb") as file:
+        frame.write_parquet(file)

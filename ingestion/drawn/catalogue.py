@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vlclip.engine.disk import whole_file, write_whole
 from vlclip.engine.item import Item
 from vlclip.ingestion.drawn.dice import Dice
 from vlclip.ingestion.drawn.kinds import (
@@ -132,14 +133,11 @@ def write_products(folder: Path, products: Iterable[DrawnProduct]) -> Path:
     """
     (folder / "photos").mkdir(parents=True, exist_ok=True)
     path = folder / "catalogue.jsonl"
-    with (
-        path.open("w", encoding="utf-8") as rows,
-        (folder / "truth.jsonl").open("w", encoding="utf-8") as truths,
-    ):
+    with whole_file(path) as rows, whole_file(folder / "truth.jsonl") as truths:
         for product in products:
             item, image = product.item, f"photos/{product.item.id}.jpg"
             if isinstance(item.image, bytes):
-                (folder / image).write_bytes(item.image)
+                write_whole(folder / image, item.image, synced=False)
             row = {
                 "id": item.id,
                 "title": item.title,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vlclip.engine.disk import full, is_full
 from vlclip.engine.sqlite import check, open_database, transaction
 from vlclip.ingestion.errors import LedgerError
 
@@ -44,6 +45,8 @@ class LedgerFile:
         except sqlite3.ProgrammingError as error:
             raise LedgerError(f"the ledger {self._path} is closed ({error}); open it again") from None
         except (sqlite3.Error, OSError) as error:
+            if is_full(error):
+                raise full(self._path or "the ledger") from error
             raise LedgerError(
                 f"the ledger {self._path} cannot be used ({error}); free space on its disk, or "
                 "delete it if it is damaged: the store is complete without it"

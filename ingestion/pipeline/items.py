@@ -5,16 +5,18 @@ Law (tests/ingestion/pipeline/test_items.py): the stages are those of a catalogu
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from vlclip.engine.errors import ItemError
+from vlclip.engine.errors import DiskFull, ItemError, StoreError, StoreFull
 from vlclip.engine.item import Item
 from vlclip.engine.store.store import Record, Store
+from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination
@@ -26,6 +28,7 @@ from vlclip.ingestion.stages.claim import claim_once
 from vlclip.ingestion.stages.preparation import Preparation, open_preparation
 from vlclip.ingestion.stages.save import Save
 
+log = logging.getLogger("vlclip.ingest")
 API = "api"
 """The source of items that did not come from a catalogue."""
 
@@ -80,9 +83,15 @@ def ingest_items(
                 embedded = chain.embed(ready)
             if provenances is not None:
                 embedded = [_with_stored_hash(entry, provenances.get(entry.id, {})) for entry in embedded]
-            results += [ItemResult.of(entry) for entry in turns.storing(embedded, save)]
+            try:
+                results += [ItemResult.of(entry) for entry in turns.storing(embedded, save)]
+            except StoreFull as error:
+                if not results:
+                    raise
+                results += [ItemResult(entry.id, "failed", str(error)) for entry in embedded]
     if any(result.status in ("embedded", "updated") for result in results):
-        destination.store.flush()
+        with _done_already("items were written"):
+            destination.store.flush()
     return results
 
 
@@ -107,10 +116,21 @@ def dropped(item: Item, names: Collection[str], stored: Record) -> list[str]:
 def delete_items(ids: Sequence[str], store: Store, ledger: Ledger) -> int:
     """Remove items and their dead letters; how many were in the store."""
     deleted = store.delete(ids)
-    ledger.dead_letters.forget(ids)
-    if deleted:
-        store.flush()
+    with _done_already("items were deleted"):
+        ledger.dead_letters.forget(ids)
+    with _done_already("items were deleted"):
+        if deleted:
+            store.flush()
     return deleted
+
+
+@contextmanager
+def _done_already(what: str) -> Iterator[None]:
+    """Log what fails after a write: a killed process does not undo it, so it is not answered as refused."""
+    try:
+        yield
+    except (StoreError, LedgerError, DiskFull) as error:
+        log.error("%s, but not all was noted: %s", what, error)  # noqa: TRY400 - it says why
 
 
 def _with_stored_hash(entry: Entry, provenance: Mapping[str, Any]) -> Entry:

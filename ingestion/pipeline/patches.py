@@ -25,6 +25,7 @@ from vlclip.engine.item import Attribute, Item
 from vlclip.engine.refinement.fields import FieldRefiner
 from vlclip.engine.store.store import Record, Revision, Store
 from vlclip.ingestion.reading.attribute_columns import attribute_name
+from vlclip.ingestion.stages.save import TOO_MANY
 from vlclip.ingestion.stages.update import PATCHED, before_patch
 
 STALE = "stale"
@@ -84,6 +85,8 @@ def patch_items(patches: Sequence[ItemPatch], store: Store) -> list[PatchResult]
         places[patch.id].append(place)
     results = [_unknown(patch.id) for patch in patches]
 
+    after: dict[str, Item] = {}
+
     def revision(record: Record) -> Revision | None:
         stale: tuple[str, ...] = ()
         try:
@@ -101,10 +104,17 @@ def patch_items(patches: Sequence[ItemPatch], store: Store) -> list[PatchResult]
             stale = _stale(before, changed, record.payload, store.info.language)
             status: Literal["patched", "unchanged"] = "unchanged" if changed == item else "patched"
             results[place], item = PatchResult(record.id, status, patches[place].note, stale), changed
+        after[record.id] = item
         return None if item == before else _revision(before, item, record.payload, stale)
 
     store.revise(list(places), revision)
-    return results
+    crowded = {item_id for item_id, item in after.items() if store.left_out(item.payload())}
+    return [
+        replace(result, reason=f"{result.reason}; {TOO_MANY}" if result.reason else TOO_MANY)
+        if result.status == "patched" and result.id in crowded
+        else result
+        for result in results
+    ]
 
 
 def _revision(before: Item, after: Item, stored: Mapping[str, Any], stale: Sequence[str]) -> Revision:

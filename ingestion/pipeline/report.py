@@ -73,7 +73,7 @@ Progress = Callable[[IngestReport], None]
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of one item: `reason` is "" unless it failed."""
+    """What became of one item: `reason` says why it failed, or what was left out of it; else it is ""."""
 
     id: str
     status: Literal["embedded", "updated", "unchanged", "duplicate", "failed"]
@@ -84,7 +84,7 @@ class ItemResult:
         """The result of an entry that has been through every stage."""
         if entry.failure is not None or entry.outcome is None:
             return cls(entry.id, "failed", entry.failure.reason if entry.failure else "")
-        return cls(entry.id, entry.outcome)
+        return cls(entry.id, entry.outcome, "; ".join(entry.warnings))
 
 
 class Tally:

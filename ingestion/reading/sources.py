@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from vlclip.engine.disk import whole_file
 from vlclip.engine.tables.registry import FORMATS
 from vlclip.ingestion.errors import CatalogueError
 
@@ -222,10 +223,9 @@ def _version(info: Mapping[str, Any]) -> tuple[str, ...]:
 def written(file: Path, chunks: Iterable[bytes]) -> str:
     """Replace `file` by the chunks, at once when all are there; the SHA-256 of them."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft, digest = file.with_name(f".{file.name}.part"), hashlib.sha256()
-    with draft.open("wb") as target:
+    digest = hashlib.sha256()
+    with whole_file(file, "wb") as target:
         for chunk in chunks:
             digest.update(chunk)
             target.write(chunk)
-    draft.replace(file)
     return digest.hexdigest()

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from vlclip.engine.errors import DiskFull
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.store.fields import FieldKind, unmatched
 from vlclip.engine.store.store import Point, Store
+from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
 from vlclip.ingestion.stages.missing_photo import PROBLEM
 from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ingestion.stages.update import save_fields
 
+log = logging.getLogger("vlclip.ingest")
 _PLURALS: Mapping[FieldKind, str] = {"keyword": "texts", "number": "numbers", "bool": "true or false"}
+TOO_MANY = (
+    "has fields beyond those that this store filters on (setting max_fields): they are stored and shown, and "
+    "no filter can name them; vlclip optimize frees the places of fields that no item has any more"
+)
+"""The note on an item with fields that came too late."""
 WITH_WORDS = " (stored with its words alone)"
 DELETED = "it was deleted while this run was under way; ingest it again"
 
@@ -53,13 +62,21 @@ class Save:
             else entry
             for entry in batch
         ]
+        try:
+            self._note(saved)
+        except (LedgerError, DiskFull) as error:
+            if self.run:  # a run ends, and the next one goes on where it ended
+                raise
+            log.error("items were written, but not all was noted: %s", error)  # noqa: TRY400 - it says why
+        return saved
+
+    def _note(self, saved: Batch) -> None:
         letters = self.ledger.dead_letters
         letters.resolve(entry for entry in saved if entry.outcome is not None and not entry.is_without_photo)
         without = [entry for entry in saved if entry.is_without_photo]
         tried = [entry for entry in without if entry.outcome == "embedded"]
         letters.bury(self.run, [entry for entry in saved if entry.failure] + _letters(tried))
         letters.bury(self.run, _letters([e for e in without if e.outcome == "unchanged"]), is_attempt=False)
-        return saved
 
     def _saved(self, entry: Entry, payload: Mapping[str, Any]) -> Entry:
         warnings = (*entry.warnings, *self._misfits(payload))
@@ -78,7 +95,7 @@ class Save:
             f"{name} holds {_PLURALS[self.kinds[name]]} in this store, and this value is of another kind; it "
             "is stored and shown, but no filter finds it"
             for name in unmatched(payload, self.kinds)
-        ]
+        ] + ([TOO_MANY] if self.store.left_out(payload) else [])
 
     def _point(self, entry: Entry) -> Point:
         item = entry.pending_item

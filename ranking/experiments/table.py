@@ -10,7 +10,6 @@ Laws (tests/ranking/experiments/test_exposures.py):
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ import orjson
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from vlclip.engine.disk import whole_file
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.experiments.exposure import Exposure, ShownItem
 from vlclip.ranking.experiments.outcome import Logged, Outcome
@@ -84,7 +84,7 @@ def write_table(
     """Write the lists to `path`, .parquet or .jsonl; `parts` are the names of the parts of scores.
 
     The file is written under another name beside it and renamed at the end. `progress` is called with the
-    number of lists written. Errors: `HistoryError` for another suffix, a part not in `parts`, or a full disk.
+    number of lists written. Errors: `HistoryError` for another suffix or a part not in `parts`, `DiskFull`.
     """
     if path.suffix not in {".parquet", ".jsonl"}:
         raise HistoryError(f"{path} must end in .parquet or .jsonl; rename it")
@@ -99,16 +99,12 @@ def write_table(
             progress(totals[0])
 
     rows = register_io_source(source, schema=_LIST | _items(parts))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         # a file object, since with a name polars may create the file even after it has failed
-        with partial.open("wb") as file:
+        with whole_file(path, "wb") as file:
             (rows.sink_parquet if path.suffix == ".parquet" else rows.sink_ndjson)(file)
-        partial.replace(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise HistoryError(f"{path} cannot be written ({error}); free its disk or choose another") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return TableSize(*totals)
 
 

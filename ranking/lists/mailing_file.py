@@ -7,7 +7,6 @@ Laws (tests/ranking/lists/test_mailing.py):
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from vlclip.engine.disk import whole_file
 from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.lists.mailing import UserList, list_form
 
@@ -50,7 +50,7 @@ def write_mailing(
     """Write the lists to `path`, .parquet or .jsonl; with `is_flat` a row for each item of a list.
 
     The file is written under another name beside it and renamed at the end. `progress` is called with the
-    number of users. `HistoryError` for another ending or a disk that is full.
+    number of users. `HistoryError` for another ending, `DiskFull` without room.
     """
     if path.suffix not in {".parquet", ".jsonl"}:
         raise HistoryError(f"{path} must end in .parquet or .jsonl; rename it")
@@ -68,18 +68,14 @@ def write_mailing(
             failures.append(error)
             raise
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     rows = register_io_source(source, schema=schema)
     try:
-        with partial.open("wb") as file:
+        with whole_file(path, "wb") as file:
             (rows.sink_parquet if path.suffix == ".parquet" else rows.sink_ndjson)(file)
-        partial.replace(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         if failures:
             raise failures[0] from None
         raise HistoryError(f"{path} cannot be written ({error}); free its disk or choose another") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return size
 
 

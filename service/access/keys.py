@@ -26,6 +26,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from vlclip.engine.disk import full, full_disks, is_full
 from vlclip.engine.opening.stores import home, is_url
 from vlclip.engine.validation import explain
 from vlclip.service.http.addresses import is_loopback
@@ -216,13 +217,18 @@ def _changing(path: Path) -> Iterator[list[Key]]:
             f"{beside} exists: another process is writing keys; if there is none, delete it"
         ) from None
     except OSError as error:
+        if is_full(error):
+            raise full(path) from error
         raise KeyFileError(f"the file of API keys {path} cannot be written: {error}") from None
     try:
-        with os.fdopen(handle, "wb") as file:
-            keys = list(read_keys(path))
-            yield keys
-            file.write(_FILE.dump_json(tuple(keys), indent=2))
-        beside.replace(path)
+        with full_disks(path):
+            with os.fdopen(handle, "wb") as file:
+                keys = list(read_keys(path))
+                yield keys
+                file.write(_FILE.dump_json(tuple(keys), indent=2))
+                file.flush()
+                os.fsync(handle)
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ Laws (tests/service/api/test_app.py):
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -27,6 +28,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
+from vlclip.engine.disk import is_full
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.validation import explain
 from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
@@ -51,6 +53,7 @@ from vlclip.service.page.routes import add_page_routes
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.workers import Pools
 
+NO_ROOM = "a disk of this service is full; make room there, then send the request again"
 WARM_AGAIN_S, WARM_RARELY_S = 1.0, 60.0
 """Seconds before the second try to warm up, doubled for each further try, and their maximum."""
 HTTP_CODES = {
@@ -188,6 +191,13 @@ def _add_errors(app: FastAPI) -> None:
         if isinstance(error, WouldDrop):
             return problem(request.scope, status, error.code, str(error), headers, fields=error.fields)
         return problem(request.scope, status, error.code, str(error), headers)
+
+    @app.exception_handler(OSError)
+    @app.exception_handler(sqlite3.Error)
+    async def no_room(request: Request, error: Exception) -> Response:
+        if not is_full(error):
+            raise error
+        return problem(request.scope, STATUS["disk-full"], "disk-full", NO_ROOM)
 
     @app.exception_handler(ClientDisconnect)
     async def left(_: Request, __: ClientDisconnect) -> Response:

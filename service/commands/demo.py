@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 
+from vlclip.engine.disk import write_whole
 from vlclip.engine.encoding.embedder import embedder_info, load_embedder
 from vlclip.engine.grounding.folders import shipped_grounders
 from vlclip.engine.opening.stores import open_store, promote
@@ -104,7 +105,8 @@ def demo(
         "embedded": f"{report.embedded:,} at {report.items_per_second:,.0f} items/s",
     }
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    page.write_text(
+    write_whole(
+        page,
         render_demo(
             sections,
             title="vlclip demo",
@@ -116,7 +118,6 @@ def demo(
                 if sample.item.id in preparations
             ],
         ),
-        encoding="utf-8",
     )
     if json:
         print_json({

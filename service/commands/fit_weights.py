@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vlclip.engine.disk import write_whole
 from vlclip.ranking.errors import BadArm
 from vlclip.ranking.experiments.experiment import read_experiment
 from vlclip.ranking.history.opening import open_history
@@ -115,7 +116,7 @@ def _learned(settings: Settings, plan: LearningPlan) -> tuple[ClickEvidence, Lea
 
 def _write(output: Path, text: str) -> None:
     try:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
     except OSError as error:
         raise BadArm(f"{output} cannot be written ({error}); name another file") from None
 

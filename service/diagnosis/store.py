@@ -13,7 +13,6 @@ from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import is_url, open_store, shelf
 from vlclip.engine.store.edge.backend import LOCK
 from vlclip.engine.store.edge.shard import FULL_SCAN_KB
-from vlclip.engine.store.fields import MAX_FIELDS
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.service.diagnosis.deep import findings_of
 from vlclip.service.diagnosis.examination import examine
@@ -49,7 +48,7 @@ def store(settings: Settings) -> Iterator[Finding]:
             says = f"{settings.store} holds {opened.count():,} items"
             yield Finding("ok", "store", f"{says}, fingerprint {opened.info.fingerprint}")
             yield from _index(opened, settings)
-            yield from _fields(opened)
+            yield from _fields(opened, settings.max_fields)
     except StoreNotFound as error:
         yield Finding("note", "store", str(error))
     except StoreLocked:
@@ -79,15 +78,14 @@ def _index(opened: QdrantStore, settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _fields(opened: QdrantStore) -> Iterator[Finding]:
+def _fields(opened: QdrantStore, most: int) -> Iterator[Finding]:
     fields = opened.fields()
     yield Finding("ok", "fields to filter on", listed("", fields))
-    if len(fields) >= MAX_FIELDS:
+    if len(fields) >= most:
         yield Finding(
             "note", "fields",
-            f"{len(fields)} fields have an index, and no more get one: later ones are shown but cannot be "
-            "filtered on; take attributes that no filter needs out of the catalogue and ingest it into a "
-            "new store",
+            f"filters can name {len(fields):,} fields, and no more (setting max_fields): later ones are "
+            "stored and shown only; vlclip optimize frees the places of fields that no item has any more",
         )  # fmt: skip
 
 

@@ -132,6 +132,7 @@ STATUS = {
     "too-large": 413,
     "fingerprint-mismatch": 409,
     "store-full": 507,
+    "disk-full": 507,
     "store-locked": 503,
     "store-unavailable": 503,
     "not-ready": 503,

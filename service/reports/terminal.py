@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vlclip.engine.disk import full, is_full
 from vlclip.engine.errors import VlclipError
 from vlclip.service.reports.formats import format_value
 
@@ -37,16 +39,32 @@ def says_what_went_wrong(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except VlclipError as error:
-            if kwargs.get("json"):
-                print_json({"error": {"code": error.code, "message": str(error)}})
-            err.print(f"[bold red]error[/] ({error.code}): ", end="")
-            err.print(str(error), markup=False, highlight=False)
+            _tell(error, json=bool(kwargs.get("json")))
+            raise typer.Exit(1) from None
+        except Exception as error:
+            if not is_full(error):
+                raise
+            _tell(full(_file_of(error)), json=bool(kwargs.get("json")))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             err.print("stopped; everything stored so far is kept, run it again to go on")
             raise typer.Exit(130) from None
 
     return run
+
+
+def _tell(error: VlclipError, *, json: bool) -> None:
+    if json:
+        with suppress(OSError):  # stdout may be a file on the disk that is full
+            print_json({"error": {"code": error.code, "message": str(error)}})
+    err.print(f"[bold red]error[/] ({error.code}): ", end="")
+    err.print(str(error), markup=False, highlight=False)
+
+
+def _file_of(error: BaseException) -> str:
+    """The file for which there was no room, as far as the error says."""
+    name = error.filename2 or error.filename if isinstance(error, OSError) else None
+    return str(name or "what this command writes")
 
 
 def print_figures(figures: Mapping[str, Any], *, json: bool) -> None:

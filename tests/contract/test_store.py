@@ -34,7 +34,7 @@ from vlclip.engine.store.lexical import BY_FIELD
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.server.shelf import ServerShelf, connect
 from vlclip.engine.store.shelf import Shelf
-from vlclip.engine.store.store import Point, Query, Revision
+from vlclip.engine.store.store import Point, Query, Revision, Tidied
 
 ENGINES = ["edge", "memory"]
 if "QDRANT_URL" in os.environ:
@@ -735,3 +735,61 @@ def test_a_field_is_there_once_an_item_has_it_and_items_of_a_group_are_read_toge
     where = Filter((Condition("group", "any", ("g1", "g5", "nobody")),))
     members = [record.id for page in store.scan(filter=where, batch=5) for record in page]
     assert sorted(members) == sorted(p.id for n, p in enumerate(SHOP) if n % 7 in (1, 5))
+
+
+# more fields than filters can name
+
+
+@pytest.mark.parametrize("count", [3, 20, 60])
+def test_fields_beyond_the_limit_are_shown_and_a_filter_on_them_is_refused(shelf: Shelf, count: int):
+    store = open_on(shelf, "here", INFO, max_fields=20)
+    payload = {f"field {number}": f"value {number}" for number in range(count)}
+    store.upsert([Point("a", direction(1), "words", payload), Point("b", direction(2), "words", {})])
+    shown = store.retrieve(["a"])["a"].payload
+    assert {name: shown[name] for name in payload} == payload
+    left = store.left_out({**payload, "id": "a"})
+    assert len(store.fields()) == min(count + 1, 20)
+    assert {*left, *store.fields()} == {*payload, "id"}
+    for name, value in payload.items():
+        condition = parse_json({name: value})
+        if name in left:
+            with pytest.raises(FilterError, match=r"20 fields .*max_fields.*vlclip optimize"):
+                store.count(condition)
+        else:
+            hits = store.search([Query(vector=direction(1), filter=condition)])[0]
+            assert [hit.id for hit in hits] == ["a"]
+            assert store.facet(name) == {value: 1}
+    store.close()
+
+
+def test_tidying_gives_the_places_of_fields_that_no_item_has_to_others(shelf: Shelf):
+    store = open_on(shelf, "here", INFO, max_fields=4)
+    store.upsert([Point("a", direction(1), "", {"x": "1", "y": "2", "z": 3.0})])
+    store.upsert([Point("b", direction(2), "", {"late": "v", "later": True, "mixed": "v"})])
+    store.upsert([Point("c", direction(3), "", {"mixed": 1.0})])
+    assert store.count(parse_json({"y": "2"})) == 1
+    assert store.tidy() == Tidied((), ())
+    store.delete(["a"])
+    tidied = store.tidy()
+    assert sorted(tidied.dropped) == ["x", "y", "z"]
+    assert sorted(tidied.added) == ["late", "later"]
+    assert set(store.fields()) == {"id", "late", "later"}
+    assert store.count(parse_json({"late": "v", "later": True})) == 1
+    store.upsert([Point("d", direction(4), "", {"y": 5.0})])
+    assert store.count(parse_json({"y": {"gte": 5}})) == 1
+    store.close()
+
+
+def test_a_filter_is_right_whether_its_field_has_an_index_or_not(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+):
+    store = open_on(shelf, "here", INFO)
+    store.upsert(SHOP)
+    forms = [{name: {"missing": False}} for name in KINDS]
+    forms += [{"tags": ["new"]}, {"price": {"gte": 50}}, {"brand": "Nike"}, {"available": True}]
+    conditions = [parse_json(form) for form in forms]
+    with monkeypatch.context() as patched:
+        patched.setattr(store._backend, "index_fields", set)
+        without = [store.count(condition) for condition in conditions]
+    assert [store.count(condition) for condition in conditions] == without
+    store.close()

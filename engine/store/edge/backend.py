@@ -2,7 +2,9 @@
 
 The engine needs some care that a server takes by itself. All of this was found by experiment (0.9.0):
 - it stores NaN, so vectors are checked before they come here;
-- a full disk kills the process (its files are memory-mapped), so writes stop while there is room;
+- a full disk kills the process, so writes stop while there is room (`room.py`);
+- the index of a field costs thirteen files with an fsync each, 7 MB and nine memory maps, so only fields that
+  a filter names get one;
 - without `flush` the write-ahead log grows, and the next start replays it;
 - new points are scanned one by one until `optimize` builds the graph (10 MB of vectors or more);
 - word scores still count deleted items until the folder is opened again;
@@ -22,6 +24,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection as Names
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +34,7 @@ from uuid import UUID
 import qdrant_edge as edge
 from filelock import FileLock, Timeout
 
+from vlclip.engine.disk import free_bytes
 from vlclip.engine.errors import StoreError
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.backend import (
@@ -55,12 +59,22 @@ from vlclip.engine.store.edge.conversion import (
     stored_point,
 )
 from vlclip.engine.store.edge.errors import locked, translated
-from vlclip.engine.store.edge.folder import Collection, check_segments, disk_errors, full
+from vlclip.engine.store.edge.folder import Collection, check_segments, disk_bytes, disk_errors
 from vlclip.engine.store.edge.gate import Gate
 from vlclip.engine.store.edge.roll import Roll
-from vlclip.engine.store.edge.seal import break_seal, glance, seal
+from vlclip.engine.store.edge.room import (
+    DELETED_BYTES,
+    INDEX_BYTES,
+    RESERVE_BYTES,
+    VALUE_BYTES,
+    Room,
+    filled_holes,
+    size_of_revised,
+    size_of_rows,
+)
+from vlclip.engine.store.edge.seal import break_seal, glance, is_closed, seal
 from vlclip.engine.store.edge.shard import shard_config
-from vlclip.engine.store.fields import FieldKind, path
+from vlclip.engine.store.fields import INDEXED, MAX_INDEXES, FieldKind, path
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.store import StoreInfo
 
@@ -69,8 +83,17 @@ FLUSH_EVERY = 5_000
 """Points written between two flushes; bounds the write-ahead log that a restart has to replay."""
 LOCK = "open.lock"
 """File in a collection's folder, locked by the process that has the collection open."""
-RESERVE_BYTES = 64 * 2**20
-"""Room left on the disk; below it writes are refused instead of killing the process."""
+
+
+def lock_folder(folder: Path) -> FileLock:
+    """The lock on a collection's folder, for this process; `StoreLocked` where another one has it."""
+    # of the process, since another thread may close; the system frees it when the process dies
+    lock = FileLock(folder / LOCK, thread_local=False, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise locked(folder) from None
+    return lock
 
 
 class EdgeBackend:
@@ -83,22 +106,27 @@ class EdgeBackend:
     is_shared = False
 
     def __init__(
-        self, folder: Path, hnsw: Hnsw, free: Callable[[Path], int] = lambda p: shutil.disk_usage(p).free
+        self,
+        folder: Path,
+        hnsw: Hnsw,
+        reserve: int = RESERVE_BYTES,
+        free: Callable[[Path], int] = free_bytes,
     ) -> None:
-        self._folder, self._hnsw, self._free = folder, hnsw, free
+        self._folder, self._hnsw = folder, hnsw
+        self._room = Room(folder, reserve, free)
         self._gate, self._roll = Gate(folder.parent), Roll(folder)
         self._unflushed = 0
+        self._indexing = threading.Lock()
+        self._indexed: set[str] = set()
         self._closing = threading.Lock()
         self._closed = False
         with disk_errors(folder):
             self._collection = Collection.read(folder)
             check_segments(folder)  # without them the engine would start anew, empty
-            # of the process, since another thread may close; the system frees it when the process dies
-            self._lock = FileLock(folder / LOCK, thread_local=False, blocking=False)
-            try:
-                self._lock.acquire()
-            except Timeout:
-                raise locked(folder) from None
+            # of a process that was killed, the journal is written again
+            need = 0 if is_closed(folder) else disk_bytes(folder / "wal")
+            self._room.check_floor(need + filled_holes(folder / "segments"), "open the store")
+            self._lock = lock_folder(folder)
         try:
             self._gate.keep_open()
             with self._gate.passing(), disk_errors(folder):
@@ -106,10 +134,10 @@ class EdgeBackend:
                 break_seal(folder)
                 with translated(folder, opening=True):
                     self._shard = edge.EdgeShard.load(str(folder), shard_config(self._collection.info, hnsw))
-                shutil.rmtree(
-                    folder / "temp_segments", ignore_errors=True
-                )  # of an `optimize` that was killed
-                self._complete_indexes()
+                # of an `optimize` that was killed
+                shutil.rmtree(folder / "temp_segments", ignore_errors=True)
+                self._look_at_indexes()
+            self.index_fields(INDEXED)
         except BaseException:
             self._gate.close()
             self._lock.release()
@@ -141,19 +169,44 @@ class EdgeBackend:
         return self._collection.kinds
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
-        """Record first, then index; opening the folder again completes what a kill interrupted."""
-        self._check_room(0)
-        collection = Collection(self._collection.info, {**self._collection.kinds, **kinds})
-        with self._gate.passing(), disk_errors(self._folder):
-            collection.write(self._folder)
-            self._collection = collection
-            self._complete_indexes()
+        """Record first, then index those that most filters name; opening again completes what a kill left."""
+        self._room.check(INDEX_BYTES * len(INDEXED & kinds.keys()), "note new fields")
+        self._record({**self._collection.kinds, **kinds})
+        self.index_fields(INDEXED & kinds.keys())
+
+    def index_fields(self, names: Names[str]) -> set[str]:
+        """Index recorded fields, as long as there is room on the disk and for further indexes."""
+        kinds = self._collection.kinds
+        wanting = [name for name in names if name in kinds and name not in self._indexed]
+        if not wanting:
+            return set()
+        with self._indexing:
+            points = self.count(None)
+            for name in sorted(set(wanting) - self._indexed):
+                limited = len(self._indexed) >= MAX_INDEXES and name not in INDEXED
+                if limited or not self._room.has(INDEX_BYTES + VALUE_BYTES * points):
+                    continue
+                with self._changes():
+                    operation = edge.UpdateOperation.create_field_index(path(name), SCHEMA_TYPES[kinds[name]])
+                    self._shard.update(operation)
+                self._indexed.add(name)
+            return set(wanting) - self._indexed
+
+    def drop_fields(self, names: Names[str]) -> None:
+        """Take the names off the record, then drop their indexes."""
+        self._room.check_floor(0, "drop fields")
+        self._record({name: kind for name, kind in self._collection.kinds.items() if name not in names})
+        with self._indexing, self._changes():
+            for key in self._shard.info().payload_schema:
+                if key in names or key[1:-1] in names:
+                    self._shard.update(edge.UpdateOperation.delete_field_index(key))
+            self._indexed -= set(names)
 
     def write(self, rows: Sequence[PointRow]) -> None:
         """Add or replace points; they are in the write-ahead log once this returns."""
+        self._room.check(size_of_rows(rows, self._collection.info.space.size), f"write {len(rows):,} items")
         for start in range(0, len(rows), WRITE_ROWS):
             part = rows[start : start + WRITE_ROWS]
-            self._check_room(len(part))
             with self._changes():
                 points = [engine_point(row) for row in part]
                 self._shard.update(edge.UpdateOperation.upsert_points(points))
@@ -164,9 +217,10 @@ class EdgeBackend:
 
     def revise(self, rows: Sequence[RevisedRow]) -> None:
         """Change payloads and words."""
+        size = size_of_revised(rows, self._collection.info.space.size)
+        self._room.check(size, f"change {len(rows):,} items")
         for start in range(0, len(rows), WRITE_ROWS):
             part = rows[start : start + WRITE_ROWS]
-            self._check_room(len(part))  # the engine moves a changed point, vector and all
             with self._changes():
                 for operation in revising(part):
                     self._shard.update(operation)
@@ -176,6 +230,7 @@ class EdgeBackend:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove points by uuid; allowed on an almost full disk, to make room."""
+        self._room.check_floor(DELETED_BYTES * len(ids), f"delete {len(ids):,} items")
         with self._changes():
             self._roll.remove(ids)  # first: what a killed process leaves is an item that is not on the roll
             self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
@@ -243,6 +298,10 @@ class EdgeBackend:
     def optimize(self) -> None:
         """Build the graph; while it runs it needs room for about three times the vectors' size."""
         self.flush()
+        if self.unindexed():
+            with disk_errors(self._folder):
+                size = disk_bytes(self._folder / "segments")
+            self._room.check(size, "build the search graph (every item is stored, and searches are complete)")
         with self._changes():
             self._shard.optimize()
         self.flush()
@@ -275,20 +334,21 @@ class EdgeBackend:
                 self._gate.close()
                 self._lock.release()
 
-    def _complete_indexes(self) -> None:
-        """Index every recorded field that has no index yet."""
-        with self._calls():
-            indexed = self._shard.info().payload_schema
-            for name, kind in self._collection.kinds.items():
-                if path(name) not in indexed and name not in indexed:
-                    operation = edge.UpdateOperation.create_field_index(path(name), SCHEMA_TYPES[kind])
-                    self._shard.update(operation)
+    def _record(self, kinds: Mapping[str, FieldKind]) -> None:
+        collection = Collection(self._collection.info, kinds)
+        with self._gate.passing(), disk_errors(self._folder):
+            collection.write(self._folder)
+        self._collection = collection
 
-    def _check_room(self, rows: int) -> None:
-        size = 4 * self._collection.info.space.size
-        with disk_errors(self._folder):
-            if self._free(self._folder) < RESERVE_BYTES + rows * 8 * (size + 1024):
-                raise full(self._folder)
+    def _look_at_indexes(self) -> None:
+        """Which recorded fields have an index, and drop those that a killed `drop_fields` left."""
+        with self._calls():
+            schema = self._shard.info().payload_schema
+            self._indexed = {
+                name for name in self._collection.kinds if path(name) in schema or name in schema
+            }
+            for key in schema.keys() - self._indexed - set(map(path, self._indexed)):
+                self._shard.update(edge.UpdateOperation.delete_field_index(key))
 
     def _calls(self) -> AbstractContextManager[None]:
         if self._closed:

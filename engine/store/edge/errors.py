@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vlclip.engine.disk import is_full
 from vlclip.engine.errors import StoreDamaged, StoreError, StoreLocked
 from vlclip.engine.store.edge.folder import full
 
@@ -23,7 +24,7 @@ def translated(folder: Path, *, opening: bool = False) -> Iterator[None]:
         text = str(error)
         if "WouldBlock" in text:
             raise locked(folder) from error
-        if any(sign in text for sign in ("os error 28", "No space left", "Not enough space")):
+        if is_full(error):
             raise full(folder) from error
         if opening:
             raise StoreDamaged(

@@ -21,11 +21,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from vlclip.engine.errors import StoreDamaged, StoreError, StoreFull
+from vlclip.engine.disk import is_full, write_whole
+from vlclip.engine.errors import DiskFull, StoreDamaged, StoreError, StoreFull
 from vlclip.engine.store.fields import FieldKind
 from vlclip.engine.store.store import StoreInfo, info_form, info_from
 
@@ -132,7 +132,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (ENOSPC, EDQUOT):
+        if is_full(error):
             raise full(folder) from error
         raise StoreError(
             f"{folder} cannot be used: {error.strerror or error}; check that it may be read and written here"
@@ -142,8 +142,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
 def full(folder: Path) -> StoreFull:
     """The error for a disk without room."""
     return StoreFull(
-        f"the disk of {folder} is full; nothing is lost: make room there (or move the folder to a "
-        "larger disk) and run the same command again"
+        f"the disk of {folder} is full; what was written before is kept: make room there, or move the folder "
+        "to a larger disk, and run the same command again"
     )
 
 
@@ -187,15 +187,10 @@ def _damaged(file: Path, why: str) -> StoreDamaged:
 
 
 def _write_json(file: Path, form: dict[str, Any]) -> None:
-    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with draft.open("w", encoding="utf-8") as handle:
-            json.dump(form, handle, indent=1, ensure_ascii=False)
-            handle.flush()
-            os.fsync(handle.fileno())
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
+        write_whole(file, json.dumps(form, indent=1, ensure_ascii=False))
+    except DiskFull:
+        raise full(file.parent) from None
     _sync(file.parent)
 
 

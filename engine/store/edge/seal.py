@@ -100,6 +100,11 @@ def read(folder: Path) -> tuple[Sums, Sums]:
         return {}, {}
 
 
+def is_closed(folder: Path) -> bool:
+    """Whether the process that had the collection open last closed it."""
+    return bool(read(folder)[1])
+
+
 def differences(folder: Path, progress: Callable[[int], None] = lambda _: None) -> list[str]:
     """What is wrong with the files that are sealed, a sentence each; `progress` gets the bytes compared."""
     lasting, others = read(folder)

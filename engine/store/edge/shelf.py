@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from vlclip.engine.disk import free_bytes
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.edge import folder as folders
-from vlclip.engine.store.edge.backend import EdgeBackend
+from vlclip.engine.store.edge.backend import EdgeBackend, lock_folder
 from vlclip.engine.store.edge.folder import Collection
 from vlclip.engine.store.edge.gate import Gate
 from vlclip.engine.store.edge.roll import Roll
+from vlclip.engine.store.edge.room import NEW_SHARD_BYTES, RESERVE_BYTES, Room
 from vlclip.engine.store.edge.shard import create_shard
 from vlclip.engine.store.shelf import Usage
 from vlclip.engine.store.store import StoreInfo
@@ -19,8 +22,15 @@ from vlclip.engine.store.store import StoreInfo
 class FolderShelf:
     """Collections as folders of one folder, each a Qdrant Edge shard."""
 
-    def __init__(self, folder: Path, hnsw: Hnsw) -> None:
-        self._folder, self._hnsw, self._gate = folder, hnsw, Gate(folder)
+    def __init__(
+        self,
+        folder: Path,
+        hnsw: Hnsw,
+        reserve: int = RESERVE_BYTES,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self._folder, self._hnsw, self._reserve, self._free = folder, hnsw, reserve, free
+        self._gate = Gate(folder)
 
     def name(self, fingerprint: str) -> str:
         """The folder's name."""
@@ -57,6 +67,8 @@ class FolderShelf:
     def make(self, info: StoreInfo) -> str:
         """Make the folder whole under another name, then rename it."""
         name = self.name(info.fingerprint)
+        if not (self._folder / name).is_dir():
+            Room(self._folder, self._reserve, self._free).check(NEW_SHARD_BYTES, "make a collection")
         with folders.disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._gate.passing():
@@ -70,13 +82,16 @@ class FolderShelf:
 
     def drop(self, name: str) -> None:
         """Delete the folder, out of sight at once; `StoreLocked` if a process has it open."""
-        EdgeBackend(self._folder / name, self._hnsw).close()
         with folders.disk_errors(self._folder), self._gate.passing():
-            folders.remove(self._folder / name)
+            lock = lock_folder(self._folder / name)  # without opening it: this is how a full disk gets room
+            try:
+                folders.remove(self._folder / name)
+            finally:
+                lock.release()
 
     def open(self, name: str) -> EdgeBackend:
         """Load the shard."""
-        return EdgeBackend(self._folder / name, self._hnsw)
+        return EdgeBackend(self._folder / name, self._hnsw, self._reserve, self._free)
 
     def close(self) -> None:
         """Nothing is open."""

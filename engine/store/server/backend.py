@@ -10,7 +10,7 @@ search parameters and payload indexes; so it gets neither.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -34,7 +34,7 @@ from vlclip.engine.store.backend import (
     width,
 )
 from vlclip.engine.store.conditions import Dialect
-from vlclip.engine.store.fields import FieldKind, has_path, path
+from vlclip.engine.store.fields import INDEXED, MAX_INDEXES, FieldKind, has_path, path
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.server.errors import translated
 from vlclip.engine.store.store import StoreInfo, info_form, info_from
@@ -74,6 +74,7 @@ class ServerBackend:
         self._info = stored_info(client, collection)
         self._kinds: Mapping[str, FieldKind] = {}
         self._kinds_until = 0.0
+        self._indexed: set[str] = set()
 
     @property
     def differences(self) -> Sequence[str]:
@@ -106,14 +107,48 @@ class ServerBackend:
         return self._kinds
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
-        """Index first, then record, so that recorded fields can be filtered at once."""
+        """Index first, then record."""
+        self._index({name: kind for name, kind in kinds.items() if name in INDEXED})
         with translated():
-            if not self._local:
-                for name, kind in kinds.items():
-                    self._client.create_payload_index(self._name, path(name), _KINDS[kind], wait=True)
-            metadata = {FIELD_KEY + name: kind for name, kind in kinds.items()}
+            metadata = {_field_key(name): kind for name, kind in kinds.items()}
             self._client.update_collection(self._name, metadata=metadata)
         self._kinds_until = 0.0
+
+    def index_fields(self, names: Collection[str]) -> set[str]:
+        """Index recorded fields, after a look at what other processes have indexed."""
+        if self._local:
+            return set()
+        kinds = self.kinds()
+        wanting = {name: kinds[name] for name in names if name in kinds and name not in self._indexed}
+        if not wanting:
+            return set()
+        with translated():
+            schema = self._client.get_collection(self._name).payload_schema
+        self._indexed = {name for name in kinds if path(name) in schema or name in schema}
+        room = max(0, MAX_INDEXES - len(self._indexed))
+        self._index(
+            dict([(name, kind) for name, kind in wanting.items() if name not in self._indexed][:room])
+        )
+        return wanting.keys() - self._indexed
+
+    def drop_fields(self, names: Collection[str]) -> None:
+        """Take the names off the record, then drop the indexes; a null removes a key of the metadata."""
+        with translated():
+            self._client.update_collection(self._name, metadata=dict.fromkeys(map(_field_key, names)))
+            if not self._local:
+                schema = self._client.get_collection(self._name).payload_schema
+                for key in {key for name in names for key in (name, path(name))} & schema.keys():
+                    self._client.delete_payload_index(self._name, key, wait=True)
+        self._indexed -= set(names)
+        self._kinds_until = 0.0
+
+    def _index(self, kinds: Mapping[str, FieldKind]) -> None:
+        if self._local:
+            return
+        with translated():
+            for name, kind in kinds.items():
+                self._client.create_payload_index(self._name, path(name), _KINDS[kind], wait=True)
+                self._indexed.add(name)
 
     def write(self, rows: Sequence[PointRow]) -> None:
         """Add or replace points; applied on the server once this returns."""
@@ -262,6 +297,10 @@ def stored_info(client: QdrantClient, name: str) -> StoreInfo:
             f"the collection {name!r} was not made by vlclip, or by another version; choose another "
             "name with the setting server.collection"
         ) from None
+
+
+def _field_key(name: str) -> str:
+    return FIELD_KEY + name
 
 
 def _metadata(client: QdrantClient, name: str) -> dict[str, Any]:

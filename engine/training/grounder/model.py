@@ -18,6 +18,7 @@ from transformers import (
     GroundingDinoProcessor,
 )
 
+from vlclip.engine.disk import write_whole
 from vlclip.engine.encoding.model_files import WEIGHTS, model_folder
 from vlclip.engine.errors import TrainingError
 from vlclip.engine.grounding.transformers import quiet_transformers
@@ -70,7 +71,7 @@ def export_grounder(run_folder: Path, target: Path, *, half: bool = True) -> Non
     processor.save_pretrained(target)
     for name in ("recipe.json", "history.json"):
         if (run_folder / name).exists():
-            (target / name).write_bytes((run_folder / name).read_bytes())
+            write_whole(target / name, (run_folder / name).read_bytes())
 
 
 def _take_backbone(model: Any, clip: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vlclip.engine.disk import whole_file, write_whole
 from vlclip.engine.errors import TrainingError
 from vlclip.engine.training.grounder.answers import answers_for, box_figures, forward
 from vlclip.engine.training.grounder.loss import grounding_loss
@@ -58,8 +59,8 @@ def start_grounder(folder: Path, recipe: GroundingRecipe, phrases: Sequence[str]
             raise TrainingError(f"{folder} holds a run of another recipe; give another folder")
         return
     vocabulary = learn_vocabulary(phrases, recipe.vocab_size)
-    (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
-    written.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+    write_whole(folder / "vocabulary.json", json.dumps(vocabulary, ensure_ascii=False))
+    write_whole(written, recipe.model_dump_json(indent=1))
 
 
 def train_grounder(
@@ -140,9 +141,9 @@ def _teach_names(
     learn_names(
         model, draw, prompts, material.types, steps=recipe.naming_steps, lr=recipe.naming_lr, report=note_loss
     )
-    torch.save(
-        {name: part for name, part in model.state_dict().items() if name.startswith(NAMING_PARTS)}, path
-    )
+    naming = {name: part for name, part in model.state_dict().items() if name.startswith(NAMING_PARTS)}
+    with whole_file(path, "wb") as file:
+        torch.save(naming, file)
 
 
 def _groups(model: nn.Module, recipe: GroundingRecipe) -> list[dict[str, Any]]:

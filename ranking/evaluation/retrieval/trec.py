@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from vlclip.engine.disk import write_whole
 from vlclip.engine.errors import TableError
 from vlclip.engine.tables.lines import open_decoded, read_whole
 from vlclip.ranking.errors import EvaluationError
@@ -56,7 +57,7 @@ def write_run(path: Path, run: Run, tag: str) -> None:
             lowest = min(lowest, score)
             lines.append(f"{_escaped(query)} Q0 {_escaped(item)} {rank} {lowest!r} {_escaped(tag)}\n")
     try:
-        path.write_text("".join(lines), encoding="utf-8")
+        write_whole(path, "".join(lines))
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written ({error.strerror}); name another file") from None
 

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from vlclip.engine.disk import write_whole
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.replay.report import ArmReplay, ReplayReport
 from vlclip.ranking.statistics.bootstrap import Figure
@@ -37,7 +38,7 @@ def write_replay_page(report: ReplayReport, path: Path) -> None:
     page = replay_page(report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
+        write_whole(path, page)
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written ({error.strerror}); name another file") from None
 

@@ -24,8 +24,9 @@ from vlclip.engine.opening.stores import drop, open_store, promote
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.space import FusedSpace, Segment
 from vlclip.engine.store.edge import folder as folders
-from vlclip.engine.store.edge.backend import RESERVE_BYTES, EdgeBackend
+from vlclip.engine.store.edge.backend import EdgeBackend
 from vlclip.engine.store.edge.gate import GATE, TURNSTILE
+from vlclip.engine.store.edge.room import RESERVE_BYTES
 from vlclip.engine.store.edge.shelf import FolderShelf
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.store import Point, Query, StoreInfo

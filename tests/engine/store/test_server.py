@@ -160,8 +160,9 @@ def test_every_request_can_be_sent_over_grpc_too(shelf: ServerShelf):
     )
     query = Query(vector=direction(1), filter=conditions, exclude=("sku 1",), fields=("brand",))
     backend = store._backend
+    requests = (store._searches.search(query), store._searches.search(Query(text="red")))
     backend._local = False  # with search parameters, as for a real server
-    for request in (store._searches.search(query), store._searches.search(Query(text="red"))):
+    for request in requests:
         RestToGrpc.convert_query_request(backend._query(request), "collection")
 
 

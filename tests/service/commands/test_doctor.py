@@ -25,7 +25,6 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
 from vlclip.service.diagnosis import machine as machines
-from vlclip.service.diagnosis import store as stores
 from vlclip.service.diagnosis.finding import Finding, findings
 from vlclip.service.diagnosis.machine import disk, machine
 from vlclip.service.diagnosis.records import events, exposures, keys, ledger
@@ -126,10 +125,10 @@ def test_written_items_are_outside_the_graph_until_the_store_is_optimized(settin
         opened.close()
 
 
-def test_fields_over_the_cap_are_noted(settings, monkeypatch):
+def test_fields_over_the_cap_are_noted(settings):
     assert "fields" not in findings_by_name(store, settings)
-    monkeypatch.setattr(stores, "MAX_FIELDS", 3)
-    assert findings_by_name(store, settings)["fields"].state == "note"
+    crowded = settings.model_copy(update={"max_fields": 3})
+    assert findings_by_name(store, crowded)["fields"].state == "note"
 
 
 def test_dead_letters_are_told_by_their_commonest_reasons(settings):
