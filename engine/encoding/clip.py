@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.disk import draft_of, write_whole
+from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.encoding.model_files import (
     CONFIG,
     WEIGHTS,

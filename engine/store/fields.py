@@ -68,11 +68,11 @@ class KindsOf:
         self.names: set[str] = set()
         self._kinds: dict[str, set[FieldKind]] = {}
 
-    def add(self, payloads: Iterable[Mapping[str, Any]], known: Collection[str] = ()) -> None:
-        """Count further payloads in; the fields in `known` are not looked at."""
+    def add(self, payloads: Iterable[Mapping[str, Any]], others: Collection[str] = ()) -> None:
+        """Count further payloads in; the fields in `others` are not looked at."""
         for payload in payloads:
             for name, value in payload.items():
-                if name in known:
+                if name in others:
                     continue
                 self.names.add(name)
                 if name in NOT_FILTERABLE or not has_path(name):

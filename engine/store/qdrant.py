@@ -235,14 +235,14 @@ class QdrantStore:
             kinds, present = self._backend.kinds(fresh=True), KindsOf()
             for records in self.scan():
                 present.add(record.payload for record in records)
-            gone = [name for name in public(kinds) if name not in present.names]
-            if gone:
-                self._backend.drop_fields(gone)
-            kept = {name: kind for name, kind in kinds.items() if name not in gone}
-            fresh = {name: next(iter(of)) for name, of in present.fresh(kept, self._max_fields, alike=True)}
+            dropped = [name for name in public(kinds) if name not in present.names]
+            if dropped:
+                self._backend.drop_fields(dropped)
+            rest = {name: kind for name, kind in kinds.items() if name not in dropped}
+            fresh = {name: next(iter(of)) for name, of in present.fresh(rest, self._max_fields, alike=True)}
             if fresh:
                 self._backend.add_fields(fresh)
-        return Tidied(tuple(gone), tuple(fresh))
+        return Tidied(tuple(dropped), tuple(fresh))
 
     def unindexed(self) -> int:
         """Items outside the search graph, which every search compares one by one; at most a few too many."""

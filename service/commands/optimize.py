@@ -9,7 +9,7 @@ from vlclip.service.commands.options import Json, StoreOption
 from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
-SHOWN = 10
+LISTED = 10
 """Names that are listed."""
 
 
@@ -34,7 +34,7 @@ def optimize(*, store: StoreOption = None, json: Json = False) -> None:
         return
     for names, what in ((tidied.dropped, "no item has"), (tidied.added, "can be filtered on from now on")):
         if names:
-            more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-            line = f"fields that {what}: {len(names):,}: {', '.join(names[:SHOWN])}{more}"
+            more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+            line = f"fields that {what}: {len(names):,}: {', '.join(names[:LISTED])}{more}"
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     out.print(f"items outside the search graph: {after:,} (before: {before:,})")

@@ -12,7 +12,7 @@ from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.encoding.loading import load_encoder
 from vlclip.engine.machine import cores_here, memory_bytes
 from vlclip.engine.opening.stores import home, is_url
-from vlclip.engine.store.edge.backend import RESERVE_BYTES
+from vlclip.engine.store.edge.room import RESERVE_BYTES
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 

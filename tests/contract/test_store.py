@@ -745,8 +745,8 @@ def test_fields_beyond_the_limit_are_shown_and_a_filter_on_them_is_refused(shelf
     store = open_on(shelf, "here", INFO, max_fields=20)
     payload = {f"field {number}": f"value {number}" for number in range(count)}
     store.upsert([Point("a", direction(1), "words", payload), Point("b", direction(2), "words", {})])
-    shown = store.retrieve(["a"])["a"].payload
-    assert {name: shown[name] for name in payload} == payload
+    stored = store.retrieve(["a"])["a"].payload
+    assert {name: stored[name] for name in payload} == payload
     left = store.left_out({**payload, "id": "a"})
     assert len(store.fields()) == min(count + 1, 20)
     assert {*left, *store.fields()} == {*payload, "id"}

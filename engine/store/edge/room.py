@@ -61,14 +61,14 @@ class Room:
         """Whether `need` bytes are free beside the reserve."""
         return self.free(self.folder) >= self.reserve + need
 
-    def _check(self, need: int, kept: int, act: str) -> None:
+    def _check(self, need: int, reserve: int, act: str) -> None:
         free = self.free(self.folder)
-        if free < kept + need:
+        if free < reserve + need:
             raise StoreFull(
                 f"the disk of {self.folder} is too full to {act}: {free / MB:,.0f} MB are free, and "
-                f"{(kept + need) / MB:,.0f} MB are needed, {kept / MB:,.0f} MB of them as a reserve (setting "
-                "disk_reserve_mb); nothing was changed: make room there, or move the store to a larger disk, "
-                "and run the same command again"
+                f"{(reserve + need) / MB:,.0f} MB are needed, {reserve / MB:,.0f} MB of them as a reserve "
+                "(setting disk_reserve_mb); nothing was changed: make room there, or move the store to a "
+                "larger disk, and run the same command again"
             )
 
 
@@ -83,13 +83,13 @@ def filled_holes(folder: Path) -> int:
 def _is_in_memory(folder: Path) -> bool:
     """Whether the folder lies on a disk in memory, as far as the system tells."""
     device = folder.stat().st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
+    number = f"{os.major(device)}:{os.minor(device)}"
     try:
         lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
     except OSError:  # no Linux
         return False
     mounts = [line.partition(" - ") for line in lines]
-    return any(head.split()[2] == wanted and tail.split()[0] == "tmpfs" for head, _, tail in mounts)
+    return any(head.split()[2] == number and tail.split()[0] == "tmpfs" for head, _, tail in mounts)
 
 
 def size_of_rows(rows: Sequence[PointRow], size: int) -> int:

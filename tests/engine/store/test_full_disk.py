@@ -164,8 +164,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     with image.open("wb") as file:
         file.truncate(400 * MB)
     for command in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, disk]):
-        known = shutil.which(str(command[0]))
-        if known is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        program = shutil.which(str(command[0]))
+        if program is None or subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("mounting a small disk needs root, mkfs.ext4 and a loop device")
     try:
         with closing(open_store(str(disk / "store"), SETTINGS, create=INFO)) as store:
@@ -177,7 +177,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.chaos
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="mounting a small disk needs root")
-@pytest.mark.parametrize("free_mb", [0.1, 16.5, 65])
+@pytest.mark.parametrize("free_mb", [0.1, 16.5])
 def test_no_act_on_a_real_full_disk_ends_the_process(small_disk: Path, free_mb: float):
     for act in ["open", *WRITES, "filter", "optimize"]:
         arguments = [sys.executable, "-c", ACT, str(small_disk), str(free_mb), act]
