@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from vlclip.engine.errors import VlclipError
+from vlclip.engine.errors import StoreFull, VlclipError
 from vlclip.engine.item import Item
 from vlclip.engine.store.store import Record, Store
 from vlclip.ingestion.ledger.ledger import Ledger
@@ -136,7 +136,11 @@ class Writing:
         return again
 
     def _patch_again(self, patches: Sequence[ItemPatch]) -> None:
-        for result in patch_items(patches, self._store) if patches else ():
+        try:
+            results = patch_items(patches, self._store) if patches else []
+        except StoreFull as error:  # the items themselves were written
+            results = [PatchResult(patch.id, "failed", str(error)) for patch in patches]
+        for result in results:
             if result.status == "failed":
                 log.warning("a patch of an item that was being written is lost: %s", result.reason)
 

@@ -125,10 +125,12 @@ def test_written_items_are_outside_the_graph_until_the_store_is_optimized(settin
         opened.close()
 
 
-def test_fields_over_the_cap_are_noted(settings):
+def test_fields_over_the_cap_are_noted(settings, monkeypatch):
+    settings = settings.model_copy(update={"max_fields": 16})
     assert "fields" not in findings_by_name(store, settings)
-    crowded = settings.model_copy(update={"max_fields": 3})
-    assert findings_by_name(store, crowded)["fields"].state == "note"
+    crowd = {f"field {number}": "keyword" for number in range(16)}
+    monkeypatch.setattr("vlclip.engine.store.qdrant.QdrantStore.fields", lambda _: crowd)
+    assert findings_by_name(store, settings)["fields"].state == "note"
 
 
 def test_dead_letters_are_told_by_their_commonest_reasons(settings):
