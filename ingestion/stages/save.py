@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from vlclip.engine.errors import DiskFull
+from vlclip.engine.errors import DiskFull, StoreFull
 from vlclip.engine.refinement.refined import Refined
 from vlclip.engine.store.fields import FieldKind, unmatched
 from vlclip.engine.store.store import Point, Store
@@ -50,13 +50,13 @@ class Save:
         points = {entry.id: self._point(entry) for entry in batch if entry.pending}
         self.store.upsert(list(points.values()))
         updated = {entry.id: entry for entry in batch if entry.outcome == "updated"}
-        absent = updated.keys() - save_fields(list(updated.values()), self.store)
+        refused = self._refused(updated, is_alone=not points)
         payloads = {name: point.payload for name, point in points.items()}
         payloads |= {name: entry.item.payload() for name, entry in updated.items() if entry.item}
         self._learn_kinds(payloads.values())
         saved = [
-            entry.failed("embed", DELETED)
-            if entry.outcome == "updated" and entry.id in absent
+            entry.failed("embed", refused[entry.id])
+            if entry.outcome == "updated" and entry.id in refused
             else self._saved(entry, payloads[entry.id])
             if entry.is_to_save
             else entry
@@ -69,6 +69,16 @@ class Save:
                 raise
             log.error("items were written, but not all was noted: %s", error)  # noqa: TRY400 - it says why
         return saved
+
+    def _refused(self, updated: Mapping[str, Entry], *, is_alone: bool) -> dict[str, str]:
+        """Write the fields of updated items; why those were not written that were not."""
+        try:
+            written = save_fields(list(updated.values()), self.store)
+        except StoreFull as error:
+            if self.run or is_alone:
+                raise
+            return dict.fromkeys(updated, str(error))
+        return dict.fromkeys(updated.keys() - written, DELETED)
 
     def _note(self, saved: Batch) -> None:
         letters = self.ledger.dead_letters
