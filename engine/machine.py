@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
+
+_M_ARENA_MAX = -8
+"""The option of glibc's `mallopt`."""
 
 
 def cores_here() -> int:
@@ -23,3 +27,22 @@ def resident_bytes() -> int:
     """Memory that this process has now; 0 where the system does not say."""
     status = Path("/proc/self/statm")
     return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.is_file() else 0
+
+
+def limit_arenas(most: int) -> None:
+    """Let the C library allocate from at most `most` pools of memory, unless MALLOC_ARENA_MAX says how many.
+
+    glibc makes one for each thread, up to eight for each processor, and each keeps what was needed at most in
+    it: the memory of a photo, say, as often as there are threads that ever decoded one. Call it before there
+    are threads. Other C libraries have no such pools.
+    """
+    mallopt = None if "MALLOC_ARENA_MAX" in os.environ else _glibc("mallopt")
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, most)
+
+
+def _glibc(name: str) -> ctypes._NamedFuncPointer | None:
+    """A function of the C library, None where it has none of that name."""
+    if os.name != "posix":
+        return None
+    return getattr(ctypes.CDLL(None), name, None)

@@ -14,6 +14,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from vlclip.engine.machine import limit_arenas
 from vlclip.service.access.bodies import MAX_HEADER_BYTES, MAX_QUERY_BYTES
 from vlclip.service.access.connections import ConnectionLimits, Connections, GuardedProtocol
 from vlclip.service.access.keys import check_closed
@@ -33,6 +34,8 @@ gives the lock away at each read and write of a socket, and by Python's default 
 KEEP_ALIVE_S = 75
 """How long an idle connection stays open: longer than load balancers and browsers keep theirs (60 s), since a
 request that is sent just as its connection closes is lost."""
+ARENAS = 2
+"""Pools from which C libraries allocate; threads wait for each other a little, and memory stays flat."""
 BACKLOG = 128
 """Connections that the system keeps for us; all of them are accepted before the first is counted."""
 OTHER_FILES = 400
@@ -51,6 +54,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve lists over HTTP until stopped; /docs and /openapi.json describe the API."""
+    limit_arenas(ARENAS)
     settings = Settings.load(store=store, device=device)
     keys = check_closed(settings, host, is_open=anybody)
     asyncio.run(check_free(host, port))

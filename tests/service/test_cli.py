@@ -256,7 +256,8 @@ def test_a_server_whose_port_is_taken_says_so_before_it_says_that_it_serves(stor
         f"error (cannot-listen): cannot listen on port {port} of 127.0.0.1 (Address already in use); "
         "take another --port or --host"
     )
-    error = run("serve", "--store", store, "--host", "203.0.113.1", status=1).stderr  # no machine has it
+    nowhere = ("--host", "203.0.113.1", "--open")  # an address that no machine has
+    error = run("serve", "--store", store, *nowhere, status=1).stderr
     assert error.startswith("error (cannot-listen): cannot listen on port 8000 of 203.0.113.1 (")
     assert "(None)" not in error
 

@@ -33,6 +33,13 @@ def lamp(client):
     client.delete("/v1/items/lamp")
 
 
+@pytest.fixture
+def named(client):
+    """Two ids that no item has, nor will have afterwards."""
+    yield "named", "nameless"
+    client.post("/v1/items:delete", json={"ids": ["named", "nameless"]})
+
+
 def stored(client, path):
     return client.get(path).json()
 
@@ -194,15 +201,14 @@ def test_patches_need_the_scope_of_writes(shop, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["pics/a.jpg", "w/b/ä b.jpg", "https://shop.example/a.jpg"])
-def test_a_photo_that_comes_as_bytes_keeps_the_name_that_comes_with_it(client, name):
-    client.post("/v1/items:delete", json={"ids": ["named", "nameless"]})
-    nameless = client.put("/v1/items/nameless", json=LAMP).json()
-    answer = client.put("/v1/items/nameless", json=LAMP | {"image": name}, params={"replace": True})
-    assert (nameless["status"], answer.json()["status"]) == ("embedded", "unchanged")
-    client.put("/v1/items/named", json=LAMP | {"image": name})
-    before, after = (stored(client, f"/v1/items/{item_id}") for item_id in ("nameless", "named"))
-    assert "image" not in before["item"]
-    assert after["item"]["image"] == name
+def test_a_photo_that_comes_as_bytes_keeps_the_name_that_comes_with_it(client, named, name):
+    with_name, nameless = (f"/v1/items/{item_id}" for item_id in named)
+    first = client.put(nameless, json=LAMP).json()
+    again = client.put(nameless, json=LAMP | {"image": name}, params={"replace": True}).json()
+    assert (first["status"], again["status"]) == ("embedded", "unchanged")
+    client.put(with_name, json=LAMP | {"image": name})
+    assert "image" not in stored(client, nameless)["item"]
+    assert stored(client, with_name)["item"]["image"] == name
 
 
 @pytest.mark.parametrize("name", ["/etc/a.jpg", "../a.jpg", "a/%2e%2e/b.jpg", "..\\a.jpg", "file:///a.jpg"])
