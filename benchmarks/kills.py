@@ -120,7 +120,7 @@ class Process:
 
     def __init__(self, work: Callable[[], Any], *, waits: bool = False) -> None:
         self._read, write = os.pipe()
-        held, self._let = os.pipe()
+        starts, self._let = os.pipe()
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
@@ -128,7 +128,7 @@ class Process:
             try:
                 os.close(self._let)
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                if waits and not os.read(held, 1):
+                if waits and not os.read(starts, 1):
                     os._exit(0)
                 with os.fdopen(write, "w") as answer:
                     answer.write(json.dumps(work()))
@@ -139,7 +139,7 @@ class Process:
                 sys.stderr.flush()
                 os._exit(status)
         os.close(write)
-        os.close(held)
+        os.close(starts)
 
     def let(self) -> None:
         """Begin."""
@@ -256,8 +256,8 @@ class Shoppers:
         self.answers = 0
         works = [(self._send, user) for user in self.users] + [(self._write, half) for half in (0, 1)]
         self._threads = [
-            threading.Thread(target=work, args=(given, random.Random(f"{seed} {given}")))
-            for work, given in works
+            threading.Thread(target=work, args=(part, random.Random(f"{seed} {part}")))
+            for work, part in works
         ]
 
     def start(self) -> None:
@@ -438,9 +438,9 @@ class Chaos:
         shoppers, server = self._shoppers()
         shoppers.start()
         wait_for(lambda: shoppers.answers > 20)
-        answered, known = list(shoppers.events), {key: len(past) - 1 for key, past in shoppers.past.items()}
+        answered, first = list(shoppers.events), {key: len(past) - 1 for key, past in shoppers.past.items()}
         for key in list(shoppers.possible):
-            known[key] = max(0, known[key] - 1)
+            first[key] = max(0, first[key] - 1)
         taking.let()
         began = time.monotonic()
         if not taking.ends_within(self._dice.uniform(0, 1.1) * self._durations["backup"]):
@@ -463,7 +463,7 @@ class Chaos:
             self.figures["backups restored"] += 1
             self.figures["lost"] += sum(event not in events for event in answered)
             self.figures["lost"] += sum(
-                states.get(key) not in past[known[key] :] for key, past in shoppers.past.items()
+                states.get(key) not in past[first[key] :] for key, past in shoppers.past.items()
             )
             self.figures["doubled"] += there["doubled"] + sum(events.values()) - len(events)
             self.figures["damaged"] += there["damaged"]

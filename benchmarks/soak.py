@@ -162,10 +162,10 @@ class Load:
 
     def _request(self, kind: str) -> tuple:  # noqa: PLR0911 - one for each kind
         dice, row = self._dice, self._dice.choice(self._rows)
-        known = quote(row["id"], safe="")
+        item_id = quote(row["id"], safe="")
         match kind:
             case "similar":
-                return "GET", f"/v1/items/{known}/similar?user={self._shopper()}"
+                return "GET", f"/v1/items/{item_id}/similar?user={self._shopper()}"
             case "words":
                 body = {"text": self._words(row), "user": self._shopper(), "filter": {"price": {"lt": 500}}}
                 return "POST", "/v1/search", json.dumps(body).encode(), JSON
@@ -182,7 +182,7 @@ class Load:
                 return "POST", "/v1/events", json.dumps({"events": events}).encode(), JSON
             case "patch":
                 body = {"price": round(dice.uniform(1, 500), 2), "available": dice.random() < 0.9}
-                return "PATCH", f"/v1/items/{known}", json.dumps(body).encode(), JSON
+                return "PATCH", f"/v1/items/{item_id}", json.dumps(body).encode(), JSON
             case "put":
                 photo = base64.b64encode(self._photo(row)).decode()
                 body = {"title": row["title"], "price": row["price"], "image_base64": photo}
@@ -190,8 +190,8 @@ class Load:
                 return "PUT", path, json.dumps(body).encode(), JSON
             case "delete":
                 return "DELETE", f"/v1/items/written-{dice.randrange(WRITTEN)}"
-        asked = dice.choice(["/?" + urlencode({"text": self._words(row)}), f"/page/item?id={known}"])
-        return "GET", dice.choice([asked, f"/page/photo?id={known}"])
+        visit = dice.choice(["/?" + urlencode({"text": self._words(row)}), f"/page/item?id={item_id}"])
+        return "GET", dice.choice([visit, f"/page/photo?id={item_id}"])
 
     def _photo(self, row: dict) -> bytes:
         return (self._folder / row["image"]).read_bytes()

@@ -58,8 +58,12 @@ def reindex(
     )
     with closing(open_store(settings.store, settings)) as current:
         before, needed = current.info.fingerprint, current.count()
-    plan = IngestPlan(source, map or [], near=settings.search.collapse_distance)
     with open_destination(settings, beside=True) as beside:
+        # a collection that an earlier or a killed reindex left may hold items that were removed since
+        plan = IngestPlan(
+            source, map or [],
+            near=settings.search.collapse_distance, force_prune=beside.info.fingerprint != before,
+        )  # fmt: skip
         with progress_bar() as bar:
             report = ingest(plan, beside, settings, progress=show_on(bar))
         if beside.info.fingerprint == before:

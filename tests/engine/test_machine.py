@@ -46,7 +46,7 @@ def test_the_c_library_has_so_many_pools_of_memory_unless_the_environment_says_h
     environment = {"PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
     if setting:
         environment["MALLOC_ARENA_MAX"] = setting
-    done = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-c", POOLS, "3"], env=environment, capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) in counts
+    assert int(run.stdout) in counts

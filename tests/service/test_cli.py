@@ -350,6 +350,21 @@ def test_another_encoder_is_filled_beside_swapped_and_rolled_back(store, catalog
     assert body("search", "shoe", "--store", store)["results"]
 
 
+def test_what_was_removed_since_another_encoder_was_left_does_not_come_back(
+    store, catalogue, tiny_clip, tmp_path
+):
+    from tests.conftest import make_tiny_clip
+
+    other = make_tiny_clip(tmp_path / "other", seed=5)
+    report = body("reindex", catalogue, "--store", store, "--clip", other)
+    body("promote", report["before"], "--store", store)
+    fewer = catalogue.with_name("fewer.jsonl")
+    fewer.write_text("\n".join(catalogue.read_text().splitlines()[:59]))
+    assert body("ingest", fewer, "--store", store, "--clip", tiny_clip, "--prune")["deleted"] == 1
+    again = body("reindex", fewer, "--store", store, "--clip", other)
+    assert (again["swapped"], again["items"], again["deleted"]) == (True, 59, 1)
+
+
 def test_a_smaller_collection_does_not_take_the_place_of_a_larger_one(store, catalogue, tmp_path):
     from tests.conftest import make_tiny_clip
 

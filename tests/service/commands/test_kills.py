@@ -14,11 +14,11 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.mark.chaos
 def test_of_a_shop_that_is_killed_again_and_again_nothing_is_lost_or_there_twice():
-    done = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "benchmarks/kills.py", "--kills", "1000", "--seconds", "75", "--seed", "3"],
         cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, check=False,
         capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-5000:] + done.stdout
-    assert "lost: 0" in done.stdout
-    assert "doubled: 0" in done.stdout
+    assert run.returncode == 0, run.stderr[-5000:] + run.stdout
+    assert "lost: 0" in run.stdout
+    assert "doubled: 0" in run.stdout
