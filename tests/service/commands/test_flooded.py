@@ -17,8 +17,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-FILES = 1024
+FILES, CLIENTS = 700, 800
 """Open files that the process may have; more clients come than that."""
+WRITERS, THREADS, QUEUE = 10, 4, 2
+"""Writes at a time, of which so many find a thread or a place to wait."""
 
 
 @pytest.fixture
@@ -42,7 +44,10 @@ def flooded(filled, tmp_path):
 
 
 def environment():
-    return {**os.environ, "VLCLIP_FETCH__ALLOW_PRIVATE": "true", "VLCLIP_API__PHOTOS_TIMEOUT_S": "60"}
+    return {
+        **os.environ, "VLCLIP_FETCH__ALLOW_PRIVATE": "true", "VLCLIP_API__PHOTOS_TIMEOUT_S": "300",
+        "VLCLIP_API__WRITE_WORKERS": str(THREADS), "VLCLIP_API__WRITE_QUEUE": str(QUEUE),
+    }  # fmt: skip
 
 
 def wait_until_ready(process, address):
@@ -65,11 +70,11 @@ PATHS = ("/healthz", "/readyz", "/v1/items/drawn-00001", "/v1/items/drawn-00001/
 def test_half_open_connections_keep_nobody_out(flooded):
     address, log, _ = flooded
     with ExitStack() as stack:
-        for number in range(1500):
+        for number in range(CLIENTS):
             with suppress(OSError):
                 client = stack.enter_context(closing(socket.create_connection(address, timeout=20)))
                 client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n")
-            if number % 300 == 299:
+            if number % 200 == 199:
                 assert [get(address, path).status_code for path in PATHS] == [200] * len(PATHS)
         for _ in range(10):
             assert [get(address, path).status_code for path in PATHS] == [200] * len(PATHS)
@@ -84,7 +89,7 @@ def test_photos_that_drip_keep_no_reader_waiting(flooded):
         dripping = threading.Thread(target=drip, args=(host, ended), daemon=True)
         dripping.start()
         url = f"http://127.0.0.1:{host.getsockname()[1]}"
-        items = [{"id": f"slow-{n}", "title": "slow", "image": f"{url}/{n}.jpg"} for n in range(1000)]
+        items = [{"id": f"slow-{n}", "title": "slow", "image": f"{url}/{n}.jpg"} for n in range(100)]
         statuses = []
 
         def write():
@@ -94,10 +99,12 @@ def test_photos_that_drip_keep_no_reader_waiting(flooded):
                 )
                 statuses.append(answer.status_code)
 
-        writers = [threading.Thread(target=write) for _ in range(30)]
+        writers = [threading.Thread(target=write) for _ in range(WRITERS)]
         for writer in writers:
             writer.start()
-        while len(statuses) < 30 - 4 - 16:  # what finds neither a thread nor a place in the queue
+        while (
+            len(statuses) < WRITERS - THREADS - QUEUE
+        ):  # what finds neither a thread nor a place in the queue
             time.sleep(0.05)
         assert set(statuses) == {503}
         for _ in range(10):
@@ -106,7 +113,7 @@ def test_photos_that_drip_keep_no_reader_waiting(flooded):
         assert patched.json()["status"] == "patched"
         removed = httpx2.delete(f"http://{address[0]}:{address[1]}/v1/items/drawn-00002")
         assert removed.status_code == 204
-        assert len(statuses) < 30  # all of that while photos were awaited
+        assert len(statuses) < WRITERS  # all of that while photos were awaited
         ended.set()
         flooded[2].kill()
         for writer in writers:
