@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from io import BytesIO
 
@@ -25,7 +26,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from vlclip.engine.errors import PhotoError
-from vlclip.engine.photos.memory import STRIP_PIXELS, decoding_bytes
+from vlclip.engine.photos.memory import BLOCK_BYTES, STRIP_PIXELS, decoding_bytes
 from vlclip.engine.photos.png import without_bulky_texts
 from vlclip.engine.photos.room import ROOM, Limits
 
@@ -56,6 +57,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 """What makes a photo upright, by its EXIF orientation."""
+
+Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined] # documented, not exported
 
 
 def decode(data: bytes, limits: Limits) -> Image.Image:
@@ -89,7 +92,10 @@ def _decode(data: bytes, limits: Limits) -> Image.Image:
         image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
         factor = _factor(*image.size)
         needed = decoding_bytes(image, (width, height), factor, len(data))
-        with ROOM.hold(needed, limits, f"the {image.format} photo of {width:,} by {height:,} pixels"):
+        with (
+            ROOM.hold(needed, limits, f"the {image.format} photo of {width:,} by {height:,} pixels"),
+            closing(image),  # its memory is free before its room is
+        ):
             image.load()
             return _upright(image, _flat(image, factor))
 

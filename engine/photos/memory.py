@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from PIL.ImageFile import ImageFile
 
+BLOCK_BYTES = 1 << 30
+"""Most of one allocation for an image's rows: all of them in one. In Pillow's blocks of 16 MB its memory
+stays with the thread that decoded it, as glibc keeps blocks below 32 MB (findings/pillow_keeps_memory.sh)."""
 STRIP_PIXELS = 1 << 18
 """Of a strip that is made RGB at a time."""
 

@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from vlclip.engine.errors import PhotoError
+from vlclip.engine.errors import PhotoError, PhotosBusy
 from vlclip.engine.item import Item
 from vlclip.engine.photos.decoding import decode
 from vlclip.engine.photos.room import Limits
@@ -23,7 +23,6 @@ Message = dict[str, Any]
 TITLE_CHARS, DESCRIPTION_CHARS, VALUE_CHARS = 300, 1500, 100
 MOST_ATTRIBUTES = 20
 PHOTO_SIDE = 512
-LIMITS = Limits()
 
 
 def product_data(item: Item) -> dict[str, object]:
@@ -55,15 +54,18 @@ def messages(
     return [{"role": "system", "content": prompt.text}, {"role": "user", "content": content}]
 
 
-def photo_url(photo: bytes | None) -> str | None:
+def photo_url(photo: bytes | None, limits: Limits) -> str | None:
     """The photo as a `data:` URL: a JPEG of at most 512 pixels a side, without its metadata.
 
     None where there is no photo or it cannot be read; the model then gets none.
+    Errors: `PhotosBusy` where there was no room for it; it may be fine.
     """
     if photo is None:
         return None
     try:
-        upright = decode(photo, LIMITS)
+        upright = decode(photo, limits)
+    except PhotosBusy:
+        raise
     except PhotoError:
         return None
     upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))

@@ -18,9 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from vlclip.engine.errors import BudgetSpent, RefinementError, SettingsError
+from vlclip.engine.errors import BudgetSpent, PhotosBusy, RefinementError, SettingsError
 from vlclip.engine.item import Item
 from vlclip.engine.language import DEFAULT
+from vlclip.engine.photos.room import Limits
 from vlclip.engine.refinement.agent import Agent, Cost, TextRefused
 from vlclip.engine.refinement.cache import RefinementCache, RefinementOutcome
 from vlclip.engine.refinement.endpoint import Endpoint
@@ -35,33 +36,39 @@ from vlclip.engine.settings import Refinement
 CHECKS = 1
 """Raise it by hand with any change of checks, messages or agent that changes texts."""
 
+PHOTOS = Limits()
+"""For those who name no limits on photos."""
+
 T = TypeVar("T")
 
 
-def load_refiner(settings: Refinement, language: str) -> Refiner | None:
+def load_refiner(settings: Refinement, language: str, photos: Limits = PHOTOS) -> Refiner | None:
     """The refiner these settings name, for texts in a language; None where refinement is off.
+
+    `photos` are the limits on photos that are shown to a language model.
 
     Errors: `SettingsError` where there is no such language, or mode is llm and no endpoint or model is
     named; `RefinementError` where the packages for it are missing or the cache cannot be used.
     """
     if settings.mode == "off":
         return None
-    return FieldRefiner(language) if settings.mode == "fields" else AgentRefiner(settings, language)
+    return FieldRefiner(language) if settings.mode == "fields" else AgentRefiner(settings, language, photos)
 
 
 class AgentRefiner:
     """The agent over one endpoint, with the field refiner for items it fails on.
 
     An item whose text failed the checks gets its fields' text under this refiner's version: that is settled.
-    An item for which the endpoint failed gets its fields' text under the field refiner's version; the next
-    run finds a version that is not its own and asks again.
+    An item for which the endpoint failed, or whose photo found no room, gets its fields' text under the field
+    refiner's version; the next run finds a version that is not its own and asks again.
     """
 
-    def __init__(self, settings: Refinement, language: str = DEFAULT) -> None:
+    def __init__(self, settings: Refinement, language: str = DEFAULT, photos: Limits = PHOTOS) -> None:
         for name in ("base_url", "model"):
             if not getattr(settings, name):
                 raise SettingsError(f"refinement.mode is llm but refinement.{name} is empty; name it")
         self._settings = settings
+        self._photos = photos
         self._endpoint = Endpoint(settings)
         self._agent = Agent(self._endpoint.ask, prompts(), settings.rounds, load_vocabulary(language))
         self._fields = FieldRefiner(language)
@@ -140,11 +147,15 @@ class AgentRefiner:
         self._check_budget()
         cost = Cost()
         try:
-            text, refusal = await self._agent.write(item, photo_url(photo), cost), ""
+            # on a thread: it may wait for room, and answers of the endpoint should not
+            url = None if photo is None else await asyncio.to_thread(photo_url, photo, self._photos)
+            text, refusal = await self._agent.write(item, url, cost), ""
         except TextRefused as refused:
             text, refusal = "", str(refused)
         except EndpointFailure as failure:
             return self._by_fields(item, self._fields.version, cost, f"endpoint: {failure}")
+        except PhotosBusy as busy:  # without its photo the text would be another, and would stay
+            return self._by_fields(item, self._fields.version, cost, f"photo: {busy}")
         finally:
             self.tokens_spent += cost.tokens
         outcome = RefinementOutcome(text, refusal, cost.rounds, cost.prompt_tokens, cost.completion_tokens)

@@ -140,7 +140,7 @@ def _grounder(recipe: Recipe, settings: IngestionSettings) -> Grounder | None:
 def _refiner(recipe: Recipe, settings: IngestionSettings) -> Refiner | None:
     if not recipe.refine:
         return None
-    refiner = load_refiner(settings.refinement, settings.language)
+    refiner = load_refiner(settings.refinement, settings.language, settings.fetch.limits)
     if refiner is None:
         raise TrainingError(
             "the recipe asks for refined texts; name the refiner: VLCLIP_REFINEMENT__MODE=fields"

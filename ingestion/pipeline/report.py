@@ -12,7 +12,7 @@ from vlclip.engine.refinement.report import RefinementReport
 from vlclip.ingestion.ledger.dead_letters import DeadLetter
 from vlclip.ingestion.pipeline.agreement import Agreement
 from vlclip.ingestion.pipeline.duplicates import PhotoDuplicates
-from vlclip.ingestion.reading.entry import Entry
+from vlclip.ingestion.reading.entry import Entry, Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +73,22 @@ Progress = Callable[[IngestReport], None]
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of one item: `reason` says why it failed, or what was left out of it; else it is ""."""
+    """What became of one item: `reason` says why it failed, or what was left out of it; else it is "".
+
+    A failure that is `passing` may succeed later.
+    """
 
     id: str
     status: Literal["embedded", "updated", "unchanged", "duplicate", "failed"]
     reason: str = ""
+    passing: bool = False
 
     @classmethod
     def of(cls, entry: Entry) -> ItemResult:
         """The result of an entry that has been through every stage."""
         if entry.failure is not None or entry.outcome is None:
-            return cls(entry.id, "failed", entry.failure.reason if entry.failure else "")
+            failure = entry.failure or Failure("read", "")
+            return cls(entry.id, "failed", failure.reason, failure.passing)
         return cls(entry.id, entry.outcome, "; ".join(entry.warnings))
 
 

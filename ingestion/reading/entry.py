@@ -39,12 +39,14 @@ Outcome = Literal["duplicate", "unchanged", "updated", "embedded"]
 class Failure:
     """Why an item is not in the store: the step that refused it and a reason for people.
 
-    `of_row` says that only the row is at fault; another row holds the item that its id names.
+    `of_row` says that only the row is at fault; another row holds the item that its id names. `passing` says
+    that nothing is wrong with the item: it may succeed when it is sent again.
     """
 
     step: FailureStep
     reason: str
     of_row: bool = False
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +135,9 @@ class Entry:
         """Bytes of the photo it carries, for cutting batches."""
         return len(self.image) if isinstance(self.image, bytes) else 0
 
-    def failed(self, step: FailureStep, reason: str, *, of_row: bool = False) -> Entry:
+    def failed(self, step: FailureStep, reason: str, *, of_row: bool = False, passing: bool = False) -> Entry:
         """The same row with a failure, no outcome, and without the arrays it no longer needs."""
-        failure = Failure(step, reason, of_row)
+        failure = Failure(step, reason, of_row, passing)
         return replace(self, failure=failure, outcome=None, photo=None, vector=None, data=None)
 
 

@@ -45,7 +45,7 @@ class Preparation:
         return cls(
             grounder_name(settings.grounding) or "",
             rule_from(settings.grounding),
-            load_refiner(settings.refinement, language),
+            load_refiner(settings.refinement, language, settings.fetch.limits),
             settings.refinement.agreement,
             sees=settings.refinement.mode == "llm" and settings.refinement.sees,
             load=lambda: load_grounder(settings.grounding, settings.device),

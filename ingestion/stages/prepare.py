@@ -23,7 +23,10 @@ from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto, next_pho
 from vlclip.ingestion.stages.preparation import Preparation
 
 TOGETHER = 16
-"""Decoded photos that a grounder gets at once: enough for its batches, little enough for memory."""
+"""Photos that a grounder gets at once: enough for its batches."""
+TOGETHER_PIXELS = 16_000_000
+"""Decoded photos wait for others until they have so many pixels. A batch holds fewer than these and one more
+photo, of at most `MOST_PIXELS`: at 4 bytes a pixel 98 MB."""
 AHEAD = 32
 """Fetched photos that wait to be decoded: at `fetch.max_bytes` each, what a batch of URLs may hold."""
 
@@ -34,7 +37,7 @@ class Prepare:
 
     URLs are fetched side by side in `fetching`, at most `AHEAD` of a batch before they are decoded.
     `decoding` bounds how many batches hold decoded photos at once. A grounder gets `TOGETHER` of them at a
-    time.
+    time, fewer where they are large.
     """
 
     source: PhotoSource
@@ -86,11 +89,18 @@ class Prepare:
             entry = next_photo(entry)
         return None, problem
 
-    def _cropped(self, entries: Batch) -> Batch:
+    def _cropped(self, entries: Batch) -> Iterator[Entry]:
         """The entries with their photos cropped and prepared; decoded photos end here."""
-        decoded = [self._decoded(entry) for entry in entries]
-        located = self._located([entry for entry, _ in decoded], [photo for _, photo in decoded])
-        return [self._ready(entry, photo) for entry, (_, photo) in zip(located, decoded, strict=True)]
+        photos: list[Image.Image | None] = []
+        decoded: Batch = []
+        for entry in entries:
+            current, photo = self._decoded(entry)
+            decoded.append(current)
+            photos.append(photo)
+            if sum(photo.width * photo.height for photo in photos if photo) >= TOGETHER_PIXELS:
+                yield from map(self._ready, self._located(decoded, photos), photos)
+                photos, decoded, photo = [], [], None
+        yield from map(self._ready, self._located(decoded, photos), photos)
 
     def _decoded(self, entry: Entry) -> tuple[Entry, Image.Image | None]:
         """The entry and the first of its photos that can be decoded."""
@@ -100,7 +110,7 @@ class Prepare:
                 return current, decode(current.data, self.limits)
             except PhotosBusy as error:
                 # the photo may be fine: neither a later one nor the words alone stand in for it
-                return entry.failed("photo", str(error)), None
+                return entry.failed("photo", str(error), passing=True), None
             except PhotoError as error:
                 problem = problem or str(error)
             current, _ = self._readable(next_photo(replace(current, data=None)))

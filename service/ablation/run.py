@@ -79,7 +79,7 @@ def run_ablation(
     if plan.tuned:
         names["tuned"] = plan.tuned
     with ExitStack() as open_:
-        refiner = load_refiner(settings.refinement, settings.language)
+        refiner = load_refiner(settings.refinement, settings.language, settings.fetch.limits)
         if refiner is not None:
             open_.enter_context(closing(refiner))
         clips = {

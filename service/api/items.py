@@ -17,7 +17,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from vlclip.engine.errors import ItemError
+from vlclip.engine.errors import ItemError, PhotosBusy
 from vlclip.engine.item import MAX_ID_CHARS
 from vlclip.ingestion.pipeline.patches import ItemPatch
 from vlclip.ranking.errors import UnknownItem
@@ -76,6 +76,8 @@ def add_item_routes(app: FastAPI, shop: Shop, pools: Pools) -> None:
         (outcome,) = await pools.writes.run(request, write)
         if outcome.drops:
             raise WouldDrop(outcome.reason, outcome.drops)
+        if outcome.passing:
+            raise PhotosBusy(outcome.reason)
         if outcome.status == "failed":
             raise RefusedItem(outcome.reason)
         return outcome

@@ -130,6 +130,9 @@ class WrittenShape(BaseModel):
     drops: list[str] = Field(
         default_factory=list, description="What of the stored item it would have dropped, so it failed."
     )
+    passing: bool = Field(
+        default=False, description="It failed for want of room for its photo; send the same item again later."
+    )
 
 
 class BatchShape(BaseModel):

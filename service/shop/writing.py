@@ -132,7 +132,9 @@ class Writing:
         for place, result in zip(places, results, strict=True):
             if place not in write.results and place not in again:
                 reason = result.reason or write.bodies[place][1].shortened
-                write.results[place] = WrittenShape(id=result.id, status=result.status, reason=reason)
+                write.results[place] = WrittenShape(
+                    id=result.id, status=result.status, reason=reason, passing=result.passing
+                )
         return again
 
     def _patch_again(self, patches: Sequence[ItemPatch]) -> None:

@@ -52,7 +52,8 @@ def kinds(width: int, height: int, seed: int = 0) -> Iterator[tuple[str, bytes]]
     yield "webp turned", saved(rgb, "WEBP", method=0, exif=TURNED)
     yield "gif", saved(palette, "GIF")
     yield "gif clear", saved(palette, "GIF", transparency=3)
-    yield "gif animated", saved(palette, "GIF", save_all=True, append_images=[rgb], disposal=2)
+    second = palette.transpose(Image.Transpose.ROTATE_180)
+    yield "gif animated", saved(palette, "GIF", save_all=True, append_images=[second], disposal=2)
     yield "bmp", saved(rgb, "BMP")
     yield "bmp 32 bit", saved(rgba, "BMP")
     for compression in ("raw", "tiff_lzw", "tiff_deflate", "jpeg"):

@@ -53,7 +53,7 @@ def test_long_fields_are_cut(shirt):
 def test_the_photo_goes_along_small_and_without_metadata():
     exif = Image.Exif()
     exif[0x010E] = "taken at home"
-    url = photo_url(jpeg(exif=exif))
+    url = photo_url(jpeg(exif=exif), Limits())
     photo = base64.b64decode(url.removeprefix("data:image/jpeg;base64,"))
     assert b"taken at home" not in photo
     with Image.open(io.BytesIO(photo)) as sent:
@@ -64,12 +64,11 @@ def test_the_photo_goes_along_small_and_without_metadata():
 
 @pytest.mark.parametrize("photo", [None, b"", b"no photo", jpeg()[:200]])
 def test_a_photo_that_cannot_be_read_is_not_sent(photo):
-    assert photo_url(photo) is None
+    assert photo_url(photo, Limits()) is None
 
 
 def test_a_bomb_is_not_opened(monkeypatch):
-    monkeypatch.setattr("vlclip.engine.refinement.messages.LIMITS", Limits(1000))
-    assert photo_url(jpeg((20, 20))) is not None
-    assert photo_url(jpeg((100, 100))) is None
+    assert photo_url(jpeg((20, 20)), Limits(1000)) is not None
+    assert photo_url(jpeg((100, 100)), Limits(1000)) is None
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
-    assert photo_url(jpeg((20, 20))) is None
+    assert photo_url(jpeg((20, 20)), Limits()) is None

@@ -13,8 +13,12 @@ from tests.engine.refinement.endpoint import STOP, Raw, by_role, scripted
 from tests.engine.refinement.test_messages import jpeg
 from vlclip.engine.errors import BudgetSpent, RefinementError
 from vlclip.engine.item import Item
+from vlclip.engine.photos.room import ROOM, Limits
 from vlclip.engine.refinement import FieldRefiner, Refined, load_refiner
 from vlclip.engine.settings import Refinement
+from vlclip.ingestion.settings import Fetch
+from vlclip.ingestion.stages.preparation import Preparation
+from vlclip.service.settings import Settings
 
 LINE = "turtle men's navy blue check shirt in cotton"
 REVISE = '{"verdict": "revise", "critique": "name the collar"}'
@@ -116,6 +120,34 @@ def test_the_photo_counts_only_for_models_that_see(refining):
         for size in ((10, 10), (11, 11)):
             refining(endpoint.url, sees=True).refine(items(1), [jpeg(size)])
         assert len(endpoint.chats) == 6
+
+
+def test_a_photo_without_room_is_no_reason_to_keep_a_text_that_was_made_without_it(
+    shirt, refining, monkeypatch
+):
+    limits, needed = Limits(memory_bytes=100, wait_s=0.01), "vlclip.engine.photos.decoding.decoding_bytes"
+    with scripted(by_role(LINE)) as endpoint:
+        refiner = refining(endpoint.url, sees=True)
+        refiner._photos = limits
+        with monkeypatch.context() as patch, ROOM.hold(1, limits, "another photo"):
+            patch.setattr(needed, lambda *_: 100)
+            (text,) = refiner.refine([shirt], [jpeg()])
+        assert (text.version, endpoint.chats) == (FieldRefiner().version, []), "so that the next run asks"
+        assert "other photos took all the memory" in text.fallback
+        monkeypatch.setattr(needed, lambda *_: 100)
+        assert refiner.refine([shirt], [jpeg()])[0].text == LINE
+        assert endpoint.chats[0].sees
+
+
+@pytest.mark.parametrize("limit", [99, 100])
+def test_the_limits_on_photos_are_those_of_the_settings(shirt, tmp_path, limit):
+    with scripted(by_role(LINE)) as endpoint:
+        named = Refinement(mode="llm", base_url=endpoint.url, model="m", cache="", sees=True)
+        settings = Settings(refinement=named, fetch=Fetch(max_pixels=limit))
+        refiner = Preparation.of(settings, "english").refiner
+        refiner.refine([shirt], [jpeg((10, 10))])
+        assert endpoint.chats[0].sees == (limit == 100)
+        refiner.close()
 
 
 def test_failures_are_not_cached(shirt, refining):

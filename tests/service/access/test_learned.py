@@ -45,7 +45,7 @@ OF_THE_SHOP = {
     for shape, fields in {
         "VariantsShape": "group count available ids values more prices is_part",
         "PriceRangeShape": "low high currency",
-        "WrittenShape": "id status reason drops",
+        "WrittenShape": "id status reason drops passing",
         "BatchShape": "results embedded unchanged failed",
         "PatchedShape": "id status reason stale",
         "PatchBatchShape": "results patched unchanged unknown failed",
