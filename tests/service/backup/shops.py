@@ -44,7 +44,7 @@ def fill(settings: Settings, count: int = 40) -> None:
         store.upsert([point_of(number) for number in range(7)])
     with closing(Ledger(ledger_path(settings))) as ledger:
         ledger.finish(ledger.start("shop.csv", INFO.fingerprint), "complete", {
-            "read": count, "embedded": count, "unchanged": 0, "failed": 0, "deleted": 0,
+            "read": count, "embedded": count, "updated": 0, "unchanged": 0, "failed": 0, "deleted": 0,
         })  # fmt: skip
     with closing(open_history(settings)) as history:
         history.add([event_of(number) for number in range(20)])
