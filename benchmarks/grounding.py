@@ -1,9 +1,10 @@
 """How fast photos are grounded, beside the bare model, and what batching brings.
 
     python benchmarks/grounding.py
+    python benchmarks/grounding.py --runtimes onnx torch
     python benchmarks/grounding.py --model FOLDER --catalogue fashion --photos 64 --batches 1 8
 
-For every batch size, on the same photos, taking turns:
+For every batch size and library, on the same photos, taking turns:
 - locate: photos and product types in, boxes out, resizing and tokenizing included;
 - bare: the model's own forward pass on the same batches, prepared before the clock starts.
 
@@ -19,6 +20,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from PIL import Image
 
 from vlclip.engine.grounding.dino import DinoGrounder
 from vlclip.engine.grounding.loading import load_grounder
+from vlclip.engine.grounding.onnx_dino import OnnxNetwork
 from vlclip.engine.grounding.rule import prompt
 from vlclip.engine.grounding.transformers import TransformersNetwork
 from vlclip.engine.photos.decoding import decode
@@ -66,9 +69,12 @@ def bare(grounder: DinoGrounder, photos: list[Image.Image], types: list[str]) ->
         (pixels, [prompt(types[row]) for row in rows])
         for rows, pixels, _ in grounder.batches(photos, range(len(photos)))
     ]
+    if isinstance(network, OnnxNetwork):
+        return lambda: [network(pixels, prompts) for pixels, prompts in ready]  # it is one with tokenizing
+    tensors = [(torch.from_numpy(pixels).to(network.device), prompts) for pixels, prompts in ready]
     if not isinstance(network, TransformersNetwork):  # groundingdino's model tokenizes by itself
-        return lambda: [network.model(pixels, captions=prompts) for pixels, prompts in ready]
-    inputs = [(pixels.to(network.device), network.tokens(prompts)) for pixels, prompts in ready]
+        return lambda: [network.model(pixels, captions=prompts) for pixels, prompts in tensors]
+    inputs = [(pixels, network.tokens(prompts)) for pixels, prompts in tensors]
     return lambda: [network.model(pixel_values=pixels, **words) for pixels, words in inputs]
 
 
@@ -93,6 +99,7 @@ def main() -> None:
     parser.add_argument("--short-side", type=int, help="as in the settings")
     parser.add_argument("--repeat", type=int, default=5, help="rounds; the median counts")
     parser.add_argument("--device", default="auto", help="as in the settings")
+    parser.add_argument("--runtimes", nargs="+", default=["auto"], help="as in the settings, runtime")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     arguments = parser.parse_args()
     photos, types = (
@@ -102,30 +109,42 @@ def main() -> None:
     )
     grounding = {"model": arguments.model, "short_side": arguments.short_side}
     settings = Settings.load(device=arguments.device, grounding=grounding)
-    grounder = load_grounder(settings.grounding, settings.device)
-    if not isinstance(grounder, DinoGrounder):
+    grounders = {
+        runtime: load_grounder(settings.grounding, settings.device, runtime) for runtime in arguments.runtimes
+    }
+    first = next(iter(grounders.values()))
+    if not isinstance(first, DinoGrounder):
         raise SystemExit("give a --model; there is nothing to measure when grounding is off")
     if not arguments.json:
-        sizes = len({tuple(grounder.prepare(photo).shape) for photo in photos})
+        sizes = len({tuple(first.prepare(photo).shape) for photo in photos})
         print(f"{platform.machine()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
-        print(f"{grounder.name}, {len(photos)} photos, sizes after the resize: {sizes}")
-        print(f"{'batch':>5} {'locate/s':>9} {'bare/s':>9} {'locate : bare':>14}")
+        print(f"{first.name}, {len(photos)} photos, sizes after the resize: {sizes}")
+        print(f"{'runtime':>8} {'batch':>5} {'locate/s':>9} {'bare/s':>9} {'locate : bare':>14}")
     for batch in arguments.batches:
-        grounder.batch = batch
-        works = {"locate": lambda: grounder.locate(photos, types), "bare": bare(grounder, photos, types)}
+        works = {}
+        for runtime, grounder in grounders.items():
+            grounder.batch = batch
+            works[runtime, "locate"] = partial(grounder.locate, photos, types)
+            works[runtime, "bare"] = bare(grounder, photos, types)
         for work in works.values():
             seconds(work)  # the first run allocates
         rounds = [{name: seconds(work) for name, work in works.items()} for _ in range(arguments.repeat)]
-        rate = {name: len(photos) / statistics.median(round_[name] for round_ in rounds) for name in works}
-        share = statistics.median(round_["bare"] / round_["locate"] for round_ in rounds)
-        if arguments.json:
-            print(
-                json.dumps(
-                    {"batch": batch, "share": round(share, 3)} | {k: round(v, 2) for k, v in rate.items()}
-                )
-            )
-        else:
-            print(f"{batch:>5} {rate['locate']:>9.2f} {rate['bare']:>9.2f} {share:>14.2f}")
+        for runtime in grounders:
+            report(runtime, batch, rounds, len(photos), as_json=arguments.json)
+
+
+def report(
+    runtime: str, batch: int, rounds: list[dict[tuple[str, str], float]], photos: int, *, as_json: bool
+) -> None:
+    """One line of the table."""
+    names = ("locate", "bare")
+    rate = {name: photos / statistics.median(round_[runtime, name] for round_ in rounds) for name in names}
+    share = statistics.median(round_[runtime, "bare"] / round_[runtime, "locate"] for round_ in rounds)
+    if as_json:
+        rounded = {name: round(value, 2) for name, value in rate.items()}
+        print(json.dumps({"runtime": runtime, "batch": batch, "share": round(share, 3)} | rounded))
+    else:
+        print(f"{runtime:>8} {batch:>5} {rate['locate']:>9.2f} {rate['bare']:>9.2f} {share:>14.2f}")
 
 
 if __name__ == "__main__":

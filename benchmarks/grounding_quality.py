@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     settings = Settings.load(grounding={"model": options.model})
-    grounder = load_grounder(settings.grounding, settings.device)
+    grounder = load_grounder(settings.grounding, settings.device, settings.runtime)
     if grounder is None:
         parser.error("--model names no grounder")
     threshold = rule_from(settings.grounding).threshold

@@ -1,4 +1,4 @@
-"""Grounding DINO (arXiv 2303.05499) in batches, whichever library runs it.
+"""Grounding DINO (arXiv 2303.05499) in batches, whichever library runs it: the same photos, the same boxes.
 
 Photos of one size after the resize share a batch, so none is padded and no mask is needed. With padding,
 convolutions and windows would see other borders, and boxes would depend on the other photos of the batch.
@@ -10,16 +10,16 @@ period are left out: the model is not trained to say anything there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from vlclip.engine.grounding.grounder import Detection
 from vlclip.engine.grounding.rule import prompt
+from vlclip.engine.space import Floats
 
 SPECIAL = {"[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
 """Tokens that end a phrase, by their ids in BERT's vocabulary; transformers' model has the ids built in."""
@@ -30,14 +30,16 @@ MAX_THINNESS = 50
 MAX_UNPADDED_THINNESS = 4
 """Thinner photos get a margin; they would have fewer patches than the model has queries."""
 
-PhotoTensor = torch.Tensor
+Prepare = Callable[[Image.Image], Floats]
+"""One RGB photo, resized and normalised as a model reads it: `(3, height, width)`."""
 Doubles = NDArray[np.float64]
+Tokens = NDArray[np.int64]
 
 
 class Network(Protocol):
     """The model itself, safe to call from several threads."""
 
-    def __call__(self, pixels: PhotoTensor, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, pixels: Floats, prompts: Sequence[str]) -> tuple[Floats, Floats]:
         """For photos `(n, 3, h, w)` and a prompt each: logits `(n, queries)`, boxes `(n, queries, 4)`.
 
         A logit is the best over the phrase's tokens, -inf where it has none. A box is cx, cy, w, h as
@@ -47,12 +49,12 @@ class Network(Protocol):
 
 
 class DinoGrounder:
-    """The `Grounder` of both backends."""
+    """The `Grounder` of every backend."""
 
-    def __init__(self, name: str, network: Network, processor: Any, *, batch: int = 8) -> None:
+    def __init__(self, name: str, network: Network, prepare: Prepare, *, batch: int = 8) -> None:
         self.name = name
         self.network = network
-        self._processor = processor
+        self.prepare = prepare
         self.batch = batch
 
     def locate(self, photos: Sequence[Image.Image], product_types: Sequence[str]) -> list[Detection | None]:
@@ -66,35 +68,30 @@ class DinoGrounder:
         ]
         for rows, pixels, filled in self.batches(photos, searchable):
             logits, boxes = self.network(pixels, [prompts[row] for row in rows])
-            for row, scores, photo_boxes in zip(rows, _array(logits), _array(boxes), strict=True):
+            triples = zip(rows, logits.astype(np.float64), boxes.astype(np.float64), strict=True)
+            for row, scores, photo_boxes in triples:
                 width, height = photos[row].size
                 detections[row] = best(scores, photo_boxes / np.tile(filled, 2), (width, height))
         return detections
 
-    def prepare(self, photo: Image.Image) -> PhotoTensor:
-        """The model's own resize and normalisation of one RGB photo: `(3, height, width)` float32."""
-        inputs = self._processor(images=photo, do_pad=False, return_tensors="pt")
-        pixels: PhotoTensor = inputs["pixel_values"][0]
-        return pixels
-
     def batches(
         self, photos: Sequence[Image.Image], rows: Sequence[int]
-    ) -> Iterator[tuple[list[int], PhotoTensor, tuple[float, float]]]:
+    ) -> Iterator[tuple[list[int], Floats, tuple[float, float]]]:
         """Rows that share a batch, their pixels, and the shares of its width and height the photo fills.
 
         Photos are prepared when they are needed, so memory holds one batch, however many photos there are.
         """
         together: list[int] = []
-        prepared: list[PhotoTensor] = []
+        prepared: list[Floats] = []
         for row in sorted(rows, key=lambda row: photos[row].width / photos[row].height):
             pixels = self.prepare(photos[row])
             if prepared and (len(prepared) == self.batch or prepared[0].shape != pixels.shape):
-                yield together, *_with_margin(torch.stack(prepared))
+                yield together, *_with_margin(np.stack(prepared))
                 together, prepared = [], []
             together.append(row)
             prepared.append(pixels)
         if prepared:
-            yield together, *_with_margin(torch.stack(prepared))
+            yield together, *_with_margin(np.stack(prepared))
 
 
 def best(logits: Doubles, boxes: Doubles, size: tuple[int, int]) -> Detection | None:
@@ -115,31 +112,23 @@ def best(logits: Doubles, boxes: Doubles, size: tuple[int, int]) -> Detection | 
     return Detection((x0, y0, x1, y1), (1 + math.tanh(logits[row] / 2)) / 2)  # sigmoid, never too large
 
 
-def phrase_logits(logits: torch.Tensor, token_ids: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+def phrase_logits(logits: Floats, token_ids: Tokens, attended: Tokens) -> Floats:
     """The best logit `(n, queries)` over the tokens of the phrase; -inf where it has none.
 
-    `logits` `(n, queries, tokens or more)`; `token_ids`, `attended` `(n, tokens)`.
+    `logits` `(n, queries, most tokens that the model reads)`; `token_ids`, `attended` `(n, tokens)`.
     """
-    special = torch.tensor(list(SPECIAL.values()), device=token_ids.device)
-    phrase = attended.bool() & ~torch.isin(token_ids, special)
-    in_phrase = logits[..., : phrase.shape[1]].masked_fill(~phrase[:, None], float("-inf"))
-    return in_phrase.amax(dim=-1)
-
-
-def with_short_side(size: dict[str, int], short_side: int | None) -> dict[str, int]:
-    """A processor's `size` scaled so that its short side is `short_side` pixels; None leaves it."""
-    if short_side is None:
-        return size
-    sides = {key: value for key, value in size.items() if value}
-    factor = short_side / min(sides.values())
-    return {key: round(value * factor) for key, value in sides.items()}
+    phrase = (attended != 0) & ~np.isin(token_ids, list(SPECIAL.values()))
+    read = min(phrase.shape[1], logits.shape[-1])
+    in_phrase = np.where(phrase[:, None, :read], logits[..., :read], np.float32(-np.inf))
+    best_logits: Floats = in_phrase.max(axis=-1)
+    return best_logits
 
 
 def _thinness(photo: Image.Image) -> float:
     return max(photo.size) / min(photo.size) if min(photo.size) else math.inf
 
 
-def _with_margin(pixels: PhotoTensor) -> tuple[PhotoTensor, tuple[float, float]]:
+def _with_margin(pixels: Floats) -> tuple[Floats, tuple[float, float]]:
     """Photos, with a margin if too thin for the model, and the shares of width and height they fill.
 
     The margin lies right and below. It is grey: zero is the mean colour after normalisation.
@@ -147,9 +136,5 @@ def _with_margin(pixels: PhotoTensor) -> tuple[PhotoTensor, tuple[float, float]]
     height, width = pixels.shape[-2:]
     least = math.ceil(max(height, width) / MAX_UNPADDED_THINNESS)
     right, below = max(0, least - width), max(0, least - height)
-    padded = torch.nn.functional.pad(pixels, (0, right, 0, below))
+    padded = np.pad(pixels, ((0, 0), (0, 0), (0, below), (0, right)))
     return padded, (width / (width + right), height / (height + below))
-
-
-def _array(tensor: torch.Tensor) -> Doubles:
-    return tensor.double().cpu().numpy()

@@ -46,6 +46,12 @@ def shipped_grounders() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json") if _model_type(path.parent))
 
 
+def is_grounder(model: str) -> bool:
+    """Whether a name that may be a CLIP's is a grounder's, from its files or as one that is known."""
+    by_name = model in (*shipped_grounders(), *HUB_NAMES) or model.startswith(ORIGINAL)
+    return by_name or _model_type(Path(model).expanduser()) is not None
+
+
 def find_grounder(model: str) -> GrounderFolder | None:
     """The files that `model` stands for; None for "off".
 

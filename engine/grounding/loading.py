@@ -1,38 +1,53 @@
-"""From settings to a grounder."""
+"""From settings to a grounder, in the library that runs it best here.
+
+Laws (tests/engine/grounding/test_loading.py):
+- a grounder with a graph is run by ONNX Runtime on a CPU, and PyTorch is not imported for it;
+- what is not installed is named together with the command that installs it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from vlclip.engine.encoding.devices import pick_device
+from vlclip.engine.encoding.loading import MODELS, Runtime
+from vlclip.engine.errors import EncoderError
+from vlclip.engine.extras import needing
+from vlclip.engine.grounding.dino import DinoGrounder, Network, Prepare
 from vlclip.engine.grounding.folders import GrounderFolder, find_grounder, name_of
 from vlclip.engine.grounding.grounder import Grounder
+from vlclip.engine.grounding.onnx_dino import has_graph, load_onnx
+from vlclip.engine.machine import cores_here
 from vlclip.engine.settings import Grounding
 
-if TYPE_CHECKING:
-    from vlclip.engine.grounding.dino import Network
 
-
-def load_grounder(grounding: Grounding, device: str) -> Grounder | None:
+def load_grounder(grounding: Grounding, device: str, runtime: Runtime = "auto") -> Grounder | None:
     """Load the grounder these settings name, onto `device`; None for "off".
 
-    Errors: `EncoderError` for a model that cannot be found, downloaded or loaded.
+    Errors: `EncoderError` for a model that cannot be found, downloaded, loaded or run by this library;
+    `MissingExtra` where PyTorch is needed and not installed.
     """
     files = find_grounder(grounding.model)
     if files is None:
         return None
-    from vlclip.engine.encoding.devices import pick_device  # noqa: PLC0415 - loading torch and transformers takes seconds
-    from vlclip.engine.grounding.dino import DinoGrounder, with_short_side  # noqa: PLC0415
-
-    network, processor = _load(files, pick_device(device))
-    processor.size = with_short_side(dict(processor.size), grounding.short_side)
-    return DinoGrounder(name_of(files, grounding.short_side), network, processor, batch=grounding.batch)
+    network, prepare = _load(files, device, runtime, grounding.short_side)
+    return DinoGrounder(name_of(files, grounding.short_side), network, prepare, batch=grounding.batch)
 
 
-def _load(files: GrounderFolder, device: str) -> tuple[Network, Any]:
-    if files.backend == "original":
+def _load(
+    files: GrounderFolder, device: str, runtime: Runtime, short_side: int | None
+) -> tuple[Network, Prepare]:
+    transformers = files.backend == "transformers"
+    if transformers and runtime != "torch" and device in ("auto", "cpu") and has_graph(files.path):
+        return load_onnx(files.path, cores_here(), short_side)
+    if runtime == "onnx":
+        raise EncoderError(
+            f"the grounder {files.name!r} has no ONNX graph for device={device}; write a folder with one: "
+            f"vlclip export-model {files.name} FOLDER, then grounding.model=FOLDER"
+        )
+    with needing(MODELS, f"the grounder {files.name!r}"):
+        if transformers:
+            from vlclip.engine.grounding.transformers import load_transformers  # noqa: PLC0415 - takes seconds
+
+            return load_transformers(files.path, pick_device(device), short_side)
         from vlclip.engine.grounding.original import load_original  # noqa: PLC0415 - an extra
 
-        return load_original(files.path, device)
-    from vlclip.engine.grounding.transformers import load_transformers  # noqa: PLC0415 - takes seconds
-
-    return load_transformers(files.path, device)
+        return load_original(files.path, pick_device(device), short_side)

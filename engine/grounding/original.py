@@ -19,12 +19,13 @@ from types import MethodType
 from typing import Any
 
 import torch
-from transformers import GroundingDinoImageProcessor
 
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.grounding.dino import MAX_TOKENS, PhotoTensor, phrase_logits
+from vlclip.engine.grounding.dino import MAX_TOKENS, Prepare, phrase_logits
 from vlclip.engine.grounding.folders import config_and_weights
+from vlclip.engine.grounding.preprocessing import SIZE, Preprocessing, with_short_side
 from vlclip.engine.grounding.transformers import check_complete, quiet_transformers
+from vlclip.engine.space import Floats
 
 _BUILDING = threading.Lock()
 
@@ -39,13 +40,13 @@ class OriginalNetwork:
         self._tokenizing = threading.Lock()
         model.tokenizer = self._tokens  # the model calls it, and this one is safe in threads
 
-    def __call__(self, pixels: PhotoTensor, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, pixels: Floats, prompts: Sequence[str]) -> tuple[Floats, Floats]:
         """Logits `(n, queries)` of the phrase and boxes `(n, queries, 4)`, cx, cy, w, h as shares."""
         with torch.inference_mode():
-            outputs = self.model(pixels.to(self.device), captions=list(prompts))
-            words = self._tokens(list(prompts)).to(self.device)
-            logits = phrase_logits(outputs["pred_logits"], words["input_ids"], words["attention_mask"])
-        return logits, outputs["pred_boxes"]
+            outputs = self.model(torch.from_numpy(pixels).to(self.device), captions=list(prompts))
+        logits, boxes = (outputs[key].cpu().numpy() for key in ("pred_logits", "pred_boxes"))
+        words = self._tokens(list(prompts))
+        return phrase_logits(logits, words["input_ids"].numpy(), words["attention_mask"].numpy()), boxes
 
     def _tokens(self, prompts: Sequence[str], **_: object) -> Any:
         with self._tokenizing:  # tokenizers keep their padding state on the object
@@ -70,8 +71,10 @@ class BertWithPhraseMasks(torch.nn.Module):
         return self._bert[0](attention_mask=attention_mask[:, None], **inputs)
 
 
-def load_original(folder: Path, device: str) -> tuple[OriginalNetwork, Any]:
-    """The network in a folder and the image processor that stands for the authors' resize.
+def load_original(
+    folder: Path, device: str, short_side: int | None = None
+) -> tuple[OriginalNetwork, Prepare]:
+    """The network in a folder and the authors' way to read photos.
 
     The configuration is a Python program and is run; use only one you trust. Reading weights runs no code.
     Errors: `EncoderError` where groundingdino-py is not installed, or a file is damaged or does not fit.
@@ -86,7 +89,7 @@ def load_original(folder: Path, device: str) -> tuple[OriginalNetwork, Any]:
         raise EncoderError(f"cannot load the original checkpoint in {folder}: {error}") from error
     check_complete(folder, model, [key for key in missing if not key.startswith("bert.pooler.")])
     _mend(model)
-    return OriginalNetwork(model, device), GroundingDinoImageProcessor()
+    return OriginalNetwork(model, device), Preprocessing(with_short_side(SIZE, short_side))
 
 
 def build_original(config_file: Path) -> Any:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForZeroShotObjectDetection, AutoTokenizer
 from transformers.utils import logging
 
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.grounding.dino import MAX_TOKENS, SPECIAL, PhotoTensor, phrase_logits
+from vlclip.engine.grounding.dino import MAX_TOKENS, SPECIAL, Prepare, phrase_logits
+from vlclip.engine.grounding.onnx_dino import check_numbers
+from vlclip.engine.grounding.preprocessing import Preprocessing, with_short_side
+from vlclip.engine.space import Floats
 
 
 class TransformersNetwork:
@@ -26,25 +30,28 @@ class TransformersNetwork:
         self.device = device
         self._tokenizing = threading.Lock()
 
-    def __call__(self, pixels: PhotoTensor, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, pixels: Floats, prompts: Sequence[str]) -> tuple[Floats, Floats]:
         """Logits `(n, queries)` of the phrase and boxes `(n, queries, 4)`, cx, cy, w, h as shares."""
         words = self.tokens(prompts)
         with torch.inference_mode():
-            outputs = self.model(pixel_values=pixels.to(self.device), **words)
-            logits = phrase_logits(outputs.logits, words["input_ids"], words["attention_mask"])
-        return logits, outputs.pred_boxes
+            outputs = self.model(pixel_values=torch.from_numpy(pixels).to(self.device), **words)
+        read = [words[key].cpu().numpy() for key in ("input_ids", "attention_mask")]
+        return phrase_logits(outputs.logits.cpu().numpy(), *read), outputs.pred_boxes.cpu().numpy()
 
     def tokens(self, prompts: Sequence[str]) -> dict[str, torch.Tensor]:
         """The tokens of the prompts, on the model's device."""
+        longest = min(MAX_TOKENS, self.model.config.max_text_len)
         with self._tokenizing:  # tokenizers keep their padding state on the object
             words = self.tokenizer(
-                list(prompts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+                list(prompts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
             )
         return {key: tensor.to(self.device) for key, tensor in words.items()}
 
 
-def load_transformers(folder: Path, device: str) -> tuple[TransformersNetwork, Any]:
-    """The network in a folder and its image processor.
+def load_transformers(
+    folder: Path, device: str, short_side: int | None = None
+) -> tuple[TransformersNetwork, Prepare]:
+    """The network in a folder and how it reads photos.
 
     Errors: `EncoderError` where a file is missing or damaged, weights are missing, or the tokenizer
     numbers its special tokens differently from the model.
@@ -52,7 +59,7 @@ def load_transformers(folder: Path, device: str) -> tuple[TransformersNetwork, A
     try:
         with quiet_transformers():
             images: Any = AutoImageProcessor  # has no types
-            processor = images.from_pretrained(folder, local_files_only=True)
+            own = images.from_pretrained(folder, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model, report = AutoModelForZeroShotObjectDetection.from_pretrained(
                 folder,
@@ -64,12 +71,22 @@ def load_transformers(folder: Path, device: str) -> tuple[TransformersNetwork, A
     except Exception as error:  # damaged files raise whatever their readers raise
         raise EncoderError(f"cannot load the grounder in {folder}: {error}") from error
     check_complete(folder, model, report["missing_keys"])
-    if tokenizer.convert_tokens_to_ids(list(SPECIAL)) != list(SPECIAL.values()):
-        raise EncoderError(
-            f"the tokenizer in {folder} must number {', '.join(SPECIAL)} as BERT does, "
-            f"{', '.join(map(str, SPECIAL.values()))}: the model has these numbers built in"
-        )
-    return TransformersNetwork(model, tokenizer, device), processor
+    numbers: Any = tokenizer.convert_tokens_to_ids(list(SPECIAL))
+    check_numbers(folder, numbers)
+    return TransformersNetwork(model, tokenizer, device), _prepare(folder, own, short_side)
+
+
+def _prepare(folder: Path, processor: Any, short_side: int | None) -> Prepare:
+    """The preprocessing of every library, or the model's own processor where it does something else."""
+    with suppress(ValueError):
+        return Preprocessing.of(folder, short_side)
+    processor.size = with_short_side(dict(processor.size), short_side)
+
+    def prepare(photo: Image.Image) -> Floats:
+        pixels: Floats = processor(images=photo, do_pad=False, return_tensors="np")["pixel_values"][0]
+        return pixels
+
+    return prepare
 
 
 def check_complete(folder: Path, model: Any, missing: Sequence[str]) -> None:

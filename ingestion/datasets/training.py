@@ -129,7 +129,7 @@ def _hash(recipe: Recipe) -> Callable[[Image.Image], str] | None:
 def _grounder(recipe: Recipe, settings: IngestionSettings) -> Grounder | None:
     if not recipe.ground:
         return None
-    grounder = load_grounder(settings.grounding, settings.device)
+    grounder = load_grounder(settings.grounding, settings.device, settings.runtime)
     if grounder is None:
         raise TrainingError(
             "the recipe asks for grounded crops; name a grounder: VLCLIP_GROUNDING__MODEL=..."

@@ -48,7 +48,7 @@ class Preparation:
             load_refiner(settings.refinement, language, settings.fetch.limits),
             settings.refinement.agreement,
             sees=settings.refinement.mode == "llm" and settings.refinement.sees,
-            load=lambda: load_grounder(settings.grounding, settings.device),
+            load=lambda: load_grounder(settings.grounding, settings.device, settings.runtime),
         )
 
     def get_grounder(self) -> Grounder | None:

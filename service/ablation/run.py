@@ -85,7 +85,7 @@ def run_ablation(
         clips = {
             model: load_encoder(name, settings.device, settings.runtime) for model, name in names.items()
         }
-        parts = Parts(clips, load_grounder(settings.grounding, settings.device), refiner)
+        parts = Parts(clips, load_grounder(settings.grounding, settings.device, settings.runtime), refiner)
         judged = read_set(source, parts, settings, progress)
     table = _table(judged, slices, fields, progress)
     attribute_rows, notes = _attribute_rows(

@@ -1,6 +1,7 @@
-"""The laws of `engine/grounding/grounder.py`, for both backends; and that the backends agree.
+"""The laws of `engine/grounding/grounder.py`, for every library that runs one; and that they agree.
 
-Models are real architectures with random weights: they prove plumbing, not that a product is detections.
+In ONNX Runtime it is the shipped grounder. The other models are real architectures with random weights: they
+prove plumbing, not that a product is detections.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tests.contract.tiny_grounders import make_tiny_original, make_tiny_transformers
+from vlclip.engine.encoding.model_files import SHIPPED
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.grounding.folders import grounder_name
 from vlclip.engine.grounding.grounder import Detection, Grounder
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.service.settings import Settings
 
-BACKENDS = ["transformers", "original"]
+BACKENDS = ["transformers", "original", "onnx"]
 SIZES = [(60, 80), (90, 31), (8, 8), (60, 80), (11, 500), (60, 80), (1, 50), (200, 300), (80, 60)]
 TYPES = [
     "Red shoe",
@@ -48,17 +50,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "transformers": make_tiny_transformers(place / "tiny"),
         "original": make_tiny_original(place / "authors"),
+        "onnx": SHIPPED / "vlclip-grounder",
     }
 
 
 def settings(backend: str, folder: Path, **options) -> Settings:
     model = f"original:{folder}" if backend == "original" else str(folder)
-    return Settings.load(device="cpu", grounding={"model": model, "short_side": 64, "batch": 3} | options)
+    runtime = "onnx" if backend == "onnx" else "torch"
+    grounding = {"model": model, "short_side": 64, "batch": 3} | options
+    return Settings.load(device="cpu", runtime=runtime, grounding=grounding)
 
 
 def loaded(backend: str, folder: Path, **options) -> Grounder:
     chosen = settings(backend, folder, **options)
-    grounder = load_grounder(chosen.grounding, chosen.device)
+    grounder = load_grounder(chosen.grounding, chosen.device, chosen.runtime)
     assert grounder is not None
     return grounder
 
@@ -145,7 +150,9 @@ def test_as_many_types_as_photos_are_asked_for(grounder):
         grounder.locate(photos()[:1], ["shoe", "dress"])
 
 
-@pytest.mark.parametrize("product_type", ["word " * 500, "가" * 500, "[SEP] [MASK] shoe", "\x00\n🙂"])
+@pytest.mark.parametrize(
+    "product_type", ["word " * 500, "가" * 500, "[SEP] [MASK] shoe", "\x00\n🙂", "- " * 99]
+)
 def test_no_type_is_too_long_or_too_strange(grounder, product_type):
     (detection,) = grounder.locate(photos()[:1], [product_type])
     assert detection is not None
@@ -170,7 +177,8 @@ def test_threads_do_not_mix_their_photos(grounder, detections):
 
 def test_its_name_is_known_before_it_is_loaded(grounder, backend, folders):
     assert grounder.name == grounder_name(settings(backend, folders[backend]).grounding)
-    assert grounder.name.startswith(f"{backend}:{folders[backend].name}@")
+    prefix = "original" if backend == "original" else "transformers"
+    assert grounder.name.startswith(f"{prefix}:{folders[backend].name}@")
 
 
 def test_its_name_changes_with_a_single_number(grounder, backend, folders, tmp_path):
@@ -197,7 +205,8 @@ def change_weights(folder: Path, *, lose: str = "") -> None:
 def test_a_model_that_lacks_numbers_is_not_filled_up_with_random_ones(backend, folders, tmp_path):
     other = shutil.copytree(folders[backend], tmp_path / "other")
     change_weights(other, lose="level_embed")
-    with pytest.raises(EncoderError, match="not complete"):
+    reason = "cannot be run" if backend == "onnx" else "not complete"
+    with pytest.raises(EncoderError, match=reason):
         loaded(backend, other)
 
 
@@ -206,7 +215,7 @@ def test_a_damaged_file_is_a_clear_error(backend, folders, tmp_path):
     for name in ("weights.pth", "model.safetensors"):
         if (other / name).exists():
             (other / name).write_bytes(b"cut off")
-    with pytest.raises(EncoderError, match="cannot load the"):
+    with pytest.raises(EncoderError, match="cannot be run" if backend == "onnx" else "cannot load the"):
         loaded(backend, other)
 
 
@@ -215,7 +224,15 @@ def test_loading_and_looking_say_nothing(backend, folders, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# the backends agree
+# the libraries agree
+
+
+def test_onnx_finds_to_a_pixel_what_torch_finds(folders):
+    ours, theirs = loaded("onnx", folders["onnx"]), loaded("transformers", folders["onnx"])
+    assert ours.name == theirs.name
+    for own, other in zip(ours.locate(photos(), TYPES), theirs.locate(photos(), TYPES), strict=True):
+        np.testing.assert_allclose(own.box, other.box, atol=1, rtol=0)
+        np.testing.assert_allclose(own.score, other.score, atol=1e-4)
 
 
 def test_a_converted_checkpoint_gives_the_same_boxes_in_both_libraries(folders, tmp_path):

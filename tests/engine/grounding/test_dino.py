@@ -1,4 +1,4 @@
-"""What both backends share, with a network that answers what a test tells it to."""
+"""What all backends share, with a network that answers what a test tells it to."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from vlclip.engine.grounding.dino import DinoGrounder, best, phrase_logits, with_short_side
+from vlclip.engine.grounding.dino import DinoGrounder, best, phrase_logits
 from vlclip.engine.grounding.grounder import Detection
+from vlclip.engine.grounding.preprocessing import with_short_side
 
 
-def resized(images, **_):
-    """A processor that keeps every photo's size."""
-    return {"pixel_values": torch.zeros(1, 3, images.height, images.width)}
+def resized(photo):
+    """Keeps every photo's size."""
+    return np.zeros((3, photo.height, photo.width), dtype=np.float32)
 
 
 class Scripted:
@@ -28,7 +28,7 @@ class Scripted:
     def __call__(self, pixels, prompts):
         self.batches.append((tuple(pixels.shape), list(prompts)))
         number = len(prompts)
-        return torch.zeros(number, 1), torch.tensor(self.box).expand(number, 1, 4)
+        return np.zeros((number, 1)), np.tile(self.box, (number, 1, 1))
 
 
 def photo(width: int, height: int) -> Image.Image:
@@ -92,12 +92,13 @@ def test_a_box_over_the_edge_ends_there():
 
 
 def test_only_the_tokens_of_the_phrase_have_a_say():
-    tokens = torch.tensor([[101, 7, 8, 1012, 102], [101, 9, 1012, 102, 0]])  # the second one is padded
-    attended = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
-    logits = torch.tensor([[[9, 1, 2, 9, 9, 9.0]], [[9, 3, 9, 9, 9, 9]]])
+    tokens = np.array([[101, 7, 8, 1012, 102], [101, 9, 1012, 102, 0]])  # the second one is padded
+    attended = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
+    logits = np.array([[[9, 1, 2, 9, 9, 9.0]], [[9, 3, 9, 9, 9, 9]]])
     assert phrase_logits(logits, tokens, attended).tolist() == [[2], [3]]
-    no_phrase = torch.tensor([[101, 1012, 102]])
-    assert phrase_logits(torch.ones(1, 1, 3), no_phrase, torch.ones(1, 3)).tolist() == [[-math.inf]]
+    assert phrase_logits(logits[..., :2], tokens, attended).tolist() == [[1], [3]]  # the model reads two
+    no_phrase = np.array([[101, 1012, 102]])
+    assert phrase_logits(np.ones((1, 1, 3)), no_phrase, np.ones((1, 3))).tolist() == [[-math.inf]]
 
 
 @pytest.mark.parametrize(

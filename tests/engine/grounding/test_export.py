@@ -1,0 +1,81 @@
+"""A grounder by name as a folder that needs no PyTorch, and what cannot be one."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.contract.tiny_grounders import make_tiny_transformers
+from vlclip.engine.encoding.model_files import SHIPPED
+from vlclip.engine.errors import EncoderError
+from vlclip.engine.grounding import graphs
+from vlclip.engine.grounding.export import export_grounder
+from vlclip.engine.grounding.folders import grounder_name
+from vlclip.engine.grounding.loading import load_grounder
+from vlclip.engine.grounding.onnx_dino import GRAPH
+from vlclip.engine.settings import Grounding
+
+
+@pytest.mark.slow
+def test_a_grounder_with_a_swin_finds_the_same_when_exported(tmp_path):
+    own = make_tiny_transformers(tmp_path / "own" / "tiny")
+    folder = tmp_path / "exported" / "tiny"
+    export_grounder(str(own), folder)  # it compares boxes itself
+    names = [grounder_name(Grounding(model=str(path))) for path in (own, folder)]
+    assert names[0] == names[1]
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
+    first, second = (
+        load_grounder(Grounding(model=str(folder), short_side=64), "cpu", runtime).locate([photo], ["shoe"])[
+            0
+        ]
+        for runtime in ("onnx", "torch")
+    )
+    np.testing.assert_allclose(first.box, second.box, atol=1)
+    np.testing.assert_allclose(first.score, second.score, atol=1e-4)
+
+
+def test_a_folder_that_is_in_use_is_left_alone(tmp_path):
+    (tmp_path / "own.txt").write_text("mine")
+    with pytest.raises(EncoderError, match="is not empty; give a new folder"):
+        export_grounder("vlclip-grounder", tmp_path)
+
+
+def test_what_is_no_model_of_transformers_is_refused(tmp_path):
+    with pytest.raises(EncoderError, match="is no model of transformers"):
+        export_grounder("off", tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported_leaves_no_folder(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("no operator for it")
+
+    monkeypatch.setattr(graphs, "write_graph", refuse)
+    with pytest.raises(EncoderError, match="cannot be exported: no operator for it"):
+        export_grounder("vlclip-grounder", tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_that_finds_other_boxes_is_refused(tmp_path, monkeypatch):
+    def write(module, example, outputs, path, *_, **__):
+        shutil.copy(SHIPPED / "vlclip-grounder" / GRAPH, path)
+
+    monkeypatch.setattr(graphs, "write_graph", write)
+    monkeypatch.setattr(graphs, "TOLERANCE", -1.0)
+    with pytest.raises(EncoderError, match="finds other boxes"):
+        export_grounder("vlclip-grounder", tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_that_finds_the_same_is_written_with_all_a_grounder_needs(tmp_path, monkeypatch):
+    def write(module, example, outputs, path, *_, **__):
+        shutil.copy(SHIPPED / "vlclip-grounder" / GRAPH, path)
+
+    monkeypatch.setattr(graphs, "write_graph", write)
+    folder = tmp_path / "vlclip-grounder"
+    export_grounder("vlclip-grounder", folder)
+    assert grounder_name(Grounding(model=str(folder))) == grounder_name(Grounding(model="vlclip-grounder"))
+    assert load_grounder(Grounding(model=str(folder)), "cpu", "onnx")
