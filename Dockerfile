@@ -9,9 +9,10 @@ ENV PIP_CONSTRAINT=/build/constraints.txt \
 WORKDIR /build
 RUN python -m venv --without-pip /opt/vlclip
 
-# What changes seldom comes first. PyTorch is by far the largest part.
+# What changes seldom comes first.
 COPY constraints.txt ./
-# where PyTorch's wheels for processors are; empty: the installer's own index, whose wheels bring CUDA
+# Only for the extra `models`: where PyTorch's wheels for processors are; empty: the installer's own index, whose
+# wheels bring CUDA
 ARG TORCH_INDEX=
 # --no-deps: from that index these two alone; what they need comes with the rest
 # hadolint ignore=DL3013  # PIP_CONSTRAINT pins them
@@ -21,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     fi
 
 COPY pyproject.toml ./
-# extras of pyproject.toml, with commas: redis,llm,tracing
+# extras of pyproject.toml, with commas: redis,llm,tracing; with `models`, every model by name, by PyTorch
 ARG EXTRAS=redis
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -c "import sys, tomllib; \
@@ -29,9 +30,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
         extras = [project['optional-dependencies'][name] for name in sys.argv[1].split(',') if name]; \
         print(*project['dependencies'], *sum(extras, []), sep='\n')" "$EXTRAS" > requirements.txt \
     && pip --python /opt/vlclip/bin/python install --only-binary :all: --requirement requirements.txt \
-    && /opt/vlclip/bin/python -c "import sys, torch, torchvision; \
-        assert not sys.argv[1] or torch.version.cuda is None, \
-            'CUDA came although TORCH_INDEX is set: has it the versions of constraints.txt?'" "$TORCH_INDEX" \
+    && if [ -n "$TORCH_INDEX" ]; then \
+        /opt/vlclip/bin/python -c "import torch, torchvision; assert torch.version.cuda is None, \
+            'CUDA came although TORCH_INDEX is set: has it the versions of constraints.txt?'"; \
+    fi \
     # 145 MB of PyTorch's that only its own tests and compilers read
     && rm -rf /opt/vlclip/lib/python3.*/site-packages/torch/test /opt/vlclip/lib/python3.*/site-packages/torch/include
 

@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STORE ?= demo-out/store
 PLAN ?= shop
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: demo serve loadtest test chaos test-all lint format docs clean
+.PHONY: demo serve loadtest test test-light chaos test-all lint format docs clean
 
 demo: .venv/runtime
 	$(BIN)/vlclip demo
@@ -21,6 +21,17 @@ demo-out/store: | .venv/runtime
 
 test: .venv/development
 	$(BIN)/python -m pytest -m "not slow and not chaos"
+
+# what `pip install vlclip` brings has to be enough without PyTorch
+test-light: .venv-light/ready
+	.venv-light/bin/python -m pytest tests/test_light.py
+
+.venv-light/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-light
+	.venv-light/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv-light/bin/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt \
+		--editable . "pytest>=9,<10" "hypothesis>=6.130" "httpx>=0.28"
+	touch $@
 
 chaos: .venv/development
 	$(BIN)/python -m pytest -m chaos
@@ -47,11 +58,11 @@ format: .venv/development
 	touch $@
 
 .venv/development: .venv/runtime
-	$(PIP) --editable ".[sentence,llm,grounding,redis,load,export,tracing]" --group test --group lint
+	$(PIP) --editable ".[models,reports,llm,grounding,redis,load,tracing]" --group test --group lint
 	touch $@
 
 docs: .venv/development
 	$(BIN)/python -m vlclip.service.reference
 
 clean:
-	rm -rf .venv demo-out
+	rm -rf .venv .venv-light demo-out

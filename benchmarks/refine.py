@@ -39,7 +39,7 @@ from vlclip.engine.item import Item
 from vlclip.engine.refinement import FieldRefiner, fields
 from vlclip.engine.refinement.agreement import keep_better
 from vlclip.engine.space import Floats
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.engine.training.retrieval import text_to_image
 from vlclip.ingestion.datasets.item_photos import item_photo_batches
 from vlclip.ingestion.drawn.catalogue import draw_catalogue, messy_title

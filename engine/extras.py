@@ -11,6 +11,11 @@ from contextlib import contextmanager
 
 from vlclip.engine.errors import MissingExtra
 
+MODELS = "models"
+"""The extra with PyTorch and the libraries that load, train and export models by name."""
+REPORTS = "reports"
+"""The extra that draws pictures of reports."""
+
 
 @contextmanager
 def needing(extra: str, purpose: str) -> Iterator[None]:

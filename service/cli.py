@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from vlclip.engine.extras import MODELS, needing
+from vlclip.service.reports.terminal import says_what_went_wrong
+
 COMMANDS = {
     "demo": "Draw a small catalogue, ingest it and make a few lists; needs no network and ends by itself.",
     "ingest": "Bring a store up to date with a catalogue; unchanged items are left alone.",
@@ -63,7 +66,7 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """As its parent, with the command itself in place of its line in the list."""
         if args[0] in COMMANDS:
-            self.add_command(load_command(args[0]))
+            self.add_command(says_what_went_wrong(load_command)(args[0]))
         return super().resolve_command(ctx, args)
 
 
@@ -71,7 +74,8 @@ def load_command(name: str) -> Any:
     """A command, or a group of commands, as click holds it."""
     stem = name.replace("-", "_")
     stem += "_" * iskeyword(stem)
-    module = import_module(f"vlclip.service.commands.{stem}")
+    with needing(MODELS, f"vlclip {name}"):
+        module = import_module(f"vlclip.service.commands.{stem}")
     command: Any
     if isinstance(group := getattr(module, "app", None), typer.Typer):
         command = typer.main.get_group(group)

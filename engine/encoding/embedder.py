@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vlclip.engine.encoding.devices import pick_device
-from vlclip.engine.encoding.loading import MODELS, ClipEncoder, load_encoder
+from vlclip.engine.encoding.loading import ClipEncoder, load_encoder
 from vlclip.engine.encoding.lookup import Lookup, with_lookup
 from vlclip.engine.encoding.model_files import folder_fingerprint, model_folder
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.extras import needing
+from vlclip.engine.extras import MODELS, needing
 from vlclip.engine.language import DEFAULT, load_language
 from vlclip.engine.refinement.agreement import keep_better
 from vlclip.engine.settings import EncoderSettings
@@ -235,7 +235,7 @@ def _clip_fingerprint(name: str) -> tuple[str, int]:
 
 @lru_cache(maxsize=1)  # describing a store and embedding for it need the same model
 def _load_sentence(name: str, device: str) -> Any:
-    with needing("sentence", f"the text encoder {name!r}"):
+    with needing(MODELS, f"the text encoder {name!r}"):
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - an extra
     try:
         return SentenceTransformer(name, device=device)

@@ -15,13 +15,11 @@ from PIL import Image
 from vlclip.engine.encoding.model_files import model_folder
 from vlclip.engine.encoding.onnx_clip import OnnxClip, has_graphs
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.extras import needing
+from vlclip.engine.extras import MODELS, needing
 from vlclip.engine.machine import cores_here
 from vlclip.engine.space import Floats
 
 Runtime = Literal["auto", "onnx", "torch"]
-MODELS = "models"
-"""The extra with PyTorch and the libraries that load models by name."""
 
 
 class ClipEncoder(Protocol):

@@ -9,15 +9,21 @@ from vlclip.engine.tables.delimited import Csv
 from vlclip.engine.tables.format import Format
 from vlclip.engine.tables.json_array import Json
 from vlclip.engine.tables.json_lines import Jsonl
-from vlclip.engine.tables.parquet import Parquet
 from vlclip.engine.tables.xml_feed import Xml
+
+
+def _parquet(path: Path) -> Format:
+    from vlclip.engine.tables.parquet import Parquet  # noqa: PLC0415 - half a second, and no service needs it
+
+    return Parquet(path)
+
 
 FORMATS: dict[str, Callable[[Path], Format]] = {
     ".jsonl": Jsonl,
     ".ndjson": Jsonl,
     ".csv": Csv,
     ".tsv": Csv,
-    ".parquet": Parquet,
+    ".parquet": _parquet,
     ".json": Json,
     ".xml": Xml,
     ".rss": Xml,

@@ -6,7 +6,6 @@ batch from them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vlclip.engine.training.recipe import VALIDATION_SHARE, Augment, Recipe
+from vlclip.engine.training.held_out import is_validation
+from vlclip.engine.training.recipe import Augment, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,6 @@ class Pairs:
         photos = self.photos if len(rows) == len(self) else self.photos[rows]
         hashes = [self.hashes[i] for i in rows] if self.hashes else ()
         return Pairs([self.ids[i] for i in rows], photos, [self.fields[i] for i in rows], hashes)
-
-
-def is_validation(item_id: str, share: float = VALIDATION_SHARE) -> bool:
-    """Whether an item is held out, by a hash of its id: the same items in every run."""
-    bucket = int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:4]) / 2**32
-    return bucket < share
 
 
 def split(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:

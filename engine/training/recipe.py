@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vlclip.engine.errors import TrainingError
+from vlclip.engine.training.held_out import VALIDATION_SHARE
 from vlclip.engine.validation import explain
 
-VALIDATION_SHARE = 0.1
 """Share of the items held out unless a recipe says otherwise; `--split validation` means these."""
 
 

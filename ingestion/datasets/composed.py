@@ -28,7 +28,7 @@ from PIL import Image
 from vlclip.engine.disk import whole_file
 from vlclip.engine.item import Item
 from vlclip.engine.training.grounder.composites import Pixels, backdrop, compose, cut_out
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.drawn import messy_title
 from vlclip.ingestion.drawn.dice import Dice

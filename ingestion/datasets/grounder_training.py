@@ -14,7 +14,7 @@ from vlclip.engine.training.grounder.composites import cut_out
 from vlclip.engine.training.grounder.material import Material
 from vlclip.engine.training.grounder.model import LONG_SIDE, SHORT_SIDE
 from vlclip.engine.training.grounder.scenes import Labelled, Product, Prompted, held_out, names_of
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside
 from vlclip.ingestion.reading.catalogue import open_catalogue

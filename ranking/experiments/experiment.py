@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from scipy.stats import chisquare
 
 from vlclip.engine.validation import explain
 from vlclip.ranking.errors import BadArm
@@ -99,6 +98,8 @@ def sample_ratio(counts: Sequence[int], shares: Sequence[float]) -> float:
     units, whole = sum(counts), math.fsum(shares)
     if len(counts) < 2 or not units:
         return 1.0
+    from scipy.stats import chisquare  # noqa: PLC0415 - a second, and only reports need it
+
     return float(chisquare(counts, [units * share / whole for share in shares]).pvalue)
 
 

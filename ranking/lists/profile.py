@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from vlclip.engine.space import Floats, FusedSpace
 from vlclip.ranking.history.events import Event
@@ -121,6 +120,8 @@ def _clusters(rows: Values, apart: float) -> list[list[int]]:
     """Groups of rows that belong together, in the order of their first rows."""
     if len(rows) == 1:
         return [[0]]
+    from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415 - half a second, for shoppers alone
+
     lengths = np.linalg.norm(rows, axis=1)
     distances = np.clip(1 - rows @ rows.T / np.outer(lengths, lengths), 0, 2)
     tree = linkage(distances[np.triu_indices(len(rows), 1)], "average")

@@ -24,8 +24,7 @@ from vlclip.engine.item import Item
 from vlclip.engine.refinement.agreement import judged
 from vlclip.engine.refinement.refined import Refiner
 from vlclip.engine.space import Floats
-from vlclip.engine.training.pairs import is_validation
-from vlclip.engine.training.recipe import VALIDATION_SHARE
+from vlclip.engine.training.held_out import VALIDATION_SHARE, is_validation
 from vlclip.ingestion.datasets.item_photos import ItemPhoto, item_photo_batches
 from vlclip.ingestion.datasets.truth import Truth
 from vlclip.ingestion.reading.catalogue import Catalogue

@@ -11,7 +11,7 @@ from vlclip.engine.encoding.loading import load_encoder
 from vlclip.engine.errors import ItemError
 from vlclip.engine.grounding.loading import load_grounder
 from vlclip.engine.refinement.refiner import load_refiner
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.ingestion.datasets.truth import read_truth, truth_beside
 from vlclip.ingestion.reading.catalogue import Catalogue, open_catalogue
 from vlclip.ingestion.reading.choices import ReadingChoices

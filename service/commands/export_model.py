@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vlclip.engine.encoding.loading import MODELS
 from vlclip.engine.encoding.model_files import folder_fingerprint
-from vlclip.engine.extras import needing
+from vlclip.engine.extras import MODELS, needing
 from vlclip.engine.grounding.folders import grounder_name, is_grounder
 from vlclip.engine.settings import Grounding
 from vlclip.service.commands.options import Json

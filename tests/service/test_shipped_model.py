@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vlclip.engine.encoding.model_files import SHIPPED
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.service.cli import build
 
 MODEL = SHIPPED / "vlclip-small"

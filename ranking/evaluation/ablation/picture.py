@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
+from vlclip.engine.extras import REPORTS, needing
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.ablation.measurement import JUDGED, MODELS, PHOTOS, TEXTS, Ablation, Setup
 
@@ -18,6 +20,8 @@ def check_picture(path: Path) -> None:
     """`EvaluationError` where no picture could be written to `path`."""
     if path.suffix.lower() not in FORMATS:
         raise EvaluationError(f"{path} does not end as a picture does; give one of {', '.join(FORMATS)}")
+    with needing(REPORTS, "a picture of an ablation"):
+        import_module("matplotlib")
 
 
 def draw_ablation(table: Ablation, path: Path, *, title: str) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.choices import ReadingChoices
 from vlclip.ingestion.reading.guesses import map_columns

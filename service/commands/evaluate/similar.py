@@ -9,7 +9,7 @@ import typer
 
 from vlclip.engine.filters import read_filter
 from vlclip.engine.opening.stores import open_store
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.ranking.evaluation.retrieval.stored import same_share
 from vlclip.service.commands.evaluate.options import Split
 from vlclip.service.commands.options import Filters, Json, StoreOption, Weights

@@ -3,12 +3,14 @@
 Laws (tests/service/reports/test_replay.py):
 - the file needs nothing else: no script, no address of another file;
 - whatever the log's names and texts hold, they are shown as text;
-- equal reports give equal files.
+- equal reports give equal files;
+- without matplotlib its tables are all there, and a line says how to get the pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -45,8 +47,7 @@ def write_replay_page(report: ReplayReport, path: Path) -> None:
 
 def replay_page(report: ReplayReport) -> str:
     """The page as HTML."""
-    from vlclip.service.reports.replay import plots  # noqa: PLC0415 - a second of loading that few commands need
-
+    plots = _plots()
     digits = formats.decimals_of(report.observed)
     calibrations = [(model, Markup(plots.calibration_picture(model))) for model in report.calibrations]  # noqa: S704 - ours
     return _PAGES.get_template("replay.html.j2").render(
@@ -69,6 +70,7 @@ def replay_page(report: ReplayReport) -> str:
         interval=Figure,
         unknown=words.NOTHING,
         assumptions=_assumptions(report),
+        lacks_pictures=isinstance(plots, _NoPlots),
         uplifts=Markup(plots.uplift_picture(report)),  # noqa: S704
         positions=Markup(plots.positions_picture(report.rate_by_position))  # noqa: S704
         if report.rate_by_position
@@ -76,6 +78,21 @@ def replay_page(report: ReplayReport) -> str:
         calibrations=calibrations,
         arms=[_arm(report, model, plots, digits) for model in report.arms],
     )
+
+
+class _NoPlots:
+    """In place of pictures, where matplotlib is not installed."""
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        return lambda *_: ""
+
+
+def _plots() -> Any:
+    if find_spec("matplotlib") is None:
+        return _NoPlots()
+    from vlclip.service.reports.replay import plots  # noqa: PLC0415 - a second of loading that few commands need
+
+    return plots
 
 
 def _arm(report: ReplayReport, arm: ArmReplay, plots: Any, digits: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def test_by_the_shipped_model_over_products_it_was_not_trained_on(data: Path):
     import polars as pl
 
     from vlclip.engine.encoding.clip import load_clip
-    from vlclip.engine.training.pairs import is_validation
+    from vlclip.engine.training.held_out import is_validation
     from vlclip.engine.training.retrieval import text_to_image
 
     rows = pl.read_parquet(data / "fashion" / "items-0.parquet").to_dicts()

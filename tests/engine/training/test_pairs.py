@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tests.engine.training.colours import STILL, pairs, recipe
-from vlclip.engine.training.pairs import augment_photos, batch_texts, is_validation, split, write_text
+from vlclip.engine.training.held_out import is_validation
+from vlclip.engine.training.pairs import augment_photos, batch_texts, split, write_text
 from vlclip.engine.training.recipe import Augment, TextTemplate
 
 WILD = Augment(flip=0.5, zoom=0.3, shift=0.2, rotate=30, light=0.5, erase=1)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from PIL import Image, ImageDraw
 
-from vlclip.engine.training.pairs import is_validation
+from vlclip.engine.training.held_out import is_validation
 from vlclip.ingestion.datasets.composed import CompositionPlan, compose_catalogue
 from vlclip.ingestion.errors import CatalogueError
 from vlclip.ingestion.reading.catalogue import open_catalogue
