@@ -15,7 +15,8 @@ import pytest
 
 EXTRAS = (
     "torch", "torchvision", "open_clip", "timm", "transformers", "sentence_transformers", "safetensors",
-    "onnx", "onnxscript", "matplotlib", "openai", "groundingdino", "ray", "s3fs", "redis", "locust", "opentelemetry.sdk",
+    "onnx", "onnxscript", "matplotlib", "openai", "groundingdino", "ray", "s3fs", "redis", "locust",
+    "opentelemetry.sdk",
 )  # fmt: skip
 BLOCKED = f"""
 import sys
@@ -60,7 +61,14 @@ def test_what_needs_an_extra_says_which(words):
 
 def test_a_model_by_name_says_which_extra_it_needs(tmp_path):
     (tmp_path / "products.csv").write_text("id,title\n1,red shoe\n")
-    words = ("ingest", str(tmp_path / "products.csv"), "--store", str(tmp_path / "s"), "--clip", "ViT-B-32/openai")
+    words = (
+        "ingest",
+        str(tmp_path / "products.csv"),
+        "--store",
+        str(tmp_path / "s"),
+        "--clip",
+        "ViT-B-32/openai",
+    )
     assert "pip install 'vlclip[models]'" in " ".join(run(COMMAND, *words, status=1).stderr.split())
 
 
@@ -87,7 +95,8 @@ from fastapi.testclient import TestClient
 from vlclip.service.api.app import create_app
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
-with TestClient(create_app(Shop(Settings.load(store={str(demo / "store")!r}))), base_url="http://localhost") as client:
+shop = Shop(Settings.load(store={str(demo / "store")!r}))
+with TestClient(create_app(shop), base_url="http://localhost") as client:
     import time
     while client.get("/readyz").status_code != 200:
         time.sleep(0.1)
