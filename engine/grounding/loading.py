@@ -8,9 +8,9 @@ Laws (tests/engine/grounding/test_loading.py):
 from __future__ import annotations
 
 from vlclip.engine.encoding.devices import pick_device
-from vlclip.engine.encoding.loading import MODELS, Runtime
+from vlclip.engine.encoding.loading import Runtime
 from vlclip.engine.errors import EncoderError
-from vlclip.engine.extras import needing
+from vlclip.engine.extras import MODELS, needing
 from vlclip.engine.grounding.dino import DinoGrounder, Network, Prepare
 from vlclip.engine.grounding.folders import GrounderFolder, find_grounder, name_of
 from vlclip.engine.grounding.grounder import Grounder

@@ -10,7 +10,6 @@ Laws (tests/service/reports/test_replay.py):
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -88,10 +87,10 @@ class _NoPlots:
 
 
 def _plots() -> Any:
-    if find_spec("matplotlib") is None:
+    try:
+        from vlclip.service.reports.replay import plots  # noqa: PLC0415 - a second of loading that few commands need
+    except ModuleNotFoundError:  # matplotlib is an extra
         return _NoPlots()
-    from vlclip.service.reports.replay import plots  # noqa: PLC0415 - a second of loading that few commands need
-
     return plots
 
 
