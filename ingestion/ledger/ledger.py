@@ -3,15 +3,17 @@
 The store's payload is the truth about what is embedded; the ledger can be deleted and only its
 history is lost.
 
-Law (tests/ingestion/ledger/test_ledger.py): of two rows with one id the first claims it, however far apart
-they are, in flat memory.
+Laws (tests/ingestion/ledger/test_ledger.py):
+- of two rows with one id the first claims it, however far apart they are, in flat memory;
+- a run whose process was killed counts as interrupted.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +22,7 @@ from vlclip.engine.settings import StoreSettings
 from vlclip.ingestion.ledger.dead_letters import SCHEMA as DEAD_LETTERS
 from vlclip.ingestion.ledger.dead_letters import DeadLetters
 from vlclip.ingestion.ledger.file import LedgerFile, chunks, timestamp
+from vlclip.ingestion.ledger.running import RunningRuns
 
 FILE = "ledger.sqlite"
 """Its name beside the vectors."""
@@ -74,6 +77,7 @@ class Ledger:
             if "updated" not in {name for _, name, *_ in sql.execute("PRAGMA table_info(runs)")}:
                 sql.execute("ALTER TABLE runs ADD COLUMN updated INTEGER DEFAULT 0")
         self.dead_letters = DeadLetters(self._file)
+        self._running = RunningRuns(path)
 
     def start(self, source: str, fingerprint: str) -> int:
         """The number of a new run."""
@@ -82,7 +86,9 @@ class Ledger:
                 "INSERT INTO runs (source, fingerprint, started, status) VALUES (?, ?, ?, 'running')",
                 (source, fingerprint, timestamp()),
             )
-            return int(cursor.lastrowid or 0)
+            run = int(cursor.lastrowid or 0)
+            self._running.begin(run)
+        return run
 
     def finish(self, run: int, status: Status, counts: Mapping[str, int]) -> None:
         """Record how a run ended and forget the ids it claimed."""
@@ -95,6 +101,7 @@ class Ledger:
                 "updated = :updated WHERE run = :run",
                 {**counts, "finished": timestamp(), "status": status, "run": run},
             )
+        self._running.end(run)
 
     def claim(self, run: int, items: Sequence[tuple[str, str]]) -> list[ClaimResult]:
         """For each `(id, digest)` in order: the first of its id, a repetition of it, or in conflict."""
@@ -134,7 +141,10 @@ class Ledger:
     def count_runs(self) -> dict[str, int]:
         """How many runs there were, by how they ended."""
         with self._file.transaction() as sql:
-            return dict(sql.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall())
+            rows = sql.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall()
+            noted = [run for (run,) in sql.execute("SELECT run FROM runs WHERE status = 'running'")]
+        killed = sum(not self._running.is_running(run) for run in noted)
+        return dict(Counter(dict(rows)) - Counter(running=killed) + Counter(interrupted=killed))
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, newest first."""
@@ -144,7 +154,7 @@ class Ledger:
                 "embedded, unchanged, failed, deleted, updated FROM runs ORDER BY run DESC LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [Run(*row) for row in rows]
+        return [self._judged(Run(*row)) for row in rows]
 
     def folders(self) -> list[Path]:
         """The folders of the catalogues that were ingested and are still there, the latest first.
@@ -164,8 +174,15 @@ class Ledger:
         ]
 
     def close(self) -> None:
-        """Close the file; safe to call twice."""
+        """Close the file; safe to call twice. Runs that were not ended count as interrupted."""
+        self._running.close()
         self._file.close()
+
+    def _judged(self, run: Run) -> Run:
+        """The run, interrupted if its process is there no more."""
+        if run.status == "running" and not self._running.is_running(run.run):
+            return replace(run, status="interrupted")
+        return run
 
     def _digests(self, sql: sqlite3.Connection, run: int, ids: Sequence[str]) -> dict[str, str]:
         digests: dict[str, str] = {}

@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -46,11 +48,35 @@ def test_it_remembers_runs_and_dead_letters_across_openings(tmp_path):
     first.close()
     again = Ledger(path)
     assert [(last.source, last.status, last.read) for last in again.runs()] == [
-        ("b.csv", "running", 0),
+        ("b.csv", "interrupted", 0),
         ("a.csv", "complete", 3),
     ]
     assert again.dead_letters.count() == 1
     again.close()
+
+
+def test_a_run_whose_process_was_killed_is_interrupted_and_one_that_lives_is_running(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    program = (
+        "import sys, time; from pathlib import Path; from vlclip.ingestion.ledger.ledger import Ledger\n"
+        "ledger = Ledger(Path(sys.argv[1])); ledger.start('killed.csv', 'f')\n"
+        "print('begun', flush=True); time.sleep(60)"
+    )
+    words = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as other, closing(Ledger(path)) as ledger:
+        other.stdout.readline()
+        ledger.start("own.csv", "f")
+        assert [run.status for run in ledger.runs()] == ["running", "running"]
+        assert ledger.count_runs() == {"running": 2}
+        other.kill()
+        other.wait()
+        assert [(run.source, run.status) for run in ledger.runs()] == [
+            ("own.csv", "running"),
+            ("killed.csv", "interrupted"),
+        ]
+        assert ledger.count_runs() == {"running": 1, "interrupted": 1}
+        ledger.finish(ledger.start("again.csv", "f"), "complete", COUNTS)
+        assert len(list(tmp_path.glob("*.run-*"))) == 1
 
 
 def test_a_ledger_of_an_older_version_counts_what_was_updated(tmp_path):

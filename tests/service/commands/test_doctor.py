@@ -161,7 +161,7 @@ def test_dead_letters_are_told_by_their_commonest_reasons(settings):
 COUNTS = dict.fromkeys(("read", "embedded", "updated", "unchanged", "failed", "deleted"), 0)
 
 
-@pytest.mark.parametrize(("ended", "advice"), [("failed", "run it again"), (None, "killed")])
+@pytest.mark.parametrize(("ended", "advice"), [("failed", "run it again"), (None, "interrupted")])
 def test_a_run_that_did_not_end_well_is_noted(settings, ended, advice):
     records = Ledger(ledger_path(settings))
     run = records.start("catalogue.csv", "f")
