@@ -9,9 +9,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from vlclip.engine.extras import MODELS, needing
-from vlclip.service.reports.terminal import says_what_went_wrong
-
 COMMANDS = {
     "demo": "Draw a small catalogue, ingest it and make a few lists; needs no network and ends by itself.",
     "ingest": "Bring a store up to date with a catalogue; unchanged items are left alone.",
@@ -66,6 +63,8 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """As its parent, with the command itself in place of its line in the list."""
         if args[0] in COMMANDS:
+            from vlclip.service.reports.terminal import says_what_went_wrong  # noqa: PLC0415 - not for --help
+
             self.add_command(says_what_went_wrong(load_command)(args[0]))
         return super().resolve_command(ctx, args)
 
@@ -74,6 +73,8 @@ def load_command(name: str) -> Any:
     """A command, or a group of commands, as click holds it."""
     stem = name.replace("-", "_")
     stem += "_" * iskeyword(stem)
+    from vlclip.engine.extras import MODELS, needing  # noqa: PLC0415 - not for --help
+
     with needing(MODELS, f"vlclip {name}"):
         module = import_module(f"vlclip.service.commands.{stem}")
     command: Any

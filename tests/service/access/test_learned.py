@@ -46,7 +46,7 @@ OF_THE_SHOP = {
         "VariantsShape": "group count available ids values more prices is_part",
         "PriceRangeShape": "low high currency",
         "WrittenShape": "id status reason drops passing",
-        "BatchShape": "results embedded unchanged failed",
+        "BatchShape": "results embedded updated unchanged failed",
         "PatchedShape": "id status reason stale",
         "PatchBatchShape": "results patched unchanged unknown failed",
         "UnchangedShape": "unchanged",

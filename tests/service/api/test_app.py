@@ -103,7 +103,7 @@ def test_an_item_can_be_put_found_read_and_deleted(client):
         "attributes": {"colour": "red"}, "image_base64": base64.b64encode(photo()).decode(),
     }  # fmt: skip
     first = client.put("/v1/items/new%2F1", json=body)
-    assert first.json() == {"id": "new/1", "status": "embedded", "reason": "", "drops": []}
+    assert first.json() == {"id": "new/1", "status": "embedded", "reason": "", "drops": [], "passing": False}
     assert client.put("/v1/items/new%2F1", json=body).json()["status"] == "unchanged"
     matches = client.post("/v1/search", json={"text": "zanzibar", "weights": {"lexical": 10}}).json()
     assert matches["results"][0]["id"] == "new/1"
