@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -170,7 +171,7 @@ def served(args: argparse.Namespace) -> Iterator[Service]:
                 process.wait()
 
 
-class Stoppable(threading.Thread):
+class Stoppable(threading.Thread, ABC):
     """A thread that does `step` until it is stopped."""
 
     def __init__(self) -> None:
@@ -182,9 +183,9 @@ class Stoppable(threading.Thread):
         while not self._stopped.wait(PAUSE_S):
             self.step()
 
+    @abstractmethod
     def step(self) -> None:
         """One round."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """End, and wait for it."""

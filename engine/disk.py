@@ -106,3 +106,14 @@ def write_whole(path: Path, content: str | bytes, *, synced: bool = True) -> Non
     """Replace a file by `content`, text in UTF-8 or bytes, in one step."""
     with whole_file(path, "wb", synced=synced) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
+    if os.name == "nt" and path.is_dir():  # directories cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

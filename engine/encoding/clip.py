@@ -185,12 +185,20 @@ def clip_fingerprint(name: str) -> tuple[str, int]:
     if folder is not None:
         return folder_fingerprint(folder)
     clip = load_clip(name, "cpu")
+    return fingerprint_of(clip), clip.size
+
+
+def fingerprint_of(clip: Clip) -> str:
+    """The fingerprint of a loaded model, which is that of its name."""
+    folder = model_folder(clip.name)
+    if folder is not None:
+        return folder_fingerprint(folder)[0]
     digest = hashlib.sha256()
     for key, tensor in sorted(clip.model.state_dict().items()):
         digest.update(f"{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
         digest.update(tensor.detach().contiguous().float().numpy().tobytes())
     digest.update(json.dumps(dict(clip.model.visual.preprocess_cfg), default=str).encode())
-    return digest.hexdigest()[:16], clip.size
+    return digest.hexdigest()[:16]
 
 
 def _open_clip_name(name: str) -> tuple[str, str | None]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from vlclip.engine.encoding.clip import clip_fingerprint, load_clip, save_clip
+from vlclip.engine.encoding.clip import fingerprint_of, load_clip, save_clip
+from vlclip.engine.encoding.graph_writing import check_is_new, new_folder
 from vlclip.engine.encoding.graphs import write_graphs
 from vlclip.engine.encoding.model_files import ORIGIN, files_hash
 from vlclip.engine.encoding.tokenizing import FILE
@@ -31,13 +31,9 @@ def export_model(name: str, folder: Path) -> None:
 
     Errors: `EncoderError` for a folder that is not empty, a model that cannot be loaded or exported.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise EncoderError(f"{folder} is not empty; give a new folder")
+    check_is_new(folder)
     clip = load_clip(name, "cpu")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
-        written = Path(place) / "model"
-        written.mkdir()
+    with new_folder(folder) as written:
         save_clip(clip, written)
         write_tokenizer(clip.tokenizer, written)
         if not (written / FILE).is_file():
@@ -45,17 +41,10 @@ def export_model(name: str, folder: Path) -> None:
                 f"the tokenizer of {name!r} cannot be written as {FILE}; use it with runtime=torch"
             )
         write_graphs(clip, written)
-        origin = {
-            "model": name,
-            "fingerprint": clip_fingerprint(name)[0],
-            "files": files_hash(written.iterdir()),
-        }
+        origin = {"model": name, "fingerprint": fingerprint_of(clip), "files": files_hash(written.iterdir())}
         (written / ORIGIN).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
         for file in written.iterdir():
             file.chmod(0o644)  # safetensors writes for its owner alone, and replicas may run as others
-        if folder.exists():
-            folder.rmdir()
-        written.replace(folder)
 
 
 def write_tokenizer(tokenizer: Any, folder: Path) -> None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from vlclip.engine.encoding.clip import quiet_open_clip
 from vlclip.engine.encoding.onnx_files import LAYOUT, read_layout
+from vlclip.engine.errors import EncoderError
 
 STORED = {"F32": 1, "F16": 10, "BF16": 16}
 """ONNX's numbers for the types of safetensors that can be cast."""
@@ -49,7 +50,7 @@ def write_graph(
     `fold` computes what depends on no input or weight; it pays where models compute much with sizes.
     ValueError for a large tensor that is not among the weights; the exporter's own errors.
     """
-    import onnx  # noqa: PLC0415 - of the extra `export`
+    import onnx  # noqa: PLC0415 - of the extra `models`
 
     inputs, free = example
     any_size = torch.export.Dim.DYNAMIC
@@ -77,6 +78,39 @@ def write_graph(
     for key, value in {LAYOUT: digest, **notes}.items():
         model.metadata_props.add(key=key, value=value)
     path.write_bytes(model.SerializeToString())
+
+
+@contextmanager
+def exporting(model: str, graphs: Sequence[Path]) -> Iterator[None]:
+    """Around the writing of a model's graphs: what fails leaves none of them, and is an `EncoderError`."""
+    try:
+        yield
+    except BaseException as error:
+        for graph in graphs:
+            graph.unlink(missing_ok=True)
+        if isinstance(error, EncoderError) or not isinstance(error, Exception):
+            raise
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise EncoderError(f"{model} cannot be exported: {reason}") from error
+
+
+def check_is_new(folder: Path) -> None:
+    """`EncoderError` where a folder to be written is there and not empty."""
+    if folder.exists() and any(folder.iterdir()):
+        raise EncoderError(f"{folder} is not empty; give a new folder")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write a model into; at the end it becomes `folder`, on an error it is gone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
+        written = Path(place) / "model"
+        written.mkdir()
+        yield written
+        if folder.exists():
+            folder.rmdir()
+        written.replace(folder)
 
 
 def _folded(model: Any) -> Any:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlclip.engine.encoding.clip import Clip
-from vlclip.engine.encoding.graph_writing import Example, write_graph
+from vlclip.engine.encoding.graph_writing import Example, exporting, write_graph
 from vlclip.engine.encoding.model_files import WEIGHTS
 from vlclip.engine.encoding.onnx_clip import ARGMAX, END, IMAGE_GRAPH, PADDING, TEXT_GRAPH, OnnxClip
 from vlclip.engine.encoding.packing import Pack
@@ -45,7 +45,7 @@ def write_graphs(clip: Clip, folder: Path) -> None:
     """
     weights = folder / WEIGHTS
     model = _copied(clip.model)
-    try:
+    with exporting(repr(clip.name), [folder / IMAGE_GRAPH, folder / TEXT_GRAPH]):
         write_graph(_Images(model.visual), _photos(clip), OUTPUT, folder / IMAGE_GRAPH, weights, {})
         packed = is_trimmable(clip.model)
         module, example = (
@@ -53,13 +53,6 @@ def write_graphs(clip: Clip, folder: Path) -> None:
         )
         write_graph(module, example, OUTPUT, folder / TEXT_GRAPH, weights, _notes(clip))
         _check(clip, folder)
-    except BaseException as error:
-        for name in (IMAGE_GRAPH, TEXT_GRAPH):
-            (folder / name).unlink(missing_ok=True)
-        if isinstance(error, EncoderError) or not isinstance(error, Exception):
-            raise
-        reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise EncoderError(f"{clip.name!r} cannot be exported: {reason}") from error
 
 
 class _Images(nn.Module):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from vlclip.engine.encoding.graph_writing import check_is_new, new_folder
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.grounding.folders import find_grounder
 from vlclip.engine.grounding.graphs import write_grounder_graph
@@ -23,22 +23,15 @@ def export_grounder(name: str, folder: Path) -> None:
 
     Errors: `EncoderError` for a folder that is not empty, a model that cannot be loaded or exported.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise EncoderError(f"{folder} is not empty; give a new folder")
+    check_is_new(folder)
     files = find_grounder(name)
     if files is None or files.backend == "original":
         raise EncoderError(
             f"{name!r} is no model of transformers; convert an original checkpoint first (docs/grounding.md)"
         )
     network, _ = load_transformers(files.path, "cpu")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
-        written = Path(place) / "model"
-        written.mkdir()
+    with new_folder(folder) as written:
         for file in files.path.iterdir():
             if file.suffix in COPIED:
                 shutil.copyfile(file, written / file.name)
         write_grounder_graph(network, written)
-        if folder.exists():
-            folder.rmdir()
-        written.replace(folder)

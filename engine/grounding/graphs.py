@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vlclip.engine.encoding.graph_writing import Example, write_graph
+from vlclip.engine.encoding.graph_writing import Example, exporting, write_graph
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.grounding.onnx_dino import GRAPH, LONGEST, WEIGHTS, OnnxNetwork, phrases
 from vlclip.engine.grounding.transformers import TransformersNetwork, quiet_transformers
@@ -43,7 +43,7 @@ def write_grounder_graph(network: TransformersNetwork, folder: Path) -> None:
         raise EncoderError(f"the weights of a grounder must be in one file, {folder / WEIGHTS}")
     notes = {LONGEST: str(network.model.config.max_text_len)}
     module = _Grounder(network.model).eval()
-    try:
+    with exporting(f"the grounder in {folder}", [folder / GRAPH]):
         with quiet_transformers(), _exportable(network.model):
             write_graph(
                 module,
@@ -55,12 +55,6 @@ def write_grounder_graph(network: TransformersNetwork, folder: Path) -> None:
                 fold=True,
             )
         _check(network, folder)
-    except BaseException as error:
-        (folder / GRAPH).unlink(missing_ok=True)
-        if isinstance(error, EncoderError) or not isinstance(error, Exception):
-            raise
-        reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise EncoderError(f"the grounder in {folder} cannot be exported: {reason}") from error
 
 
 class _Grounder(nn.Module):

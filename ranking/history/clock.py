@@ -116,3 +116,23 @@ class RetentionClock:
                 log.warning("the clock is followed again: old events are removed")
             self._looked, self._trusted, self._warning = now, trusted, warning
         return now
+
+
+class KeptByClock:
+    """What the histories share of the clock; they are what their `RetentionClock` keeps its time in."""
+
+    _retention: RetentionClock
+
+    @property
+    def oldest(self) -> float:
+        """The oldest time that is kept, in seconds since 1970."""
+        return self._retention.oldest
+
+    @property
+    def clock_warning(self) -> str:
+        """What to say of a clock that has leapt since the last look at it, "" where it has not."""
+        return self._retention.warning
+
+    def confirm_clock(self) -> None:
+        """Take the machine's clock for right, after a leap."""
+        self._retention.confirm()

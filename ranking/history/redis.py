@@ -31,7 +31,7 @@ from typing import TypeVar
 import orjson
 
 from vlclip.ranking.history.batch import EventBatch
-from vlclip.ranking.history.clock import RetentionClock
+from vlclip.ranking.history.clock import KeptByClock, RetentionClock
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import Added
@@ -46,7 +46,7 @@ _SEQ = 13
 _T = TypeVar("_T")
 
 
-class RedisHistory:
+class RedisHistory(KeptByClock):
     """Safe to use from several threads and processes. Redis 6.2 or later, or Valkey.
 
     `url` is `redis://`, `rediss://` (TLS) or `unix://`. With `retention_days` 0, events are kept for ever.
@@ -197,20 +197,6 @@ class RedisHistory:
                     self._remove(args=[self._prefix, unit, first, last], client=pipe)
                 removed += sum(pipe.execute())
         return removed
-
-    @property
-    def oldest(self) -> float:
-        """The oldest time that is kept, in seconds since 1970."""
-        return self._retention.oldest
-
-    @property
-    def clock_warning(self) -> str:
-        """What to say of a clock that has leapt since the last look at it, "" where it has not."""
-        return self._retention.warning
-
-    def confirm_clock(self) -> None:
-        """Take the machine's clock for right, after a leap."""
-        self._retention.confirm()
 
     def load(self) -> float | None:
         """The time that retention goes by (`clock.Keeping`)."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vlclip.ranking.history.batch import EventBatch
-from vlclip.ranking.history.clock import RetentionClock
+from vlclip.ranking.history.clock import KeptByClock, RetentionClock
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.history import Added
@@ -39,7 +39,7 @@ from vlclip.ranking.history.sqlite_statements import (
 )
 
 
-class SqliteHistory:
+class SqliteHistory(KeptByClock):
     """Safe to use from several threads and processes. `path` None keeps it in memory.
 
     With `retention_days` 0, events are kept for ever. `HistoryError` if the file cannot be used.
@@ -81,19 +81,9 @@ class SqliteHistory:
         )  # fmt: skip
         return self._add([[row for row in rows if row[2] >= oldest]])[0]
 
-    @property
-    def oldest(self) -> float:
-        """The oldest time that is kept, in seconds since 1970."""
-        return self._retention.oldest
-
-    @property
-    def clock_warning(self) -> str:
-        """What to say of a clock that has leapt since the last look at it, "" where it has not."""
-        return self._retention.warning
-
     def confirm_clock(self) -> None:
         """Take the machine's clock for right, after a leap."""
-        self._retention.confirm()
+        super().confirm_clock()
         self._sweep_at = -math.inf
 
     def load(self) -> float | None:

@@ -1,8 +1,7 @@
 """Where backups lie: one tar file each, or a folder in which they share what has not changed.
 
-    FILE            manifest.json, parcels/HASH …            a tar file, written under another name, then
-    renamed FOLDER/         backup-TIME.json, parcels/HASH …         a parcel that is there is not written
-    again
+    FILE       manifest.json, parcels/HASH …       a tar file, written under another name, then renamed
+    FOLDER/    backup-TIME.json, parcels/HASH …    a parcel that is there is not written again
 
 Laws (tests/service/backup/test_archive.py):
 - a backup is there as a whole or not at all, whenever its writer is killed;
@@ -12,7 +11,6 @@ Laws (tests/service/backup/test_archive.py):
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tarfile
 import uuid
@@ -23,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from vlclip.engine.disk import sync
 from vlclip.service.backup.errors import BackupError
 from vlclip.service.backup.parcel import Entry
 
@@ -109,22 +108,22 @@ class Sink:
                 for name, file in parcels.items():
                     tar.add(file, f"{PARCELS}/{name}")
                     self.written += file.stat().st_size
-            _sync(draft)
+            sync(draft)
             draft.replace(self.target)
-            _sync(self.target.parent)
+            sync(self.target.parent)
             return self.target
         for name, file in parcels.items():
             if not (self._parcels / name).is_file():
                 self.written += file.stat().st_size
-                _sync(file)
+                sync(file)
                 file.replace(self._parcels / name)
-        _sync(self._parcels)
+        sync(self._parcels)
         stamp = manifest.created.replace(":", "").replace("+0000", "Z")
         draft, place = self.staging / MANIFEST, self.target / f"{PREFIX}{stamp}.json"
         draft.write_bytes(text)
-        _sync(draft)
+        sync(draft)
         draft.replace(place)
-        _sync(self.target)
+        sync(self.target)
         return place
 
     def close(self) -> None:
@@ -223,13 +222,3 @@ def _check_name(name: str) -> None:
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ValueError(name)
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

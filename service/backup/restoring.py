@@ -11,7 +11,6 @@ Laws (tests/service/backup/test_backup.py):
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vlclip.engine.disk import sync
 from vlclip.engine.errors import StoreLocked
 from vlclip.engine.opening.stores import is_url
 from vlclip.engine.store.edge import folder as folders
@@ -131,7 +131,7 @@ def _unpack(source: Source, making: Path, progress: Callable[[int], None]) -> No
         if entry.kind == "database":
             with closing(sqlite3.connect(target, isolation_level=None)) as sql:
                 sql.execute("PRAGMA journal_mode = WAL")
-        _sync(target)
+        sync(target)
         progress(entry.size)
 
 
@@ -143,7 +143,7 @@ def _exchange(store: Path, making: Path, elsewhere: dict[str, Path]) -> None:
     pointer = store / folders.STORE_FILE
     if pointer.exists():
         pointer.replace(replaced / pointer.name)
-        _sync(store)
+        sync(store)
     for old in sorted(store.iterdir()):
         if old.name.startswith("collection-") or old.name == folders.BESIDE:
             old.rename(replaced / old.name)
@@ -154,23 +154,13 @@ def _exchange(store: Path, making: Path, elsewhere: dict[str, Path]) -> None:
         for rest in ("-wal", "-shm"):
             path.with_name(path.name + rest).unlink(missing_ok=True)
         draft.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     for part in sorted(making.iterdir()):
         if part.name != folders.STORE_FILE:
             part.rename(store / part.name)
-    _sync(store)
+    sync(store)
     if (making / folders.STORE_FILE).exists():
         (making / folders.STORE_FILE).replace(pointer)
-    _sync(store)
+    sync(store)
     shutil.rmtree(making)
     shutil.rmtree(replaced)
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

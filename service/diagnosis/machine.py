@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from vlclip.engine.disk import free_bytes
 from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.encoding.loading import load_encoder
 from vlclip.engine.machine import cores_here, memory_bytes
@@ -61,8 +61,7 @@ def model(settings: Settings) -> Iterator[Finding]:
 def disk(settings: Settings) -> Iterator[Finding]:
     """Free space on the disk of the store, the history and the log."""
     folder = home(settings) if is_url(settings.store) else Path(settings.store)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(folder)
     used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     says = f"{free / 1e9:.1f} GB free beside {used / 1e9:.1f} GB in {folder}"
     if free < 2 * RESERVE_BYTES:

@@ -14,7 +14,6 @@ Laws (tests/engine/store/test_edge.py):
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 import uuid
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlclip.engine.disk import is_full, write_whole
+from vlclip.engine.disk import is_full, sync, write_whole
 from vlclip.engine.errors import DiskFull, StoreDamaged, StoreError, StoreFull
 from vlclip.engine.store.fields import FieldKind
 from vlclip.engine.store.store import StoreInfo, info_form, info_from
@@ -98,13 +97,13 @@ def create(folder: Path, collection: Collection, build: Callable[[Path], None]) 
         making.mkdir()
         build(making)
         collection.write(making)
-        _sync(making)
+        sync(making)
         try:
             making.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was faster
                 raise
-        _sync(store)
+        sync(store)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
@@ -191,15 +190,4 @@ def _write_json(file: Path, form: dict[str, Any]) -> None:
         write_whole(file, json.dumps(form, indent=1, ensure_ascii=False))
     except DiskFull:
         raise full(file.parent) from None
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make names in `folder` survive a power cut."""
-    if os.name == "nt":  # directories cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(file.parent)

@@ -24,7 +24,6 @@ from vlclip.ranking.history.events import Event
 from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.service.access.keys import add_key
 from vlclip.service.api.app import create_app
-from vlclip.service.diagnosis import machine as machines
 from vlclip.service.diagnosis.finding import Finding, findings
 from vlclip.service.diagnosis.machine import disk, machine
 from vlclip.service.diagnosis.records import events, exposures, keys, ledger
@@ -213,7 +212,7 @@ def test_without_keys_it_says_who_may_ask(settings):
 def test_room_on_the_disk_is_weighed_against_the_store(settings, monkeypatch, free, state):
     with (Path(settings.store) / "large").open("wb") as file:
         file.truncate(10**8)
-    monkeypatch.setattr(machines.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     assert findings_by_name(disk, settings)["disk"].state == state
 
 
