@@ -5,7 +5,7 @@ keeps the time of its last look at the clock. A clock that has leapt since is no
 removed, and a loud line says so, until the clock is right again or somebody confirms it.
 
 Laws (tests/ranking/history/test_clock.py):
-- a clock that moves by at most a day between two looks is followed, however far it comes in the end;
+- a clock that moves by at most a day between two questions is followed, however far it comes in the end;
 - after a leap ahead no event is removed that was kept before it; after a leap back none at all;
 - a clock that comes back is followed again; a leap that is confirmed is followed too.
 """
@@ -20,10 +20,10 @@ from typing import Protocol
 
 from vlclip.ranking.settings import DAY_S
 
-LEAP_S = DAY_S
-"""The longest step between two looks at the clock that is followed unasked."""
 LOOK_S = 60.0
 """The time between two looks at the clock."""
+LEAP_S = DAY_S + LOOK_S
+"""The longest step between two looks that is followed unasked: a day, and what passes before the next look."""
 
 log = logging.getLogger("vlclip.history")
 
