@@ -35,11 +35,14 @@ LATER_KINDS: Mapping[str, tuple[type, ...]] = {
     "group": (str,),
     "price_to": (int, float),
     "photos": (list, tuple),
+    "group_title": (str,),
 }
 LATER_FIELDS = tuple(LATER_KINDS)
 """Fields that are in the content hash only where they are filled."""
 TEXTS = ("title", "description", "product_type", "brand")
 """The fields that people read."""
+PLAIN = (*TEXTS, "group_title")
+"""The fields that are kept without HTML."""
 NUMBERS = ("price", "price_to", "popularity")
 
 
@@ -61,6 +64,7 @@ class Item:
 
     `price`, `price_to` (the upper bound where the price is a range) and `popularity` are finite numbers;
     `updated_at` is an ISO 8601 string. Items with the same `group` are variants of one product; "" is none.
+    `group_title` is what the product is called, without what tells its variants apart.
     `photos` are the paths and URLs of all photos where there are several; `image` is the embedded one.
     """
 
@@ -79,6 +83,7 @@ class Item:
     updated_at: str = ""
     group: str = ""
     photos: tuple[str, ...] = ()
+    group_title: str = ""
 
     def __post_init__(self) -> None:
         if not self.id or self.id != self.id.strip():
@@ -108,9 +113,9 @@ class Item:
 
     def _make_plain(self) -> None:
         """Take HTML out of all texts, and cut those that may be long."""
-        for name in TEXTS:
+        for name in PLAIN:
             text = getattr(self, name)
-            plain = fitting(text) if name == "description" else plain_text(text)
+            plain = fitting(text) if name in ("description", "group_title") else plain_text(text)
             if plain is not text:
                 object.__setattr__(self, name, plain)
         attributes = {name: _plain_attribute(value) for name, value in self.attributes.items()}
@@ -174,7 +179,16 @@ class Item:
     def payload(self) -> dict[str, Any]:
         """The fields to keep with the vector: filterable, shown with results; no photo bytes."""
         out: dict[str, Any] = {"id": self.id, "available": self.available}
-        for name in ("title", "description", "product_type", "brand", "currency", "updated_at", "group"):
+        for name in (
+            "title",
+            "description",
+            "product_type",
+            "brand",
+            "currency",
+            "updated_at",
+            "group",
+            "group_title",
+        ):
             if value := getattr(self, name):
                 out[name] = value
         for name in NUMBERS:

@@ -209,4 +209,6 @@ def _variants_of(node: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [{**node, "inProductGroupWithID": group}]
     product = {f"group {key}" if key in _IDENTITY else key: part for key, part in node.items()}
     del product["hasVariant"]
+    if name := node.get("name"):
+        product["group name"] = name
     return [{**product, "inProductGroupWithID": group, **part} for part in described]

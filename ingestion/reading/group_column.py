@@ -74,6 +74,12 @@ def guess_group(
     return GroupColumn(note=note)
 
 
+def title_column(columns: Sequence[str], used: Collection[str]) -> str:
+    """The column that says what the products are called whose variants the rows are, "" if there is none."""
+    plain = {plain_name(column): column for column in reversed(columns) if column not in used}
+    return next((plain[name] for name in map(plain_name, _data()["titles"]) if name in plain), "")
+
+
 def own_names(
     column: str, columns: Sequence[str], id_template: str, sample: Sequence[Cells], rows: Rows
 ) -> tuple[str, ...]:
@@ -106,6 +112,14 @@ def read_group(cell: Any) -> str:
         ]
         return read_group(ids[0]) if ids else read_text(cell, "").text
     return values.identifier(cell)
+
+
+def read_group_title(cell: Any, language: str) -> str:
+    """What a group that is an object is called, "" where it does not say."""
+    parts = cell if isinstance(cell, list | tuple) else [cell]
+    named = [part for part in parts if isinstance(part, Mapping)]
+    name = next((part.get(key) for part in named[:1] for key in ("name", "title") if part.get(key)), None)
+    return read_text(name, language).text if isinstance(name, Mapping | list) else values.text(name)
 
 
 def fill(template: str, row: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ from vlclip.ingestion.reading.group_column import (
     guess_group,
     own_names,
     plain_name,
+    title_column,
 )
 from vlclip.ingestion.reading.listed import is_list_column
 from vlclip.ingestion.reading.mapping import ColumnMapping
@@ -213,6 +214,9 @@ def guess(
     if group.column and "group" not in fields:
         fields["group"] = Origin(group.column, group.column)
         used.add(group.column)
+    if "group" in fields and "group_title" not in mapping and (title := title_column(columns, used)):
+        fields["group_title"] = Origin(title, title)
+        used.add(title)
     unused = [column for column in columns if column not in used]
     nested = next((column for column in unused if _holds_objects(column, sample)), "")
     kept_columns = [column for column in unused if column != nested and _keepable(column, sample)]

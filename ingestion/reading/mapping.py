@@ -30,7 +30,7 @@ from vlclip.ingestion.reading.attribute_columns import MORE, AttributeColumns, a
 from vlclip.ingestion.reading.availability import read_availability, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category
 from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
-from vlclip.ingestion.reading.group_column import fill, plain_name, read_group
+from vlclip.ingestion.reading.group_column import fill, plain_name, read_group, read_group_title
 from vlclip.ingestion.reading.origin import PRICES, Cells, Origin
 from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
 from vlclip.ingestion.reading.price import MINOR_KEYS, Price, read_price
@@ -39,7 +39,7 @@ REGULAR_PRICE = "regular_price"
 PRICE_UNIT = "price_unit"
 """The attribute that names what the price is for, where that is not one piece."""
 
-TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at")
+TEXTS = ("title", "description", "product_type", "brand", "currency", "updated_at", "group_title")
 PRICE_KEYS = frozenset(
     ("price", "amount", "value", "@value", "currency", "pricecurrency", "currencycode", "currency_code",
      "currency_minor_unit", "unit_amount", "centamount", "fractiondigits")
@@ -111,7 +111,9 @@ class ColumnMapping:
         item = Item(**item_fields, attributes=attributes)
         warnings += [
             f"{name} has more than {MAX_TEXT_CHARS:,} characters; the rest is left out"
-            for name in too_long({**attributes, "description": item_fields["description"]})
+            for name in too_long(
+                {**attributes, **{name: item_fields[name] for name in ("description", "group_title")}}
+            )
         ]
         return item, tuple(warnings)
 
@@ -295,7 +297,10 @@ class ColumnMapping:
             warnings.append(f"group has over {MAX_ID_CHARS} characters; kept without a group")
             group = ""
         elif objects.holds_objects(raw):
-            warnings.append("group is an object, of which its id or name alone is kept")
+            item_fields["group_title"] = item_fields["group_title"] or read_group_title(
+                raw, self.choices.language
+            )
+            warnings.append("group is an object, of which its id and name alone are kept")
         heads = (fill(template, row) for template in self.own_groups)
         item_fields["group"] = group or next(filter(None, heads), "")
 

@@ -21,6 +21,7 @@ Cells = Mapping[str, Any]
 FIELDS = (
     "id", "title", "description", "product_type", "brand", "price", "price_to", "sale_price", "currency",
     "image", "photos", "popularity", "available", "updated_at", "group",
+    "group_title",
 )  # fmt: skip
 """The fields of an item a column can feed; every other column is an attribute.
 

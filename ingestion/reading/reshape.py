@@ -36,7 +36,11 @@ class Shape:
         ]
         if "parents" in preset.steps:
             spec = preset.steps["parents"]
-            heirs = (_Children if "children" in spec else _Parents)(spec, columns, all_rows)
+            heirs = (
+                _Children(spec, columns, all_rows)
+                if "children" in spec
+                else _Parents(spec, columns, all_rows, self)
+            )
             self._steps.append(heirs)
 
     def __call__(self, rows: Rows) -> Iterator[Row]:
@@ -220,22 +224,28 @@ def _suffixes(rows: Rows, _spec: Mapping[str, Any], columns: Sequence[str]) -> I
 
 
 class _Parents:
-    """Rows that name a parent inherit what they lack from it."""
+    """Rows that name a parent inherit what they lack from it; `earlier` are the steps before this one."""
 
     def __init__(
-        self, spec: Mapping[str, Any], columns: Sequence[str], all_rows: Callable[[], Iterator[Row]]
+        self,
+        spec: Mapping[str, Any],
+        columns: Sequence[str],
+        all_rows: Callable[[], Iterator[Row]],
+        earlier: Callable[[Rows], Iterator[Row]],
     ) -> None:
         self._parent = next((name for want in spec["parent"] if (name := find(columns, want))), "")
-        self._inherited = [column for name in spec["inherited"] if (column := find(columns, name))]
         self._rows: dict[str, Cells] = {}
+        self._inherited: list[str] = []
         if not self._parent:
             return
         templates = [template for key in spec["keys"] if (template := _template(key, columns))]
         parents = {values.identifier(row.values.get(self._parent)) for row in all_rows()} - {"", "0"}
         for row in all_rows() if parents else ():
             for template in templates:
-                if (name := fill(template, row.values)) in parents:
-                    self._rows.setdefault(name, row.values)
+                if (name := fill(template, row.values)) in parents and name not in self._rows:
+                    self._rows[name] = next(earlier([row]), row).values
+        columns = list(dict.fromkeys([*columns, *(name for row in self._rows.values() for name in row)]))
+        self._inherited = [column for name in spec["inherited"] if (column := find(columns, name))]
 
     def __call__(self, rows: Rows) -> Iterator[Row]:
         """The rows with what they inherit."""
@@ -299,9 +309,21 @@ def _add_options(cells: dict[str, Any], options: Mapping[str, Any]) -> None:
         cells[OPTIONS] = {**(own if isinstance(own, Mapping) else {}), **options}
 
 
+def _ids(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Rows without an id of their kind have another: models of products have a code, and no SKU."""
+    first, *others = [column for name in spec["columns"] if (column := find(columns, name))] or [""]
+
+    def change(cells: dict[str, Any]) -> None:
+        if values.absent(cells.get(first)):
+            cells[first] = next((c for o in others if not values.absent(c := cells.get(o))), None)
+
+    return _map_values(rows, change) if others else iter(rows)
+
+
 Step = Callable[[Rows, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 _STEPS: Mapping[str, Step] = {
     "views": _views,
+    "ids": _ids,
     "jsonld": expand_jsonld,
     "fold": fold,
     "unfold": unfold,

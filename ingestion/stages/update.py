@@ -21,7 +21,7 @@ from vlclip.engine.store.store import Record, Revision, Store
 from vlclip.ingestion.photos.source import PhotoSource, is_url
 from vlclip.ingestion.reading.entry import Batch, Entry
 
-APART = ("price", "price_to", "currency", "popularity", "available", "updated_at", "group")
+APART = ("price", "price_to", "currency", "popularity", "available", "updated_at", "group", "group_title")
 """Fields of an item that reach its payload alone."""
 PATCHED = "patched"
 """The part of a provenance with what a patch replaced: the content hash, and values of fields in `APART`."""

@@ -32,6 +32,7 @@ class Result:
     reading these takes a fifth of the time of a list. `duplicates` are the ids of items with a near-duplicate
     photo that this item stands for. `propensity` is the probability of this item at this place, given the
     items above it; 1 without exploration. `variants` are those of the item's group, in a grouped list.
+    `title` is what its card is called: as the product of the variants, else as the item.
     """
 
     id: str
@@ -46,6 +47,11 @@ class Result:
     def parts(self) -> Mapping[str, float]:
         """The parts of the score by name: those of the segments, and the terms added to them."""
         return self.explain()
+
+    @property
+    def title(self) -> str:
+        """What the card is called, "" where neither the product nor the item has a title."""
+        return (self.variants and self.variants.title) or str(self.item.get("title") or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from vlclip.ranking.lists.grouping import GROUP, best_of_groups, group_of
 from vlclip.ranking.lists.popularity import MostPopular
 from vlclip.ranking.lists.profile import PLACES, factors
 from vlclip.ranking.lists.question import Direction, Question
-from vlclip.ranking.lists.variants import read_variants
+from vlclip.ranking.lists.variants import Variants, read_variants
 from vlclip.ranking.settings import Search
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class ListMaker:
             return results
         groups = [group for result in results if (group := group_of(result.item))]
         variants = read_variants(self._store, groups)
-        return [replace(result, variants=variants.get(group_of(result.item))) for result in results]
+        return [_with_title(result, variants.get(group_of(result.item))) for result in results]
 
     def _shared(self, question: Question) -> Question:
         """The question with its directions scaled so that they share the first places by their weights."""
@@ -225,6 +225,13 @@ class ListMaker:
         if direction.profile is not None:
             parts[HISTORY] = vectors @ direction.profile
         return {name: part.tolist() for name, part in parts.items()}
+
+
+def _with_title(result: Result, variants: Variants | None) -> Result:
+    """The result with its group's variants; they have its own title where they have none in common."""
+    if variants is not None and not variants.title:
+        variants = replace(variants, title=str(result.item.get("title") or ""))
+    return replace(result, variants=variants)
 
 
 class _Once(Generic[T]):

@@ -111,7 +111,7 @@ def list_form(item_list: UserList, photo_base: str) -> dict[str, Any]:
     items = [
         {
             "rank": rank, "id": result.id, "score": float(result.score),
-            "title": str(result.item.get("title") or ""), **_price(result),
+            "title": result.title, **_price(result),
             "photo": photo_url(result.item.get("image"), photo_base),
         }
         for rank, result in enumerate(answer, 1)

@@ -22,6 +22,7 @@ class VariantWords:
     sizes: Mapping[str, int]
     kinds_of_rows: frozenset[str]
     kinds_of_heads: frozenset[str]
+    never_last: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -35,6 +36,7 @@ def variant_words() -> VariantWords:
         sizes={size: place for place, size in enumerate(data["sizes"])},
         kinds_of_rows=frozenset(data["kinds_of_rows"]),
         kinds_of_heads=frozenset(data["kinds_of_heads"]),
+        never_last=frozenset(data["never_last"]),
     )
 
 

@@ -4,7 +4,8 @@ Laws (tests/ranking/lists/test_variants.py):
 - the variants of a group are the items of the store in that group, whatever the list was filtered by;
 - a value that is listed is one of a variant; what is not listed is counted;
 - an item that stands for the whole product is none of its variants;
-- one request reads the variants of all groups of a page, and none is made where no result has a group.
+- one request reads the variants of all groups of a page, and none is made where no result has a group;
+- the title is one of the group, whichever of its variants the list ranked (card_title.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.store.store import Record, Store
+from vlclip.ranking.lists.card_title import card_title
 from vlclip.ranking.lists.choices import Value, differences, kind, values_of
 from vlclip.ranking.lists.grouping import GROUP, group_of
 from vlclip.ranking.lists.variant_words import plain, variant_words
@@ -42,7 +44,8 @@ class Variants:
     `values` are the attributes in which they differ, with up to `MOST_VALUES` values each; `more` counts the
     values that are not listed. `prices` has one range for each currency, the commonest first. `available`
     counts those that can be bought. `ids` are up to `MOST_IDS` of all `count`. Where `is_part`, the group is
-    so large that all but `count` is of a part of it.
+    so large that all but `count` is of a part of it. `title` is what a card is called; summed up alone, ""
+    where the variants have no words in common, in a list then that of the variant that it shows.
     """
 
     group: str
@@ -53,6 +56,7 @@ class Variants:
     more: Mapping[str, int] = field(default_factory=dict)
     prices: tuple[PriceRange, ...] = ()
     is_part: bool = False
+    title: str = ""
 
 
 def read_variants(store: Store, groups: Sequence[str]) -> dict[str, Variants]:
@@ -72,16 +76,21 @@ def without_head(group: str, records: Sequence[Record]) -> Sequence[Record]:
     It is the one that has the group as its own name, and is of a kind that says so, or has no value, or
     several, of every attribute in which the others differ.
     """
+    return _parted(group, records)[0]
+
+
+def _parted(group: str, records: Sequence[Record]) -> tuple[Sequence[Record], Record | None]:
+    """The variants, and the item that stands for the whole product."""
     heads = [record for record in records if group.removeprefix("id:") in _own_names(record.payload)]
     if len(heads) != 1:
-        return records
+        return records, None
     others = [record for record in records if record is not heads[0]]
     if others and not variant_words().kinds_of_heads.isdisjoint(map(kind, heads[0].payload.values())):
-        return others
+        return others, heads[0]
     names = differences([record.payload for record in others])
     if not names or any(len(values_of(heads[0].payload.get(name))) == 1 for name in names):
-        return records
-    return others
+        return records, None
+    return others, heads[0]
 
 
 def read_members(store: Store, groups: Sequence[str]) -> tuple[dict[str, list[Record]], bool]:
@@ -99,7 +108,7 @@ def read_members(store: Store, groups: Sequence[str]) -> tuple[dict[str, list[Re
 
 def summary(group: str, records: Sequence[Record], count: int) -> Variants:
     """What a card says of these variants; the group has `count` in all."""
-    variants = without_head(group, records)
+    variants, head = _parted(group, records)
     count -= len(records) - len(variants)
     payloads = [record.payload for record in variants]
     values, more = {}, {}
@@ -116,6 +125,7 @@ def summary(group: str, records: Sequence[Record], count: int) -> Variants:
         more=more,
         prices=_prices(payloads),
         is_part=count > len(variants),
+        title=card_title(payloads, head and head.payload, values),
     )
 
 

@@ -27,10 +27,12 @@ class VariantsShape(BaseModel):
 
     `values` are the attributes in which they differ, each with some of its values; `more` counts the values
     that are not listed. `prices` has a range for each currency. `ids` are some of them, if there are many.
-    Where `is_part`, the group is so large that all but `count` is of a part of it.
+    Where `is_part`, the group is so large that all but `count` is of a part of it. `title` is what to call
+    the card: as the product, else by the words that begin the titles of all variants, else as the item.
     """
 
     group: str
+    title: str = Field(examples=["Linen shirt"])
     count: int
     available: int
     ids: list[str]

@@ -159,6 +159,7 @@ class ItemBody(_StrictShape):
     available: bool = True
     updated_at: str = ""
     group: str = Field("", description="Items with one group are variants of one product.")
+    group_title: str = Field("", description="What the product is called, whose variants share the group.")
 
     @property
     def names(self) -> frozenset[str]:

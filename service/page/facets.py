@@ -17,7 +17,7 @@ from vlclip.ranking.lists.variant_words import plain, variant_words
 
 FIRST_FIELDS = ("product_type", "brand", "colour", "color", "base_colour")
 """Fields whose values are offered before others."""
-NO_FACETS = frozenset({"id", "title", "currency", "updated_at", "group"})
+NO_FACETS = frozenset({"id", "title", "currency", "updated_at", "group", "group_title"})
 MAX_VALUES, MAX_FACETS, MAX_FIELDS = 20, 6, 12
 """Values of a facet, facets of a form, and fields whose values are counted to find those facets."""
 FRESH_S = 30.0

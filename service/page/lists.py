@@ -50,7 +50,7 @@ class Bar:
 class Card:
     """One item as it is shown; `photo` is the address of its photo, "" where there is none to show.
 
-    In a list with one card for each product, `price`, `choices` and `stock` are of all its variants.
+    In a list with one card for each product, `title`, `price`, `choices` and `stock` are of all its variants.
     """
 
     id: str
@@ -123,7 +123,7 @@ def card(item_id: str, item: Mapping[str, Any], photos: ItemPhotos, variants: Va
     words = describe(item, variants)
     return Card(
         id=item_id,
-        title=str(item.get("title") or item_id),
+        title=(variants and variants.title) or str(item.get("title") or item_id),
         price=words.price,
         choices=words.choices,
         stock=words.stock,

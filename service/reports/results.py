@@ -35,7 +35,7 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
         table.add_column("variants")
     for rank, result in enumerate(results, 1):
         item = result.item
-        title = str(item.get("title") or item.get("product_type") or "")
+        title = result.title or str(item.get("product_type") or "")
         numbers = [f"{result.score:.3f}", *(_number(result.parts.get(name)) for name in names)]
         copies = [str(len(result.duplicates) or "")] if folded else []
         variants = [plain(_variants(result))] if grouped else []

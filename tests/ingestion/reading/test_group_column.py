@@ -107,3 +107,18 @@ def test_rows_beyond_the_first_decide_where_these_show_too_little(tmp_path):
     assert map_columns(open_catalogue(path)).fields["group"].column == "item_group_id"
     path.write_text("\n".join(lines[:601]))
     assert "group" not in map_columns(open_catalogue(path)).fields
+
+
+@pytest.mark.parametrize("column", ["item_group_title", "Group Title", "parent_name", "ParentTitle"])
+def test_a_groups_title_is_read_where_there_are_groups(column):
+    rows = [
+        {"id": f"{n}", "name": f"Shirt {n}", "handle": "shirt", column: "Linen <b>shirt</b>"}
+        for n in range(2)
+    ]
+    rows.append({"id": "9", "name": "Hat", "handle": "hat", column: "Hat"})
+    items = [mapping_of(rows).item(row)[0] for row in rows]
+    assert [(item.group_title, dict(item.attributes)) for item in items[:2]] == [("Linen shirt", {})] * 2
+    no_groups = mapping_of(rows, ["group="])
+    assert "group_title" not in no_groups.fields
+    assert no_groups.item(rows[2])[0].attributes
+    assert mapping_of(rows, ["group_title="]).item(rows[2])[0].group_title == ""

@@ -361,3 +361,46 @@ def test_of_each_sku_of_magento_a_row_is_read_though_there_is_none_of_the_defaul
     assert len(entries) + len(notes) == len(rows)
     for sku in {sku for sku, view in pairs if not view}:
         assert {entry.item.title for entry in entries if entry.id == sku} == {f"{sku} en"}
+
+
+@pytest.mark.parametrize("in_one_file", [True, False])
+def test_models_of_products_from_akeneo_are_named_by_their_code_and_variants_inherit(tmp_path, in_one_file):
+    models = [
+        {"code": "m1", "family_variant": "by_size", "name-en_US": "Linen shirt", "description-en_US": "Soft"}
+    ]
+    variants = [
+        {"sku": f"m1-{size}", "family": "shirts", "parent": "m1", "name-en_US": name, "size": size}
+        for size, name in {"S": "", "M": "Linen shirt M"}.items()
+    ]
+    folder = tmp_path / "export"
+    folder.mkdir()
+    if in_one_file:
+        write_rows(folder, "all.csv", [*models, *variants], ";")
+    else:
+        write_rows(folder, "models.csv", models, ";")
+        write_rows(folder, "products.csv", variants, ";")
+    read = by_id(items(folder))
+    assert {name: (item.title, item.description, item.group) for name, item in read.items()} == {
+        "m1": ("Linen shirt", "Soft", "m1"),
+        "m1-S": ("Linen shirt", "Soft", "m1"),
+        "m1-M": ("Linen shirt M", "Soft", "m1"),
+    }
+
+
+def test_variants_of_json_ld_keep_what_their_product_is_called(tmp_path):
+    sizes = [{"@type": "Product", "sku": f"S-{size}", "name": f"Shirt {size}"} for size in "SM"]
+    group = {"@type": "ProductGroup", "productGroupID": "G", "name": "Linen shirt"}
+    nested = [
+        {
+            "@context": "https://schema.org",
+            **size,
+            "isVariantOf": group | {"name": [{"@value": "Linen shirt"}]},
+        }
+        for size in sizes
+    ]
+    for content in ({"@context": "https://schema.org", **group, "hasVariant": sizes}, nested):
+        read = by_id(items(jsonld(tmp_path, content)))
+        assert {(item.title, item.group, item.group_title) for item in read.values()} == {
+            ("Shirt S", "G", "Linen shirt"),
+            ("Shirt M", "G", "Linen shirt"),
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from html import unescape
 from itertools import product
 from pathlib import Path
@@ -44,7 +45,8 @@ def write_shop(folder: Path) -> Path:
                 continue
             for colour, (place, size) in product(COLOURS, enumerate(LETTERS)):
                 sku, price, stock = f"P{n}-{colour}-{size}", 19.99 + 5 * place, int(size != "L" and n != 1)
-                rows.writerow([sku, f"P{n}", f"Shirt {n}", price, "EUR", colour, size, stock, photo])
+                title = f"Shirt {n}, {colour} – {size}"  # noqa: RUF001
+                rows.writerow([sku, f"P{n}", title, price, "EUR", colour, size, stock, photo])
     return path
 
 
@@ -123,12 +125,15 @@ def test_the_page_shows_a_card_for_each_product(web):
     assert "size: S, M, L" in page
     assert "6 variants, 4 available" in page
     assert "6 variants, all sold out" in page
+    names = re.findall(r'<span class="name">([^<]*)</span>', page)
+    assert sorted(names) == sorted(f"{'Single' if n % 4 == 3 else 'Shirt'} {n}" for n in range(PRODUCTS))
     assert page.count('class="stock"') == 9
 
 
 def test_the_page_of_an_item_links_to_its_variants(web, shop):
     page = unescape(web.get("/page/item", params={"id": "P0-red-M"}).text)
     assert "6 variants" in page
+    assert "Shirt 0, red – M</h1>" in page  # noqa: RUF001
     for colour in COLOURS:
         for size in LETTERS:
             assert f'href="/page/item?id=P0-{colour}-{size}"' in page
