@@ -125,7 +125,7 @@ def summary(group: str, records: Sequence[Record], count: int) -> Variants:
         more=more,
         prices=_prices(payloads),
         is_part=count > len(variants),
-        title=card_title(payloads, head and head.payload, values),
+        title=card_title(payloads, head.payload if head else None, values),
     )
 
 

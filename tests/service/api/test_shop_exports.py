@@ -96,8 +96,8 @@ def woocommerce():
         for size in SIZES:
             yield dict(
                 zip(columns, [100 * n + 2 + SIZES.index(size), "variation", f"S{n}-{size}",
-                              f"Acme {n} - {size}", price(size), int(stock(size) > 0), "", f"S{n}", "Size", size],
-                    strict=True)
+                              f"Acme {n} - {size}", price(size), int(stock(size) > 0), "", f"S{n}",
+                              "Size", size], strict=True)
             )  # fmt: skip
 
 
