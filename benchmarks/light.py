@@ -2,11 +2,15 @@
 
     python benchmarks/light.py --store ./store --before ../before
     python benchmarks/light.py --store ./store --before ../before --python ../before/.venv/bin/python
+    python benchmarks/light.py --before ../before --demo --rounds 1
 
 Both checkouts take turns, `--rounds` times, over copies of one store. In each turn a service is started;
 measured are the seconds until `/readyz` is 200 and the memory it holds after 1,000 lists and 200 searches of
-words, half of which were asked before. Then `vlclip similar ID` runs as a whole process. Last, what both
-interpreters have installed is added up. Given are medians, and ratios of the medians.
+words, half of which were asked before. Then `vlclip similar ID` runs as a whole process. Given are medians
+and their ratios; beside seconds by the clock those of the processor, for machines that do other work.
+
+With `--demo`, in each turn `make demo` runs in a bare clone, which installs what it needs from the package
+index that pip is set to; what its environment holds is added up.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import resource
 import shutil
 import signal
 import socket
@@ -22,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 
@@ -38,38 +45,75 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", type=Path, required=True, help="folder of a store that both can open")
+    parser.add_argument("--store", type=Path, help="folder of a store that both can open")
     parser.add_argument("--before", type=Path, required=True, help="the other checkout")
     parser.add_argument("--python", default=sys.executable, help="the other checkout's interpreter")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--demo", action="store_true", help="run `make demo` in bare clones instead")
     args = parser.parse_args()
-    with open_store(str(args.store), Settings.load(store=str(args.store))) as store:
+    now = Path(__file__).parents[1].resolve()
+    if args.demo:
+        checkouts = {"before": args.before.resolve(), "now": now}
+        tell([{name: demo(checkout) for name, checkout in checkouts.items()} for _ in range(args.rounds)])
+        return
+    if args.store is None:
+        parser.error("give --store or --demo")
+    with closing(open_store(str(args.store), Settings.load(store=str(args.store)))) as store:
         records = [record for page in store.scan(fields=("title",)) for record in page][:LISTS]
     ids = [record.id for record in records]
     titles = [str(record.payload["title"]) for record in records][: SEARCHES // 2]
     ways = {
         "before": (args.python, args.before.resolve()),
-        "now": (sys.executable, Path(__file__).parents[1].resolve()),
+        "now": (sys.executable, now),
     }
     with tempfile.TemporaryDirectory() as place:
-        turns: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
         for name in ways:
             shutil.copytree(args.store, Path(place) / name)
-        for _ in range(args.rounds):
-            for name, (python, checkout) in ways.items():
-                turns[name].append(turn(python, checkout, Path(place) / name, ids, titles))
-        medians = {
-            name: {figure: statistics.median(figures[figure] for figures in turned) for figure in turned[0]}
-            for name, turned in turns.items()
-        }
-        for name, (python, _) in ways.items():
-            medians[name]["installed MB"] = installed_mb(python)
+        tell(
+            [
+                {
+                    name: turn(python, checkout, Path(place) / name, ids, titles)
+                    for name, (python, checkout) in ways.items()
+                }
+                for _ in range(args.rounds)
+            ]
+        )
+
+
+def tell(rounds: list[dict[str, dict[str, float]]]) -> None:
+    """Print the medians of both checkouts, their ratios, and every round."""
+    medians = {
+        name: {figure: statistics.median(turns[name][figure] for turns in rounds) for figure in figures}
+        for name, figures in rounds[0].items()
+    }
     ratios = {figure: medians["now"][figure] / medians["before"][figure] for figure in medians["now"]}
-    print(json.dumps(medians | {"ratios": ratios}, indent=1))
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(json.dumps({"machine": machine, "rounds": rounds, **medians, "ratios": ratios}, indent=1))
+
+
+def demo(checkout: Path) -> dict[str, float]:
+    """Seconds of `make demo` in a bare clone, and megabytes of the environment that it made."""
+    with tempfile.TemporaryDirectory() as place:
+        clone = Path(place) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(checkout), str(clone)], check=True)
+        began, spent = time.perf_counter(), processor_s()
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True, stdout=subprocess.DEVNULL)
+        return {
+            "make demo, s": time.perf_counter() - began,
+            "of the processor, s": processor_s() - spent,
+            "installed MB": size_mb(clone / ".venv"),
+        }
+
+
+def processor_s() -> float:
+    """Processor time of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def turn(python: str, checkout: Path, store: Path, ids: list[str], titles: list[str]) -> dict[str, float]:
-    """Seconds to ready, megabytes afterwards, seconds of one command."""
+    """Seconds to ready, megabytes afterwards, seconds of one command; of these, the processor's."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -78,11 +122,13 @@ def turn(python: str, checkout: Path, store: Path, ids: list[str], titles: list[
     began = time.perf_counter()
     served = subprocess.Popen(
         [*begin, "serve", "--store", str(store), "--port", str(port)],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=checkout, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             ready_s = wait_until_ready(client, served, began)
+            ticks = Path(f"/proc/{served.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            ready_cpu_s = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
             for item in ids:
                 client.get(f"/v1/items/{item}/similar").raise_for_status()
             words = cycle(titles)
@@ -92,15 +138,17 @@ def turn(python: str, checkout: Path, store: Path, ids: list[str], titles: list[
     finally:
         served.send_signal(signal.SIGTERM)
         served.wait()
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), processor_s()
     subprocess.run(
         [*begin, "similar", ids[0], "--store", str(store), "--json"],
-        env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     return {
         "serve to ready, s": ready_s,
+        "serve to ready, processor s": ready_cpu_s,
         "resident MB": resident * os.sysconf("SC_PAGE_SIZE") / 1e6,
         "vlclip similar, s": time.perf_counter() - began,
+        "vlclip similar, processor s": processor_s() - spent,
     }
 
 
@@ -116,13 +164,9 @@ def wait_until_ready(client: httpx2.Client, served: subprocess.Popen[bytes], beg
     raise SystemExit(f"the service ended with status {served.returncode}")
 
 
-def installed_mb(python: str) -> float:
-    """Bytes of all that an interpreter's environment has installed, in megabytes."""
-    program = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    folder = subprocess.run(
-        [python, "-c", program], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    return sum(file.lstat().st_size for file in Path(folder).rglob("*") if not file.is_dir()) / 1e6
+def size_mb(folder: Path) -> float:
+    """Bytes of all files below a folder, in megabytes."""
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()) / 1e6
 
 
 if __name__ == "__main__":

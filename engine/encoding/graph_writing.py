@@ -1,15 +1,18 @@
 """ONNX graphs of PyTorch modules beside their weights: see `vlclip.engine.encoding.onnx_files`.
 
 PyTorch's exporter names each weight as the model does. Each becomes a tensor inside the `.safetensors` file,
-at its offset, and a cast to single precision, which ONNX Runtime folds when it opens the graph. Zeros that
-the exporter computes as biases of convolutions stand in the way of its fusions, so they are taken out.
+at its offset, and a cast to single precision, which ONNX Runtime folds when it opens the graph. A weight that
+has another name in the file, as transformers gives to those of a Swin, is looked for by its numbers. Zeros
+that the exporter computes as biases of convolutions stand in the way of its fusions, so they are taken out.
 
-Laws (tests/engine/encoding/test_onnx_clip.py, tests/engine/grounding/test_export.py):
-- the graphs hold no weight of the file.
+Laws (tests/engine/encoding/test_graph_writing.py, tests/engine/encoding/test_onnx_clip.py,
+tests/engine/grounding/test_export.py):
+- the graphs hold no weight of the file, whatever it is called there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -19,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from vlclip.engine.encoding.clip import quiet_open_clip
@@ -71,7 +75,7 @@ def write_graph(
         tensors, start, digest = read_layout(weights)
         if fold:
             model = _folded(model)
-    _point_to_file(model.graph, _by_parameter(module, tensors), start, weights.name)
+    _point_to_file(model.graph, _by_weight(module, tensors, weights), start, weights.name)
     _take_out_computed_biases(model.graph)
     _take_out_unread(model.graph)
     _strip(model)
@@ -132,14 +136,25 @@ def _folded(model: Any) -> Any:
     return folded
 
 
-def _by_parameter(module: nn.Module, tensors: Mapping[str, Any]) -> Mapping[str, Any]:
+def _by_weight(module: nn.Module, tensors: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
     """The tensors of the file by the names that a module has for them; some have several."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
-    entries = {name: entry for name in parameters if (entry := _entry(name, tensors)) is not None}
-    same = {id(parameters[name]): entry for name, entry in entries.items()}
-    tied = {name: same[id(value)] for name, value in parameters.items() if id(value) in same}
-    buffers = {name: _entry(name, tensors) for name, _ in module.named_buffers()}
-    return tied | {name: entry for name, entry in buffers.items() if entry is not None}
+    weights = parameters | dict(module.named_buffers(remove_duplicate=False))
+    entries = {name: entry for name in weights if (entry := _entry(name, tensors)) is not None}
+    same = {id(weights[name]): entry for name, entry in entries.items()}
+    tied = {name: same[id(value)] for name, value in weights.items() if id(value) in same}
+    if parameters.keys() <= tied.keys():
+        return tied
+    with safe_open(file, framework="pt") as opened:
+        by_numbers = {_numbers(opened.get_tensor(name)): entry for name, entry in tensors.items()}
+    renamed = {name: by_numbers.get(_numbers(weights[name])) for name in weights.keys() - tied.keys()}
+    return tied | {name: entry for name, entry in renamed.items() if entry is not None}
+
+
+def _numbers(weight: Tensor) -> tuple[torch.Size, bytes]:
+    """What two weights have in common where they are one and the same."""
+    numbers = weight.detach().to(torch.float32).contiguous().numpy()
+    return weight.shape, hashlib.sha256(numbers.tobytes()).digest()
 
 
 def _point_to_file(graph: Any, tensors: Mapping[str, Any], start: int, file: str) -> None:

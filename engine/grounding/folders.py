@@ -9,6 +9,7 @@ original:path/to/folder                 an original checkpoint: one config .py, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from typing import Literal
 
 from vlclip.engine.encoding.model_files import SHIPPED, files_hash
 from vlclip.engine.errors import EncoderError
+from vlclip.engine.grounding.preprocessing import is_prepared_here
 from vlclip.engine.grounding.rule import Rule
 from vlclip.engine.settings import Grounding
 
@@ -28,6 +30,8 @@ THRESHOLD = 0.35
 """Of scores, where neither the settings nor the model give one; Grounding DINO's own demo uses it."""
 OWN_RULE = "rule.json"
 """Beside a model's weights: `{"threshold": 0.2}`, for scores that are not on the scale of others'."""
+RESIZED = "by Pillow"
+"""How photos are resized. transformers' own resize gives other pixels, and so other boxes, than this one."""
 HUB_FILES = ["*.json", "*.txt", "*.safetensors"]
 """Files to fetch from the hub: no pickles, no code."""
 
@@ -94,10 +98,13 @@ def rule_from(settings: Grounding) -> Rule:
 
 
 def name_of(grounder: GrounderFolder, short_side: int | None) -> str:
-    """Backend, name, a hash of the files, and the size of photos if it is not the model's own."""
+    """Backend, name, a hash of the files and of how photos are resized, their size if not the model's own."""
     at_size = "" if short_side is None else f":{short_side}px"
     files = grounder.path.rglob("*") if grounder.backend == "original" else grounder.path.iterdir()
-    return f"{grounder.backend}:{grounder.name}@{files_hash(files)[:8]}{at_size}"
+    mark = files_hash(files)
+    if grounder.backend == "transformers" and is_prepared_here(grounder.path):
+        mark = hashlib.sha256(f"{mark} {RESIZED}".encode()).hexdigest()
+    return f"{grounder.backend}:{grounder.name}@{mark[:8]}{at_size}"
 
 
 def config_and_weights(folder: Path) -> tuple[Path, Path]:

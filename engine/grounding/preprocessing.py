@@ -89,6 +89,15 @@ class Preprocessing:
         return (side, other) if width < height else (other, side)
 
 
+def is_prepared_here(folder: Path) -> bool:
+    """Whether `Preprocessing` prepares the photos of a model, and not transformers' own processor."""
+    try:
+        Preprocessing.of(folder)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
 def with_short_side(size: Size, short_side: int | None) -> Size:
     """A processor's `size` scaled so that its short side is `short_side` pixels; None leaves it."""
     if short_side is None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vlclip.engine.encoding.embedder import SegmentEmbedder, embedder_info, load_embedder
 from vlclip.engine.encoding.lookup import Lookup, load_lookups
 from vlclip.engine.machine import resident_bytes
 from vlclip.engine.opening.stores import home, shelf
 from vlclip.engine.settings import EngineSettings, StoreSettings
 from vlclip.engine.store.store import StoreInfo, check_fingerprint
+
+if TYPE_CHECKING:
+    from vlclip.engine.encoding.embedder import SegmentEmbedder
 
 
 def lookup_folder(settings: StoreSettings) -> Path:
@@ -58,11 +61,15 @@ class Encoders:
 
     def check(self) -> None:
         """`FingerprintMismatch` if the encoders are not those that made the store's vectors."""
+        from vlclip.engine.encoding.embedder import embedder_info  # noqa: PLC0415 - lists about items need none
+
         loaded = embedder_info(self.settings, self._lookups)
         check_fingerprint(self._info, loaded, self.settings.store)
 
     def load(self) -> SegmentEmbedder:
         """The embedder, checked against the store."""
+        from vlclip.engine.encoding.embedder import load_embedder  # noqa: PLC0415 - as in `check`
+
         with self._loading:
             if self._loaded is None:
                 self.check()

@@ -5,7 +5,7 @@
     checkpoint.pt             weights, optimizer, step and history; written whole or not at all
     history.json              figures per epoch
 
-`export` makes a model of it that loads by folder.
+`export` makes a model of it that loads by folder, `add_graphs` one that is served without PyTorch.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import open_clip
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from vlclip.engine.disk import draft_of, whole_file, write_whole
-from vlclip.engine.encoding.clip import load_clip, save_clip
+from vlclip.engine.encoding.clip import load_clip, quiet_open_clip, save_clip
+from vlclip.engine.encoding.export import write_tokenizer
+from vlclip.engine.encoding.graphs import write_graphs
 from vlclip.engine.encoding.model_files import CONFIG, NOTES, WEIGHTS, model_folder
-from vlclip.engine.errors import TrainingError
+from vlclip.engine.encoding.tokenizing import FILE
+from vlclip.engine.errors import EncoderError, TrainingError
 from vlclip.engine.training.processes import Processes
 from vlclip.engine.training.recipe import Recipe, read_recipe
 from vlclip.engine.training.tokenizer import train_tokenizer
@@ -62,6 +66,9 @@ def start(folder: Path, recipe: Recipe, texts: list[str]) -> None:
         _lay_out_new(folder, recipe, texts)
     else:
         _lay_out_existing(folder, str(recipe.init))
+    if not (folder / FILE).is_file():
+        with quiet_open_clip():
+            write_tokenizer(open_clip.get_tokenizer(f"local-dir:{folder}"), folder)
     write_whole(written, recipe.model_dump_json(indent=1))
 
 
@@ -125,6 +132,16 @@ def export(run_folder: Path, target: Path, *, half: bool = True) -> None:
         save_file(weights, draft)
     if target.resolve() != run_folder.resolve():
         _copy_description(run_folder, target, notes=True)
+
+
+def add_graphs(folder: Path) -> None:
+    """Write ONNX graphs into the folder of an exported model: then it is served without PyTorch.
+
+    Errors: `EncoderError` for a model that cannot have them; PyTorch still serves it.
+    """
+    if not (folder / FILE).is_file():
+        raise EncoderError(f"its tokenizer is not written as {FILE}")
+    write_graphs(load_clip(str(folder), "cpu"), folder)
 
 
 def _lay_out_new(folder: Path, recipe: Recipe, texts: list[str]) -> None:

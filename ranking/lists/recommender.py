@@ -19,13 +19,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from vlclip.engine.duplicates import stored_hash
-from vlclip.engine.encoding.embedder import QueryEmbedder
 from vlclip.engine.errors import SpaceError
 from vlclip.engine.segments import SEGMENT_KINDS
 from vlclip.engine.space import Floats
@@ -44,6 +43,9 @@ from vlclip.ranking.lists.question import Direction, Question
 from vlclip.ranking.lists.tastes import Tastes
 from vlclip.ranking.lists.vectors import Vectors
 from vlclip.ranking.settings import Search
+
+if TYPE_CHECKING:
+    from vlclip.engine.encoding.embedder import QueryEmbedder
 
 PLAIN = Arm()
 REMEMBERED = 1000

@@ -28,10 +28,10 @@ from vlclip.service.http.json_body import (
     checked,
     describe_body,
     off_the_loop,
-    read_json,
     read_raw,
     read_request,
 )
+from vlclip.service.http.json_text import read_json
 from vlclip.service.http.patches import MAX_BATCH, NDJSON, read_patch, read_patches
 from vlclip.service.http.requests import BatchItem, ItemBody
 from vlclip.service.shop.shop import Shop

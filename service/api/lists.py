@@ -16,9 +16,11 @@ from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.access.auth import check_exact, check_knows
 from vlclip.service.api.reading import SEARCH_FORMS, describe_query, read_query, read_search
-from vlclip.service.http.answers import ListShape, list_shape
+from vlclip.service.http.answers import ListShape
 from vlclip.service.http.errors import NotReady
-from vlclip.service.http.requests import ListQuery, SimilarQuery, read_weights
+from vlclip.service.http.list_json import list_shape
+from vlclip.service.http.requests import ListQuery, SimilarQuery
+from vlclip.service.http.weights import read_weights
 from vlclip.service.shop.served_list import ServedList, hand_over
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.stages import queued, stage

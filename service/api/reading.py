@@ -11,7 +11,8 @@ from vlclip.engine.filters import read_filter
 from vlclip.ranking.lists.answer import Page
 from vlclip.service.http.errors import BadRequest
 from vlclip.service.http.json_body import describe_body, off_the_loop
-from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_body, read_weights
+from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_body
+from vlclip.service.http.weights import read_weights
 
 Query = TypeVar("Query", bound=ListQuery)
 MAX_FIELDS, MAX_FIELD_BYTES = 50, 65_536

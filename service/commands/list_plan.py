@@ -16,7 +16,7 @@ from vlclip.ranking.lists.arm import Arm, read_arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.ranking.settings import GroupBy
-from vlclip.service.http.requests import read_weights
+from vlclip.service.http.weights import read_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from vlclip.ranking.history.sqlite import SqliteHistory
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.ranking.lists.request import ListKind
 from vlclip.service.commands.options import Json, StoreOption
-from vlclip.service.http.requests import read_weights
+from vlclip.service.http.weights import read_weights
 from vlclip.service.reports.simulation import print_simulation, simulation_body
 from vlclip.service.reports.terminal import err, plain, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vlclip.engine.encoding.loading import Runtime
+from vlclip.engine.errors import EncoderError
 from vlclip.engine.training import contrastive
 from vlclip.engine.training.curve import draw_curve
 from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.processes import joined
 from vlclip.engine.training.recipe import Recipe, read_recipe
-from vlclip.engine.training.run import TrainingRun, export, start
+from vlclip.engine.training.run import TrainingRun, add_graphs, export, start
 from vlclip.ingestion.datasets.training import read_pairs
 from vlclip.service.commands.options import Device, Json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
@@ -46,10 +48,26 @@ def train(
             return
     draw_curve(job.history, run / "curve.png")
     export(run, output or run)
+    served_by = _make_graphs(output or run)
     if json:
-        print_json({"history": job.history, **figures})
+        print_json({"history": job.history, **figures, "runtime": served_by})
     else:
-        out.print(f"done; the model is in {output or run}, the loss curve in {run / 'curve.png'}")
+        out.print(
+            f"done; the model is in {output or run}"
+            + (", and needs no PyTorch to serve" if served_by == "onnx" else "")
+            + f", the loss curve in {run / 'curve.png'}"
+        )
+
+
+def _make_graphs(folder: Path) -> Runtime:
+    """Let ONNX Runtime run the model in a folder; what runs it from now on."""
+    try:
+        with err.status("writing its graphs for ONNX Runtime"):
+            add_graphs(folder)
+    except EncoderError as error:
+        err.print(f"PyTorch has to run this model: {error}", markup=False, soft_wrap=True)
+        return "torch"
+    return "onnx"
 
 
 def _lay_out(run: Path, plan: Recipe, catalogue: list[str], map: list[str], settings: Settings) -> Pairs:

@@ -74,3 +74,5 @@ def train_grounder(
         print_json({"history": job.history, **figures})
     else:
         out.print(f"done; the run is in {run}" + (f", the model in {output}" if output else ""))
+        if output:
+            out.print(f"to serve it without PyTorch: vlclip export-model {output} FOLDER", soft_wrap=True)

@@ -1,9 +1,8 @@
-"""The shapes of answers over HTTP, and how lists and events become them."""
+"""The shapes of answers over HTTP, and how events become them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import Event
-from vlclip.ranking.lists.answer import Answer, Result, Strategy
+from vlclip.ranking.lists.answer import Strategy
 
 
 class PriceRangeShape(BaseModel):
@@ -203,34 +202,6 @@ class Problem(BaseModel):
     code: str
     request_id: str
     fields: Sequence[str] | None = Field(None, description="What a write would drop (`would-drop`).")
-
-
-def result_shape(result: Result) -> dict[str, Any]:
-    """A result as JSON, the same over HTTP and on the command line."""
-    variants = {} if result.variants is None else {"variants": asdict(result.variants)}
-    return {
-        "id": result.id,
-        "score": round(result.score, 6),
-        "parts": {name: round(part, 6) for name, part in result.parts.items()},
-        "item": dict(result.item),
-        "duplicates": list(result.duplicates),
-        **variants,
-    }
-
-
-def list_shape(answer: Answer, request_id: str, took_ms: float, *, explain: bool) -> dict[str, Any]:
-    """A list as JSON."""
-    body: dict[str, Any] = {
-        "results": [result_shape(result) for result in answer],
-        "took_ms": round(took_ms, 2),
-        "request_id": request_id,
-        "strategy": answer.strategy,
-        "arm": answer.arm.id,
-    }
-    if explain:
-        tastes = [{"weight": round(taste.weight, 4), "items": list(taste.items)} for taste in answer.tastes]
-        body["explanation"] = {"weights": dict(answer.weights), "tastes": tastes}
-    return body
 
 
 def event_shape(event: Event) -> EventShape:

@@ -4,9 +4,8 @@ A body in JSON costs its reader memory and time by the number of its values, not
 base64 are a few long texts. So values are counted, by their commas and brackets, before anything is read. No
 single call takes Python's lock for long, and the event loop, on which everybody waits, reads small ones only.
 
-Laws (tests/service/http/test_json_body.py):
-- whatever is nested deeper than `MAX_DEPTH` is a `BadRequest`, in every body and field that holds JSON;
-- a body with too many values is refused by their number and is not read.
+Law (tests/service/http/test_json_body.py): a body with too many values is refused by their number and is not
+read.
 """
 
 from __future__ import annotations
@@ -16,19 +15,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import orjson
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from vlclip.engine.validation import explain
 from vlclip.service.http.errors import BadRequest, TooLarge
+from vlclip.service.http.json_text import MAX_VALUES, read_json
 
 T = TypeVar("T")
-MAX_DEPTH = 16
-"""Lists and objects inside each other; what the API takes has five."""
-MAX_VALUES = 50_000
-"""Values of one body."""
 MAX_BATCH_VALUES = 500_000
 """Values of a batch of items or patches; a thousand items with 250 attributes have half of it."""
 SMALL_BYTES = 16_384
@@ -36,27 +31,6 @@ SMALL_BYTES = 16_384
 _REFERENCES = "#/components/schemas/{model}"
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 _READERS = ThreadPoolExecutor(2, thread_name_prefix="read")
-
-
-def read_json(content: bytes | str, most: int = MAX_VALUES, whole: str = "the body") -> Any:
-    """The JSON in `content`; a `BadRequest` or `TooLarge` says why it cannot be taken.
-
-    `whole` names what is read.
-    """
-    raw = content.encode(errors="surrogatepass") if isinstance(content, str) else content
-    opened = raw.count(b"[") + raw.count(b"{")
-    values = opened + raw.count(b",")
-    if values > most:
-        raise TooLarge(f"{whole} holds about {values:,} values; at most {most:,} are taken at once")
-    try:
-        form = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        if "depth limit" in str(error):
-            raise _too_deep(whole) from None
-        raise BadRequest(f"{whole} cannot be read as JSON: {error}") from None
-    if opened > MAX_DEPTH:
-        _check_depth(form, whole)
-    return form
 
 
 def read_lines(content: bytes, most: int, most_lines: int) -> list[Any]:
@@ -120,22 +94,3 @@ def describe_models(*models: type[BaseModel]) -> dict[str, Any]:
     """The schemas of models and of those within them, by name."""
     _, described = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCES)
     return dict(described["$defs"])
-
-
-def _check_depth(form: Any, whole: str) -> None:
-    level = [form]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for value in level
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise _too_deep(whole)
-
-
-def _too_deep(whole: str) -> BadRequest:
-    return BadRequest(f"{whole} has lists or objects nested more than {MAX_DEPTH} deep; send it flatter")

@@ -20,7 +20,8 @@ from vlclip.engine.validation import explain
 from vlclip.ingestion.photos.source import is_url
 from vlclip.ingestion.pipeline.patches import ItemPatch
 from vlclip.service.http.errors import BadRequest
-from vlclip.service.http.json_body import MAX_BATCH_VALUES, read_json, read_lines
+from vlclip.service.http.json_body import MAX_BATCH_VALUES, read_lines
+from vlclip.service.http.json_text import read_json
 from vlclip.service.http.requests import MAX_LISTED, ItemBody, Scalar, Values, shortened
 
 MAX_BATCH = 1000

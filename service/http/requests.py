@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vlclip.engine.errors import ItemError, SpaceError
-from vlclip.engine.filters import MAX_CONDITIONS, brief, parse_json, read_filter
+from vlclip.engine.errors import ItemError
+from vlclip.engine.filters import MAX_CONDITIONS, parse_json, read_filter
 from vlclip.engine.item import MAX_ATTRIBUTES, MAX_PHOTOS, MAX_TEXT_CHARS, Item, ReferredPhoto, too_long
 from vlclip.ingestion.photos.source import is_url
 from vlclip.ranking.history.clock import moment
@@ -23,13 +23,14 @@ from vlclip.ranking.history.event_kinds import Kind
 from vlclip.ranking.history.events import AHEAD_S, MAX_ID, Event
 from vlclip.ranking.lists.answer import Page
 from vlclip.ranking.settings import GroupBy
-from vlclip.service.http.errors import BadRequest, TooLarge
-from vlclip.service.http.json_body import checked, read_json
+from vlclip.service.http.errors import BadRequest
+from vlclip.service.http.json_body import checked
+from vlclip.service.http.json_text import read_json
+from vlclip.service.http.weights import MAX_WEIGHTS
 
 Scalar = str | bool | int | float
 MAX_LISTED = 1000
 """Values of one attribute, ids to leave out, events of one request."""
-MAX_WEIGHTS = 32
 MAX_IDS = 5000
 Values = Annotated[list[Scalar], Field(max_length=MAX_LISTED)]
 Body = TypeVar("Body", bound=BaseModel)
@@ -259,23 +260,6 @@ def shortened(texts: Mapping[str, Any]) -> str:
     """A note on texts that an item cuts because they are too long, "" where there are none."""
     names = dict.fromkeys(too_long(texts))
     return f"{', '.join(names)}: only the first {MAX_TEXT_CHARS:,} characters are kept" if names else ""
-
-
-def read_weights(text: str | None) -> dict[str, float]:
-    """Weights from `image=1,text=0.5` or a JSON object."""
-    if not text:
-        return {}
-    try:
-        if text.lstrip().startswith("{"):
-            form = read_json(text, 2 * MAX_WEIGHTS, "weights")
-        else:
-            form = dict(pair.split("=", 1) for pair in text.split(",", MAX_WEIGHTS))
-        weights = {str(name).strip(): float(value) for name, value in form.items()}
-    except (ValueError, TypeError, AttributeError, BadRequest, TooLarge):
-        raise SpaceError(f"cannot read the weights {brief(text)}; write image=1,text=0.5") from None
-    if len(weights) > MAX_WEIGHTS:
-        raise SpaceError(f"there are over {MAX_WEIGHTS} weights")
-    return weights
 
 
 def read_body(shape: type[Body], form: Any) -> Body:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from vlclip.ranking.lists.answer import Result
-from vlclip.service.http.answers import result_shape
+from vlclip.service.http.list_json import result_shape
 from vlclip.service.http.price import format_price, format_prices
 from vlclip.service.reports.terminal import out, plain, print_json
 

@@ -23,7 +23,7 @@ from vlclip.ranking.evaluation.retrieval.trec import read_run, write_runs
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.service.commands.evaluate.options import Against, Arms, Depth, K, progress_bar
 from vlclip.service.commands.options import Device, Encoding, Json, Map, StoreOption, Weights
-from vlclip.service.http.requests import read_weights
+from vlclip.service.http.weights import read_weights
 from vlclip.service.reports.judged_searches import print_searches, searches_body
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
 from vlclip.service.settings import Settings

@@ -15,7 +15,7 @@ from vlclip.ranking.evaluation.retrieval.sessions import hold_out
 from vlclip.ranking.lists.arm import read_arm
 from vlclip.service.commands.evaluate.options import Against, Arms, Depth, K, progress_bar
 from vlclip.service.commands.options import Encoding, Json, Map, StoreOption, Weights
-from vlclip.service.http.requests import read_weights
+from vlclip.service.http.weights import read_weights
 from vlclip.service.reports.judged_sessions import print_sessions, sessions_body
 from vlclip.service.reports.terminal import print_json, says_what_went_wrong
 from vlclip.service.settings import Settings

@@ -13,7 +13,7 @@ from vlclip.engine.training.held_out import is_validation
 from vlclip.ranking.evaluation.retrieval.stored import same_share
 from vlclip.service.commands.evaluate.options import Split
 from vlclip.service.commands.options import Filters, Json, StoreOption, Weights
-from vlclip.service.http.requests import read_weights
+from vlclip.service.http.weights import read_weights
 from vlclip.service.reports.terminal import print_figures, says_what_went_wrong
 from vlclip.service.settings import Settings
 

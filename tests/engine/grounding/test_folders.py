@@ -60,6 +60,17 @@ def test_a_name_says_backend_model_and_files_and_no_path(tmp_path):
     assert name(f"original:{original_folder(tmp_path / 'four')}").startswith("original:four@")
 
 
+def test_a_name_says_how_photos_are_resized(tmp_path, monkeypatch):
+    """Crops of another resize are another grounder's: a store never mixes them unnoticed."""
+    ours, theirs = model_folder(tmp_path / "ours"), model_folder(tmp_path / "theirs")
+    for folder, kind in ((ours, "GroundingDinoImageProcessor"), (theirs, "OtherImageProcessor")):
+        (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": kind}))
+    before = name(ours), name(theirs)
+    monkeypatch.setattr(folders, "RESIZED", "in another way")
+    assert name(ours) != before[0]
+    assert name(theirs) == before[1]
+
+
 def test_a_name_says_the_size_photos_are_seen_at(tmp_path):
     folder = model_folder(tmp_path / "mine")
     assert name(folder, short_side=400) == f"{name(folder)}:400px"

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from vlclip.engine.encoding import graphs
 from vlclip.engine.encoding.clip import load_clip
+from vlclip.engine.encoding.loading import load_encoder
 from vlclip.service.cli import build
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +40,24 @@ def test_a_trained_model_loads_from_the_run_and_from_the_output(tmp_path, recipe
     load_clip(str(tmp_path / "run"), "cpu")
     again = train(recipe, catalogue, "--run", tmp_path / "run", "--output", tmp_path / "model")
     assert again["history"] == figures["history"]
-    load_clip(str(tmp_path / "model"), "cpu")
+    own = load_clip(str(tmp_path / "model"), "cpu")
+    graphs = load_encoder(str(tmp_path / "model"), runtime="onnx")  # without PyTorch, in the same step
+    assert again["runtime"] == figures["runtime"] == graphs.runtime
+    np.testing.assert_allclose(graphs.encode_texts(["a hat"]), own.encode_texts(["a hat"]), atol=1e-5)
+
+
+def test_a_model_that_cannot_have_graphs_is_trained_all_the_same(tmp_path, recipe, catalogue, monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("no operator for it")
+
+    monkeypatch.setattr(graphs, "write_graph", refuse)
+    words = ["train", str(recipe), str(catalogue), "--run", str(tmp_path / "run"), "--device", "cpu"]
+    result = CliRunner().invoke(build(), words)
+    assert result.exit_code == 0, result.output
+    assert "PyTorch has to run this model" in result.stderr
+    assert "no operator for it" in result.stderr
+    assert "needs no PyTorch" not in result.stdout
+    assert load_encoder(str(tmp_path / "run")).runtime == "torch"
 
 
 def test_an_unusable_recipe_ends_with_one_sentence(tmp_path, catalogue):

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlclip.service.api.app import create_app
-from vlclip.service.http import json_body
+from vlclip.service.http import json_text
 from vlclip.service.http.errors import BadRequest, TooLarge
-from vlclip.service.http.json_body import MAX_DEPTH, MAX_VALUES, read_json, read_lines
+from vlclip.service.http.json_body import read_lines
+from vlclip.service.http.json_text import MAX_DEPTH, MAX_VALUES, read_json
 
 JSON = {"content-type": "application/json"}
 
@@ -66,7 +67,7 @@ def test_lines_are_read_as_values_of_their_own(count):
 
 
 def test_too_many_values_are_refused_before_they_are_read(monkeypatch):
-    monkeypatch.setattr(json_body, "orjson", None)
+    monkeypatch.setattr(json_text, "orjson", None)
     for body in ("[" + "1," * MAX_VALUES + "1]", "[" * MAX_VALUES + "[", "{" * MAX_VALUES + "{"):
         with pytest.raises(TooLarge, match="50,00"):
             read_json(body)

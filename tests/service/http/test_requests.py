@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from vlclip.engine.filters import MAX_CONDITIONS
 from vlclip.service.api.openapi import BODIES
 from vlclip.service.http import requests
-from vlclip.service.http.requests import ListQuery, SimilarQuery, read_weights
+from vlclip.service.http.requests import ListQuery, SimilarQuery
+from vlclip.service.http.weights import read_weights
 
 SHAPES = {
     shape
