@@ -25,6 +25,7 @@ FORMATS: dict[str, Callable[[Path], Format]] = {
     ".tsv": Csv,
     ".parquet": _parquet,
     ".json": Json,
+    ".jsonld": Json,
     ".xml": Xml,
     ".rss": Xml,
     ".atom": Xml,

@@ -4,6 +4,7 @@ Laws (tests/ingestion/reading/test_amount.py):
 - of two kinds of separators the last is the decimal one, and stands once;
 - separators of thousands are all the same, with two or three digits between them and three behind;
 - a lone separator before any other number of digits than three, or after a zero, is decimal;
+- a dash behind a separator stands for cents: `1.299,-` is 1299;
 - a lone one before three digits may be either. The other values of its column decide, then the currency;
   else a dot is decimal and a comma separates thousands.
 """
@@ -23,6 +24,7 @@ _GROUPED = re.compile(r"\d{1,3}(?P<mark>[ '])\d{3}(?:(?P=mark)\d{3})*(?P<cents>[
 _WHOLE = re.compile(r"\d*|\d{1,3}(?P<mark>[.,])(?:\d{2,3}(?P=mark))*\d{3}")
 _AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _NUMBERS = re.compile(rf"(?<![\d.,])(?:{NUMBER})")
+_DASHES = re.compile(r"(\d)([.,])-+(?![\d-])")
 CLEAR = 3
 """A column has a decimal sign if this many times as many of its values prove it as prove the other."""
 FEW = 3
@@ -74,7 +76,7 @@ def column_mark(texts: Iterable[str]) -> str:
     ambiguous: Counter[str] = Counter()
     small = large = 0
     for text in texts:
-        for digits in _NUMBERS.findall(text):
+        for digits in _NUMBERS.findall(with_cents(text)):
             if mark := proven_mark(digits):
                 proofs[mark] += 1
             elif "." in digits or "," in digits:
@@ -87,6 +89,11 @@ def column_mark(texts: Iterable[str]) -> str:
     if not proofs and len(ambiguous) == 1 and ambiguous.total() >= FEW and small and not large:
         return "," if ambiguous["."] else "."
     return ""
+
+
+def with_cents(text: str) -> str:
+    """The text with zeros where a dash stands for cents, as in `1.299,-`."""
+    return _DASHES.sub(r"\1\g<2>00", text) if "-" in text else text
 
 
 def _ungrouped(digits: str) -> str | None:

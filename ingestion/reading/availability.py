@@ -6,6 +6,7 @@ Laws (tests/ingestion/reading/test_availability.py):
 - case, accents, blanks, hyphens, underscores and the prefix of schema.org never change the meaning of a word;
 - what says when an item comes says that it can be bought: "ships in 2 weeks", "Lieferzeit 3-5 Werktage";
 - a number is a stock count: more than none is available; "0 in stock" is not;
+- words beside a known one ("Artikel leider ausverkauft") change nothing if the data has them as such;
 - a word that the data does not have is unknown; it is never guessed from its parts.
 """
 
@@ -23,6 +24,8 @@ from typing import Any
 
 WORDS = Path(__file__).with_name("availability.toml")
 DELIVERY = Path(__file__).with_name("delivery.toml")
+SWITCHES = "switches"
+"""The table of the data with words for yes and no."""
 LONGEST_WORD = 60
 """Characters of an unknown word that a note shows."""
 
@@ -30,6 +33,11 @@ _PREFIX = re.compile(r"^\s*(https?://(www\.)?schema\.org/|schema:)", re.IGNORECA
 _COUNT = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*")
 _RANGE = re.compile(r"(?<=\d)\s+(?:to|or|bis|à|ou|a|al?|o|tot|of|do|lub)\s+(?=\d)", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?(\d+(?:[.,]\d+)*|\.\d+)\s*")
+_MANY_MEANINGS = frozenset(
+    ("none", "out", "never", "empty", "expected", "reserved", "inactive", "disabled", "retired", "obsolete",
+     "sold", "zero", "nil", "withdrawn", "limited", "brak", "terminato", "vervallen")
+)  # fmt: skip
+"""Words that say something else in other columns."""
 _UMLAUTS = str.maketrans({umlaut: f"{plain}e" for umlaut, plain in zip("äöü", "aou", strict=True)})
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
 """Letters that Unicode does not take apart into a plain letter and a mark."""
@@ -56,7 +64,23 @@ def _of_words(written: str) -> bool | None:
     if counts and word in _delivery_words():
         return True
     meaning = _words().get(word)
+    if meaning is None:
+        meaning = _words().get(_without_beside(_COUNT.sub(" ", written)))
     return meaning and not (len(counts) == 1 and not _is_positive(counts[0]))
+
+
+def read_sold_out(value: Any) -> bool | None:
+    """Whether the item can be bought, from a column such as `sold_out`, where "yes" means that it cannot."""
+    available = read_availability(value)
+    is_switch = not isinstance(value, str) or _NUMBER.fullmatch(value) or _plain(value) in _switches()
+    return not available if is_switch and available is not None else available
+
+
+def says_sold_out(value: Any) -> bool:
+    """Whether a text says by words of its own, not by "no" or "none", that something cannot be bought."""
+    if not isinstance(value, str) or read_availability(value) is not False:
+        return False
+    return bool(_plain(_COUNT.sub("", value))) and _plain(value) not in _switches() | _MANY_MEANINGS
 
 
 def unknown_word(value: Any) -> str:
@@ -75,13 +99,35 @@ def _plain(text: str) -> str:
     return "".join(character for character in folded if character.isalnum())
 
 
+def _without_beside(text: str) -> str:
+    """The plain words of a text without those that change nothing."""
+    words = [plain for word in re.split(r"[\W_]+", text) if (plain := _plain(word))]
+    return "".join(word for word in words if word not in _beside())
+
+
+@lru_cache(maxsize=1)
+def _lists() -> Mapping[str, Mapping[str, list[str]]]:
+    return tomllib.loads(WORDS.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _beside() -> frozenset[str]:
+    words = (word for lists in _lists().values() for word in lists.get("beside", ()))
+    return frozenset(_plain(spelling) for word in words for spelling in (word, word.translate(_UMLAUTS)))
+
+
+@lru_cache(maxsize=1)
+def _switches() -> frozenset[str]:
+    return frozenset(_plain(word) for words in _lists()[SWITCHES].values() for word in words)
+
+
 @lru_cache(maxsize=1)
 def _words() -> Mapping[str, bool]:
     """Every known word in its plain form; a word with two meanings in the data is an error."""
     meanings: dict[str, bool] = {}
-    for language, lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).items():
-        for name, words in lists.items():
-            for word in words:
+    for language, lists in _lists().items():
+        for name in ("available", "unavailable"):
+            for word in lists.get(name, ()):
                 meaning = name == "available"
                 for spelling in dict.fromkeys((word, word.translate(_UMLAUTS))):
                     if meanings.setdefault(_plain(spelling), meaning) is not meaning:

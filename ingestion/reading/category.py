@@ -134,7 +134,7 @@ def _of_list(cells: Sequence[Any], *, by_slash: bool, language: str) -> list[_Li
 
 def _way_of(cell: Mapping[Any, Any], language: str, depth: int = values.DEPTH * 2) -> Way:
     """The names of an object and, before it, of the one that it names as its parent."""
-    name = objects.read_text(cell, language).text
+    name = _name(cell, language)
     parent = _named(cell, _PARENT_KEYS)
     if name and depth and isinstance(parent, Mapping):
         return (*_way_of(parent, language, depth - 1), name)
@@ -159,7 +159,10 @@ def _named(cell: Mapping[Any, Any], keys: Sequence[str]) -> Any:
 
 
 def _name(cell: Any, language: str) -> str:
-    return objects.read_text(cell, language).text if isinstance(cell, Mapping) else values.text(cell)
+    if not isinstance(cell, Mapping):
+        return values.text(cell)
+    reading = objects.read_text(cell, language)
+    return "" if reading.note == objects.ALONE else reading.text
 
 
 def _type_of(categories: Sequence[_Listed], title: str) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from vlclip.ingestion.reading.group_column import plain_name
 
 DATA = Path(__file__).with_name("columns.toml")
+SOLD_OUT = "sold_out"
+"""The part of the data with names of columns in which "yes" means that something cannot be bought."""
 CODES = "codes"
 """The part of the data with names that are ids only where no two are the same."""
 
@@ -26,3 +28,9 @@ def foreign_names() -> Mapping[str, tuple[str, ...]]:
         for field, written in fields.items():
             names.setdefault(field, {}).update(dict.fromkeys(map(plain_name, written)))
     return {field: tuple(of_field) for field, of_field in names.items()}
+
+
+@lru_cache(maxsize=1)
+def sold_out_columns() -> frozenset[str]:
+    """Names of columns such as `sold_out`, as `plain_name` writes them."""
+    return frozenset(foreign_names()[SOLD_OUT])

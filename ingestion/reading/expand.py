@@ -13,6 +13,7 @@ from typing import Any
 
 from vlclip.engine.tables.format import Row
 from vlclip.ingestion.reading import values
+from vlclip.ingestion.reading.group_column import plain_name
 from vlclip.ingestion.reading.preset import OPTIONS, find
 
 Rows = Iterable[Row]
@@ -35,11 +36,11 @@ class _Lines:
     """The rows of one product."""
 
     def __init__(self, spec: Spec, columns: Sequence[str]) -> None:
-        own = tuple(spec["own"])
-        self._inherited = [column for column in columns if not column.startswith(own)]
+        own = tuple(plain_name(name) for name in spec["own"])
+        self._inherited = [column for column in columns if not plain_name(column).startswith(own)]
         self._item = [column for name in spec["item"] if (column := find(columns, name))]
         self._id, self._photo, self._position, self._caption, self._own_photo = (
-            find(columns, spec[name]) or spec[name]
+            find(columns, spec[name]) or spec[name].partition("|")[0]
             for name in ("id", "photo", "position", "caption", "own_photo")
         )
         self._key = find(columns, spec["key"])
@@ -163,7 +164,7 @@ def expand_jsonld(rows: Rows, spec: Spec, _columns: Sequence[str]) -> Iterator[R
         number = row.number
         products, others = ([], []) if row.problem else _products(row.values, kinds)
         notes += tuple(f"an object of the type {kind} is no product; left out" for kind in others)
-        fresh = [row] if row.problem else [row._replace(values=product) for product in products]
+        fresh = [row] if row.problem else [row._replace(values=_identified(product)) for product in products]
         for item in fresh:
             if waiting is not None:
                 yield waiting
@@ -174,10 +175,16 @@ def expand_jsonld(rows: Rows, spec: Spec, _columns: Sequence[str]) -> Iterator[R
         yield Row(number, problem=f"there is no product: {notes[0]}")
 
 
-_IDENTITY = frozenset(
-    ("@id", "sku", "productID", "gtin", "gtin8", "gtin12", "gtin13", "gtin14", "mpn", "url")
-)
-"""What says which product an object is; a variant has its own."""
+_IDENTITY = ("sku", "productID", "gtin13", "gtin", "gtin14", "gtin12", "gtin8", "mpn", "isbn", "@id", "url")
+"""What says which product an object is, likeliest first; a variant has its own."""
+
+
+def _identified(product: dict[str, Any]) -> dict[str, Any]:
+    """The product with a `sku`: where it has none, what else says which one it is."""
+    if not values.absent(product.get("sku")):
+        return product
+    names = (values.identifier(product.get(key)) for key in _IDENTITY)
+    return {**product, "sku": next(filter(None, names), None)}
 
 
 def _products(node: Any, kinds: frozenset[str]) -> tuple[list[dict[str, Any]], list[str]]:

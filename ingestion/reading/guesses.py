@@ -20,11 +20,11 @@ from vlclip.ingestion.photos.source import is_photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.amount import column_mark
 from vlclip.ingestion.reading.attribute_columns import AttributeColumns, attribute_name
-from vlclip.ingestion.reading.availability import read_availability
+from vlclip.ingestion.reading.availability import read_availability, says_sold_out
 from vlclip.ingestion.reading.catalogue import Catalogue
 from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
 from vlclip.ingestion.reading.column_names import CODES as FOREIGN_CODES
-from vlclip.ingestion.reading.column_names import foreign_names
+from vlclip.ingestion.reading.column_names import SOLD_OUT, foreign_names
 from vlclip.ingestion.reading.group_column import (
     SLOT,
     GroupColumn,
@@ -44,7 +44,9 @@ QUANTITIES = (
     "qty", "quantity", "stockqty", "stockquantity", "stock", "stocklevel", "stockcount", "stockonhand",
     "inventory", "inventoryquantity", "inventoryqty", "inventorylevel", "quantityavailable",
     "availablequantity", "availablestock", "qtyavailable", "quantityonhand", "onhand", "unitsinstock",
-    "lagerbestand", "bestand", "lagermenge", "voorraad", "giacenza", "existencias", "stanmagazynowy",
+    "qtyinstock", "quantityinstock", "stockavailable", "totalinventory", "currentstock", "lager", "magazzino",
+    "stan", "stocks", "inventario", "qtestock", "lagerbestand", "bestand", "lagermenge", "voorraad",
+    "giacenza", "existencias", "stanmagazynowy", "stanmagazynu",
 )  # fmt: skip
 """Names of columns that count the stock; they feed `available` and stay attributes as well. Words in
 them must all be known ones."""
@@ -78,7 +80,9 @@ GUESSES: dict[str, tuple[str, ...]] = {
               "mainimageurl", "productimage", "productimageurl", "coverimage", "covermediaurl", "imagename"),
     "popularity": ("popularity", "popularityscore"),
     "available": ("available", "availability", "instock", "isavailable", "isinstock", "availabilitystatus",
-                  "stockstatus", *QUANTITIES),
+                  "stockstatus", "stockstate", "stockavailability", "inventorystatus", "availableforsale",
+                  "ispurchasable", "purchasable", "issalable", "salable", "issaleable", "saleable",
+                  "buyable", "isbuyable", "orderable", "isorderable", "allowpurchases", *QUANTITIES),
     "updated_at": ("updatedat", "lastmodified", "modifiedat"),
 }  # fmt: skip
 """Field to the column names that mean it, likeliest first, in lower case without punctuation but "@", which
@@ -112,6 +116,8 @@ _NUMBERED = re.compile(
     r"(?P<number>\d{1,2})(url|link|src|path|file)?"
 )
 
+_NUMBERS_ALONE = re.compile(r"[\d\s,;|/]+")
+"""Ids of categories, one or several."""
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 OFFER_KEYS = {
@@ -236,7 +242,15 @@ def guess(
         choices=choices,
         keyed=_keyed(fields.values()),
         own_groups=group.own,
-        notes=tuple(note for note in (group.note, _sale_note(fields, columns, sample)) if note),
+        notes=tuple(
+            note
+            for note in (
+                group.note,
+                _sale_note(fields, columns, sample),
+                "" if "available" in (*fields, *mapping) else _stock_note(kept_columns, sample),
+            )
+            if note
+        ),
         decimal_mark=_decimal_mark(fields, sample),
     )
 
@@ -277,6 +291,21 @@ def _sale_note(fields: Mapping[str, Origin], columns: Sequence[str], sample: Seq
         f"a sale price counts whatever {' and '.join(dates)} {'say' if dates[1:] else 'says'} "
         "(--map sale_price= leaves sale prices out)"
     )
+
+
+def _stock_note(columns: Sequence[str], sample: Sequence[Cells]) -> str:
+    """The column that seems to say what is in stock, where none does by its name."""
+    likely = next(
+        (
+            column
+            for column in columns
+            if any(map(says_sold_out, _cells(column, sample))) and _holds_known_words(column, sample)
+        ),
+        "",
+    )
+    if not likely:
+        return ""
+    return f"{likely} seems to say what is in stock, but all is available; --map available={likely} reads it"
 
 
 def _decimal_mark(fields: Mapping[str, Origin], sample: Sequence[Cells]) -> str:
@@ -327,23 +356,26 @@ def _fill(
 def _foreign(field: str) -> tuple[str, ...]:
     """Names of a field's columns in other languages."""
     names = foreign_names()
-    return (*names.get(field, ()), *(names[FOREIGN_CODES] if field == "id" else ()))
+    further = {"id": FOREIGN_CODES, "available": SOLD_OUT}.get(field, "")
+    return (*names.get(field, ()), *names.get(further, ()))
 
 
 def _is_something_else(field: str, column: str, sample: Sequence[Cells]) -> bool:
     """Whether the values of a column show that it does not feed a field that its name may mean.
 
-    Codes that repeat are no ids, numbers no titles, and "P" and "simple" no product types: shop systems write
-    so what kind of record a product is.
+    Codes that repeat are no ids, numbers neither titles nor product types, and "P" and "simple" no product
+    types: shop systems write so what kind of record a product is.
     """
     name = _bare_name(column)
     if field == "id":
         return (name in CODES or name in foreign_names()[FOREIGN_CODES]) and not _distinct(column, sample)
     if field == "title":
         return name in foreign_names()["title"] and _numeric(column, sample)
-    if field == "product_type" and name in TYPES_OF_RECORDS:
+    if field == "product_type":
         words = {values.text(cell).lower() for cell in _cells(column, sample)}
-        return bool(words) and words <= KINDS_OF_RECORDS
+        if name in TYPES_OF_RECORDS and words and words <= KINDS_OF_RECORDS:
+            return True
+        return bool(words) and all(map(_NUMBERS_ALONE.fullmatch, words))
     return False
 
 

@@ -27,9 +27,10 @@ from vlclip.engine.item import (
 from vlclip.ingestion.photos.source import is_photo_file, photo_file
 from vlclip.ingestion.reading import objects, values
 from vlclip.ingestion.reading.attribute_columns import MORE, AttributeColumns, attribute_name
-from vlclip.ingestion.reading.availability import read_availability, unknown_word
+from vlclip.ingestion.reading.availability import read_availability, read_sold_out, unknown_word
 from vlclip.ingestion.reading.category import PATH, read_category
 from vlclip.ingestion.reading.choices import DEFAULT_CHOICES, ReadingChoices
+from vlclip.ingestion.reading.column_names import sold_out_columns
 from vlclip.ingestion.reading.group_column import fill, plain_name, read_group, read_group_title
 from vlclip.ingestion.reading.origin import PRICES, Cells, Origin
 from vlclip.ingestion.reading.photo_cell import Photo, is_no_photo, read_photo, read_photos
@@ -45,7 +46,12 @@ PRICE_KEYS = frozenset(
      "currency_minor_unit", "unit_amount", "centamount", "fractiondigits")
 )  # fmt: skip
 """Keys of an object that are its price and currency, in lower case."""
+STOCK_KEYS = ("isinstock", "instock", "available", "isavailable", "availability", "stockstatus", "status",
+              "state", "quantity", "qty", "stock")  # fmt: skip
+"""Keys of an object that say what is in stock, likeliest first, in lower case without punctuation."""
 NO_PRICE = Price()
+_OPENING = ("{", "[", " ", "\n")
+"""How a text begins that may be JSON."""
 _NO_TEXTS = dict.fromkeys(TEXTS, "")
 
 
@@ -163,15 +169,18 @@ class ColumnMapping:
         """The text of a field; objects in its columns are read as the text that they hold."""
         if origin.keys:
             return objects.read_text(origin.value(row), self.choices.language).text
-        if origin.column and isinstance(cell := row.get(origin.column), str):
+        if origin.column and isinstance(cell := row.get(origin.column), str) and cell[:1] not in _OPENING:
             return cell.strip()
         cells: dict[str, Any] = {}
         for column in origin.columns:
-            cell = row.get(column)
+            cell = _unwritten(row.get(column))
             if objects.holds_objects(cell) or (not values.absent(cell) and not values.text(cell)):
-                reading = objects.read_text(cell, self.choices.language)
+                reading, cell_before = objects.read_text(cell, self.choices.language), cell
                 cell = reading.text
-                if note := reading.note or (MORE if objects.holds_more(row[column]) else ""):
+                note = reading.note or (MORE if objects.holds_more(cell_before) else "")
+                if not note and isinstance(row[column], str) and objects.is_tagged(cell_before):
+                    note = f"is JSON in several languages; that in {self.choices.language} is read"
+                if note:
                     warnings.append(f"{column} {note}")
             cells[column] = cell
         return values.text(origin.value(cells))
@@ -236,10 +245,15 @@ class ColumnMapping:
         if values.absent(raw := self._raw("available", row)):
             return
         origin = self.fields["available"]
-        offered = objects.every_value(row.get(origin.column), origin.keys) if origin.keys else [raw]
+        offered = [raw]
+        if origin.keys:
+            offered = objects.every_value(row.get(origin.column), origin.keys)
+        elif isinstance(raw, list | tuple) and not objects.is_tagged(raw):
+            offered = [cell for cell in raw if not values.absent(cell)]
+        read = read_sold_out if plain_name(origin.column) in sold_out_columns() else read_availability
         words = [self._availability_word(cell) for cell in offered]
-        raw = next((word for word in words if read_availability(word)), words[0])
-        availability = read_availability(raw)
+        raw = next((word for word in words if read(word)), words[0])
+        availability = read(raw)
         if availability is None:
             availability = self.choices.unknown_is_available
             meaning = "available" if availability else "unavailable"
@@ -247,6 +261,11 @@ class ColumnMapping:
         item_fields["available"] = availability
 
     def _availability_word(self, cell: Any) -> Any:
+        if isinstance(cell, Mapping):
+            named = {plain_name(str(key)): part for key, part in cell.items()}
+            stock = [named[key] for key in STOCK_KEYS if not values.absent(named.get(key))]
+            if stock and not isinstance(stock[0], list | tuple | Mapping):
+                return stock[0]
         if isinstance(cell, list | tuple | Mapping):
             return objects.read_text(cell, self.choices.language).text or _schema_id(cell) or cell
         return cell
@@ -326,6 +345,15 @@ class ColumnMapping:
     def _raw(self, field: str, row: Cells) -> Any:
         origin = self.fields.get(field)
         return origin.value(row) if origin else None
+
+
+def _unwritten(cell: Any) -> Any:
+    """A cell that is JSON or Python as text as what it writes: an object, or a list of texts or objects."""
+    if not isinstance(cell, str) or cell[:1] not in _OPENING:
+        return cell
+    content = values.written_container(cell.strip())
+    is_list = isinstance(content, list | tuple) and all(isinstance(part, str | Mapping) for part in content)
+    return content if is_list or isinstance(content, Mapping) else cell
 
 
 def _schema_id(cell: Any) -> str:

@@ -23,12 +23,24 @@ from vlclip.ingestion.reading import values
 CODES = Path(__file__).with_name("languages.toml")
 TEXT_KEYS = ("@value", "value", "name", "title", "label", "text", "content")
 """The keys of an object that hold its text, likeliest first."""
+LATER_TEXT_KEYS = (
+    "#text", "_text", "displayname", "display_name", "displayName", "rendered", "raw", "html", "plain",
+    "data", "attributes", "node", "nodes", "edges", "translations",
+)  # fmt: skip
+"""Keys that hold it in some systems, or the object that does; an attribute has a value for each of them."""
+BESIDE_KEYS = frozenset(
+    ("id", "type", "kind", "slug", "code", "locale", "scope", "position", "pageinfo", "__typename")
+)
+"""What an object says beside its text; alone it is none."""
+CODE_KEYS = ("code", "iso", "iso_code", "iso639")
+"""Keys that hold the language where every object of a list names one."""
 TAG_KEYS = ("language_tag", "@language", "language", "lang", "locale", "language_code", "languagecode")
 NAME_KEYS = ("name", "key", "label", "attribute_code", "attribute_name")
 VALUE_KEYS = ("value", "values", "option", "options", "attribute_value")
 """The keys of an object that names one attribute."""
 OFFERS = "offers"
 """The key of an aggregate offer that holds the single ones."""
+ALONE = "holds objects with one text under a name that vlclip does not know; it is read"
 UNREADABLE = "holds objects or bytes without a text; left out"
 
 _TAG = re.compile(r"([a-z]{2,3})([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
@@ -150,10 +162,11 @@ def read_text(cell: Any, language: str) -> ObjectText:
         inner = read_text(chosen, language)
         return ObjectText(inner.text, inner.note or note)
     if isinstance(cell, Mapping):
-        return next(
-            (read_text(cell[key], language) for key in TEXT_KEYS if not values.absent(cell.get(key))),
-            ObjectText("", UNREADABLE),
-        )
+        content, note = _content(cell)
+        if content is None:
+            return ObjectText("", UNREADABLE)
+        inner = read_text(content, language)
+        return ObjectText(inner.text, inner.note or note)
     if isinstance(cell, list | tuple):
         parts = [read_text(part, language) for part in cell]
         return ObjectText(
@@ -161,6 +174,22 @@ def read_text(cell: Any, language: str) -> ObjectText:
         )
     text = values.text(cell)
     return ObjectText(text, "" if text else UNREADABLE)
+
+
+def _content(cell: Mapping[Any, Any]) -> tuple[Any, str]:
+    """What holds the text of an object, None where nothing does; and a note if its key is unknown."""
+    for key in (*TEXT_KEYS, *LATER_TEXT_KEYS):
+        if not values.absent(cell.get(key)):
+            return cell[key], ""
+    others = {
+        key: part
+        for key, part in cell.items()
+        if not values.absent(part) and str(key).lower() not in BESIDE_KEYS and str(key)[:1] != "@"
+    }
+    alone = next(iter(others.values())) if len(others) == 1 else None
+    if isinstance(alone, Mapping | list | tuple):
+        return alone, ""
+    return (alone, ALONE) if isinstance(alone, str) else (None, "")
 
 
 def _tagged(cell: Any) -> list[_TaggedText]:
@@ -175,6 +204,13 @@ def _tagged(cell: Any) -> list[_TaggedText]:
     pairs = (isinstance(part, Mapping) and set(part) == {"key", "value"} for part in parts)
     if all(pairs) and all(isinstance(part["key"], str) for part in parts):
         return _of_map({part["key"]: part["value"] for part in parts})  # a map as Parquet stores it
+    for key in CODE_KEYS:
+        coded = [str(part.get(key, "")) if isinstance(part, Mapping) else "" for part in parts]
+        if all(_code(code) in _codes().values() for code in coded) and all(len(part) > 1 for part in parts):
+            return [
+                _TaggedText(code, {name: text for name, text in part.items() if name != key})
+                for code, part in zip(coded, parts, strict=True)
+            ]
     texts: list[_TaggedText] = []
     for part in parts:
         texts += (_tagged(part) if isinstance(part, Mapping) else []) or [_TaggedText("", part)]
@@ -190,7 +226,8 @@ def _of_map(cell: Mapping[Any, Any]) -> list[_TaggedText]:
     """A map of language to text; empty where its keys or values are something else."""
     keys = [str(key).strip() for key in cell]
     codes = [key for key in keys if key.lower() not in _NO_TAG]
-    are_codes = bool(codes) and all(_code(key) in _codes().values() for key in codes)
+    names = _codes().keys()
+    are_codes = bool(codes) and all(_code(key) in _codes().values() or key.lower() in names for key in codes)
     if not are_codes or _WORDS.issuperset(codes) or not all(map(_is_text, cell.values())):
         return []
     return [
@@ -221,7 +258,7 @@ def _choose(tags: Sequence[str], language: str) -> str:
 
 
 def _is_in(tag: str, language: str) -> bool:
-    return not tag or _code(tag) in (_codes().get(language), language)
+    return not tag or tag.lower() == language or _code(tag) in (_codes().get(language), language)
 
 
 def _code(tag: str) -> str:

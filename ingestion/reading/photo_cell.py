@@ -3,6 +3,7 @@
 Laws (tests/ingestion/reading/test_photo_cell.py):
 - of a list, and of an object of lists, every photo is read in its order, whatever is empty between them;
 - words that mean "no photo" are no photo;
+- a name that ends as photos do is read under any key; of the sizes of a `srcset` the largest is the photo;
 - a cell with something else in it is an `ItemError`, never silently an item without a photo.
 """
 
@@ -10,20 +11,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.reading import values
-from vlclip.ingestion.reading.photo_names import ends_as_photo, split_names
+from vlclip.ingestion.reading.photo_names import ends_as_photo, largest_of_srcset, split_names
 
 PHOTO_KEYS = (
     "bytes", "hires", "large", "full", "original", "contenturl", "url", "src", "link", "href", "imageurl",
     "imagelink", "image", "path", "file", "filename", "source", "medium", "small", "thumb", "thumbnail",
     "thumbnailurl", "secureurl", "absurl", "originalsrc", "uri", "imageuri", "zoom", "standard", "main",
     "urls", "images", "sizes", "formats", "items", "nodes", "edges", "node", "data", "attributes",
+    "transformedsrc",
 )  # fmt: skip
 """The keys of an object that hold its photo, best first, in lower case without punctuation."""
 
@@ -40,6 +43,8 @@ IsFile = Callable[[str], bool]
 _DATA_URI = re.compile(r"data:image/[\w.+-]+(;[^;,]*)*;base64,", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[\W_]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]{64,}={0,2}\s*")
+_SOURCE = re.compile(r"""<(?:img|source)\b[^>]*?\ssrc\s*=\s*["']([^"']+)["']""", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?:)?//\S+$", re.IGNORECASE)
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF")
 """How the bytes of photos begin."""
 
@@ -94,6 +99,10 @@ def _of_text(address: str, is_file: IsFile) -> PhotoCell:
         encoded = _of_base64(address)
         if encoded is not None:
             return PhotoCell((encoded,))
+    if "<" in address and (sources := _SOURCE.findall(address)):  # HTML
+        address = "\n".join(html.unescape(source) for source in sources)
+    if (largest := largest_of_srcset(address)) is not None:
+        return PhotoCell((_address(largest),))
     names = [_address(name) for name in split_names(address, is_file) if not is_no_photo(name)]
     return PhotoCell(tuple(dict.fromkeys(names)))
 
@@ -147,8 +156,10 @@ def _all(cells: Iterable[Any], is_file: IsFile) -> PhotoCell:
 
 def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
     """The best photo of an object; where its keys hold lists, the best one of every place."""
+    if all(str(key).isdecimal() for key in cell):
+        return _all(cell.values(), is_file)
     named = {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
-    parts = [named[key] for key in PHOTO_KEYS if key in named]
+    parts = [named[key] for key in PHOTO_KEYS if key in named] or list(_hidden(cell))
     if not parts:
         keys = ", ".join(sorted(str(key)[:20] for key in cell)[:5])
         raise ItemError(f"the photo is an object without a path or URL (its keys: {keys}); name the column")
@@ -159,6 +170,25 @@ def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
     places = range(max(map(len, lists), default=0))
     in_places = ([part[place] for part in lists if place < len(part)] for place in places)
     return _merged([alone, *(_best(alternatives, is_file) for alternatives in in_places)])
+
+
+def _hidden(cell: Mapping[Any, Any]) -> Iterator[Any]:
+    """What may be a photo under a key that vlclip does not know: objects, and names that end as photos do."""
+    for part in cell.values():
+        if isinstance(part, Mapping | list | tuple):
+            if any(map(_holds_photo, part.values() if isinstance(part, Mapping) else part)):
+                yield part
+        elif isinstance(part, str) and ends_as_photo(part.strip()):
+            yield part
+
+
+def _holds_photo(part: Any, depth: int = values.DEPTH) -> bool:
+    """Whether an address or a name of a photo is in there."""
+    if isinstance(part, str):
+        return ends_as_photo(part.strip()) or _ADDRESS.match(part.strip()) is not None
+    if isinstance(part, Mapping):
+        part = list(part.values())
+    return isinstance(part, list | tuple) and depth > 0 and any(_holds_photo(p, depth - 1) for p in part)
 
 
 def _best(alternatives: Iterable[Any], is_file: IsFile) -> PhotoCell:

@@ -16,6 +16,9 @@ _URL = re.compile(r"(https?:)?//", re.IGNORECASE)
 _PHOTO_END = re.compile(
     r"\.(jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic|heif|svg|jp2|jxl)([?#][^\s|]*)?$", re.IGNORECASE
 )
+_SIZE = re.compile(r"\s\d+(?:\.\d+)?[wx]\s*(?:,|$)")
+_NEXT_SIZE = re.compile(r"(?<=\d[wx])\s*,\s*")
+_SIZED = re.compile(r"(?P<name>\S+)\s+(?P<size>\d+(?:\.\d+)?)[wx]")
 _LABEL = re.compile(r"\s+!\s*(alt|title|desc|caption|featured)\s*:[^|\n]*", re.IGNORECASE)
 """What WooCommerce's import suite writes behind a photo: `a.jpg ! alt : Shoe ! title : `."""
 
@@ -23,6 +26,16 @@ _LABEL = re.compile(r"\s+!\s*(alt|title|desc|caption|featured)\s*:[^|\n]*", re.I
 def ends_as_photo(name: str) -> bool:
     """Whether a name ends as the files of photos do."""
     return _PHOTO_END.search(name) is not None
+
+
+def largest_of_srcset(text: str) -> str | None:
+    """The largest of `a.jpg 300w, b.jpg 600w`, as HTML lists the sizes of a photo; None for another text."""
+    if _SIZE.search(text) is None:
+        return None
+    parts = [_SIZED.fullmatch(part.strip()) for part in _NEXT_SIZE.split(text.strip())]
+    if not all(parts):
+        return None
+    return max((part for part in parts if part), key=lambda part: float(part["size"]))["name"]
 
 
 def split_names(text: str, is_file: Callable[[str], bool] = lambda _: False) -> list[str]:

@@ -57,11 +57,16 @@ class Preset:
 
 
 def find(columns: Iterable[str], name: str) -> str:
-    """The column of this name, whatever its case and punctuation; after `~`, the first a pattern fits."""
+    """The column of this name, whatever its case and punctuation; after `~`, the first a pattern fits.
+
+    A bar parts names of which the first that is there counts.
+    """
     if name.startswith("~"):
         pattern = re.compile(name[1:])
         return next((column for column in columns if pattern.search(column)), "")
     names = list(columns)
+    if "|" in name:
+        return next((column for part in name.split("|") if (column := find(names, part))), "")
     if name in names:
         return name
     return next((column for column in names if plain_name(column) == plain_name(name)), "")

@@ -35,6 +35,7 @@ LONGEST_PATTERN = 40
 AMOUNT_KEYS = (
     "amount", "value", "@value", "price", "saleprice", "currentprice", "current", "lowprice", "minprice",
     "minamount", "min", "low", "from", "pricespecification", "raw", "formatted", "display", "text",
+    "amountmin", "sale", "special", "discounted", "regular", "gross", "incltax", "withtax", "net", "excltax",
 )  # fmt: skip
 """The keys of an object that hold its price, likeliest first, in lower case without punctuation but "@"."""
 MINOR_KEYS = (
@@ -45,8 +46,10 @@ MINOR_KEYS = (
 DIGIT_KEYS = ("currencyminorunit", "fractiondigits")
 """The keys that say how many digits of an object's prices lie behind the decimal sign."""
 MOST_DIGITS = 8
-UPPER_KEYS = ("highprice", "maxprice", "maxamount", "max", "high", "to")
+UPPER_KEYS = ("highprice", "maxprice", "maxamount", "amountmax", "max", "high", "to")
 CURRENCY_KEYS = ("currencycode", "currency", "pricecurrency", "currencyiso")
+CODE_KEYS = ("code", "iso", "isoCode", "iso_code", "currencyCode", "id", "name", "symbol")
+"""The keys of an object that is a currency."""
 FORMER_TYPES = ("ListPrice", "SRP", "MSRP", "StrikethroughPrice", "RegularPrice")
 """Values of schema.org's `priceType` that are not what is paid."""
 
@@ -208,7 +211,7 @@ def _of_object(cell: Mapping[Any, Any], decimal_mark: str, currency: str) -> Pri
     named = {re.sub(r"[^\w@]|_", "", str(key).lower()): part for key, part in cell.items()}
     if named.get("pricetype") and str(named["pricetype"]).rpartition("/")[2] in FORMER_TYPES:
         return Price()
-    code = next((values.text(named[key]) for key in CURRENCY_KEYS if values.text(named.get(key))), "")
+    code = next((text for key in CURRENCY_KEYS if (text := _code_of(named.get(key)))), "")
     code = code.upper() if code.upper() in currencies() else code
     _unfold_minor(named, code or currency)
     for key in AMOUNT_KEYS:
@@ -222,6 +225,13 @@ def _of_object(cell: Mapping[Any, Any], decimal_mark: str, currency: str) -> Pri
         return replace(price, currency=code or price.currency)
     keys = ", ".join(sorted(str(key)[:20] for key in cell)[:5])
     return _without(f"price is an object without an amount (its keys: {keys})")
+
+
+def _code_of(cell: Any) -> str:
+    """The code of a currency, which may be an object: `{"code": "EUR", "symbol": "€"}`."""
+    if isinstance(cell, Mapping):
+        return next((text for key in CODE_KEYS if (text := values.text(cell.get(key)))), "")
+    return values.text(cell)
 
 
 def _unfold_minor(named: dict[str, Any], code: str) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from vlclip.ingestion.reading.amount import NUMBER
+from vlclip.ingestion.reading.amount import NUMBER, with_cents
 from vlclip.ingestion.reading.currencies import Mark, folded, further_codes, marks
 
 WORDS = Path(__file__).with_name("price_words.toml")
@@ -60,9 +60,9 @@ class _Phrases:
 
 def read_words(text: str) -> PriceText | None:
     """What a text says, whose blanks, signs and digits are plain; None where a part of it is not known."""
-    parts = list(_parts(_EURO_CENTS.sub(r"\1.\3\2", text)))
+    parts = list(_parts(_EURO_CENTS.sub(r"\1.\3\2", with_cents(text))))
     is_free = any("free" in part.roles for part in parts)
-    if is_free and all("free" in part.roles or part.mark for part in parts):
+    if is_free and all("free" in part.roles or part.mark or part.text == "!" for part in parts):
         return PriceText(is_free=True)
     parts, unit = _without_unit(parts)
     former_marks, parts = _without_former(_without_quantities(parts))

@@ -144,21 +144,32 @@ def _count_stock(
     word = values.text(cells.get(tracked)).lower() if tracked else ""
     is_tracked = not values.absent(cells.get(tracked)) and word not in spec.get("untracked", ())
     is_counted = not tracked or is_tracked
-    sells_on = bool(policy) and values.text(cells.get(policy)).lower() == spec["sells"]
+    sells_on = bool(policy) and values.text(cells.get(policy)).lower() in spec["sells"]
     cells[spec["into"]] = cells[quantity] if is_counted and not sells_on else True
 
 
 def _off_sale(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
-    """Rows that are not on sale, as drafts, cannot be bought whatever their stock; a note counts them."""
-    words = {find(columns, name): meanings for name, meanings in spec["columns"].items()}
+    """Rows that are not on sale, as drafts, cannot be bought whatever their stock; a note counts them.
+
+    Where no column says what is in stock, one is added, with the count of the column `instead`.
+    """
+    words = {column: off for name, off in spec["columns"].items() if (column := find(columns, name))}
+    instead = find(columns, spec["instead"]) if "instead" in spec else ""
     for row in rows:
-        column = next((c for c, off in words.items() if values.text(row.values.get(c)).lower() in off), "")
-        target = next((name for want in spec["into"] if (name := find(row.values, want))), "")
-        if row.problem or not column or not target:
+        if row.problem or not words:
             yield row
             continue
-        note = f"{column} {values.text(row.values[column])} means not on sale; kept as unavailable"
-        yield row._replace(values={**row.values, target: False}, notes=(*row.notes, note))
+        column = next((c for c, off in words.items() if values.text(row.values.get(c)).lower() in off), "")
+        target = next((name for name in spec["into"] if name in row.values), "")
+        target = target or next((name for want in spec["into"] if (name := find(row.values, want))), "")
+        if column:
+            note = f"{column} {values.text(row.values[column])} means not on sale; kept as unavailable"
+            cells = {**row.values, target or spec["into"][0]: False}
+            yield row._replace(values=cells, notes=(*row.notes, note))
+        elif target:
+            yield row
+        else:
+            yield row._replace(values={**row.values, spec["into"][0]: row.values.get(instead)})
 
 
 def _listed(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
@@ -183,6 +194,27 @@ def _listed_value(value: str) -> str | list[str]:
         return text[1:-1].replace('""', '"')
     parts = [part.strip() for part in text.split("|")]
     return text if len(parts) == 1 else [part for part in parts if part]
+
+
+def _written(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Cells without the signs that a system writes for a spreadsheet's sake.
+
+    An apostrophe that keeps the zeros of a code goes, and two signs for a line break become one.
+    """
+    codes, texts = (
+        [column for name in spec.get(key, ()) if (column := find(columns, name))]
+        for key in ("codes", "texts")
+    )
+
+    def change(cells: dict[str, Any]) -> None:
+        for name in codes:
+            if isinstance(cell := cells.get(name), str) and cell[:1] == "'" and cell[1:2].isdigit():
+                cells[name] = cell[1:]
+        for name in texts:
+            if isinstance(cell := cells.get(name), str) and "\\n" in cell:
+                cells[name] = cell.replace("\\n", "\n")
+
+    return _map_values(rows, change)
 
 
 def _named(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Row]:
@@ -322,6 +354,7 @@ def _ids(rows: Rows, spec: Mapping[str, Any], columns: Sequence[str]) -> Iterato
 
 Step = Callable[[Rows, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 _STEPS: Mapping[str, Step] = {
+    "written": _written,
     "views": _views,
     "ids": _ids,
     "jsonld": expand_jsonld,

@@ -1,3 +1,4 @@
+import re
 import tomllib
 from decimal import Decimal
 
@@ -5,13 +6,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlclip.ingestion.reading.availability import DELIVERY, WORDS, read_availability, unknown_word
+from vlclip.ingestion.reading.availability import (
+    DELIVERY,
+    SWITCHES,
+    WORDS,
+    read_availability,
+    read_sold_out,
+    says_sold_out,
+    unknown_word,
+)
 
 EXAMPLES = [
     (word, name == "available")
     for lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).values()
     for name, words in lists.items()
+    if name in ("available", "unavailable")
     for word in words
+]
+EVERY_BESIDE = {
+    word
+    for lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).values()
+    for word in lists.get("beside", ())
+}
+BESIDE = [
+    (word, beside, name == "available")
+    for lists in tomllib.loads(WORDS.read_text(encoding="utf-8")).values()
+    for name in ("available", "unavailable")
+    for word in lists.get(name, ())
+    for beside in lists["beside"]
+    if EVERY_BESIDE.isdisjoint(re.split(r"\W+", word))
 ]
 LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "polish")
 
@@ -31,6 +54,10 @@ LANGUAGES = ("english", "german", "french", "spanish", "italian", "dutch", "poli
         ("In Stock (0)", False),
         ("0 in stock", False),
         ("Nur noch 3 auf Lager", True),
+        ("Artikel leider restlos ausverkauft", False),
+        ("z.Zt. nicht lieferbar", False),
+        ("Nicht wieder lieferbar", False),
+        ("Out of stock online", False),
         ("épuisé", False),
         ("EPUISE", False),
         ("Wyprzedany", False),
@@ -89,8 +116,25 @@ def test_what_says_when_an_item_comes_says_that_it_can_be_bought(phrase, numbers
 
 def test_every_language_has_words_for_both():
     lists = tomllib.loads(WORDS.read_text(encoding="utf-8"))
+    assert set(lists.pop(SWITCHES)) == {"yes", "no"}
     assert set(lists) == {"general", *LANGUAGES[1:]}
-    assert all(set(words) == {"available", "unavailable"} for words in lists.values())
+    assert all(set(words) == {"available", "unavailable", "beside"} for words in lists.values())
+
+
+@given(st.sampled_from(BESIDE), CASES, st.booleans())
+def test_words_that_say_when_or_what_change_nothing(example, case, is_before):
+    word, beside, meaning = example
+    text = f"{beside}, {word}" if is_before else f"{word} ({beside})"
+    assert read_availability(case(text)) is meaning
+
+
+@given(st.sampled_from(EXAMPLES), CASES)
+def test_a_column_for_what_is_sold_out_turns_yes_and_no_around_and_nothing_else(example, case):
+    word, meaning = example
+    switches = tomllib.loads(WORDS.read_text(encoding="utf-8"))[SWITCHES]
+    is_switch = word in (*switches["yes"], *switches["no"])
+    assert read_sold_out(case(word)) is (meaning is not is_switch)
+    assert not says_sold_out(case(word)) or (meaning is False and not is_switch)
 
 
 @given(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vlclip.ingestion.reading.column_names import CODES, DATA
+from vlclip.ingestion.reading.column_names import CODES, DATA, SOLD_OUT
 from vlclip.ingestion.reading.group_column import plain_name
 from vlclip.ingestion.reading.guesses import GUESSES, Evidence, guess
 
@@ -15,7 +15,7 @@ LANGUAGES = tomllib.loads(DATA.read_text(encoding="utf-8"))
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_name_feeds_its_field_and_the_mapping_shows_it(language):
     for field, names in LANGUAGES[language].items():
-        target = "id" if field == CODES else field
+        target = {CODES: "id", SOLD_OUT: "available"}.get(field, field)
         for name in names:
             for column in (name, name.upper(), name.title()):
                 columns = [column] if target == "id" else ["id", column]
@@ -49,3 +49,18 @@ def test_values_can_show_that_a_column_is_something_else():
         "id": "Référence",
         "product_type": "Category",
     }
+
+
+@pytest.mark.parametrize("name", [name for fields in LANGUAGES.values() for name in fields[SOLD_OUT]])
+@pytest.mark.parametrize(
+    ("cell", "is_available"),
+    [
+        ("1", False), ("0", True), (True, False), (False, True), ("yes", False), ("NEIN", True),
+        ("sold out", False), ("in stock", True),
+    ],
+)  # fmt: skip
+def test_yes_in_a_column_for_what_is_sold_out_means_that_it_cannot_be_bought(name, cell, is_available):
+    row = {"id": "1", name: cell}
+    mapping = guess(Evidence(["id", name], [row]), {}, Path())
+    item, warnings = mapping.item(row)
+    assert (item.available, warnings) == (is_available, ())

@@ -1,7 +1,8 @@
+import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlclip.engine.errors import ItemError
@@ -468,3 +469,69 @@ def test_price_and_photo_of_other_systems_are_guessed_after_the_plain_names(pric
     }  # fmt: skip
     plain = mapped([*columns, "price", "image"]).fields
     assert (plain["price"].column, plain["image"].column) == ("price", "image")
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_available"),
+    [
+        ({"status": "out_of_stock", "message": "soon"}, False),
+        ({"qty": 0, "manage": True}, False),
+        ({"is_in_stock": True, "qty": 0}, True),
+        ({"name": "Sold out"}, False),
+        ([False, True], True),
+        (["sold out", None, "vergriffen"], False),
+    ],
+)
+def test_availability_is_read_from_objects_and_lists(cell, is_available):
+    row = {"id": "1", "availability": cell}
+    item, warnings = guess(Evidence(list(row), [row]), {}, Path()).item(row)
+    assert (item.available, warnings) == (is_available, ())
+
+
+@given(st.sampled_from(["sold out", "Ausverkauft", "rupture de stock", "OutOfStock"]), st.booleans())
+def test_a_column_of_such_words_that_feeds_nothing_is_named(word, is_mapped):
+    rows = [{"id": "1", "Zustand des Lagers": "in stock"}, {"id": "2", "Zustand des Lagers": word}]
+    mapping = {"available": "Zustand des Lagers"} if is_mapped else {}
+    columns = guess(Evidence(list(rows[0]), rows), mapping, Path())
+    note = (
+        "Zustand des Lagers seems to say what is in stock, but all is available; "
+        "--map available=Zustand des Lagers reads it"
+    )
+    assert columns.notes == (() if is_mapped else (note,))
+    assert [columns.item(row)[0].available for row in rows] == [True, not is_mapped]
+
+
+def test_other_columns_of_general_words_are_not_named():
+    rows = [{"id": "1", "pattern": "none", "lights": "off"}, {"id": "2", "pattern": "none", "lights": "on"}]
+    assert guess(Evidence(list(rows[0]), rows), {}, Path()).notes == ()
+
+
+WRITTEN = st.recursive(
+    st.text("abc xyz", min_size=1, max_size=8).filter(str.strip).map(lambda text: {"name": text}),
+    lambda inner: st.fixed_dictionaries({"name": inner}) | st.lists(inner, min_size=1, max_size=2),
+    max_leaves=4,
+).filter(lambda cell: isinstance(cell, dict) or all(isinstance(part, dict) for part in cell))
+
+
+@pytest.mark.parametrize("field", ["title", "description", "brand"])
+@pytest.mark.parametrize("write", [json.dumps, repr])
+@given(cell=WRITTEN)
+@settings(max_examples=30, deadline=None)
+def test_an_object_that_is_written_as_text_is_read_as_the_object(field, write, cell):
+    rows = [{"id": "1", field: cell}, {"id": "1", field: write(cell)}]
+    items = [guess(Evidence(list(row), [row]), {}, Path()).item(row) for row in rows]
+    assert items[0] == items[1]
+    assert getattr(items[1][0], field)
+
+
+@pytest.mark.parametrize("text", ["[2024]", "[Sale] Hat", "{Hat}", "{1, 2}", "[", "[1, 2]"])
+def test_a_title_in_brackets_stays_a_title(text):
+    row = {"id": "1", "title": text}
+    assert guess(Evidence(list(row), [row]), {}, Path()).item(row)[0].title == text
+
+
+def test_of_several_languages_in_json_a_note_says_which_is_read():
+    row = {"id": "1", "title": '{"de": "Schuh", "en": "Shoe"}'}
+    item, warnings = guess(Evidence(list(row), [row]), {}, Path()).item(row)
+    assert item.title == "Shoe"
+    assert warnings == ("title is JSON in several languages; that in english is read",)

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vlclip.engine.language import languages
-from vlclip.ingestion.reading.objects import CODES, UNREADABLE, first_value, is_tagged, read_text
+from vlclip.ingestion.reading.objects import ALONE, CODES, UNREADABLE, first_value, is_tagged, read_text
 
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
 TAGS = st.sampled_from(["en", "en_US", "en-GB", "de_DE", "de", "fr", "zh-Hant-TW", "pl_PL"])
@@ -33,6 +33,15 @@ TAGS = st.sampled_from(["en", "en_US", "en-GB", "de_DE", "de", "fr", "zh-Hant-TW
         ({"de": None, "en": "Shoe"}, "Shoe"),
         ({"de": "Schuh", "@none": "Shoe"}, "Shoe"),
         ([{"key": "de", "value": "Schuh"}, {"key": "en", "value": "Shoe"}], "Shoe"),
+        ([{"code": "de", "value": "Schuh"}, {"code": "en", "value": "Shoe"}], "Shoe"),
+        ([{"locale": "de_DE", "scope": None, "data": "Schuh"}, {"locale": "en_US", "data": "Shoe"}], "Shoe"),
+        ({"German": "Schuh", "English": "Shoe"}, "Shoe"),
+        ({"translations": {"de_AT": "Schuh", "en-GB": "Shoe"}}, "Shoe"),
+        ({"rendered": "Shoe"}, "Shoe"),
+        ({"#text": "Shoe", "@lang": None}, "Shoe"),
+        ({"edges": [{"node": {"name": "Shoe"}}], "pageInfo": {"hasNextPage": False}}, "Shoe"),
+        ({"data": {"id": 1, "attributes": {"name": "Shoe"}}}, "Shoe"),
+        ({"id": 3, "brand": {"name": "Acme"}}, "Acme"),
         ({}, ""),
         (None, ""),
     ],
@@ -45,18 +54,36 @@ def test_the_text_of_an_object_is_read_in_the_chosen_language(cell, text):
 @pytest.mark.parametrize(
     "cell",
     [
-        {"foo": "x"},
-        [{"foo": "x"}],
+        {"foo": "x", "bar": "y"},
+        [{"foo": "x", "bar": "y"}],
+        {"foo": 3},
         {"id": "17"},
         b"bytes",
-        {"hi_res": "a.jpg"},
+        {"hi_res": "a.jpg", "large": "b.jpg"},
         {"name": {"foo": 1}},
+        {"slug": "shoe"},
         float("inf"),
     ],
 )
 def test_what_cannot_be_read_says_so(cell):
     reading = read_text(cell, "english")
     assert (reading.text, reading.note) == ("", UNREADABLE)
+
+
+@given(st.text("abcxyz", min_size=2, max_size=8), WORDS)
+def test_a_text_that_stands_alone_under_any_name_is_read_and_noted(key, word):
+    reading = read_text({"id": 7, f"{key}_text_of": word, "other": None}, "english")
+    assert (reading.text, reading.note) == (word, ALONE)
+
+
+@given(
+    WORDS, st.lists(st.sampled_from(["data", "attributes", "node", "edges", "nodes", "of shop"]), max_size=4)
+)
+def test_a_text_is_read_however_it_is_wrapped(word, wrappers):
+    cell = {"name": word}
+    for wrapper in wrappers:
+        cell = {wrapper: [cell] if wrapper in ("edges", "nodes") else cell, "id": 1}
+    assert read_text(cell, "english").text == word
 
 
 @given(

@@ -185,3 +185,43 @@ def test_base64_alone_is_a_photo_if_it_begins_as_one(data, is_wrapped):
 def test_photos_are_read_where_shops_keep_them_deeper(cell):
     assert read_photo(cell) == "a.jpg"
     assert read_photo([None, cell]) == "a.jpg"
+
+
+def _wrapped(inner):
+    return st.dictionaries(st.text("abcdefghij", min_size=3, max_size=9), inner, min_size=1, max_size=1)
+
+
+@given(
+    st.recursive(PATHS.filter(lambda path: "_" not in path), _wrapped, max_leaves=4).filter(
+        lambda cell: isinstance(cell, dict)
+    ),
+    st.booleans(),
+)
+def test_a_name_that_ends_as_photos_do_is_read_under_any_key(cell, is_listed):
+    path = cell
+    while isinstance(path, dict):
+        path = next(iter(path.values()))
+    beside = {"zz caption": "red", "zz number": 7}
+    assert read_photo([None, {**cell, **beside}] if is_listed else {**cell, **beside}) == path
+
+
+@given(st.lists(PATHS, min_size=1, max_size=4, unique=True))
+def test_numbered_photos_are_all_read(paths):
+    assert read_photos({str(n): {"url": path} for n, path in enumerate(paths)}).photos == tuple(paths)
+
+
+@given(
+    st.lists(st.tuples(PATHS, st.integers(1, 4000)), min_size=1, max_size=5, unique_by=lambda size: size[1]),
+    st.sampled_from(["w", "x"]),
+    st.sampled_from([", ", ",", ",\n  "]),
+)
+def test_of_the_sizes_of_a_srcset_the_largest_is_the_photo(sizes, unit, between):
+    srcset = between.join(f"https://x/w_3,h_4/{path} {size}{unit}" for path, size in sizes)
+    path = max(sizes, key=lambda part: part[1])[0]
+    assert read_photos(srcset).photos == (f"https://x/w_3,h_4/{path}",)
+
+
+@given(st.lists(PATHS, min_size=1, max_size=3, unique=True), st.sampled_from("\"'"))
+def test_photos_in_html_are_read(paths, quote):
+    tags = "".join(f"<p><img alt='x' src={quote}https://x/{path}?a=1&amp;b=2{quote} /></p>" for path in paths)
+    assert read_photos(tags).photos == tuple(f"https://x/{path}?a=1&b=2" for path in paths)

@@ -38,6 +38,18 @@ def test_swiss_writing_is_read_with_every_apostrophe_and_dash(whole, code, apost
 
 
 @given(
+    st.integers(1, 10**6),
+    st.sampled_from([",", ".", "'", " "]),
+    st.sampled_from(["-", "--", "\u2013", "\u2014"]),
+)
+def test_a_dash_for_cents_says_which_separator_is_the_decimal_one(whole, thousands, dash):
+    mark = "." if thousands == "," else ","
+    digits = f"{whole:,}".replace(",", thousands)
+    assert read_price(f"{digits}{mark}{dash}") == Price(whole)
+    assert read_price(f"€ {digits}{mark}{dash}") == Price(whole, currency="EUR")
+
+
+@given(
     st.integers(1, 10**8),
     st.integers(1, 10**8),
     st.sampled_from(WAYS),
@@ -81,6 +93,11 @@ def test_the_lower_bound_of_a_range_is_the_price(first, second, way, between, ma
         ("\u0663\u066b\u0665 د.ك", 3.5, "KWD"),
         ("\uff11\uff0c\uff12\uff19\uff19円", 1299.0, "JPY"),
         ("5 XOF", 5.0, "XOF"),
+        ("Rs 1,299/-", 1299.0, "INR"),
+        ("\u20a1 5.000", 5000.0, "CRC"),
+        ("U$S 20", 20.0, "USD"),
+        ("1.299,00 din.", 1299.0, "RSD"),
+        ("€12 + shipping", 12.0, "EUR"),
     ],
 )
 def test_prices_as_shops_write_them(written, price, currency):
@@ -163,6 +180,10 @@ def test_what_is_more_than_a_number_is_noted():
             [{"price": 20, "priceType": "https://schema.org/ListPrice"}, {"price": 15, "currency": "EUR"}],
             Price(15, currency="EUR"),
         ),
+        ({"value": 12.99, "currency": {"code": "EUR", "symbol": "€"}}, Price(12.99, currency="EUR")),
+        ({"gross": 12.99, "net": 10.92, "currency": "EUR"}, Price(12.99, currency="EUR")),
+        ({"regular": 15, "sale": 12}, Price(12.0)),
+        ({"amountMin": 10, "amountMax": 20}, Price(10.0, 20.0)),
         ('{"amount": "12.99", "currency": "EUR"}', Price(12.99, currency="EUR")),
     ],
 )

@@ -102,6 +102,16 @@ def shopify_json(shop):
     }  # fmt: skip
 
 
+NEWER = {
+    "Handle": "URL handle", "Body (HTML)": "Description", "Published": "Published on online store",
+    "Option1 Name": "Option1 name", "Option1 Value": "Option1 value", "Variant SKU": "SKU",
+    "Variant Price": "Price", "Variant Inventory Qty": "Inventory quantity",
+    "Variant Inventory Tracker": "Inventory tracker", "Image Src": "Product image URL",
+    "Image Position": "Image position", "Variant Image": "Variant image URL",
+}  # fmt: skip
+"""Names of the columns in Shopify's newer CSV."""
+
+
 @settings(deadline=None)
 @given(products())
 def test_a_shop_is_the_same_items_as_shopify_writes_it_in_csv_and_in_json(tmp_path_factory, shop):
@@ -111,7 +121,12 @@ def test_a_shop_is_the_same_items_as_shopify_writes_it_in_csv_and_in_json(tmp_pa
     ]
     file = path / "shop.json"
     file.write_text(json.dumps(shopify_json(shop)))
-    for entries in (items(write_rows(path, "shop.csv", rows)), items(file)):
+    newer = [{NEWER.get(column, column): cell for column, cell in row.items()} for row in rows]
+    for entries in (
+        items(write_rows(path, "shop.csv", rows)),
+        items(write_rows(path, "newer.csv", newer)),
+        items(file),
+    ):
         read = by_id(entries)
         assert list(read) == [variant.sku for product in shop for variant in product.variants]
         for product in shop:
@@ -318,22 +333,22 @@ MAGENTO = {"sku": "A", "base_image": "", "product_type": "simple", "is_in_stock"
 WOOCOMMERCE = {"ID": "A", "Type": "simple", "SKU": "a", "Regular price": "5", "In stock?": "1"}
 
 
+def without(columns, name):
+    return {column: cell for column, cell in columns.items() if column != name}
+
+
 @pytest.mark.parametrize(
     ("columns", "status", "off", "on"),
     [
         (SHOPIFY, "Status", "draft", "active"),
-        (
-            {"sku": "A", "base_image": "", "product_type": "simple", "is_in_stock": "1"},
-            "product_online",
-            "2",
-            "1",
-        ),
-        (
-            {"ID": "A", "Type": "simple", "SKU": "a", "Regular price": "5", "In stock?": "1"},
-            "Published",
-            "-1",
-            "1",
-        ),
+        (SHOPIFY, "Published", "false", "true"),
+        (without(SHOPIFY, "Variant Inventory Qty"), "Status", "archived", "active"),
+        ({"URL handle": "h", "SKU": "A", "Option1 value": "S"}, "Published on online store", "FALSE", "TRUE"),
+        (MAGENTO, "product_online", "2", "1"),
+        (without(MAGENTO, "is_in_stock"), "product_online", "2", "1"),
+        ({**without(MAGENTO, "is_in_stock"), "qty": "3"}, "product_online", "2", "1"),
+        (WOOCOMMERCE, "Published", "-1", "1"),
+        (without(WOOCOMMERCE, "In stock?"), "Published", "-1", "1"),
     ],
 )
 def test_what_is_not_on_sale_cannot_be_bought_and_a_note_counts_it(tmp_path, columns, status, off, on):
@@ -404,3 +419,55 @@ def test_variants_of_json_ld_keep_what_their_product_is_called(tmp_path):
             ("Shirt S", "G", "Linen shirt"),
             ("Shirt M", "G", "Linen shirt"),
         }
+
+
+def test_a_shop_without_a_column_for_stock_is_sold_out_where_its_count_says_so(tmp_path):
+    rows = [
+        {**without(MAGENTO, "is_in_stock"), "sku": count, "name": "Hat", "qty": count, "product_online": "1"}
+        for count in "012"
+    ]
+    read = by_id(items(write_rows(tmp_path, "shop.csv", rows)))
+    assert {count: item.available for count, item in read.items()} == {"0": False, "1": True, "2": True}
+
+
+def test_a_draft_counts_wherever_it_stands(tmp_path):
+    rows = [
+        {
+            "Handle": f"h{n}",
+            "Title": "Hat",
+            "Variant SKU": f"A{n}",
+            "Status": "draft" if n == 700 else "active",
+        }
+        for n in range(702)
+    ]
+    read = items(write_rows(tmp_path, "shop.csv", rows))
+    assert [entry.id for entry in read if not entry.item.available] == ["A700"]
+    assert sum(len(entry.warnings) for entry in read) == 1
+
+
+def test_what_is_written_for_spreadsheets_is_read_as_it_is_meant(tmp_path):
+    row = {"Handle": "h", "Title": "Hat", "Variant SKU": "'0012", "Variant Price": "5"}
+    assert list(by_id(items(write_rows(tmp_path, "shop.csv", [row])))) == ["0012"]
+    parent = {
+        **WOOCOMMERCE,
+        "ID": "P",
+        "SKU": "P",
+        "Name": "Hat",
+        "Parent": "",
+        "Description": "Warm\\nand soft",
+    }
+    child = {**WOOCOMMERCE, "ID": "C", "SKU": "c", "Name": "Hat S", "Parent": "P", "Description": ""}
+    read = by_id(items(write_rows(tmp_path, "woo.csv", [parent, child])))
+    assert [item.description for item in read.values()] == ["Warm\nand soft"] * 2
+
+
+@given(
+    st.lists(
+        st.sampled_from(["sku", "productID", "gtin13", "mpn", "isbn", "@id", "url"]), min_size=1, max_size=6
+    )
+)
+def test_a_product_of_json_ld_has_an_id_whatever_it_is_named_by(tmp_path_factory, keys):
+    hats = [{"@type": "Product", "name": "Hat", key: f"{key}/{n}"} for n, key in enumerate(keys)]
+    file = tmp_path_factory.mktemp("ld") / "items.jsonld"
+    file.write_text(json.dumps({"@context": "https://schema.org", "@graph": hats}))
+    assert [entry.id for entry in items(file)] == [f"{key}/{n}" for n, key in enumerate(keys)]
