@@ -72,6 +72,8 @@ class PhotoSource:
     fetch: Callable[[str], bytes]
     root: Path | None
     max_bytes: int
+    about_to_read: Callable[[Path], None] | None = None
+    """Is told of every file before it is read."""
 
     def read(self, image: bytes | str) -> bytes:
         """The photo's bytes; a `PhotoError` says why they cannot be read."""
@@ -95,6 +97,8 @@ class PhotoSource:
             raise PhotoError(f"photos cannot be read over {scheme}://; give a path or an http(s) URL")
         name = path if colon else image
         file = photo_file(self.root, name)
+        if self.about_to_read is not None:
+            self.about_to_read(file)
         if _HOST.match(name) and not is_photo_file(file):
             raise PhotoError(f"there is no file at {file}; if it is an address, put https:// before it")
         if name.startswith("/") and not is_photo_file(file):

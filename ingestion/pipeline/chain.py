@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlclip.ingestion.photos.fetch import Fetcher
+from vlclip.ingestion.photos.folders import PhotoFolders
 from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.reading.entry import Batch
@@ -48,15 +49,18 @@ def open_chain(
     root: Path | None,
     missing: MissingPhoto = STRICT,
     photos_until: float = math.inf,
+    photo_folders: PhotoFolders | None = None,
 ) -> Iterator[Chain]:
     """The stages; `root` is where photo paths start, None refuses paths.
 
-    `photos_until` is when all photos have to have come, in seconds of the monotonic clock.
+    `photos_until` is when all photos have to have come, in seconds of the monotonic clock. `photo_folders`
+    is told which files are read.
     """
     embedder = LazyEmbedder(destination.info, destination.load)
     fetcher = Fetcher(settings.fetch, until=photos_until)
     fetching = ThreadPoolExecutor(settings.fetch.concurrency, thread_name_prefix="ingest-fetch")
-    photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes)
+    note = photo_folders.note if photo_folders is not None else None
+    photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes, note)
     prepare = Prepare(
         source=photos,
         embedder=embedder,

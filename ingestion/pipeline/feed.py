@@ -78,7 +78,8 @@ def feed(
     """Bring a running service up to date with a catalogue. Errors: those of `ingest` and of the service."""
     catalogue = open_catalogue(plan.source, plan.layout, plan.encoding)
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings))
-    photos = PhotoSource(_left_to_the_service, catalogue.root, settings.fetch.max_bytes)
+    note = plan.photo_folders.note if plan.photo_folders is not None else None
+    photos = PhotoSource(_left_to_the_service, catalogue.root, settings.fetch.max_bytes, note)
     total = ledger.dead_letters.count() if plan.retry_failed else catalogue.total()
     tally = Tally(total, columns.describe())
     digest, send = Digest(photos), Send(service, photos)

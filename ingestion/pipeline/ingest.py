@@ -17,6 +17,7 @@ from pathlib import Path
 from vlclip.engine.duplicates import NEAR
 from vlclip.engine.errors import VlclipError
 from vlclip.ingestion.ledger.ledger import Ledger, Status
+from vlclip.ingestion.photos.folders import PhotoFolders
 from vlclip.ingestion.pipeline.agreement import AgreementSample, judge
 from vlclip.ingestion.pipeline.chain import open_chain
 from vlclip.ingestion.pipeline.destination import Destination, open_destination
@@ -49,7 +50,7 @@ class IngestPlan:
     system whose export it is, `auto` or `plain`. `prune` deletes what the catalogue no longer has,
     `force_prune` even if that is most of the store. `retry_failed` takes up dead letters alone. Photos at a
     distance up to `near` are reported as duplicates. `encoding` is that of CSV and TSV files that are not
-    UTF-8.
+    UTF-8. `photo_folders` is told which files of photos are read.
     """
 
     source: str | Path
@@ -60,6 +61,7 @@ class IngestPlan:
     retry_failed: bool = False
     near: int = NEAR
     encoding: str = ""
+    photo_folders: PhotoFolders | None = None
 
 
 def ingest_catalogue(
@@ -113,7 +115,9 @@ def ingest(
         measure(store, catalogue, columns)
         progress(tally.report())
         missing = MissingPhoto(settings.ingest.missing_photo == "words", plan.retry_failed)
-        with open_chain(destination, settings, prepared, catalogue.root, missing) as chain:
+        with open_chain(
+            destination, settings, prepared, catalogue.root, missing, photo_folders=plan.photo_folders
+        ) as chain:
             batches = claimed_batches(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=plan.retry_failed
             )

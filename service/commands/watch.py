@@ -1,6 +1,7 @@
 """`vlclip watch`: a catalogue ingested again whenever it changes.
 
 Laws (tests/service/commands/test_watch.py):
+- a catalogue, or a photo in a file, that changed is ingested once;
 - there is one line a round, whatever happens in it; a round that fails is tried again;
 - a stop ends the wait at once and a run after its current batch.
 """
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -22,6 +24,7 @@ import typer
 from vlclip.engine.errors import SettingsError, VlclipError
 from vlclip.engine.opening.stores import home
 from vlclip.engine.tables.lines import check_encoding
+from vlclip.ingestion.photos.folders import PhotoFolders
 from vlclip.ingestion.pipeline.feed import state_folder
 from vlclip.ingestion.pipeline.ingest import IngestPlan
 from vlclip.ingestion.pipeline.report import IngestReport
@@ -76,8 +79,8 @@ def watch(
 ) -> None:
     """Ingest a catalogue again whenever it changes, until stopped; one line a look.
 
-    A change is another ETag, time or size. Pruning has the guards that it has in ingest. A look that fails is
-    told and tried again. Ctrl-C or SIGTERM ends it after the current batch.
+    A change is another ETag, time or size, also of photos in files. Pruning has the guards that it has in
+    ingest. A look that fails is told and tried again. Ctrl-C or SIGTERM ends it after the current batch.
     """
     if format not in CHOICES:
         raise SettingsError(f"there is no format {format!r}; there are: {', '.join(CHOICES)}")
@@ -106,6 +109,9 @@ class Watcher:
     plan: IngestPlan
     every_s: float
     stopping: threading.Event = field(default_factory=threading.Event)
+    photo_folders: PhotoFolders = field(default_factory=PhotoFolders)
+    _path: Path | None = None
+    _is_due: bool = False
 
     def watch(self, say: Callable[[dict[str, Any]], None]) -> None:
         """Look until `stopping` is set; `say` gets what came of each look."""
@@ -117,15 +123,25 @@ class Watcher:
         """One look: `status` is unchanged, ingested, failed or stopped."""
         try:
             path = self.source.renewed(self.stopping.wait)
+            if path is None and self._path is not None and self._are_photos_due():
+                path = self._path
             if path is None:
                 return {"status": "stopped" if self.stopping.is_set() else "unchanged"}
-            report = self.ingest(replace(self.plan, source=path), self._end_if_stopping)
+            self._path, self._is_due = path, True
+            self.photo_folders.restart()
+            plan = replace(self.plan, source=path, photo_folders=self.photo_folders)
+            report = self.ingest(plan, self._end_if_stopping)
         except VlclipError as error:
             return {"status": "failed", "code": error.code, "message": str(error)}
         except KeyboardInterrupt:
             return {"status": "stopped"}
         self.source.settle()
+        self._is_due = False
         return {"status": "ingested", "dead_letters": report.dead_letters, **report_json(report)}
+
+    def _are_photos_due(self) -> bool:
+        """Whether photos changed since the last run, or that one failed."""
+        return self._is_due or self.photo_folders.changed(self.stopping.wait)
 
     def _end_if_stopping(self, _: IngestReport) -> None:
         if self.stopping.is_set():

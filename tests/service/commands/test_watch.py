@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from vlclip.engine.errors import SettingsError, StoreUnavailable
 from vlclip.ingestion.pipeline.ingest import IngestPlan
@@ -67,6 +68,28 @@ def test_a_change_is_ingested_once_and_a_failed_run_tried_again():
     ] * 3
 
 
+def test_photos_that_change_are_ingested_though_the_catalogue_does_not(tmp_path):
+    photo = tmp_path / "a.jpg"
+    photo.write_text("old")
+    source, reads = Scripted(), []
+
+    def ingest(plan, _):
+        plan.photo_folders.note(photo)
+        reads.append(photo.read_text())
+        if photo.read_text() == "bad":
+            photo.write_text("good")
+            raise StoreUnavailable("no answer")
+        return IngestReport()
+
+    watching = Watcher(source, ingest, IngestPlan(""), every_s=0)
+    watching.stopping.wait = lambda _: False
+    assert [watching.look()["status"] for _ in range(2)] == ["ingested", "unchanged"]
+    photo.write_text("bad")
+    looks = [watching.look()["status"] for _ in range(3)]
+    assert looks == ["failed", "ingested", "unchanged"]
+    assert reads == ["old", "bad", "good"]
+
+
 def test_a_stop_ends_a_run_at_its_next_batch():
     source = Scripted()
     watching, _ = watcher(source, IngestReport())
@@ -93,7 +116,10 @@ def test_other_times_are_refused(text):
 
 def test_a_watched_file_is_ingested_again_until_sigterm(tmp_path, tiny_clip):
     file = tmp_path / "items.csv"
-    file.write_text("sku,title\n1,Lamp\n")
+    file.write_text("sku,title,image\n1,Lamp,photos/1.png\n")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (8, 8), "red").save(photos / "1.png")
     process = subprocess.Popen(
         [
             sys.executable, "-m", "vlclip", "watch", str(file), "--every", "1s", "--json",
@@ -106,7 +132,10 @@ def test_a_watched_file_is_ingested_again_until_sigterm(tmp_path, tiny_clip):
         looks = (json.loads(line) for line in process.stdout)
         first = next(looks)
         assert (first["status"], first["embedded"]) == ("ingested", 1)
-        file.write_text("sku,title\n1,Lamp\n2,Chair\n")
+        Image.new("RGB", (8, 8), "blue").save(photos / "1.png")
+        replaced = next(look for look in looks if look["status"] != "unchanged")
+        assert (replaced["status"], replaced["embedded"], replaced["unchanged"]) == ("ingested", 1, 0)
+        file.write_text("sku,title,image\n1,Lamp,photos/1.png\n2,Chair,\n")
         second = next(look for look in looks if look["status"] != "unchanged")
         assert (second["status"], second["embedded"], second["unchanged"]) == ("ingested", 1, 1)
         file.write_text("sku,title\n")
