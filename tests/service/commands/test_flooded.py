@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -23,22 +24,32 @@ WRITERS, THREADS, QUEUE = 10, 4, 2
 """Writes at a time, of which so many find a thread or a place to wait."""
 
 
-@pytest.fixture
-def flooded(filled, tmp_path):
-    """The address of a served copy of the store, and its log."""
-    folder = tmp_path / "store"
-    shutil.copytree(filled, folder)
+@dataclass
+class Served:
+    """A service of a copy of the store, which the floods follow each other on."""
+
+    address: tuple[str, int]
+    log: Path
+    process: subprocess.Popen[bytes]
+    idle_mb: float
+
+
+@pytest.fixture(scope="module")
+def flooded(filled, tmp_path_factory):
+    """One for all floods: what an earlier one left is there in the next."""
+    place = tmp_path_factory.mktemp("flooded")
+    shutil.copytree(filled, place / "store")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = free.getsockname()
-    words = ["serve", "--store", str(folder), "--port", str(address[1]), "--device", "cpu"]
-    with (tmp_path / "log").open("wb") as log:
+    words = ["serve", "--store", str(place / "store"), "--port", str(address[1]), "--device", "cpu"]
+    with (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", "from vlclip.service.cli import main; main()", *words],
             stderr=log, env=environment(),
         )  # fmt: skip
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
         wait_until_ready(process, address)
-        yield address, tmp_path / "log", process
+        yield Served(address, place / "log", process, resident_mb(process))
         process.kill()
         process.wait()
 
@@ -68,7 +79,7 @@ PATHS = ("/healthz", "/readyz", "/v1/items/drawn-00001", "/v1/items/drawn-00001/
 
 @pytest.mark.chaos
 def test_half_open_connections_keep_nobody_out(flooded):
-    address, log, _ = flooded
+    address, before = flooded.address, flooded.log.stat().st_size
     with ExitStack() as stack:
         for number in range(CLIENTS):
             with suppress(OSError):
@@ -78,12 +89,41 @@ def test_half_open_connections_keep_nobody_out(flooded):
                 assert [get(address, path).status_code for path in PATHS] == [200] * len(PATHS)
         for _ in range(10):
             assert [get(address, path).status_code for path in PATHS] == [200] * len(PATHS)
-    assert log.stat().st_size < 100_000
+    assert flooded.log.stat().st_size - before < 100_000
+
+
+def huge():
+    number, many = b"1234567,", {str(number): number for number in range(900)}
+    return {
+        "numbers": ("/v1/search", b'{"text": "a", "filter": {"price": [' + number * 1_500_000 + b"1]}}"),
+        "few numbers": ("/v1/search", b'{"text": "a", "filter": {"price": [' + b"1," * 200_000 + b"1]}}"),
+        "deep": ("/v1/search", b'{"filter": ' * 100_000 + b"1" + b"}" * 100_000),
+        "attributes": ("/v1/items:batch", json.dumps([{"id": "a", "attributes": many}] * 1000).encode()),
+    }  # fmt: skip
 
 
 @pytest.mark.chaos
-def test_photos_that_drip_keep_no_reader_waiting(flooded):
-    address, _, _ = flooded
+@pytest.mark.parametrize("name", huge())
+def test_a_huge_body_takes_no_memory_to_speak_of(flooded, name):
+    address, (path, body) = flooded.address, huge()[name]
+    for _ in range(3):
+        headers = {"content-type": "application/json"}
+        with suppress(httpx2.TransportError):  # refused before it was sent whole
+            answer = httpx2.post(f"http://{address[0]}:{address[1]}{path}", content=body, headers=headers)
+            assert answer.status_code in (400, 413)
+            assert len(answer.content) < 1000
+        assert get(address, "/healthz").status_code == 200
+    assert resident_mb(flooded.process) - flooded.idle_mb < 200
+
+
+def resident_mb(process):
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
+
+
+@pytest.mark.chaos
+def test_photos_that_drip_keep_no_reader_waiting(flooded):  # the last: it ends the service
+    address = flooded.address
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0), backlog=200) as host:
         dripping = threading.Thread(target=drip, args=(host, ended), daemon=True)
@@ -115,7 +155,7 @@ def test_photos_that_drip_keep_no_reader_waiting(flooded):
         assert removed.status_code == 204
         assert len(statuses) < WRITERS  # all of that while photos were awaited
         ended.set()
-        flooded[2].kill()
+        flooded.process.kill()
         for writer in writers:
             writer.join()
 
@@ -136,34 +176,3 @@ def drip(host, ended):
                 client.send(b"x")
     for client in clients:
         client.close()
-
-
-def huge():
-    number, many = b"1234567,", {str(number): number for number in range(900)}
-    return {
-        "numbers": ("/v1/search", b'{"text": "a", "filter": {"price": [' + number * 1_500_000 + b"1]}}"),
-        "few numbers": ("/v1/search", b'{"text": "a", "filter": {"price": [' + b"1," * 200_000 + b"1]}}"),
-        "deep": ("/v1/search", b'{"filter": ' * 100_000 + b"1" + b"}" * 100_000),
-        "attributes": ("/v1/items:batch", json.dumps([{"id": "a", "attributes": many}] * 1000).encode()),
-    }  # fmt: skip
-
-
-@pytest.mark.chaos
-@pytest.mark.parametrize("name", huge())
-def test_a_huge_body_takes_no_memory_to_speak_of(flooded, name):
-    address, _, process = flooded
-    path, body = huge()[name]
-    before = resident_mb(process)
-    for _ in range(3):
-        headers = {"content-type": "application/json"}
-        with suppress(httpx2.TransportError):  # refused before it was sent whole
-            answer = httpx2.post(f"http://{address[0]}:{address[1]}{path}", content=body, headers=headers)
-            assert answer.status_code in (400, 413)
-            assert len(answer.content) < 1000
-        assert get(address, "/healthz").status_code == 200
-    assert resident_mb(process) - before < 200
-
-
-def resident_mb(process):
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
