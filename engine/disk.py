@@ -17,7 +17,7 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import IO, Any
 
-from vlclip.engine.errors import DiskFull
+from vlclip.engine.errors import DiskFull, StoreFull
 
 FULL = frozenset({ENOSPC, EDQUOT, EFBIG})
 """What the system says where there is no room: on the disk, in a quota, under a limit on files."""
@@ -68,7 +68,7 @@ def full_disks(path: Path | str) -> Iterator[None]:
     """Turn whatever says that the disk is full into `DiskFull`; other errors go on as they are."""
     try:
         yield
-    except DiskFull:
+    except (DiskFull, StoreFull):
         raise
     except Exception as error:
         if is_full(error):

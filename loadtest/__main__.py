@@ -118,8 +118,8 @@ def _report(work: Callable[[], Report], folder: Path, baseline: Path | None, tol
             _say("interrupted: nothing was judged, and no report written")
             raise
         changes = compare(before, report_of_run.figures, tolerance) if before else []
-        (folder / "report.json").write_bytes(orjson.dumps(report_of_run.form(), option=orjson.OPT_INDENT_2))
-        (folder / "report.html").write_text(page(report_of_run, changes), encoding="utf-8")
+        _write(folder / "report.json", orjson.dumps(report_of_run.form(), option=orjson.OPT_INDENT_2))
+        _write(folder / "report.html", page(report_of_run, changes).encode())
         show(report_of_run, changes, out)
         if changes:
             out.print(f"a figure is the same within {tolerance:.0%} of itself")
@@ -138,6 +138,20 @@ def _make(folder: Path) -> None:
         raise BadReport(f"--report {folder}: {error.strerror}; give a folder") from None
     if not os.access(folder, os.W_OK):
         raise BadReport(f"--report {folder} cannot be written to; give a folder that can")
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all; `BadReport` where there is no room."""
+    draft = file.with_name(f".{file.name}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(file)
+    except OSError as error:
+        raise BadReport(
+            f"{file} cannot be written ({error.strerror}); make room there, or give another"
+        ) from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _exit_status_of(act: Callable[[], bool | None]) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlclip.engine.errors import StoreError, StoreLocked, StoreNotFound
 from vlclip.engine.settings import StoreSettings
@@ -16,6 +17,9 @@ from vlclip.engine.store.fields import MAX_FIELDS
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.shelf import Shelf
 from vlclip.engine.store.store import StoreInfo, check_fingerprint
+
+if TYPE_CHECKING:
+    from vlclip.engine.store.server.snapshots import Snapshots
 
 
 def is_url(target: str) -> bool:
@@ -111,6 +115,13 @@ def shelf(target: str, settings: StoreSettings) -> Shelf:
     return FolderShelf(Path(target), settings.hnsw, settings.disk_reserve_mb * MB)
 
 
+def snapshots(settings: StoreSettings) -> Snapshots:
+    """The snapshots of a store on a server."""
+    from vlclip.engine.store.server.snapshots import Snapshots  # noqa: PLC0415 - as above
+
+    return Snapshots(settings.store, settings.server, settings.hnsw)
+
+
 def open_on(
     place: Shelf,
     target: str,
@@ -122,7 +133,7 @@ def open_on(
     """`open_store` on a shelf that is there already."""
     name = place.current()
     if create is not None and (name is None or beside):
-        new = place.make(create)
+        new = place.make(create, name)
         if name is None:
             place.make_current(new)
         name = new

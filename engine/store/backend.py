@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from vlclip.engine.settings import Hnsw
@@ -17,6 +18,7 @@ from vlclip.engine.store.fields import FieldKind
 from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.store import StoreInfo
 
+NO_FIELDS: Mapping[str, FieldKind] = MappingProxyType({})
 Paths = Sequence[str] | None
 """Payload fields to read, as paths; None reads all of them, () none."""
 PointKey = Hashable
@@ -139,12 +141,15 @@ class Backend(Protocol):
         """Forget fields that no point has, with their indexes."""
         ...
 
-    def write(self, rows: Sequence[PointRow]) -> None:
-        """Add or replace points; they survive a killed process once this returns."""
+    def write(self, rows: Sequence[PointRow], fields: Mapping[str, FieldKind] = NO_FIELDS) -> None:
+        """Add or replace points; they survive a killed process once this returns.
+
+        `fields` are new ones that they bring, recorded before, unless all of it is refused.
+        """
         ...
 
-    def revise(self, rows: Sequence[RevisedRow]) -> None:
-        """Change payloads and words of points that exist, never dense vectors; as durable as `write`."""
+    def revise(self, rows: Sequence[RevisedRow], fields: Mapping[str, FieldKind] = NO_FIELDS) -> None:
+        """Change payloads and words of points that exist, never dense vectors; otherwise as `write`."""
         ...
 
     def remove(self, ids: Sequence[str]) -> None:

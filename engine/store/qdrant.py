@@ -70,7 +70,7 @@ class QdrantStore:
         vectors = np.stack([self._searches.checked(point.vector, point.id) for point in points])
         payloads = [_with_id(point, lacks) for point, lacks in zip(points, self._lacks(vectors), strict=True)]
         with self._writing:
-            kinds = self._learn(payloads)
+            fresh, kinds = self._kinds_with(payloads)
             rows = {
                 point.id: PointRow(
                     point_id(point.id),
@@ -82,7 +82,7 @@ class QdrantStore:
                     points, vectors.tolist(), vectors, payloads, strict=True
                 )
             }
-            self._backend.write(list(rows.values()))
+            self._backend.write(list(rows.values()), fresh)
 
     def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
         """Change payloads of stored items and leave their vectors; how many were changed."""
@@ -94,8 +94,9 @@ class QdrantStore:
                     revised.append((point, change))
             if not revised:
                 return 0
-            kinds = self._learn([change.fields for _, change in revised])
-            self._backend.revise([self._revised_row(point, change, kinds) for point, change in revised])
+            fresh, kinds = self._kinds_with([change.fields for _, change in revised])
+            rows = [self._revised_row(point, change, kinds) for point, change in revised]
+            self._backend.revise(rows, fresh)
         return len(revised)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -278,13 +279,14 @@ class QdrantStore:
                 counts.update({text for text in values if isinstance(text, str)})
         return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])
 
-    def _learn(self, payloads: Sequence[Mapping[str, Any]]) -> Mapping[str, FieldKind]:
-        """All field kinds, after recording those that `payloads` bring for the first time."""
-        if new_kinds(payloads, self._backend.kinds(), self._max_fields):
+    def _kinds_with(
+        self, payloads: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[str, FieldKind], Mapping[str, FieldKind]]:
+        """The fields that `payloads` bring for the first time, and all field kinds with them."""
+        fresh = new_kinds(payloads, self._backend.kinds(), self._max_fields)
+        if fresh:
             fresh = new_kinds(payloads, self._backend.kinds(fresh=True), self._max_fields)
-            if fresh:
-                self._backend.add_fields(fresh)
-        return self._backend.kinds()
+        return fresh, {**self._backend.kinds(), **fresh} if fresh else self._backend.kinds()
 
     def _revised_row(
         self, point: StoredPoint, change: Revision, kinds: Mapping[str, FieldKind]

@@ -49,8 +49,11 @@ class Shelf(Protocol):
         """What made the vectors of a collection; None if it is not there."""
         ...
 
-    def make(self, info: StoreInfo) -> str:
-        """The name of the collection for `info`, made empty if it is not there yet."""
+    def make(self, info: StoreInfo, like: str | None = None) -> str:
+        """The name of the collection for `info`, made empty if it is not there yet.
+
+        `like` is a collection whose items it is to hold as well: `StoreFull` where it would find no room.
+        """
         ...
 
     def make_current(self, name: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlclip.engine.disk import whole_file
+
 
 def draw_curve(history: Sequence[dict[str, float]], path: Path) -> None:
     """Loss per epoch, and HITS@5 where pairs were held back, to a PNG."""
@@ -21,4 +23,5 @@ def draw_curve(history: Sequence[dict[str, float]], path: Path) -> None:
         second_axis.plot(epochs, [row["hits@5"] for row in history], color="tab:orange")
         second_axis.set_ylabel("HITS@5, held-out titles to photos", color="tab:orange")
         second_axis.set_ylim(0)
-    figure.savefig(path, dpi=120)
+    with whole_file(path, "wb") as file:
+        figure.savefig(file, dpi=120, format="png")

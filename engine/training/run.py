@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import pickle
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -172,7 +171,7 @@ def _lay_out_existing(folder: Path, init: str) -> None:
 def _copy_description(source: Path, target: Path, *, notes: bool = False) -> None:
     for file in source.iterdir():
         if file.suffix in DESCRIBING and (notes or file.name not in NOTES):
-            shutil.copy(file, target / file.name)
+            write_whole(target / file.name, file.read_bytes())
 
 
 def _write(folder: Path, state: dict[str, Any]) -> None:

@@ -119,10 +119,10 @@ def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSe
                 rows = []
             if written == plan.limit:
                 break
-    if rows:
-        _write(rows, shards, written)
-    if not written:
-        raise CatalogueError(f"no item of {plan.source} has a photo on a plain background and a title")
+        if rows:
+            _write(rows, shards, written)
+        if not written:
+            raise CatalogueError(f"no item of {plan.source} has a photo on a plain background and a title")
     return ComposedCatalogue(shards, folder / "truth.jsonl", written, left_out)
 
 

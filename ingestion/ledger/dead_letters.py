@@ -77,6 +77,12 @@ class DeadLetters:
             rows = [(_id_key(item_id), item_id, source, 0, "embed", reason, now, 0) for item_id in ids]
             sql.executemany(_BURY, rows)
 
+    def noted(self, source: str) -> list[str]:
+        """The ids that `note` keeps from a source."""
+        with self._file.transaction() as sql:
+            query = "SELECT item_id FROM dead_letters WHERE source = ? ORDER BY item_id"
+            return [item_id for (item_id,) in sql.execute(query, (source,))]
+
     def resolve(self, entries: Iterable[Entry]) -> None:
         """Drop the dead letters of entries that are in the store now, or of the row of a duplicate."""
         with self._file.transaction() as sql:

@@ -1,8 +1,8 @@
 """A collection made anew of its whole items, where files or items of it are damaged; nothing is encoded.
 
-Laws (tests/service/commands/test_repair.py):
+Laws (tests/service/diagnosis/test_deep.py, tests/service/test_killed_steps.py):
 - an item whose checksums match is in the new collection, bit for bit; one that is damaged is not;
-- until the last step the store is the former one.
+- whenever it is killed, the store is the former or the new one.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from pathlib import Path
 from vlclip.engine.item import Item
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.settings import StoreSettings
-from vlclip.engine.store.edge.folder import current
+from vlclip.engine.store.edge.folder import BUILDING, FORMER, current, finish_repair
 from vlclip.engine.store.edge.gate import Gate
+from vlclip.engine.store.edge.room import MB, Room, size_of_copy
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.store import Point
-
-BUILDING, FORMER = ".repairing", ".before-repair"
-"""Folders in the store's: the new collection while it is filled, the damaged one until the next repair."""
 
 
 def rebuild(settings: StoreSettings, *, progress: Callable[[int], None] = lambda _: None) -> int:
@@ -32,6 +30,8 @@ def rebuild(settings: StoreSettings, *, progress: Callable[[int], None] = lambda
         raise AssertionError("the caller has examined it")
     building = store / BUILDING
     shutil.rmtree(building, ignore_errors=True)
+    reserve = settings.disk_reserve_mb * MB
+    Room(store, reserve).check(size_of_copy(store / name), "copy its whole items into a new collection")
     count = 0
     with (
         closing(open_store(str(store), settings)) as source,
@@ -45,7 +45,7 @@ def rebuild(settings: StoreSettings, *, progress: Callable[[int], None] = lambda
     with Gate(store).passing():
         shutil.rmtree(store / FORMER, ignore_errors=True)
         (store / name).rename(store / FORMER)
-        (building / name).rename(store / name)
+        finish_repair(store)
     shutil.rmtree(building)
     return count
 

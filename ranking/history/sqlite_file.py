@@ -24,6 +24,8 @@ from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.history.sqlite_statements import ADVICE, FROM_1, SCHEMA, STATE, VERSION, WRITING
 
 log = logging.getLogger("vlclip.history")
+DISK = "look whether its disk is full or broken"
+"""Advice where SQLite does not say more."""
 
 
 class HistoryFile:
@@ -121,7 +123,7 @@ class HistoryFile:
             yield
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "")
-            advice = next((text for code, text in ADVICE.items() if name.startswith(code)), "check its disk")
+            advice = next((text for code, text in ADVICE.items() if name.startswith(code)), DISK)
             kind = DamagedHistory if is_damage(error) else HistoryError
             raise kind(f"the history {self._path} cannot be used ({error}): {advice}") from error
         except OSError as error:

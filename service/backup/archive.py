@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,11 @@ from vlclip.engine.disk import sync
 from vlclip.service.backup.errors import BackupError
 from vlclip.service.backup.parcel import Entry
 
-FORMAT = 1
+FORMAT, FORMAT_OF_SERVERS = 1, 2
+"""Backups of servers have snapshots in them, which earlier versions would take for files of a folder."""
 MANIFEST, PARCELS, PREFIX = "manifest.json", "parcels", "backup-"
+STAGING, STALE_S = ".vlclip-backup-", 86_400
+"""Folders beside a backup while it is written; of a killed one they go with the next, a day later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,12 @@ class Manifest:
 
     def form(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"format": FORMAT, **asdict(self)}
+        return {"format": FORMAT_OF_SERVERS if self.snapshots else FORMAT, **asdict(self)}
+
+    @property
+    def snapshots(self) -> tuple[Entry, ...]:
+        """Those of a server's collections; a backup of a folder has none."""
+        return tuple(entry for entry in self.entries if entry.kind == "snapshot")
 
 
 def read_manifest(text: bytes, where: Path) -> Manifest:
@@ -51,10 +60,10 @@ def read_manifest(text: bytes, where: Path) -> Manifest:
     try:
         form = json.loads(text)
         version = form.pop("format")
-        if version > FORMAT:
+        if version > FORMAT_OF_SERVERS:
             raise BackupError(
                 f"{where} was written by a later vlclip ({form.get('vlclip')}, format {version}; this one "
-                f"knows {FORMAT}); update vlclip, then restore it"
+                f"knows {FORMAT_OF_SERVERS}); update vlclip, then restore it"
             )
         entries = tuple(
             Entry(**{**entry, "seal": tuple(entry["seal"]) if entry["seal"] else None})
@@ -74,7 +83,8 @@ class Sink:
         self.target, self.is_folder = target, is_folder(target)
         place = target if self.is_folder else target.parent
         place.mkdir(parents=True, exist_ok=True)
-        self.staging = place / f".making-{uuid.uuid4().hex[:8]}"
+        _sweep(place)
+        self.staging = place / f"{STAGING}{uuid.uuid4().hex[:8]}"
         self.staging.mkdir()
         self._parcels = target / PARCELS
         self.written = 0
@@ -210,6 +220,12 @@ def no_backup(place: Path) -> BackupError:
 def now() -> str:
     """The time of a backup, in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _sweep(place: Path) -> None:
+    for old in place.glob(f"{STAGING}*"):
+        if time.time() - old.stat().st_mtime > STALE_S:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def names(entries: Sequence[Entry]) -> set[str]:

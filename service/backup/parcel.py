@@ -19,7 +19,7 @@ from vlclip.engine.store.edge.seal import blocks
 from vlclip.service.backup.errors import BackupError
 
 _HEAD = struct.Struct("<QI")
-Kind = Literal["store", "database", "file"]
+Kind = Literal["store", "database", "file", "snapshot"]
 
 
 @dataclass(frozen=True, slots=True)

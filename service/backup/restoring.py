@@ -4,7 +4,7 @@ Everything is unpacked and compared with its checksums in a hidden folder of the
 are moved to their places, and last the file that makes a folder a store. A restore that is killed leaves a
 folder that is no store, which the same command completes.
 
-Laws (tests/service/backup/test_backup.py):
+Laws (tests/service/backup/test_backup.py, tests/service/test_killed_steps.py):
 - a store that is there is replaced only when that is said, and only while nobody has it open;
 - whenever it is killed, the store is the former, the restored, or none, never a part of one.
 """
@@ -12,7 +12,6 @@ Laws (tests/service/backup/test_backup.py):
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
@@ -20,19 +19,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from vlclip.engine.disk import sync
+from vlclip.engine.disk import full_disks, sync
 from vlclip.engine.errors import StoreLocked
 from vlclip.engine.opening.stores import is_url
 from vlclip.engine.store.edge import folder as folders
 from vlclip.engine.store.edge.backend import LOCK
+from vlclip.engine.store.edge.room import MB
 from vlclip.service.backup.archive import Manifest, Source
 from vlclip.service.backup.errors import BackupError
-from vlclip.service.backup.parcel import unpack
-from vlclip.service.backup.taking import placed_elsewhere
+from vlclip.service.backup.records import placed_elsewhere
+from vlclip.service.backup.server import restore_server
+from vlclip.service.backup.unpacking import RESTORING, drafts_of, place_draft, unpack_beside
 from vlclip.service.settings import Settings
 
-RESTORING, REPLACED = ".restoring", ".replaced"
-"""Folders in the store's, while it is restored."""
+REPLACED = ".replaced"
+"""Folder in the store's, of what is replaced while it is restored."""
 
 
 def restore_backup(
@@ -42,22 +43,22 @@ def restore_backup(
     replace: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
-    """Bring the store of a backup to the folder that the settings name; what the backup says of itself."""
-    if is_url(settings.store):
-        raise BackupError(
-            f"{settings.store} is a server: let Qdrant recover its snapshot (docs/deploy.md, Backups)"
-        )
+    """Bring the store of a backup to the place that the settings name; what the backup says of itself."""
     store = Path(settings.store)
     with closing(Source(place)) as source:
+        if is_url(settings.store):
+            return restore_server(source, settings, replace=replace, progress=progress)
+        if source.manifest.snapshots:
+            raise BackupError(
+                f"{place} is of a store on a server ({source.manifest.store}); name one: --store http://HOST:PORT"
+            )
         elsewhere = _elsewhere(source.manifest, settings)
         _check_empty(store, elsewhere, replace=replace)
         try:
             store.mkdir(parents=True, exist_ok=True)
-            with _nobody_else(store):
-                making = store / RESTORING
-                shutil.rmtree(making, ignore_errors=True)
-                making.mkdir()
-                _unpack(source, making, progress)
+            with _nobody_else(store), full_disks(store):
+                reserve, is_marked = settings.disk_reserve_mb * MB, _unfinished(store)
+                making = unpack_beside(source, store, reserve, progress, is_marked=is_marked)
                 _exchange(store, making, elsewhere)
         except OSError as error:
             raise BackupError(
@@ -69,7 +70,7 @@ def restore_backup(
 def other_engine(manifest: Manifest) -> str:
     """A sentence where another version of the engine wrote the files; else ""."""
     here = version("qdrant-edge-py")
-    if manifest.engine == here:
+    if manifest.engine == here or manifest.snapshots:
         return ""
     return (
         f"the files were written by qdrant-edge-py {manifest.engine}, this is {here}; if the store does not "
@@ -122,24 +123,12 @@ def _nobody_else(store: Path) -> Iterator[None]:
         yield
 
 
-def _unpack(source: Source, making: Path, progress: Callable[[int], None]) -> None:
-    for entry in source.manifest.entries:
-        target = making / entry.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with source.parcel(entry) as handle:
-            unpack(handle, entry, target)
-        if entry.kind == "database":
-            with closing(sqlite3.connect(target, isolation_level=None)) as sql:
-                sql.execute("PRAGMA journal_mode = WAL")
-        sync(target)
-        progress(entry.size)
-
-
 def _exchange(store: Path, making: Path, elsewhere: dict[str, Path]) -> None:
     """Move the parts to their places; the store is one again with the last of them."""
     replaced = store / REPLACED
     shutil.rmtree(replaced, ignore_errors=True)
     replaced.mkdir()
+    drafts = drafts_of(making, elsewhere)
     pointer = store / folders.STORE_FILE
     if pointer.exists():
         pointer.replace(replaced / pointer.name)
@@ -147,14 +136,8 @@ def _exchange(store: Path, making: Path, elsewhere: dict[str, Path]) -> None:
     for old in sorted(store.iterdir()):
         if old.name.startswith("collection-") or old.name == folders.BESIDE:
             old.rename(replaced / old.name)
-    for name, path in elsewhere.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.restoring")
-        shutil.move(making / name, draft)
-        for rest in ("-wal", "-shm"):
-            path.with_name(path.name + rest).unlink(missing_ok=True)
-        draft.replace(path)
-        sync(path.parent)
+    for draft, path in drafts.items():
+        place_draft(draft, path)
     for part in sorted(making.iterdir()):
         if part.name != folders.STORE_FILE:
             part.rename(store / part.name)

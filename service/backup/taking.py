@@ -10,6 +10,9 @@ The files are those that a killed process would leave, and such a store opens.
 Laws (tests/service/backup/test_backup.py):
 - a restored store equals the original point for point as of one moment, also under writes;
 - a store that nobody has open, one that is served and one that is filled are backed up the same way.
+
+A store on a server is backed up by the server's snapshots, with the records beside them
+(tests/service/backup/test_server.py).
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from vlclip.engine.disk import full, full_disks, is_full
 from vlclip.engine.errors import StoreError, StoreNotFound
 from vlclip.engine.opening.stores import home, is_url
 from vlclip.engine.store.edge import folder as folders
@@ -29,17 +33,13 @@ from vlclip.engine.store.edge import seal
 from vlclip.engine.store.edge.gate import GATE, TURNSTILE, Gate
 from vlclip.engine.store.edge.roll import FILE as ROLL
 from vlclip.engine.store.edge.roll import parse
-from vlclip.ranking.experiments.log import exposures_path
-from vlclip.ranking.history.opening import history_path
-from vlclip.service.access.keys import keys_path
 from vlclip.service.backup.archive import Manifest, Sink, now
 from vlclip.service.backup.errors import BackupError
-from vlclip.service.backup.parcel import Entry, Kind, pack
+from vlclip.service.backup.records import add_database, add_files, record_files, stop_databases
+from vlclip.service.backup.server import take_server
+from vlclip.service.backup.staging import Moment, Staged
 from vlclip.service.settings import Settings
 
-HEADER = b"SQLite format 3\0"
-WAIT_S = 30.0
-"""How long a backup waits for a transaction of somebody else."""
 NOT_KEPT = frozenset({GATE, TURNSTILE, "open.lock"})
 
 
@@ -59,25 +59,6 @@ class Backup:
         return sum({entry.parcel: entry.packed for entry in self.manifest.entries}.values())
 
 
-@dataclass
-class _Staged:
-    """Parcels that wait to become a backup."""
-
-    sink: Sink
-    progress: Callable[[int], None]
-    entries: dict[str, Entry] = field(default_factory=dict)
-    parcels: dict[str, Path] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, name: str, kind: Kind, file: Path, sums: tuple[int, int] | None = None) -> None:
-        self.count += 1
-        draft = self.sink.staging / f"parcel-{self.count}"
-        size, digest, packed = pack(file, draft)
-        self.entries[name] = Entry(name, kind, size, digest, packed, sums)
-        self.parcels[digest] = draft
-        self.progress(size)
-
-
 def take_backup(
     settings: Settings,
     target: Path,
@@ -85,85 +66,69 @@ def take_backup(
     progress: Callable[[int], None] = lambda _: None,
     waiting: Callable[[float], None] = lambda _: None,
 ) -> Backup:
-    """Back an embedded store up to a file, or into a folder. `progress` is called with bytes read."""
-    if is_url(settings.store):
-        raise BackupError(
-            f"{settings.store} is a server: let Qdrant make a snapshot, and copy the records beside it "
-            "(docs/deploy.md, Backups)"
-        )
-    store = Path(settings.store)
-    if not (store / folders.STORE_FILE).is_file():
-        raise StoreNotFound(f"there is no store at {store}; name its folder with --store")
+    """Back a store up to a file, or into a folder. `progress` is called with bytes read.
+
+    Of a server, its snapshots are taken and fetched. Errors: `BackupError`, `DiskFull`, those of the store.
+    """
+    take = take_server if is_url(settings.store) else _take_folder
+    if not is_url(settings.store) and not (Path(settings.store) / folders.STORE_FILE).is_file():
+        raise StoreNotFound(f"there is no store at {settings.store}; name its folder with --store")
     began = time.monotonic()
     try:
-        sink = Sink(target)
+        with full_disks(target):
+            sink = Sink(target)
     except OSError as error:
         raise BackupError(
             f"{target} cannot be written: {error.strerror or error}; name another file"
         ) from None
     try:
-        staged = _Staged(sink, progress)
-        _add_lasting(store, staged)
-        with ExitStack() as readers:
-            with Gate(store).closed(waiting):
-                stopped = time.monotonic()
-                databases = _stop_databases(settings, readers)
-                _add_changing(store, staged)
-                _add_files(settings, staged)
-                rolls = {file.parent.name: file.read_bytes() for file in store.glob(f"collection-*/{ROLL}")}
-                for database in databases:
-                    database.release()
-                moment_s = time.monotonic() - stopped
-            items = {name: len(parse(content)[0]) for name, content in sorted(rolls.items())}
-            for database in databases:
-                _add_database(database, staged)
+        staged = Staged(sink, progress)
+        moment = take(settings, staged, waiting)
         manifest = Manifest(
-            created=now(), vlclip=version("vlclip"), engine=version("qdrant-edge-py"),
-            store=str(store.absolute()), items=items, entries=tuple(staged.entries.values()),
+            created=now(), vlclip=version("vlclip"), engine=moment.engine, store=moment.store,
+            items=moment.items, entries=tuple(staged.entries.values()),
             left_out=tuple(_left_out(settings)),
         )  # fmt: skip
         place = sink.finish(manifest, staged.parcels)
-        return Backup(place, manifest, moment_s, time.monotonic() - began, sink.written)
-    except OSError as error:
+        return Backup(place, manifest, moment.seconds, time.monotonic() - began, sink.written)
+    except (OSError, sqlite3.Error) as error:
+        if is_full(error):
+            raise full(target) from error
         raise BackupError(
-            f"the backup {target} cannot be written ({error.strerror or error}); nothing of it was kept"
+            f"the backup {target} cannot be written ({error}); nothing of it was kept"
         ) from error
     finally:
         sink.close()
 
 
+def _take_folder(settings: Settings, staged: Staged, waiting: Callable[[float], None]) -> Moment:
+    store = Path(settings.store)
+    _add_lasting(store, staged)
+    with ExitStack() as readers:
+        with Gate(store).closed(waiting):
+            stopped = time.monotonic()
+            databases = stop_databases(settings, readers)
+            _add_changing(store, staged)
+            add_files(settings, staged)
+            rolls = {file.parent.name: file.read_bytes() for file in store.glob(f"collection-*/{ROLL}")}
+            for database in databases:
+                database.release()
+            seconds = time.monotonic() - stopped
+        items = {name: len(parse(content)[0]) for name, content in sorted(rolls.items())}
+        for database in databases:
+            add_database(database, staged)
+    return Moment(version("qdrant-edge-py"), str(store.absolute()), items, seconds)
+
+
 def stored_bytes(settings: Settings) -> int:
     """Bytes that a backup reads, about."""
-    store = Path(settings.store)
+    store = Path(settings.store) if not is_url(settings.store) else home(settings)
     collections = (file for folder in store.glob("collection-*") for file in folder.rglob("*"))
     files = [*collections, *record_files(settings).values()]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def record_files(settings: Settings) -> dict[str, Path]:
-    """The files of the records by their names in a backup, wherever the settings keep them."""
-    folder = home(settings)
-    files = {
-        f"records/{file.relative_to(folder).as_posix()}": file
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.name.startswith(".") and not file.name.endswith(("-wal", "-shm"))
-    }
-    elsewhere = placed_elsewhere(settings).items()
-    return files | {name: path for name, path in elsewhere if path.is_file()}
-
-
-def placed_elsewhere(settings: Settings) -> dict[str, Path]:
-    """Records that settings of their own may place outside the store, by their names in a backup."""
-    paths = {
-        "records/exposures.sqlite": exposures_path(settings),
-        "records/keys.json": keys_path(settings),
-    }
-    if "://" not in settings.history.url:
-        paths["records/history.sqlite"] = history_path(settings)
-    return {name: path for name, path in paths.items() if path is not None}
-
-
-def _add_lasting(store: Path, staged: _Staged) -> None:
+def _add_lasting(store: Path, staged: Staged) -> None:
     """Pack the files that never change, those of earlier backups left out; no write waits for this."""
     before = staged.sink.parcels_before()
     for folder in sorted(store.glob("collection-*")):
@@ -179,7 +144,7 @@ def _add_lasting(store: Path, staged: _Staged) -> None:
                 continue
 
 
-def _add_changing(store: Path, staged: _Staged) -> None:
+def _add_changing(store: Path, staged: Staged) -> None:
     """Pack all other files, and forget those that went meanwhile."""
     present = {store / folders.STORE_FILE}
     for folder in store.glob("collection-*"):
@@ -189,78 +154,6 @@ def _add_changing(store: Path, staged: _Staged) -> None:
     for name, file in names.items():
         if name not in staged.entries:
             staged.add(name, "store", file)
-
-
-def _add_files(settings: Settings, staged: _Staged) -> None:
-    for name, file in record_files(settings).items():
-        if not _is_database(file):
-            staged.add(name, "file", file)
-
-
-class _Database:
-    """A SQLite file of the records: kept from being written, then read as of that moment."""
-
-    def __init__(self, name: str, file: Path) -> None:
-        self.name, self.file = name, file
-        with _sqlite_errors(file):
-            self._writing = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)
-            self.reading = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)
-            self._writing.execute("BEGIN IMMEDIATE")
-            self.reading.execute("BEGIN")
-            self.reading.execute("SELECT count(*) FROM sqlite_master").fetchone()
-
-    def release(self) -> None:
-        """Let others write again."""
-        with _sqlite_errors(self.file):
-            self._writing.execute("ROLLBACK")
-            self._writing.close()
-
-    def close(self) -> None:
-        """End the reading, too."""
-        self._writing.close()
-        self.reading.close()
-
-
-def _stop_databases(settings: Settings, readers: ExitStack) -> list[_Database]:
-    databases = []
-    for name, file in record_files(settings).items():
-        if _is_database(file):
-            database = readers.enter_context(closing(_Database(name, file)))
-            databases.append(database)
-    return databases
-
-
-def _add_database(database: _Database, staged: _Staged) -> None:
-    """Copy it as of the moment, whole or not at all."""
-    copy = staged.sink.staging / "database"
-    with _sqlite_errors(database.file), closing(sqlite3.connect(copy, isolation_level=None)) as sql:
-        database.reading.backup(sql)
-        sql.execute("PRAGMA journal_mode = DELETE")
-        (verdict,) = sql.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-    staged.add(database.name, "database", copy)
-    copy.unlink()
-
-
-@contextmanager
-def _sqlite_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            advice = "somebody writes to it all the time; try again"
-        else:
-            advice = "mend it, or move it away (a new one is begun), then back up again"
-        raise BackupError(f"{file} cannot be backed up ({error}): {advice}") from None
-
-
-def _is_database(file: Path) -> bool:
-    if file.suffix == ".sqlite":
-        return True
-    with file.open("rb") as handle:
-        return handle.read(len(HEADER)) == HEADER
 
 
 def _left_out(settings: Settings) -> Iterator[str]:

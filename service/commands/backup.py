@@ -26,7 +26,10 @@ def backup(
     store: StoreOption = None,
     json: Json = False,
 ) -> None:
-    """Back up a store with its records as of one moment, also while it is served or filled."""
+    """Back up a store with its records as of one moment, also while it is served or filled.
+
+    Of a store on a Qdrant server its snapshots are taken, and the records beside it.
+    """
     settings = Settings.load(store=store)
     check_not_in_store(file, Path(settings.store))
     with byte_bar("backing up") as bar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,6 @@ import typer
 from vlclip.engine.errors import StoreDamaged, StoreError, StoreLocked
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import is_url, open_store, shelf
-from vlclip.engine.store.edge.folder import current
 from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
@@ -22,6 +20,9 @@ from vlclip.service.diagnosis.examination import Damage, examine
 from vlclip.service.reports.ingestion import progress_bar, show_on
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
+
+NOTED = "repair"
+"""The source of dead letters that a repair noted."""
 
 
 @says_what_went_wrong
@@ -42,7 +43,10 @@ def repair(
     settings = Settings.load(store=store, device=device)
     open_catalogue(source, format)  # before anything is done: it says what is wrong with it
     damage = _examined(settings)
-    ids = sorted({*damage.damaged, *damage.missing})
+    with closing(Ledger(ledger_path(settings))) as ledger:
+        # before a new collection is there without them, so that a repair that is killed can go on
+        ledger.dead_letters.note({*damage.damaged, *damage.missing}, NOTED, "damaged in the store")
+        ids = sorted({*damage.damaged, *damage.missing, *ledger.dead_letters.noted(NOTED)})
     embedded, left = 0, []
     if damage.is_damaged:
         with progress_bar() as bar:
@@ -56,7 +60,6 @@ def repair(
             closing(Ledger(ledger_path(settings))) as ledger,
             progress_bar() as bar,
         ):
-            ledger.dead_letters.note(ids, "repair", "damaged in the store")
             destination = Destination(opened, ledger, opened.info, Encoders(settings, opened.info).load)
             ingest(plan, destination, settings, progress=show_on(bar))
             present = {item_id for item_id in ids if opened.retrieve([item_id], fields=("id",))}
@@ -66,7 +69,7 @@ def repair(
             "items": damage.items, "files": damage.files, "damaged": damage.damaged, "missing":
             damage.missing, "embedded": embedded, "left": left,
         })  # fmt: skip
-    elif not damage.is_damaged:
+    elif not damage.is_damaged and not ids:
         out.print(f"nothing is damaged: {damage.items:,} items are what was written")
     else:
         out.print(f"{len(ids):,} items were damaged or missing, {embedded:,} of them are embedded again")
@@ -78,11 +81,11 @@ def repair(
 def _examined(settings: Settings) -> Damage:
     if is_url(settings.store):
         raise StoreError(f"{settings.store} is a server, whose replicas Qdrant repairs; see docs/deploy.md")
-    name = current(Path(settings.store))
+    with closing(shelf(settings.store, settings)) as place:
+        name = place.current()
+        info = None if name is None else place.info(name)
     if name is None:
         raise StoreError(f"there is no store at {settings.store}; name its folder with --store")
-    with closing(shelf(settings.store, settings)) as place:
-        info = place.info(name)
     if info is not None:
         Encoders(settings, info).check()
     (damage,) = examine(settings, collections=[name])

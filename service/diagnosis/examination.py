@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlclip.engine.errors import VlclipError
+from vlclip.engine.errors import StoreFull, VlclipError
 from vlclip.engine.opening.stores import is_url, shelf
 from vlclip.engine.store.edge import seal
 from vlclip.engine.store.edge.roll import Roll
@@ -75,7 +75,9 @@ def _examined(settings: Settings, name: str, *, deep: bool) -> Damage:
     )  # fmt: skip
     lines = child.stdout.splitlines()
     if child.returncode == 0 and lines:
-        return Damage(**{**json.loads(lines[-1]), "files": files})
+        if "full" in (answer := json.loads(lines[-1])):
+            raise StoreFull(answer["full"])
+        return Damage(**{**answer, "files": files})
     why = _end(child.returncode, child.stderr)
     return Damage(name, files=files, unreadable=why)
 
@@ -123,6 +125,8 @@ def main() -> None:
     try:
         with closing(shelf(settings.store, settings)) as place:
             out = asdict(_look(place, name, settings, deep=how == "deep"))
+    except StoreFull as error:  # nothing is wrong with it
+        out = {"full": str(error)}
     except VlclipError as error:
         locked = error.code == "store-locked"
         out = asdict(Damage(name, unreadable="" if locked else str(error), locked=locked))

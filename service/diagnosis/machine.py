@@ -12,7 +12,7 @@ from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.encoding.loading import load_encoder
 from vlclip.engine.machine import cores_here, memory_bytes
 from vlclip.engine.opening.stores import home, is_url
-from vlclip.engine.store.edge.room import RESERVE_BYTES
+from vlclip.engine.store.edge.room import MB
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
@@ -64,7 +64,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
     free = free_bytes(folder)
     used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     says = f"{free / 1e9:.1f} GB free beside {used / 1e9:.1f} GB in {folder}"
-    if free < 2 * RESERVE_BYTES:
+    if free < 2 * settings.disk_reserve_mb * MB:
         yield Finding("bad", "disk", f"{says}: writes are refused, or will be soon; free some space there")
     elif free < 3 * used and not is_url(settings.store):
         needs = "building the search graph takes up to three times the vectors' size for a while"

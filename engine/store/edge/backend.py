@@ -35,10 +35,11 @@ import qdrant_edge as edge
 from filelock import FileLock, Timeout
 
 from vlclip.engine.disk import free_bytes
-from vlclip.engine.errors import StoreError
+from vlclip.engine.errors import DiskFull, StoreError
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.backend import (
     DENSE,
+    NO_FIELDS,
     WRITE_ROWS,
     Paths,
     PointKey,
@@ -170,9 +171,8 @@ class EdgeBackend:
 
     def add_fields(self, kinds: Mapping[str, FieldKind]) -> None:
         """Record first, then index those that most filters name; opening again completes what a kill left."""
-        self._room.check(INDEX_BYTES * len(INDEXED & kinds.keys()), "note new fields")
-        self._record({**self._collection.kinds, **kinds})
-        self.index_fields(INDEXED & kinds.keys())
+        self._room.check(_indexes_bytes(kinds), "note new fields")
+        self._note(kinds)
 
     def index_fields(self, names: Names[str]) -> set[str]:
         """Index recorded fields, as long as there is room on the disk and for further indexes."""
@@ -202,9 +202,11 @@ class EdgeBackend:
                     self._shard.update(edge.UpdateOperation.delete_field_index(key))
             self._indexed -= set(names)
 
-    def write(self, rows: Sequence[PointRow]) -> None:
+    def write(self, rows: Sequence[PointRow], fields: Mapping[str, FieldKind] = NO_FIELDS) -> None:
         """Add or replace points; they are in the write-ahead log once this returns."""
-        self._room.check(size_of_rows(rows, self._collection.info.space.size), f"write {len(rows):,} items")
+        size = size_of_rows(rows, self._collection.info.space.size) + _indexes_bytes(fields)
+        self._room.check(size, f"write {len(rows):,} items")
+        self._note(fields)
         for start in range(0, len(rows), WRITE_ROWS):
             part = rows[start : start + WRITE_ROWS]
             with self._changes():
@@ -215,10 +217,11 @@ class EdgeBackend:
             if self._unflushed >= FLUSH_EVERY:
                 self.flush()
 
-    def revise(self, rows: Sequence[RevisedRow]) -> None:
+    def revise(self, rows: Sequence[RevisedRow], fields: Mapping[str, FieldKind] = NO_FIELDS) -> None:
         """Change payloads and words."""
-        size = size_of_revised(rows, self._collection.info.space.size)
+        size = size_of_revised(rows, self._collection.info.space.size) + _indexes_bytes(fields)
         self._room.check(size, f"change {len(rows):,} items")
+        self._note(fields)
         for start in range(0, len(rows), WRITE_ROWS):
             part = rows[start : start + WRITE_ROWS]
             with self._changes():
@@ -328,11 +331,17 @@ class EdgeBackend:
                 with self._gate.passing(), translated(self._folder):
                     self._shard.flush()
                     self._shard.close()
-                    with suppress(OSError):  # a full disk: then the files cannot be compared, nothing worse
+                    # a full disk: then the files cannot be compared, nothing worse
+                    with suppress(OSError, DiskFull):
                         seal(self._folder, closed=True)
             finally:
                 self._gate.close()
                 self._lock.release()
+
+    def _note(self, fields: Mapping[str, FieldKind]) -> None:
+        if fields:
+            self._record({**self._collection.kinds, **fields})
+            self.index_fields(INDEXED & fields.keys())
 
     def _record(self, kinds: Mapping[str, FieldKind]) -> None:
         collection = Collection(self._collection.info, kinds)
@@ -384,3 +393,8 @@ class EdgeBackend:
             return [self._shard.search(search_request(searches[0], self._hnsw))]
         batch = [query_request(search, self._hnsw) for search in searches]
         return self._shard.query_batch(edge.QueryBatchRequest(batch))
+
+
+def _indexes_bytes(fields: Mapping[str, FieldKind]) -> int:
+    """Bytes that the indexes of new fields take."""
+    return INDEX_BYTES * len(INDEXED & fields.keys())

@@ -18,7 +18,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from vlclip.engine.store.store import StoreInfo, info_form, info_from
 FORMAT = 1
 STORE_FILE = "vlclip-store.json"
 COLLECTION_FILE = "vlclip-collection.json"
+BUILDING, FORMER = ".repairing", ".before-repair"
+"""Folders in the store's: a repaired collection while it is filled, the damaged one until the next repair."""
 BESIDE = "records"
 """The subfolder for other rooms' files that belong to a store."""
 
@@ -59,9 +61,9 @@ class Collection:
 
 def current(store: Path) -> str | None:
     """The name of the current collection; None while there is none yet."""
-    if not (store / STORE_FILE).is_file():
+    name = _named(store)
+    if name is None:
         return None
-    name = str(_read_json(store / STORE_FILE).get("collection"))
     if not (store / name).is_dir():
         raise _damaged(store / STORE_FILE, f"it names {name}, which is not there")
     return name
@@ -70,6 +72,21 @@ def current(store: Path) -> str | None:
 def make_current(store: Path, name: str) -> None:
     """Let `store` open the collection `name` from now on; one atomic step."""
     _write_json(store / STORE_FILE, {"format": FORMAT, "collection": name})
+
+
+def is_half_repaired(store: Path) -> bool:
+    """Whether a repair was killed after it had moved the damaged collection away."""
+    name = _named(store)
+    return name is not None and not (store / name).is_dir() and (store / BUILDING / name).is_dir()
+
+
+def finish_repair(store: Path) -> None:
+    """Put the repaired collection, which is whole, in the place of the damaged one."""
+    name = _named(store)
+    if name is not None:
+        with suppress(FileNotFoundError):  # another process was faster
+            (store / BUILDING / name).rename(store / name)
+        sync(store)
 
 
 def check_ours(store: Path) -> None:
@@ -130,6 +147,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """Turn the operating system's errors into `StoreError`s."""
     try:
         yield
+    except DiskFull as error:
+        raise full(folder) from error
     except OSError as error:
         if is_full(error):
             raise full(folder) from error
@@ -144,6 +163,13 @@ def full(folder: Path) -> StoreFull:
         f"the disk of {folder} is full; what was written before is kept: make room there, or move the folder "
         "to a larger disk, and run the same command again"
     )
+
+
+def _named(store: Path) -> str | None:
+    """The collection that the pointer file names."""
+    if not (store / STORE_FILE).is_file():
+        return None
+    return str(_read_json(store / STORE_FILE).get("collection"))
 
 
 def _beside(store: Path) -> Path:
@@ -186,8 +212,5 @@ def _damaged(file: Path, why: str) -> StoreDamaged:
 
 
 def _write_json(file: Path, form: dict[str, Any]) -> None:
-    try:
-        write_whole(file, json.dumps(form, indent=1, ensure_ascii=False))
-    except DiskFull:
-        raise full(file.parent) from None
+    write_whole(file, json.dumps(form, indent=1, ensure_ascii=False))
     sync(file.parent)

@@ -15,13 +15,13 @@ Laws (tests/engine/store/test_roll.py):
 from __future__ import annotations
 
 import os
-import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import orjson
 
+from vlclip.engine.disk import whole_file
 from vlclip.engine.item import point_id
 
 FILE = "vlclip-roll.jsonl"
@@ -54,16 +54,9 @@ class Roll:
 
     def write(self, ids: Iterable[str]) -> None:
         """Replace the file by one with these ids, in one step."""
-        draft = self._file.with_name(f".{FILE}.{uuid.uuid4().hex[:8]}")
-        try:
-            with draft.open("wb") as handle:
-                for part in _parts(ids):
-                    handle.write(_line("add", part))
-                handle.flush()
-                os.fsync(handle.fileno())
-            draft.replace(self._file)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole_file(self._file, "wb") as file:
+            for part in _parts(ids):
+                file.write(_line("add", part))
 
     def shorten(self) -> None:
         """Drop what later lines undo or repeat, unless a line is damaged: then it stays to be seen."""

@@ -92,6 +92,15 @@ def _is_in_memory(folder: Path) -> bool:
     return any(head.split()[2] == number and tail.split()[0] == "tmpfs" for head, _, tail in mounts)
 
 
+def size_of_copy(collection: Path, longer: float = 1) -> int:
+    """Bytes that a collection of the same items may take, and the building of its graph.
+
+    `longer` is how many times as long its vectors are.
+    """
+    segments = sum(512 * entry.stat().st_blocks for entry in (collection / "segments").rglob("*"))
+    return NEW_SHARD_BYTES + int(2 * max(1, longer) * segments)
+
+
 def size_of_rows(rows: Sequence[PointRow], size: int) -> int:
     """Bytes that points with vectors of `size` numbers may take."""
     return COPIES * sum(4 * size + ROW_BYTES + _payload_bytes(row.payload) for row in rows)

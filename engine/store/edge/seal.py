@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from vlclip.engine.disk import write_whole
+
 FILE = "vlclip-seal.json"
 NOT_SEALED = frozenset({FILE, "open.lock", "vlclip-roll.jsonl"})
 LASTING = frozenset(
@@ -154,9 +156,4 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _write(folder: Path, lasting: Sums, others: Sums) -> None:
-    draft = folder / f".{FILE}"
-    with draft.open("w", encoding="utf-8") as handle:
-        json.dump({"lasting": lasting, "others": others}, handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(folder / FILE)
+    write_whole(folder / FILE, json.dumps({"lasting": lasting, "others": others}))

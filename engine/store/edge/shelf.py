@@ -13,7 +13,7 @@ from vlclip.engine.store.edge.backend import EdgeBackend, lock_folder
 from vlclip.engine.store.edge.folder import Collection
 from vlclip.engine.store.edge.gate import Gate
 from vlclip.engine.store.edge.roll import Roll
-from vlclip.engine.store.edge.room import NEW_SHARD_BYTES, RESERVE_BYTES, Room
+from vlclip.engine.store.edge.room import NEW_SHARD_BYTES, RESERVE_BYTES, Room, size_of_copy
 from vlclip.engine.store.edge.shard import create_shard
 from vlclip.engine.store.shelf import Usage
 from vlclip.engine.store.store import StoreInfo
@@ -40,6 +40,9 @@ class FolderShelf:
         """What the pointer file says."""
         with folders.disk_errors(self._folder):
             folders.check_ours(self._folder)
+            if folders.is_half_repaired(self._folder):
+                with self._gate.passing():
+                    folders.finish_repair(self._folder)
             return folders.current(self._folder)
 
     def names(self) -> list[str]:
@@ -64,11 +67,14 @@ class FolderShelf:
             folder = self._folder / name
             return Collection.read(folder).info if folder.is_dir() else None
 
-    def make(self, info: StoreInfo) -> str:
+    def make(self, info: StoreInfo, like: str | None = None) -> str:
         """Make the folder whole under another name, then rename it."""
         name = self.name(info.fingerprint)
-        if not (self._folder / name).is_dir():
-            Room(self._folder, self._reserve, self._free).check(NEW_SHARD_BYTES, "make a collection")
+        room, folder = Room(self._folder, self._reserve, self._free), self._folder / name
+        if like is not None and like != name:
+            room.check(self._copy_bytes(like, info, folder), f"fill a collection beside {like}")
+        elif not folder.is_dir():
+            room.check(NEW_SHARD_BYTES, "make a collection")
         with folders.disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._gate.passing():
@@ -95,6 +101,14 @@ class FolderShelf:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _copy_bytes(self, like: str, info: StoreInfo, folder: Path) -> int:
+        """Bytes that a collection of the same items still needs, with vectors of this size."""
+        with folders.disk_errors(self._folder):
+            stored = Collection.read(self._folder / like).info
+            there = folders.disk_bytes(folder) if folder.is_dir() else 0
+            need = size_of_copy(self._folder / like, info.space.size / stored.space.size)
+        return max(0, need - there)
 
 
 def _build(info: StoreInfo, hnsw: Hnsw, folder: Path) -> None:

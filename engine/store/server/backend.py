@@ -22,6 +22,7 @@ from vlclip.engine.errors import StoreDamaged, StoreError
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.store.backend import (
     DENSE,
+    NO_FIELDS,
     WORDS,
     WRITE_ROWS,
     Paths,
@@ -150,8 +151,10 @@ class ServerBackend:
                 self._client.create_payload_index(self._name, path(name), _KINDS[kind], wait=True)
                 self._indexed.add(name)
 
-    def write(self, rows: Sequence[PointRow]) -> None:
+    def write(self, rows: Sequence[PointRow], fields: Mapping[str, FieldKind] = NO_FIELDS) -> None:
         """Add or replace points; applied on the server once this returns."""
+        if fields:
+            self.add_fields(fields)
         for start in range(0, len(rows), WRITE_ROWS):
             points = [
                 models.PointStruct(id=row.id, vector=_point_vectors(row), payload=row.payload)
@@ -160,8 +163,10 @@ class ServerBackend:
             with translated():
                 self._client.upsert(self._name, points, wait=True)
 
-    def revise(self, rows: Sequence[RevisedRow]) -> None:
+    def revise(self, rows: Sequence[RevisedRow], fields: Mapping[str, FieldKind] = NO_FIELDS) -> None:
         """Change payloads and words; field by field, so that two processes may change fields of one item."""
+        if fields:
+            self.add_fields(fields)
         for start in range(0, len(rows), WRITE_ROWS):
             operations = list(chain.from_iterable(map(_revising, rows[start : start + WRITE_ROWS])))
             with translated():

@@ -30,20 +30,20 @@ def translated() -> Iterator[None]:
         yield
     except UnexpectedResponse as error:
         text = error.content.decode("utf-8", "replace")[:300]
-        raise _answer(error.status_code or 0, text) from error
+        raise refusal(error.status_code or 0, text) from error
     except grpc.RpcError as error:
         code = error.code() if isinstance(error, grpc.Call) else None
         text = error.details() if isinstance(error, grpc.Call) else str(error)
-        raise _answer(_HTTP_STATUS.get(code, 400), text or "") from error
+        raise refusal(_HTTP_STATUS.get(code, 400), text or "") from error
     except (ApiException, QdrantException, JSONDecodeError) as error:  # no answer, or not of a Qdrant
-        raise _unavailable(str(error)) from error
+        raise unavailable(str(error)) from error
     except (ValueError, RuntimeError) as error:  # the stand-in's errors, and the client's own checks
         if "not found" in str(error):
-            raise _answer(404, str(error)) from error
+            raise refusal(404, str(error)) from error
         raise StoreError(f"the vector store refused: {error}") from error
 
 
-def _answer(status: int, text: str) -> StoreError:
+def refusal(status: int, text: str) -> StoreError:
     """The error for an HTTP status."""
     if status in (401, 403):
         return StoreUnavailable(
@@ -57,11 +57,12 @@ def _answer(status: int, text: str) -> StoreError:
     if "No space left" in text or "out of disk" in text.lower():
         return StoreFull(f"the disk of the Qdrant server is full ({text}); make room there, then repeat")
     if status == 429 or status >= 500:
-        return _unavailable(f"HTTP {status}: {text}")
+        return unavailable(f"HTTP {status}: {text}")
     return StoreError(f"the Qdrant server refused (HTTP {status}): {text}")
 
 
-def _unavailable(why: str) -> StoreUnavailable:
+def unavailable(why: str) -> StoreUnavailable:
+    """The error for a server that gives no answer, or none of a Qdrant."""
     return StoreUnavailable(
         f"the Qdrant server does not answer as it should ({why}); check that it runs, its address in "
         "the setting `store`, and server.timeout_s"

@@ -62,7 +62,7 @@ class ServerShelf:
             exists = self._client.collection_exists(name)
         return stored_info(self._client, name) if exists else None
 
-    def make(self, info: StoreInfo) -> str:
+    def make(self, info: StoreInfo, like: str | None = None) -> str:  # noqa: ARG002 - the server's disk
         """Create the collection with its metadata in one call."""
         name = self.name(info.fingerprint)
         create_collection(self._client, name, info, self._hnsw, self._server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from vlclip.engine.disk import whole_file
 from vlclip.engine.extras import REPORTS, needing
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.evaluation.ablation.measurement import JUDGED, MODELS, PHOTOS, TEXTS, Ablation, Setup
@@ -60,4 +61,5 @@ def draw_ablation(table: Ablation, path: Path, *, title: str) -> None:
     if len(models) > 1:
         axis.legend(frameon=False, loc="best")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    with whole_file(path, "wb") as file:
+        figure.savefig(file, dpi=130, format=path.suffix[1:].lower() or "png")

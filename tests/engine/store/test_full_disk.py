@@ -67,6 +67,34 @@ def test_what_is_refused_has_not_begun(disk, act: str, share: float):
         free[0] = RESERVE_BYTES * 100
 
 
+FIELDS: dict[str, Callable[[QdrantStore, dict[str, int]], object]] = {
+    "write": lambda store, fields: store.upsert([Point("fielded", direction(1), "", fields)]),
+    "patch": lambda store, fields: store.revise([SHOP[0].id], lambda _: Revision(fields)),
+}
+
+
+@pytest.mark.parametrize("act", FIELDS)
+@given(beyond=st.integers(-MB, 12 * MB), number=st.integers(0, 10**9), size=st.integers(0, MB))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_what_is_refused_no_field_is_noted_either(disk, act: str, beyond: int, number: int, size: int):
+    store, free = disk
+    before, kinds = contents(store), store.fields()
+    free[0] = RESERVE_BYTES + beyond
+    fields = {f"field {number}": 1, "popularity": 1, "description": "x" * size}
+    try:
+        FIELDS[act](store, fields)
+    except StoreFull:
+        assert (contents(store), store.fields()) == (before, kinds)
+        assert beyond < INDEX_BYTES + rooms.COPIES * (size + 2 * rooms.ROW_BYTES + 1000)
+    else:
+        assert store.fields().keys() >= {f"field {number}", "popularity"}
+        assert beyond >= INDEX_BYTES
+        free[0] = RESERVE_BYTES * 100
+        store._backend.drop_fields([f"field {number}", "popularity"])
+    finally:
+        free[0] = RESERVE_BYTES * 100
+
+
 @given(sizes=st.lists(st.integers(0, 3 * MB), min_size=1, max_size=5), room=st.integers(0, 40 * MB))
 @settings(max_examples=20, deadline=None)
 def test_a_write_needs_room_for_all_of_it_beside_the_reserve(sizes: list[int], room: int):
@@ -115,6 +143,20 @@ def test_a_store_is_neither_made_nor_opened_without_room_but_a_collection_is_dro
     shelf = FolderShelf(target, Hnsw(), free=lambda _: 0)
     shelf.drop(shelf.name(OTHER.fingerprint))
     assert shelf.names() == [shelf.name(INFO.fingerprint)]
+
+
+def test_a_collection_is_not_begun_beside_another_without_room_for_all_its_items(tmp_path: Path):
+    with closing(open_store(str(tmp_path), SETTINGS, create=INFO)) as store:
+        store.upsert(NEW)
+    free = [RESERVE_BYTES + rooms.NEW_SHARD_BYTES]
+    shelf = FolderShelf(tmp_path, Hnsw(), free=lambda _: free[0])
+    with pytest.raises(StoreFull, match="fill a collection beside"):
+        open_on(shelf, "here", OTHER, beside=True)
+    assert shelf.names() == [shelf.name(INFO.fingerprint)]
+    open_on(shelf, "here", INFO, beside=True).close()  # the same: nothing is filled
+    free[0] += rooms.size_of_copy(tmp_path / shelf.name(INFO.fingerprint))
+    open_on(shelf, "here", OTHER, beside=True).close()
+    assert len(shelf.names()) == 2
 
 
 # a real one

@@ -11,13 +11,14 @@ import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.contract.shop import INFO
 from tests.service.backup.shops import collection_contents, contents, fill, point_of, settings_of
-from vlclip.engine.errors import StoreDamaged, StoreError, StoreLocked, StoreNotFound
+from vlclip.engine.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreNotFound
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.edge.folder import STORE_FILE
 from vlclip.service.backup.errors import BackupError
@@ -87,7 +88,7 @@ def test_a_restored_store_equals_the_original(store: Path, tmp_path: Path, targe
     restore_backup(tmp_path / target, settings_of(tmp_path / "restored"))
     assert contents(settings_of(tmp_path / "restored")) == contents(settings_of(store))
     assert (tmp_path / "restored" / STORE_FILE).read_bytes() == (store / STORE_FILE).read_bytes()
-    assert not list(tmp_path.glob("**/.making-*"))
+    assert not list(tmp_path.glob("**/.vlclip-backup-*"))
 
 
 def test_records_that_settings_keep_elsewhere_are_backed_up_and_brought_back_there(tmp_path: Path) -> None:
@@ -164,6 +165,21 @@ def test_a_store_that_is_there_is_not_replaced_unless_that_is_said(store: Path, 
         "sku-100"
         not in collection_contents(settings_of(store), f"collection-{INFO.fingerprint[:8]}")["points"]
     )
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_without_room_a_restore_does_not_begin(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
+) -> None:
+    take_backup(settings_of(store), tmp_path / "a.tar")
+    before = contents(settings_of(store))
+    place = store if replace else tmp_path / "new"
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=60_000_000))
+        with pytest.raises(StoreFull, match="restore a backup"):
+            restore_backup(tmp_path / "a.tar", settings_of(place), replace=replace)
+    assert contents(settings_of(store)) == before
+    assert not list(tmp_path.glob("**/.restoring"))
 
 
 def test_wrong_files_are_refused_with_a_sentence(store: Path, tmp_path: Path) -> None:

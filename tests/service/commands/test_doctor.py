@@ -216,6 +216,13 @@ def test_room_on_the_disk_is_weighed_against_the_store(settings, monkeypatch, fr
     assert findings_by_name(disk, settings)["disk"].state == state
 
 
+def test_room_on_the_disk_is_held_to_the_reserve_of_the_settings(settings, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000_000))
+    assert findings_by_name(disk, settings)["disk"].state != "bad"
+    larger = settings.model_copy(update={"disk_reserve_mb": 1000})
+    assert findings_by_name(disk, larger)["disk"].state == "bad"
+
+
 def test_settings_that_ask_for_more_than_the_machine_has_are_noted(settings):
     assert cores_here() >= 1
     assert memory_bytes() > 10**8

@@ -15,7 +15,10 @@ from tests.contract.shop import INFO
 from tests.service.backup.shops import collection_contents, fill, settings_of
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.store.edge import seal
+from vlclip.engine.store.edge.folder import BUILDING, FORMER
+from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
 from vlclip.service.cli import build
+from vlclip.service.commands.repair import NOTED
 from vlclip.service.diagnosis.deep import damage
 from vlclip.service.diagnosis.examination import examine
 from vlclip.service.diagnosis.store import store as store_check
@@ -73,6 +76,32 @@ def test_flipped_bytes_are_named_or_change_no_answer(whole: Path, store: Path, s
 @pytest.mark.parametrize("seed", CHAOS_SEEDS)
 def test_flipped_bytes_anywhere_are_named_or_change_no_answer(whole: Path, store: Path, seed: int) -> None:
     _check(whole, store, seed)
+
+
+def test_whoever_opens_a_store_finishes_a_repair_that_was_killed_between_its_renames(store: Path) -> None:
+    settings = settings_of(store)
+    before = collection_contents(settings, NAME)
+    (store / BUILDING).mkdir()
+    shutil.copytree(store / NAME, store / BUILDING / NAME)
+    (store / NAME).rename(store / FORMER)
+    open_store(str(store), settings).close()
+    assert collection_contents(settings, NAME) == before
+
+
+def test_what_an_earlier_repair_had_still_to_embed_is_embedded(
+    filled: Path, catalogue: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(filled, tmp_path / "store")
+    settings = Settings.load(store=str(store), device="cpu")
+    with closing(open_store(str(store), settings)) as opened:
+        opened.delete(["drawn-00007"])  # as a repair that was killed leaves it
+    with closing(Ledger(ledger_path(settings))) as ledger:
+        ledger.dead_letters.note(["drawn-00007"], NOTED, "damaged in the store")
+    result = _run("repair", catalogue, "--store", store, "--device", "cpu")
+    assert "1 items were damaged or missing, 1 of them are embedded again" in result.output
+    with closing(open_store(str(store), settings)) as opened:
+        assert opened.retrieve(["drawn-00007"])
+    assert "nothing is damaged" in _run("repair", catalogue, "--store", store, "--device", "cpu").output
 
 
 def test_a_whole_store_has_no_damage(store: Path) -> None:

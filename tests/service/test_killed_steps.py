@@ -1,0 +1,25 @@
+"""A restore or a repair that is killed at any step leaves something whole, and can be done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service.killed_steps import ACTS
+
+
+@pytest.mark.chaos
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is a fork here")
+@pytest.mark.parametrize("act", ACTS)
+def test_killed_at_any_step_it_can_be_done_again(act: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.service.killed_steps", act, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    answer = json.loads(run.stdout.splitlines()[-1])
+    assert answer["wrong"] == []
+    assert answer["steps"] > 3
