@@ -23,7 +23,7 @@ from vlclip.ranking.settings import DAY_S
 LOOK_S = 60.0
 """The time between two looks at the clock."""
 LEAP_S = DAY_S + LOOK_S
-"""The longest step between two looks that is followed unasked: a day, and what passes before the next look."""
+"""The longest step between two looks that is followed unasked: a day, and what passes until the next."""
 
 log = logging.getLogger("vlclip.history")
 

@@ -97,7 +97,7 @@ def is_killed(act: Callable[[], Any], step: int, counts: Callable[[str, tuple[An
     return code == KILLED
 
 
-def seen(settings: Settings) -> Any:
+def look_at(settings: Settings) -> Any:
     """What is in the store; None where there is none."""
     try:
         with closing(shelf(settings.store, settings)) as place:
@@ -120,10 +120,10 @@ def restores(folder: Path, *, replace: bool) -> Iterator[str]:
     if replace:
         within(lambda: restore_backup(folder / "backup.tar", place) and None)
         within(lambda: _change(place))
-        former = within(lambda: seen(place))
+        former = within(lambda: look_at(place))
         within(lambda: take_backup(place, folder / "former.tar") and None)
     within(lambda: restore_backup(folder / "backup.tar", place, replace=replace) and None)
-    restored = within(lambda: seen(place))
+    restored = within(lambda: look_at(place))
     history = (folder / "elsewhere" / "events.db").read_bytes()
 
     def act() -> None:
@@ -138,7 +138,7 @@ def restores(folder: Path, *, replace: bool) -> Iterator[str]:
         if not is_killed(act, step, lambda *_: True):
             yield ""
             return
-        there = within(lambda: seen(place))
+        there = within(lambda: look_at(place))
         if there not in (None, former, restored):
             yield f"step {step}: the store is neither the former nor the restored nor none: {there!r:.300}"
         if not replace and there == restored:  # nothing more to do: it would be refused
@@ -146,7 +146,7 @@ def restores(folder: Path, *, replace: bool) -> Iterator[str]:
             continue
         within(act)
         left = [name for name in (RESTORING, REPLACED) if (folder / "place" / name).exists()]
-        is_whole = within(lambda: seen(place)) == restored
+        is_whole = within(lambda: look_at(place)) == restored
         if left or not is_whole or (folder / "elsewhere" / "events.db").read_bytes() != history:
             yield f"step {step}: after it was done again, whole: {is_whole}, left: {left}"
         yield ""

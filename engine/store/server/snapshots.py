@@ -67,15 +67,15 @@ class Snapshots:
     def take(self, name: str, target: Path) -> None:
         """Let the server make a snapshot of a collection, and fetch it to a file."""
         with translated():
-            made = self._client.create_snapshot(name, wait=True)
-        if made is None:
+            snapshot = self._client.create_snapshot(name, wait=True)
+        if snapshot is None:
             raise StoreError(f"the Qdrant server made no snapshot of {name}; look into its log")
         try:
-            digest, size = self._fetch(f"{_snapshots(name)}/{quote(made.name, safe='')}", target)
+            digest, size = self._fetch(f"{_snapshots(name)}/{quote(snapshot.name, safe='')}", target)
         finally:
             with suppress(StoreError), translated():
-                self._client.delete_snapshot(name, made.name, wait=True)
-        if size != made.size or (made.checksum and digest != made.checksum):
+                self._client.delete_snapshot(name, snapshot.name, wait=True)
+        if size != snapshot.size or (snapshot.checksum and digest != snapshot.checksum):
             raise StoreError(f"the snapshot of {name} came damaged from the Qdrant server; try again")
 
     def recover(self, name: str, file: Path) -> int:

@@ -35,7 +35,9 @@ def retention(now, memory=None):
     return RetentionClock(RETENTION_DAYS, lambda: now[0], memory or Memory())
 
 
-@given(st.lists(st.floats(0, LOOK_S) | st.floats(0, DAY_S) | st.sampled_from([1.0, LOOK_S, DAY_S]), max_size=30))
+@given(
+    st.lists(st.floats(0, LOOK_S) | st.floats(0, DAY_S) | st.sampled_from([1.0, LOOK_S, DAY_S]), max_size=30)
+)
 def test_steps_of_a_day_are_followed_however_far_they_lead(steps):
     now = [NOW]
     clock = retention(now)

@@ -98,8 +98,8 @@ def respond(qdrant: Qdrant, method: str, path: list[str], headers: Any, body: by
             return 200, {"aliases": [{"alias_name": a, "collection_name": c} for a, c in pairs]}
         case ["POST", "collections", "aliases"]:
             for action in json.loads(body)["actions"]:
-                if made := action.get("create_alias"):
-                    qdrant.aliases[made["alias_name"]] = made["collection_name"]
+                if creation := action.get("create_alias"):
+                    qdrant.aliases[creation["alias_name"]] = creation["collection_name"]
                 else:
                     qdrant.aliases.pop(action["delete_alias"]["alias_name"])
             return 200, True

@@ -75,8 +75,8 @@ def main() -> None:
         (disk / "ballast").unlink(missing_ok=True)
         after = listing(disk)
         news = sorted(file for file, size in after.items() if before.get(file) != size)
-        gone = sorted(before.keys() - after.keys())
-        answer = {"act": name, "status": status, "text": text, "new": news, "gone": gone}
+        missing = sorted(before.keys() - after.keys())
+        answer = {"act": name, "status": status, "text": text, "new": news, "missing": missing}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

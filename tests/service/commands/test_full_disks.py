@@ -48,7 +48,7 @@ def test_every_act_on_a_full_disk_ends_in_a_sentence_and_leaves_no_half_of_a_fil
         text = answer["text"]
         assert answer["status"] in (0, 1), answer
         assert "Traceback" not in text, text
-        assert answer["gone"] == [], answer
+        assert answer["missing"] == [], answer
         if answer["act"] == "serve":
             assert " 500 " not in text, text
             assert " 507 store-full" in text, text
