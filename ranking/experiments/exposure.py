@@ -18,13 +18,15 @@ from vlclip.ranking.lists.request import ListKind
 class ShownItem:
     """One item at its position in a list: `parts` add up to `score`.
 
-    `propensity` is the probability of this item at this position, given the items above it.
+    `propensity` is the probability of this item at this position, given the items above it. `variants` are
+    the other items of its group when it was shown as the card of all: a click on one is a click on the card.
     """
 
     item: str
     score: float
     parts: Mapping[str, float]
     propensity: float = 1.0
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,13 +165,15 @@ class SqliteExposures:
 
 def _body(exposure: Exposure) -> bytes:
     """All that has no column of its own: a line of JSON, then the numbers as float64, exact and small."""
-    words = [
+    words: list[object] = [
         [shown_item.item for shown_item in exposure.items],
         [list(item.parts) for item in exposure.items],
         [candidate for candidate, _ in exposure.candidates],
         exposure.offset,
         exposure.context,
     ]
+    if any(item.variants for item in exposure.items):
+        words.append([item.variants for item in exposure.items])
     numbers = [exposure.temperature, *(score for _, score in exposure.candidates)]
     for item in exposure.items:
         numbers += item.score, item.propensity, *item.parts.values()
@@ -189,7 +191,8 @@ def _exposure(
     request_id: str, time: float, kind: str, unit: str, arm: str, experiment: str, body: bytes
 ) -> Exposure:
     head, _, packed = zlib.decompress(body).partition(b"\n")
-    items, parts, candidates, offset, context = orjson.loads(head)
+    items, parts, candidates, offset, context, *further = orjson.loads(head)
+    variants = further[0] if further else [()] * len(items)
     numbers = iter([number for (number,) in struct.iter_unpack("<d", packed)])
     return Exposure(
         request_id=request_id,
@@ -206,8 +209,9 @@ def _exposure(
                 score=next(numbers),
                 propensity=next(numbers),
                 parts={name: next(numbers) for name in names},
+                variants=tuple(others),
             )
-            for item, names in zip(items, parts, strict=True)
+            for item, names, others in zip(items, parts, variants, strict=True)
         ),
         offset=offset,
         context=context,

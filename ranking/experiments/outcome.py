@@ -1,7 +1,9 @@
 """Outcomes: the events that came of each item of a list.
 
 Laws (tests/ranking/experiments/test_exposures.py):
-- an event counts only for the item it names in the list it names, whoever sent it and however late;
+- an event counts only in the list it names, whoever sent it and however late: for the item it names, or,
+  where that was not shown, for the first card whose variant it was when the list was served;
+- so no event counts twice, and whichever variant of a card is clicked, the card was;
 - every item of every list has an outcome; most often nothing came of it.
 """
 
@@ -46,7 +48,17 @@ def joined(batches: Iterable[Sequence[Exposure]], history: History) -> Iterator[
 def _outcomes(exposure: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...]:
     if not events:
         return (NOTHING,) * len(exposure.items)
-    return tuple(outcome([event for event in events if event.item == item.item]) for item in exposure.items)
+    places: dict[str, int] = {}
+    for place, shown in enumerate(exposure.items):
+        places.setdefault(shown.item, place)
+    for place, shown in enumerate(exposure.items):
+        for variant in shown.variants:
+            places.setdefault(variant, place)
+    by_place: dict[int, list[Event]] = {}
+    for event in events:
+        if (at := places.get(event.item)) is not None:
+            by_place.setdefault(at, []).append(event)
+    return tuple(outcome(by_place.get(place, ())) for place in range(len(exposure.items)))
 
 
 def outcome(events: Sequence[Event]) -> Outcome:

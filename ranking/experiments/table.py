@@ -29,6 +29,8 @@ from vlclip.ranking.experiments.outcome import Logged, Outcome
 
 ROWS = 50_000
 """How many rows of Parquet are read at a time."""
+LATER = frozenset({"variants"})
+"""Columns that older tables lack."""
 PART = "part_"
 """The prefix of the columns with the parts of scores."""
 IMPERSONAL = ("anchor", "weights", "filter", "strategy", "asked")
@@ -54,6 +56,7 @@ _ITEM: dict[str, Any] = {
     "purchases": pl.Int64,
     "first_click": pl.Float64,
     "value": pl.Float64,
+    "variants": pl.List(pl.String),
     "candidates": pl.List(pl.String),
     "candidate_scores": pl.List(pl.Float64),
 }
@@ -163,6 +166,7 @@ def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
             columns[name].append([getattr(item, name) for item in exposure.items] or [None])
         for name in ("clicks", "carts", "purchases", "first_click", "value"):
             columns[name].append([getattr(outcome, name) for outcome in outcomes] or [None])
+        columns["variants"].append([item.variants or None for item in exposure.items] or [None])
         # only in the first row: in every row they would be most of the file
         items, scores = zip(*exposure.candidates, strict=True) if exposure.candidates else (None, None)
         columns["candidates"].append([items] + [None] * (length - 1))
@@ -175,7 +179,7 @@ def _frame(batch: Sequence[Logged], parts: Sequence[str]) -> pl.DataFrame:
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table of exposures; `HistoryError` if the file is not one."""
-    columns = _LIST | _ITEM
+    columns = [name for name in _LIST | _ITEM if name not in LATER]
     try:
         for number, row in enumerate(_read(path), 1):
             fields = row if isinstance(row, dict) else {}
@@ -222,6 +226,7 @@ def _logged(rows: Sequence[Mapping[str, Any]]) -> Logged:
                 row["score"],
                 {name.removeprefix(PART): row[name] for name in parts if row[name] is not None},
                 row["propensity"],
+                tuple(row.get("variants") or ()),
             )
             for row in item_rows
         ),

@@ -49,6 +49,12 @@ class Result:
         return self.explain()
 
     @property
+    def others(self) -> tuple[str, ...]:
+        """The other items of its group, for which its card stands."""
+        members = self.variants.members if self.variants else ()
+        return tuple(member for member in members if member != self.id)
+
+    @property
     def title(self) -> str:
         """What the card is called, "" where neither the product nor the item has a title."""
         return (self.variants and self.variants.title) or str(self.item.get("title") or "")

@@ -45,7 +45,8 @@ class Variants:
     values that are not listed. `prices` has one range for each currency, the commonest first. `available`
     counts those that can be bought. `ids` are up to `MOST_IDS` of all `count`. Where `is_part`, the group is
     so large that all but `count` is of a part of it. `title` is what a card is called; summed up alone, ""
-    where the variants have no words in common, in a list then that of the variant that it shows.
+    where the variants have no words in common, in a list then that of the variant that it shows. `members`
+    are all items of the group, the one that stands for the product among them.
     """
 
     group: str
@@ -57,6 +58,7 @@ class Variants:
     prices: tuple[PriceRange, ...] = ()
     is_part: bool = False
     title: str = ""
+    members: tuple[str, ...] = field(default=(), repr=False)
 
 
 def read_variants(store: Store, groups: Sequence[str]) -> dict[str, Variants]:
@@ -125,6 +127,7 @@ def summary(group: str, records: Sequence[Record], count: int) -> Variants:
         more=more,
         prices=_prices(payloads),
         is_part=count > len(variants),
+        members=tuple(record.id for record in records),
         title=card_title(payloads, head.payload if head else None, values),
     )
 

@@ -10,7 +10,9 @@ from vlclip.ranking.lists.answer import Answer, Result
 
 def result_shape(result: Result) -> dict[str, Any]:
     """A result as JSON, the same over HTTP and on the command line."""
-    variants = {} if result.variants is None else {"variants": asdict(result.variants)}
+    shape = {} if result.variants is None else asdict(result.variants)
+    shape.pop("members", None)
+    variants = {"variants": shape} if shape else {}
     return {
         "id": result.id,
         "score": round(result.score, 6),

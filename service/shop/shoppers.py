@@ -131,7 +131,9 @@ class Shoppers:
             kind=request.kind,
             unit=request.unit,
             arm=f"{answer.arm.id}@{answer.arm.hash}",
-            items=tuple(ShownItem(item.id, item.score, item.parts, item.propensity) for item in answer),
+            items=tuple(
+                ShownItem(item.id, item.score, item.parts, item.propensity, item.others) for item in answer
+            ),
             experiment=self.experiment.id if self.experiment else "",
             context={
                 **question_form(request),

@@ -20,6 +20,7 @@ shown_items = st.builds(
     score=number,
     parts=st.dictionaries(st.sampled_from(["image", "text", "lexical", "my part"]), number),
     propensity=number,
+    variants=st.lists(words, max_size=3).map(tuple),
 )
 exposure = st.builds(
     Exposure,

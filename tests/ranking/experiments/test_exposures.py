@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from tests.ranking.experiments.logs import a_list, an_event, exposures, number
 from vlclip.ranking.errors import BadExposure, HistoryError
 from vlclip.ranking.experiments import log as log_module
 from vlclip.ranking.experiments import table as table_module
+from vlclip.ranking.experiments.exposure import ShownItem
 from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
 from vlclip.ranking.experiments.outcome import NOTHING, Outcome, joined
 from vlclip.ranking.experiments.table import TableSize, anonymous, part_names, read_exposures, write_table
@@ -208,6 +210,56 @@ def test_an_event_counts_for_its_item_in_its_list_and_for_nothing_else(history):
     ]
 
 
+def cards(*variants):
+    """A list of cards: of each the first item is shown, and it stands for the others."""
+    shown = [ShownItem(first, 1.0, {}, 1.0, tuple(others)) for first, *others in variants]
+    return replace(a_list("r"), items=tuple(shown))
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    st.lists(
+        st.tuples(
+            st.integers(0, 7), st.integers(0, 4), st.sampled_from(["click", "cart", "purchase", "view"])
+        ),
+        max_size=9,
+    ),
+)
+def test_whichever_variant_of_a_card_an_event_names_it_counts_for_the_card_once(sizes, drawn):
+    groups = [[f"{place}-{n}" for n in range(size)] for place, size in enumerate(sizes)]
+    named, shown, known = [], [], 0
+    for time, (place, n, kind) in enumerate(drawn):
+        if place < len(groups):
+            named.append(an_event(kind, "r", groups[place][n % sizes[place]], float(time), value=2.0))
+            shown.append(an_event(kind, "r", groups[place][0], float(time), value=2.0))
+            known += kind != "view"
+        else:
+            named.append(an_event(kind, "r", "of no card", float(time)))
+    counts = []
+    for events in (named, shown):
+        history = SqliteHistory(None)
+        history.add(events)
+        [[(_, outcomes)]] = joined([[cards(*groups)]], history)
+        counts.append(outcomes)
+        history.close()
+    assert counts[0] == counts[1]
+    assert sum(each.clicks + each.carts + each.purchases for each in counts[0]) == known
+
+
+def test_an_item_that_is_shown_itself_counts_for_itself_and_one_behind_two_cards_for_the_first(history):
+    # two pins of one group are the only way to two of its items in a list
+    history.add([an_event("click", "r", item, n) for n, item in enumerate(["a", "b", "c", "c"])])
+    [[(_, outcomes)]] = joined([[cards("abc", "bac")]], history)
+    assert [each.clicks for each in outcomes] == [3, 1]
+
+
+def test_a_table_without_variants_is_read_as_it_always_was(tmp_path):
+    path = tmp_path / "old.parquet"
+    write_table(path, [[(cards("ab"), (NOTHING,))]], [])
+    pl.read_parquet(path).drop("variants").write_parquet(path)
+    assert [exposure for exposure, _ in read_exposures(path)] == [cards("a")]
+
+
 # the table
 
 outcomes = st.builds(
@@ -257,7 +309,7 @@ def test_a_row_is_a_shown_item_with_its_list_and_what_came_of_it(tmp_path, histo
     assert rows[1] == {
         "request_id": "r", "time": 60.0, "kind": "similar", "unit": "user:1", "experiment": "e",
         "arm": "plain@1", "context": '{"anchor":"z"}', "temperature": 0.2,
-        "candidates": None, "candidate_scores": None,
+        "candidates": None, "candidate_scores": None, "variants": None,
         "position": 12, "item": "b", "score": 1.5, "propensity": 1.0,
         "clicks": 1, "carts": 0, "purchases": 1, "first_click": 61.0, "value": 9.5,
         "part_image": 1.0, "part_text": 0.5,

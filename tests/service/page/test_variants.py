@@ -18,6 +18,7 @@ from tests.service.records import exposures
 from vlclip.engine.store.store import Record
 from vlclip.ingestion.drawn import write_catalogue
 from vlclip.ingestion.pipeline.ingest import ingest_catalogue
+from vlclip.ranking.experiments.outcome import joined
 from vlclip.ranking.lists.variants import summary
 from vlclip.service.api.app import create_app
 from vlclip.service.page.variants import describe, variant_links
@@ -114,6 +115,23 @@ def test_what_is_shown_is_logged_by_the_cards_id(web, shop):
     assert [item.item for item in logged.items] == [result["id"] for result in answer["results"]]
     assert logged.context["has_groups"]
     assert logged.context["asked"]["group_by"] == "group"
+
+
+def test_a_click_on_another_variant_is_one_on_the_card_that_was_shown(web, shop):
+    answer = web.get("/v1/items/P0-red-M/similar", params={"limit": 5}).json()
+    card = next(result for result in answer["results"] if "variants" in result)
+    other = next(name for name in card["variants"]["ids"] if name != card["id"])
+    assert "members" not in card["variants"]
+    for item, kind in ((other, "click"), ("P0-red-M", "click"), (other, "cart")):
+        event = {"kind": kind, "item": item, "user": "eve", "request_id": answer["request_id"]}
+        assert web.post("/v1/events", json={"events": [event]}).status_code == 202
+    logged = next(e for e in exposures(shop) if e.request_id == answer["request_id"])
+    [[(_, outcomes)]] = joined([[logged]], shop.shoppers.history)
+    by_item = {shown.item: outcome for shown, outcome in zip(logged.items, outcomes, strict=True)}
+    assert {item for item, outcome in by_item.items() if outcome.clicks} == {card["id"]}
+    assert by_item[card["id"]].carts == 1
+    [shown_card] = [shown for shown in logged.items if shown.item == card["id"]]
+    assert {*shown_card.variants, card["id"]} == set(card["variants"]["ids"])
 
 
 def test_the_page_shows_a_card_for_each_product(web):
