@@ -49,10 +49,10 @@ def _outcomes(exposure: Exposure, events: Sequence[Event]) -> tuple[Outcome, ...
     if not events:
         return (NOTHING,) * len(exposure.items)
     places: dict[str, int] = {}
-    for place, shown in enumerate(exposure.items):
-        places.setdefault(shown.item, place)
-    for place, shown in enumerate(exposure.items):
-        for variant in shown.variants:
+    for place, item in enumerate(exposure.items):
+        places.setdefault(item.item, place)
+    for place, item in enumerate(exposure.items):
+        for variant in item.variants:
             places.setdefault(variant, place)
     by_place: dict[int, list[Event]] = {}
     for event in events:

@@ -212,8 +212,8 @@ def test_an_event_counts_for_its_item_in_its_list_and_for_nothing_else(history):
 
 def cards(*variants):
     """A list of cards: of each the first item is shown, and it stands for the others."""
-    shown = [ShownItem(first, 1.0, {}, 1.0, tuple(others)) for first, *others in variants]
-    return replace(a_list("r"), items=tuple(shown))
+    items = [ShownItem(first, 1.0, {}, 1.0, tuple(others)) for first, *others in variants]
+    return replace(a_list("r"), items=tuple(items))
 
 
 @given(
@@ -227,23 +227,23 @@ def cards(*variants):
 )
 def test_whichever_variant_of_a_card_an_event_names_it_counts_for_the_card_once(sizes, drawn):
     groups = [[f"{place}-{n}" for n in range(size)] for place, size in enumerate(sizes)]
-    named, shown, known = [], [], 0
+    of_variants, of_cards, joining = [], [], 0
     for time, (place, n, kind) in enumerate(drawn):
         if place < len(groups):
-            named.append(an_event(kind, "r", groups[place][n % sizes[place]], float(time), value=2.0))
-            shown.append(an_event(kind, "r", groups[place][0], float(time), value=2.0))
-            known += kind != "view"
+            of_variants.append(an_event(kind, "r", groups[place][n % sizes[place]], float(time), value=2.0))
+            of_cards.append(an_event(kind, "r", groups[place][0], float(time), value=2.0))
+            joining += kind != "view"
         else:
-            named.append(an_event(kind, "r", "of no card", float(time)))
+            of_variants.append(an_event(kind, "r", "of no card", float(time)))
     counts = []
-    for events in (named, shown):
+    for events in (of_variants, of_cards):
         history = SqliteHistory(None)
         history.add(events)
         [[(_, outcomes)]] = joined([[cards(*groups)]], history)
         counts.append(outcomes)
         history.close()
     assert counts[0] == counts[1]
-    assert sum(each.clicks + each.carts + each.purchases for each in counts[0]) == known
+    assert sum(each.clicks + each.carts + each.purchases for each in counts[0]) == joining
 
 
 def test_an_item_that_is_shown_itself_counts_for_itself_and_one_behind_two_cards_for_the_first(history):

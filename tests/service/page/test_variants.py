@@ -127,10 +127,10 @@ def test_a_click_on_another_variant_is_one_on_the_card_that_was_shown(web, shop)
         assert web.post("/v1/events", json={"events": [event]}).status_code == 202
     logged = next(e for e in exposures(shop) if e.request_id == answer["request_id"])
     [[(_, outcomes)]] = joined([[logged]], shop.shoppers.history)
-    by_item = {shown.item: outcome for shown, outcome in zip(logged.items, outcomes, strict=True)}
+    by_item = {item.item: outcome for item, outcome in zip(logged.items, outcomes, strict=True)}
     assert {item for item, outcome in by_item.items() if outcome.clicks} == {card["id"]}
     assert by_item[card["id"]].carts == 1
-    [shown_card] = [shown for shown in logged.items if shown.item == card["id"]]
+    [shown_card] = [item for item in logged.items if item.item == card["id"]]
     assert {*shown_card.variants, card["id"]} == set(card["variants"]["ids"])
 
 
