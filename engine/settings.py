@@ -124,6 +124,9 @@ class Refinement(Section):
     cache: str = Field("refined.sqlite", description="file that keeps finished texts; empty: none")
 
 
+CACHE_MB = 128.0
+
+
 class StoreSettings(Section):
     """Where the vectors are and how they are kept."""
 
@@ -139,6 +142,12 @@ class StoreSettings(Section):
         ge=16,
         le=10_000,
         description="fields that filters can name; attributes beyond them are stored and shown only",
+    )
+    cache_mb: float = Field(
+        CACHE_MB,
+        ge=0,
+        le=100_000,
+        description="memory for items and rankings of an embedded store that were asked for before; 0: none",
     )
     hnsw: Hnsw = Hnsw()
     server: Server = Server()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlclip.engine.errors import StoreError, StoreLocked, StoreNotFound
-from vlclip.engine.settings import StoreSettings
+from vlclip.engine.settings import CACHE_MB, StoreSettings
+from vlclip.engine.store.cache.store import CachedStore
 from vlclip.engine.store.edge.folder import BESIDE
 from vlclip.engine.store.edge.room import MB
 from vlclip.engine.store.edge.shelf import FolderShelf
@@ -45,7 +46,9 @@ def open_store(
     """
     place = shelf(target, settings)
     try:
-        return open_on(place, target, create, beside=beside, max_fields=settings.max_fields)
+        return open_on(
+            place, target, create, beside=beside, max_fields=settings.max_fields, cache_mb=settings.cache_mb
+        )
     except BaseException:
         place.close()
         raise
@@ -129,6 +132,7 @@ def open_on(
     *,
     beside: bool = False,
     max_fields: int = MAX_FIELDS,
+    cache_mb: float = CACHE_MB,
 ) -> QdrantStore:
     """`open_store` on a shelf that is there already."""
     name = place.current()
@@ -143,7 +147,10 @@ def open_on(
         stored = place.info(name)
         if stored is not None:
             check_fingerprint(stored, create, target)
-    return QdrantStore(place.open(name), max_fields)
+    backend = place.open(name)
+    if backend.is_shared or not cache_mb:  # what another process writes would not be noticed
+        return QdrantStore(backend, max_fields)
+    return CachedStore(backend, max_fields, cache_mb)
 
 
 def promote_on(place: Shelf, target: str, fingerprint: str) -> str | None:

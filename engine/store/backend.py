@@ -157,7 +157,7 @@ class Backend(Protocol):
         ...
 
     def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[StoredPoint]:
-        """The points among `ids` that exist."""
+        """The points among `ids` that exist, each with its id."""
         ...
 
     def page(
@@ -182,6 +182,10 @@ class Backend(Protocol):
 
     def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`."""
+        ...
+
+    def key(self, uuid: Any) -> PointKey:
+        """The key in `scores` of the point with this uuid, or with this id of a `StoredPoint`."""
         ...
 
     def count(self, where: Any | None) -> int:

@@ -26,7 +26,7 @@ from vlclip.engine.filters import Filter
 from vlclip.engine.item import point_id
 from vlclip.engine.space import Floats
 from vlclip.engine.store.backend import Backend, PointRow, RevisedRow, StoredPoint
-from vlclip.engine.store.candidates import find_candidates
+from vlclip.engine.store.candidates import Scores, find_candidates
 from vlclip.engine.store.checksum import SUMS, Verdict, revised_sums, with_sums
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.examining import examine
@@ -179,7 +179,9 @@ class QdrantStore:
 
         The last call reads the payloads, of those candidates only that may be among the best.
         """
-        scores = find_candidates(self._searches, query, text, pool, blend)
+        return self._read_candidates(find_candidates(self._searches, query, text, pool, blend), query)
+
+    def _read_candidates(self, scores: Scores, query: Query) -> list[Candidate]:
         keys = {self._backend.uuid(key): key for key in scores.keys}
         points = self._backend.fetch(list(keys), selection(query.fields), vector=query.with_vector)
         candidates = []
@@ -191,7 +193,7 @@ class QdrantStore:
                     id=item_id,
                     dense=scores.dense.get(key, 0.0),
                     lexical=scores.lexical.get(key, 0.0),
-                    payload=_visible(point.payload, query.fields),
+                    payload=visible(point.payload, query.fields),
                     read=point.vector,
                 )
             )
@@ -321,7 +323,8 @@ def _with_id(point: Point, lacks: list[str]) -> dict[str, Any]:
     return {**payload, LACKS: lacks} if lacks else payload
 
 
-def _visible(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:
+def visible(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:
+    """The payload, or these fields of it, without the store's own; it may be changed."""
     if fields is None:
         for name in OWN:
             payload.pop(name, None)
@@ -331,7 +334,7 @@ def _visible(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[st
 
 def _record(point: StoredPoint, fields: tuple[str, ...] | None) -> Record:
     lacks = tuple(point.payload.get(LACKS, ()))
-    return Record(point.payload["id"], _visible(point.payload, fields), _vector(point), lacks)
+    return Record(point.payload["id"], visible(point.payload, fields), _vector(point), lacks)
 
 
 def _vector(point: StoredPoint) -> Floats | None:
@@ -339,4 +342,4 @@ def _vector(point: StoredPoint) -> Floats | None:
 
 
 def _hit(point: StoredPoint, query: Query) -> Hit:
-    return Hit(point.payload["id"], point.score, _visible(point.payload, query.fields), point.vector)
+    return Hit(point.payload["id"], point.score, visible(point.payload, query.fields), point.vector)

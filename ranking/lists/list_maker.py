@@ -15,6 +15,7 @@ import numpy as np
 
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.space import Floats
+from vlclip.engine.store.cache.fields import JsonFields
 from vlclip.engine.store.store import Hit, Query, Record, Store
 from vlclip.ranking.errors import EmptyQuery
 from vlclip.ranking.lists.answer import HISTORY, POPULAR, Answer, Result
@@ -254,7 +255,9 @@ def _row(columns: Callable[[], Mapping[str, Sequence[float]]], row: int) -> dict
     return {name: column[row] for name, column in columns().items()}
 
 
-def _fields(payload: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(payload, JsonFields):
+        return payload.shown
     fields = dict(payload)
     fields.pop("provenance", None)
     return fields

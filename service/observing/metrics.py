@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from vlclip.engine.errors import VlclipError
+from vlclip.engine.store.cache.store import CacheUses
 from vlclip.service.observing.memory import memory_parts
 from vlclip.service.observing.middleware import CALLER_LEFT, ServedRequest
 from vlclip.service.shop.shop import Shop
@@ -176,6 +177,23 @@ class _CurrentState(Collector):
             raise
         yield _gauge("vlclip_store_up", "1 while the store answers.", 1)
         yield _gauge("vlclip_items", "Items in the store.", items)
+        yield from self._cache()
+
+    def _cache(self) -> Iterator[Metric]:
+        uses: CacheUses | None = getattr(self._shop.store, "cache_uses", None)
+        if uses is None:  # on a server
+            return
+        counts = {
+            "rankings": (uses.rankings_asked, uses.rankings_missed),
+            "items": (uses.items_asked, uses.items_missed),
+        }
+        for name, (lookups, misses) in counts.items():
+            title = name.capitalize()
+            yield _counter(
+                f"vlclip_cache_{name}_hits", f"{title} that were in memory from before.", lookups - misses
+            )
+            yield _counter(f"vlclip_cache_{name}_misses", f"{title} that the engine gave.", misses)
+        yield _gauge("vlclip_cache_bytes", "About the memory that these take.", uses.size_bytes)
 
 
 def _answering(part: Callable[[], Iterator[Metric]]) -> Iterator[Metric]:

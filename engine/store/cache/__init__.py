@@ -1,0 +1,1 @@
+"""What an embedded store answers again without asking its engine: items, and rankings asked before."""

@@ -1,0 +1,93 @@
+"""Items as they were last read, up to a number of bytes; the least recently used ones go first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from vlclip.engine.space import Floats
+from vlclip.engine.store.backend import PointKey
+from vlclip.engine.store.cache.fields import JsonFields
+
+OVERHEAD_BYTES = 700
+"""What Python's objects of an item take beside its JSON and its vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedItem:
+    """A stored item: its `vector` is `(size,)`, `json` and `aside` its payload (`JsonFields`).
+
+    `lacks` are its segments without a vector.
+    """
+
+    key: PointKey
+    id: str
+    vector: Floats
+    json: bytes
+    aside: bytes
+    lacks: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory."""
+        return len(self.json) + len(self.aside) + self.vector.nbytes + OVERHEAD_BYTES
+
+    def fields(self, names: tuple[str, ...] | None) -> JsonFields | dict[str, Any]:
+        """Its payload, or these fields of it."""
+        whole = JsonFields(self.json, self.aside)
+        return whole if names is None else {name: whole[name] for name in names if name in whole}
+
+    def read(self) -> Floats:
+        """Its vector."""
+        return self.vector
+
+
+class CachedItems:
+    """At most `most_bytes` of items. Its owner takes care that one thread at a time is in it."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._by_key: OrderedDict[PointKey, CachedItem] = OrderedDict()
+        self._by_id: dict[str, CachedItem] = {}
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def by_key(self, key: PointKey) -> CachedItem | None:
+        """The item of a point."""
+        item = self._by_key.get(key)
+        if item is not None:
+            self._by_key.move_to_end(key)
+        return item
+
+    def by_id(self, item_id: str) -> CachedItem | None:
+        """The item of this id."""
+        item = self._by_id.get(item_id)
+        if item is not None:
+            self._by_key.move_to_end(item.key)
+        return item
+
+    def add(self, items: Iterable[CachedItem]) -> None:
+        """Take items in, and let go of those that were not asked for longest."""
+        for item in items:
+            self.drop(item.id)
+            self._by_key[item.key] = self._by_id[item.id] = item
+            self.size_bytes += item.size_bytes
+        while self.size_bytes > self._most_bytes:
+            self.drop(next(iter(self._by_key.values())).id)
+
+    def drop(self, item_id: str) -> None:
+        """Forget an item, if it is there."""
+        item = self._by_id.pop(item_id, None)
+        if item is not None:
+            del self._by_key[item.key]
+            self.size_bytes -= item.size_bytes
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_key.clear()
+        self._by_id.clear()
+        self.size_bytes = 0

@@ -1,0 +1,292 @@
+"""A store that nobody else writes to, which remembers what it read: items, and rankings asked for before.
+
+The engine takes longer to hand over an item than to find it, and shoppers ask for the same few lists over and
+over. So a search asks the engine for ids alone, and for nothing where the same ranking was asked for before
+and nothing it depends on has changed since.
+
+Laws (tests/engine/store/test_cache.py; the contract suite runs over this store as well):
+- whatever was written in between, an answer is the one that the store without a memory gives;
+- what is remembered stays within its bounds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+from vlclip.engine.item import point_id
+from vlclip.engine.store.backend import Backend, PointKey, StoredPoint
+from vlclip.engine.store.cache.fields import json_parts
+from vlclip.engine.store.cache.items import CachedItem, CachedItems
+from vlclip.engine.store.cache.rankings import WORDS, Changes, Part, Ranking, Rankings, fields_of, question_of
+from vlclip.engine.store.candidates import find_candidates
+from vlclip.engine.store.contenders import Blend
+from vlclip.engine.store.fields import LACKS, MAX_FIELDS
+from vlclip.engine.store.lexical import Weighting
+from vlclip.engine.store.qdrant import QdrantStore, visible
+from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, Tidied
+
+DEPTH = 256
+"""Items of a ranking beyond which nothing is remembered."""
+MB = 1_000_000
+SHARE_OF_RANKINGS, PLACE_BYTES = 1 / 8, 80
+"""What rankings get of the memory, and about what a place of one takes."""
+
+
+class CacheUses(NamedTuple):
+    """How often rankings and items were asked for, and how often the engine had to give them.
+
+    `size_bytes` is about the memory in use for what is remembered.
+    """
+
+    rankings_asked: int
+    rankings_missed: int
+    items_asked: int
+    items_missed: int
+    size_bytes: int
+
+
+class _Entry(NamedTuple):
+    """An item of a new ranking: its point, and its scores."""
+
+    key: PointKey
+    scores: tuple[float, ...]
+
+
+class CachedStore(QdrantStore):
+    """A `QdrantStore` over a backend that is not shared, with `cache_mb` of memory for what it read."""
+
+    def __init__(self, backend: Backend, max_fields: int = MAX_FIELDS, cache_mb: float = 128) -> None:
+        super().__init__(backend, max_fields)
+        self._caching = threading.Lock()
+        self._changes = Changes()
+        self._items = CachedItems(int(cache_mb * MB * (1 - SHARE_OF_RANKINGS)))
+        self._rankings = Rankings(int(cache_mb * MB * SHARE_OF_RANKINGS / PLACE_BYTES))
+        self._rankings_asked = self._rankings_missed = self._items_asked = self._items_missed = 0
+
+    @property
+    def cache_uses(self) -> CacheUses:
+        """What is remembered, and how often it helped."""
+        size = self._items.size_bytes + PLACE_BYTES * self._rankings.places
+        return CacheUses(
+            self._rankings_asked, self._rankings_missed, self._items_asked, self._items_missed, size
+        )
+
+    def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """One list of hits per query, best first."""
+        if any(_depth(query) > DEPTH for query in queries):
+            return super().search(queries)
+        questions = [question_of(query) for query in queries]
+        with self._caching:
+            begun = self._changes.count
+            rankings = [self._rankings.get(question, self._changes) for question in questions]
+        new = [place for place, ranking in enumerate(rankings) if ranking is None]
+        self._rankings_asked += len(queries)
+        self._rankings_missed += len(new)
+        if new:
+            for place, ranking in zip(new, self._rank([queries[place] for place in new], begun), strict=True):
+                rankings[place] = ranking
+                self._remember(questions[place], ranking, begun)
+        hits = [
+            self._hits(query, ranking, begun)
+            for query, ranking in zip(queries, rankings, strict=True)
+            if ranking is not None
+        ]
+        complete = [each for each in hits if each is not None]
+        # what was read before a change and what after it do not fit together
+        if len(complete) < len(queries) or self._changes.count != begun:
+            return super().search(queries)
+        return complete
+
+    def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
+        """The best of both searches with both of their scores."""
+        question = question_of(query, text, pool, blend)
+        with self._caching:
+            begun = self._changes.count
+            ranking = self._rankings.get(question, self._changes)
+        self._rankings_asked += 1
+        self._rankings_missed += ranking is None
+        if ranking is None:
+            scores = find_candidates(self._searches, query, text, pool, blend)
+            if len(scores.keys) > DEPTH:
+                return self._read_candidates(scores, query)
+            entries = [
+                _Entry(key, (scores.dense.get(key, 0.0), scores.lexical.get(key, 0.0))) for key in scores.keys
+            ]
+            ranking = self._ranking(entries, begun, (*fields_of(query.filter), WORDS))
+            self._remember(question, ranking, begun)
+        items = self._by_id(ranking.ids, begun)
+        if len(items) < len(ranking.ids) or self._changes.count != begun:
+            return super().candidates(query, text, pool, blend)
+        return [
+            Candidate(
+                id=item.id, dense=dense, lexical=lexical, payload=item.fields(query.fields),
+                read=item.read if query.with_vector else None,
+            )
+            for item, (dense, lexical) in zip(items, ranking.scores, strict=True)
+        ]  # fmt: skip
+
+    def retrieve(
+        self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False
+    ) -> dict[str, Record]:
+        """The stored items among `ids`; unknown ids are absent from the answer."""
+        if len(ids) > DEPTH:
+            return super().retrieve(ids, fields=fields, with_vector=with_vector)
+        records = {}
+        for item in self._by_id(tuple(dict.fromkeys(ids)), self._changes.count):
+            payload = dict(item.fields(fields))
+            vector = item.vector if with_vector else None
+            lacks = item.lacks if fields is None else ()
+            records[item.id] = Record(item.id, payload, vector, lacks)
+        return records
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Add or replace points."""
+        with self._changing([point.id for point in points]):
+            super().upsert(points)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items by id."""
+        with self._changing(ids):
+            return super().delete(ids)
+
+    def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
+        """Change payloads of stored items; what goes by other fields stays in memory."""
+        fields: set[str] = set()
+        words = False
+
+        def noted(record: Record) -> Revision | None:
+            nonlocal words
+            change = revision(record)
+            if change is not None:
+                fields.update(change.fields, change.removed)
+                words = words or change.lexical is not None
+            return change
+
+        try:
+            return super().revise(ids, noted)
+        finally:
+            with self._caching:
+                self._changes.note(fields, words=words)
+                for item_id in ids:
+                    self._items.drop(item_id)
+
+    def tidy(self) -> Tidied:
+        """Forget fields that no item has, and take fields in that found no place before."""
+        with self._changing(()):
+            return super().tidy()
+
+    def set_weighting(self, weighting: Weighting) -> None:
+        """Weight the words of later writes so."""
+        with self._changing(()):
+            super().set_weighting(weighting)
+
+    def optimize(self) -> None:
+        """Build or refresh the search index; another graph may give other rankings."""
+        with self._changing(()):
+            super().optimize()
+
+    @contextmanager
+    def _changing(self, ids: Collection[str]) -> Iterator[None]:
+        """For a change after which no ranking is sure; `ids` are the items that changed."""
+        try:
+            yield
+        finally:  # also after an error: some of it may have been done
+            with self._caching:
+                self._changes.note_all()
+                self._rankings.clear()
+                for item_id in ids:
+                    self._items.drop(item_id)
+
+    def _rank(self, queries: Sequence[Query], begun: int) -> list[Ranking]:
+        """New rankings, by one call of the engine that reads ids and scores only."""
+        searches = [self._searches.search(_widened(query)) for query in queries]
+        possible = [search for search in searches if search is not None]
+        answers = iter(self._backend.scores(possible) if possible else ())
+        rankings = []
+        for query, search in zip(queries, searches, strict=True):
+            scores = {} if search is None else next(answers)
+            depends_on = (*fields_of(query.filter), *(() if query.text is None else (WORDS,)))
+            entries = [_Entry(key, (score,)) for key, score in scores.items()]
+            ranking = self._ranking(entries, begun, depends_on)
+            rankings.append(_narrowed(query, ranking))
+        return rankings
+
+    def _ranking(self, entries: Sequence[_Entry], begun: int, depends_on: tuple[Part, ...]) -> Ranking:
+        """A ranking by the ids of its items; without those that were removed just now."""
+        with self._caching:
+            by_key = {entry.key: self._items.by_key(entry.key) for entry in entries}
+        missing = [key for key, item in by_key.items() if item is None]
+        if missing:
+            by_key |= {item.key: item for item in self._fetch(missing, begun)}
+        present = [(item.id, entry.scores) for entry in entries if (item := by_key[entry.key]) is not None]
+        ids, scores = tuple(item_id for item_id, _ in present), tuple(score for _, score in present)
+        return Ranking(begun, ids, scores, depends_on)
+
+    def _remember(self, question: object, ranking: Ranking, begun: int) -> None:
+        with self._caching:
+            if self._changes.count == begun:
+                self._rankings.add(question, ranking)
+
+    def _hits(self, query: Query, ranking: Ranking, begun: int) -> list[Hit] | None:
+        """The hits of a ranking; None if one of its items is gone."""
+        items = self._by_id(ranking.ids, begun)
+        if len(items) < len(ranking.ids):
+            return None
+        return [
+            Hit(item.id, score, item.fields(query.fields), item.read if query.with_vector else None)
+            for item, (score,) in zip(items, ranking.scores, strict=True)
+        ]
+
+    def _by_id(self, ids: Sequence[str], begun: int) -> list[CachedItem]:
+        """The items of these ids, in their order, without those that are not stored."""
+        with self._caching:
+            by_id = {item_id: self._items.by_id(item_id) for item_id in ids}
+        missing = [item_id for item_id, item in by_id.items() if item is None]
+        self._items_asked += len(by_id)
+        if missing:
+            keys = [self._backend.key(point_id(item_id)) for item_id in missing]
+            by_id |= {item.id: item for item in self._fetch(keys, begun)}
+        return [item for item in by_id.values() if item is not None]
+
+    def _fetch(self, keys: Sequence[PointKey], begun: int) -> list[CachedItem]:
+        """The points that exist, remembered where nothing has changed since `begun`."""
+        self._items_missed += len(keys)
+        points = self._backend.fetch([self._backend.uuid(key) for key in keys], None, vector=True)
+        items = [item for point in points if (item := self._item(point)) is not None]
+        with self._caching:
+            if self._changes.count == begun:
+                self._items.add(items)
+        return items
+
+    def _item(self, point: StoredPoint) -> CachedItem | None:
+        if point.vector is None:
+            return None
+        lacks = tuple(point.payload.get(LACKS, ()))
+        payload = visible(point.payload, None)
+        json, aside = json_parts(payload)
+        return CachedItem(self._backend.key(point.id), payload["id"], point.vector(), json, aside, lacks)
+
+
+def _depth(query: Query) -> int:
+    return query.offset + query.limit + len(query.exclude)
+
+
+def _widened(query: Query) -> Query:
+    """The query without what is read of its items; what it excludes is left out later, which is cheaper."""
+    return replace(query, limit=_depth(query), offset=0, exclude=(), fields=(), with_vector=False)
+
+
+def _narrowed(query: Query, ranking: Ranking) -> Ranking:
+    """The part of the widened query's ranking that the query asks for."""
+    hidden = set(query.exclude)
+    rows = [row for row, item_id in enumerate(ranking.ids) if item_id not in hidden]
+    rows = rows[query.offset : query.offset + query.limit]
+    return replace(
+        ranking,
+        ids=tuple(ranking.ids[row] for row in rows),
+        scores=tuple(ranking.scores[row] for row in rows),
+    )
