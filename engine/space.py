@@ -10,9 +10,8 @@ Laws (tested in tests/engine/test_space.py):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ class FusedSpace:
     """Unit segments side by side, compared by dot product."""
 
     segments: tuple[Segment, ...]
+    _spans: Mapping[str, slice] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = [segment.name for segment in self.segments]
@@ -43,6 +43,7 @@ class FusedSpace:
             raise SpaceError(f"segments need distinct names and at least one of them; got {names}")
         if any(segment.size < 1 for segment in self.segments):
             raise SpaceError("every segment needs a size of at least 1")
+        object.__setattr__(self, "_spans", _slices(self.segments))  # a list needs it several times
 
     @property
     def size(self) -> int:
@@ -56,7 +57,7 @@ class FusedSpace:
 
     def slices(self) -> Mapping[str, slice]:
         """Where each segment lies in a fused vector, in order."""
-        return _slices(self.segments)
+        return self._spans
 
     def item_vectors(self, segments: Mapping[str, Floats], count: int) -> Floats:
         """Fuse per-segment rows, `(count, size_s)` each, into `(count, size)` float32.
@@ -126,14 +127,12 @@ class FusedSpace:
             )
 
 
-@cache
 def _slices(segments: tuple[Segment, ...]) -> Mapping[str, slice]:
-    """Cached, because a list needs it several times."""
     out, start = {}, 0
     for segment in segments:
         out[segment.name] = slice(start, start + segment.size)
         start += segment.size
-    return MappingProxyType(out)
+    return out
 
 
 @lru_cache(maxsize=1000)

@@ -45,7 +45,7 @@ class Search(Section):
     query_threads: int = Field(
         1, ge=1, le=256, description="threads of ONNX Runtime or torch, in a service, for one batch"
     )
-    pool: int = Field(100, ge=10, le=5000, description="candidates from each of the two searches")
+    pool: int = Field(50, ge=10, le=5000, description="candidates from each of the two searches")
     limit: int = Field(10, ge=1, le=1000, description="results of a request that does not set limit")
     max_limit: int = Field(200, ge=1, le=10_000, description="most results a request may ask for")
     collapse: bool = Field(

@@ -67,6 +67,8 @@ def _canonical(text: str) -> str:
 
 
 def _basic(text: str) -> str:
+    if text.isascii() and text.isprintable() and "&" not in text:
+        return text.strip()  # there is nothing to mend, and looking for it takes a tenth of an encoding
     return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
 
 

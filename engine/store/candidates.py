@@ -16,7 +16,7 @@ from vlclip.engine.store.lexical import Sparse
 from vlclip.engine.store.searches import Searches
 from vlclip.engine.store.store import Query
 
-DEEPER = 16
+DEEPER = 32
 """Searches go at most this many times as deep as their start, and cut off what thousands of items tie for."""
 
 
@@ -73,7 +73,9 @@ def _search_both(
         (lexical if search.near is words else dense).update(scores)
     if blend is None:
         return Scores(keys, dense, lexical, is_settled=True)
-    keys = contenders(dense, lexical, blend, reach=0.0, floor=0.0)
+    # now both scores of each are at hand, 0 where it does not match
+    dense_of = {key: dense.get(key, 0.0) for key in keys}
+    keys = contenders(dense_of, {key: lexical.get(key, 0.0) for key in keys}, blend, reach=0.0, floor=0.0)
     scale = blend.scale(lexical)
     blended = [dense.get(key, 0.0) + scale * lexical.get(key, 0.0) for key in keys]
     is_settled = dense_floor is None or settled(

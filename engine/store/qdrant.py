@@ -221,7 +221,7 @@ class QdrantStore:
 
     def has_field(self, name: str) -> bool:
         """Whether items can be filtered on a field, by what is on record in memory."""
-        return name in public(self._backend.kinds())
+        return name != LACKS and name in self._backend.kinds()
 
     def left_out(self, payload: Mapping[str, Any]) -> list[str]:
         """Fields of a payload that no filter can name, for there are `max_fields` others."""

@@ -204,7 +204,7 @@ class Store(Protocol):
 
         With a `blend` only the best by both scores, what ties with the last, and the best match: the best
         of all items, for which both searches go deeper as long as an item that neither brought could be
-        among them, up to 16 times `pool`. Both scores are exact for every candidate (0 where no word
+        among them, up to 32 times `pool`. Both scores are exact for every candidate (0 where no word
         matches); in no particular order; `query.limit` and `query.offset` are not used.
         """
         ...

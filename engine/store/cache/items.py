@@ -36,6 +36,8 @@ class CachedItem:
 
     def fields(self, names: tuple[str, ...] | None) -> JsonFields | dict[str, Any]:
         """Its payload, or these fields of it."""
+        if names is not None and all(name == "id" for name in names):
+            return {"id": self.id} if names else {}
         whole = JsonFields(self.json, self.aside)
         return whole if names is None else {name: whole[name] for name in names if name in whole}
 
