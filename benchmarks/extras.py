@@ -2,8 +2,8 @@
 
     python benchmarks/extras.py --store FOLDER
 
-`similar` with ten results, one request at a time, one thread, every way in turn for each of the anchors, so
-that a noisy moment hits all alike. Medians. The shopper has 50 events of items near three anchors; `history`
+`similar` with ten results, one request at a time, one thread, every way in turn, so that a noisy moment hits all
+alike. No anchor is asked for twice: a store remembers rankings. Medians. The shopper has 50 events of items near three anchors; `history`
 keeps the interests from one list to the next, `a new event` has to make them.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--store", required=True)
-    parser.add_argument("--anchors", type=int, default=300)
+    parser.add_argument("--anchors", type=int, default=300, help="for each way")
     args = parser.parse_args()
     settings = Settings.load(store=args.store)
     with (
@@ -66,7 +66,7 @@ def main() -> None:
         closing(SqliteExposures(Path(folder) / "exposures.sqlite")) as log,
         closing(Writer(log.add, name="exposures", linger_s=0.2)) as exposures,
     ):
-        anchors = some(store, args.anchors)
+        anchors = some(store, args.anchors * (3 + len(ARMS) + 1))
         history.add(events(store, anchors[:3]))
         recommender = Recommender(store, Encoders(settings, store.info).load, settings.search, history)
         took = measured(recommender, history, exposures, anchors)
@@ -91,9 +91,9 @@ def measured(
         ways[name] = {"shopper": SHOPPER if name == "all together" else "", "arm": arm_of(dict(knobs), name)}
     ways["logging"] = plain
     took: dict[str, list[float]] = {name: [] for name in ways}
-    for n, anchor in enumerate((*anchors[:20], *anchors)):  # the first twenty warm up
-        first = n % len(ways)  # what an anchor is asked for first finds nothing in the processor's memory
-        for name, ask in [*ways.items()][first:] + [*ways.items()][:first]:
+    fresh = iter(anchors)
+    for _ in range(len(anchors) // len(ways)):
+        for (name, ask), anchor in zip(ways.items(), fresh, strict=False):
             arm = ask["arm"]
             assert isinstance(arm, Arm)
             if name == "a new event":
@@ -103,7 +103,7 @@ def measured(
             if name in ("logging", "all together"):
                 exposures.put([exposed(answer)])
             took[name].append((time.perf_counter() - began) * 1000)
-    return {name: times[20:] for name, times in took.items()}
+    return {name: times[20:] for name, times in took.items()}  # the first twenty warm up
 
 
 def exposed(answer: Answer) -> Exposure:
