@@ -2,9 +2,10 @@
 
     python benchmarks/extras.py --store FOLDER
 
-`similar` with ten results, one request at a time, one thread, every way in turn, so that a noisy moment hits all
-alike. No anchor is asked for twice: a store remembers rankings. Medians. The shopper has 50 events of items near three anchors; `history`
-keeps the interests from one list to the next, `a new event` has to make them.
+`similar` with ten results, one request at a time, one thread, every way in turn, so that a noisy moment hits
+all alike. No anchor is asked for twice: a store remembers rankings. Medians. The shopper has 50 events of
+items near three anchors; `history` keeps the interests from one list to the next, `a new event` has to make
+them.
 """
 
 from __future__ import annotations

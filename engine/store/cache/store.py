@@ -79,6 +79,8 @@ class CachedStore(QdrantStore):
         """One list of hits per query, best first."""
         if any(_depth(query) > DEPTH for query in queries):
             return super().search(queries)
+        if (remembered := self.recall(queries)) is not None:
+            return remembered
         questions = [question_of(query) for query in queries]
         with self._caching:
             begun = self._changes.count
@@ -100,6 +102,35 @@ class CachedStore(QdrantStore):
         if len(complete) < len(queries) or self._changes.count != begun:
             return super().search(queries)
         return complete
+
+    def recall(self, queries: Sequence[Query]) -> list[list[Hit]] | None:
+        """What `search` gives, without the engine; None where not all of it is remembered."""
+        questions = [question_of(query) for query in queries]
+        lists: list[list[Hit]] = []
+        with self._caching:
+            for query, question in zip(queries, questions, strict=True):
+                ranking = self._rankings.get(question, self._changes)
+                if ranking is None:
+                    return None
+                hits = []
+                for item_id, scores in zip(ranking.ids, ranking.scores, strict=True):
+                    item = self._items.by_id(item_id)
+                    if item is None:
+                        return None
+                    hits.append(_hit(item, scores[0], query))
+                lists.append(hits)
+            self._rankings_asked += len(lists)
+            self._items_asked += sum(map(len, lists))
+        return lists
+
+    def recall_items(self, ids: Sequence[str]) -> list[CachedItem] | None:
+        """The stored items of these ids, without the engine; None where not all are remembered."""
+        with self._caching:
+            items = [item for item_id in ids if (item := self._items.by_id(item_id)) is not None]
+            if len(items) < len(ids):
+                return None
+            self._items_asked += len(items)
+        return items
 
     def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """The best of both searches with both of their scores."""
@@ -135,13 +166,8 @@ class CachedStore(QdrantStore):
         """The stored items among `ids`; unknown ids are absent from the answer."""
         if len(ids) > DEPTH:
             return super().retrieve(ids, fields=fields, with_vector=with_vector)
-        records = {}
-        for item in self._by_id(tuple(dict.fromkeys(ids)), self._changes.count):
-            payload = dict(item.fields(fields))
-            vector = item.vector if with_vector else None
-            lacks = item.lacks if fields is None else ()
-            records[item.id] = Record(item.id, payload, vector, lacks)
-        return records
+        items = self._by_id(tuple(dict.fromkeys(ids)), self._changes.count)
+        return {item.id: record_of(item, fields, with_vector=with_vector) for item in items}
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Add or replace points."""
@@ -236,10 +262,7 @@ class CachedStore(QdrantStore):
         items = self._by_id(ranking.ids, begun)
         if len(items) < len(ranking.ids):
             return None
-        return [
-            Hit(item.id, score, item.fields(query.fields), item.read if query.with_vector else None)
-            for item, (score,) in zip(items, ranking.scores, strict=True)
-        ]
+        return [_hit(item, score, query) for item, (score,) in zip(items, ranking.scores, strict=True)]
 
     def _by_id(self, ids: Sequence[str], begun: int) -> list[CachedItem]:
         """The items of these ids, in their order, without those that are not stored."""
@@ -269,6 +292,16 @@ class CachedStore(QdrantStore):
         payload = visible(point.payload, None)
         json, aside = json_parts(payload)
         return CachedItem(self._backend.key(point.id), payload["id"], point.vector(), json, aside, lacks)
+
+
+def record_of(item: CachedItem, fields: tuple[str, ...] | None, *, with_vector: bool) -> Record:
+    """An item as `retrieve` gives it."""
+    lacks = item.lacks if fields is None else ()
+    return Record(item.id, dict(item.fields(fields)), item.vector if with_vector else None, lacks)
+
+
+def _hit(item: CachedItem, score: float, query: Query) -> Hit:
+    return Hit(item.id, score, item.fields(query.fields), item.read if query.with_vector else None)
 
 
 def _depth(query: Query) -> int:
