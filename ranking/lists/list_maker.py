@@ -257,7 +257,7 @@ def _row(columns: Callable[[], Mapping[str, Sequence[float]]], row: int) -> dict
 
 def _fields(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(payload, JsonFields):
-        return payload.shown
+        return payload.display
     fields = dict(payload)
     fields.pop("provenance", None)
     return fields

@@ -27,7 +27,7 @@ class JsonFields(Mapping[str, Any]):
         self._fields: dict[str, Any] | None = None
 
     @property
-    def shown(self) -> JsonFields:
+    def display(self) -> JsonFields:
         """What lists show of it."""
         return JsonFields(self.json) if self.aside else self
 

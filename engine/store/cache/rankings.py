@@ -119,8 +119,8 @@ def question_of(query: Query, *further: Hashable) -> Hashable:
         (each.field, each.operator, each.values, tuple(map(type, each.values)))
         for each in query.filter.conditions
     )
-    asked = query.limit, query.offset, query.ef, query.exact, query.exclude
-    return vector, query.text, asked, conditions, further
+    extent = query.limit, query.offset, query.ef, query.exact, query.exclude
+    return vector, query.text, extent, conditions, further
 
 
 def fields_of(names: Collection[str] | Filter) -> tuple[Part, ...]:

@@ -91,7 +91,7 @@ def apply(store: CachedStore, change: tuple[str, Any, Any]) -> None:
             store.revise([target], lambda _: Revision({kind: value}))
 
 
-def shown(hits: Any) -> list[Any]:
+def comparable(hits: Any) -> list[Any]:
     """Hits as they can be compared: those that tie with the last one may be others."""
     rows = [(round(hit.score, 5), hit.id, dict(hit.payload), _numbers(hit.vector)) for hit in hits]
     least = rows[-1][0] if rows else 0.0
@@ -108,11 +108,11 @@ def test_answers_are_those_of_a_store_without_a_memory(store, rounds):
     for change, queries in rounds:
         if change is not None:
             apply(store, change)
-        plain = [shown(hits) for hits in QdrantStore.search(store, queries)]
+        plain = [comparable(hits) for hits in QdrantStore.search(store, queries)]
         for _ in range(2):  # the second time most is remembered
             with suppress(NotRemembered):
-                assert [shown(hits) for hits in Remembered(store).search(queries)] == plain
-            assert [shown(hits) for hits in store.search(queries)] == plain
+                assert [comparable(hits) for hits in Remembered(store).search(queries)] == plain
+            assert [comparable(hits) for hits in store.search(queries)] == plain
 
 
 @settings(max_examples=40)
@@ -173,8 +173,10 @@ def test_a_question_asked_again_does_not_reach_the_engine(small, monkeypatch):
         Remembered(small).search(queries)
     first = small.search(queries)
     monkeypatch.setattr(small, "_backend", None)
-    assert [shown(hits) for hits in Remembered(small).search(queries)] == [shown(hits) for hits in first]
-    assert [shown(hits) for hits in small.search(queries)] == [shown(hits) for hits in first]
+    assert [comparable(hits) for hits in Remembered(small).search(queries)] == [
+        comparable(hits) for hits in first
+    ]
+    assert [comparable(hits) for hits in small.search(queries)] == [comparable(hits) for hits in first]
 
 
 @pytest.mark.parametrize(
@@ -258,8 +260,8 @@ def test_a_ranking_is_spared_by_changes_of_what_it_does_not_depend_on(names, own
 
 
 def test_a_bool_is_not_a_number():
-    yes, one = (Filter((Condition("x", "any", (value,)),)) for value in (True, 1.0))
-    assert question_of(Query(text="a", filter=yes)) != question_of(Query(text="a", filter=one))
+    flag, number = (Filter((Condition("x", "any", (value,)),)) for value in (True, 1.0))
+    assert question_of(Query(text="a", filter=flag)) != question_of(Query(text="a", filter=number))
 
 
 @given(st.dictionaries(st.sampled_from(["id", "title", "provenance", "x"]), JSON))
@@ -267,4 +269,4 @@ def test_fields_equal_the_payload(payload):
     fields = JsonFields(*json_parts(dict(payload)))
     assert fields == payload
     assert payload == fields
-    assert fields.shown == {name: value for name, value in payload.items() if name != "provenance"}
+    assert fields.display == {name: value for name, value in payload.items() if name != "provenance"}
