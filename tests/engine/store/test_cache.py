@@ -216,7 +216,7 @@ def test_what_was_read_on_both_sides_of_a_write_is_not_put_together(small, monke
 def test_a_write_that_failed_is_not_trusted(small, monkeypatch):
     query = Query(vector=direction(1), limit=5)
     small.search([query])
-    monkeypatch.setattr(small._backend, "write", lambda _: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(small._backend, "write", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         small.upsert(shop(1))
     before = small.cache_uses.rankings_missed
