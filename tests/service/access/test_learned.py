@@ -43,7 +43,7 @@ OF_A_LIST = {
 OF_THE_SHOP = {
     f"{shape}.{field}"
     for shape, fields in {
-        "VariantsShape": "group count available ids values more prices is_part",
+        "VariantsShape": "group title count available ids values more prices is_part",
         "PriceRangeShape": "low high currency",
         "WrittenShape": "id status reason drops passing",
         "BatchShape": "results embedded updated unchanged failed",
