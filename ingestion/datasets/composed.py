@@ -60,7 +60,7 @@ class CompositionPlan:
     """Which catalogue to copy, and how: `clutter` changes photos, `spoil` titles.
 
     `mapping` are `field=column` options. `split` names the items: all, or those that training keeps back, or
-    the others. `limit` is the most items to write.
+    the others. `limit` is the most items to write. `encoding` is that of a CSV file that is not UTF-8.
     """
 
     source: str | Path
@@ -70,6 +70,7 @@ class CompositionPlan:
     clutter: bool = True
     spoil: bool = False
     seed: int = 7
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def _originals(plan: CompositionPlan, settings: IngestionSettings) -> Iterator[I
     def is_in_split(item: Item) -> bool:
         return plan.split == "all" or (plan.split == "validation") == is_validation(item.id)
 
-    catalogue = open_catalogue(plan.source)
+    catalogue = open_catalogue(plan.source, encoding=plan.encoding)
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings))
     for batch in item_photo_batches(catalogue, columns, settings, select=is_in_split):
         yield from batch

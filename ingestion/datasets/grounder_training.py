@@ -41,11 +41,14 @@ class GrounderSet:
     left_out: int
 
 
-def read_material(sources: Sequence[str], mapping: Sequence[str], settings: IngestionSettings) -> GrounderSet:
+def read_material(
+    sources: Sequence[str], mapping: Sequence[str], settings: IngestionSettings, encoding: str = ""
+) -> GrounderSet:
     """What a grounder can learn from some catalogues.
 
     A catalogue with a `truth.jsonl` beside it, as `vlclip draw` and `vlclip compose` write, gives
     whole scenes with their boxes; any other gives its packshots, cut from their plain background.
+    `encoding` is that of CSV files that are not UTF-8.
     Errors: `TrainingError` where fewer than two product types are left.
     """
     products: list[Product] = []
@@ -54,7 +57,7 @@ def read_material(sources: Sequence[str], mapping: Sequence[str], settings: Inge
     left_out = 0
     for source in sources:
         boxes = _boxes(source)
-        for item_photo in _item_photos(source, mapping, settings):
+        for item_photo in _item_photos(source, mapping, settings, encoding):
             item, photo = item_photo.item, item_photo.photo
             names = names_of(item.product_type, str(item.attributes.get(FAMILY, "")))
             validates = is_validation(item.id)
@@ -75,9 +78,11 @@ def read_material(sources: Sequence[str], mapping: Sequence[str], settings: Inge
     return GrounderSet(material, held_out_scenes, left_out)
 
 
-def _item_photos(source: str, mapping: Sequence[str], settings: IngestionSettings) -> Iterator[ItemPhoto]:
+def _item_photos(
+    source: str, mapping: Sequence[str], settings: IngestionSettings, encoding: str
+) -> Iterator[ItemPhoto]:
     """Every item that has a product type and a usable photo."""
-    catalogue = open_catalogue(source)
+    catalogue = open_catalogue(source, encoding=encoding)
     columns = map_columns(catalogue, mapping, ReadingChoices.of(settings))
     for batch in item_photo_batches(
         catalogue, columns, settings, usable=lambda item: bool(item.product_type.strip())

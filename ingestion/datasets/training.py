@@ -46,9 +46,13 @@ class TrainingSet:
 
 
 def read_pairs(
-    sources: Sequence[str], mapping: Sequence[str], recipe: Recipe, settings: IngestionSettings
+    sources: Sequence[str],
+    mapping: Sequence[str],
+    recipe: Recipe,
+    settings: IngestionSettings,
+    encoding: str = "",
 ) -> TrainingSet:
-    """Every item of the catalogues that has a photo and words.
+    """Every item of the catalogues that has a photo and words; `encoding` is that of CSV files not in UTF-8.
 
     Errors: `TrainingError` where nothing is left, or the recipe asks for a grounder or a refiner and
     the settings name none.
@@ -64,7 +68,7 @@ def read_pairs(
         if refiner is not None:
             resources.enter_context(closing(refiner))
         threads = resources.enter_context(ThreadPoolExecutor(settings.ingest.workers))
-        for batch in _batches(sources, mapping, settings):
+        for batch in _batches(sources, mapping, settings, encoding):
             item_photos = [item for item in batch if item is not None]
             crops = _crops(item_photos, grounder, settings)
             rows += len(batch)
@@ -88,10 +92,10 @@ def item_words(item: Item) -> dict[str, str]:
 
 
 def _batches(
-    sources: Sequence[str], mapping: Sequence[str], settings: IngestionSettings
+    sources: Sequence[str], mapping: Sequence[str], settings: IngestionSettings, encoding: str
 ) -> Iterator[list[ItemPhoto | None]]:
     for source in sources:
-        catalogue = open_catalogue(source)
+        catalogue = open_catalogue(source, encoding=encoding)
         yield from item_photo_batches(
             catalogue, map_columns(catalogue, mapping, ReadingChoices.of(settings)), settings
         )

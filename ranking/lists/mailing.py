@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vlclip.engine.errors import TableError
+from vlclip.engine.tables.lines import check_encoding, read_whole
 from vlclip.ranking.errors import BadTable
 from vlclip.ranking.history.events import unit_of
 from vlclip.ranking.history.history import BulkHistory
@@ -80,18 +82,20 @@ def users_of(history: BulkHistory) -> Iterator[str]:
     return (unit.removeprefix(prefix) for unit in history.units() if unit.startswith(prefix))
 
 
-def read_users(path: Path) -> list[str]:
+def read_users(path: Path, encoding: str = "") -> list[str]:
     """The users in a file, each once: a line each, or the column of users of a table.
+
+    `encoding` is that of a text that is not UTF-8.
 
     `BadTable` where it cannot be read or names nobody.
     """
     if path.suffix.lower() in {".txt", ""}:
         try:
-            names: Sequence[str] = path.read_text(encoding="utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
+            names: Sequence[str] = read_whole(path, check_encoding(encoding)).split("\n")
+        except (OSError, TableError) as error:
             raise BadTable(f"{path} cannot be read ({error}); give a file with a user a line") from None
     else:
-        table = open_table(path)
+        table = open_table(path, encoding=encoding)
         column = choose_columns(table.columns, table.sample, [_USER], {}, path.name)["user"]
         column = column or (table.columns[0] if len(table.columns) == 1 else "")
         if not column:

@@ -13,7 +13,7 @@ class AblationPlan:
 
     `truth` is the file with what is true of the items, by default the one beside the catalogue. `tuned` is
     a CLIP to compare with that of the settings. `slices` and `attributes` are fields of items, or columns
-    of the catalogue that feed one; `mapping` maps columns as for ingestion.
+    of the catalogue that feed one; `mapping` maps columns and `encoding` reads files as for ingestion.
     """
 
     source: str
@@ -24,3 +24,4 @@ class AblationPlan:
     slices: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     mapping: tuple[str, ...] = ()
+    encoding: str = ""

@@ -65,7 +65,7 @@ def run_ablation(
     Errors: `CatalogueError` and `MappingError` for a catalogue or a truth that cannot be read,
     `EncoderError` for models, `EvaluationError` for unknown fields and for too few items.
     """
-    catalogue = open_catalogue(plan.source)
+    catalogue = open_catalogue(plan.source, encoding=plan.encoding)
     columns = map_columns(catalogue, plan.mapping, ReadingChoices.of(settings))
     fields = _fields(catalogue, columns)
     slices = [_resolve(name, columns, fields) for name in plan.slices]

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vlclip.ranking.evaluation.ablation.picture import check_picture, draw_ablation
 from vlclip.service.ablation.plan import AblationPlan
 from vlclip.service.ablation.run import run_ablation
-from vlclip.service.commands.options import Device, Grounder, Json
+from vlclip.service.commands.options import Device, Encoding, Grounder, Json
 from vlclip.service.reports.ablation import print_report, report_json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
@@ -61,6 +61,7 @@ def ablate(
         ),
     ] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    encoding: Encoding = "",
     picture: Annotated[
         Path | None, typer.Option(help="Also draw HITS@5 of each row to this .png, .svg or .pdf.")
     ] = None,
@@ -72,7 +73,7 @@ def ablate(
         check_picture(picture)
     plan = AblationPlan(
         source=source, truth=truth, tuned=tuned, split=split, limit=limit, slices=tuple(slice or ()),
-        attributes=tuple(attribute or ()), mapping=tuple(map or ()),
+        attributes=tuple(attribute or ()), mapping=tuple(map or ()), encoding=encoding,
     )  # fmt: skip
     settings = ablation_settings(base, grounder, refine, device)
     if settings.grounding.model == "off":

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlclip.ingestion.datasets.composed import CompositionPlan, Split, compose_catalogue
-from vlclip.service.commands.options import Json
+from vlclip.service.commands.options import Encoding, Json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
@@ -35,11 +35,19 @@ def compose(
     limit: Annotated[int | None, typer.Option(help="How many items to write.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other scenes.", min=0)] = 7,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    encoding: Encoding = "",
     json: Json = False,
 ) -> None:
     """Write a harder copy of a catalogue: cluttered photos with known boxes, spoiled titles."""
     plan = CompositionPlan(
-        source, map or [], split=split, limit=limit, clutter=clutter, spoil=spoil, seed=seed
+        source,
+        map or [],
+        split=split,
+        limit=limit,
+        clutter=clutter,
+        spoil=spoil,
+        seed=seed,
+        encoding=encoding,
     )
     composed = compose_catalogue(plan, folder, Settings.load())
     if json:

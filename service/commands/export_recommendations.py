@@ -21,6 +21,7 @@ from vlclip.service.commands.options import (
     ArmFile,
     Collapse,
     Diversity,
+    Encoding,
     Exclude,
     Filters,
     GroupByOption,
@@ -41,6 +42,7 @@ def recommendations(
     ],
     output: Annotated[Path, typer.Option("--out", help="File to write, .parquet or .jsonl.")],
     store: StoreOption = None,
+    encoding: Encoding = "",
     flat: Annotated[bool, typer.Option("--flat", help="A row for each item, not one for each user.")] = False,
     photo_base: Annotated[
         str, typer.Option(help="Address that is put before photos that are paths: https://cdn.example/img")
@@ -67,7 +69,7 @@ def recommendations(
         closing(open_history(settings)) as history,
         Progress(*columns, console=err) as bar,
     ):
-        names = list(users_of(history)) if users == "all" else read_users(Path(users))
+        names = list(users_of(history)) if users == "all" else read_users(Path(users), encoding)
         task = bar.add_task("", total=len(names))
         recommender = Recommender(opened, Encoders(settings, opened.info).load, settings.search, history)
         lists = make_lists(names, recommender, history, arm=plan.arm, page=plan.page, weights=plan.weights)

@@ -14,6 +14,8 @@ from vlclip.ingestion.pipeline.weighting import weigh_anew
 from vlclip.service.commands.options import (
     Clip,
     Device,
+    Encoding,
+    Format,
     Grounder,
     Json,
     Refine,
@@ -35,6 +37,8 @@ def reindex(
     *,
     store: StoreOption = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    format: Format = "auto",
+    encoding: Encoding = "",
     clip: Clip = None,
     text_encoder: TextEncoder = None,
     grounder: Grounder = None,
@@ -61,7 +65,7 @@ def reindex(
     with open_destination(settings, beside=True) as beside:
         # a collection that an earlier or a killed reindex left may hold items that were removed since
         plan = IngestPlan(
-            source, map or [],
+            source, map or [], format, encoding=encoding,
             near=settings.search.collapse_distance, force_prune=beside.info.fingerprint != before,
         )  # fmt: skip
         with progress_bar() as bar:

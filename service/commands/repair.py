@@ -15,7 +15,7 @@ from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.ingest import IngestPlan, ingest
 from vlclip.ingestion.pipeline.rebuild import rebuild
 from vlclip.ingestion.reading.catalogue import open_catalogue
-from vlclip.service.commands.options import ColumnMap, Device, Format, Json, StoreOption
+from vlclip.service.commands.options import ColumnMap, Device, Encoding, Format, Json, StoreOption
 from vlclip.service.diagnosis.examination import Damage, examine
 from vlclip.service.reports.ingestion import progress_bar, show_on
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
@@ -32,6 +32,7 @@ def repair(
     store: StoreOption = None,
     map: ColumnMap = None,
     format: Format = "auto",
+    encoding: Encoding = "",
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -41,7 +42,7 @@ def repair(
     are embedded. The former collection stays in the store's folder as .before-repair until the next repair.
     """
     settings = Settings.load(store=store, device=device)
-    open_catalogue(source, format)  # before anything is done: it says what is wrong with it
+    open_catalogue(source, format, encoding)  # before anything is done: it says what is wrong with it
     damage = _examined(settings)
     with closing(Ledger(ledger_path(settings))) as ledger:
         # before a new collection is there without them, so that a repair that is killed can go on
@@ -54,7 +55,7 @@ def repair(
             whole = rebuild(settings, progress=lambda count: bar.update(task, completed=count))
         err.print(f"{whole:,} whole items copied into a new collection")
     if ids:
-        plan = IngestPlan(source, map or [], format, retry_failed=True)
+        plan = IngestPlan(source, map or [], format, retry_failed=True, encoding=encoding)
         with (
             closing(open_store(settings.store, settings)) as opened,
             closing(Ledger(ledger_path(settings))) as ledger,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +18,8 @@ from vlclip.engine.training.pairs import Pairs
 from vlclip.engine.training.processes import joined
 from vlclip.engine.training.recipe import Recipe, read_recipe
 from vlclip.engine.training.run import TrainingRun, add_graphs, export, start
-from vlclip.ingestion.datasets.training import read_pairs
-from vlclip.service.commands.options import Device, Json
+from vlclip.ingestion.datasets.training import TrainingSet, read_pairs
+from vlclip.service.commands.options import Device, Encoding, Json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
@@ -34,6 +36,7 @@ def train(
         Path | None, typer.Option(help="Folder to write the finished model to as well.")
     ] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    encoding: Encoding = "",
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -41,7 +44,8 @@ def train(
     plan = read_recipe(recipe)
     settings = Settings.load(device=device)
     with joined(settings.device) as (processes, place):
-        pairs = processes.from_first(lambda: _lay_out(run, plan, catalogue, map or [], settings))
+        read = partial(read_pairs, catalogue, map or [], plan, settings, encoding)
+        pairs = processes.from_first(lambda: _lay_out(run, plan, read))
         job = TrainingRun(run, plan, place, processes=processes)
         figures = _watch(job, pairs) if processes.is_first else contrastive.train(job, pairs)
         if not processes.is_first:
@@ -70,8 +74,8 @@ def _make_graphs(folder: Path) -> Runtime:
     return "onnx"
 
 
-def _lay_out(run: Path, plan: Recipe, catalogue: list[str], map: list[str], settings: Settings) -> Pairs:
-    training_set = read_pairs(catalogue, map, plan, settings)
+def _lay_out(run: Path, plan: Recipe, read: Callable[[], TrainingSet]) -> Pairs:
+    training_set = read()
     pairs = training_set.pairs
     if training_set.left_out:
         err.print(f"{training_set.left_out:,} rows without a usable photo or text are left out")

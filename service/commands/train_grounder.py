@@ -13,7 +13,7 @@ from vlclip.engine.training.grounder import training as grounding
 from vlclip.engine.training.grounder.model import export_grounder
 from vlclip.engine.training.grounder.recipe import read_grounding_recipe
 from vlclip.ingestion.datasets.grounder_training import read_material
-from vlclip.service.commands.options import Device, Json
+from vlclip.service.commands.options import Device, Encoding, Json
 from vlclip.service.reports.terminal import err, out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
@@ -30,13 +30,14 @@ def train_grounder(
         Path | None, typer.Option(help="Folder to write the finished model to as well.")
     ] = None,
     map: Annotated[list[str] | None, typer.Option("--map", help="field=Column, as for ingest.")] = None,
+    encoding: Encoding = "",
     device: Device = None,
     json: Json = False,
 ) -> None:
     """Train a small Grounding DINO on scenes composed of a catalogue's own packshots."""
     plan = read_grounding_recipe(recipe)
     settings = Settings.load(device=device)
-    grounder_set = read_material(catalogue, map or [], settings)
+    grounder_set = read_material(catalogue, map or [], settings, encoding)
     material, held_out = grounder_set.material, grounder_set.held_out
     if grounder_set.left_out:
         err.print(f"{grounder_set.left_out:,} photos without a product on a plain background are left out")

@@ -155,6 +155,9 @@ def test_users_are_read_from_lines_and_tables_each_once(tmp_path, users):
     assert read_users(tmp_path / "a.txt") == expected
     assert read_users(tmp_path / "a.parquet") == expected
     assert read_users(tmp_path / "one.jsonl") == expected
+    for name, head in (("b.txt", ""), ("b.csv", "user\n")):
+        (tmp_path / name).write_text(f"{head}anna\nJörg\n", encoding="cp1252")
+        assert read_users(tmp_path / name, "cp1252") == ["anna", "Jörg"]
 
 
 @pytest.mark.parametrize(
