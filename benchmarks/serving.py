@@ -1,32 +1,37 @@
 """How many requests a second the service answers over HTTP, beside a constant body of the same size.
 
     python benchmarks/serving.py --store ./store
-    python benchmarks/serving.py --store ./store --servers uvicorn granian --path search
+    python benchmarks/serving.py --store ./store --path similar zipf search for-you --before ../before
 
 One process serves the API and, in the same application, a route that answers a constant; a second one is a
-bare FastAPI application with that route alone. They take turns for `--seconds` each, `--rounds` times, over
-kept-alive connections each of which asks again as soon as it is answered. A round's ratios are those of its
-own turns; given are medians over the rounds. Every list is of another item.
+bare FastAPI application with that route alone; with `--before` a third serves the API as another checkout has
+it, with that checkout's code and the packages of this one. They take turns for `--seconds` each, `--rounds`
+times, over kept-alive connections each of which asks again as soon as it is answered. A round's ratios are
+those of its own turns; given are medians over the rounds. Each server has a copy of the store.
+
+`similar` asks of another item each time; `zipf` of items by their popularity (s = 1.1), while a price changes
+every second; `search` for three words that nobody asked before; `for-you` for shoppers with 100 events.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
-from random import Random
 
+from asking import HOST, PATHS, Turn, ask, get, histories, prices, requests_of
 from fastapi import FastAPI
 from fastapi.responses import Response
 
@@ -36,20 +41,21 @@ from vlclip.service.commands.serve import run_server
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 
-HOST = "127.0.0.1"
 WARM_S = 1.0
 SERVED = "BENCHMARK_SERVED"
 """The variable that tells a server's process what to serve: `app` or `bare`, bytes of the constant, store."""
 BESIDE = ("constant", "bare constant")
 """What lists are compared with."""
+HERE = Path(__file__)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", required=True, help="folder of a filled store; lists are logged beside it")
-    parser.add_argument("--path", choices=["similar", "search"], default="similar")
+    parser.add_argument("--store", required=True, help="folder of a filled store, which is copied")
+    parser.add_argument("--path", nargs="+", choices=PATHS, default=["similar"])
+    parser.add_argument("--before", type=Path, help="another checkout, to be compared with")
     parser.add_argument("--servers", nargs="+", choices=["uvicorn", "granian"], default=["uvicorn"])
     parser.add_argument("--connections", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--seconds", type=float, default=2.0)
@@ -82,35 +88,50 @@ def make_app() -> FastAPI:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Start the processes, let them take turns, print the table."""
-    requests = cycle(requests_of(args))
+    """For each kind of list start the processes, let them take turns, print their rows."""
+    titles = titles_of(args)
     measured = ("requests/s", "p50 ms", "p99 ms", "CPU ms")
-    columns = ("server", "connections", "asked", *measured, *(f"of {name}" for name in BESIDE))
+    beside = (*BESIDE, "before") if args.before else BESIDE
+    columns = ("server", "connections", "asked", *measured, *(f"of {name}" for name in beside))
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     for server in args.servers:
+        for path in args.path:
+            turns(server, path, titles, args)
+
+
+def turns(server: str, path: str, titles: dict[str, str], args: argparse.Namespace) -> None:
+    """The rows of one kind of list."""
+    requests = requests_of(path, titles, args.limit)
+    writes = prices(titles) if path == "zipf" else None
+    with ExitStack() as stack:
         with Running("app", server, args, 100) as probe:
             size = probe.turn(requests, 1, WARM_S).body_bytes
-        with Running("app", server, args, size) as app, Running("bare", server, args, size) as bare:
-            constant = get("/v1/constant")
-            targets = {
-                args.path: (app, requests),
-                BESIDE[0]: (app, cycle([constant])),
-                BESIDE[1]: (bare, cycle([constant])),
-            }
-            for running, what in targets.values():
-                running.turn(what, 4, WARM_S)
-            for connections in args.connections:
-                rounds = [
-                    {
-                        name: running.turn(what, connections, args.seconds)
-                        for name, (running, what) in targets.items()
-                    }
-                    for _ in range(args.rounds)
-                ]
-                tell(server, connections, rounds)
+        app, bare = (stack.enter_context(Running(kind, server, args, size)) for kind in ("app", "bare"))
+        constant = cycle([get("/v1/constant")])
+        targets = {path: (app, requests, writes)}
+        if args.before:
+            before = stack.enter_context(Running("app", server, args, size, args.before.absolute()))
+            targets["before"] = (before, requests, writes)
+        targets |= {BESIDE[0]: (app, constant, None), BESIDE[1]: (bare, constant, None)}
+        for running, sent, written in targets.values():
+            if path == "for-you" and sent is requests:
+                for shopper in histories(titles):
+                    assert running.turn(iter([shopper]), 1, 0).statuses[202]
+            running.turn(sent, 4, WARM_S, written)
+        for connections in args.connections:
+            rounds = [
+                {
+                    name: running.turn(sent, connections, args.seconds, written)
+                    for name, (running, sent, written) in targets.items()
+                }
+                for _ in range(args.rounds)
+            ]
+            tell(server, connections, rounds)
 
 
 def tell(server: str, connections: int, rounds: Sequence[dict[str, Turn]]) -> None:
+    """A row for each target."""
+    beside = (*BESIDE, "before") if "before" in rounds[0] else BESIDE
     for name in rounds[0]:
         turns = [turn[name] for turn in rounds]
         refused = sum((turn.statuses for turn in turns), Counter())
@@ -122,130 +143,42 @@ def tell(server: str, connections: int, rounds: Sequence[dict[str, Turn]]) -> No
             f"{1e3 * waits[int(0.99 * len(waits))]:.2f}",
             f"{statistics.median(turn.cpu_ms for turn in turns):.2f}",
             *(
-                f"{statistics.median(turn[name].rate / turn[beside].rate for turn in rounds):.2f}"
-                for beside in BESIDE
+                f"{statistics.median(turn[name].rate / turn[other].rate for turn in rounds):.2f}"
+                for other in beside
             ),
         ]
         print(f"| {server} | {connections} | {name} | {' | '.join(figures)} |", flush=True)
 
 
-def requests_of(args: argparse.Namespace) -> list[bytes]:
-    """Requests for lists, each of another item or of another item's title."""
+def titles_of(args: argparse.Namespace) -> dict[str, str]:
+    """The titles of all items by id."""
     store = open_store(args.store, Settings.load(store=args.store))
     titles = {
         item.id: item.payload.get("title", "") for page in store.scan(fields=("title",)) for item in page
     }
     store.close()
-    drawn = Random(0).sample(sorted(titles), min(2000, len(titles)))
-    if args.path == "similar":
-        return [get(f"/v1/items/{item}/similar?limit={args.limit}") for item in drawn]
-    return [post("/v1/search", {"text": titles[item], "limit": args.limit}) for item in drawn if titles[item]]
-
-
-def get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n".encode()
-
-
-def post(path: str, form: dict[str, object]) -> bytes:
-    body = json.dumps(form).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-@dataclass(slots=True)
-class Turn:
-    """What came of one turn: `waits_s` of each answer, `body_bytes` of the last, `cpu_s` of the server."""
-
-    seconds: float = 0.0
-    waits_s: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-    body_bytes: int = 0
-    cpu_s: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Answers a second."""
-        return len(self.waits_s) / self.seconds
-
-    @property
-    def cpu_ms(self) -> float:
-        """Of the server, for one answer."""
-        return 1e3 * self.cpu_s / len(self.waits_s)
-
-
-class Asking(asyncio.Protocol):
-    """One connection that asks again as soon as it is answered; much cheaper than an HTTP library."""
-
-    def __init__(self, requests: Iterator[bytes], turn: Turn, until: float) -> None:
-        self._requests, self._turn, self._until = requests, turn, until
-        self._got = b""
-        self.done = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the first time."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._ask()
-
-    def _ask(self) -> None:
-        self._began = time.perf_counter()
-        self._transport.write(next(self._requests))
-
-    def data_received(self, data: bytes) -> None:
-        """Ask again once an answer is whole."""
-        self._got = got = self._got + data
-        head = got.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        named = got[:head].lower()
-        at = named.index(b"content-length:") + 15
-        size = int(named[at:].split(b"\r\n", 1)[0])
-        if len(got) < head + 4 + size:
-            return
-        now = time.perf_counter()
-        self._turn.waits_s.append(now - self._began)
-        self._turn.statuses[int(got[9:12])] += 1
-        self._turn.body_bytes = size
-        self._got = b""
-        if now < self._until:
-            self._ask()
-        else:
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The end, or an error where an answer is missing."""
-        if exc is None and not self._got:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(exc or ConnectionError("the server hung up"))
-
-
-async def ask(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Turn:
-    turn, began = Turn(), time.perf_counter()
-    loop = asyncio.get_running_loop()
-    make_app = [
-        await loop.create_connection(lambda: Asking(requests, turn, began + seconds), HOST, port)
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(protocol.done for _, protocol in make_app))
-    turn.seconds = time.perf_counter() - began
-    return turn
+    return titles
 
 
 class Running:
     """A server process, ready to be asked until the end of the block."""
 
-    def __init__(self, kind: str, server: str, args: argparse.Namespace, size: int) -> None:
+    def __init__(
+        self, kind: str, server: str, args: argparse.Namespace, size: int, checkout: Path = HERE.parents[1]
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(dir=Path(args.store).absolute().parent)
+        store = Path(self._folder.name) / "store"
+        if kind == "app":
+            shutil.copytree(args.store, store)
         with socket.create_server((HOST, 0)) as free:
             self.port = free.getsockname()[1]
-        here = Path(__file__)
         if server == "granian":  # it forks, which an embedded store does not survive: nothing is imported yet
             words = ["-m", "granian", "--interface", "asgi", "--host", HOST, "--port", str(self.port)]
             words += ["--log-level", "warning", "--factory", "serving:made"]
         else:
-            words = [str(here), "--store", args.store, "--serve", str(self.port)]
-        paths = [str(here.parents[1]), str(here.parent), os.environ.get("PYTHONPATH", "")]
-        served = f"{kind},{size},{args.store}"
+            words = [str(HERE), "--store", str(store), "--serve", str(self.port)]
+        paths = [str(checkout), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+        served = f"{kind},{size},{store}"
         environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths), SERVED: served}
         self._process = subprocess.Popen([sys.executable, *words], env=os.environ | environment)
         self._ready = "/readyz" if kind == "app" else "/v1/constant"
@@ -262,10 +195,16 @@ class Running:
                 return self
             time.sleep(0.1)
 
-    def turn(self, requests: Iterator[bytes], connections: int, seconds: float) -> Turn:
+    def turn(
+        self,
+        requests: Iterator[bytes],
+        connections: int,
+        seconds: float,
+        writes: Iterator[bytes] | None = None,
+    ) -> Turn:
         """Ask for so long; the server's processor time with it."""
         before = self._cpu_s()
-        turn = asyncio.run(ask(self.port, requests, connections, seconds))
+        turn = asyncio.run(ask(self.port, requests, connections, seconds, writes))
         turn.cpu_s = self._cpu_s() - before
         return turn
 
@@ -281,6 +220,7 @@ class Running:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
+        self._folder.cleanup()
 
 
 if __name__ == "__main__":

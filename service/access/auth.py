@@ -1,4 +1,4 @@
-"""Who may ask what: API keys with scopes, on Starlette's own authentication middleware.
+"""Who may ask what: API keys with scopes.
 
 Laws (tests/service/access/test_auth.py):
 - without any key the API is open; with one, only health and the API's description are;
@@ -12,19 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from starlette.authentication import (
-    AuthCredentials,
-    AuthenticationBackend,
-    AuthenticationError,
-    BaseUser,
-    SimpleUser,
-)
-from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
+from starlette.authentication import BaseUser, SimpleUser, UnauthenticatedUser
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 from vlclip.ranking.history.events import unit_of
 from vlclip.service.access.keys import Key, KeyRing, Scope
+from vlclip.service.access.visit import Visit
 from vlclip.service.http.errors import Forbidden
 from vlclip.service.http.html import ASSETS, KEY_COOKIE, KEY_PATH, is_page, send_to_key_form
 from vlclip.service.http.problems import problem
@@ -70,39 +64,48 @@ class Caller(SimpleUser):
         self.key = key
 
 
-class Refusal(AuthenticationError):
-    """Why somebody may not ask; `challenge` says to machines what is missing (RFC 6750)."""
-
-    def __init__(self, status: int, code: str, detail: str, challenge: str) -> None:
-        super().__init__(detail)
-        self.status, self.code, self.challenge = status, code, challenge
+NOBODY = UnauthenticatedUser()
 
 
-class ApiKeys(AuthenticationBackend):
+class ApiKeys:
     """Finds the caller by their key. Without any key in `keys`, and on `free` paths, nobody needs one."""
 
     def __init__(self, keys: KeyRing, free: Collection[str] = ()) -> None:
         self._keys, self._free = keys, free
 
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        """The caller, None where anybody may ask; a `Refusal` if this one may not."""
-        path = conn.scope["path"]
-        scopes = scopes_for(conn.scope["method"], path)
+    def check(self, visit: Visit) -> Response | None:
+        """Name the caller as the user of the request; the refusal of a caller who may not ask."""
+        scope = visit.scope
+        scope["user"], path = NOBODY, scope["path"]
+        scopes = scopes_for(scope["method"], path)
         if not scopes or path in self._free or self._keys.is_open:
             return None
-        secret = key_sent(conn.headers) or (conn.cookies.get(KEY_COOKIE, "") if is_page(path) else "")
+        secret = key_sent(visit)
+        if not secret and is_page(path):
+            secret = cookie_parser(visit.header(b"cookie")).get(KEY_COOKIE, "")
         if not secret:
             detail = "send an API key: Authorization: Bearer KEY, or X-API-Key: KEY"
-            raise Refusal(401, "no-key", detail, 'Bearer realm="vlclip"')
+            return _refusal(visit, 401, "no-key", detail, 'Bearer realm="vlclip"')
         key = self._keys.find(secret)
         if key is None:
             challenge = 'Bearer realm="vlclip", error="invalid_token"'
-            raise Refusal(401, "bad-key", "this API key is not known here, or was revoked", challenge)
+            return _refusal(
+                visit, 401, "bad-key", "this API key is not known here, or was revoked", challenge
+            )
         if scopes.isdisjoint(key.scopes):
-            scope = min(scopes)
-            challenge = f'Bearer realm="vlclip", error="insufficient_scope", scope="{scope}"'
-            raise Refusal(403, "forbidden", f"this needs an API key with the scope '{scope}'", challenge)
-        return AuthCredentials(key.scopes), Caller(key)
+            least = min(scopes)
+            challenge = f'Bearer realm="vlclip", error="insufficient_scope", scope="{least}"'
+            detail = f"this needs an API key with the scope '{least}'"
+            return _refusal(visit, 403, "forbidden", detail, challenge)
+        scope["user"] = Caller(key)
+        return None
+
+
+def _refusal(visit: Visit, status: int, code: str, detail: str, challenge: str) -> Response:
+    """The answer to a caller who is refused; `challenge` says to machines what is missing (RFC 6750)."""
+    if is_page(visit.scope["path"]):
+        return send_to_key_form(visit.scope, code)
+    return problem(visit.scope, status, code, detail, {"WWW-Authenticate": challenge})
 
 
 def check_exact(caller: BaseUser) -> None:
@@ -129,16 +132,7 @@ def check_knows(caller: BaseUser, unit: str, *, explain: bool = False) -> None:
         )
 
 
-def key_sent(headers: Headers) -> str:
+def key_sent(visit: Visit) -> str:
     """The key in a request's headers, "" if none."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-
-
-def answer_refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
-    """The answer to a caller who was refused."""
-    assert isinstance(error, Refusal)  # noqa: S101 - the only one raised above
-    if is_page(conn.scope["path"]):
-        return send_to_key_form(conn.scope, error.code)
-    headers = {"WWW-Authenticate": error.challenge}
-    return problem(conn.scope, error.status, error.code, str(error), headers)
+    scheme, _, token = visit.header(b"authorization").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else visit.header(b"x-api-key")

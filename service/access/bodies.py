@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vlclip.service.access.visit import Visit
 from vlclip.service.http.problems import RETRY_AFTER_S, problem
 
 MAX_PATH_BYTES, MAX_QUERY_BYTES, MAX_HEADER_BYTES = 8_192, 32_768, 65_536
@@ -25,18 +27,17 @@ PAGE_BYTES = 65_536
 """The limit of a form of the page without a photo."""
 SLOWEST, GRACE_S = 10_000, 20.0
 """Bytes a second that a body must come with, after the first seconds."""
+_BARE = ("GET", "HEAD")
+"""Methods whose requests have no body unless a header says so."""
 
 
 class HeadLimit:
-    """Answers 414 to addresses and 431 to headers that are too long."""
+    """Refuses addresses (414) and headers (431) that are too long."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        refusal = _too_long(scope) if scope["type"] == "http" else None
-        await (self.app if refusal is None else problem(scope, *refusal))(scope, receive, send)
+    def check(self, visit: Visit) -> Response | None:
+        """The refusal of a request, if it is refused."""
+        refusal = _too_long(visit.scope)
+        return None if refusal is None else problem(visit.scope, *refusal)
 
 
 def _too_long(scope: Scope) -> tuple[int, str, str] | None:
@@ -48,7 +49,10 @@ def _too_long(scope: Scope) -> tuple[int, str, str] | None:
             "uri-too-long",
             (f"the query has over {MAX_QUERY_BYTES:,} bytes; ask for less, or search by POST"),
         )
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+    size = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if size > MAX_HEADER_BYTES:
         return 431, "headers-too-large", f"the headers have over {MAX_HEADER_BYTES:,} bytes together"
     return None
 
@@ -93,9 +97,17 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        announced, is_sent = b"", scope["method"] not in _BARE
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                announced, is_sent = value, True
+            elif name == b"transfer-encoding":
+                is_sent = True
+        if not is_sent:
+            await self.app(scope, receive, send)
+            return
         limit = self._sizes.of(scope)
         detail = f"the body is larger than {limit:,} bytes"
-        announced = Headers(scope=scope).get("content-length", "")
         if announced.isdigit() and int(announced[:20]) > limit:
             await problem(scope, 413, "too-large", detail)(scope, receive, send)
             return

@@ -7,8 +7,7 @@ Law (tests/service/access/test_headers.py):
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Sequence
 
 CLOSED = {
     "Content-Security-Policy": (
@@ -17,22 +16,10 @@ CLOSED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_RAW = [(name.lower().encode(), value.encode()) for name, value in CLOSED.items()]
 
 
-class ClosedAnswers:
-    """Adds the headers of `CLOSED` where an answer has none of that name."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-
-        async def send_closed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in CLOSED.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_closed)
+def closed(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers, and those of `CLOSED` that have none of their name there."""
+    names = {name for name, _ in headers}
+    return [*headers, *(pair for pair in _RAW if pair[0] not in names)]

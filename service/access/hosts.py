@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
 
+from vlclip.service.access.visit import Visit
 from vlclip.service.http.addresses import is_loopback, name_of, read_address
 from vlclip.service.http.html import is_page
 from vlclip.service.http.problems import problem
@@ -63,56 +63,52 @@ class Hosts:
 
 
 class KnownHosts:
-    """Refuses what comes under a foreign name; `is_open(path)` says whether no key protects it."""
+    """Refuses with 421 what comes under a foreign name; `is_open(path)` says whether no key protects it."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, is_open: Callable[[str], bool]) -> None:
-        self.app, self._hosts, self._is_open = app, hosts, is_open
+    def __init__(self, hosts: Hosts, is_open: Callable[[str], bool]) -> None:
+        self._hosts, self._is_open = hosts, is_open
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it with 421."""
-        if scope["type"] == "http" and scope["path"] != ALWAYS:
-            is_checked = self._hosts.are_set or self._is_open(scope["path"])
-            host = Headers(scope=scope).get("host", "")
-            if is_checked and not self._hosts.accept(host):
-                detail = (
-                    f"this service does not answer to the name {name_of(host)[:200]!r}; if it should, "
-                    "add the name to the setting api.hosts (VLCLIP_API__HOSTS)"
-                )
-                await problem(scope, 421, "unknown-host", detail)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    def check(self, visit: Visit) -> Response | None:
+        """The refusal of a request, if it is refused."""
+        path, host = visit.scope["path"], visit.header(b"host")
+        is_checked = path != ALWAYS and (self._hosts.are_set or self._is_open(path))
+        if not is_checked or self._hosts.accept(host):
+            return None
+        detail = (
+            f"this service does not answer to the name {name_of(host)[:200]!r}; if it should, "
+            "add the name to the setting api.hosts (VLCLIP_API__HOSTS)"
+        )
+        return problem(visit.scope, 421, "unknown-host", detail)
 
 
 class OwnPages:
-    """Refuses changes that a page of another site makes a browser send.
+    """Refuses with 403 changes that a page of another site makes a browser send.
 
     `origins` are the sites that may call the API. What a key in a header protects needs no such check, so it
     is made for pages, whose key is a cookie, and where `is_open(path)`.
     """
 
-    def __init__(self, app: ASGIApp, origins: Collection[str], is_open: Callable[[str], bool]) -> None:
-        self.app, self._origins, self._is_open = app, origins, is_open
+    def __init__(self, origins: Collection[str], is_open: Callable[[str], bool]) -> None:
+        self._origins, self._is_open = origins, is_open
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it with 403."""
-        if scope["type"] == "http" and scope["method"] not in SAFE and self._is_foreign(scope):
-            detail = (
-                "this request came from another site; open the page itself, or name the site in the setting "
-                "api.cors_origins if it may call the API"
-            )
-            await problem(scope, 403, "foreign-site", detail)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+    def check(self, visit: Visit) -> Response | None:
+        """The refusal of a request, if it is refused."""
+        if visit.scope["method"] in SAFE or not self._is_foreign(visit):
+            return None
+        detail = (
+            "this request came from another site; open the page itself, or name the site in the setting "
+            "api.cors_origins if it may call the API"
+        )
+        return problem(visit.scope, 403, "foreign-site", detail)
 
-    def _is_foreign(self, scope: Scope) -> bool:
-        path = scope["path"]
+    def _is_foreign(self, visit: Visit) -> bool:
+        path = visit.scope["path"]
         if not is_page(path) and not self._is_open(path):
             return False
-        headers = Headers(scope=scope)
-        origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "")
+        origin, site = visit.header(b"origin"), visit.header(b"sec-fetch-site")
         if not is_page(path) and (origin in self._origins or ANY in self._origins):
             return False
         if site:
             return site not in ("same-origin", "none")
         # browsers leave Sec-Fetch-Site out over plain http, and old ones always
-        return bool(origin) and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        return bool(origin) and urlsplit(origin).netloc.lower() != visit.header(b"host").lower()

@@ -1,7 +1,7 @@
 """Limits for one caller: requests a minute, seconds for an answer. Those of bodies are in bodies.py.
 
-Pure ASGI middleware: nothing here buffers a body or an answer. Counts are kept in the memory of this
-process; several processes allow that many times the rate.
+Nothing here buffers a body or an answer. Counts are kept in the memory of this process; several processes
+allow that many times the rate.
 
 Laws (tests/service/access/test_limits.py):
 - in any minute no caller gets more than twice the quota, and after a pause the whole quota at once;
@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vlclip.service.access.auth import OPEN, Caller
+from vlclip.service.access.visit import Visit
 from vlclip.service.http.addresses import network_of
 from vlclip.service.http.problems import problem
 from vlclip.service.http.routing import route_of
@@ -76,46 +77,40 @@ class TokenBuckets:
 
 
 class RateLimit:
-    """Answers 429 to callers over their quota; headers after draft-ietf-httpapi-ratelimit-headers-11.
+    """Refuses callers over their quota with 429; headers after draft-ietf-httpapi-ratelimit-headers-11.
 
     A caller is a key with its own quota or, without keys, an address; `per_minute` 0 is no limit.
     """
 
-    def __init__(self, app: ASGIApp, per_minute: int, buckets: TokenBuckets | None = None) -> None:
-        self.app, self._per_minute = app, per_minute
+    def __init__(self, per_minute: int, buckets: TokenBuckets | None = None) -> None:
+        self._per_minute = per_minute
         self._buckets = buckets or TokenBuckets()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        caller, quota = self._caller(scope)
+    def check(self, visit: Visit) -> Response | None:
+        """Count a request and say in its answer what is left; its refusal, if nothing is."""
+        caller, quota = self._caller(visit.scope)
         if not quota:
-            await self.app(scope, receive, send)
-            return
+            return None
         admission = self._buckets.take(caller, quota)
-        headers = {
-            "RateLimit-Policy": f'"minute";q={quota};w={WINDOW_S:.0f}',
-            "RateLimit": f'"minute";r={admission.remaining};t={math.ceil(admission.full_s)}',
-        }
-        if not admission.allowed:
-            wait = math.ceil(admission.wait_s)
-            detail = f"more than {quota} requests a minute; ask again in {wait} s"
-            headers["Retry-After"] = str(wait)
-            await problem(scope, 429, "too-many-requests", detail, headers)(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
+        left = f'"minute";r={admission.remaining};t={math.ceil(admission.full_s)}'
+        visit.added += [
+            (b"ratelimit-policy", f'"minute";q={quota};w={WINDOW_S:.0f}'.encode()),
+            (b"ratelimit", left.encode()),
+        ]
+        if admission.allowed:
+            return None
+        wait = math.ceil(admission.wait_s)
+        detail = f"more than {quota} requests a minute; ask again in {wait} s"
+        return problem(visit.scope, 429, "too-many-requests", detail, {"Retry-After": str(wait)})
 
     def _caller(self, scope: Scope) -> tuple[str, int]:
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["path"] in OPEN:
             return "", 0
         user = scope["user"]
         if isinstance(user, Caller):
             return f"key {user.key.id}", user.key.requests_per_minute or self._per_minute
+        if not self._per_minute:
+            return "", 0
         return f"address {network_of((scope.get('client') or ('',))[0])}", self._per_minute
 
 

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers
 
 from vlclip.service.access.hosts import Hosts
+from vlclip.service.access.visit import Visit
 from vlclip.service.http.addresses import read_address
 
 UNIX = "unix"
@@ -70,25 +70,26 @@ class Proxies:
 
 
 class CallerAddresses:
-    """Puts the caller's own address, scheme and host in place of the proxy's."""
+    """Puts the caller's own address, scheme and host in place of the proxy's; it refuses nothing."""
 
-    def __init__(self, app: ASGIApp, proxies: Proxies, header: ForwardedHeader, hosts: Hosts) -> None:
-        self.app, self._proxies, self._header, self._hosts = app, proxies, header, hosts
+    def __init__(self, proxies: Proxies, header: ForwardedHeader, hosts: Hosts) -> None:
+        self._proxies, self._header, self._hosts = proxies, header, hosts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request as its caller sent it to the outermost proxy."""
+    def check(self, visit: Visit) -> None:
+        """Make the request what its caller sent to the outermost proxy."""
+        scope = visit.scope
         peer = (scope.get("client") or ("",))[0]
-        if scope["type"] == "http" and self._proxies.trust(peer):
-            headers = Headers(scope=scope)
-            read = forwarded if self._header == "forwarded" else x_forwarded
-            caller = self._proxies.caller(peer, list(read(headers)))
-            if caller.address and caller.address != peer:
-                scope["client"] = (caller.address, 0)
-            if caller.scheme in ("http", "https"):
-                scope["scheme"] = caller.scheme
-            if caller.host and self._hosts.accept(caller.host):
-                MutableHeaders(scope=scope)["host"] = caller.host
-        await self.app(scope, receive, send)
+        if not self._proxies.trust(peer):
+            return
+        headers = Headers(scope=scope)
+        read = forwarded if self._header == "forwarded" else x_forwarded
+        caller = self._proxies.caller(peer, list(read(headers)))
+        if caller.address and caller.address != peer:
+            scope["client"] = (caller.address, 0)
+        if caller.scheme in ("http", "https"):
+            scope["scheme"] = caller.scheme
+        if caller.host and self._hosts.accept(caller.host):
+            visit.replace_host(caller.host)
 
 
 def x_forwarded(headers: Headers) -> Iterator[Hop]:

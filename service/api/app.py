@@ -24,21 +24,20 @@ from fastapi.responses import Response
 from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from vlclip.engine.disk import is_full
 from vlclip.engine.errors import VlclipError
 from vlclip.engine.validation import explain
-from vlclip.service.access.auth import METRICS, ApiKeys, answer_refusal
+from vlclip.service.access.auth import METRICS, ApiKeys
 from vlclip.service.access.bodies import BodyLimit, BodySizes, HeadLimit
-from vlclip.service.access.headers import ClosedAnswers
 from vlclip.service.access.hosts import Hosts, KnownHosts, OwnPages
 from vlclip.service.access.keys import KeyRing, keys_in_force
 from vlclip.service.access.limits import RateLimit, Timeout
+from vlclip.service.access.passage import Passage, Rules
 from vlclip.service.access.proxies import CallerAddresses, Proxies
-from vlclip.service.access.request_id import RequestIds
+from vlclip.service.access.visit import Rule
 from vlclip.service.api.feeding import add_feeding_routes
 from vlclip.service.api.items import add_item_routes
 from vlclip.service.api.lists import add_list_routes
@@ -96,14 +95,14 @@ def create_app(shop: Shop, host: str | None = None) -> FastAPI:
     app.router.route_class = StrictRoute
     app.state.workers = pools.lists
     _add_middleware(app, shop, host)
-    watching.add_to(app)
     _add_errors(app)
+    add_list_routes(app, shop, pools.lists)  # first, because routes are tried in this order
     _add_health(app, shop)
-    add_list_routes(app, shop, pools.lists)
     add_shopper_routes(app, shop)
     add_item_routes(app, shop, pools)
     add_feeding_routes(app, shop, pools)
     add_page_routes(app, shop)
+    watching.add_to(app)
     return app
 
 
@@ -153,7 +152,7 @@ def _add_health(app: FastAPI, shop: Shop) -> None:
 
 
 def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:
-    """Keys, rates, limits on bodies and time, names, request ids. What is added last is the outermost."""
+    """Names, keys, rates, limits on bodies and time, in one passage. What is added last is the outermost."""
     api = shop.settings.api
     keys = KeyRing(keys_in_force(shop.settings), required=api.require_keys)
     free = (METRICS,) if shop.settings.metrics.open else ()
@@ -163,11 +162,17 @@ def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:
         return keys.is_open or path in free
 
     sizes = BodySizes(api.max_body_bytes, api.max_batch_bytes, api.max_json_bytes, api.max_held_bytes)
+    outer: list[Rule] = [
+        HeadLimit(),
+        KnownHosts(hosts, is_open),
+        CallerAddresses(proxies, api.forwarded_header, hosts),
+        OwnPages(api.cors_origins, is_open),
+    ]
+    inner: list[Rule] = [ApiKeys(keys, free), RateLimit(api.requests_per_minute)]
     app.add_middleware(BodyLimit, sizes=sizes)
-    app.add_middleware(RateLimit, per_minute=api.requests_per_minute)
-    app.add_middleware(AuthenticationMiddleware, backend=ApiKeys(keys, free), on_error=answer_refusal)
     app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
     if api.cors_origins:
+        app.add_middleware(Rules, rules=inner)
         app.add_middleware(
             CORSMiddleware,
             allow_origins=api.cors_origins,
@@ -175,12 +180,9 @@ def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:
             allow_headers=("Authorization", "X-API-Key", "X-Request-Id"),
             expose_headers=("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
         )
-    app.add_middleware(OwnPages, origins=api.cors_origins, is_open=is_open)
-    app.add_middleware(CallerAddresses, proxies=proxies, header=api.forwarded_header, hosts=hosts)
-    app.add_middleware(KnownHosts, hosts=hosts, is_open=is_open)
-    app.add_middleware(HeadLimit)
-    app.add_middleware(RequestIds)
-    app.add_middleware(ClosedAnswers)
+        app.add_middleware(Passage, rules=outer)
+    else:
+        app.add_middleware(Passage, rules=[*outer, *inner])
 
 
 def _add_errors(app: FastAPI) -> None:

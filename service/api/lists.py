@@ -20,7 +20,7 @@ from vlclip.service.http.answers import ListShape
 from vlclip.service.http.errors import NotReady
 from vlclip.service.http.list_json import list_shape
 from vlclip.service.http.requests import ListQuery, SimilarQuery
-from vlclip.service.http.weights import read_weights
+from vlclip.service.http.routing import PlainRoute
 from vlclip.service.shop.served_list import ServedList, hand_over
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.stages import queued, stage
@@ -30,7 +30,9 @@ from vlclip.service.shop.workers import Workers
 def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
     """Similar items, search, recommendations."""
     routes = ListRoutes(shop, workers)
-    add = partial(app.add_api_route, response_model=ListShape, tags=["lists"])
+    add = partial(
+        app.router.add_api_route, response_model=ListShape, tags=["lists"], route_class_override=PlainRoute
+    )
     of_similar, of_list = describe_query(SimilarQuery), describe_query(ListQuery)
     add("/v1/items/{item_id:path}/similar", routes.similar, openapi_extra=of_similar)
     add("/v1/search", routes.search, methods=["POST"], openapi_extra=SEARCH_FORMS)
@@ -46,9 +48,10 @@ class ListRoutes:
 
     async def similar(self, request: Request, item_id: str) -> Response:
         """Items like this one, best first, each with the parts of its score."""
-        query = read_query(SimilarQuery, request)
+        form = read_query(SimilarQuery, request)
+        query = form.query
         list_request = ListRequest(
-            kind="similar", anchor=item_id, page=query.page(), weights=read_weights(query.weights),
+            kind="similar", anchor=item_id, page=form.page, weights=form.weights,
             unit=unit_of(query.user, query.session),
         )  # fmt: skip
         return await self._answer(request, list_request, query.filter or [], explain=query.explain)
@@ -76,10 +79,9 @@ class ListRoutes:
         return await self._recommend(request, unit_of("", session))
 
     async def _recommend(self, request: Request, unit: str) -> Response:
-        query = read_query(ListQuery, request)
-        list_request = ListRequest(
-            kind="recommendations", unit=unit, page=query.page(), weights=read_weights(query.weights)
-        )
+        form = read_query(ListQuery, request)
+        query = form.query
+        list_request = ListRequest(kind="recommendations", unit=unit, page=form.page, weights=form.weights)
         return await self._answer(request, list_request, query.filter or [], explain=query.explain)
 
     async def _answer(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, cast
 
 from fastapi import Request
+from starlette.datastructures import QueryParams
 
 from vlclip.engine.filters import read_filter
 from vlclip.ranking.lists.answer import Page
@@ -15,6 +18,8 @@ from vlclip.service.http.requests import REPEATED, ListQuery, SearchBody, read_b
 from vlclip.service.http.weights import read_weights
 
 Query = TypeVar("Query", bound=ListQuery)
+REMEMBERED, REMEMBERED_BYTES = 1000, 200
+"""Query strings that were read and are not read again, and the most bytes of such a one."""
 MAX_FIELDS, MAX_FIELD_BYTES = 50, 65_536
 """Fields of a form beside its photo, and bytes of each."""
 SEARCH_FORMS = {
@@ -50,6 +55,15 @@ SEARCH_FORMS = {
 
 
 @dataclass(frozen=True, slots=True)
+class QueryForm(Generic[Query]):
+    """The query parameters of a list, and what they say. Requests share it, so nobody changes it."""
+
+    query: Query
+    page: Page
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchForm:
     """A search as it was sent; `clauses` is the filter of a form as it was written, [] for a JSON body."""
 
@@ -81,14 +95,25 @@ def describe_query(query: type[ListQuery]) -> dict[str, Any]:
     return {"parameters": parameters}
 
 
-def read_query(shape: type[Query], request: Request) -> Query:
+def read_query(shape: type[Query], request: Request) -> QueryForm[Query]:
     """The query parameters of a request; of one that is repeated and no list, the last counts."""
-    params = request.query_params
+    sent = request.scope["query_string"]
+    if len(sent) <= REMEMBERED_BYTES:
+        return cast("QueryForm[Query]", _read_again(shape, sent))
+    return _read_query(shape, sent)
+
+
+def _read_query(shape: type[Query], sent: bytes) -> QueryForm[Query]:
+    params = QueryParams(sent)
     form: dict[str, Any] = dict(params)
     for name in REPEATED:
         if name in form:
             form[name] = params.getlist(name)
-    return read_body(shape, form)
+    query = read_body(shape, form)
+    return QueryForm(query, query.page(), read_weights(query.weights))
+
+
+_read_again = lru_cache(REMEMBERED)(_read_query)
 
 
 async def read_search(request: Request) -> SearchForm:

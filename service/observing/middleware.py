@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vlclip.ranking.experiments.exposure import Exposure
 from vlclip.service.access.auth import Caller
+from vlclip.service.http.presence import has_left
 from vlclip.service.http.routing import route_of
 from vlclip.service.shop.served_list import ServedList, expect_list, list_of
 from vlclip.service.shop.stages import Stages, current
@@ -78,14 +78,14 @@ class Watch:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        time_ns, began, ended, status, has_left = time.time_ns(), perf_counter(), 0.0, 0, False
+        time_ns, began, ended, status, left_early = time.time_ns(), perf_counter(), 0.0, 0, False
         stages = Stages()
         expect_list(scope)
 
         async def watched_receive() -> Message:
-            nonlocal has_left
+            nonlocal left_early
             message = await receive()
-            has_left = has_left or (message["type"] == "http.disconnect" and not status)
+            left_early = left_early or (message["type"] == "http.disconnect" and not status)
             return message
 
         async def watched_send(message: Message) -> None:
@@ -97,7 +97,7 @@ class Watch:
                     served_list is not None
                     and served_list.exposure is not None
                     and message["status"] == 200
-                    and not await Request(scope, watched_receive).is_disconnected()
+                    and not has_left(watched_receive)
                 ):
                     self._record(served_list.exposure)
                 status = message["status"]
@@ -113,7 +113,7 @@ class Watch:
             served = ServedRequest(
                 method=scope["method"] if scope["method"] in METHODS else "other",
                 route=route_of(scope),
-                status=CALLER_LEFT if has_left else status or 500,
+                status=CALLER_LEFT if left_early else status or 500,
                 time_ns=time_ns,
                 began=began,
                 ended=ended or perf_counter(),

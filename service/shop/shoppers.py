@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.lists.request import ListRequest
 from vlclip.ranking.settings import DAY_S
 from vlclip.service.http.errors import Busy
+from vlclip.service.http.ids import new_id
 from vlclip.service.settings import Settings
 from vlclip.service.shop.served_list import ServedList
 from vlclip.service.shop.stages import stage
@@ -116,7 +116,7 @@ class Shoppers:
         its own, as a caller may send one `X-Request-Id` with several requests.
         """
         with stage("rank"):
-            answer, request_id = request.answer(recommender, self.arm(request.unit)), uuid.uuid4().hex
+            answer, request_id = request.answer(recommender, self.arm(request.unit)), new_id()
         exposure = None
         if self._log_damage:
             self.unlogged += 1

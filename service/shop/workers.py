@@ -20,14 +20,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from vlclip.service.http.errors import Overloaded
+from vlclip.service.http.presence import has_left
 from vlclip.service.settings import Api
+from vlclip.service.shop.threads import Threads
 
 T = TypeVar("T")
 SMOOTHING = 0.1
@@ -44,7 +44,7 @@ class Workers:
 
     def __init__(self, count: int, *, queue: int, max_wait_s: float, name: str = "list") -> None:
         self.count, self.queue, self.max_wait_s = count, queue, max_wait_s
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._threads = Threads(count, name)
         self._turns: deque[asyncio.Future[None]] = deque()
         self.in_flight = 0
         """Calls that run now."""
@@ -87,9 +87,9 @@ class Workers:
             self.in_flight += 1
         else:
             await self._turn(request)
-        loop, began = asyncio.get_running_loop(), time.perf_counter()
+        began = time.perf_counter()
         try:
-            return await loop.run_in_executor(self._threads, copy_context().run, work)
+            return await self._threads.call(work)
         finally:
             self.ended += 1
             self.service_s += SMOOTHING * (time.perf_counter() - began - self.service_s)
@@ -97,7 +97,7 @@ class Workers:
 
     def close(self) -> None:
         """Let the threads end after their current calls."""
-        self._threads.shutdown()
+        self._threads.close()
 
     async def _turn(self, request: Request) -> None:
         """Wait until a worker is free for this call, then check that its caller is still there."""
@@ -105,7 +105,7 @@ class Workers:
         self._turns.append(turn)
         try:
             await turn
-            if await request.is_disconnected():  # servers also say so once a request is answered
+            if has_left(request.receive):  # servers also say so once a request is answered
                 raise ClientDisconnect
         except BaseException:
             self.cancelled += 1

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 
 from vlclip.engine.errors import SettingsError
 from vlclip.service.access.hosts import Hosts
+from vlclip.service.access.passage import Passage
 from vlclip.service.access.proxies import CallerAddresses, Proxies, forwarded, x_forwarded
 from vlclip.service.api.app import _add_middleware
 from vlclip.service.http.addresses import read_address
@@ -31,7 +32,7 @@ strangers = addresses.filter(lambda address: not PROXIES.trust(address))
 def caller_of(peer, headers, proxies=PROXIES, header="x-forwarded-for", hosts=Hosts((), None)):  # noqa: B008 - no state
     """Who a request seems to come from, behind the middleware."""
     app = FastAPI()
-    app.add_middleware(CallerAddresses, proxies=proxies, header=header, hosts=hosts)
+    app.add_middleware(Passage, rules=[CallerAddresses(proxies, header, hosts)])
 
     @app.get("/")
     async def answer(request: Request) -> list[str]:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from vlclip.ranking.experiments.exposure import Exposure
-from vlclip.service.access.request_id import RequestIds
+from vlclip.service.access.passage import Passage
 from vlclip.service.http.routing import UNMATCHED
 from vlclip.service.observing.middleware import CALLER_LEFT, Watch
 from vlclip.service.shop.served_list import ServedList, hand_over
@@ -25,7 +25,7 @@ def observed():
 @pytest.fixture
 def client(observed):
     app = FastAPI()
-    app.add_middleware(RequestIds)
+    app.add_middleware(Passage, rules=())
     app.add_middleware(Watch, observers=[observed.append], record=pytest.fail)
 
     @app.get("/v1/items/{item_id:path}/similar")
