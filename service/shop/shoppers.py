@@ -42,6 +42,8 @@ from vlclip.service.shop.stages import stage
 log = logging.getLogger("vlclip.api")
 EVERY = 1_000_000_000
 """More events than anybody has."""
+MOST_ARMS = 100
+"""Arms whose names are kept."""
 LINGER_S = 0.2
 """Seconds that the log waits for more lists, to write them together."""
 
@@ -90,6 +92,7 @@ class Shoppers:
                 self._log, name="exposures", capacity=settings.exposures.queue, linger_s=LINGER_S
             )
         self._expire_at = -math.inf
+        self._arm_names: dict[int, tuple[Arm, str]] = {}
         self.unlogged = 0
         """Lists that were served while the queue of the log was full."""
 
@@ -130,7 +133,7 @@ class Shoppers:
             time=time.time(),
             kind=request.kind,
             unit=request.unit,
-            arm=f"{answer.arm.id}@{answer.arm.hash}",
+            arm=self._name_of(answer.arm),
             items=tuple(
                 ShownItem(item.id, item.score, item.parts, item.propensity, item.others) for item in answer
             ),
@@ -147,6 +150,15 @@ class Shoppers:
             candidates=answer.explored,
             temperature=answer.arm.exploration.temperature if answer.explored else 0.0,
         )
+
+    def _name_of(self, arm: Arm) -> str:
+        """`id@hash` of an arm, worked out once: the hash takes as long as all counting of a list."""
+        named = self._arm_names.get(id(arm))
+        if named is None or named[0] is not arm:
+            if len(self._arm_names) >= MOST_ARMS:
+                self._arm_names.clear()
+            self._arm_names[id(arm)] = named = arm, f"{arm.id}@{arm.hash}"
+        return named[1]
 
     def record(self, exposure: Exposure) -> None:
         """Log a list that its caller gets; it waits for no disk. A full queue counts it as lost."""

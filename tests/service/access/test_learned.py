@@ -110,7 +110,8 @@ QUESTIONS = [
     ("GET", "/openapi.json", {}),
 ]  # fmt: skip
 CHANGING = re.compile(
-    r'[0-9a-f]{32}|"took_ms":[0-9.e-]+|(?<=\} )[0-9.e+-]+$|^(vlclip|process|python)_\w+ [0-9.e+-]+$|\d\d:\d\d',
+    r'[0-9a-f]{32}|"took_ms":[0-9.e-]+|(?<=\} )[0-9.e+-]+$|'
+    r"^(vlclip|process|python)_\w+ [0-9.e+-]+$|\d\d:\d\d",
     re.MULTILINE,
 )
 """What differs between any two answers: ids, times, and the values of metrics."""
