@@ -74,6 +74,8 @@ class PhotoSource:
     max_bytes: int
     about_to_read: Callable[[Path], None] | None = None
     """Is told of every file before it is read."""
+    latest_version: Callable[[], str] = str
+    """How the server named the version of the photo that this thread fetched last."""
 
     def read(self, image: bytes | str) -> bytes:
         """The photo's bytes; a `PhotoError` says why they cannot be read."""

@@ -16,7 +16,7 @@ from vlclip.ingestion.photos.source import PhotoSource
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.reading.entry import Batch
 from vlclip.ingestion.settings import IngestionSettings
-from vlclip.ingestion.stages.compare import Compare, Digest
+from vlclip.ingestion.stages.compare import Compare, Digest, PhotoCheck
 from vlclip.ingestion.stages.embed import Embed, LazyEmbedder, Refine
 from vlclip.ingestion.stages.missing_photo import STRICT, MissingPhoto
 from vlclip.ingestion.stages.preparation import Preparation
@@ -41,6 +41,19 @@ class Chain:
         return self.refine(self.prepare(self.update(self.compare(self.digest(batch)))))
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoReading:
+    """How photos are read.
+
+    `until` is when all have to have come, in seconds of the monotonic clock. `folders` is told which files
+    are read. With `checks` the servers of unchanged items are asked whether their photos changed.
+    """
+
+    until: float = math.inf
+    folders: PhotoFolders | None = None
+    checks: bool = False
+
+
 @contextmanager
 def open_chain(
     destination: Destination,
@@ -48,19 +61,14 @@ def open_chain(
     preparation: Preparation,
     root: Path | None,
     missing: MissingPhoto = STRICT,
-    photos_until: float = math.inf,
-    photo_folders: PhotoFolders | None = None,
+    reading: PhotoReading = PhotoReading(),
 ) -> Iterator[Chain]:
-    """The stages; `root` is where photo paths start, None refuses paths.
-
-    `photos_until` is when all photos have to have come, in seconds of the monotonic clock. `photo_folders`
-    is told which files are read.
-    """
+    """The stages; `root` is where photo paths start, None refuses paths."""
     embedder = LazyEmbedder(destination.info, destination.load)
-    fetcher = Fetcher(settings.fetch, until=photos_until)
+    fetcher = Fetcher(settings.fetch, until=reading.until)
     fetching = ThreadPoolExecutor(settings.fetch.concurrency, thread_name_prefix="ingest-fetch")
-    note = photo_folders.note if photo_folders is not None else None
-    photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes, note)
+    note = reading.folders.note if reading.folders is not None else None
+    photos = PhotoSource(fetcher.fetch, root, settings.fetch.max_bytes, note, fetcher.latest_version)
     prepare = Prepare(
         source=photos,
         embedder=embedder,
@@ -70,7 +78,8 @@ def open_chain(
         decoding=threading.BoundedSemaphore(settings.ingest.workers),
         missing=missing,
     )
-    compare = Compare(destination.store, destination.info.fingerprint, preparation, missing)
+    check = PhotoCheck(fetcher.version, fetching) if reading.checks else None
+    compare = Compare(destination.store, destination.info.fingerprint, preparation, missing, check)
 
     def cancel() -> None:
         fetcher.close()

@@ -19,7 +19,7 @@ from vlclip.engine.errors import VlclipError
 from vlclip.ingestion.ledger.ledger import Ledger, Status
 from vlclip.ingestion.photos.folders import PhotoFolders
 from vlclip.ingestion.pipeline.agreement import AgreementSample, judge
-from vlclip.ingestion.pipeline.chain import open_chain
+from vlclip.ingestion.pipeline.chain import PhotoReading, open_chain
 from vlclip.ingestion.pipeline.destination import Destination, open_destination
 from vlclip.ingestion.pipeline.duplicates import find_duplicates
 from vlclip.ingestion.pipeline.photo_hint import photo_hint
@@ -50,7 +50,8 @@ class IngestPlan:
     system whose export it is, `auto` or `plain`. `prune` deletes what the catalogue no longer has,
     `force_prune` even if that is most of the store. `retry_failed` takes up dead letters alone. Photos at a
     distance up to `near` are reported as duplicates. `encoding` is that of CSV and TSV files that are not
-    UTF-8. `photo_folders` is told which files of photos are read.
+    UTF-8. `photo_folders` is told which files of photos are read. With `check_photos` the servers of
+    photos at addresses are asked whether these changed.
     """
 
     source: str | Path
@@ -62,6 +63,7 @@ class IngestPlan:
     near: int = NEAR
     encoding: str = ""
     photo_folders: PhotoFolders | None = None
+    check_photos: bool = False
 
 
 def ingest_catalogue(
@@ -115,9 +117,8 @@ def ingest(
         measure(store, catalogue, columns)
         progress(tally.report())
         missing = MissingPhoto(settings.ingest.missing_photo == "words", plan.retry_failed)
-        with open_chain(
-            destination, settings, prepared, catalogue.root, missing, photo_folders=plan.photo_folders
-        ) as chain:
+        reading = PhotoReading(folders=plan.photo_folders, checks=plan.check_photos)
+        with open_chain(destination, settings, prepared, catalogue.root, missing, reading) as chain:
             batches = claimed_batches(
                 catalogue.entries(columns), Claim(ledger, run), tally, settings, retry=plan.retry_failed
             )

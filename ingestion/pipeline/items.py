@@ -18,7 +18,7 @@ from vlclip.engine.item import Item
 from vlclip.engine.store.store import Record, Store
 from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger
-from vlclip.ingestion.pipeline.chain import open_chain
+from vlclip.ingestion.pipeline.chain import PhotoReading, open_chain
 from vlclip.ingestion.pipeline.destination import Destination
 from vlclip.ingestion.pipeline.report import ItemResult
 from vlclip.ingestion.reading.catalogue import batched
@@ -74,7 +74,7 @@ def ingest_items(
     results: list[ItemResult] = []
     with (
         open_preparation(settings, preparation, destination.info.language) as prepared,
-        open_chain(destination, settings, prepared, root, photos_until=turns.photos_until) as chain,
+        open_chain(destination, settings, prepared, root, reading=PhotoReading(turns.photos_until)) as chain,
     ):
         save = Save(destination.store, destination.ledger, 0, destination.info.fingerprint, prepared)
         for batch in batched(claim_once(entries), settings.ingest.batch):

@@ -59,8 +59,9 @@ class Entry:
     `(3, height, width)`, `vector` is `(size,)` float32. `photo_hash` is that of the whole photo, "" where the
     photo shows nothing. `warnings` are sentences without values, to be counted. A row is `doubtful` if a cell
     of it may hold other rows. `photo_problem` says why an item is without its photo; `has_photo` that its
-    photo is in the vector. `stored_hash` is the hash of the content that the stored vector was made from,
-    where this run would have made it in the same way.
+    photo is in the vector. `photo_version` is how the server of its photo names its version. `stored_hash` is
+    the hash of the content that the stored vector was made from, where this run would have made it in the
+    same way.
     """
 
     source: str
@@ -81,6 +82,7 @@ class Entry:
     photo_problem: str = ""
     has_photo: bool = False
     is_stored_with_photo: bool = False
+    photo_version: str = ""
     stored_hash: str = ""
 
     @classmethod

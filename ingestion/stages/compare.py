@@ -1,8 +1,14 @@
-"""Which items the store holds already, by the hash of their content."""
+"""Which items the store holds already, by the hash of their content.
+
+Laws (tests/ingestion/stages/test_compare.py):
+- where photos at addresses are checked, an item is unchanged only while its server names the same version;
+- a server that names none, or that does not answer, changes nothing, and a note says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +19,11 @@ from vlclip.ingestion.reading.entry import Batch, Entry
 from vlclip.ingestion.stages.missing_photo import PROBLEM, STRICT, MissingPhoto, next_photo
 from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ingestion.stages.update import vector_hash
+
+PHOTO_VERSION = "photo_version"
+"""The key of a point's provenance with what the server said of its photo's version."""
+UNVERSIONED = "the server of the photo names neither ETag nor time, so it cannot be checked"
+SILENT = "the server of the photo did not answer as it was checked; the photo stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,42 @@ def _hashed(entry: Entry, photo: bytes | None = None) -> Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoCheck:
+    """Asks the servers of unchanged items whether their photos are still those that were embedded.
+
+    `version` gives the version at an address, from an earlier one; `asking` are the threads for it.
+    """
+
+    version: Callable[[str, str], str]
+    asking: Executor
+
+    def __call__(self, batch: Batch, compared: Batch, stored: Mapping[str, Record]) -> Batch:
+        """The compared entries; those whose photo is another one are pending, as they were in the batch."""
+        waiting: dict[int, Future[tuple[bool, str]]] = {}
+        for place, entry in enumerate(compared):
+            payload = stored[entry.id].payload if entry.id in stored else {}
+            image = payload.get("image")
+            if entry.outcome == "unchanged" and entry.has_photo and isinstance(image, str) and is_url(image):
+                earlier = str((payload.get("provenance") or {}).get(PHOTO_VERSION, ""))
+                waiting[place] = self.asking.submit(self._is_same, image, earlier)
+        checked = list(compared)
+        for place, answer in waiting.items():
+            is_same, note = answer.result()
+            if not is_same:
+                checked[place] = batch[place]
+            elif note:
+                checked[place] = replace(compared[place], warnings=(*compared[place].warnings, note))
+        return checked
+
+    def _is_same(self, image: str, earlier: str) -> tuple[bool, str]:
+        try:
+            version = self.version(image, earlier)
+        except PhotoError:
+            return True, SILENT
+        return (version == earlier, "") if version else (True, UNVERSIONED)
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """An entry is unchanged if the store holds its content, prepared and embedded in the same way."""
 
@@ -54,15 +101,19 @@ class Compare:
     fingerprint: str
     preparation: Preparation
     missing: MissingPhoto = STRICT
+    check: PhotoCheck | None = None
 
     def __call__(self, batch: Batch) -> Batch:
         """The entries, with those that are unchanged marked; one request to the store."""
         pending = [entry.id for entry in batch if entry.pending]
-        stored = self.store.retrieve(pending, fields=("provenance",)) if pending else {}
+        fields = ("provenance", "image") if self.check else ("provenance",)
+        stored = self.store.retrieve(pending, fields=fields) if pending else {}
         compared = [
             self._compared(entry, stored[entry.id]) if entry.pending and entry.id in stored else entry
             for entry in batch
         ]
+        if self.check is not None:
+            compared = self.check(batch, compared, stored)
         photographed = self._with_photo(
             [entry for entry in compared if entry.pending and entry.id in stored], stored
         )

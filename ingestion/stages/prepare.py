@@ -83,7 +83,9 @@ class Prepare:
         problem = ""
         while entry is not None:
             try:
-                return replace(entry, data=self.source.read(entry.image)), problem
+                data = self.source.read(entry.image)
+                version = self.source.latest_version() if is_url(entry.image) else ""
+                return replace(entry, data=data, photo_version=version), problem
             except PhotoError as error:
                 problem = problem or str(error)
             entry = next_photo(entry)

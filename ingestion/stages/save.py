@@ -15,6 +15,7 @@ from vlclip.engine.store.store import Point, Store
 from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger
 from vlclip.ingestion.reading.entry import Batch, Entry, GroundedPhoto
+from vlclip.ingestion.stages.compare import PHOTO_VERSION
 from vlclip.ingestion.stages.missing_photo import PROBLEM
 from vlclip.ingestion.stages.preparation import Preparation
 from vlclip.ingestion.stages.update import save_fields
@@ -117,6 +118,7 @@ class Save:
             "text": entry.refined.text if entry.refined is not None else item.text,
             "embedded_at": self.now().isoformat(timespec="seconds"),
             **({"photo_hash": entry.photo_hash} if entry.photo_hash else {}),
+            **({PHOTO_VERSION: entry.photo_version} if entry.photo_version else {}),
             **self.preparation.provenance,
             **_photo_provenance(entry.grounded),
             **({PROBLEM: entry.photo_problem} if entry.photo_problem else {}),

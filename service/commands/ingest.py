@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vlclip.service.commands.options import (
+    CheckPhotos,
     Clip,
     ColumnMap,
     Device,
@@ -46,6 +47,7 @@ def ingest(
         typer.Option(help="Show how the catalogue would be read, and store nothing."),
     ] = False,
     retry_failed: Annotated[bool, typer.Option(help="Ingest only the items that failed before.")] = False,
+    check_photos: CheckPhotos = False,
     missing_photo: MissingPhotoOption = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
@@ -81,7 +83,7 @@ def ingest(
     target = Target.of(settings, url, key, ledger, options)
     plan = IngestPlan(
         source, map or [], format, prune, force_prune, retry_failed,
-        near=settings.search.collapse_distance, encoding=encoding,
+        near=settings.search.collapse_distance, encoding=encoding, check_photos=check_photos,
     )  # fmt: skip
     with progress_bar() as bar:
         report = target.ingest(plan, show_on(bar))

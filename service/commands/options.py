@@ -75,6 +75,12 @@ Encoding = Annotated[
         "--encoding", help="Encoding of CSV and TSV files: cp1252, latin-1, ...", show_default="utf-8"
     ),
 ]
+CheckPhotos = Annotated[
+    bool,
+    typer.Option(
+        "--check-photos", help="Ask the servers of unchanged items whether their photos are still the same."
+    ),
+]
 MissingPhotoOption = Annotated[
     Literal["words", "fail"] | None,
     typer.Option(

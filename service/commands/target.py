@@ -75,8 +75,14 @@ class Target:
         """What people know it by."""
         return self.url or self.settings.store
 
+    def check(self, plan: IngestPlan) -> None:
+        """Refuse a plan that it cannot carry out."""
+        if self.url and plan.check_photos:
+            raise SettingsError("--check-photos is for a store; a service fetches its photos itself")
+
     def ingest(self, plan: IngestPlan, progress: Progress) -> IngestReport:
         """Bring it up to date with a catalogue."""
+        self.check(plan)
         if not self.url:
             with open_destination(self.settings) as destination:
                 return ingest(plan, destination, self.settings, progress=progress)

@@ -31,6 +31,7 @@ from vlclip.ingestion.pipeline.report import IngestReport
 from vlclip.ingestion.reading.preset import CHOICES
 from vlclip.ingestion.reading.sources import Source, open_source
 from vlclip.service.commands.options import (
+    CheckPhotos,
     Clip,
     ColumnMap,
     Device,
@@ -69,6 +70,7 @@ def watch(
     format: Format = "auto",
     encoding: Encoding = "",
     prune: Prune = False,
+    check_photos: CheckPhotos = False,
     missing_photo: MissingPhotoOption = None,
     clip: Clip = None,
     text_encoder: TextEncoder = None,
@@ -92,7 +94,11 @@ def watch(
     target = Target.of(settings, url, key, ledger, options)
     copies = (state_folder(target.url) if target.url else home(settings)) / "watched"
     near = settings.search.collapse_distance
-    plan = IngestPlan(source, map or [], format, prune, near=near, encoding=check_encoding(encoding))
+    plan = IngestPlan(
+        source, map or [], format, prune,
+        near=near, encoding=check_encoding(encoding), check_photos=check_photos,
+    )  # fmt: skip
+    target.check(plan)
     watcher = Watcher(open_source(source, copies), target.ingest, plan, seconds(every))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: watcher.stopping.set())
@@ -140,8 +146,8 @@ class Watcher:
         return {"status": "ingested", "dead_letters": report.dead_letters, **report_json(report)}
 
     def _are_photos_due(self) -> bool:
-        """Whether photos changed since the last run, or that one failed."""
-        return self._is_due or self.photo_folders.changed(self.stopping.wait)
+        """Whether photos changed since the last run, or that one failed, or each look checks photos."""
+        return self._is_due or self.plan.check_photos or self.photo_folders.changed(self.stopping.wait)
 
     def _end_if_stopping(self, _: IngestReport) -> None:
         if self.stopping.is_set():

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from PIL import Image
 from vlclip.engine.errors import SettingsError, StoreUnavailable
 from vlclip.ingestion.pipeline.ingest import IngestPlan
 from vlclip.ingestion.pipeline.report import IngestReport
+from vlclip.service.commands.target import Target
 from vlclip.service.commands.watch import Watcher, seconds
+from vlclip.service.settings import Settings
 
 
 class Scripted:
@@ -88,6 +91,17 @@ def test_photos_that_change_are_ingested_though_the_catalogue_does_not(tmp_path)
     looks = [watching.look()["status"] for _ in range(3)]
     assert looks == ["failed", "ingested", "unchanged"]
     assert reads == ["old", "bad", "good"]
+
+
+def test_each_look_asks_for_photos_where_they_are_checked():
+    source = Scripted()
+    watching, plans = watcher(source, IngestReport(), IngestReport(embedded=1))
+    watching.plan = replace(watching.plan, check_photos=True)
+    assert [watching.look()["status"] for _ in range(2)] == ["ingested", "ingested"]
+    assert all(plan.check_photos for plan in plans)
+    service = Target(Settings.load(), "http://localhost:1")
+    with pytest.raises(SettingsError, match="--check-photos is for a store"):
+        service.check(watching.plan)
 
 
 def test_a_stop_ends_a_run_at_its_next_batch():
