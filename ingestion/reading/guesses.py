@@ -299,7 +299,7 @@ def _stock_note(columns: Sequence[str], sample: Sequence[Cells]) -> str:
         (
             column
             for column in columns
-            if any(map(says_sold_out, _cells(column, sample))) and _holds_known_words(column, sample)
+            if _holds_known_words(column, sample) and any(map(says_sold_out, _cells(column, sample)))
         ),
         "",
     )

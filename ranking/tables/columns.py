@@ -4,6 +4,7 @@ Laws (tests/ranking/tables/test_columns.py):
 - a given column always wins over a guess, and `field=` leaves a field empty;
 - a column without any value is not guessed where another has values;
 - a column whose values look like times is a time, is mapped to another field, or the table is refused;
+- where there is no time, a column that numbers rows is mapped to it or left out by the operator;
 - every column is taken, or named as not used; all fields that lack a column are named at once.
 """
 
@@ -25,6 +26,11 @@ TIME = "time"
 """The field whose columns are recognised by their values too."""
 SLOT = re.compile(r"\{([^{}]+)\}")
 _WITHIN_A_DAY = ("timeframe", "timeofday", "clock", "hour")
+_ORDER = (
+    "position", "positioninsession", "order", "ordernumber", "sequence", "sequencenumber", "seq", "step",
+    "rank", "index", "idx", "eventindex", "eventnumber", "clicknumber", "clickorder", "turn",
+)  # fmt: skip
+"""Names of columns that number what came one after another."""
 _TIME_NAME = re.compile(r"(time|date|timestamp)|(at|ts|on)$")
 
 
@@ -143,12 +149,25 @@ def _time_columns(
     if chosen and clock:
         return (*chosen, clock)
     likely = [column for column in unused if looks_like_times(cells[column], now)]
+    if not chosen and not likely:
+        likely = [column for column in unused if plain(column) in _ORDER and _counts(cells[column])]
+        if likely:
+            raise BadTable(
+                f"{name}: {likely[0]!r} may be the order; take it with --map time={likely[0]}, or that of "
+                "the rows with --map time="
+            )
     if not likely or (not chosen and len(likely) == 1 and _TIME_NAME.search(plain(likely[0]))):
         return chosen or tuple(likely)
     raise BadTable(
         f"{name}: {', '.join(map(repr, (*chosen, *likely)))} may be the time; say which column it is with "
         f"--map time={likely[0]}" + ("" if chosen else ", or take the order of the rows with --map time=")
     )
+
+
+def _counts(cells: Iterable[Any]) -> bool:
+    """Whether there are whole numbers and nothing else."""
+    present = [str(cell).strip() for cell in cells if not is_absent(cell)]
+    return bool(present) and all(cell.isdecimal() for cell in present)
 
 
 def _nearest(name: str, candidates: Sequence[str]) -> str:

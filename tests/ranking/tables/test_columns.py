@@ -64,6 +64,18 @@ def test_a_column_that_holds_times_is_taken_by_its_name_or_refused(cell):
     assert choose([row(when=cell)], "time=")[TIME] == ""
 
 
+@pytest.mark.parametrize("name", ["position", "Position in session", "ORDER", "seq", "click_number"])
+def test_a_column_that_numbers_rows_is_not_passed_over_where_there_is_no_time(name):
+    numbered = [row(**{name: cell}) for cell in (3, "1", 2)]
+    message = rf"'{name}' may be the order; take it with --map time={name}, or .* --map time=$"
+    with pytest.raises(EvaluationError, match=message):
+        choose(numbered)
+    assert choose(numbered, f"time={name}")[TIME] == name
+    assert choose(numbered, "time=")[TIME] == ""
+    assert choose([row(time=EPOCH, **{name: 3})])[TIME] == "time"
+    assert choose([row(**{name: "first"})])[TIME] == ""
+
+
 def test_of_two_that_may_be_the_time_none_is_chosen():
     with pytest.raises(EvaluationError, match="'sent_at', 'read_at' may be the time"):
         choose([row(sent_at=EPOCH, read_at=EPOCH)])
