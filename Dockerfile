@@ -1,7 +1,9 @@
 # The service on a processor. Sizes, arguments and how it is run: docs/deploy.md
 ARG PYTHON_TAG=3.11-slim-bookworm
+# the same with Debian's tools for building: image.py uses `strip`
+ARG BUILD_TAG=3.11-bookworm
 
-FROM python:${PYTHON_TAG} AS build
+FROM python:${BUILD_TAG} AS build
 # versions of everything, the build's own tools included
 ENV PIP_CONSTRAINT=/build/constraints.txt \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -18,7 +20,7 @@ ARG TORCH_INDEX=
 # hadolint ignore=DL3013  # PIP_CONSTRAINT pins them
 RUN --mount=type=cache,target=/root/.cache/pip \
     if [ -n "$TORCH_INDEX" ]; then \
-        pip --python /opt/vlclip/bin/python install --no-deps --index-url "$TORCH_INDEX" torch torchvision; \
+        pip --python /opt/vlclip/bin/python install --no-compile --no-deps --index-url "$TORCH_INDEX" torch torchvision; \
     fi
 
 COPY pyproject.toml ./
@@ -29,13 +31,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
         project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
         extras = [project['optional-dependencies'][name] for name in sys.argv[1].split(',') if name]; \
         print(*project['dependencies'], *sum(extras, []), sep='\n')" "$EXTRAS" > requirements.txt \
-    && pip --python /opt/vlclip/bin/python install --only-binary :all: --requirement requirements.txt \
+    && pip --python /opt/vlclip/bin/python install --no-compile --only-binary :all: --requirement requirements.txt \
     && if [ -n "$TORCH_INDEX" ]; then \
         /opt/vlclip/bin/python -c "import torch, torchvision; assert torch.version.cuda is None, \
             'CUDA came although TORCH_INDEX is set: has it the versions of constraints.txt?'"; \
-    fi \
-    # 145 MB of PyTorch's that only its own tests and compilers read
-    && rm -rf /opt/vlclip/lib/python3.*/site-packages/torch/test /opt/vlclip/lib/python3.*/site-packages/torch/include
+    fi
 
 COPY README.md LICENSE ./
 COPY engine engine
@@ -45,7 +45,10 @@ COPY service service
 COPY loadtest loadtest
 COPY vlclip vlclip
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/vlclip/bin/python install --no-deps .
+    pip --python /opt/vlclip/bin/python install --no-compile --no-deps .
+# takes out what nobody runs, tries the rest, and leaves what is used compiled
+COPY deploy/image.py deploy/image.py
+RUN python deploy/image.py /opt/vlclip
 
 
 FROM python:${PYTHON_TAG}

@@ -4,7 +4,12 @@ Two things of transformers' model stand in the way of PyTorch's exporter: it com
 other by operators that ONNX lacks, and it makes tensors of sizes, which become constants. The first is an
 input of the graph; the second is replaced while the model is exported.
 
+A Swin cannot be exported: it pads what is no multiple of its patches and windows, and the exporter follows
+the example's sizes for good, so its graph is right for photos of few sizes. With the padding made
+unconditional, the exporter of PyTorch 2.13 fails on the sizes of windows.
+
 Laws (tests/engine/grounding/test_export.py):
+- a model with a Swin is refused before anything is exported;
 - the graph holds no weight of the file and takes photos and batches of any size;
 - a model whose graph finds other boxes than PyTorch is refused, and nothing is left in its folder.
 """
@@ -21,6 +26,7 @@ from unittest import mock
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers.models.swin.modeling_swin import SwinLayer
 
 from vlclip.engine.encoding.graph_writing import Example, exporting, write_graph
 from vlclip.engine.errors import EncoderError
@@ -39,6 +45,11 @@ def write_grounder_graph(network: TransformersNetwork, folder: Path) -> None:
 
     Errors: `EncoderError` for a model that cannot be exported or finds other boxes.
     """
+    if any(isinstance(module, SwinLayer) for module in network.model.modules()):
+        raise EncoderError(
+            "this grounder has a Swin, which pads photos by their sizes; PyTorch's exporter cannot follow "
+            "that, so use the grounder as it is, with PyTorch: pip install 'vlclip[models]'"
+        )
     if not (folder / WEIGHTS).is_file():
         raise EncoderError(f"the weights of a grounder must be in one file, {folder / WEIGHTS}")
     notes = {LONGEST: str(network.model.config.max_text_len)}

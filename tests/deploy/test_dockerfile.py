@@ -44,11 +44,20 @@ def test_instructions_are_read_over_continued_lines_and_comments():
     ]
 
 
-def test_both_stages_stand_on_one_base_whose_tag_names_the_python_of_the_constraints():
-    tags = [arguments for name, arguments in WHOLE if name == "ARG" and arguments.startswith("PYTHON_TAG=")]
-    assert [tag.removeprefix("PYTHON_TAG=").split("-")[0] for tag in tags] == ["3.11"]
+def test_both_stages_stand_on_one_python_and_debian_which_are_those_of_the_constraints():
+    tags = [arguments.split("=") for name, arguments in WHOLE if name == "ARG" and "_TAG=" in arguments]
+    assert tags == [["PYTHON_TAG", "3.11-slim-bookworm"], ["BUILD_TAG", "3.11-bookworm"]]
     bases = [arguments.split()[0] for name, arguments in WHOLE if name == "FROM"]
-    assert bases == ["python:${PYTHON_TAG}"] * 2
+    assert bases == ["python:${BUILD_TAG}", "python:${PYTHON_TAG}"]
+
+
+def test_what_is_compiled_is_what_is_used():
+    installed = [arguments for name, arguments in WHOLE if name == "RUN" and " install " in arguments]
+    calls = [call for run in installed for call in run.split("pip ")[1:] if " install " in call]
+    assert len(calls) == 3
+    assert all("--no-compile" in call for call in calls)
+    (last,) = [arguments for name, arguments in WHOLE if name == "RUN" and "image.py" in arguments]
+    assert last == "python deploy/image.py /opt/vlclip"
 
 
 def test_nothing_is_fetched_but_by_the_installer_and_the_last_stage_installs_nothing():
