@@ -13,6 +13,8 @@ from vlclip.engine.errors import VlclipError
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.sqlite import is_damage
+from vlclip.engine.store.cache.remembered import Remembered
+from vlclip.engine.store.cache.store import CachedStore
 from vlclip.engine.store.store import Store
 from vlclip.ingestion.errors import LedgerError
 from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
@@ -56,6 +58,11 @@ class Shop:
             cast("Store", self.watched), lambda: WatchedEncoder(self.queries),
             settings.search, LenientHistory(self.shoppers.history),
         )  # fmt: skip
+        self.remembered: Recommender | None = None
+        """Makes the lists of nobody in particular that need nothing but what the store remembers."""
+        if isinstance(opened, CachedStore):
+            memory = cast("Store", Remembered(opened))
+            self.remembered = Recommender(memory, lambda: WatchedEncoder(self.queries), settings.search)
         self._ledger_damage = ""
         self.ledger = self._open_ledger()
         self.preparation = Preparation.of(settings, self.store.info.language)
