@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +13,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from vlclip.engine.photos.decoding import decode
+from vlclip.engine.store.cache.remembered import NotRemembered
 from vlclip.ranking.history.events import unit_of
+from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.access.auth import check_exact, check_knows
 from vlclip.service.api.reading import SEARCH_FORMS, describe_query, read_query, read_search
@@ -25,6 +28,9 @@ from vlclip.service.shop.served_list import ServedList, hand_over
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.stages import queued, stage
 from vlclip.service.shop.workers import Workers
+
+AT_ONCE = 24
+"""Results of the longest list that is made without a worker, where all of it is remembered."""
 
 
 def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
@@ -99,18 +105,46 @@ class ListRoutes:
         if list_request.page.exact:
             check_exact(request.user)
 
+        if photo is None and (remembered := self._remembered(list_request)) is not None:
+            with suppress(NotRemembered):
+                body, served_list = self._body(remembered, list_request, filter_form, began, explain=explain)
+                hand_over(request.scope, served_list)
+                return Response(body, media_type="application/json")
+
         def work() -> tuple[bytes, ServedList]:
             shop, ready_request = self._shop, list_request
             if photo is not None:
                 with stage("rank"):
                     image = decode(photo, shop.settings.fetch.limits)
                 ready_request = replace(list_request, photo=image)
-            answer, served_list = shop.shoppers.serve(shop.recommender, ready_request, filter_form)
-            took_ms = (time.perf_counter() - began) * 1000
-            with stage("serialise"):
-                shape = list_shape(answer, served_list.request_id, took_ms, explain=explain)
-                return orjson.dumps(shape), served_list
+            return self._body(shop.recommender, ready_request, filter_form, began, explain=explain)
 
         body, served_list = await self._workers.run(request, queued(work))
         hand_over(request.scope, served_list)
         return Response(body, media_type="application/json")
+
+    def _remembered(self, list_request: ListRequest) -> Recommender | None:
+        """What makes a list from memory alone, for which a thread is not worth its turn; None for others.
+
+        A list for somebody reads their history, and a long one would hold all other requests up.
+        """
+        page, remembered = list_request.page, self._shop.remembered
+        is_short = (page.limit or self._shop.settings.search.limit) <= AT_ONCE and not page.offset
+        if list_request.kind != "similar" or list_request.unit or page.exact or not is_short:
+            return None
+        return remembered
+
+    def _body(
+        self,
+        recommender: Recommender,
+        list_request: ListRequest,
+        filter_form: Any,
+        began: float,
+        *,
+        explain: bool,
+    ) -> tuple[bytes, ServedList]:
+        answer, served_list = self._shop.shoppers.serve(recommender, list_request, filter_form)
+        took_ms = (time.perf_counter() - began) * 1000
+        with stage("serialise"):
+            shape = list_shape(answer, served_list.request_id, took_ms, explain=explain)
+            return orjson.dumps(shape), served_list
