@@ -61,6 +61,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--limit", type=int, default=10, help="results of a list")
+    parser.add_argument(
+        "--warm", type=float, default=1.0, help="seconds of the same requests before; a store remembers items"
+    )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
@@ -117,7 +120,7 @@ def turns(server: str, path: str, titles: dict[str, str], args: argparse.Namespa
             if path == "for-you" and sent is requests:
                 for shopper in histories(titles):
                     assert running.turn(iter([shopper]), 1, 0).statuses[202]
-            running.turn(sent, 4, WARM_S, written)
+            running.turn(sent, 4, args.warm, written)
         for connections in args.connections:
             rounds = [
                 {
