@@ -337,11 +337,9 @@ def _fill(
         usable = [column for column in columns if not _is_something_else(name, column, sample)]
         if is_settled or not (column := _guess(usable, (*likely, *_foreign(name)), used)):
             continue
+        fields[name] = Origin(column, column)
         if _bare_name(column) not in QUANTITIES:
-            fields[name] = Origin(column, column)
             used.add(column)
-        elif _numeric(column, sample) or _holds_known_words(column, sample):
-            fields[name] = Origin(column, column)
     if (
         "offers" in columns
         and "offers" not in used
@@ -363,10 +361,12 @@ def _foreign(field: str) -> tuple[str, ...]:
 def _is_something_else(field: str, column: str, sample: Sequence[Cells]) -> bool:
     """Whether the values of a column show that it does not feed a field that its name may mean.
 
-    Codes that repeat are no ids, numbers neither titles nor product types, and "P" and "simple" no product
-    types: shop systems write so what kind of record a product is.
+    Quantities such as "500 g" are no stock, codes that repeat no ids, numbers neither titles nor product
+    types, and "P" and "simple" no product types: shop systems write so what kind of record a product is.
     """
     name = _bare_name(column)
+    if field == "available" and name in QUANTITIES:
+        return not (_numeric(column, sample) or _holds_known_words(column, sample))
     if field == "id":
         return (name in CODES or name in foreign_names()[FOREIGN_CODES]) and not _distinct(column, sample)
     if field == "title":

@@ -535,3 +535,13 @@ def test_of_several_languages_in_json_a_note_says_which_is_read():
     item, warnings = guess(Evidence(list(row), [row]), {}, Path()).item(row)
     assert item.title == "Shoe"
     assert warnings == ("title is JSON in several languages; that in english is read",)
+
+
+@pytest.mark.parametrize("column", ["Vorrätig?", "in_stock", "Availability", "Ausverkauft"])
+@pytest.mark.parametrize("quantity", ["", "500 g", None])
+def test_a_column_of_quantities_that_counts_no_stock_hides_no_other(column, quantity):
+    sold_out = "1" if column == "Ausverkauft" else "0"
+    row = {"id": "1", "Stock": quantity, "Lager": quantity, column: sold_out}
+    mapping = guess(Evidence(list(row), [row]), {}, Path())
+    assert mapping.fields["available"].column == column
+    assert mapping.item(row)[0].available is False
