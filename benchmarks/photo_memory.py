@@ -160,7 +160,7 @@ def service(tree: Path, store: Path) -> Iterator[tuple[str, int]]:
 
 def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
     """Until models are loaded."""
-    until = time.monotonic() + 180
+    until = time.monotonic() + 600
     while time.monotonic() < until and process.poll() is None:
         try:
             if httpx2.get(f"{address}/readyz", timeout=5).status_code == 200:

@@ -35,7 +35,7 @@ from vlclip.service.diagnosis.examination import examine
 from vlclip.service.settings import Settings
 
 KILLED = 77
-EACH = 25
+EACH = 60
 """Of so many removals and new folders one is a step."""
 
 
