@@ -35,7 +35,7 @@ test-light: .venv-light/ready
 	touch $@
 
 chaos: .venv/development
-	$(BIN)/python -m pytest -m chaos
+	$(BIN)/python -m pytest -m chaos --numprocesses $(WORKERS) --dist loadfile
 
 test-all: .venv/development
 	$(BIN)/python -m pytest

@@ -172,6 +172,7 @@ from vlclip.engine.opening.stores import open_store
 disk, free, name = Path(sys.argv[1]), float(sys.argv[2]) * 2**20, sys.argv[3]
 def fill():
     state = os.statvfs(disk)
+    assert disk.is_mount() and state.f_bavail * state.f_frsize < 2**30, "no small disk of its own"
     with (disk / "ballast").open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(1, int(state.f_bavail * state.f_frsize - free)))
 try:

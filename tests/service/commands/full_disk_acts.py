@@ -21,6 +21,8 @@ from pathlib import Path
 from vlclip.service.cli import COMMANDS, build, load_command
 
 MB = 2**20
+LARGEST = 1024 * MB
+"""A disk that is to be filled has no more room than this."""
 WORDS = """
 0 open: similar drawn-00001 --store {shop}
 20 search: search shoe --store {shop}
@@ -125,10 +127,12 @@ def run(words: list[str]) -> None:
 
 
 def fill(disk: Path, free_mb: float) -> None:
-    """Leave so many MB."""
+    """Leave so many MB of a small disk, and never fill another one."""
     os.sync()
     state = os.statvfs(disk)
     size = max(1, int(state.f_bavail * state.f_frsize - free_mb * MB))
+    if not disk.is_mount() or size > LARGEST:
+        raise SystemExit(f"{disk} is no small disk of its own; nothing was filled")
     with (disk / "ballast").open("wb") as file, suppress(OSError):
         os.posix_fallocate(file.fileno(), 0, size)
 
