@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import orjson
 from vlclip.engine.tables.block import Portion, RowBlock, portions_of
 from vlclip.engine.tables.format import Row
 from vlclip.engine.tables.json_values import JsonProblem, parse_json
-from vlclip.engine.tables.lines import MAX_ROW, lines_of, open_text
+from vlclip.engine.tables.lines import MAX_ROW, lines_of, open_text, portions_of_lines
 
 Line = tuple[int, bytes | None]
 """Its number, and None where it is too long."""
@@ -38,8 +37,7 @@ class Jsonl:
     def portions(self, _paths: Sequence[str], size: int) -> Iterator[Portion]:
         """The rows, so many at a time."""
         with open_text(self.path) as file:
-            lines = lines_of(file)
-            while part := list(islice(lines, size)):
+            for part in portions_of_lines(file, size):
                 if (rows := _all_objects(part)) is not None:
                     yield Portion(RowBlock(rows), position=file.tell())
                 else:
@@ -68,7 +66,7 @@ def _rows(lines: Iterable[Line]) -> Iterator[Row]:
 
 
 def _row(number: int, line: bytes) -> Row:
-    content = parse_json(line)
+    content = parse_json(line.removesuffix(b"\n"))
     if isinstance(content, JsonProblem):
         return Row(number, problem=f"the line is not JSON: {content.reason}")
     if not isinstance(content, dict):

@@ -122,7 +122,10 @@ class EventReader:
         if not paths:
             return None
         return [
-            cell if type(cell) is list and set(map(type, cell)) == {dict} else _objects(cell)
+            cell
+            if type(cell) is list
+            and (type(cell[0]) is dict if len(cell) == 1 else set(map(type, cell)) == {dict})
+            else _objects(cell)
             for cell in first_of(rows, paths)
         ]
 
@@ -130,9 +133,14 @@ class EventReader:
         self, elements: Sequence[Sequence[Cells]], columns: Sequence[Column], items: Column, values: Column
     ) -> tuple[Block, Sequence[Column], Column, Column]:
         """Elements, columns, items and values of an event for each, or for the row where it has none."""
-        places = [n for n, part in enumerate(elements) for _ in range(len(part) or 1)]
-        inner = RowBlock([element for part in elements for element in part or ({},)])
-        columns = [[column[n] for n in places] for column in columns]
+        places: Sequence[int] = range(len(elements))
+        if set(map(len, elements)) == {1}:  # most logs are of single items
+            inner = RowBlock([element for (element,) in elements])
+            columns = list(columns)
+        else:
+            places = [n for n, part in enumerate(elements) for _ in range(len(part) or 1)]
+            inner = RowBlock([element for part in elements for element in part or ({},)])
+            columns = [[column[n] for n in places] for column in columns]
         own_ids, kinds = 5, columns[1]
         if any(columns[own_ids]):
             numbers = [number for part in elements for number in (range(len(part)) if part else [None])]
