@@ -1,6 +1,7 @@
 """What a list of cards costs, by the number of variants of each product, and how deep it reads.
 
     python benchmarks/variants.py
+    python benchmarks/variants.py --only "30 variants"
 
 Made-up stores of `--items` items of 256 + 256 floats in Qdrant Edge: products of 1, 5, 30, and of 1 to 30
 variants. Half of the products have variants with one photo and one text, whose vectors are equal; the
@@ -88,9 +89,15 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=40_000)
     parser.add_argument("--lists", type=int, default=200)
     parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--only", choices=SIZES, help="products of this kind alone")
     args = parser.parse_args()
-    print(f"{'products of':<13}{'list':<12}{'by':<9}{'p50 ms':>8}{'p95 ms':>8}{'hits':>7}{'searches':>10}")
+    print(
+        f"{'products of':<13}{'list':<12}{'by':<9}{'p50 ms':>8}{'p95 ms':>8}{'processor ms':>14}{'hits':>7}"
+        f"{'searches':>10}"
+    )
     for name, sizes in SIZES.items():
+        if args.only not in (None, name):
+            continue
         with (
             tempfile.TemporaryDirectory() as folder,
             closing(filled(Path(folder), sizes, args.items)) as store,
@@ -144,13 +151,14 @@ def compare(name: str, store: Store, args: argparse.Namespace) -> None:
     ways = [("item", "none"), ("card", "group")] if name != "no groups" else [("item", None)]
     for kind in ("similar", "varied", "search"):
         times: dict[str, list[float]] = {way: [] for way, _ in ways}
+        spent: dict[str, list[float]] = {way: [] for way, _ in ways}
         hits: dict[str, list[int]] = {way: [] for way, _ in ways}
         searches: dict[str, list[int]] = {way: [] for way, _ in ways}
         for number, anchor in enumerate(anchors):
             for way, group_by in ways:
                 page = Page(limit=args.limit, **({"group_by": group_by} if group_by else {}))
                 counting.hits = counting.searches = 0
-                began = time.perf_counter()
+                began, processor = time.perf_counter(), time.process_time()
                 if kind == "search":
                     recommender.search(" ".join(WORDS[number :: args.lists][:3]), page=page)
                 elif kind == "varied":
@@ -158,12 +166,14 @@ def compare(name: str, store: Store, args: argparse.Namespace) -> None:
                 else:
                     recommender.similar(anchor, page=page)
                 times[way].append(1000 * (time.perf_counter() - began))
+                spent[way].append(1000 * (time.process_time() - processor))
                 hits[way].append(counting.hits)
                 searches[way].append(counting.searches)
         for way, _ in ways:
             p50, p95 = statistics.median(times[way]), np.percentile(times[way], 95)
             print(
-                f"{name:<13}{kind:<12}{way:<9}{p50:>8.2f}{p95:>8.2f}{statistics.median(hits[way]):>7.0f}"
+                f"{name:<13}{kind:<12}{way:<9}{p50:>8.2f}{p95:>8.2f}{statistics.median(spent[way]):>14.2f}"
+                f"{statistics.median(hits[way]):>7.0f}"
                 f"{statistics.median(searches[way]):>10.0f}", flush=True
             )  # fmt: skip
 

@@ -14,8 +14,10 @@ Laws: those of `store.py`.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +44,17 @@ from vlclip.engine.store.fields import (
 )
 from vlclip.engine.store.lexical import FieldTexts, Weighting, WordEncoder
 from vlclip.engine.store.searches import Searches, point_ids, public, selection
-from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, StoreInfo, Tidied
+from vlclip.engine.store.store import (
+    Candidate,
+    Hit,
+    Listener,
+    Point,
+    Query,
+    Record,
+    Revision,
+    StoreInfo,
+    Tidied,
+)
 
 OWN = (LACKS, SUMS)
 """Payload fields of the store's own, which nobody else sees or sets."""
@@ -57,6 +69,7 @@ class QdrantStore:
         words = WordEncoder(self._info.language, self._info.words)
         self._searches = Searches(backend, self._info.space, words, max_fields)
         self._writing = threading.Lock()
+        self._listeners: list[weakref.WeakMethod[Listener]] = []
 
     @property
     def info(self) -> StoreInfo:
@@ -82,7 +95,8 @@ class QdrantStore:
                     points, vectors.tolist(), vectors, payloads, strict=True
                 )
             }
-            self._backend.write(list(rows.values()), fresh)
+            with self._telling(list(rows), payloads):
+                self._backend.write(list(rows.values()), fresh)
 
     def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
         """Change payloads of stored items and leave their vectors; how many were changed."""
@@ -96,7 +110,9 @@ class QdrantStore:
                 return 0
             fresh, kinds = self._kinds_with([change.fields for _, change in revised])
             rows = [self._revised_row(point, change, kinds) for point, change in revised]
-            self._backend.revise(rows, fresh)
+            changed = [str(point.payload["id"]) for point, _ in revised]
+            with self._telling(changed, [change.fields for _, change in revised]):
+                self._backend.revise(rows, fresh)
         return len(revised)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -104,8 +120,28 @@ class QdrantStore:
         with self._writing:
             points = self._backend.fetch(point_ids(ids), (), vector=False)
             if points:
-                self._backend.remove([str(point.id) for point in points])
+                with self._telling(ids):
+                    self._backend.remove([str(point.id) for point in points])
         return len(points)
+
+    def follow(self, listener: Listener) -> bool:
+        """Call this method after every write; False where other processes write too."""
+        if self._backend.is_shared:
+            return False
+        with self._writing:
+            self._listeners = [other for other in self._listeners if other() is not None]
+            self._listeners.append(weakref.WeakMethod(listener))
+        return True
+
+    @contextmanager
+    def _telling(self, ids: Collection[str], payloads: Collection[Mapping[str, Any]] = ()) -> Iterator[None]:
+        """Tell whoever follows of a write, also of one that failed midway."""
+        try:
+            yield
+        finally:
+            for reference in self._listeners:
+                if (listener := reference()) is not None:
+                    listener(ids, payloads)
 
     def retrieve(
         self,

@@ -13,7 +13,7 @@ Laws (tests/contract/test_store.py runs them over every engine):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -146,6 +146,10 @@ class Query:
             raise SpaceError("limit and ef start at 1, offset at 0")
 
 
+Listener = Callable[[Collection[str], Collection[Mapping[str, Any]]], None]
+"""Takes the ids of items that were written or removed, and payloads, or parts of them, that were written."""
+
+
 class Store(Protocol):
     """A collection of fused vectors with payloads; safe to use from several threads."""
 
@@ -168,6 +172,13 @@ class Store(Protocol):
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many of them were there."""
+        ...
+
+    def follow(self, listener: Listener) -> bool:
+        """Call this method after every write, before it returns, as long as its object is in use elsewhere.
+
+        False where other processes may write too, of which nobody tells.
+        """
         ...
 
     def retrieve(

@@ -43,6 +43,25 @@ DIVERSITY = "diversity"
 """The score part of what variety takes away."""
 
 
+class Spread:
+    """How many items the latest grouped lists read for each card, so that the next begins as deep.
+
+    It decides how a list is read, not what is in it.
+    """
+
+    def __init__(self) -> None:
+        self._items = float(FEW_VARIANTS)
+
+    def depth(self, places: int) -> int:
+        """Where to begin for this many cards."""
+        return math.ceil(places * min(max(1.2 * self._items, FEW_VARIANTS), MANY_VARIANTS))
+
+    def learn(self, depth: int, cards: int) -> None:
+        """A pool of this depth had so many cards."""
+        if cards:
+            self._items += 0.2 * (depth / cards - self._items)
+
+
 @dataclass(frozen=True, slots=True)
 class PlacedItem:
     """An item at its place: its score, the terms added to it by name, and the propensity of the place."""
@@ -73,7 +92,7 @@ class Arranger:
 
     `collapse_distance` is None if duplicates stay; `anchor` is the hash of a photo whose duplicates are left
     out. A list that `is_grouped` has one item of each group of variants. `now` is in seconds since 1970.
-    `read` reads items with their vectors.
+    `spread` is shared with other lists. `read` reads items with their vectors.
     """
 
     arm: Arm
@@ -81,6 +100,7 @@ class Arranger:
     collapse_distance: int | None = None
     anchor: str = ""
     is_grouped: bool = False
+    spread: Spread = field(default_factory=Spread)
     draw: Callable[[], np.random.Generator] = np.random.default_rng
     read: Callable[[Sequence[str]], Mapping[str, Record]] = lambda _: {}
 
@@ -114,12 +134,14 @@ class Arranger:
         depth = max(2 * end if self.fields else end + 1, movable_count + 1)
         places = max(movable_count, end)
         if self.is_grouped:
-            depth = max(depth, FEW_VARIANTS * places)
+            depth = max(depth, self.spread.depth(places))
         records: dict[str, Record | Hit] = {}
         while True:
             pool = candidates.pool(depth)
             records |= pool.whole
             ranked, duplicates = self._folded(self._boosted(pool))
+            if self.is_grouped:
+                self.spread.learn(len(pool.ids), len(ranked.ids))
             deeper = self._deeper(depth, len(ranked.ids), places)
             is_too_deep = deeper > MANY_VARIANTS * places and len(ranked.ids) >= movable_count
             if len(ranked.ids) >= places or pool.floor is None or is_too_deep:

@@ -26,6 +26,9 @@ from vlclip.ranking.statistics.arrays import Values
 WHOLE = 64
 """Pools up to this depth are read with vectors and whole payloads: cheaper than a second request."""
 
+DEEPER = 3
+"""How much deeper than a pool both searches go: at twice the depth every other is made again, deeper."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -142,14 +145,14 @@ class Matching:
     exact: bool = False
 
     def pool(self, depth: int) -> Pool:
-        """The best items by both searches, each at first twice as deep as `depth` or `least`."""
+        """The best items by both searches, each at first `DEEPER` times as deep, or twice `least`."""
         is_whole = depth <= WHOLE
         query = Query(
             vector=self.direction, filter=self.filter, exclude=tuple(self.exclude), exact=self.exact,
             fields=None if is_whole else self.fields, with_vector=is_whole,
         )  # fmt: skip
         contenders = self.store.candidates(
-            query, self.text, 2 * max(depth, self.least), Blend(depth + 1, self.weight, self.best)
+            query, self.text, max(DEEPER * depth, 2 * self.least), Blend(depth + 1, self.weight, self.best)
         )
         if not self.direction.any():
             contenders = [contender for contender in contenders if contender.lexical > 0]

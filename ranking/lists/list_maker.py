@@ -19,14 +19,15 @@ from vlclip.engine.store.cache.fields import JsonFields
 from vlclip.engine.store.store import Hit, Query, Record, Store
 from vlclip.ranking.errors import EmptyQuery
 from vlclip.ranking.lists.answer import HISTORY, POPULAR, Answer, Result
-from vlclip.ranking.lists.arrangement import FEW_VARIANTS, Arrangement, Arranger, PlacedItem
+from vlclip.ranking.lists.arrangement import FEW_VARIANTS, Arrangement, Arranger, PlacedItem, Spread
 from vlclip.ranking.lists.candidates import WHOLE, Candidates, Matching, Nearest
 from vlclip.ranking.lists.exploration import stable_rng
+from vlclip.ranking.lists.group_cache import GroupCache
 from vlclip.ranking.lists.grouping import GROUP, best_of_groups, group_of
 from vlclip.ranking.lists.popularity import MostPopular
 from vlclip.ranking.lists.profile import PLACES, factors
 from vlclip.ranking.lists.question import Direction, Question
-from vlclip.ranking.lists.variants import Variants, read_variants
+from vlclip.ranking.lists.variants import Variants
 from vlclip.ranking.settings import Search
 
 T = TypeVar("T")
@@ -36,7 +37,8 @@ class ListMaker:
     """Makes lists from one store."""
 
     def __init__(self, store: Store, search: Search) -> None:
-        self._store, self._settings = store, search
+        self._store, self._settings, self._groups = store, search, GroupCache(store)
+        self._spread = Spread()
 
     def answer(self, question: Question, now: float) -> Answer:
         """The list; `now` is in seconds since 1970. `EmptyQuery` if there is nothing to compare."""
@@ -71,7 +73,7 @@ class ListMaker:
         if not question.is_grouped or not question.page.with_variants:
             return results
         groups = [group for result in results if (group := group_of(result.item))]
-        variants = read_variants(self._store, groups)
+        variants = self._groups.variants(groups)
         return [_with_title(result, variants.get(group_of(result.item))) for result in results]
 
     def _shared(self, question: Question) -> Question:
@@ -118,6 +120,7 @@ class ListMaker:
             collapse_distance=self._settings.collapse_distance if page.collapses(self._settings) else None,
             anchor=question.anchor,
             is_grouped=question.is_grouped,
+            spread=self._spread,
             draw=draw,
             read=partial(self._store.retrieve, with_vector=True),
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vlclip.engine.filters import Condition, Filter
@@ -67,9 +67,17 @@ def read_variants(store: Store, groups: Sequence[str]) -> dict[str, Variants]:
         return {}
     members, is_part = read_members(store, groups)
     counts = {group: len(records) for group, records in members.items()}
+    ids: dict[str, list[str]] = {}
     if is_part:
+        for page in store.scan(filter=_of(groups), fields=(GROUP,), batch=10_000):
+            for record in page:
+                ids.setdefault(group_of(record.payload), []).append(record.id)
         counts = {group: store.count(_of([group])) for group in members}
-    return {group: summary(group, records, counts[group]) for group, records in members.items()}
+    summaries = {group: summary(group, records, counts[group]) for group, records in members.items()}
+    return {
+        group: replace(variants, members=tuple(sorted(ids.get(group, variants.members))))
+        for group, variants in summaries.items()
+    }
 
 
 def without_head(group: str, records: Sequence[Record]) -> Sequence[Record]:
