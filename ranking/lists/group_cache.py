@@ -47,14 +47,14 @@ class GroupCache:
         if not self._is_following:
             return read_variants(self._store, groups)
         with self._lock:
-            kept = {group: self._variants[group] for group in groups if group in self._variants}
-        missing = [group for group in groups if group not in kept]
+            remembered = {group: self._variants[group] for group in groups if group in self._variants}
+        missing = [group for group in groups if group not in remembered]
         if not missing:
-            return kept
+            return remembered
         with self._noticing() as written:
             read = read_variants(self._store, missing)
             self._keep(read, written)
-        return {**kept, **read}
+        return {**remembered, **read}
 
     @contextmanager
     def _noticing(self) -> Iterator[_Written]:
