@@ -15,8 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from vlclip.engine.machine import limit_arenas
-from vlclip.service.access.bodies import MAX_HEADER_BYTES, MAX_QUERY_BYTES
-from vlclip.service.access.connections import ConnectionLimits, Connections, GuardedProtocol
+from vlclip.service.access.connections import ConnectionLimits, Connections
+from vlclip.service.access.guarded_protocol import GuardedProtocol
 from vlclip.service.access.keys import check_closed
 from vlclip.service.access.proxies import Proxies
 from vlclip.service.api.app import create_app
@@ -81,7 +81,6 @@ def run_server(app: FastAPI, host: str, port: int, settings: Settings) -> None:
         http=protocol,
         ws="none",
         backlog=BACKLOG,
-        h11_max_incomplete_event_size=MAX_QUERY_BYTES + MAX_HEADER_BYTES,
         host=host,
         port=port,
         log_level="warning",

@@ -14,8 +14,9 @@ from functools import partial
 import pytest
 import uvicorn
 
-from vlclip.service.access import connections
-from vlclip.service.access.connections import NOBODY, ConnectionLimits, Connections, GuardedProtocol
+from vlclip.service.access import connections, guarded_protocol
+from vlclip.service.access.connections import NOBODY, ConnectionLimits, Connections
+from vlclip.service.access.guarded_protocol import GuardedProtocol
 from vlclip.service.access.proxies import Proxies
 
 HEAD = b"GET /a HTTP/1.1\r\nHost: a\r\n"
@@ -108,8 +109,10 @@ def are_at_work(server, count):
 
 @pytest.fixture
 def serving(monkeypatch):
-    for name, seconds in (("HEAD_S", 0.3), ("READ_S", 0.3), ("LINGER_S", 0.3), ("SWEEP_S", 0.05)):
-        monkeypatch.setattr(connections, name, seconds)
+    for name in ("HEAD_S", "READ_S", "LINGER_S"):
+        monkeypatch.setattr(guarded_protocol, name, 0.3)
+    for module in (connections, guarded_protocol):
+        monkeypatch.setattr(module, "SWEEP_S", 0.05)
     with ExitStack() as stack:
         yield partial(Served, stack)
 
@@ -189,7 +192,7 @@ def test_a_body_that_nobody_wants_ends_the_connection(serving):
 
 @pytest.mark.parametrize("begun", [b"", b"G", HEAD])
 def test_somebody_new_is_served_however_many_wait_without_a_request(serving, monkeypatch, begun):
-    monkeypatch.setattr(connections, "HEAD_S", 600)
+    monkeypatch.setattr(guarded_protocol, "HEAD_S", 600)
     server = serving(total=20)
     for _ in range(60):
         server.connect(begun)
@@ -228,7 +231,7 @@ def test_what_is_no_http_is_refused_as_a_problem(serving):
 
 
 def test_who_does_not_read_makes_room_for_others(serving, monkeypatch):
-    monkeypatch.setattr(connections, "READ_S", 600)
+    monkeypatch.setattr(guarded_protocol, "READ_S", 600)
     server = serving(total=5)
     for _ in range(5):
         # the second request waits until the answer to the first is read
