@@ -145,7 +145,8 @@ def test_a_service_with_a_fault_fails_and_the_threshold_is_named(served, tmp_pat
 def test_a_fast_wrong_answer_fails_by_its_recall(store, tmp_path):
     shutil.copytree(store, tmp_path / "store")
     out = tmp_path / "out"
-    words = ("serve-and-run", write(tmp_path), "--store", tmp_path / "store", "--report", out)
+    plan = write(tmp_path, ("recall_at_10 = 0.95", "recall_at_10 = 0.99"))
+    words = ("serve-and-run", plan, "--store", tmp_path / "store", "--report", out)
     status, output = loadtest(*words, VLCLIP_HNSW__EF="1")
     assert status == 1, output
     assert "missed: similar recall@10 is 0." in output

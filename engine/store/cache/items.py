@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from vlclip.engine.space import Floats
@@ -15,35 +14,43 @@ OVERHEAD_BYTES = 700
 """What Python's objects of an item take beside its JSON and its vector."""
 
 
-@dataclass(frozen=True, slots=True)
 class CachedItem:
-    """A stored item: its `vector` is `(size,)`, `json` and `aside` its payload (`JsonFields`).
+    """A stored item: `json` and `aside` are its payload (`JsonFields`).
 
-    `lacks` are its segments without a vector.
+    `lacks` are its segments without a vector. `read` gives its vector `(size,)`, at first out of the engine's answer: of many items nobody needs it.
     """
 
-    key: PointKey
-    id: str
-    vector: Floats
-    json: bytes
-    aside: bytes
-    lacks: tuple[str, ...]
+    __slots__ = ("_from_engine", "_vector", "aside", "id", "json", "key", "lacks", "size_bytes")
 
-    @property
-    def size_bytes(self) -> int:
+    def __init__(
+        self,
+        key: PointKey,
+        item_id: str,
+        read: Callable[[], Floats],
+        json: bytes,
+        aside: bytes = b"",
+        lacks: tuple[str, ...] = (),
+        vector_bytes: int = 0,
+    ) -> None:
+        self.key, self.id, self.json, self.aside, self.lacks = key, item_id, json, aside, lacks
+        self._from_engine: Callable[[], Floats] | None = read
+        self._vector: Floats | None = None
+        self.size_bytes = len(json) + len(aside) + vector_bytes + OVERHEAD_BYTES
         """About what it takes in memory."""
-        return len(self.json) + len(self.aside) + self.vector.nbytes + OVERHEAD_BYTES
 
     def fields(self, names: tuple[str, ...] | None) -> JsonFields | dict[str, Any]:
         """Its payload, or these fields of it."""
-        if names is not None and all(name == "id" for name in names):
-            return {"id": self.id} if names else {}
         whole = JsonFields(self.json, self.aside)
         return whole if names is None else {name: whole[name] for name in names if name in whole}
 
     def read(self) -> Floats:
-        """Its vector."""
-        return self.vector
+        """Its vector; safe to call from several threads."""
+        from_engine, vector = self._from_engine, self._vector  # in this order: one of them is there
+        if vector is None:
+            assert from_engine is not None  # noqa: S101
+            vector = self._vector = from_engine()
+            self._from_engine = None
+        return vector
 
 
 class CachedItems:

@@ -31,6 +31,8 @@ from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revi
 
 DEPTH = 256
 """Items of a ranking beyond which nothing is remembered."""
+FEW = 16
+"""Items of one call that are remembered though nobody searched for them."""
 MB = 1_000_000
 SHARE_OF_RANKINGS, PLACE_BYTES = 1 / 8, 80
 """What rankings get of the memory, and about what a place of one takes."""
@@ -81,6 +83,8 @@ class CachedStore(QdrantStore):
             return super().search(queries)
         if (remembered := self.recall(queries)) is not None:
             return remembered
+        if any(query.fields is not None and not query.with_vector for query in queries):
+            return self._searched(queries)
         questions = [question_of(query) for query in queries]
         with self._caching:
             begun = self._changes.count
@@ -112,6 +116,9 @@ class CachedStore(QdrantStore):
                 ranking = self._rankings.get(question, self._changes)
                 if ranking is None:
                     return None
+                if not _needs_items(query):
+                    lists.append(_bare_hits(query, ranking))
+                    continue
                 hits = []
                 for item_id, scores in zip(ranking.ids, ranking.scores, strict=True):
                     item = self._items.by_id(item_id)
@@ -134,6 +141,8 @@ class CachedStore(QdrantStore):
 
     def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """The best of both searches with both of their scores."""
+        if query.fields is not None and not query.with_vector:  # it would read more than it is asked for
+            return super().candidates(query, text, pool, blend)
         question = question_of(query, text, pool, blend)
         with self._caching:
             begun = self._changes.count
@@ -164,9 +173,11 @@ class CachedStore(QdrantStore):
         self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False
     ) -> dict[str, Record]:
         """The stored items among `ids`; unknown ids are absent from the answer."""
-        if len(ids) > DEPTH:
+        items = self.recall_items(tuple(dict.fromkeys(ids)))
+        if items is None and len(ids) > FEW:
             return super().retrieve(ids, fields=fields, with_vector=with_vector)
-        items = self._by_id(tuple(dict.fromkeys(ids)), self._changes.count)
+        if items is None:
+            items = self._by_id(tuple(dict.fromkeys(ids)), self._changes.count)
         return {item.id: record_of(item, fields, with_vector=with_vector) for item in items}
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -235,11 +246,21 @@ class CachedStore(QdrantStore):
         rankings = []
         for query, search in zip(queries, searches, strict=True):
             scores = {} if search is None else next(answers)
-            depends_on = (*fields_of(query.filter), *(() if query.text is None else (WORDS,)))
             entries = [_Entry(key, (score,)) for key, score in scores.items()]
-            ranking = self._ranking(entries, begun, depends_on)
+            ranking = self._ranking(entries, begun, _parts_of(query))
             rankings.append(_narrowed(query, ranking))
         return rankings
+
+    def _searched(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """By the engine, which reads no more than a field or two; only the rankings are remembered."""
+        begun = self._changes.count
+        lists = super().search(queries)
+        self._rankings_asked += len(queries)
+        self._rankings_missed += len(queries)
+        for query, hits in zip(queries, lists, strict=True):
+            ids, scores = tuple(hit.id for hit in hits), tuple((hit.score,) for hit in hits)
+            self._remember(question_of(query), Ranking(begun, ids, scores, _parts_of(query)), begun)
+        return lists
 
     def _ranking(self, entries: Sequence[_Entry], begun: int, depends_on: tuple[Part, ...]) -> Ranking:
         """A ranking by the ids of its items; without those that were removed just now."""
@@ -291,17 +312,37 @@ class CachedStore(QdrantStore):
         lacks = tuple(point.payload.get(LACKS, ()))
         payload = visible(point.payload, None)
         json, aside = json_parts(payload)
-        return CachedItem(self._backend.key(point.id), payload["id"], point.vector(), json, aside, lacks)
+        return CachedItem(
+            self._backend.key(point.id), payload["id"], point.vector, json, aside, lacks,
+            4 * self._info.space.size,
+        )  # fmt: skip
 
 
 def record_of(item: CachedItem, fields: tuple[str, ...] | None, *, with_vector: bool) -> Record:
     """An item as `retrieve` gives it."""
     lacks = item.lacks if fields is None else ()
-    return Record(item.id, dict(item.fields(fields)), item.vector if with_vector else None, lacks)
+    return Record(item.id, dict(item.fields(fields)), item.read() if with_vector else None, lacks)
 
 
 def _hit(item: CachedItem, score: float, query: Query) -> Hit:
     return Hit(item.id, score, item.fields(query.fields), item.read if query.with_vector else None)
+
+
+def _needs_items(query: Query) -> bool:
+    """Whether its hits hold more than ids and scores."""
+    return query.with_vector or query.fields is None or any(name != "id" for name in query.fields)
+
+
+def _bare_hits(query: Query, ranking: Ranking) -> list[Hit]:
+    return [
+        Hit(item_id, score, {"id": item_id} if query.fields else {})
+        for item_id, (score, *_) in zip(ranking.ids, ranking.scores, strict=True)
+    ]
+
+
+def _parts_of(query: Query) -> tuple[Part, ...]:
+    """What its ranking depends on."""
+    return (*fields_of(query.filter), *(() if query.text is None else (WORDS,)))
 
 
 def _depth(query: Query) -> int:
