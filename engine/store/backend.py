@@ -55,7 +55,7 @@ class RevisedRow(NamedTuple):
 class StoredPoint(NamedTuple):
     """A point as it is read: the engine's own id of it, its payload, and a way to its vector `(size,)`.
 
-    `id` may be None where there is a payload, which holds the item's id. `score` is 0 where nothing was
+    `score` is 0 where nothing was
     scored; `vector` is None unless the search asks for it.
     """
 
@@ -157,7 +157,7 @@ class Backend(Protocol):
         ...
 
     def fetch(self, ids: Sequence[str], payload: Paths, *, vector: bool) -> list[StoredPoint]:
-        """The points among `ids` that exist, each with its id."""
+        """The points among `ids` that exist."""
         ...
 
     def page(

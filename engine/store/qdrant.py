@@ -206,7 +206,7 @@ class QdrantStore:
         possible = [search for search in searches if search is not None]
         answers = iter(self._backend.query(possible) if possible else ())
         return [
-            [] if search is None else [_hit(point, query) for point in next(answers)]
+            [] if search is None else [hit_of(point, query) for point in next(answers)]
             for query, search in zip(queries, searches, strict=True)
         ]
 
@@ -377,5 +377,6 @@ def _vector(point: StoredPoint) -> Floats | None:
     return point.vector() if point.vector else None
 
 
-def _hit(point: StoredPoint, query: Query) -> Hit:
+def hit_of(point: StoredPoint, query: Query) -> Hit:
+    """A point as a hit of a query."""
     return Hit(point.payload["id"], point.score, visible(point.payload, query.fields), point.vector)

@@ -17,7 +17,8 @@ OVERHEAD_BYTES = 700
 class CachedItem:
     """A stored item: `json` and `aside` are its payload (`JsonFields`).
 
-    `lacks` are its segments without a vector. `read` gives its vector `(size,)`, at first out of the engine's answer: of many items nobody needs it.
+    `lacks` are its segments without a vector. `read` gives its vector `(size,)`, at first out of the engine's
+    answer: of many items nobody needs it.
     """
 
     __slots__ = ("_from_engine", "_vector", "aside", "id", "json", "key", "lacks", "size_bytes")

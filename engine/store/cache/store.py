@@ -1,8 +1,8 @@
 """A store that nobody else writes to, which remembers what it read: items, and rankings asked for before.
 
-The engine takes longer to hand over an item than to find it, and shoppers ask for the same few lists over and
-over. So a search asks the engine for ids alone, and for nothing where the same ranking was asked for before
-and nothing it depends on has changed since.
+Shoppers ask for the same few lists over and over. So the engine is not asked where the same ranking was asked
+for before and nothing it depends on has changed since; and vectors, which the engine hands over as lists of
+Python's floats, are converted once.
 
 Laws (tests/engine/store/test_cache.py; the contract suite runs over this store as well):
 - whatever was written in between, an answer is the one that the store without a memory gives;
@@ -14,7 +14,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import NamedTuple
 
 from vlclip.engine.item import point_id
@@ -26,7 +25,7 @@ from vlclip.engine.store.candidates import find_candidates
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import LACKS, MAX_FIELDS
 from vlclip.engine.store.lexical import Weighting
-from vlclip.engine.store.qdrant import QdrantStore, visible
+from vlclip.engine.store.qdrant import QdrantStore, hit_of, visible
 from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, Tidied
 
 DEPTH = 256
@@ -83,29 +82,7 @@ class CachedStore(QdrantStore):
             return super().search(queries)
         if (remembered := self.recall(queries)) is not None:
             return remembered
-        if any(query.fields is not None and not query.with_vector for query in queries):
-            return self._searched(queries)
-        questions = [question_of(query) for query in queries]
-        with self._caching:
-            begun = self._changes.count
-            rankings = [self._rankings.get(question, self._changes) for question in questions]
-        new = [place for place, ranking in enumerate(rankings) if ranking is None]
-        self._rankings_asked += len(queries)
-        self._rankings_missed += len(new)
-        if new:
-            for place, ranking in zip(new, self._rank([queries[place] for place in new], begun), strict=True):
-                rankings[place] = ranking
-                self._remember(questions[place], ranking, begun)
-        hits = [
-            self._hits(query, ranking, begun)
-            for query, ranking in zip(queries, rankings, strict=True)
-            if ranking is not None
-        ]
-        complete = [each for each in hits if each is not None]
-        # what was read before a change and what after it do not fit together
-        if len(complete) < len(queries) or self._changes.count != begun:
-            return super().search(queries)
-        return complete
+        return self._searched(queries)
 
     def recall(self, queries: Sequence[Query]) -> list[list[Hit]] | None:
         """What `search` gives, without the engine; None where not all of it is remembered."""
@@ -238,29 +215,39 @@ class CachedStore(QdrantStore):
                 for item_id in ids:
                     self._items.drop(item_id)
 
-    def _rank(self, queries: Sequence[Query], begun: int) -> list[Ranking]:
-        """New rankings, by one call of the engine that reads ids and scores only."""
-        searches = [self._searches.search(_widened(query)) for query in queries]
-        possible = [search for search in searches if search is not None]
-        answers = iter(self._backend.scores(possible) if possible else ())
-        rankings = []
-        for query, search in zip(queries, searches, strict=True):
-            scores = {} if search is None else next(answers)
-            entries = [_Entry(key, (score,)) for key, score in scores.items()]
-            ranking = self._ranking(entries, begun, _parts_of(query))
-            rankings.append(_narrowed(query, ranking))
-        return rankings
-
     def _searched(self, queries: Sequence[Query]) -> list[list[Hit]]:
-        """By the engine, which reads no more than a field or two; only the rankings are remembered."""
+        """By the engine. The rankings are remembered, and items that came whole."""
         begun = self._changes.count
-        lists = super().search(queries)
         self._rankings_asked += len(queries)
         self._rankings_missed += len(queries)
-        for query, hits in zip(queries, lists, strict=True):
+        searches = [self._searches.search(query) for query in queries]
+        possible = [search for search in searches if search is not None]
+        answers = iter(self._backend.query(possible) if possible else ())
+        lists = []
+        for query, search in zip(queries, searches, strict=True):
+            points = [] if search is None else next(answers)
+            if query.fields is None and query.with_vector:
+                scored = zip(self._harvest(points, begun), points, strict=True)
+                hits = [_hit(item, point.score, query) for item, point in scored]
+            else:
+                hits = [hit_of(point, query) for point in points]
             ids, scores = tuple(hit.id for hit in hits), tuple((hit.score,) for hit in hits)
             self._remember(question_of(query), Ranking(begun, ids, scores, _parts_of(query)), begun)
+            lists.append(hits)
         return lists
+
+    def _harvest(self, points: Sequence[StoredPoint], begun: int) -> list[CachedItem]:
+        """The items of points that were read whole; they are remembered, where nothing has changed since."""
+        with self._caching:
+            is_sure = self._changes.count == begun
+            items = [self._items.by_id(point.payload["id"]) if is_sure else None for point in points]
+        new = {place: self._item(points[place]) for place, item in enumerate(items) if item is None}
+        self._items_asked += len(points)
+        self._items_missed += len(new)
+        with self._caching:
+            if self._changes.count == begun:
+                self._items.add(new.values())
+        return [new[place] if item is None else item for place, item in enumerate(items)]
 
     def _ranking(self, entries: Sequence[_Entry], begun: int, depends_on: tuple[Part, ...]) -> Ranking:
         """A ranking by the ids of its items; without those that were removed just now."""
@@ -278,13 +265,6 @@ class CachedStore(QdrantStore):
             if self._changes.count == begun:
                 self._rankings.add(question, ranking)
 
-    def _hits(self, query: Query, ranking: Ranking, begun: int) -> list[Hit] | None:
-        """The hits of a ranking; None if one of its items is gone."""
-        items = self._by_id(ranking.ids, begun)
-        if len(items) < len(ranking.ids):
-            return None
-        return [_hit(item, score, query) for item, (score,) in zip(items, ranking.scores, strict=True)]
-
     def _by_id(self, ids: Sequence[str], begun: int) -> list[CachedItem]:
         """The items of these ids, in their order, without those that are not stored."""
         with self._caching:
@@ -300,15 +280,14 @@ class CachedStore(QdrantStore):
         """The points that exist, remembered where nothing has changed since `begun`."""
         self._items_missed += len(keys)
         points = self._backend.fetch([self._backend.uuid(key) for key in keys], None, vector=True)
-        items = [item for point in points if (item := self._item(point)) is not None]
+        items = [self._item(point) for point in points]
         with self._caching:
             if self._changes.count == begun:
                 self._items.add(items)
         return items
 
-    def _item(self, point: StoredPoint) -> CachedItem | None:
-        if point.vector is None:
-            return None
+    def _item(self, point: StoredPoint) -> CachedItem:
+        assert point.vector is not None  # noqa: S101  # points are read with it
         lacks = tuple(point.payload.get(LACKS, ()))
         payload = visible(point.payload, None)
         json, aside = json_parts(payload)
@@ -347,20 +326,3 @@ def _parts_of(query: Query) -> tuple[Part, ...]:
 
 def _depth(query: Query) -> int:
     return query.offset + query.limit + len(query.exclude)
-
-
-def _widened(query: Query) -> Query:
-    """The query without what is read of its items; what it excludes is left out later, which is cheaper."""
-    return replace(query, limit=_depth(query), offset=0, exclude=(), fields=(), with_vector=False)
-
-
-def _narrowed(query: Query, ranking: Ranking) -> Ranking:
-    """The part of the widened query's ranking that the query asks for."""
-    hidden = set(query.exclude)
-    rows = [row for row, item_id in enumerate(ranking.ids) if item_id not in hidden]
-    rows = rows[query.offset : query.offset + query.limit]
-    return replace(
-        ranking,
-        ids=tuple(ranking.ids[row] for row in rows),
-        scores=tuple(ranking.scores[row] for row in rows),
-    )

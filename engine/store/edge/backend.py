@@ -242,7 +242,7 @@ class EdgeBackend:
         """The points among `ids` that exist."""
         with self._calls():
             records = self._shard.retrieve(list(ids), payload_paths(payload), [DENSE] if vector else False)
-            return [stored_point(record, 0.0, vector=vector, with_id=True) for record in records]
+            return [stored_point(record, 0.0, vector=vector) for record in records]
 
     def page(
         self,

@@ -87,14 +87,10 @@ def payload_paths(paths: Paths) -> bool | list[str]:
     return True if paths is None else list(paths) or False
 
 
-def stored_point(
-    point: edge.ScoredPoint | edge.Record, score: float, *, vector: bool, with_id: bool = False
-) -> StoredPoint:
+def stored_point(point: edge.ScoredPoint | edge.Record, score: float, *, vector: bool) -> StoredPoint:
     """A point of the engine's answer; its vector is read when it is needed."""
     read = partial(_dense, point) if vector else None
-    payload = point.payload
-    # making a uuid costs time, and a payload holds the item's own id
-    return StoredPoint(point.id if with_id or not payload else None, score, payload or {}, read)
+    return StoredPoint(point.id, score, point.payload or {}, read)
 
 
 def _dense(point: edge.ScoredPoint | edge.Record) -> Floats:

@@ -168,7 +168,11 @@ def small(tmp_path: Path) -> Iterator[CachedStore]:
 
 
 def test_a_question_asked_again_does_not_reach_the_engine(small, monkeypatch):
-    queries = [Query(vector=direction(1), limit=5, exclude=("sku 3",)), Query(text="red", limit=4)]
+    queries = [
+        Query(vector=direction(1), limit=5, exclude=("sku 3",), with_vector=True),
+        Query(text="red", limit=4, with_vector=True),
+        Query(text="red", limit=4, fields=("id",)),
+    ]
     with pytest.raises(NotRemembered):
         Remembered(small).search(queries)
     first = small.search(queries)
@@ -188,7 +192,7 @@ def test_a_question_asked_again_does_not_reach_the_engine(small, monkeypatch):
     ],
 )
 def test_a_patch_leaves_rankings_that_do_not_filter_by_its_fields(small, change, filter, is_remembered):
-    query = Query(vector=direction(1), limit=5, filter=filter)
+    query = Query(vector=direction(1), limit=5, filter=filter, fields=("id",))
     small.search([query])
     small.revise(["sku 1"], lambda _: Revision(change))
     before = small.cache_uses.rankings_missed
@@ -198,16 +202,16 @@ def test_a_patch_leaves_rankings_that_do_not_filter_by_its_fields(small, change,
 
 def test_what_was_read_on_both_sides_of_a_write_is_not_put_together(small, monkeypatch):
     query = Query(vector=direction(2), limit=COUNT, with_vector=True, exact=True)
-    scores = small._backend.scores
+    search = small._backend.query
     new = SPACE.item_vectors({"image": np.ones((1, 5)), "text": np.ones((1, 3))}, 1)[0]
 
     def written_after(searches):
-        answer = scores(searches)
+        answer = search(searches)
         monkeypatch.undo()
         small.upsert([Point("sku 1", new, "other", {"id": "sku 1"})])
         return answer
 
-    monkeypatch.setattr(small._backend, "scores", written_after)
+    monkeypatch.setattr(small._backend, "query", written_after)
     for _ in range(2):
         for hit in small.search([query])[0]:
             assert hit.score == pytest.approx(float(hit.vector @ query.vector), abs=1e-4)
