@@ -113,7 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # this parser has no more to say, not even of a body (findings/httptools_upgrade.sh)
+            # this parser has no more to say, not even of a body
             self.parser = httptools.HttpRequestParser(self)
             if self._in_body:
                 lengths = b"".join(b"%b: %b\r\n" % pair for pair in self.headers if pair[0] in _LENGTHS)
