@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 STORE ?= demo-out/store
 PLAN ?= shop
-WORKERS ?= 2
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: demo serve loadtest test test-light chaos test-all lint format docs clean
@@ -21,7 +20,7 @@ demo-out/store: | .venv/runtime
 	$(BIN)/vlclip demo
 
 test: .venv/development
-	$(BIN)/python -m pytest -m "not slow and not chaos" --numprocesses $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not chaos"
 
 # what `pip install vlclip` brings has to be enough without PyTorch
 test-light: .venv-light/ready

@@ -191,7 +191,7 @@ def test_wrong_files_are_refused_with_a_sentence(store: Path, tmp_path: Path) ->
     later.mkdir()
     place = take_backup(settings, later).place
     form = json.loads(place.read_text())
-    place.write_text(json.dumps({**form, "format": 2}))
+    place.write_text(json.dumps({**form, "format": form["format"] + 9}))
     for wrong, says in [
         (other, "not a backup"),
         (tmp_path / "nothing.tar", "there is no backup"),
