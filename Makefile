@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STORE ?= demo-out/store
 PLAN ?= shop
+WORKERS ?= 2
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: demo serve loadtest test test-light chaos test-all lint format docs clean
