@@ -55,7 +55,7 @@ class RevisedRow(NamedTuple):
 class StoredPoint(NamedTuple):
     """A point as it is read: the engine's own id of it, its payload, and a way to its vector `(size,)`.
 
-    `score` is 0 where nothing was
+    `id` may be None where there is a payload, which holds the item's id. `score` is 0 where nothing was
     scored; `vector` is None unless the search asks for it.
     """
 
@@ -182,10 +182,6 @@ class Backend(Protocol):
 
     def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`."""
-        ...
-
-    def key(self, uuid: Any) -> PointKey:
-        """The key in `scores` of the point with this uuid, or with this id of a `StoredPoint`."""
         ...
 
     def count(self, where: Any | None) -> int:

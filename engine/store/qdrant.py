@@ -16,9 +16,10 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ from vlclip.engine.store.store import (
     Revision,
     StoreInfo,
     Tidied,
+    Written,
 )
 
 OWN = (LACKS, SUMS)
@@ -95,7 +97,7 @@ class QdrantStore:
                     points, vectors.tolist(), vectors, payloads, strict=True
                 )
             }
-            with self._telling(list(rows), payloads):
+            with self._telling(Written(list(rows), payloads)):
                 self._backend.write(list(rows.values()), fresh)
 
     def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
@@ -110,8 +112,14 @@ class QdrantStore:
                 return 0
             fresh, kinds = self._kinds_with([change.fields for _, change in revised])
             rows = [self._revised_row(point, change, kinds) for point, change in revised]
-            changed = [str(point.payload["id"]) for point, _ in revised]
-            with self._telling(changed, [change.fields for _, change in revised]):
+            changes = [change for _, change in revised]
+            written = Written(
+                [str(point.payload["id"]) for point, _ in revised],
+                [change.fields for change in changes],
+                frozenset(chain.from_iterable((*change.fields, *change.removed) for change in changes)),
+                words=any(change.lexical is not None for change in changes),
+            )
+            with self._telling(written):
                 self._backend.revise(rows, fresh)
         return len(revised)
 
@@ -120,7 +128,7 @@ class QdrantStore:
         with self._writing:
             points = self._backend.fetch(point_ids(ids), (), vector=False)
             if points:
-                with self._telling(ids):
+                with self._telling(Written(ids)):
                     self._backend.remove([str(point.id) for point in points])
         return len(points)
 
@@ -134,14 +142,14 @@ class QdrantStore:
         return True
 
     @contextmanager
-    def _telling(self, ids: Collection[str], payloads: Collection[Mapping[str, Any]] = ()) -> Iterator[None]:
+    def _telling(self, written: Written) -> Iterator[None]:
         """Tell whoever follows of a write, also of one that failed midway."""
         try:
             yield
         finally:
             for reference in self._listeners:
                 if (listener := reference()) is not None:
-                    listener(ids, payloads)
+                    listener(written)
 
     def retrieve(
         self,
@@ -215,25 +223,15 @@ class QdrantStore:
 
         The last call reads the payloads, of those candidates only that may be among the best.
         """
-        return self._read_candidates(find_candidates(self._searches, query, text, pool, blend), query)
+        scored = self._scored_points(find_candidates(self._searches, query, text, pool, blend), query)
+        return [candidate_of(point, dense, lexical, query) for point, dense, lexical in scored]
 
-    def _read_candidates(self, scores: Scores, query: Query) -> list[Candidate]:
+    def _scored_points(self, scores: Scores, query: Query) -> list[tuple[StoredPoint, float, float]]:
+        """The points of candidates, read as the query says, with both of their scores."""
         keys = {self._backend.uuid(key): key for key in scores.keys}
         points = self._backend.fetch(list(keys), selection(query.fields), vector=query.with_vector)
-        candidates = []
-        for point in points:
-            item_id = point.payload["id"]
-            key = keys[point_id(item_id)]
-            candidates.append(
-                Candidate(
-                    id=item_id,
-                    dense=scores.dense.get(key, 0.0),
-                    lexical=scores.lexical.get(key, 0.0),
-                    payload=visible(point.payload, query.fields),
-                    read=point.vector,
-                )
-            )
-        return candidates
+        of_points = [(point, keys[point_id(point.payload["id"])]) for point in points]
+        return [(point, scores.dense.get(key, 0.0), scores.lexical.get(key, 0.0)) for point, key in of_points]
 
     def count(self, filter: Filter | None = None) -> int:
         """How many items fit the filter; exact."""
@@ -380,3 +378,8 @@ def _vector(point: StoredPoint) -> Floats | None:
 def hit_of(point: StoredPoint, query: Query) -> Hit:
     """A point as a hit of a query."""
     return Hit(point.payload["id"], point.score, visible(point.payload, query.fields), point.vector)
+
+
+def candidate_of(point: StoredPoint, dense: float, lexical: float, query: Query) -> Candidate:
+    """A point as a candidate of a query."""
+    return Candidate(point.payload["id"], dense, lexical, visible(point.payload, query.fields), point.vector)

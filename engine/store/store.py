@@ -146,8 +146,21 @@ class Query:
             raise SpaceError("limit and ef start at 1, offset at 0")
 
 
-Listener = Callable[[Collection[str], Collection[Mapping[str, Any]]], None]
-"""Takes the ids of items that were written or removed, and payloads, or parts of them, that were written."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write, for those who follow a store: the ids of items that were written or removed.
+
+    `payloads` are those that were written, or what is new in them. `fields` names what changed in stored
+    items, None where vectors or whole items did; `words` says whether their words changed.
+    """
+
+    ids: Collection[str]
+    payloads: Collection[Mapping[str, Any]] = ()
+    fields: frozenset[str] | None = None
+    words: bool = True
+
+
+Listener = Callable[[Written], None]
 
 
 class Store(Protocol):

@@ -8,12 +8,11 @@ Laws (tests/ranking/lists/test_group_cache.py):
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from vlclip.engine.store.store import Store
+from vlclip.engine.store.store import Store, Written
 from vlclip.ranking.lists.grouping import group_of
 from vlclip.ranking.lists.variants import Variants, read_variants
 
@@ -22,7 +21,7 @@ MOST_MEMBERS = 50_000
 
 
 @dataclass(slots=True)
-class _Written:
+class _Meanwhile:
     """The ids and groups that were written while somebody read."""
 
     ids: set[str] = field(default_factory=set)
@@ -37,7 +36,7 @@ class GroupCache:
         self._lock = threading.Lock()
         self._variants: dict[str, Variants] = {}
         self._group_of: dict[str, str] = {}
-        self._reading: list[_Written] = []
+        self._reading: list[_Meanwhile] = []
         self._is_following: bool | None = None
 
     def variants(self, groups: Sequence[str]) -> dict[str, Variants]:
@@ -57,9 +56,9 @@ class GroupCache:
         return {**remembered, **read}
 
     @contextmanager
-    def _noticing(self) -> Iterator[_Written]:
+    def _noticing(self) -> Iterator[_Meanwhile]:
         """Collect what is written meanwhile: it may have been read before."""
-        written = _Written()
+        written = _Meanwhile()
         with self._lock:
             self._reading.append(written)
         try:
@@ -68,7 +67,7 @@ class GroupCache:
             with self._lock:
                 self._reading = [other for other in self._reading if other is not written]
 
-    def _keep(self, read: Mapping[str, Variants], written: _Written) -> None:
+    def _keep(self, read: Mapping[str, Variants], written: _Meanwhile) -> None:
         with self._lock:
             for group, variants in read.items():
                 if (
@@ -83,14 +82,14 @@ class GroupCache:
             while len(self._group_of) > MOST_MEMBERS:
                 self._forget(next(iter(self._variants)))  # the one that was read first
 
-    def _drop(self, ids: Collection[str], payloads: Collection[Mapping[str, Any]]) -> None:
-        """Items were written with these payloads, or removed: their groups of before and of now go."""
-        groups = {group for payload in payloads if (group := group_of(payload))}
+    def _drop(self, write: Written) -> None:
+        """Items were written or removed: their groups of before and of now go."""
+        groups = {group for payload in write.payloads if (group := group_of(payload))}
         with self._lock:
             for written in self._reading:
-                written.ids.update(ids)
+                written.ids.update(write.ids)
                 written.groups.update(groups)
-            for group in groups | {self._group_of[item] for item in ids if item in self._group_of}:
+            for group in groups | {self._group_of[item] for item in write.ids if item in self._group_of}:
                 self._forget(group)
 
     def _forget(self, group: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from vlclip.engine.space import Floats
-from vlclip.engine.store.backend import PointKey
 from vlclip.engine.store.cache.fields import JsonFields
 
 OVERHEAD_BYTES = 700
@@ -21,11 +20,10 @@ class CachedItem:
     answer: of many items nobody needs it.
     """
 
-    __slots__ = ("_from_engine", "_vector", "aside", "id", "json", "key", "lacks", "size_bytes")
+    __slots__ = ("_from_engine", "_vector", "aside", "id", "json", "lacks", "size_bytes")
 
     def __init__(
         self,
-        key: PointKey,
         item_id: str,
         read: Callable[[], Floats],
         json: bytes,
@@ -33,7 +31,7 @@ class CachedItem:
         lacks: tuple[str, ...] = (),
         vector_bytes: int = 0,
     ) -> None:
-        self.key, self.id, self.json, self.aside, self.lacks = key, item_id, json, aside, lacks
+        self.id, self.json, self.aside, self.lacks = item_id, json, aside, lacks
         self._from_engine: Callable[[], Floats] | None = read
         self._vector: Floats | None = None
         self.size_bytes = len(json) + len(aside) + vector_bytes + OVERHEAD_BYTES
@@ -59,45 +57,30 @@ class CachedItems:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._by_key: OrderedDict[PointKey, CachedItem] = OrderedDict()
-        self._by_id: dict[str, CachedItem] = {}
+        self._by_id: OrderedDict[str, CachedItem] = OrderedDict()
         self.size_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._by_key)
+        return len(self._by_id)
 
-    def by_key(self, key: PointKey) -> CachedItem | None:
-        """The item of a point."""
-        item = self._by_key.get(key)
-        if item is not None:
-            self._by_key.move_to_end(key)
-        return item
-
-    def by_id(self, item_id: str) -> CachedItem | None:
+    def get(self, item_id: str) -> CachedItem | None:
         """The item of this id."""
         item = self._by_id.get(item_id)
         if item is not None:
-            self._by_key.move_to_end(item.key)
+            self._by_id.move_to_end(item_id)
         return item
 
     def add(self, items: Iterable[CachedItem]) -> None:
         """Take items in, and let go of those that were not asked for longest."""
         for item in items:
             self.drop(item.id)
-            self._by_key[item.key] = self._by_id[item.id] = item
+            self._by_id[item.id] = item
             self.size_bytes += item.size_bytes
         while self.size_bytes > self._most_bytes:
-            self.drop(next(iter(self._by_key.values())).id)
+            self.drop(next(iter(self._by_id)))
 
     def drop(self, item_id: str) -> None:
         """Forget an item, if it is there."""
         item = self._by_id.pop(item_id, None)
         if item is not None:
-            del self._by_key[item.key]
             self.size_bytes -= item.size_bytes
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._by_key.clear()
-        self._by_id.clear()
-        self.size_bytes = 0

@@ -12,21 +12,21 @@ Laws (tests/engine/store/test_cache.py; the contract suite runs over this store 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from vlclip.engine.item import point_id
-from vlclip.engine.store.backend import Backend, PointKey, StoredPoint
+from vlclip.engine.store.backend import Backend, StoredPoint
 from vlclip.engine.store.cache.fields import json_parts
 from vlclip.engine.store.cache.items import CachedItem, CachedItems
 from vlclip.engine.store.cache.rankings import WORDS, Changes, Part, Ranking, Rankings, fields_of, question_of
 from vlclip.engine.store.candidates import find_candidates
 from vlclip.engine.store.contenders import Blend
-from vlclip.engine.store.fields import LACKS, MAX_FIELDS
+from vlclip.engine.store.fields import LACKS
 from vlclip.engine.store.lexical import Weighting
-from vlclip.engine.store.qdrant import QdrantStore, hit_of, visible
-from vlclip.engine.store.store import Candidate, Hit, Point, Query, Record, Revision, Tidied
+from vlclip.engine.store.qdrant import QdrantStore, candidate_of, hit_of, visible
+from vlclip.engine.store.store import Candidate, Hit, Query, Record, Tidied, Written
 
 DEPTH = 256
 """Items of a ranking beyond which nothing is remembered."""
@@ -50,23 +50,17 @@ class CacheUses(NamedTuple):
     size_bytes: int
 
 
-class _Entry(NamedTuple):
-    """An item of a new ranking: its point, and its scores."""
-
-    key: PointKey
-    scores: tuple[float, ...]
-
-
 class CachedStore(QdrantStore):
     """A `QdrantStore` over a backend that is not shared, with `cache_mb` of memory for what it read."""
 
-    def __init__(self, backend: Backend, max_fields: int = MAX_FIELDS, cache_mb: float = 128) -> None:
+    def __init__(self, backend: Backend, max_fields: int, cache_mb: float) -> None:
         super().__init__(backend, max_fields)
         self._caching = threading.Lock()
         self._changes = Changes()
         self._items = CachedItems(int(cache_mb * MB * (1 - SHARE_OF_RANKINGS)))
         self._rankings = Rankings(int(cache_mb * MB * SHARE_OF_RANKINGS / PLACE_BYTES))
         self._rankings_asked = self._rankings_missed = self._items_asked = self._items_missed = 0
+        self.follow(self._forget)
 
     @property
     def cache_uses(self) -> CacheUses:
@@ -80,37 +74,42 @@ class CachedStore(QdrantStore):
         """One list of hits per query, best first."""
         if any(_depth(query) > DEPTH for query in queries):
             return super().search(queries)
-        if (remembered := self.recall(queries)) is not None:
-            return remembered
-        return self._searched(queries)
+        questions = [question_of(query) for query in queries]
+        remembered = self._recall(queries, questions)
+        return self._searched(queries, questions) if remembered is None else remembered
 
     def recall(self, queries: Sequence[Query]) -> list[list[Hit]] | None:
         """What `search` gives, without the engine; None where not all of it is remembered."""
-        questions = [question_of(query) for query in queries]
-        lists: list[list[Hit]] = []
+        return self._recall(queries, [question_of(query) for query in queries])
+
+    def _recall(self, queries: Sequence[Query], questions: Sequence[Hashable]) -> list[list[Hit]] | None:
         with self._caching:
-            for query, question in zip(queries, questions, strict=True):
-                ranking = self._rankings.get(question, self._changes)
-                if ranking is None:
-                    return None
-                if not _needs_items(query):
-                    lists.append(_bare_hits(query, ranking))
-                    continue
-                hits = []
-                for item_id, scores in zip(ranking.ids, ranking.scores, strict=True):
-                    item = self._items.by_id(item_id)
-                    if item is None:
-                        return None
-                    hits.append(_hit(item, scores[0], query))
-                lists.append(hits)
-            self._rankings_asked += len(lists)
-            self._items_asked += sum(map(len, lists))
-        return lists
+            rankings = [self._rankings.get(question, self._changes) for question in questions]
+            if not all(rankings):
+                return None
+            present = [ranking for ranking in rankings if ranking is not None]
+            needed = [
+                item_id
+                for query, ranking in zip(queries, present, strict=True)
+                for item_id in (ranking.ids if _needs_items(query) else ())
+            ]
+            items = {item_id: self._items.get(item_id) for item_id in needed}
+            if not all(items.values()):
+                return None
+            self._rankings_asked += len(queries)
+            self._items_asked += len(needed)
+        return [
+            [
+                _hit(item_id, score, items.get(item_id), query)
+                for item_id, (score, *_) in zip(ranking.ids, ranking.scores, strict=True)
+            ]
+            for query, ranking in zip(queries, present, strict=True)
+        ]
 
     def recall_items(self, ids: Sequence[str]) -> list[CachedItem] | None:
         """The stored items of these ids, without the engine; None where not all are remembered."""
         with self._caching:
-            items = [item for item_id in ids if (item := self._items.by_id(item_id)) is not None]
+            items = [item for item_id in ids if (item := self._items.get(item_id)) is not None]
             if len(items) < len(ids):
                 return None
             self._items_asked += len(items)
@@ -118,7 +117,7 @@ class CachedStore(QdrantStore):
 
     def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """The best of both searches with both of their scores."""
-        if query.fields is not None and not query.with_vector:  # it would read more than it is asked for
+        if not _is_whole(query):  # it would read more than it is asked for
             return super().candidates(query, text, pool, blend)
         question = question_of(query, text, pool, blend)
         with self._caching:
@@ -128,94 +127,69 @@ class CachedStore(QdrantStore):
         self._rankings_missed += ranking is None
         if ranking is None:
             scores = find_candidates(self._searches, query, text, pool, blend)
-            if len(scores.keys) > DEPTH:
-                return self._read_candidates(scores, query)
-            entries = [
-                _Entry(key, (scores.dense.get(key, 0.0), scores.lexical.get(key, 0.0))) for key in scores.keys
-            ]
-            ranking = self._ranking(entries, begun, (*fields_of(query.filter), WORDS))
-            self._remember(question, ranking, begun)
-        items = self._by_id(ranking.ids, begun)
-        if len(items) < len(ranking.ids) or self._changes.count != begun:
-            return super().candidates(query, text, pool, blend)
+            scored = self._scored_points(scores, query)
+            if len(scored) > DEPTH:
+                return [candidate_of(point, dense, lexical, query) for point, dense, lexical in scored]
+            items = self._harvest([point for point, _, _ in scored], begun)
+            pairs: tuple[tuple[float, ...], ...] = tuple((dense, lexical) for _, dense, lexical in scored)
+            ids = tuple(item.id for item in items)
+            self._remember(question, Ranking(begun, ids, pairs, (*fields_of(query.filter), WORDS)), begun)
+        else:
+            items, pairs = self._by_id(ranking.ids, begun), ranking.scores
+            if len(items) < len(ranking.ids) or self._changes.count != begun:
+                return super().candidates(query, text, pool, blend)
         return [
-            Candidate(
-                id=item.id, dense=dense, lexical=lexical, payload=item.fields(query.fields),
-                read=item.read if query.with_vector else None,
-            )
-            for item, (dense, lexical) in zip(items, ranking.scores, strict=True)
-        ]  # fmt: skip
+            Candidate(item.id, dense, lexical, item.fields(query.fields), item.read)
+            for item, (dense, lexical) in zip(items, pairs, strict=True)
+        ]
 
     def retrieve(
         self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False
     ) -> dict[str, Record]:
         """The stored items among `ids`; unknown ids are absent from the answer."""
-        items = self.recall_items(tuple(dict.fromkeys(ids)))
-        if items is None and len(ids) > FEW:
-            return super().retrieve(ids, fields=fields, with_vector=with_vector)
+        wanted = tuple(dict.fromkeys(ids))
+        items = self.recall_items(wanted)
+        if items is None and len(wanted) > FEW:
+            return super().retrieve(wanted, fields=fields, with_vector=with_vector)
         if items is None:
-            items = self._by_id(tuple(dict.fromkeys(ids)), self._changes.count)
+            items = self._by_id(wanted, self._changes.count)
         return {item.id: record_of(item, fields, with_vector=with_vector) for item in items}
-
-    def upsert(self, points: Sequence[Point]) -> None:
-        """Add or replace points."""
-        with self._changing([point.id for point in points]):
-            super().upsert(points)
-
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove items by id."""
-        with self._changing(ids):
-            return super().delete(ids)
-
-    def revise(self, ids: Sequence[str], revision: Callable[[Record], Revision | None]) -> int:
-        """Change payloads of stored items; what goes by other fields stays in memory."""
-        fields: set[str] = set()
-        words = False
-
-        def noted(record: Record) -> Revision | None:
-            nonlocal words
-            change = revision(record)
-            if change is not None:
-                fields.update(change.fields, change.removed)
-                words = words or change.lexical is not None
-            return change
-
-        try:
-            return super().revise(ids, noted)
-        finally:
-            with self._caching:
-                self._changes.note(fields, words=words)
-                for item_id in ids:
-                    self._items.drop(item_id)
 
     def tidy(self) -> Tidied:
         """Forget fields that no item has, and take fields in that found no place before."""
-        with self._changing(()):
+        with self._changing():
             return super().tidy()
 
     def set_weighting(self, weighting: Weighting) -> None:
         """Weight the words of later writes so."""
-        with self._changing(()):
+        with self._changing():
             super().set_weighting(weighting)
 
     def optimize(self) -> None:
         """Build or refresh the search index; another graph may give other rankings."""
-        with self._changing(()):
+        with self._changing():
             super().optimize()
 
     @contextmanager
-    def _changing(self, ids: Collection[str]) -> Iterator[None]:
-        """For a change after which no ranking is sure; `ids` are the items that changed."""
+    def _changing(self) -> Iterator[None]:
+        """For a change of the whole store, after which no ranking is sure."""
         try:
             yield
         finally:  # also after an error: some of it may have been done
-            with self._caching:
+            self._forget(Written(()))
+
+    def _forget(self, written: Written) -> None:
+        """Items were written or removed; a change of a few fields leaves what goes by others in memory."""
+        with self._caching:
+            if written.fields is None:
                 self._changes.note_all()
                 self._rankings.clear()
-                for item_id in ids:
-                    self._items.drop(item_id)
+            else:
+                self._changes.note(written.fields, words=written.words)
+            for item_id in written.ids:
+                self._items.drop(item_id)
 
-    def _searched(self, queries: Sequence[Query]) -> list[list[Hit]]:
+    def _searched(self, queries: Sequence[Query], questions: Sequence[Hashable]) -> list[list[Hit]]:
         """By the engine. The rankings are remembered, and items that came whole."""
         begun = self._changes.count
         self._rankings_asked += len(queries)
@@ -224,15 +198,15 @@ class CachedStore(QdrantStore):
         possible = [search for search in searches if search is not None]
         answers = iter(self._backend.query(possible) if possible else ())
         lists = []
-        for query, search in zip(queries, searches, strict=True):
+        for query, question, search in zip(queries, questions, searches, strict=True):
             points = [] if search is None else next(answers)
-            if query.fields is None and query.with_vector:
+            if _is_whole(query):
                 scored = zip(self._harvest(points, begun), points, strict=True)
-                hits = [_hit(item, point.score, query) for item, point in scored]
+                hits = [_hit(item.id, point.score, item, query) for item, point in scored]
             else:
                 hits = [hit_of(point, query) for point in points]
             ids, scores = tuple(hit.id for hit in hits), tuple((hit.score,) for hit in hits)
-            self._remember(question_of(query), Ranking(begun, ids, scores, _parts_of(query)), begun)
+            self._remember(question, Ranking(begun, ids, scores, _parts_of(query)), begun)
             lists.append(hits)
         return lists
 
@@ -240,7 +214,7 @@ class CachedStore(QdrantStore):
         """The items of points that were read whole; they are remembered, where nothing has changed since."""
         with self._caching:
             is_sure = self._changes.count == begun
-            items = [self._items.by_id(point.payload["id"]) if is_sure else None for point in points]
+            items = [self._items.get(point.payload["id"]) if is_sure else None for point in points]
         new = {place: self._item(points[place]) for place, item in enumerate(items) if item is None}
         self._items_asked += len(points)
         self._items_missed += len(new)
@@ -249,18 +223,7 @@ class CachedStore(QdrantStore):
                 self._items.add(new.values())
         return [new[place] if item is None else item for place, item in enumerate(items)]
 
-    def _ranking(self, entries: Sequence[_Entry], begun: int, depends_on: tuple[Part, ...]) -> Ranking:
-        """A ranking by the ids of its items; without those that were removed just now."""
-        with self._caching:
-            by_key = {entry.key: self._items.by_key(entry.key) for entry in entries}
-        missing = [key for key, item in by_key.items() if item is None]
-        if missing:
-            by_key |= {item.key: item for item in self._fetch(missing, begun)}
-        present = [(item.id, entry.scores) for entry in entries if (item := by_key[entry.key]) is not None]
-        ids, scores = tuple(item_id for item_id, _ in present), tuple(score for _, score in present)
-        return Ranking(begun, ids, scores, depends_on)
-
-    def _remember(self, question: object, ranking: Ranking, begun: int) -> None:
+    def _remember(self, question: Hashable, ranking: Ranking, begun: int) -> None:
         with self._caching:
             if self._changes.count == begun:
                 self._rankings.add(question, ranking)
@@ -268,33 +231,20 @@ class CachedStore(QdrantStore):
     def _by_id(self, ids: Sequence[str], begun: int) -> list[CachedItem]:
         """The items of these ids, in their order, without those that are not stored."""
         with self._caching:
-            by_id = {item_id: self._items.by_id(item_id) for item_id in ids}
+            by_id = {item_id: self._items.get(item_id) for item_id in ids}
         missing = [item_id for item_id, item in by_id.items() if item is None]
-        self._items_asked += len(by_id)
+        self._items_asked += len(by_id) - len(missing)
         if missing:
-            keys = [self._backend.key(point_id(item_id)) for item_id in missing]
-            by_id |= {item.id: item for item in self._fetch(keys, begun)}
+            points = self._backend.fetch([point_id(item_id) for item_id in missing], None, vector=True)
+            by_id |= {item.id: item for item in self._harvest(points, begun)}
         return [item for item in by_id.values() if item is not None]
-
-    def _fetch(self, keys: Sequence[PointKey], begun: int) -> list[CachedItem]:
-        """The points that exist, remembered where nothing has changed since `begun`."""
-        self._items_missed += len(keys)
-        points = self._backend.fetch([self._backend.uuid(key) for key in keys], None, vector=True)
-        items = [self._item(point) for point in points]
-        with self._caching:
-            if self._changes.count == begun:
-                self._items.add(items)
-        return items
 
     def _item(self, point: StoredPoint) -> CachedItem:
         assert point.vector is not None  # noqa: S101  # points are read with it
         lacks = tuple(point.payload.get(LACKS, ()))
         payload = visible(point.payload, None)
         json, aside = json_parts(payload)
-        return CachedItem(
-            self._backend.key(point.id), payload["id"], point.vector, json, aside, lacks,
-            4 * self._info.space.size,
-        )  # fmt: skip
+        return CachedItem(payload["id"], point.vector, json, aside, lacks, 4 * self._info.space.size)
 
 
 def record_of(item: CachedItem, fields: tuple[str, ...] | None, *, with_vector: bool) -> Record:
@@ -303,8 +253,11 @@ def record_of(item: CachedItem, fields: tuple[str, ...] | None, *, with_vector: 
     return Record(item.id, dict(item.fields(fields)), item.read() if with_vector else None, lacks)
 
 
-def _hit(item: CachedItem, score: float, query: Query) -> Hit:
-    return Hit(item.id, score, item.fields(query.fields), item.read if query.with_vector else None)
+def _hit(item_id: str, score: float, item: CachedItem | None, query: Query) -> Hit:
+    """A hit of a query; where it holds ids alone, no item is needed."""
+    if item is None:
+        return Hit(item_id, score, {"id": item_id} if query.fields else {})
+    return Hit(item_id, score, item.fields(query.fields), item.read if query.with_vector else None)
 
 
 def _needs_items(query: Query) -> bool:
@@ -312,11 +265,9 @@ def _needs_items(query: Query) -> bool:
     return query.with_vector or query.fields is None or any(name != "id" for name in query.fields)
 
 
-def _bare_hits(query: Query, ranking: Ranking) -> list[Hit]:
-    return [
-        Hit(item_id, score, {"id": item_id} if query.fields else {})
-        for item_id, (score, *_) in zip(ranking.ids, ranking.scores, strict=True)
-    ]
+def _is_whole(query: Query) -> bool:
+    """Whether its items are read with all that is remembered of one."""
+    return query.fields is None and query.with_vector
 
 
 def _parts_of(query: Query) -> tuple[Part, ...]:

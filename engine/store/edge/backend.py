@@ -28,7 +28,7 @@ from collections.abc import Collection as Names
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import qdrant_edge as edge
@@ -270,20 +270,16 @@ class EdgeBackend:
             ]
 
     def scores(self, searches: Sequence[VectorSearch]) -> list[dict[PointKey, float]]:
-        """The scores by the uuids' numbers."""
+        """The scores by the uuids' numbers: Python compares these ten times as fast as uuids."""
         with self._calls():
             return [
-                {self.key(point.id): point.score for point in points} for points in self._answers(searches)
+                {cast("UUID", point.id).int: point.score for point in points}
+                for points in self._answers(searches)
             ]
 
     def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`."""
-        digits = f"{key:032x}"  # ten times as fast as making a UUID
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-    def key(self, uuid: Any) -> PointKey:
-        """The number of the uuid, which Python compares ten times as fast."""
-        return uuid.int if isinstance(uuid, UUID) else int(uuid.replace("-", ""), 16)
+        return str(UUID(int=cast("int", key)))
 
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""

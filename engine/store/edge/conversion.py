@@ -90,7 +90,9 @@ def payload_paths(paths: Paths) -> bool | list[str]:
 def stored_point(point: edge.ScoredPoint | edge.Record, score: float, *, vector: bool) -> StoredPoint:
     """A point of the engine's answer; its vector is read when it is needed."""
     read = partial(_dense, point) if vector else None
-    return StoredPoint(point.id, score, point.payload or {}, read)
+    payload = point.payload
+    # making a uuid costs time, and a payload holds the item's own id
+    return StoredPoint(None if payload else point.id, score, payload or {}, read)
 
 
 def _dense(point: edge.ScoredPoint | edge.Record) -> Floats:

@@ -216,10 +216,6 @@ class ServerBackend:
         """The uuid of a point from its key in `scores`: the key itself."""
         return str(key)
 
-    def key(self, uuid: Any) -> PointKey:
-        """The uuid itself."""
-        return str(uuid)
-
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""
         with translated():

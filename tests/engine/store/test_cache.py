@@ -232,12 +232,11 @@ def test_a_write_that_failed_is_not_trusted(small, monkeypatch):
 def test_items_stay_within_their_bytes_and_the_last_used_stay(items, most):
     cache = CachedItems(most)
     for number, size in items:
-        item = CachedItem(number, str(number), lambda: np.zeros(8, np.float32), b"x" * size)
+        item = CachedItem(str(number), lambda: np.zeros(8, np.float32), b"x" * size)
         cache.add([item])
         assert cache.size_bytes <= most
-        assert cache.by_id(str(number)) is (item if item.size_bytes <= most else None)
+        assert cache.get(str(number)) is (item if item.size_bytes <= most else None)
     for number in range(51):
-        assert cache.by_key(number) is cache.by_id(str(number))
         cache.drop(str(number))
     assert cache.size_bytes == len(cache) == 0
 
