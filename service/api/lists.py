@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -105,12 +104,6 @@ class ListRoutes:
         if list_request.page.exact:
             check_exact(request.user)
 
-        if photo is None and (remembered := self._remembered(list_request)) is not None:
-            with suppress(NotRemembered):
-                body, served_list = self._body(remembered, list_request, filter_form, began, explain=explain)
-                hand_over(request.scope, served_list)
-                return Response(body, media_type="application/json")
-
         def work() -> tuple[bytes, ServedList]:
             shop, ready_request = self._shop, list_request
             if photo is not None:
@@ -119,19 +112,27 @@ class ListRoutes:
                 ready_request = replace(list_request, photo=image)
             return self._body(shop.recommender, ready_request, filter_form, began, explain=explain)
 
-        body, served_list = await self._workers.run(request, queued(work))
+        try:
+            remembered = self._remembered(list_request)
+            body, served_list = self._body(remembered, list_request, filter_form, began, explain=explain)
+        except NotRemembered:
+            body, served_list = await self._workers.run(request, queued(work))
         hand_over(request.scope, served_list)
         return Response(body, media_type="application/json")
 
-    def _remembered(self, list_request: ListRequest) -> Recommender | None:
-        """What makes a list from memory alone, for which a thread is not worth its turn; None for others.
+    def _remembered(self, list_request: ListRequest) -> Recommender:
+        """What makes a list from memory alone, for which a thread is not worth its turn.
 
-        A list for somebody reads their history, and a long one would hold all other requests up.
+        `NotRemembered` for other lists: one for somebody reads their history, and a long one would hold all
+        other requests up.
         """
         page, remembered = list_request.page, self._shop.remembered
         is_short = (page.limit or self._shop.settings.search.limit) <= AT_ONCE and not page.offset
-        if list_request.kind != "similar" or list_request.unit or page.exact or not is_short:
-            return None
+        if (
+            remembered is None or list_request.kind != "similar" or list_request.unit
+            or page.exact or not is_short
+        ):  # fmt: skip
+            raise NotRemembered
         return remembered
 
     def _body(
