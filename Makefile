@@ -21,7 +21,7 @@ demo-out/store: | .venv/runtime
 	$(BIN)/vlclip demo
 
 test: .venv/development
-	$(BIN)/python -m pytest -m "not slow and not chaos"
+	$(BIN)/python -m pytest -m "not slow and not chaos" --numprocesses $(WORKERS) --dist worksteal
 
 # what `pip install vlclip` brings has to be enough without PyTorch
 test-light: .venv-light/ready

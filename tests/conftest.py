@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# readline, in the process that started this one, leaves a width there, and rich keeps the first that it finds
+os.environ.pop("COLUMNS", None)
 
 import hypothesis
 import pytest

@@ -13,15 +13,10 @@ import pytest
 from vlclip.ingestion.drawn import write_catalogue
 from vlclip.ingestion.pipeline.ingest import ingest_catalogue
 from vlclip.service.observing.logs import formatter
-from vlclip.service.reports import terminal
 from vlclip.service.settings import Log, Settings
 from vlclip.service.shop.shop import Shop
 
 COUNT = 60
-
-
-# rich keeps the width that it finds when a console is made, so it is made before a test sets COLUMNS
-assert terminal.out
 
 
 @pytest.fixture(scope="session")
