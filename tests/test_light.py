@@ -13,24 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.blocked import without
+
 EXTRAS = (
     "torch", "torchvision", "open_clip", "timm", "transformers", "sentence_transformers", "safetensors",
     "onnx", "onnxscript", "matplotlib", "openai", "groundingdino", "ray", "s3fs", "redis", "locust",
     "opentelemetry.sdk",
 )  # fmt: skip
-BLOCKED = f"""
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if any(name == extra or name.startswith(extra + ".") for extra in {EXTRAS!r}):
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocked())
-"""
 NEED_TORCH = {"train", "train-grounder"}
 
 
 def run(program: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-c", BLOCKED + program, *arguments]
+    words = [sys.executable, "-c", without(EXTRAS) + program, *arguments]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == status, ended.stderr
     return ended

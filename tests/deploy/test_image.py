@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy import image
-from tests.test_light import BLOCKED
+from tests.blocked import without
+from tests.test_light import EXTRAS
 
 PACKAGES = Path(sysconfig.get_path("purelib"))
 
@@ -22,7 +23,7 @@ def test_no_command_imports_what_is_taken_out():
 import json, sys
 print(json.dumps([str(getattr(module, "__file__", "")) for module in list(sys.modules.values())]))
 """
-    words = [sys.executable, "-c", BLOCKED + image.IMPORTS + program]
+    words = [sys.executable, "-c", without(EXTRAS) + image.IMPORTS + program]
     ended = subprocess.run(words, capture_output=True, text=True, check=True)
     files = [Path(file) for file in json.loads(ended.stdout)]
     assert any(PACKAGES / "scipy" in file.parents for file in files)

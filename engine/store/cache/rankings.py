@@ -76,9 +76,6 @@ class Rankings:
         self._by_question: OrderedDict[Hashable, Ranking] = OrderedDict()
         self.places = 0
 
-    def __len__(self) -> int:
-        return len(self._by_question)
-
     def get(self, question: Hashable, changes: Changes) -> Ranking | None:
         """The ranking of a question; None where there is none, or it may not be right any more."""
         ranking = self._by_question.get(question)

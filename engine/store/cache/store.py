@@ -147,12 +147,12 @@ class CachedStore(QdrantStore):
         self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False
     ) -> dict[str, Record]:
         """The stored items among `ids`; unknown ids are absent from the answer."""
-        wanted = tuple(dict.fromkeys(ids))
-        items = self.recall_items(wanted)
-        if items is None and len(wanted) > FEW:
-            return super().retrieve(wanted, fields=fields, with_vector=with_vector)
+        distinct = tuple(dict.fromkeys(ids))
+        items = self.recall_items(distinct)
+        if items is None and len(distinct) > FEW:
+            return super().retrieve(distinct, fields=fields, with_vector=with_vector)
         if items is None:
-            items = self._by_id(wanted, self._changes.count)
+            items = self._by_id(distinct, self._changes.count)
         return {item.id: record_of(item, fields, with_vector=with_vector) for item in items}
 
     def tidy(self) -> Tidied:

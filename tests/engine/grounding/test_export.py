@@ -47,11 +47,12 @@ def test_what_cannot_be_exported_leaves_no_folder(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_graph_that_finds_other_boxes_is_refused(tmp_path, monkeypatch):
-    def write(module, example, outputs, path, *_, **__):
-        shutil.copy(SHIPPED / "vlclip-grounder" / GRAPH, path)
+def copy_shipped(module, example, outputs, path, *_, **__):
+    shutil.copy(SHIPPED / "vlclip-grounder" / GRAPH, path)
 
-    monkeypatch.setattr(graphs, "write_graph", write)
+
+def test_a_graph_that_finds_other_boxes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(graphs, "write_graph", copy_shipped)
     monkeypatch.setattr(graphs, "TOLERANCE", -1.0)
     with pytest.raises(EncoderError, match="finds other boxes"):
         export_grounder("vlclip-grounder", tmp_path / "new")
@@ -59,10 +60,7 @@ def test_a_graph_that_finds_other_boxes_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_graph_that_finds_the_same_is_written_with_all_a_grounder_needs(tmp_path, monkeypatch):
-    def write(module, example, outputs, path, *_, **__):
-        shutil.copy(SHIPPED / "vlclip-grounder" / GRAPH, path)
-
-    monkeypatch.setattr(graphs, "write_graph", write)
+    monkeypatch.setattr(graphs, "write_graph", copy_shipped)
     folder = tmp_path / "vlclip-grounder"
     export_grounder("vlclip-grounder", folder)
     assert grounder_name(Grounding(model=str(folder))) == grounder_name(Grounding(model="vlclip-grounder"))

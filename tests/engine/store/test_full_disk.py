@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.shop import INFO, OTHER, SHOP, contents, direction
+from tests.small_disk import small_disk
 from vlclip.engine.errors import StoreFull
 from vlclip.engine.filters import parse_json
 from vlclip.engine.opening.stores import open_on, open_store
@@ -200,30 +200,20 @@ except StoreFull:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def mounted_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own with a store on it; skipped where none can be mounted."""
-    disk, image = tmp_path / "disk", tmp_path / "image"
-    disk.mkdir()
-    with image.open("wb") as file:
-        file.truncate(400 * MB)
-    for command in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, disk]):
-        program = shutil.which(str(command[0]))
-        if program is None or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a small disk needs root, mkfs.ext4 and a loop device")
-    try:
-        with closing(open_store(str(disk / "store"), SETTINGS, create=INFO)) as store:
+    with small_disk(tmp_path, 400) as mounted:
+        with closing(open_store(str(mounted / "store"), SETTINGS, create=INFO)) as store:
             store.upsert(SHOP)
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
+        yield mounted
 
 
 @pytest.mark.chaos
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="mounting a small disk needs root")
 @pytest.mark.parametrize("free_mb", [0.1, 16.5])
-def test_no_act_on_a_real_full_disk_ends_the_process(small_disk: Path, free_mb: float):
+def test_no_act_on_a_real_full_disk_ends_the_process(mounted_disk: Path, free_mb: float):
     for act in ["open", *WRITES, "filter", "optimize"]:
-        arguments = [sys.executable, "-c", ACT, str(small_disk), str(free_mb), act]
+        arguments = [sys.executable, "-c", ACT, str(mounted_disk), str(free_mb), act]
         ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
         assert (ended.returncode, ended.stdout.strip() in ("done", "refused")) == (0, True), (act, ended)
-        (small_disk / "ballast").unlink()
+        (mounted_disk / "ballast").unlink()

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.conversions.conversion import RestToGrpc
 
 from tests.contract.shop import INFO, OTHER, SHOP, SPACE, direction
+from tests.local_server import serving
 from vlclip.engine.errors import StoreDamaged, StoreError, StoreFull, StoreNotFound, StoreUnavailable
 from vlclip.engine.filters import parse_json
 from vlclip.engine.opening.stores import open_on, open_store, promote, promote_on
@@ -191,12 +191,8 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Refusing) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-MB = 2**20
+from tests.small_disk import small_disk
+
 WHOLE = (".jpg", "lookup.json", "vectors.npz")
 """Files that an act may have finished before another one found no room."""
 
@@ -20,18 +20,8 @@ WHOLE = (".jpg", "lookup.json", "vectors.npz")
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """An empty disk of its own; skipped where none can be mounted."""
-    disk, image = tmp_path / "disk", tmp_path / "image"
-    disk.mkdir()
-    with image.open("wb") as file:
-        file.truncate(500 * MB)
-    for command in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, disk]):
-        program = shutil.which(str(command[0]))
-        if program is None or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a small disk needs root, mkfs.ext4 and a loop device")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
+    with small_disk(tmp_path, 500) as mounted:
+        yield mounted
 
 
 @pytest.mark.chaos
