@@ -1,18 +1,25 @@
-"""Full disks, told from other errors in one place, and files that appear whole or not at all.
+"""Full disks, told from other errors in one place, and files and folders that appear whole or not at all.
 
-Laws (tests/engine/test_disk.py):
-- a file that cannot be written whole is left as it was, and nothing lies beside it;
+What is written lies beside its place, under a hidden name, until it is whole. A killed process leaves that,
+and the next one that writes to the same place removes it.
+
+Laws (tests/engine/test_disk.py, tests/service/test_killed_writers.py):
+- a file or folder that cannot be written whole is left as it was, and nothing lies beside it;
+- a writer that is killed at any step leaves what was there or the whole; of a folder that is replaced, maybe
+  nothing;
 - whatever the system, SQLite or a library says of a full disk becomes one `DiskFull`, which names the file.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +37,10 @@ SIGNS = (
     "disk is full",
 )
 """What libraries make of it, that tell of it in words alone."""
+LEFT_S = 3600
+"""A draft that nobody has written to for so long, in seconds, is one of a process that was killed."""
+DRAFT = re.compile(r"\.[0-9a-f]{8}\.part(-wal|-shm)?")
+"""How the name of a draft goes on after that of its file, with what SQLite has beside one."""
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -81,9 +92,13 @@ def whole_file(path: Path, mode: str = "w", *, synced: bool = True) -> Iterator[
     """A handle whose content becomes the file `path` once all of it is on the disk; "w" is text in UTF-8.
 
     It is written beside, under another name, which is gone whatever happens. `DiskFull` without room. Not
-    `synced`, it may be empty after a power cut: for many small files that can be made again.
+    `synced`, it may be empty after a power cut, and what killed processes left stays: for many small files
+    that can be made again.
     """
-    with draft_of(path) as draft, draft.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
+    with (
+        draft_of(path, sweeps=synced) as draft,
+        draft.open(mode, encoding=None if "b" in mode else "utf-8") as handle,
+    ):
         yield handle
         handle.flush()
         if synced:
@@ -91,15 +106,53 @@ def whole_file(path: Path, mode: str = "w", *, synced: bool = True) -> Iterator[
 
 
 @contextmanager
-def draft_of(path: Path) -> Iterator[Path]:
+def draft_of(path: Path, *, sweeps: bool = True) -> Iterator[Path]:
     """A path beside `path` for a library to write to; renamed to it at the end, deleted on an error."""
-    draft = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
+    if sweeps:
+        _sweep(path)
+    draft = _beside(path)
     try:
         with full_disks(path):
             yield draft
             draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `folder` at the end, in place of what is there; gone on an error.
+
+    Parents are made. Ask `why_not_replaced` first: what was there is deleted. `DiskFull` without room.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    draft, former = _beside(folder), _beside(folder)
+    try:
+        with full_disks(folder):
+            draft.mkdir()
+            yield draft
+            for entry in (*draft.rglob("*"), draft):
+                sync(entry)
+            _exchange(folder, draft, former)
+    finally:
+        for left in (draft, former):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def why_not_replaced(folder: Path, own: str = "") -> str:
+    """Why a folder cannot be replaced by a new one, as a sentence after its name; "" where it can.
+
+    It may not be there yet, or be empty, or hold nothing but files whose names match the expression `own`.
+    """
+    if folder.exists() and not folder.is_dir():
+        return "is a file; give a new folder"
+    if folder.is_mount():
+        return "is a disk of its own; give a new folder in it"
+    entries = list(folder.iterdir()) if folder.is_dir() else []
+    if all(re.fullmatch(own, entry.name) and entry.is_file() for entry in entries):
+        return ""
+    return "is not empty; give a new folder"
 
 
 def write_whole(path: Path, content: str | bytes, *, synced: bool = True) -> None:
@@ -117,3 +170,33 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name for a draft."""
+    return path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of killed processes."""
+    start, since = f".{path.name[:200]}", time.time() - LEFT_S
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(start) and DRAFT.fullmatch(entry.name, len(start)):
+                left = Path(entry.path)
+                if max(each.lstat().st_mtime for each in (left, *left.rglob("*"))) < since:
+                    shutil.rmtree(left) if entry.is_dir(follow_symlinks=False) else left.unlink()
+
+
+def _exchange(folder: Path, draft: Path, former: Path) -> None:
+    """Let a draft be the folder; `former` is where the one that it replaces goes."""
+    was_there = folder.exists()
+    if was_there:
+        folder.rename(former)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if was_there:
+            former.rename(folder)
+        raise
+    sync(folder.parent)

@@ -14,10 +14,10 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
+from vlclip.engine.disk import draft_of, whole_folder
 from vlclip.engine.encoding.clip import fingerprint_of, load_clip, save_clip
-from vlclip.engine.encoding.graph_writing import check_is_new, new_folder
 from vlclip.engine.encoding.graphs import write_graphs
-from vlclip.engine.encoding.model_files import ORIGIN, files_hash
+from vlclip.engine.encoding.model_files import ORIGIN, check_target, files_hash
 from vlclip.engine.encoding.tokenizing import FILE
 from vlclip.engine.errors import EncoderError
 
@@ -31,9 +31,9 @@ def export_model(name: str, folder: Path) -> None:
 
     Errors: `EncoderError` for a folder that is not empty, a model that cannot be loaded or exported.
     """
-    check_is_new(folder)
+    check_target(folder)
     clip = load_clip(name, "cpu")
-    with new_folder(folder) as written:
+    with whole_folder(folder) as written:
         save_clip(clip, written)
         write_tokenizer(clip.tokenizer, written)
         if not (written / FILE).is_file():
@@ -50,7 +50,8 @@ def export_model(name: str, folder: Path) -> None:
 def write_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Write open_clip's own tokenizer into a model's folder; those of Hugging Face write themselves."""
     if not hasattr(tokenizer, "save_pretrained"):
-        _words(tokenizer).save(str(folder / FILE))
+        with draft_of(folder / FILE) as draft:
+            _words(tokenizer).save(str(draft))
 
 
 def _words(tokenizer: Any) -> Tokenizer:

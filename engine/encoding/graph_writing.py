@@ -25,6 +25,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from vlclip.engine.disk import write_whole
 from vlclip.engine.encoding.clip import quiet_open_clip
 from vlclip.engine.encoding.onnx_files import LAYOUT, read_layout
 from vlclip.engine.errors import EncoderError
@@ -81,7 +82,7 @@ def write_graph(
     _strip(model)
     for key, value in {LAYOUT: digest, **notes}.items():
         model.metadata_props.add(key=key, value=value)
-    path.write_bytes(model.SerializeToString())
+    write_whole(path, model.SerializeToString())
 
 
 @contextmanager
@@ -96,25 +97,6 @@ def exporting(model: str, graphs: Sequence[Path]) -> Iterator[None]:
             raise
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise EncoderError(f"{model} cannot be exported: {reason}") from error
-
-
-def check_is_new(folder: Path) -> None:
-    """`EncoderError` where a folder to be written is there and not empty."""
-    if folder.exists() and any(folder.iterdir()):
-        raise EncoderError(f"{folder} is not empty; give a new folder")
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write a model into; at the end it becomes `folder`, on an error it is gone."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
-        written = Path(place) / "model"
-        written.mkdir()
-        yield written
-        if folder.exists():
-            folder.rmdir()
-        written.replace(folder)
 
 
 def _folded(model: Any) -> Any:

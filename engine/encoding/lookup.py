@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from vlclip.engine.disk import whole_file, write_whole
+from vlclip.engine.disk import whole_folder
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.segments import is_encoded
 from vlclip.engine.space import Floats, FusedSpace, Segment, unit
@@ -70,12 +70,13 @@ def _lookup(ids: Sequence[str], vectors: Floats, rows: Floats, notes: Mapping[st
 
 
 def save_lookup(lookup: Lookup, folder: Path) -> None:
-    """Write the folder; files in it are replaced."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / VECTORS, "wb") as file:
-        np.savez_compressed(file, ids=np.array(lookup.ids, dtype=np.str_), vectors=lookup.vectors)
+    """Write the folder, in place of an earlier one."""
     notes = {"fingerprint": lookup.fingerprint, "size": lookup.size, "items": len(lookup.ids), **lookup.notes}
-    write_whole(folder / NOTES, json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
+    with whole_folder(folder) as written:
+        ids = np.array(lookup.ids, dtype=np.str_)
+        np.savez_compressed(written / VECTORS, ids=ids, vectors=lookup.vectors)
+        text = json.dumps(notes, indent=1, ensure_ascii=False) + "\n"
+        (written / NOTES).write_text(text, encoding="utf-8")
 
 
 def load_lookup(folder: Path) -> Lookup:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from vlclip.engine.disk import why_not_replaced
 from vlclip.engine.errors import EncoderError
 
 SHIPPED = Path(__file__).parents[1] / "models"
@@ -18,6 +19,15 @@ ORIGIN = "origin.json"
 """In a folder that `export_model` wrote: the fingerprint of the model it was, and a hash of its own files."""
 NOTES = ("recipe.json", "history.json", "rule.json", ORIGIN)
 """Files that only tell how the model came to be, or when to believe it."""
+
+EXPORTED = r".*\.(json|txt|model|safetensors|onnx)"
+"""Names of the files that an export writes."""
+
+
+def check_target(folder: Path, *, replaces: bool = False) -> None:
+    """`EncoderError` where no model may be written: an earlier one may be replaced, if that is said."""
+    if why := why_not_replaced(folder, EXPORTED if replaces else ""):
+        raise EncoderError(f"{folder} {why}")
 
 
 def shipped_models() -> list[str]:

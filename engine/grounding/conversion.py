@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer, GroundingDinoConfig, GroundingDinoImageProcessor
 
-from vlclip.engine.disk import draft_of
+from vlclip.engine.disk import whole_folder
+from vlclip.engine.encoding.model_files import check_target
 from vlclip.engine.grounding.folders import config_and_weights
 from vlclip.engine.grounding.original import read_config, read_weights
 from vlclip.engine.grounding.transformers import quiet_transformers
@@ -79,17 +80,18 @@ UNUSED = ("bert.pooler.", "bert.embeddings.position_ids", "label_enc.")
 def convert(folder: Path, target: Path) -> None:
     """Write the original checkpoint in `folder` as a folder `target` that transformers loads.
 
-    Errors: `EncoderError` where `folder` holds no original checkpoint.
+    Errors: `EncoderError` where `folder` holds no original checkpoint, or `target` is not empty.
     """
     config_file, weights = config_and_weights(folder)
     config = read_config(config_file)
-    target.mkdir(parents=True, exist_ok=True)
-    with quiet_transformers():
-        converted_config(config).save_pretrained(target)
-        AutoTokenizer.from_pretrained(config.text_encoder_type).save_pretrained(target)
-        GroundingDinoImageProcessor().save_pretrained(target)
-    with draft_of(target / "model.safetensors") as draft:
-        save_file(converted_weights(read_weights(weights)), draft, {"format": "pt"})
+    check_target(target)
+    with whole_folder(target) as written:
+        with quiet_transformers():
+            converted_config(config).save_pretrained(written)
+            AutoTokenizer.from_pretrained(config.text_encoder_type).save_pretrained(written)
+            GroundingDinoImageProcessor().save_pretrained(written)
+        state = converted_weights(read_weights(weights))
+        save_file(state, written / "model.safetensors", {"format": "pt"})
 
 
 def converted_config(config: Any) -> GroundingDinoConfig:

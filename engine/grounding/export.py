@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from vlclip.engine.encoding.graph_writing import check_is_new, new_folder
+from vlclip.engine.disk import whole_folder
+from vlclip.engine.encoding.model_files import check_target
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.grounding.folders import find_grounder
 from vlclip.engine.grounding.graphs import write_grounder_graph
@@ -23,14 +24,14 @@ def export_grounder(name: str, folder: Path) -> None:
 
     Errors: `EncoderError` for a folder that is not empty, a model that cannot be loaded or exported.
     """
-    check_is_new(folder)
+    check_target(folder)
     files = find_grounder(name)
     if files is None or files.backend == "original":
         raise EncoderError(
             f"{name!r} is no model of transformers; convert an original checkpoint first (docs/grounding.md)"
         )
     network, _ = load_transformers(files.path, "cpu")
-    with new_folder(folder) as written:
+    with whole_folder(folder) as written:
         for file in files.path.iterdir():
             if file.suffix in COPIED:
                 shutil.copyfile(file, written / file.name)

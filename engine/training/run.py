@@ -5,7 +5,8 @@
     checkpoint.pt             weights, optimizer, step and history; written whole or not at all
     history.json              figures per epoch
 
-`export` makes a model of it that loads by folder, `add_graphs` one that is served without PyTorch.
+`export` makes a model of it that loads by folder, `add_graphs` one that is served without PyTorch, in the
+run's own folder or another.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,11 +25,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from vlclip.engine.disk import draft_of, whole_file, write_whole
+from vlclip.engine.disk import whole_file, whole_folder, write_whole
 from vlclip.engine.encoding.clip import load_clip, quiet_open_clip, save_clip
 from vlclip.engine.encoding.export import write_tokenizer
 from vlclip.engine.encoding.graphs import write_graphs
-from vlclip.engine.encoding.model_files import CONFIG, NOTES, WEIGHTS, model_folder
+from vlclip.engine.encoding.model_files import CONFIG, NOTES, WEIGHTS, check_target, model_folder
+from vlclip.engine.encoding.onnx_clip import IMAGE_GRAPH, TEXT_GRAPH
 from vlclip.engine.encoding.tokenizing import FILE
 from vlclip.engine.errors import EncoderError, TrainingError
 from vlclip.engine.training.processes import Processes
@@ -34,6 +38,8 @@ from vlclip.engine.training.recipe import Recipe, read_recipe
 from vlclip.engine.training.tokenizer import train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
+MODEL = ".model"
+"""Folder in a run's, of its model until all of it is written."""
 DESCRIBING = (".json", ".txt", ".model")
 """Files that describe a model, beside its weights."""
 
@@ -119,28 +125,47 @@ def resume(run: RunState, model: nn.Module, optimizer: torch.optim.Optimizer) ->
     return int(state["step"])
 
 
-def export(run_folder: Path, target: Path, *, half: bool = True) -> None:
-    """Write a run's model to `target` in open_clip's files; `half` stores weights as float16."""
+def export(
+    run_folder: Path, target: Path, *, half: bool = True, finish: Callable[[Path], None] = lambda _: None
+) -> None:
+    """Write a run's model to `target` in open_clip's files; `half` stores weights as float16.
+
+    An earlier export there is replaced. `finish` adds to the folder before anybody sees it. `EncoderError`
+    for a folder with anything else.
+    """
+    is_own = target.resolve() == run_folder.resolve()
+    if not is_own:
+        check_target(target, replaces=True)
     state = _read(run_folder)["model"]
-    target.mkdir(parents=True, exist_ok=True)
     weights = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous()
         for name, tensor in state.items()
     }
-    with draft_of(target / WEIGHTS) as draft:
-        save_file(weights, draft)
-    if target.resolve() != run_folder.resolve():
-        _copy_description(run_folder, target, notes=True)
+    with whole_folder(target / MODEL if is_own else target) as written:
+        save_file(weights, written / WEIGHTS)
+        _copy_description(run_folder, written, notes=True)
+        finish(written)
+    if is_own:
+        for name in (WEIGHTS, IMAGE_GRAPH, TEXT_GRAPH):  # the model has graphs with the last of them
+            if (target / MODEL / name).exists():
+                (target / MODEL / name).replace(target / name)
+            else:
+                (target / name).unlink(missing_ok=True)
+        shutil.rmtree(target / MODEL)
 
 
-def add_graphs(folder: Path) -> None:
+def add_graphs(folder: Path, name: str) -> None:
     """Write ONNX graphs into the folder of an exported model: then it is served without PyTorch.
+
+    `name` is what errors call it.
 
     Errors: `EncoderError` for a model that cannot have them; PyTorch still serves it.
     """
     if not (folder / FILE).is_file():
         raise EncoderError(f"its tokenizer is not written as {FILE}")
-    write_graphs(load_clip(str(folder), "cpu"), folder)
+    clip = load_clip(str(folder), "cpu")
+    clip.name = name
+    write_graphs(clip, folder)
 
 
 def _lay_out_new(folder: Path, recipe: Recipe, texts: list[str]) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from vlclip.engine.disk import whole_file
+from vlclip.engine.disk import whole_file, whole_folder, why_not_replaced
 from vlclip.engine.item import Item
 from vlclip.engine.training.grounder.composites import Pixels, backdrop, compose, cut_out
 from vlclip.engine.training.held_out import is_validation
@@ -95,17 +95,17 @@ def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSe
     """Write the harder copy to `folder`: `catalogue/*.parquet` and `truth.jsonl`.
 
     A line of the truth has an item's `id`, `box` (x0, y0, x1, y1 in pixels; only with `clutter`),
-    `scene` and `clean_title`. Errors: `CatalogueError` where no item has a usable photo.
+    `scene` and `clean_title`. An earlier copy there is replaced. Errors: `CatalogueError`
+    where no item has a usable photo, or `catalogue` holds something else.
     """
-    shards = folder / "catalogue"
-    shards.mkdir(parents=True, exist_ok=True)
-    for shard in shards.glob("*.parquet"):
-        shard.unlink()
+    place = folder / "catalogue"
+    if why := why_not_replaced(place, r"items-\d{4}\.parquet"):
+        raise CatalogueError(f"{place} {why}")
     pool = _pool(plan, settings) if plan.clutter else []
     textures = [companion.product[..., :3] for companion in pool[:TEXTURES]]
     written = left_out = 0
     rows: list[dict[str, Any]] = []
-    with whole_file(folder / "truth.jsonl") as truth:
+    with whole_folder(place) as shards, whole_file(folder / "truth.jsonl") as truth:
         for original in _originals(plan, settings):
             product = cut_out(np.asarray(original.photo)) if original is not None and plan.clutter else None
             if original is None or (plan.clutter and product is None):
@@ -124,7 +124,7 @@ def compose_catalogue(plan: CompositionPlan, folder: Path, settings: IngestionSe
             _write(rows, shards, written)
         if not written:
             raise CatalogueError(f"no item of {plan.source} has a photo on a plain background and a title")
-    return ComposedCatalogue(shards, folder / "truth.jsonl", written, left_out)
+    return ComposedCatalogue(place, folder / "truth.jsonl", written, left_out)
 
 
 def _row(
@@ -202,5 +202,5 @@ def _originals(plan: CompositionPlan, settings: IngestionSettings) -> Iterator[I
 
 def _write(rows: list[dict[str, Any]], folder: Path, written: int) -> None:
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    with whole_file(folder / f"items-{(written - 1) // SHARD:04d}.parquet", "wb") as file:
+    with (folder / f"items-{(written - 1) // SHARD:04d}.parquet").open("wb") as file:
         frame.write_parquet(file)

@@ -18,7 +18,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -38,6 +38,8 @@ FILE = "keys.json"
 PREFIX = "vlclip_"
 REREAD_EVERY_S = 1.0
 """Seconds between two checks whether the file has changed."""
+LEFT_S = 60
+"""Nobody writes keys for longer, in seconds: what lies there since then is of a process that was killed."""
 
 
 class Scope(StrEnum):
@@ -211,6 +213,9 @@ def _changing(path: Path) -> Iterator[list[Key]]:
     beside = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - beside.stat().st_mtime > LEFT_S:  # of a process that was killed
+                beside.unlink()
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise KeyFileError(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vlclip.engine.disk import draft_of
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
+from vlclip.ranking.errors import HistoryError
 from vlclip.ranking.evaluation.simulator.logs import parts_of
 from vlclip.ranking.evaluation.simulator.logs import simulate as simulate_lists
 from vlclip.ranking.evaluation.simulator.plan import (
@@ -101,7 +104,7 @@ def _simulated(
 ) -> SimulationReport:
     with ExitStack() as stack:
         opened = stack.enter_context(closing(open_store(settings.store, settings)))
-        events = None if history is None else stack.enter_context(closing(SqliteHistory(history)))
+        events = None if history is None else stack.enter_context(_new_history(history))
         load_embedder = Encoders(settings, opened.info).load
         shop = SimulatedShop(
             opened, load_embedder, settings.search, plan.world, click_behaviour(plan), events
@@ -121,3 +124,12 @@ def _simulated(
             for arm in plan.arms
         ]
     return SimulationReport(plan, output, written, truths)
+
+
+@contextmanager
+def _new_history(path: Path) -> Iterator[SqliteHistory]:
+    """A history that is there once it is whole."""
+    if path.exists():
+        raise HistoryError(f"{path} is there already, but it has to be empty at first; name a new file")
+    with draft_of(path) as draft, closing(SqliteHistory(draft)) as history:
+        yield history

@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vlclip.engine.encoding.loading import Runtime
+from vlclip.engine.encoding.model_files import check_target
 from vlclip.engine.errors import EncoderError
 from vlclip.engine.training import contrastive
 from vlclip.engine.training.curve import draw_curve
@@ -42,6 +43,8 @@ def train(
 ) -> None:
     """Train or fine-tune a CLIP with the contrastive loss; in several processes with torchrun."""
     plan = read_recipe(recipe)
+    if output is not None and output.resolve() != run.resolve():
+        check_target(output, replaces=True)  # before it takes hours
     settings = Settings.load(device=device)
     with joined(settings.device) as (processes, place):
         read = partial(read_pairs, catalogue, map or [], plan, settings, encoding)
@@ -51,8 +54,9 @@ def train(
         if not processes.is_first:
             return
     draw_curve(job.history, run / "curve.png")
-    export(run, output or run)
-    served_by = _make_graphs(output or run)
+    runtimes: list[Runtime] = []
+    export(run, output or run, finish=lambda draft: runtimes.append(_make_graphs(draft, output or run)))
+    (served_by,) = runtimes
     if json:
         print_json({"history": job.history, **figures, "runtime": served_by})
     else:
@@ -63,11 +67,11 @@ def train(
         )
 
 
-def _make_graphs(folder: Path) -> Runtime:
-    """Let ONNX Runtime run the model in a folder; what runs it from now on."""
+def _make_graphs(draft: Path, folder: Path) -> Runtime:
+    """Let ONNX Runtime run the model that is to be in a folder; what will run it."""
     try:
         with err.status("writing its graphs for ONNX Runtime"):
-            add_graphs(folder)
+            add_graphs(draft, str(folder))
     except EncoderError as error:
         err.print(f"PyTorch has to run this model: {error}", markup=False, soft_wrap=True)
         return "torch"

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vlclip.engine.encoding.devices import pick_device
 from vlclip.engine.training.grounder import training as grounding
-from vlclip.engine.training.grounder.model import export_grounder
+from vlclip.engine.training.grounder.model import check_output, export_grounder
 from vlclip.engine.training.grounder.recipe import read_grounding_recipe
 from vlclip.ingestion.datasets.grounder_training import read_material
 from vlclip.service.commands.options import Device, Encoding, Json
@@ -36,6 +36,8 @@ def train_grounder(
 ) -> None:
     """Train a small Grounding DINO on scenes composed of a catalogue's own packshots."""
     plan = read_grounding_recipe(recipe)
+    if output is not None:
+        check_output(output, run)
     settings = Settings.load(device=device)
     grounder_set = read_material(catalogue, map or [], settings, encoding)
     material, held_out = grounder_set.material, grounder_set.held_out

@@ -5,13 +5,24 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlclip.engine.disk import FULL, free_bytes, full_disks, is_full, whole_file, write_whole
+from vlclip.engine.disk import (
+    DRAFT,
+    FULL,
+    free_bytes,
+    full_disks,
+    is_full,
+    whole_file,
+    whole_folder,
+    why_not_replaced,
+    write_whole,
+)
 from vlclip.engine.errors import DiskFull
 
 
@@ -71,3 +82,53 @@ def test_a_file_is_whole_or_as_it_was(tmp_path_factory: pytest.TempPathFactory, 
 
 def test_room_is_that_of_the_disk_a_file_would_be_made_on(tmp_path: Path):
     assert free_bytes(tmp_path / "not" / "there" / "yet") == free_bytes(tmp_path)
+
+
+@pytest.mark.parametrize("former", [None, "one", "another"])
+@pytest.mark.parametrize("error", [None, OSError(errno.ENOSPC, "full"), ValueError(), KeyboardInterrupt()])
+def test_a_folder_is_whole_or_as_it_was(tmp_path: Path, former: str | None, error: BaseException | None):
+    place = tmp_path / "made" / "model"
+    if former:
+        place.mkdir(parents=True)
+        (place / former).write_text("former")
+    expected = {former: "former"} if former else {}
+    if error is None:
+        expected = {"one": "new", "inner/two": "new"}
+    with suppress(DiskFull, ValueError, KeyboardInterrupt), whole_folder(place) as draft:
+        (draft / "one").write_text("new")
+        (draft / "inner").mkdir()
+        if error is not None:
+            raise error
+        (draft / "inner" / "two").write_text("new")
+    files = {str(path.relative_to(place)): path.read_text() for path in place.rglob("*") if path.is_file()}
+    assert files == expected
+    assert [entry.name for entry in place.parent.iterdir()] == (["model"] if expected else [])
+
+
+def test_what_a_killed_writer_left_is_removed_later_and_nothing_else(tmp_path: Path):
+    mine = [".model", ".model.part", ".model.1234567.part", ".model.12345678.parts", ".other.12345678.part"]
+    killed = [".model.12345678.part", ".model.abcdef00.part-wal"]
+    live = ".model.00000000.part"
+    for name in [*mine, *killed, live]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("content")
+        if name != live:
+            os.utime(tmp_path / name / "file", (0, 0))
+        os.utime(tmp_path / name, (0, 0))
+    write_whole(tmp_path / "model", "new")
+    assert {entry.name for entry in tmp_path.iterdir()} == {*mine, live, "model"}
+    with whole_folder(tmp_path / "folder") as draft:
+        assert DRAFT.fullmatch(draft.name, len(".folder"))
+
+
+def test_only_what_is_known_is_replaced(tmp_path: Path):
+    own = r"items-\d+"
+    assert why_not_replaced(tmp_path / "new", own) == why_not_replaced(tmp_path) == ""
+    (tmp_path / "items-1").write_text("")
+    assert why_not_replaced(tmp_path, own) == ""
+    assert "not empty" in why_not_replaced(tmp_path)
+    assert "a file" in why_not_replaced(tmp_path / "items-1", own)
+    (tmp_path / "items-2").mkdir()
+    assert "not empty" in why_not_replaced(tmp_path, own)
+    if Path("/proc").is_mount():
+        assert "a disk of its own" in why_not_replaced(Path("/proc"), ".*")

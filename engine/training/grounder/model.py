@@ -18,9 +18,9 @@ from transformers import (
     GroundingDinoProcessor,
 )
 
-from vlclip.engine.disk import write_whole
-from vlclip.engine.encoding.model_files import WEIGHTS, model_folder
-from vlclip.engine.errors import TrainingError
+from vlclip.engine.disk import whole_folder, write_whole
+from vlclip.engine.encoding.model_files import WEIGHTS, check_target, model_folder
+from vlclip.engine.errors import EncoderError, TrainingError
 from vlclip.engine.grounding.transformers import quiet_transformers
 from vlclip.engine.training.grounder.phrases import Prompts
 from vlclip.engine.training.grounder.recipe import GroundingRecipe
@@ -54,24 +54,35 @@ def new_model(folder: Path, recipe: GroundingRecipe) -> tuple[Any, Prompts]:
     return model, Prompts(BertTokenizer(vocab=vocabulary), recipe.mean, recipe.std)
 
 
+def check_output(target: Path, run_folder: Path) -> None:
+    """`EncoderError` where the model of a run may not be written; asked before it takes hours."""
+    if target.resolve() == run_folder.resolve():
+        raise EncoderError(f"{target} is the folder of the run; name another one for the model")
+    check_target(target, replaces=True)
+
+
 def export_grounder(run_folder: Path, target: Path, *, half: bool = True) -> None:
-    """Write a run's model to `target` in transformers' files; `half` stores weights as float16."""
+    """Write a run's model to `target` in transformers' files; `half` stores weights as float16.
+
+    An earlier export there is replaced. `EncoderError` for a folder with anything else.
+    """
+    check_output(target, run_folder)
     recipe = GroundingRecipe.model_validate_json((run_folder / "recipe.json").read_text(encoding="utf-8"))
     checkpoint = torch.load(run_folder / "checkpoint.pt", map_location="cpu", weights_only=False)
     model, prompts = new_model(run_folder, recipe.model_copy(update={"backbone": None}))
     model.load_state_dict(checkpoint["model"])
-    target.mkdir(parents=True, exist_ok=True)
-    with quiet_transformers():
-        (model.half() if half else model).save_pretrained(target)
     images = GroundingDinoImageProcessor(
         size={"shortest_edge": SHORT_SIDE, "longest_edge": LONG_SIDE}, image_mean=list(recipe.mean),
         image_std=list(recipe.std), do_pad=True,
     )  # fmt: skip
     processor: Any = GroundingDinoProcessor(images, prompts.tokenizer)  # type: ignore[no-untyped-call]
-    processor.save_pretrained(target)
-    for name in ("recipe.json", "history.json"):
-        if (run_folder / name).exists():
-            write_whole(target / name, (run_folder / name).read_bytes())
+    with whole_folder(target) as written:
+        with quiet_transformers():
+            (model.half() if half else model).save_pretrained(written)
+        processor.save_pretrained(written)
+        for name in ("recipe.json", "history.json"):
+            if (run_folder / name).exists():
+                write_whole(written / name, (run_folder / name).read_bytes())
 
 
 def _take_backbone(model: Any, clip: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 
@@ -96,6 +97,15 @@ def test_a_file_that_is_not_one_of_keys_is_refused_with_a_way_out(path):
     path.with_name("keys.json.new").write_text("")
     with pytest.raises(KeyFileError, match="delete it"):
         add_key(path, ["read"])
+
+
+def test_a_process_that_was_killed_keeps_nobody_from_adding_keys(path):
+    add_key(path, ["read"])
+    path.with_name("keys.json.new").write_text("half of")
+    os.utime(path.with_name("keys.json.new"), (0, 0))
+    add_key(path, ["write"])
+    assert [key.scopes for key in read_keys(path)] == [("read",), ("write",)]
+    assert [file.name for file in path.parent.iterdir()] == ["keys.json"]
 
 
 def test_keys_lie_beside_the_store_unless_a_setting_names_another_place():

@@ -68,6 +68,15 @@ def test_an_unusable_recipe_ends_with_one_sentence(tmp_path, catalogue):
     assert "use `{refined}` in one" in " ".join(result.stderr.split())
 
 
+def test_a_folder_with_anything_but_a_model_is_refused_before_training(tmp_path, recipe, catalogue):
+    (tmp_path / "own.md").write_text("mine")
+    words = ["train", str(recipe), str(catalogue), "--run", str(tmp_path / "run"), "--output", str(tmp_path)]
+    result = CliRunner().invoke(build(), words)
+    assert result.exit_code == 1
+    assert "is not empty; give a new folder" in " ".join(result.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow  # three Python processes load torch
 def test_torchrun_trains_as_one_process_does(tmp_path, recipe, catalogue):
     alone = train(recipe, catalogue, "--run", tmp_path / "one")
