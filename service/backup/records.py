@@ -25,10 +25,12 @@ def record_files(settings: Settings) -> dict[str, Path]:
     """The files of the records by their names in a backup, wherever the settings keep them."""
     folder = home(settings)
     files = {
-        f"records/{file.relative_to(folder).as_posix()}": file
+        f"records/{name.as_posix()}": file
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.name.startswith(".") and not file.name.endswith(("-wal", "-shm"))
-    }
+        for name in [file.relative_to(folder)]
+        if file.is_file() and not any(part.startswith(".") for part in name.parts)
+        and not file.name.endswith(("-wal", "-shm"))
+    }  # fmt: skip
     elsewhere = placed_elsewhere(settings).items()
     return files | {name: path for name, path in elsewhere if path.is_file()}
 

@@ -6,7 +6,8 @@ folder that is no store, which the same command completes.
 
 Laws (tests/service/backup/test_backup.py, tests/service/test_killed_steps.py):
 - a store that is there is replaced only when that is said, and only while nobody has it open;
-- whenever it is killed, the store is the former, the restored, or none, never a part of one.
+- whenever it is killed, the store is the former, the restored, or none, never a part of one;
+- what a killed one left is removed by whoever opens the store, once it is one.
 """
 
 from __future__ import annotations
@@ -29,11 +30,8 @@ from vlclip.service.backup.archive import Manifest, Source
 from vlclip.service.backup.errors import BackupError
 from vlclip.service.backup.records import placed_elsewhere
 from vlclip.service.backup.server import restore_server
-from vlclip.service.backup.unpacking import RESTORING, drafts_of, place_draft, unpack_beside
+from vlclip.service.backup.unpacking import drafts_of, place_draft, unpack_beside
 from vlclip.service.settings import Settings
-
-REPLACED = ".replaced"
-"""Folder in the store's, of what is replaced while it is restored."""
 
 
 def restore_backup(
@@ -57,7 +55,7 @@ def restore_backup(
         try:
             store.mkdir(parents=True, exist_ok=True)
             with _nobody_else(store), full_disks(store):
-                reserve, is_marked = settings.disk_reserve_mb * MB, _unfinished(store)
+                reserve, is_marked = settings.disk_reserve_mb * MB, folders.is_half_restored(store)
                 making = unpack_beside(source, store, reserve, progress, is_marked=is_marked)
                 _exchange(store, making, elsewhere)
         except OSError as error:
@@ -93,20 +91,15 @@ def _check_empty(store: Path, elsewhere: dict[str, Path], *, replace: bool) -> N
     if store.exists() and not store.is_dir():
         raise BackupError(f"{store} is a file; name a folder with --store")
     if replace:
-        if not _unfinished(store):
+        if not folders.is_half_restored(store):
             folders.check_ours(store)
         return
-    there = [store] if store.is_dir() and any(store.iterdir()) and not _unfinished(store) else []
-    there += [path for path in elsewhere.values() if path.exists() and not _unfinished(store)]
+    there = [store] if store.is_dir() and any(store.iterdir()) and not folders.is_half_restored(store) else []
+    there += [path for path in elsewhere.values() if path.exists() and not folders.is_half_restored(store)]
     if there:
         raise BackupError(
             f"{there[0]} is there already; restore into a new folder, or replace it with --replace"
         )
-
-
-def _unfinished(store: Path) -> bool:
-    """Whether a restore was killed there."""
-    return (store / RESTORING).is_dir() and not (store / folders.STORE_FILE).exists()
 
 
 @contextmanager
@@ -125,7 +118,7 @@ def _nobody_else(store: Path) -> Iterator[None]:
 
 def _exchange(store: Path, making: Path, elsewhere: dict[str, Path]) -> None:
     """Move the parts to their places; the store is one again with the last of them."""
-    replaced = store / REPLACED
+    replaced = store / folders.REPLACED
     shutil.rmtree(replaced, ignore_errors=True)
     replaced.mkdir()
     drafts = drafts_of(making, elsewhere)
@@ -145,5 +138,5 @@ def _exchange(store: Path, making: Path, elsewhere: dict[str, Path]) -> None:
     if (making / folders.STORE_FILE).exists():
         (making / folders.STORE_FILE).replace(pointer)
     sync(store)
-    shutil.rmtree(making)
-    shutil.rmtree(replaced)
+    for folder in (making, replaced):
+        shutil.rmtree(folder, ignore_errors=True)  # else whoever opens the store does it

@@ -26,7 +26,7 @@ from vlclip.service.backup.errors import BackupError
 from vlclip.service.backup.parcel import Entry
 from vlclip.service.backup.records import add_database, add_files, placed_elsewhere, stop_databases
 from vlclip.service.backup.staging import Moment, Staged
-from vlclip.service.backup.unpacking import RESTORING, drafts_of, place_draft, unpack_beside
+from vlclip.service.backup.unpacking import drafts_of, place_draft, unpack_beside
 from vlclip.service.settings import Settings
 
 SUFFIX = ".snapshot"

@@ -9,12 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 from vlclip.engine.disk import full_disks, sync
+from vlclip.engine.store.edge.folder import RESTORING
 from vlclip.engine.store.edge.room import Room
 from vlclip.service.backup.archive import Source
 from vlclip.service.backup.parcel import unpack
 
-RESTORING = ".restoring"
-"""Folder in the store's, while it is restored."""
 ENTRY_BYTES = 64 * 1024
 """What a file takes on a disk beside its bytes, at most."""
 
@@ -62,13 +61,18 @@ def _unpack(source: Source, making: Path, progress: Callable[[int], None]) -> No
         progress(entry.size)
 
 
+def draft_for(path: Path) -> Path:
+    """What a record that lies elsewhere is called until it is in its place."""
+    return path.with_name(f".{path.name}.restoring")
+
+
 def drafts_of(making: Path, elsewhere: dict[str, Path]) -> dict[Path, Path]:
     """Records that lie elsewhere, copied beside their places, which may be on a disk without room."""
     drafts: dict[Path, Path] = {}
     try:
         for name, path in elsewhere.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.restoring")
+            draft = draft_for(path)
             drafts[draft] = path
             with full_disks(path):
                 shutil.move(making / name, draft)

@@ -11,14 +11,14 @@ from vlclip.service.commands.options import Clip, Device, Json, StoreOption
 from vlclip.service.diagnosis.deep import all_damage, damage
 from vlclip.service.diagnosis.finding import Check, findings
 from vlclip.service.diagnosis.machine import disk, libraries, machine, model
-from vlclip.service.diagnosis.records import events, exposures, keys, ledger
+from vlclip.service.diagnosis.records import events, exposures, keys, ledger, restored
 from vlclip.service.diagnosis.server import running
 from vlclip.service.diagnosis.store import encoder, store
 from vlclip.service.reports.terminal import out, print_json, says_what_went_wrong
 from vlclip.service.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
-    libraries, machine, model, disk, store, encoder, ledger, events, exposures, keys,
+    libraries, machine, model, disk, store, encoder, ledger, events, exposures, keys, restored,
 )  # fmt: skip
 MARKS = {"ok": "[green]ok[/]  ", "note": "[yellow]note[/]", "bad": "[red]bad[/] "}
 

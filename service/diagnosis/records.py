@@ -12,12 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from vlclip.engine.opening.stores import is_url
+from vlclip.engine.store.edge.folder import is_half_restored
 from vlclip.ingestion.ledger.ledger import Ledger, Run, ledger_path
 from vlclip.ranking.experiments.log import exposures_path
 from vlclip.ranking.history.clock import leap_warning
 from vlclip.ranking.history.events import AHEAD_S
 from vlclip.ranking.history.opening import history_path, open_history
 from vlclip.service.access.keys import keys_in_force, read_keys
+from vlclip.service.backup.records import placed_elsewhere
+from vlclip.service.backup.unpacking import draft_for
 from vlclip.service.diagnosis.finding import Finding
 from vlclip.service.settings import Settings
 
@@ -143,6 +147,15 @@ def keys(settings: Settings) -> Iterator[Finding]:
             "none: everyone who reaches the service may change the catalogue: safe on 127.0.0.1 only; "
             "vlclip keys add --scope read --scope write",
         )  # fmt: skip
+
+
+def restored(settings: Settings) -> Iterator[Finding]:
+    """What a restore that was killed left beside records that lie elsewhere."""
+    if is_url(settings.store) or is_half_restored(Path(settings.store)):  # then it is needed
+        return
+    for path in placed_elsewhere(settings).values():
+        if (left := draft_for(path)).exists():
+            yield Finding("note", "restore", f"{left} is left of a restore that was killed; delete it")
 
 
 def _day(moment: float) -> str:

@@ -25,10 +25,10 @@ from typing import Any
 from tests.service.backup.shops import contents, fill, point_of, settings_of
 from vlclip.engine.errors import StoreError
 from vlclip.engine.opening.stores import open_store, shelf
-from vlclip.engine.store.edge.folder import BUILDING, FORMER
+from vlclip.engine.store.edge.folder import BUILDING, FORMER, REPLACED, RESTORING, is_half_restored
 from vlclip.ingestion.drawn import write_catalogue
 from vlclip.ingestion.pipeline.ingest import ingest_catalogue
-from vlclip.service.backup.restoring import REPLACED, RESTORING, restore_backup
+from vlclip.service.backup.restoring import restore_backup
 from vlclip.service.backup.taking import take_backup
 from vlclip.service.cli import load_command
 from vlclip.service.diagnosis.examination import examine
@@ -99,6 +99,8 @@ def is_killed(act: Callable[[], Any], step: int, counts: Callable[[str, tuple[An
 
 def look_at(settings: Settings) -> Any:
     """What is in the store; None where there is none."""
+    if is_half_restored(Path(settings.store)):
+        return None
     try:
         with closing(shelf(settings.store, settings)) as place:
             if place.current() is None:
@@ -141,15 +143,21 @@ def restores(folder: Path, *, replace: bool) -> Iterator[str]:
         there = within(lambda: look_at(place))
         if there not in (None, former, restored):
             yield f"step {step}: the store is neither the former nor the restored nor none: {there!r:.300}"
+        if there is not None and (left := left_in(folder / "place")):
+            yield f"step {step}: after it was opened, {left} are left"
         if not replace and there == restored:  # nothing more to do: it would be refused
             yield ""
             continue
         within(act)
-        left = [name for name in (RESTORING, REPLACED) if (folder / "place" / name).exists()]
+        left = left_in(folder / "place")
         is_whole = within(lambda: look_at(place)) == restored
         if left or not is_whole or (folder / "elsewhere" / "events.db").read_bytes() != history:
             yield f"step {step}: after it was done again, whole: {is_whole}, left: {left}"
         yield ""
+
+
+def left_in(place: Path) -> list[str]:
+    return [name for name in (RESTORING, REPLACED) if (place / name).exists()]
 
 
 def _change(settings: Settings) -> None:

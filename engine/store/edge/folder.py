@@ -33,6 +33,8 @@ STORE_FILE = "vlclip-store.json"
 COLLECTION_FILE = "vlclip-collection.json"
 BUILDING, FORMER = ".repairing", ".before-repair"
 """Folders in the store's: a repaired collection while it is filled, the damaged one until the next repair."""
+RESTORING, REPLACED = ".restoring", ".replaced"
+"""Folders in the store's, while it is restored: what is unpacked, and the store that was there."""
 BESIDE = "records"
 """The subfolder for other rooms' files that belong to a store."""
 
@@ -89,10 +91,30 @@ def finish_repair(store: Path) -> None:
         sync(store)
 
 
+def is_half_restored(store: Path) -> bool:
+    """Whether a restore is under way there or was killed, so that the parts may be of no store."""
+    return (store / RESTORING).is_dir() and not (store / STORE_FILE).exists()
+
+
+def sweep_restored(store: Path) -> None:
+    """Remove what a restore left that was killed when the store was whole.
+
+    The caller has a collection open, which keeps others from restoring.
+    """
+    if (store / STORE_FILE).is_file():
+        for left in (RESTORING, REPLACED):
+            shutil.rmtree(store / left, ignore_errors=True)
+
+
 def check_ours(store: Path) -> None:
-    """`StoreDamaged` if `store` is neither the folder of a store nor empty nor missing."""
+    """`StoreDamaged` if `store` is neither the folder of a store nor empty nor missing, or half restored."""
     if not store.exists() or (store / STORE_FILE).is_file():
         return
+    if is_half_restored(store):
+        raise StoreDamaged(
+            f"{store} is being restored, or its restore was killed; if none is under way, run the same "
+            "`vlclip restore` again, which completes it"
+        )
     if not store.is_dir():
         raise StoreDamaged(f"{store} is a file, not the folder of a store; name another with --store")
     if strangers := _strangers(store):

@@ -97,7 +97,9 @@ class FolderShelf:
 
     def open(self, name: str) -> EdgeBackend:
         """Load the shard."""
-        return EdgeBackend(self._folder / name, self._hnsw, self._reserve, self._free)
+        backend = EdgeBackend(self._folder / name, self._hnsw, self._reserve, self._free)
+        folders.sweep_restored(self._folder)
+        return backend
 
     def close(self) -> None:
         """Nothing is open."""

@@ -20,10 +20,11 @@ from tests.contract.shop import INFO
 from tests.service.backup.shops import collection_contents, contents, fill, point_of, settings_of
 from vlclip.engine.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreNotFound
 from vlclip.engine.opening.stores import open_store
-from vlclip.engine.store.edge.folder import STORE_FILE
+from vlclip.engine.store.edge.folder import REPLACED, RESTORING, STORE_FILE
 from vlclip.service.backup.errors import BackupError
 from vlclip.service.backup.restoring import restore_backup
 from vlclip.service.backup.taking import take_backup
+from vlclip.service.diagnosis.records import restored
 
 WRITER = """
 import sys
@@ -264,3 +265,38 @@ def test_killed_backups_and_restores_leave_all_or_nothing(store: Path, tmp_path:
             with pytest.raises((StoreNotFound, StoreDamaged, StoreError)):
                 open_store(str(restored), settings_of(restored))
     assert contents(settings) == expected
+
+
+def test_what_a_killed_restore_left_of_a_whole_store_is_removed_when_it_is_opened(store: Path) -> None:
+    before = contents(settings_of(store))
+    for left in (RESTORING, REPLACED):
+        (store / left / "collection-1").mkdir(parents=True)
+        (store / left / "collection-1" / "file").write_text("left")
+    assert contents(settings_of(store)) == before
+    assert not [left for left in (RESTORING, REPLACED) if (store / left).exists()]
+
+
+def test_a_half_restored_store_is_no_new_one_until_its_restore_is_done_again(
+    store: Path, tmp_path: Path
+) -> None:
+    before = contents(settings_of(store))
+    take_backup(settings_of(store), tmp_path / "backup.tar")
+    for left in (RESTORING, REPLACED):
+        (store / left).mkdir()
+    (store / STORE_FILE).rename(store / REPLACED / STORE_FILE)
+    for create in (None, INFO):
+        with pytest.raises(StoreDamaged, match="restore` again"):
+            open_store(str(store), settings_of(store), create)
+    assert (store / REPLACED / STORE_FILE).exists()
+    restore_backup(tmp_path / "backup.tar", settings_of(store))
+    assert contents(settings_of(store)) == before
+    assert not [left for left in (RESTORING, REPLACED) if (store / left).exists()]
+
+
+def test_a_doctor_names_what_a_killed_restore_left_elsewhere(store: Path, tmp_path: Path) -> None:
+    settings = settings_of(store, history={"url": str(tmp_path / "events.db"), "retention_days": 0})
+    assert list(restored(settings)) == []
+    (tmp_path / ".events.db.restoring").write_text("left")
+    assert [finding.says for finding in restored(settings)] == [
+        f"{tmp_path / '.events.db.restoring'} is left of a restore that was killed; delete it"
+    ]
