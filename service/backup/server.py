@@ -73,7 +73,7 @@ def restore_server(
         raise BackupError(f"{source.place} is of a store in a folder; name a folder with --store")
     records, elsewhere = home(settings), placed_elsewhere(settings)
     with snapshots(settings) as server:
-        is_marked = (records / RESTORING).is_dir()
+        is_marked = (records / folders.RESTORING).is_dir()
         if not replace and not is_marked:
             _check_absent(server, manifest, records, elsewhere)
         try:
