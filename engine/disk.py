@@ -7,7 +7,8 @@ Laws (tests/engine/test_disk.py, tests/service/test_killed_writers.py):
 - a file or folder that cannot be written whole is left as it was, and nothing lies beside it;
 - a writer that is killed at any step leaves what was there or the whole; of a folder that is replaced, maybe
   nothing;
-- whatever the system, SQLite or a library says of a full disk becomes one `DiskFull`, which names the file.
+- whatever the system, SQLite or a library says of a full disk becomes one `DiskFull`, which names the file;
+- an I/O error on a disk that has room, or one of reading, is never said to be a full disk.
 """
 
 from __future__ import annotations
@@ -37,21 +38,35 @@ SIGNS = (
     "disk is full",
 )
 """What libraries make of it, that tell of it in words alone."""
+WRITING = frozenset({
+    f"SQLITE_IOERR_{what}" for what in ("SHMSIZE", "SHMMAP", "WRITE", "FSYNC", "DIR_FSYNC", "TRUNCATE")
+})  # fmt: skip
+"""SQLite's errors of writing to a disk; that one is damaged is said by others, too."""
+SQLITE_BYTES = 32 * 1024
+"""What SQLite needs beside a database to open it."""
 LEFT_S = 3600
 """A draft that nobody has written to for so long, in seconds, is one of a process that was killed."""
 DRAFT = re.compile(r"\.[0-9a-f]{8}\.part(-wal|-shm)?")
 """How the name of a draft goes on after that of its file, with what SQLite has beside one."""
 
 
-def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that led to it, says that a disk is full."""
+def is_full(error: BaseException | None, path: Path | None = None) -> bool:
+    """Whether an error, or one that led to it, says that a disk is full.
+
+    SQLite says "disk I/O error" where it has no room for its own files beside a database: with the `path` of
+    that, its disk is asked.
+    """
     met: set[int] = set()
     while error is not None and id(error) not in met:
         met.add(id(error))
         if isinstance(error, OSError) and error.errno in FULL:
             return True
-        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
-            return True
+        if isinstance(error, sqlite3.Error):
+            name = getattr(error, "sqlite_errorname", "")
+            if name == "SQLITE_FULL" or (
+                path is not None and name in WRITING and free_bytes(path) < SQLITE_BYTES
+            ):
+                return True
         if any(sign in str(error) for sign in SIGNS):
             return True
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -82,7 +97,7 @@ def full_disks(path: Path | str) -> Iterator[None]:
     except (DiskFull, StoreFull):
         raise
     except Exception as error:
-        if is_full(error):
+        if is_full(error, Path(path)):
             raise full(path) from error
         raise
 

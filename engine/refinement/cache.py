@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlclip.engine.disk import is_full
 from vlclip.engine.errors import RefinementError
 from vlclip.engine.sqlite import open_database
 
@@ -74,6 +75,11 @@ class RefinementCache:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            if is_full(error, self._path):
+                raise RefinementError(
+                    f"the cache {self._path} of refined texts cannot be used: its disk is full; make room, or "
+                    "name another file with refinement.cache"
+                ) from error
             raise RefinementError(
                 f"the cache {self._path} of refined texts cannot be used ({error}); free space on its disk "
                 "or name another file with refinement.cache; a damaged one may be deleted"

@@ -45,7 +45,7 @@ class LedgerFile:
         except sqlite3.ProgrammingError as error:
             raise LedgerError(f"the ledger {self._path} is closed ({error}); open it again") from None
         except (sqlite3.Error, OSError) as error:
-            if is_full(error):
+            if is_full(error, self._path):
                 raise full(self._path or "the ledger") from error
             raise LedgerError(
                 f"the ledger {self._path} cannot be used ({error}); free space on its disk, or "

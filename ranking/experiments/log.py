@@ -24,6 +24,7 @@ from pathlib import Path
 
 import orjson
 
+from vlclip.engine.disk import is_full
 from vlclip.engine.opening.stores import home
 from vlclip.engine.sqlite import check, is_damage, open_database, transaction
 from vlclip.ranking.errors import BadExposure, DamagedHistory, HistoryError
@@ -156,6 +157,10 @@ class SqliteExposures:
         except (sqlite3.IntegrityError, UnicodeEncodeError) as error:
             raise BadExposure(f"the log of exposures cannot hold this ({error}); mend it") from None
         except (sqlite3.Error, OSError) as error:
+            if is_full(error, self._path):
+                raise HistoryError(
+                    f"the log of exposures {self._path} cannot be used: its disk is full; make room there"
+                ) from error
             kind = DamagedHistory if is_damage(error) else HistoryError
             raise kind(
                 f"the log of exposures {self._path} cannot be used ({error}); free its disk or, if it is "

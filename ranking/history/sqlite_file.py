@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vlclip.engine.disk import is_full
 from vlclip.engine.sqlite import check, connect, is_damage, prepare, transaction
 from vlclip.ranking.errors import DamagedHistory, HistoryError
 from vlclip.ranking.history.checkpoint import empty_log
@@ -122,10 +123,12 @@ class HistoryFile:
         try:
             yield
         except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "")
+            no_room = is_full(error, self._path)
+            name = "SQLITE_FULL" if no_room else getattr(error, "sqlite_errorname", "")
+            says = "database or disk is full" if no_room else error
             advice = next((text for code, text in ADVICE.items() if name.startswith(code)), DISK)
             kind = DamagedHistory if is_damage(error) else HistoryError
-            raise kind(f"the history {self._path} cannot be used ({error}): {advice}") from error
+            raise kind(f"the history {self._path} cannot be used ({says}): {advice}") from error
         except OSError as error:
             raise HistoryError(
                 f"the history {self._path} cannot be made ({error}); name another file in history.url"

@@ -15,6 +15,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -29,6 +30,7 @@ from starlette.requests import ClientDisconnect
 
 from vlclip.engine.disk import is_full
 from vlclip.engine.errors import VlclipError
+from vlclip.engine.opening.stores import home
 from vlclip.engine.validation import explain
 from vlclip.service.access.auth import METRICS, ApiKeys
 from vlclip.service.access.bodies import BodyLimit, BodySizes, HeadLimit
@@ -95,7 +97,7 @@ def create_app(shop: Shop, host: str | None = None) -> FastAPI:
     app.router.route_class = StrictRoute
     app.state.workers = pools.lists
     _add_middleware(app, shop, host)
-    _add_errors(app)
+    _add_errors(app, home(shop.settings))
     add_list_routes(app, shop, pools.lists)  # first, because routes are tried in this order
     _add_health(app, shop)
     add_shopper_routes(app, shop)
@@ -185,7 +187,7 @@ def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:
         app.add_middleware(Passage, rules=[*outer, *inner])
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, records: Path) -> None:
     @app.exception_handler(VlclipError)
     async def expected(request: Request, error: VlclipError) -> Response:
         headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
@@ -197,7 +199,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.Error)
     async def no_room(request: Request, error: Exception) -> Response:
-        if not is_full(error):
+        if not is_full(error, records):
             raise error
         return problem(request.scope, STATUS["disk-full"], "disk-full", NO_ROOM)
 

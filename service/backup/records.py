@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from vlclip.engine.disk import is_full
+from vlclip.engine.disk import full, is_full
 from vlclip.engine.opening.stores import home
 from vlclip.ranking.experiments.log import exposures_path
 from vlclip.ranking.history.opening import history_path
@@ -107,6 +107,8 @@ def _sqlite_errors(file: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if is_full(error):  # of the copy
             raise
+        if is_full(error, file):
+            raise full(file) from error
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             advice = "somebody writes to it all the time; try again"

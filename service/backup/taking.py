@@ -92,7 +92,7 @@ def take_backup(
         place = sink.finish(manifest, staged.parcels)
         return Backup(place, manifest, moment.seconds, time.monotonic() - began, sink.written)
     except (OSError, sqlite3.Error) as error:
-        if is_full(error):
+        if is_full(error, target):
             raise full(target) from error
         raise BackupError(
             f"the backup {target} cannot be written ({error}); nothing of it was kept"

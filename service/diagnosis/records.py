@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from vlclip.engine.disk import is_full
 from vlclip.engine.opening.stores import is_url
 from vlclip.engine.store.edge.folder import is_half_restored
 from vlclip.ingestion.ledger.ledger import Ledger, Run, ledger_path
@@ -122,6 +123,9 @@ def _log_findings(path: Path | None, table: Literal["events", "exposures"], reme
             count, first, last = sql.execute(f"SELECT count(*), min(time), max(time) FROM {table}").fetchone()  # noqa: S608
             ahead = sql.execute(f"SELECT count(*) FROM {table} WHERE time > ?", (now + SKEW_S,)).fetchone()[0]  # noqa: S608
     except sqlite3.Error as error:
+        if is_full(error, path):
+            yield Finding("bad", table, f"{path} cannot be read: its disk is full; make room there")
+            return
         yield Finding(
             "bad", table, f"{path} cannot be read ({error}); replace it with a copy, or move it away"
         )

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.small_disk import small_disk
+from vlclip.engine import disk
 from vlclip.engine.disk import (
     DRAFT,
     FULL,
@@ -24,6 +26,11 @@ from vlclip.engine.disk import (
     write_whole,
 )
 from vlclip.engine.errors import DiskFull
+from vlclip.engine.sqlite import open_database
+from vlclip.ingestion.ledger.ledger import Ledger
+from vlclip.ranking.errors import HistoryError
+from vlclip.ranking.experiments.log import SqliteExposures
+from vlclip.ranking.history.sqlite import SqliteHistory
 
 
 def sqlite_full() -> sqlite3.Error:
@@ -132,3 +139,44 @@ def test_only_what_is_known_is_replaced(tmp_path: Path):
     assert "not empty" in why_not_replaced(tmp_path, own)
     if Path("/proc").is_mount():
         assert "a disk of its own" in why_not_replaced(Path("/proc"), ".*")
+
+
+def io_error(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = f"SQLITE_IOERR_{name}"
+    return error
+
+
+@pytest.mark.parametrize("name", ["SHMSIZE", "WRITE", "FSYNC", "READ", "SHORT_READ", "CORRUPTFS", "DATA"])
+@pytest.mark.parametrize("free", [0, 4096, 2**20])
+def test_an_io_error_is_a_full_disk_where_it_is_one_of_writing_and_nothing_is_free(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, free: int
+):
+    monkeypatch.setattr(disk, "free_bytes", lambda _: free)
+    error = io_error(name)
+    is_one = free < 2**20 and name in {"SHMSIZE", "WRITE", "FSYNC"}
+    assert is_full(error, tmp_path) == is_one
+    assert not is_full(error), "nobody knows of which disk it is"
+    with pytest.raises(DiskFull if is_one else sqlite3.OperationalError), full_disks(tmp_path):
+        raise error
+
+
+@pytest.mark.chaos
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_database_on_a_disk_without_a_byte_is_on_a_full_disk(tmp_path: Path):
+    with small_disk(tmp_path, 20) as mounted:
+        path = mounted / "records.sqlite"
+        open_database(path, "CREATE TABLE t (x)").close()
+        ballast = mounted / "ballast"
+        with ballast.open("wb") as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+        assert free_bytes(mounted) < disk.SQLITE_BYTES
+        with pytest.raises(DiskFull, match=r"records\.sqlite"), full_disks(path):
+            open_database(path, "CREATE TABLE IF NOT EXISTS t (x)")
+        for opening in (Ledger, SqliteExposures, SqliteHistory):
+            with pytest.raises((DiskFull, HistoryError), match=r"disk.* is full"):
+                opening(path)
+        ballast.unlink()
+        open_database(path, "CREATE TABLE IF NOT EXISTS t (x)").close()
