@@ -184,6 +184,10 @@ class Backend(Protocol):
         """The uuid of a point from its key in `scores`."""
         ...
 
+    def key(self, uuid: str) -> PointKey:
+        """The key of a point in `scores` from its uuid."""
+        ...
+
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""
         ...

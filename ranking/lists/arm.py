@@ -129,6 +129,12 @@ class Arm(_Section):
     exploration: Exploration = Exploration()
 
     @property
+    def is_steady(self) -> bool:
+        """Whether neither time nor chance has a part in its lists."""
+        fresh = any(boost.shape == "fresh" for boost in self.rules.boosts)
+        return not (fresh or self.exploration.temperature)
+
+    @property
     def hash(self) -> str:
         """12 hex digits of everything but the id."""
         form = self.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,12 @@ class Recommender:
     def embedder(self) -> QueryEmbedder:
         """The query-side encoder, loaded once."""
         return self._load_embedder()
+
+    def with_query(self, directions: Mapping[str, Floats]) -> Recommender:
+        """The same for one search whose words and photo are encoded already, as `embed_query` does."""
+        recommender = copy(self)
+        recommender.embedder = _Encoded(directions)
+        return recommender
 
     def similar(
         self,
@@ -252,6 +259,17 @@ class Recommender:
             raise BadPage(f"offset is {page.offset}; it must lie between 0 and 10000")
         if page.diversity is not None and not 0 <= page.diversity <= 1:
             raise BadPage(f"diversity is {page.diversity}; it must lie between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """An encoder of the one query that it has the directions of."""
+
+    directions: Mapping[str, Floats]
+
+    def embed_query(self, **_: object) -> dict[str, Floats]:
+        """The directions."""
+        return dict(self.directions)
 
 
 def _tastes(interests: Sequence[Interest]) -> tuple[Taste, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from vlclip.engine.photos.decoding import decode
-from vlclip.engine.store.cache.remembered import NotRemembered
 from vlclip.ranking.history.events import unit_of
-from vlclip.ranking.lists.recommender import Recommender
+from vlclip.ranking.lists.grouping import GROUP
 from vlclip.ranking.lists.request import ListRequest
 from vlclip.service.access.auth import check_exact, check_knows
 from vlclip.service.api.reading import SEARCH_FORMS, describe_query, read_query, read_search
@@ -23,13 +22,11 @@ from vlclip.service.http.errors import NotReady
 from vlclip.service.http.list_json import list_shape
 from vlclip.service.http.requests import ListQuery, SimilarQuery
 from vlclip.service.http.routing import PlainRoute
+from vlclip.service.shop.list_memory import is_short
 from vlclip.service.shop.served_list import ServedList, hand_over
 from vlclip.service.shop.shop import Shop
 from vlclip.service.shop.stages import queued, stage
 from vlclip.service.shop.workers import Workers
-
-AT_ONCE = 24
-"""Results of the longest list that is made without a worker, where all of it is remembered."""
 
 
 def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
@@ -46,7 +43,7 @@ def add_list_routes(app: FastAPI, shop: Shop, workers: Workers) -> None:
 
 
 class ListRoutes:
-    """A route is a method; each ends in `_answer`, which makes the list on a worker."""
+    """A route is a method; each ends in `_answer`, which makes the list and hands it over to be logged."""
 
     def __init__(self, shop: Shop, workers: Workers) -> None:
         self._shop, self._workers = shop, workers
@@ -98,54 +95,78 @@ class ListRoutes:
         photo: bytes | None = None,
         explain: bool,
     ) -> Response:
-        """Make the list on a worker, which decodes the photo as well, and hand it over to be logged."""
+        """Take the list from memory, or make it: on the loop where that is quick, else on a worker."""
         began = time.perf_counter()
         check_knows(request.user, list_request.unit, explain=explain)
         if list_request.page.exact:
             check_exact(request.user)
-
-        def work() -> tuple[bytes, ServedList]:
-            shop, ready_request = self._shop, list_request
-            if photo is not None:
-                with stage("rank"):
-                    image = decode(photo, shop.settings.fetch.limits)
-                ready_request = replace(list_request, photo=image)
-            return self._body(shop.recommender, ready_request, filter_form, began, explain=explain)
-
-        try:
-            remembered = self._remembered(list_request)
-            body, served_list = self._body(remembered, list_request, filter_form, began, explain=explain)
-        except NotRemembered:
-            body, served_list = await self._workers.run(request, queued(work))
+        lists, answered = self._shop.lists, None
+        if lists is not None and lists.suits(list_request):
+            key = list_request.anchor, request.scope["query_string"]
+            answered = lists.serve(key, list_request, filter_form, began, explain=explain)
+        if answered is None:
+            task = ListTask(self._shop, list_request, photo, filter_form, began, explain)
+            if not self._is_quick(list_request):
+                answered = await self._workers.run(request, queued(task.encode_and_make))
+            elif list_request.kind == "search":
+                answered = await self._workers.run(
+                    request, task.make, first=queued(task.encode), on_loop=True
+                )
+            else:
+                answered = await self._workers.run(request, queued(task.make), on_loop=True)
+        body, served_list = answered
         hand_over(request.scope, served_list)
         return Response(body, media_type="application/json")
 
-    def _remembered(self, list_request: ListRequest) -> Recommender:
-        """What makes a list from memory alone, for which a thread is not worth its turn.
+    def _is_quick(self, list_request: ListRequest) -> bool:
+        """Whether a list takes a few milliseconds and waits for nothing: no history, no server.
 
-        `NotRemembered` for other lists: one for somebody reads their history, and a long one would hold all
-        other requests up.
+        The first filter on a field makes its index, and the variants of groups are many items.
         """
-        page, remembered = list_request.page, self._shop.remembered
-        is_short = (page.limit or self._shop.settings.search.limit) <= AT_ONCE and not page.offset
-        if (
-            remembered is None or list_request.kind != "similar" or list_request.unit
-            or page.exact or not is_short
-        ):  # fmt: skip
-            raise NotRemembered
-        return remembered
+        shop, conditions = self._shop, list_request.page.filter.conditions
+        return (
+            shop.lists is not None
+            and is_short(list_request, shop.settings.search)
+            and not (list_request.unit or conditions or shop.store.has_field(GROUP))
+            and list_request.kind != "recommendations"
+        )
 
-    def _body(
-        self,
-        recommender: Recommender,
-        list_request: ListRequest,
-        filter_form: Any,
-        began: float,
-        *,
-        explain: bool,
-    ) -> tuple[bytes, ServedList]:
-        answer, served_list = self._shop.shoppers.serve(recommender, list_request, filter_form)
-        took_ms = (time.perf_counter() - began) * 1000
+
+@dataclass
+class ListTask:
+    """A list to be made: `encode` what is searched for, which takes its time, then `make` the list."""
+
+    shop: Shop
+    request: ListRequest
+    photo: bytes | None
+    filter_form: Any
+    began: float
+    explain: bool
+
+    def __post_init__(self) -> None:
+        self._recommender = self.shop.recommender
+
+    def encode(self) -> None:
+        """Decode the photo, and encode it and the words."""
+        photo, text = None, self.request.text.strip()
+        if self.photo is not None:
+            with stage("rank"):
+                photo = decode(self.photo, self.shop.settings.fetch.limits)
+            self.request = replace(self.request, photo=photo)
+        if text or photo is not None:
+            directions = self._recommender.embedder.embed_query(text=text, photo=photo)
+            self._recommender = self._recommender.with_query(directions)
+
+    def encode_and_make(self) -> tuple[bytes, ServedList]:
+        """Both steps."""
+        if self.request.kind == "search":
+            self.encode()
+        return self.make()
+
+    def make(self) -> tuple[bytes, ServedList]:
+        """The list as JSON, and what is to be handed over of it."""
+        answer, served_list = self.shop.shoppers.serve(self._recommender, self.request, self.filter_form)
+        took_ms = (time.perf_counter() - self.began) * 1000
         with stage("serialise"):
-            shape = list_shape(answer, served_list.request_id, took_ms, explain=explain)
+            shape = list_shape(answer, served_list.request_id, took_ms, explain=self.explain)
             return orjson.dumps(shape), served_list

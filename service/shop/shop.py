@@ -13,7 +13,6 @@ from vlclip.engine.errors import VlclipError
 from vlclip.engine.opening.encoders import Encoders
 from vlclip.engine.opening.stores import open_store
 from vlclip.engine.sqlite import is_damage
-from vlclip.engine.store.cache.remembered import Remembered
 from vlclip.engine.store.cache.store import CachedStore
 from vlclip.engine.store.store import Store
 from vlclip.ingestion.errors import LedgerError
@@ -26,6 +25,7 @@ from vlclip.ranking.lists.recommender import Recommender
 from vlclip.service.http.answers import WrittenShape
 from vlclip.service.settings import Settings
 from vlclip.service.shop.damage import StoreSample
+from vlclip.service.shop.list_memory import ListMemory
 from vlclip.service.shop.shoppers import Shoppers
 from vlclip.service.shop.stages import WatchedEncoder, WatchedStore
 from vlclip.service.shop.writing import Bodies, Writing
@@ -58,11 +58,10 @@ class Shop:
             cast("Store", self.watched), lambda: WatchedEncoder(self.queries),
             settings.search, LenientHistory(self.shoppers.history),
         )  # fmt: skip
-        self.remembered: Recommender | None = None
-        """Makes the lists of nobody in particular that need nothing but what the store remembers."""
+        self.lists: ListMemory | None = None
+        """Lists that need nothing but what the store remembers; None where it remembers nothing."""
         if isinstance(opened, CachedStore):
-            memory = cast("Store", Remembered(opened))
-            self.remembered = Recommender(memory, lambda: WatchedEncoder(self.queries), settings.search)
+            self.lists = ListMemory(opened, self.shoppers, settings.search)
         self._ledger_damage = ""
         self.ledger = self._open_ledger()
         self.preparation = Preparation.of(settings, self.store.info.language)

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,16 @@ class Shoppers:
         elif self.log is not None:
             exposure = self._exposure(request, filter_form, answer, request_id)
         return answer, ServedList(request_id, request.kind, answer.arm.id, answer.strategy, exposure)
+
+    def serve_again(self, served_list: ServedList) -> ServedList:
+        """The same list for another caller: it has an id and a time of its own."""
+        request_id, exposure = new_id(), served_list.exposure
+        if self._log_damage:
+            self.unlogged += 1
+            exposure = None
+        elif exposure is not None:
+            exposure = replace(exposure, request_id=request_id, time=time.time())
+        return replace(served_list, request_id=request_id, exposure=exposure)
 
     def _exposure(self, request: ListRequest, filter_form: Any, answer: Answer, request_id: str) -> Exposure:
         return Exposure(

@@ -8,6 +8,7 @@ Writes have workers of their own (`Pools`), since they wait for photos of others
 
 Laws (tests/service/shop/test_workers.py):
 - at most `count` calls are at work, the others start in the order they came;
+- between so many calls on the loop itself, the loop does what else there is to do;
 - a call that finds the queue full, or a wait over `max_wait_s`, is refused at once and runs nothing;
 - work is never started once its caller has left or has been answered 504;
 - however a call ends, its place is free afterwards.
@@ -77,8 +78,19 @@ class Workers:
                 "there are more requests than can be answered in time", max(1, math.ceil(self.wait_s))
             )
 
-    async def run(self, request: Request, work: Callable[[], T]) -> T:
+    async def run(
+        self,
+        request: Request,
+        work: Callable[[], T],
+        *,
+        first: Callable[[], object] | None = None,
+        on_loop: bool = False,
+    ) -> T:
         """The result of `work`, run in a thread with the context variables of this task.
+
+        With `on_loop` the event loop itself does it: for work of a few milliseconds that waits for nobody.
+        What holds Python's lock all the time would only trade it, and the processors' caches, with the loop.
+        What is to be done `first` has a thread in any case.
 
         Errors: `Overloaded` and `ClientDisconnect`, before it is started, and those of `work`.
         """
@@ -89,11 +101,14 @@ class Workers:
             await self._turn(request)
         began = time.perf_counter()
         try:
-            return await self._threads.call(work)
+            if first is not None:
+                await self._threads.call(first)
+            return work() if on_loop else await self._threads.call(work)
         finally:
-            self.ended += 1
-            self.service_s += SMOOTHING * (time.perf_counter() - began - self.service_s)
-            self._pass_on()
+            if on_loop:  # the loop looks at its sockets and timers before it goes on
+                asyncio.get_running_loop().call_soon(self._end, began)
+            else:
+                self._end(began)
 
     def close(self) -> None:
         """Let the threads end after their current calls."""
@@ -114,6 +129,11 @@ class Workers:
             else:
                 self._turns.remove(turn)
             raise
+
+    def _end(self, began: float) -> None:
+        self.ended += 1
+        self.service_s += SMOOTHING * (time.perf_counter() - began - self.service_s)
+        self._pass_on()
 
     def _pass_on(self) -> None:
         """Give the free worker to the call that waits longest, or to none."""

@@ -8,9 +8,11 @@ Laws (tests/engine/store/test_cache.py):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from vlclip.engine.store.cache.reading import Reading
 from vlclip.engine.store.cache.store import CachedStore, record_of
 from vlclip.engine.store.store import Hit, Query, Record, StoreInfo
 
@@ -20,10 +22,20 @@ class NotRemembered(Exception):
 
 
 class Remembered:
-    """The memory of a `CachedStore`, for reading."""
+    """The memory of a `CachedStore`, for reading by one thread at a time."""
 
     def __init__(self, store: CachedStore) -> None:
         self._store = store
+        self._reading: Reading | None = None
+
+    @contextmanager
+    def noting(self) -> Iterator[Reading]:
+        """What is read inside."""
+        reading = self._reading = Reading()
+        try:
+            yield reading
+        finally:
+            self._reading = None
 
     @property
     def info(self) -> StoreInfo:
@@ -32,7 +44,7 @@ class Remembered:
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """One list of hits per query."""
-        hits = self._store.recall(queries)
+        hits = self._store.recall(queries, self._reading)
         if hits is None:
             raise NotRemembered
         return hits
@@ -41,14 +53,17 @@ class Remembered:
         self, ids: Sequence[str], *, fields: tuple[str, ...] | None = None, with_vector: bool = False
     ) -> dict[str, Record]:
         """The items of `ids`; of one that is not stored nothing is remembered either."""
-        items = self._store.recall_items(ids)
+        items = self._store.recall_items(ids, self._reading)
         if items is None:
             raise NotRemembered
         return {item.id: record_of(item, fields, with_vector=with_vector) for item in items}
 
     def has_field(self, name: str) -> bool:
         """Whether items can be filtered on a field."""
-        return self._store.has_field(name)
+        is_there = self._store.has_field(name)
+        if self._reading is not None:
+            self._reading.fields[name] = is_there
+        return is_there
 
     def __getattr__(self, name: str) -> Any:
         """Everything else needs the engine."""

@@ -14,13 +14,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from vlclip.engine.item import point_id
-from vlclip.engine.store.backend import Backend, StoredPoint
+from vlclip.engine.store.backend import Backend, PointKey, StoredPoint, VectorSearch
 from vlclip.engine.store.cache.fields import json_parts
 from vlclip.engine.store.cache.items import CachedItem, CachedItems
 from vlclip.engine.store.cache.rankings import WORDS, Changes, Part, Ranking, Rankings, fields_of, question_of
+from vlclip.engine.store.cache.reading import Reading
 from vlclip.engine.store.candidates import find_candidates
 from vlclip.engine.store.contenders import Blend
 from vlclip.engine.store.fields import LACKS
@@ -33,8 +36,8 @@ DEPTH = 256
 FEW = 16
 """Items of one call that are remembered though nobody searched for them."""
 MB = 1_000_000
-SHARE_OF_RANKINGS, PLACE_BYTES = 1 / 8, 80
-"""What rankings get of the memory, and about what a place of one takes."""
+SHARE_OF_RANKINGS, SHARE_OF_LISTS, PLACE_BYTES = 1 / 8, 1 / 8, 80
+"""What rankings and whole lists get of the memory, and about what a place of a ranking takes."""
 
 
 class CacheUses(NamedTuple):
@@ -57,7 +60,9 @@ class CachedStore(QdrantStore):
         super().__init__(backend, max_fields)
         self._caching = threading.Lock()
         self._changes = Changes()
-        self._items = CachedItems(int(cache_mb * MB * (1 - SHARE_OF_RANKINGS)))
+        self.list_bytes = int(cache_mb * MB * SHARE_OF_LISTS)
+        """Memory for whole lists that were made from what is remembered; who makes them, keeps them."""
+        self._items = CachedItems(int(cache_mb * MB * (1 - SHARE_OF_RANKINGS - SHARE_OF_LISTS)))
         self._rankings = Rankings(int(cache_mb * MB * SHARE_OF_RANKINGS / PLACE_BYTES))
         self._rankings_asked = self._rankings_missed = self._items_asked = self._items_missed = 0
         self.follow(self._forget)
@@ -78,11 +83,13 @@ class CachedStore(QdrantStore):
         remembered = self._recall(queries, questions)
         return self._searched(queries, questions) if remembered is None else remembered
 
-    def recall(self, queries: Sequence[Query]) -> list[list[Hit]] | None:
-        """What `search` gives, without the engine; None where not all of it is remembered."""
-        return self._recall(queries, [question_of(query) for query in queries])
+    def recall(self, queries: Sequence[Query], reading: Reading | None = None) -> list[list[Hit]] | None:
+        """What `search` gives, without the engine, noted in `reading`; None where not all is remembered."""
+        return self._recall(queries, [question_of(query) for query in queries], reading)
 
-    def _recall(self, queries: Sequence[Query], questions: Sequence[Hashable]) -> list[list[Hit]] | None:
+    def _recall(
+        self, queries: Sequence[Query], questions: Sequence[Hashable], reading: Reading | None = None
+    ) -> list[list[Hit]] | None:
         with self._caching:
             rankings = [self._rankings.get(question, self._changes) for question in questions]
             if not all(rankings):
@@ -96,6 +103,9 @@ class CachedStore(QdrantStore):
             items = {item_id: self._items.get(item_id) for item_id in needed}
             if not all(items.values()):
                 return None
+            if reading is not None:
+                reading.rankings.extend(zip(questions, present, strict=True))
+                reading.items |= items
             self._rankings_asked += len(queries)
             self._items_asked += len(needed)
         return [
@@ -106,14 +116,30 @@ class CachedStore(QdrantStore):
             for query, ranking in zip(queries, present, strict=True)
         ]
 
-    def recall_items(self, ids: Sequence[str]) -> list[CachedItem] | None:
+    def recall_items(self, ids: Sequence[str], reading: Reading | None = None) -> list[CachedItem] | None:
         """The stored items of these ids, without the engine; None where not all are remembered."""
         with self._caching:
             items = [item for item_id in ids if (item := self._items.get(item_id)) is not None]
             if len(items) < len(ids):
                 return None
+            if reading is not None:
+                reading.items |= {item.id: item for item in items}
             self._items_asked += len(items)
         return items
+
+    def holds(self, reading: Reading) -> bool:
+        """Whether all that was read is remembered as it was, so nothing that was read has changed."""
+        if not all(self.has_field(name) == was_there for name, was_there in reading.fields.items()):
+            return False
+        with self._caching:
+            recall_ranking, recall_item = self._rankings.get, self._items.get
+            if not all(recall_item(item_id) is item for item_id, item in reading.items.items()):
+                return False
+            if not all(recall_ranking(of, self._changes) is ranking for of, ranking in reading.rankings):
+                return False
+            self._rankings_asked += len(reading.rankings)
+            self._items_asked += len(reading.items)
+        return True
 
     def candidates(self, query: Query, text: str, pool: int, blend: Blend | None = None) -> list[Candidate]:
         """The best of both searches with both of their scores."""
@@ -195,20 +221,50 @@ class CachedStore(QdrantStore):
         self._rankings_asked += len(queries)
         self._rankings_missed += len(queries)
         searches = [self._searches.search(query) for query in queries]
-        possible = [search for search in searches if search is not None]
-        answers = iter(self._backend.query(possible) if possible else ())
-        lists = []
-        for query, question, search in zip(queries, questions, searches, strict=True):
-            points = [] if search is None else next(answers)
-            if _is_whole(query):
-                scored = zip(self._harvest(points, begun), points, strict=True)
-                hits = [_hit(item.id, point.score, item, query) for item, point in scored]
-            else:
-                hits = [hit_of(point, query) for point in points]
+        lists = self._ranked(queries, searches, begun) if all(map(_is_whole, queries)) else None
+        if lists is None:
+            possible = [search for search in searches if search is not None]
+            answers = iter(self._backend.query(possible) if possible else ())
+            lists = [
+                [] if search is None else self._hits(next(answers), query, begun)
+                for query, search in zip(queries, searches, strict=True)
+            ]
+        for query, question, hits in zip(queries, questions, lists, strict=True):
             ids, scores = tuple(hit.id for hit in hits), tuple((hit.score,) for hit in hits)
             self._remember(question, Ranking(begun, ids, scores, _parts_of(query)), begun)
-            lists.append(hits)
         return lists
+
+    def _hits(self, points: Sequence[StoredPoint], query: Query, begun: int) -> list[Hit]:
+        """Points as hits; those that were read whole are remembered."""
+        if not _is_whole(query):
+            return [hit_of(point, query) for point in points]
+        items = self._harvest(points, begun)
+        return [_hit(item.id, point.score, item, query) for item, point in zip(items, points, strict=True)]
+
+    def _ranked(
+        self, queries: Sequence[Query], searches: Sequence[VectorSearch | None], begun: int
+    ) -> list[list[Hit]] | None:
+        """The hits of searches for whole items; None where something was written meanwhile.
+
+        The engine ranks, and gives only those items that are not remembered: to read one takes it longer than
+        to rank a few more.
+        """
+        possible = [replace(search, payload=(), vector=False) for search in searches if search is not None]
+        answers = iter(self._backend.scores(possible) if possible else ())
+        scores: list[dict[PointKey, float]] = [{} if search is None else next(answers) for search in searches]
+        keys = list(dict.fromkeys(chain.from_iterable(scores)))
+        with self._caching:
+            items = {key: item for key in keys if (item := self._items.of_point(key)) is not None}
+        self._items_asked += len(items)
+        if missing := [self._backend.uuid(key) for key in keys if key not in items]:
+            points = self._backend.fetch(missing, None, vector=True)
+            items |= {item.key: item for item in self._harvest(points, begun)}
+        if self._changes.count != begun or len(items) < len(keys):
+            return None
+        return [
+            [_hit(items[key].id, score, items[key], query) for key, score in of_query.items()]
+            for query, of_query in zip(queries, scores, strict=True)
+        ]
 
     def _harvest(self, points: Sequence[StoredPoint], begun: int) -> list[CachedItem]:
         """The items of points that were read whole; they are remembered, where nothing has changed since."""
@@ -244,7 +300,8 @@ class CachedStore(QdrantStore):
         lacks = tuple(point.payload.get(LACKS, ()))
         payload = visible(point.payload, None)
         json, aside = json_parts(payload)
-        return CachedItem(payload["id"], point.vector, json, aside, lacks, 4 * self._info.space.size)
+        key = self._backend.key(point_id(payload["id"]))
+        return CachedItem(payload["id"], key, point.vector, json, aside, lacks, 4 * self._info.space.size)
 
 
 def record_of(item: CachedItem, fields: tuple[str, ...] | None, *, with_vector: bool) -> Record:

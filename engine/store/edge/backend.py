@@ -281,6 +281,10 @@ class EdgeBackend:
         """The uuid of a point from its key in `scores`."""
         return str(UUID(int=cast("int", key)))
 
+    def key(self, uuid: str) -> PointKey:
+        """The key of a point in `scores` from its uuid."""
+        return int(uuid.replace("-", ""), 16)
+
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""
         with self._calls():

@@ -216,6 +216,10 @@ class ServerBackend:
         """The uuid of a point from its key in `scores`: the key itself."""
         return str(key)
 
+    def key(self, uuid: str) -> PointKey:
+        """The key of a point in `scores`: its uuid."""
+        return uuid
+
     def count(self, where: Any | None) -> int:
         """How many points fit, exactly."""
         with translated():

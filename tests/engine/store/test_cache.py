@@ -200,18 +200,19 @@ def test_a_patch_leaves_rankings_that_do_not_filter_by_its_fields(small, change,
     assert small.cache_uses.rankings_missed - before == int(not is_remembered)
 
 
-def test_what_was_read_on_both_sides_of_a_write_is_not_put_together(small, monkeypatch):
+@pytest.mark.parametrize("step", ["scores", "fetch"])
+def test_what_was_read_on_both_sides_of_a_write_is_not_put_together(small, monkeypatch, step):
     query = Query(vector=direction(2), limit=COUNT, with_vector=True, exact=True)
-    search = small._backend.query
+    engine_does = getattr(small._backend, step)
     new = SPACE.item_vectors({"image": np.ones((1, 5)), "text": np.ones((1, 3))}, 1)[0]
 
-    def written_after(searches):
-        answer = search(searches)
+    def written_after(*args, **options):
+        answer = engine_does(*args, **options)
         monkeypatch.undo()
         small.upsert([Point("sku 1", new, "other", {"id": "sku 1"})])
         return answer
 
-    monkeypatch.setattr(small._backend, "query", written_after)
+    monkeypatch.setattr(small._backend, step, written_after)
     for _ in range(2):
         for hit in small.search([query])[0]:
             assert hit.score == pytest.approx(float(hit.vector @ query.vector), abs=1e-4)
@@ -232,12 +233,13 @@ def test_a_write_that_failed_is_not_trusted(small, monkeypatch):
 def test_items_stay_within_their_bytes_and_the_last_used_stay(items, most):
     cache = CachedItems(most)
     for number, size in items:
-        item = CachedItem(str(number), lambda: np.zeros(8, np.float32), b"x" * size)
+        item = CachedItem(str(number), number, lambda: np.zeros(8, np.float32), b"x" * size)
         cache.add([item])
         assert cache.size_bytes <= most
-        assert cache.get(str(number)) is (item if item.size_bytes <= most else None)
+        assert cache.get(str(number)) is cache.of_point(number) is (item if item.size_bytes <= most else None)
     for number in range(51):
         cache.drop(str(number))
+        assert cache.of_point(number) is None
     assert cache.size_bytes == len(cache) == 0
 
 

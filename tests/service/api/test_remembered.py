@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from vlclip.service.api.app import create_app
-from vlclip.service.api.lists import AT_ONCE
+from vlclip.service.shop.list_memory import SHORT
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def refuse(*_, **__):
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"limit": 7}, {"weights": "image=1,text=0"}, {"filter": "available=true"}, {"limit": AT_ONCE}],
+    [{}, {"limit": 7}, {"weights": "image=1,text=0"}, {"filter": "available=true"}, {"limit": SHORT}],
 )
 def test_a_list_asked_for_again_needs_no_worker_and_is_the_same(api, shop, monkeypatch, params):
     path = "/v1/items/drawn-00002/similar"
@@ -39,7 +39,7 @@ def test_a_list_asked_for_again_needs_no_worker_and_is_the_same(api, shop, monke
 
 
 @pytest.mark.parametrize(
-    "params", [{"user": "anna"}, {"session": "s-1"}, {"limit": AT_ONCE + 1}, {"exact": True}, {"offset": 5}]
+    "params", [{"user": "anna"}, {"session": "s-1"}, {"limit": SHORT + 1}, {"exact": True}, {"offset": 5}]
 )
 def test_lists_for_somebody_and_long_ones_are_made_by_a_worker(api, monkeypatch, params):
     path = "/v1/items/drawn-00003/similar"

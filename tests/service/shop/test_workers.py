@@ -145,6 +145,42 @@ def test_who_would_wait_too_long_is_refused_and_told_when_to_come_back(desk):
     asyncio.run(day())
 
 
+@given(count=st.integers(1, 3), calls=st.integers(1, 12))
+def test_between_calls_on_the_loop_the_loop_does_what_else_there_is(count, calls):
+    async def day():
+        workers, order = Workers(count, queue=calls, max_wait_s=60.0), []
+        loop = asyncio.get_running_loop()
+
+        def work(name):
+            order.append(name)
+            loop.call_soon(order.append, "else")  # as a socket that can be read
+
+        asking = [workers.run(Caller().request, lambda n=n: work(n), on_loop=True) for n in range(calls)]
+        await asyncio.gather(*asking)
+        await asyncio.sleep(0)
+        workers.close()
+        runs = "".join("." if each == "else" else "x" for each in order).split(".")
+        assert max(map(len, runs)) <= count
+        assert [each for each in order if each != "else"] == list(range(calls))
+        assert (workers.ended, workers.waiting) == (calls, 0)
+
+    asyncio.run(day())
+
+
+def test_a_call_on_the_loop_that_fails_leaves_its_place():
+    async def day():
+        workers = Workers(1, queue=5, max_wait_s=60.0)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await workers.run(Caller().request, lambda: 1 // 0, on_loop=True)
+        assert await workers.run(Caller().request, lambda: "well", on_loop=True) == "well"
+        await asyncio.sleep(0)
+        assert (workers.in_flight, workers.ended) == (0, 4)
+        workers.close()
+
+    asyncio.run(day())
+
+
 def test_what_a_call_takes_is_smoothed_over_some_twenty_calls():
     async def day():
         workers = Workers(1, queue=0, max_wait_s=1.0)
@@ -249,7 +285,7 @@ def small(shop, monkeypatch, request):
     shop.warm()
     api = {"workers": 2, "queue": 4, **getattr(request, "param", {})}
     monkeypatch.setattr(shop, "settings", Settings(store=shop.settings.store, device="cpu", api=api))
-    monkeypatch.setattr(shop, "remembered", None)  # what is remembered would wait for nobody
+    monkeypatch.setattr(shop, "lists", None)  # what is remembered would wait for nobody
     gate = Gate(shop)
     yield create_app(shop), gate
     gate.open.set()
