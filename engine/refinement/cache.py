@@ -77,8 +77,8 @@ class RefinementCache:
         except (sqlite3.Error, OSError) as error:
             if is_full(error, self._path):
                 raise RefinementError(
-                    f"the cache {self._path} of refined texts cannot be used: its disk is full; make room, or "
-                    "name another file with refinement.cache"
+                    f"the cache {self._path} of refined texts cannot be used: its disk is full; make room, "
+                    "or name another file with refinement.cache"
                 ) from error
             raise RefinementError(
                 f"the cache {self._path} of refined texts cannot be used ({error}); free space on its disk "

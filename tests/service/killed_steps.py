@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tests.service.backup.shops import contents, fill, point_of, settings_of
+from tests.service.killing import Watch, is_killed, within
 from vlclip.engine.errors import StoreError
 from vlclip.engine.opening.stores import open_store, shelf
 from vlclip.engine.store.edge.folder import BUILDING, FORMER, REPLACED, RESTORING, is_half_restored
@@ -34,67 +33,29 @@ from vlclip.service.cli import load_command
 from vlclip.service.diagnosis.examination import examine
 from vlclip.service.settings import Settings
 
-KILLED = 77
 EACH = 60
 """Of so many removals and new folders one is a step."""
 
 
-def within(act: Callable[[], Any]) -> Any:
-    """What `act` gives, in a process of its own."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if process == 0:
-        status = 1
-        try:
-            with os.fdopen(writing, "wb") as out:
-                out.write(pickle.dumps(act()))
-            status = 0
-        except BaseException:  # noqa: BLE001 - told by the status
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        content = answer.read()
-    _, status = os.waitpid(process, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise RuntimeError("what was not killed failed; its message is above")
-    return pickle.loads(content)
+def watching(counts: Callable[[str, tuple[Any, ...]], bool]) -> Watch:
+    """The steps of an act; `counts` says what is one."""
 
-
-def is_killed(act: Callable[[], Any], step: int, counts: Callable[[str, tuple[Any, ...]], bool]) -> bool:
-    """Whether `act` came to the step, before which its process ends; `counts` says what is a step."""
-    process = os.fork()
-    if process == 0:
-        met, status = [0, 0], 1
+    def watch(meet: Callable[[], None]) -> None:
+        lesser = [0]
 
         def look(event: str, arguments: tuple[Any, ...]) -> None:
             if event in ("os.remove", "os.rmdir", "os.mkdir"):
-                met[1] += 1
-                if met[1] % EACH:
+                lesser[0] += 1
+                if lesser[0] % EACH:
                     return
             elif event not in ("os.rename", "shutil.rmtree"):
                 return
             if counts(event, arguments):
-                met[0] += 1
-                if met[0] == step:
-                    os._exit(KILLED)
+                meet()
 
-        try:
-            sys.addaudithook(look)
-            act()
-            status = 0
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 0
-        except BaseException:  # noqa: BLE001
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(process, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, KILLED):
-        raise RuntimeError(f"the act that was to be killed at step {step} failed with {code}")
-    return code == KILLED
+        sys.addaudithook(look)
+
+    return watch
 
 
 def look_at(settings: Settings) -> Any:
@@ -137,7 +98,7 @@ def restores(folder: Path, *, replace: bool) -> Iterator[str]:
         else:
             shutil.rmtree(folder / "place")
             shutil.rmtree(folder / "elsewhere")
-        if not is_killed(act, step, lambda *_: True):
+        if not is_killed(act, step, watching(lambda *_: True)):
             yield ""
             return
         there = within(lambda: look_at(place))
@@ -176,7 +137,7 @@ def repairs(folder: Path) -> Iterator[str]:
         handle.seek(40)
         handle.write(bytes([handle.read(1)[0] ^ 64]))
     damaged = folder / "damaged"
-    _copy(store, damaged)
+    copy_store(store, damaged)
     names = (BUILDING, FORMER, "collection-", "ledger")
 
     def counts(event: str, arguments: tuple[Any, ...]) -> bool:
@@ -191,8 +152,8 @@ def repairs(folder: Path) -> Iterator[str]:
 
     for step in range(1, 1000):
         shutil.rmtree(store)
-        _copy(damaged, store)
-        killed = is_killed(act, step, counts)
+        copy_store(damaged, store)
+        killed = is_killed(act, step, watching(counts))
         if killed:
             there = within(lambda: _vectors(settings))
             if len(there) < len(whole) - 1:
@@ -221,7 +182,7 @@ def _vectors(settings: Settings) -> dict[str, list[float]]:
     return {record.id: [round(float(x), 3) for x in record.vector[:8]] for page in pages for record in page}
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_store(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-r", "--sparse=always", source, target], check=True)
 
 

@@ -16,7 +16,6 @@ import os
 import shutil
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ import torch
 
 from tests.conftest import make_tiny_clip
 from tests.engine.training.grounder.test_training import recipe as grounding_recipe
+from tests.service.killing import Watch, is_killed, within
 from vlclip.engine.disk import write_whole
-from vlclip.engine.encoding import export as clip_export
 from vlclip.engine.encoding.lookup import make_lookup, save_lookup
 from vlclip.engine.encoding.onnx_clip import IMAGE_GRAPH, TEXT_GRAPH
 from vlclip.engine.grounding import export as grounder_export
@@ -40,8 +39,7 @@ from vlclip.ingestion.drawn import write_catalogue
 from vlclip.ranking.experiments.table import write_table
 from vlclip.service.settings import Settings
 
-KILLED = 77
-AGAIN = 3
+AGAIN = 6
 """After so many steps it writes again."""
 NAMES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 Writer = Callable[[Path, int], None]
@@ -55,32 +53,13 @@ def is_step(event: str, arguments: tuple[Any, ...], place: str) -> bool:
     return event in NAMES or (event == "open" and bool(arguments[2] & (os.O_WRONLY | os.O_RDWR)))
 
 
-def is_killed(act: Callable[[], None], step: int, place: str) -> bool:
-    """Whether `act` came to the step, before which its process ends."""
-    process = os.fork()
-    if process == 0:
-        met, status = [0], 1
+def watching(place: Path) -> Watch:
+    """The steps in a folder."""
 
-        def look(event: str, arguments: tuple[Any, ...]) -> None:
-            if is_step(event, arguments, place):
-                met[0] += 1
-                if met[0] == step:
-                    os._exit(KILLED)
+    def watch(meet: Callable[[], None]) -> None:
+        sys.addaudithook(lambda event, arguments: meet() if is_step(event, arguments, str(place)) else None)
 
-        try:
-            if step:
-                sys.addaudithook(look)
-            act()
-            status = 0
-        except BaseException:  # noqa: BLE001 - told by the status
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(process, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, KILLED):
-        raise RuntimeError(f"a writer that was to be killed at step {step} failed with {code}")
-    return code == KILLED
+    return watch
 
 
 def seen_in(place: Path) -> dict[str, dict[str, str]]:
@@ -109,14 +88,14 @@ def killed_everywhere(write: Writer, folder: Path) -> Iterator[str]:
     for place, versions in ((first, (0,)), (second, (0, 1))):
         place.mkdir()
         for version in versions:
-            is_killed(lambda: write(place, version), 0, "")  # noqa: B023
+            within(lambda: write(place, version))  # noqa: B023
     for original, version, target in ((empty, 0, first), (first, 1, second)):
         before, after = seen_in(original), seen_in(target)
         for step in range(1, 1000):
             place = folder / "place"
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(original, place)
-            if not is_killed(lambda: write(place, version), step, str(place)):  # noqa: B023
+            if not is_killed(lambda: write(place, version), step, watching(place)):  # noqa: B023
                 break
             there = seen_in(place)
             for name in {*before, *after, *there}:
@@ -127,7 +106,7 @@ def killed_everywhere(write: Writer, folder: Path) -> Iterator[str]:
             if step % AGAIN:
                 continue
             hours_pass(place)
-            is_killed(lambda: write(place, version), 0, "")  # noqa: B023
+            within(lambda: write(place, version))  # noqa: B023
             if seen_in(place) != after:
                 yield f"version {version}, step {step}: written again, it is not whole"
             if left := [str(path) for path in place.rglob(".*")]:
@@ -147,7 +126,8 @@ def writers(material: Path) -> dict[str, Writer]:
         torch.manual_seed(number)
         weights = new_model(grounder_runs[number], plan)[0].state_dict()
         torch.save({"model": weights}, grounder_runs[number] / CHECKPOINT)
-    composed.SHARD = 3
+    export_grounder(grounder_runs[0], material / "grounder")  # what it imports is there in each fork
+    composed.SHARD = 5
 
     def add_graphs(folder: Path) -> None:
         for name in (IMAGE_GRAPH, TEXT_GRAPH):
@@ -158,20 +138,10 @@ def writers(material: Path) -> dict[str, Writer]:
         (place / ".checkpoint").replace(place / CHECKPOINT)
         export(place, place, finish=add_graphs)
 
-    def write_exported(place: Path, version: int) -> None:  # an export replaces nothing
-        clip_export.export_model(str(clips[version]), place / f"model-{version}")
+    def write_exported(place: Path, version: int) -> None:
+        if not (place / f"model-{version}").exists():  # it replaces nothing
+            grounder_export.export_grounder("vlclip-grounder", place / f"model-{version}")
 
-    def write_copied(place: Path, version: int) -> None:
-        grounder_export.export_grounder("vlclip-grounder", place / f"model-{version}")
-
-    def only_new(write: Writer) -> Writer:
-        def write_once(place: Path, version: int) -> None:
-            if not (place / f"model-{version}").exists():
-                write(place, version)
-
-        return write_once
-
-    clip_export.write_graphs = lambda _, folder: add_graphs(folder)
     grounder_export.load_transformers = lambda *_: (None, None)
     grounder_export.write_grounder_graph = lambda _, folder: add_graphs(folder)
     vectors = np.eye(3, dtype=np.float32)
@@ -183,8 +153,7 @@ def writers(material: Path) -> dict[str, Writer]:
         "the grounder of a run": lambda place, version: export_grounder(
             grounder_runs[version], place / "model"
         ),
-        "an exported model": only_new(write_exported),
-        "an exported grounder": only_new(write_copied),
+        "an exported model": write_exported,
         "a lookup": lambda place, version: save_lookup(
             make_lookup(["a", "b", "c"], vectors, {"version": version}), place / "lookup"
         ),

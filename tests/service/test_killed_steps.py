@@ -1,4 +1,4 @@
-"""A restore or a repair that is killed at any step leaves something whole, and can be done again."""
+"""A restore, a repair or a reindex that is killed at any step leaves something whole and is done again."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def has_room(disk: Path) -> bool:
 
 @pytest.mark.chaos
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is a fork here")
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", [*ACTS, "reindex"])
 def test_killed_at_any_step_it_can_be_done_again(act: str, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY if has_room(MEMORY) else tmp_path) as folder:
-        command = [sys.executable, "-m", "tests.service.killed_steps", act, folder]
+        module = ["killed_reindex"] if act == "reindex" else ["killed_steps", act]
+        command = [sys.executable, "-m", f"tests.service.{module[0]}", *module[1:], folder]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     answer = json.loads(run.stdout.splitlines()[-1])

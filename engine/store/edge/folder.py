@@ -128,9 +128,9 @@ def create(folder: Path, collection: Collection, build: Callable[[Path], None]) 
     """The folder of a collection, filled by `build`; nothing happens if it is there already."""
     store = folder.parent
     store.mkdir(parents=True, exist_ok=True)
+    _sweep(store)
     if folder.is_dir():
         return
-    _sweep(store)
     making = _beside(store)
     try:
         making.mkdir()

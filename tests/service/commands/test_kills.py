@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 @pytest.mark.chaos
 def test_of_a_shop_that_is_killed_again_and_again_nothing_is_lost_or_there_twice():
     run = subprocess.run(
-        [sys.executable, "benchmarks/kills", "--kills", "1000", "--seconds", "60", "--seed", "3"],
+        [sys.executable, "benchmarks/kills", "--kills", "1000", "--seconds", "45", "--seed", "3"],
         cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, check=False,
         capture_output=True, text=True,
     )  # fmt: skip
