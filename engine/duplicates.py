@@ -18,11 +18,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_DISTANCE = 17
 """Photos further apart only resemble each other; up to this the search for pairs is quick (see `pairs`)."""
@@ -71,6 +73,8 @@ class _Codes(NamedTuple):
 
 def photo_hash(photo: Image.Image) -> str:
     """The hash of an RGB photo, 90 hexadecimal digits; "" if it shows one colour and nothing else."""
+    from PIL import Image  # noqa: PLC0415 - lists compare hashes and read no photo
+
     frame = _frame(photo)
     if frame is None:
         return ""
@@ -143,6 +147,8 @@ def _frame(photo: Image.Image) -> Image.Image | None:
     pixel where the edge of a bounding box would jump by whole ones, so a copy that was cropped or re-encoded
     gets the same frame.
     """
+    from PIL import Image, ImageChops  # noqa: PLC0415 - as above
+
     small = photo.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     pixels = np.asarray(small)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from importlib import import_module
 from keyword import iskeyword
 from typing import Annotated, Any
+
+# plugins of pydantic watch validation; to look for them takes a tenth of a short command
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -50,6 +56,10 @@ COMMANDS = {
 
 The command `fit-weights` is `fit_weights` in `vlclip.service.commands.fit_weights`; a group is `app` there.
 """
+
+
+SHORT = frozenset({"similar", "search", "recommend"})
+"""Commands that make one list and end: too soon to look for garbage, or for threads of NumPy."""
 
 
 class Commands(TyperGroup):
@@ -103,7 +113,15 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the distribution."""
-    build()(prog_name="vlclip")
+    short = sys.argv[1:2] != [] and sys.argv[1] in SHORT
+    if short:
+        gc.disable()
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy, which starts the threads
+    try:
+        build()(prog_name="vlclip")
+    finally:
+        if short:
+            gc.freeze()  # else all that is imported is searched once more at the end
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer calls it

@@ -23,7 +23,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from vlclip.engine.duplicates import stored_hash
 from vlclip.engine.errors import SpaceError
@@ -46,6 +45,8 @@ from vlclip.ranking.lists.vectors import Vectors
 from vlclip.ranking.settings import Search
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from vlclip.engine.encoding.embedder import QueryEmbedder
 
 PLAIN = Arm()

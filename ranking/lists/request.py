@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-from PIL import Image
+from typing import TYPE_CHECKING, Literal
 
 from vlclip.ranking.lists.answer import FIRST, Answer, Page
 from vlclip.ranking.lists.arm import Arm
 from vlclip.ranking.lists.recommender import PLAIN, Recommender
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ListKind = Literal["similar", "search", "recommendations"]
 

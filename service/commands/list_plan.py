@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from vlclip.engine.filters import read_filter
 from vlclip.ranking.history.events import unit_of
@@ -17,6 +16,9 @@ from vlclip.ranking.lists.recommender import PLAIN, Recommender
 from vlclip.ranking.lists.request import ListKind, ListRequest
 from vlclip.ranking.settings import GroupBy
 from vlclip.service.http.weights import read_weights
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)

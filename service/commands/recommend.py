@@ -23,7 +23,7 @@ from vlclip.service.commands.options import (
     Weights,
 )
 from vlclip.service.reports.results import print_results
-from vlclip.service.reports.terminal import out, says_what_went_wrong
+from vlclip.service.reports.terminal import says_what_went_wrong
 from vlclip.service.settings import Settings
 
 STRATEGY_SENTENCES: dict[Strategy, str] = {
@@ -59,4 +59,6 @@ def recommend(
         answer, took_ms = plan.answer(recommender, "recommendations", user=user)
     print_results(answer, json=json, extra={"user": user, "strategy": answer.strategy, "took_ms": took_ms})
     if not json:
+        from vlclip.service.reports.terminal import out  # noqa: PLC0415 - JSON needs no console
+
         out.print(STRATEGY_SENTENCES[answer.strategy])

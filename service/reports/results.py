@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
-
 from vlclip.ranking.lists.answer import Result
 from vlclip.service.http.list_json import result_shape
 from vlclip.service.http.price import format_price, format_prices
-from vlclip.service.reports.terminal import out, plain, print_json
+from vlclip.service.reports.terminal import plain, print_json
 
 
 def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, Any]) -> None:
@@ -18,6 +16,10 @@ def print_results(results: Sequence[Result], *, json: bool, extra: Mapping[str, 
     if json:
         print_json({"results": [result_shape(result) for result in results], **extra})
         return
+    from rich.table import Table  # noqa: PLC0415 - JSON needs none
+
+    from vlclip.service.reports.terminal import out  # noqa: PLC0415 - as above
+
     if not results:
         out.print("nothing fits")
         return

@@ -6,22 +6,36 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from vlclip.engine.disk import full, is_full
 from vlclip.engine.errors import VlclipError
 from vlclip.service.reports.formats import format_value
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-out = Console()
-err = Console(stderr=True)
+
+def __getattr__(name: str) -> Console:
+    """`out` and `err`, made when they are first imported: who prints JSON needs no console."""
+    if name not in {"out", "err"}:
+        raise AttributeError(name)
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    console = globals()[name] = Console(stderr=name == "err")
+    return console
+
+
+def _err() -> Console:
+    from vlclip.service.reports.terminal import err  # noqa: PLC0415 - see above
+
+    return err
 
 
 def print_json(body: Mapping[str, Any]) -> None:
@@ -47,7 +61,7 @@ def says_what_went_wrong(command: Callable[P, R]) -> Callable[P, R]:
             _tell(full(_file_of(error)), json=bool(kwargs.get("json")))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            err.print("stopped; everything stored so far is kept, run it again to go on")
+            _err().print("stopped; everything stored so far is kept, run it again to go on")
             raise typer.Exit(130) from None
 
     return run
@@ -57,6 +71,7 @@ def _tell(error: VlclipError, *, json: bool) -> None:
     if json:
         with suppress(OSError):  # stdout may be a file on the disk that is full
             print_json({"error": {"code": error.code, "message": str(error)}})
+    err = _err()
     err.print(f"[bold red]error[/] ({error.code}): ", end="")
     err.print(str(error), markup=False, highlight=False)
 
@@ -72,6 +87,10 @@ def print_figures(figures: Mapping[str, Any], *, json: bool) -> None:
     if json:
         print_json(figures)
         return
+    from rich.table import Table  # noqa: PLC0415 - JSON needs none
+
+    from vlclip.service.reports.terminal import out  # noqa: PLC0415 - as above
+
     table = Table(box=None, show_header=False)
     table.add_column()
     table.add_column(justify="right")

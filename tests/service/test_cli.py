@@ -315,6 +315,12 @@ def test_help_loads_no_library_that_it_does_not_need():
     assert not {"numpy", "polars", "torch"} & imported_by("ingest", "--help")
 
 
+def test_a_list_as_json_loads_nothing_that_draws_tables_or_reads_photos(store):
+    modules = imported_by("similar", "drawn-00003", "--store", str(store), "--json")
+    assert "numpy" in modules
+    assert not {"rich", "PIL", "onnxruntime", "tokenizers", "scipy", "polars", "fastapi"} & modules
+
+
 def test_a_mistyped_command_gets_a_suggestion():
     assert "No such command 'serch'. Did you mean 'search'" in run("serch", status=2).stderr
     assert "No such command 'serch'. Did you mean 'search'?" in run("evaluate", "serch", status=2).stderr

@@ -73,7 +73,7 @@ from vlclip.engine.store.edge.room import (
     size_of_revised,
     size_of_rows,
 )
-from vlclip.engine.store.edge.seal import break_seal, glance, is_closed, seal
+from vlclip.engine.store.edge.seal import Marks, break_seal, glance, is_closed, read_ahead, seal
 from vlclip.engine.store.edge.shard import shard_config
 from vlclip.engine.store.fields import INDEXED, MAX_INDEXES, FieldKind, path
 from vlclip.engine.store.lexical import Sparse
@@ -117,6 +117,7 @@ class EdgeBackend:
         self._room = Room(folder, reserve, free)
         self._gate, self._roll = Gate(folder.parent), Roll(folder)
         self._unflushed = 0
+        self._unwritten: Marks = {}
         self._indexing = threading.Lock()
         self._indexed: set[str] = set()
         self._closing = threading.Lock()
@@ -132,7 +133,8 @@ class EdgeBackend:
             self._gate.keep_open()
             with self._gate.passing(), disk_errors(folder):
                 self._look_at_files()
-                break_seal(folder)
+                self._unwritten = break_seal(folder)
+                read_ahead(folder)
                 with translated(folder, opening=True):
                     self._shard = edge.EdgeShard.load(str(folder), shard_config(self._collection.info, hnsw))
                 # of an `optimize` that was killed
@@ -333,11 +335,12 @@ class EdgeBackend:
             self._closed = True
             try:
                 with self._gate.passing(), translated(self._folder):
-                    self._shard.flush()
+                    if not self._unwritten:
+                        self._shard.flush()
                     self._shard.close()
                     # a full disk: then the files cannot be compared, nothing worse
                     with suppress(OSError, DiskFull):
-                        seal(self._folder, closed=True)
+                        seal(self._folder, closed=True, unwritten=self._unwritten)
             finally:
                 self._gate.close()
                 self._lock.release()
@@ -361,6 +364,7 @@ class EdgeBackend:
                 name for name in self._collection.kinds if path(name) in schema or name in schema
             }
             for key in schema.keys() - self._indexed - set(map(path, self._indexed)):
+                self._unwritten = {}
                 self._shard.update(edge.UpdateOperation.delete_field_index(key))
 
     def _calls(self) -> AbstractContextManager[None]:
@@ -372,6 +376,7 @@ class EdgeBackend:
     def _changes(self) -> Iterator[None]:
         """As `_calls`, for what changes files: it waits while a backup is taken."""
         with self._calls(), self._gate.passing(), disk_errors(self._folder):
+            self._unwritten = {}
             yield
 
     def _ids(self) -> Iterator[str]:

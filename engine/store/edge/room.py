@@ -39,6 +39,8 @@ COPIES = 3
 """How often a written byte lies on the disk for a while: journal, segment, index."""
 DELETED_BYTES = 256
 """What the deletion of a point takes."""
+TELLING = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "overlay"})
+"""File systems of which it is known that a write through a memory map changes a file's time at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +76,27 @@ class Room:
 
 def filled_holes(folder: Path) -> int:
     """Bytes that reading a collection may take: in memory (tmpfs) holes that are read are filled."""
-    if not _is_in_memory(folder):
+    if _kind(folder) != "tmpfs":
         return 0
     files = [entry.stat() for entry in folder.rglob("*") if entry.is_file()]
     return sum(max(0, file.st_size - 512 * file.st_blocks) for file in files)
 
 
-def _is_in_memory(folder: Path) -> bool:
-    """Whether the folder lies on a disk in memory, as far as the system tells."""
+def tells_times(folder: Path) -> bool:
+    """Whether the disk notes a time when a file is written through a memory map; one in memory does not."""
+    return _kind(folder) in TELLING
+
+
+def _kind(folder: Path) -> str:
+    """The file system that the folder lies on, as far as the system tells: "ext4", "tmpfs"."""
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
         lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
     except OSError:  # no Linux
-        return False
+        return ""
     mounts = [line.partition(" - ") for line in lines]
-    return any(head.split()[2] == number and tail.split()[0] == "tmpfs" for head, _, tail in mounts)
+    return next((tail.split()[0] for head, _, tail in mounts if head.split()[2] == number), "")
 
 
 def size_of_copy(collection: Path, longer: float = 1) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.contract.shop import INFO, SPACE
+from vlclip.engine.filters import parse_json
 from vlclip.engine.opening.stores import open_on
 from vlclip.engine.settings import Hnsw
 from vlclip.engine.space import FusedSpace, Segment
@@ -114,3 +117,71 @@ def test_an_open_collection_is_not_compared_with_what_it_was(closed_store: Path,
         store.flush()
         assert seal.differences(folder) == []
     assert seal.differences(folder) == []
+
+
+CHANGES: dict[str, Callable[[QdrantStore], object]] = {
+    "upsert": lambda store: store.upsert(points(np.random.default_rng(2), 3, "new")),
+    "revise": lambda store: store.revise(["sku-1"], lambda _: Revision({"price": 1.0}, lexical="hat")),
+    "delete": lambda store: store.delete(["sku-1"]),
+    "optimize": lambda store: store.optimize(),
+    "index": lambda store: store.count(parse_json({"title": "Red shoe 1"})),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_seal_is_right_after_every_change_although_the_disk_tells_no_times(
+    closed_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(seal, "_touch", lambda _: (0,))  # as a disk in memory of what a memory map wrote
+    monkeypatch.setattr(seal, "tells_times", lambda _: True)
+    shutil.copytree(closed_store.parent, tmp_path / "store")
+    with closing(opened(tmp_path / "store")) as store:
+        CHANGES[change](store)
+    assert seal.differences(tmp_path / "store" / closed_store.name) == []
+
+
+def test_damage_done_while_a_collection_is_only_read_is_found(
+    closed_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "_touch", lambda _: (0,))  # nobody touched it: the disk broke
+    monkeypatch.setattr(seal, "tells_times", lambda _: True)
+    folder = tmp_path / "store" / closed_store.name
+    shutil.copytree(closed_store.parent, tmp_path / "store")
+    with closing(opened(tmp_path / "store")) as store:
+        assert store.retrieve(["sku-1"])
+        (page,) = {file for file in folder.glob("segments/*/payload_storage/page_0.dat") if _bytes(file)}
+        page.write_bytes(page.read_bytes().replace(b"Red shoe 7", b"Bed shoe 7"))
+    assert f"{page.relative_to(folder)} is not what was written" in seal.differences(folder)
+
+
+def test_what_a_start_writes_again_is_sealed_as_it_is(
+    closed_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "RECENT_S", 0)
+    shutil.copytree(closed_store.parent, tmp_path / "store")
+    for _ in range(3):  # the engine makes the last change of its journal again
+        with closing(opened(tmp_path / "store")) as store:
+            store.delete(["sku-1"])
+        assert seal.differences(tmp_path / "store" / closed_store.name) == []
+
+
+def test_of_a_collection_that_was_only_read_untouched_files_are_not_read_again(
+    closed_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "tells_times", lambda _: True)
+    folder = tmp_path / "store" / closed_store.name
+    shutil.copytree(closed_store.parent, tmp_path / "store")
+    for file in folder.rglob("*"):
+        os.utime(file, (0, 0))
+    with closing(opened(tmp_path / "store")) as store:
+        assert store.retrieve(["sku-1"])
+        summed: list[str] = []
+        whole = seal.file_sum
+        monkeypatch.setattr(seal, "file_sum", lambda file: (summed.append(file.name), whole(file))[1])
+    assert summed
+    assert not {"id_tracker.mappings", "matrix.dat"} & set(summed)
+    assert seal.differences(folder) == []
+
+
+def _bytes(file: Path) -> int:
+    return 512 * file.stat().st_blocks
