@@ -70,7 +70,7 @@ def test_without_faults_there_is_no_proxy(echo):
 
 
 def test_requests_and_answers_pass_unchanged(echo):
-    with faulty(echo, Faults(delay_s=0.001)) as address, httpx2.Client(base_url=address) as http:
+    with faulty(echo, Faults(delay_s=0.001)) as address, httpx2.Client(base_url=address, timeout=60) as http:
         for size in (0, 1, 300_000):
             answer = http.post("/some/path?a=b", content=b"x" * size)
             assert answer.status_code == 201
@@ -81,14 +81,14 @@ def test_requests_and_answers_pass_unchanged(echo):
 
 def test_a_connection_that_the_service_closed_while_idle_is_made_again(echo, monkeypatch):
     monkeypatch.setattr(Echo, "timeout", 0.1)  # seconds without a request
-    with faulty(echo, Faults(delay_s=0.001)) as address, httpx2.Client(base_url=address) as http:
+    with faulty(echo, Faults(delay_s=0.001)) as address, httpx2.Client(base_url=address, timeout=60) as http:
         for _ in range(3):
             assert http.get("/").status_code == 201
             time.sleep(0.3)
 
 
 def test_a_delay_holds_every_request_up(echo):
-    with faulty(echo, Faults(delay_s=0.05)) as address, httpx2.Client(base_url=address) as http:
+    with faulty(echo, Faults(delay_s=0.05)) as address, httpx2.Client(base_url=address, timeout=60) as http:
         for _ in range(3):
             began = time.perf_counter()
             http.get("/")
@@ -96,7 +96,7 @@ def test_a_delay_holds_every_request_up(echo):
 
 
 def test_a_share_of_requests_fails_the_others_pass(echo):
-    with faulty(echo, Faults(errors=0.3)) as address, httpx2.Client(base_url=address) as http:
+    with faulty(echo, Faults(errors=0.3)) as address, httpx2.Client(base_url=address, timeout=60) as http:
         counts = Counter(http.post("/", content=b"body").status_code for _ in range(300))
     assert set(counts) == {201, 500}
     assert counts[500] / 300 == pytest.approx(0.3, abs=0.08)
@@ -104,4 +104,4 @@ def test_a_share_of_requests_fails_the_others_pass(echo):
 
 def test_a_service_that_is_gone_ends_the_connection():
     with faulty("http://127.0.0.1:9", Faults(errors=0.5)) as address, pytest.raises(httpx2.TransportError):
-        httpx2.get(address)
+        httpx2.get(address, timeout=60)

@@ -16,7 +16,7 @@ from vlclip.service.settings import Settings
 def mannered(store: Path, **api) -> TestClient:
     app = DescribedApi()
     _add_middleware(app, SimpleNamespace(settings=Settings(store=str(store), api=api)))
-    _add_errors(app)
+    _add_errors(app, store)
 
     @app.api_route("/v1/{rest:path}", methods=["GET", "PUT", "POST", "DELETE"], include_in_schema=False)
     async def answer(request: Request, rest: str) -> dict:

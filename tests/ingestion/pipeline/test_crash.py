@@ -36,7 +36,7 @@ def killed_until_done(shop, catalogue, dice, *, rounds):
             [sys.executable, "-c", KILLED_SOON, str(shop.folder), str(catalogue), str(delay)],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            timeout=60,
+            timeout=300,
             check=False,
         )
         if process.returncode == 0:

@@ -134,7 +134,7 @@ def test_a_wrong_password_is_not_shown(server):
 
 
 def test_a_server_that_goes_away_is_a_history_error_and_comes_back(tmp_path):
-    with redis_server(tmp_path) as url, closing(RedisHistory(url, timeout_s=1.0)) as history:
+    with redis_server(tmp_path) as url, closing(RedisHistory(url, timeout_s=3.0)) as history:
         with closing(Redis.from_url(url)) as client:
             client.client_pause(600_000, all=False)
             with pytest.raises(HistoryError, match="does not answer"):

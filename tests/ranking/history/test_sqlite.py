@@ -38,7 +38,7 @@ def test_reading_goes_on_while_a_write_is_under_way(history, path):
     with history._file.transaction():
         reader = threading.Thread(target=lambda: events.extend(history.recent("user:ann", 5)))
         reader.start()
-        reader.join(20)
+        reader.join(60)
         assert events == [event(1)], "a read waited for this instance's write"
     with closing(sqlite3.connect(path, isolation_level=None)) as another_process:
         another_process.execute("BEGIN EXCLUSIVE")

@@ -111,9 +111,10 @@ bodies_held = st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=4), min
 @given(bodies_held, st.lists(st.booleans(), min_size=12, max_size=12))
 def test_all_bodies_held_at_a_time_have_one_limit_and_what_ends_gives_its_bytes_back(chunks, ends):
     async def run():
-        requests, open_sizes = Requests(limit=160, together=200), {}
+        requests, open_sizes, tasks = Requests(limit=160, together=200), {}, []
         for number, (sizes, is_ended) in enumerate(zip(chunks, ends, strict=False)):
             task = await requests.begin(number, sizes)
+            tasks.append(task)
             if task.done():
                 with pytest.raises(HTTPException, match="held at once"):
                     task.result()
@@ -129,7 +130,7 @@ def test_all_bodies_held_at_a_time_have_one_limit_and_what_ends_gives_its_bytes_
                 await asyncio.sleep(0)
         for number in open_sizes:
             requests.ending[number].set()
-        await asyncio.sleep(0.001)
+        await asyncio.gather(*tasks, return_exceptions=True)
         assert requests.middleware._held == 0
 
     asyncio.run(run())

@@ -59,7 +59,7 @@ class Served:
         self._server.should_exit = True
 
     def connect(self, sends=b""):
-        client = self._stack.enter_context(closing(socket.create_connection(self.address, timeout=20)))
+        client = self._stack.enter_context(closing(socket.create_connection(self.address, timeout=60)))
         client.sendall(sends)
         return client
 
@@ -96,7 +96,7 @@ def is_closed(client):
 
 
 def wait_until(holds):
-    for _ in range(2000):
+    for _ in range(6000):
         if holds():
             return
         time.sleep(0.01)
@@ -130,7 +130,7 @@ def test_a_head_that_is_not_whole_in_time_is_refused_as_a_problem(serving, begun
 def test_a_head_that_drips_has_no_more_time(serving):
     server = serving()
     client = server.connect(HEAD)
-    for _ in range(2000):
+    for _ in range(6000):
         try:
             client.sendall(b"x")
         except ConnectionError:
@@ -166,7 +166,8 @@ def test_an_answer_that_nobody_reads_is_dropped(serving, monkeypatch, path, requ
     assert server.ask() == 200
 
 
-def test_an_answer_that_is_read_slowly_is_read_whole(serving):
+def test_an_answer_that_is_read_slowly_is_read_whole(serving, monkeypatch):
+    monkeypatch.setattr(guarded_protocol, "READ_S", 1.5)  # a reader may stand still on a busy machine
     server = serving()
     client = server.connect(HEAD.replace(b"/a", b"/large") + b"\r\n")
     read = 0
@@ -181,7 +182,7 @@ def test_a_body_that_nobody_wants_ends_the_connection(serving):
     server = serving()
     client = server.connect(b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
     assert status(client) == 200
-    for _ in range(2000):
+    for _ in range(6000):
         try:
             client.sendall(b"x" * 1000)
         except ConnectionError:

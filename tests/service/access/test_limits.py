@@ -180,7 +180,7 @@ def test_an_answer_in_time_is_left_alone_and_so_are_errors():
     def fast(_):
         return PlainTextResponse("here")
 
-    assert serve(fast)[1]["body"] == b"here"
+    assert serve(fast, seconds=60)[1]["body"] == b"here"
 
     def raises(_):
         async def app(scope, receive, send):
@@ -189,20 +189,22 @@ def test_an_answer_in_time_is_left_alone_and_so_are_errors():
         return app
 
     with pytest.raises(ClientDisconnect):
-        serve(raises)
+        serve(raises, seconds=60)
 
 
 def test_writes_have_a_time_of_their_own():
-    def reads_then_waits(answered):
+    def waits(answered):
         async def app(scope, receive, send):
-            await asyncio.wait([asyncio.create_task(answered.wait())], timeout=0.05)
-            if not answered.is_set():
-                await PlainTextResponse("in time")(scope, receive, send)
+            if scope["method"] == "GET":
+                await answered.wait()
+                return
+            await asyncio.sleep(0.05)  # longer than anything but a write may take
+            await PlainTextResponse("in time")(scope, receive, send)
 
         return app
 
-    assert serve(reads_then_waits, method="GET", write_seconds=60)[0]["status"] == 504
-    assert serve(reads_then_waits, method="PUT", write_seconds=60)[0]["status"] == 200
+    assert serve(waits, method="GET", write_seconds=60)[0]["status"] == 504
+    assert serve(waits, method="PUT", write_seconds=60)[0]["status"] == 200
 
 
 @pytest.mark.parametrize("given_id", ["7", "3f2a-shop:web.01_x", "a" * 128])

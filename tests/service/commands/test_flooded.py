@@ -109,7 +109,9 @@ def test_a_huge_body_takes_no_memory_to_speak_of(flooded, name):
     for _ in range(3):
         headers = {"content-type": "application/json"}
         with suppress(httpx2.TransportError):  # refused before it was sent whole
-            answer = httpx2.post(f"http://{address[0]}:{address[1]}{path}", content=body, headers=headers)
+            answer = httpx2.post(
+                f"http://{address[0]}:{address[1]}{path}", content=body, headers=headers, timeout=60
+            )
             assert answer.status_code in (400, 413)
             assert len(answer.content) < 1000
         assert get(address, "/healthz").status_code == 200
@@ -149,9 +151,11 @@ def test_photos_that_drip_keep_no_reader_waiting(flooded):  # the last: it ends 
         assert set(statuses) == {503}
         for _ in range(10):
             assert [get(address, path).status_code for path in PATHS] == [200] * len(PATHS)
-        patched = httpx2.patch(f"http://{address[0]}:{address[1]}/v1/items/drawn-00001", json={"price": 1.5})
+        patched = httpx2.patch(
+            f"http://{address[0]}:{address[1]}/v1/items/drawn-00001", json={"price": 1.5}, timeout=60
+        )
         assert patched.json()["status"] == "patched"
-        removed = httpx2.delete(f"http://{address[0]}:{address[1]}/v1/items/drawn-00002")
+        removed = httpx2.delete(f"http://{address[0]}:{address[1]}/v1/items/drawn-00002", timeout=60)
         assert removed.status_code == 204
         assert len(statuses) < WRITERS  # all of that while photos were awaited
         ended.set()

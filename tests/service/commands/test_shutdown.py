@@ -43,7 +43,7 @@ def served(filled, tmp_path):
 def wait_until_ready(process, address):
     while process.poll() is None:
         try:
-            if httpx2.get(f"http://{address[0]}:{address[1]}/readyz").status_code == 200:
+            if httpx2.get(f"http://{address[0]}:{address[1]}/readyz", timeout=60).status_code == 200:
                 return
         except httpx2.TransportError:
             pass
@@ -78,7 +78,7 @@ def ask_until_refused(address, answers):
     url = f"http://{address[0]}:{address[1]}/v1/items/drawn-00001/similar"
     try:
         while True:
-            answers.append(httpx2.get(url, params={"limit": 3}))
+            answers.append(httpx2.get(url, params={"limit": 3}, timeout=120))
     except httpx2.TransportError:
         return  # not accepted any more
 

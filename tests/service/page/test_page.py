@@ -106,7 +106,7 @@ def open_tab(chromium, address):
                 wrong.append(message.text)
 
         context = chromium.new_context(base_url=address, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         tab = context.new_page()
         tab.on("console", hear)
@@ -131,7 +131,7 @@ def tab(open_tab):
 @pytest.fixture
 def web(address):
     """The page over HTTP, as a browser without scripts: cookies are kept, redirects followed."""
-    with httpx.Client(base_url=address, follow_redirects=True, timeout=10) as client:
+    with httpx.Client(base_url=address, follow_redirects=True, timeout=60) as client:
         yield client
 
 
@@ -140,7 +140,7 @@ def user():
     return f"anna {uuid.uuid4().hex[:6]}"
 
 
-def until(holds, seconds=20.0):
+def until(holds, seconds=60.0):
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"

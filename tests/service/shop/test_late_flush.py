@@ -25,9 +25,9 @@ def test_many_writes_share_a_flush_and_later_ones_get_their_own():
     late = LateFlush(store, late_s=0.05)
     for _ in range(100):
         late.soon()
-    assert store.flushed.acquire(timeout=10)
+    assert store.flushed.acquire(timeout=60)
     late.soon()
-    assert store.flushed.acquire(timeout=10)
+    assert store.flushed.acquire(timeout=60)
     late.close()
 
 
@@ -45,6 +45,6 @@ def test_a_flush_that_fails_is_told_and_the_next_one_tried(lines):
     late = LateFlush(store, late_s=0.01)
     for _ in range(2):
         late.soon()
-        assert store.flushed.acquire(timeout=10)
+        assert store.flushed.acquire(timeout=60)
     late.close()
     assert any("no room" in str(line) for line in lines())
