@@ -12,6 +12,7 @@ Laws (tests/ranking/evaluation/off_policy/test_rewards.py):
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from vlclip.ranking.errors import EvaluationError
 from vlclip.ranking.statistics.arrays import Indices, Values
@@ -42,6 +44,8 @@ LEARN = 10_000
 """Lists of the other folds from which the value of the places below is learned, which has no click noise."""
 CERTAIN = 1e-6
 """Where the others together have a smaller chance than this, they count alike."""
+ALONE = 100_000
+"""Models of fewer rows are fitted by one thread: others wait for each other longer than they work."""
 AT_ONCE = 200_000
 """Candidates whose features are copied in one block."""
 
@@ -87,7 +91,10 @@ def cross_fit(
         )
     fold = _folds(unit, folds, seed)
     blank = _blank(model, reward, seed)
-    models = [_fitted(blank, features[fold != test], reward[fold != test]) for test in range(fold.max() + 1)]
+    with _threads(len(features)):
+        models = [
+            _fitted(blank, features[fold != test], reward[fold != test]) for test in range(fold.max() + 1)
+        ]
     return CrossFitted(tuple(models), fold)
 
 
@@ -132,12 +139,14 @@ def cascade_model(
     rng = np.random.default_rng(seed)
     for test in range(fold.max() + 1):
         training = fold[lists] != test
-        own = _fitted(blank, placed[training], reward[filled][training])
+        with _threads(len(placed)):
+            own = _fitted(blank, placed[training], reward[filled][training])
         learn = rng.permutation(np.flatnonzero(fold != test))[:LEARN]
         rows = np.concatenate([learn, np.flatnonzero(fold == test)])
-        columns = _backwards(
-            own, features[rows], chosen[rows], filled[rows], target_next[rows], learn=len(learn)
-        )
+        with _threads(len(placed)):
+            columns = _backwards(
+                own, features[rows], chosen[rows], filled[rows], target_next[rows], learn=len(learn)
+            )
         predicted[fold == test], baseline[fold == test] = (values[len(learn) :] for values in columns)
     return predicted, baseline
 
@@ -198,6 +207,11 @@ def _own_rewards(model: Any, features: Values, lists: Indices, place: int) -> Va
 def _of_candidates(model: Any, features: Values) -> Values:
     """A model's expectation for each candidate `(lists, C)` of features `(lists, C, d)`."""
     return _expected(model, features.reshape(-1, features.shape[2])).reshape(features.shape[:2])
+
+
+def _threads(rows: int) -> AbstractContextManager[object]:
+    """One thread of OpenMP's for few rows; as many as there are for more."""
+    return threadpool_limits(1, user_api="openmp") if rows < ALONE else nullcontext()
 
 
 def _folds(unit: Indices, folds: int, seed: int) -> Indices:

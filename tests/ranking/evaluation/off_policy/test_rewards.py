@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.ranking.chances import next_probabilities
 from vlclip.ranking.errors import EvaluationError
+from vlclip.ranking.evaluation.off_policy import rewards
 from vlclip.ranking.evaluation.off_policy.lists import cascade_dr, rips
 from vlclip.ranking.evaluation.off_policy.log import ListLog
 from vlclip.ranking.evaluation.off_policy.rewards import cascade_model, cross_fit
@@ -50,6 +53,32 @@ def test_of_money_it_tells_how_much(rows):
     predicted = cross_fit(features, 20 * bought * worth, unit).predict(features, np.arange(rows))
     assert np.corrcoef(predicted, truth * worth)[0, 1] > 0.85
     assert predicted.mean() == pytest.approx(20 * (truth * worth).mean(), rel=0.15)
+
+
+class _Counting(RegressorMixin, BaseEstimator):
+    """Notes how many threads of OpenMP's it was fitted with."""
+
+    threads: ClassVar[list[int]] = []
+
+    def fit(self, features, reward):
+        pools = threadpool_info()
+        self.threads.append(max(pool["num_threads"] for pool in pools if pool["user_api"] == "openmp"))
+        self.mean_ = reward.mean()
+        return self
+
+    def predict(self, features):
+        return np.full(len(features), self.mean_)
+
+
+@pytest.mark.parametrize(("alone", "threads"), [(1000, 1), (10, 2)])
+def test_a_model_of_few_rows_is_fitted_by_one_thread(monkeypatch, alone, threads):
+    monkeypatch.setattr(rewards, "ALONE", alone)
+    features, reward, unit, _ = clicks_of(1, 60)
+    _Counting.threads.clear()
+    with threadpool_limits(2, user_api="openmp"):
+        cross_fit(features, reward, unit, model=_Counting())
+        assert max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp") == 2
+    assert _Counting.threads == [threads] * 3
 
 
 def test_few_clicks_are_told_by_a_linear_model_and_many_by_trees():
