@@ -82,6 +82,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Give its place back."""
         self._connections.close(self)
         super().connection_lost(exc)
+        # asyncio's transport holds itself by this method, and would wait for the garbage collector
+        vars(self.transport).pop("_read_ready_cb", None)
 
     def data_received(self, data: bytes) -> None:
         """Read on; note when a head begins, and refuse what is no HTTP or never becomes a request."""

@@ -65,6 +65,7 @@ class Passage:
             await answer(scope, receive, send_complete)
         finally:
             current.reset(token)
+            scope["state"].pop(_VISIT, None)  # they hold each other, and would wait for the garbage collector
 
 
 class Rules:

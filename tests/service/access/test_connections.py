@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import socket
@@ -148,6 +149,26 @@ def test_a_second_head_has_its_own_time_and_a_kept_connection_is_kept(serving):
     assert status(client) == 200
     client.sendall(HEAD)
     assert status(client) == 408
+
+
+def transports():
+    """How many there are in this process."""
+    return sum(type(each).__name__ == "_SelectorSocketTransport" for each in gc.get_objects())
+
+
+def test_a_connection_is_gone_when_it_has_ended_without_the_garbage_collector(serving):
+    server = serving()
+    gc.collect()
+    before = transports()
+    gc.disable()
+    try:
+        for _ in range(5):
+            client = server.connect(HEAD + b"Connection: close\r\n\r\n")
+            assert status(client) == 200
+            assert is_closed(client)
+        wait_until(lambda: transports() <= before)
+    finally:
+        gc.enable()
 
 
 def test_a_silent_connection_ends(serving):

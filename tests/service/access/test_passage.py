@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +111,25 @@ def test_of_a_header_that_is_repeated_the_first_counts(sent):
     visit.replace_host("shop.example")
     assert visit.header(b"host") == "shop.example"
     assert [pair for pair in visit.scope["headers"] if pair[0] == b"host"] == [(b"host", b"shop.example")]
+
+
+class WatchedScope(dict):
+    """A scope that can be watched."""
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_request_is_gone_when_it_has_ended_without_the_garbage_collector(refuses):
+    passage = Passage(shared, [Sign("a", [], refuses=refuses)])
+
+    async def send(_):
+        pass
+
+    gc.disable()
+    try:
+        scope = WatchedScope(type="http", method="GET", path="/", headers=[(b"host", b"a")])
+        asyncio.run(passage(scope, None, send))
+        kept_by = weakref.ref(scope)
+        del scope
+        assert kept_by() is None
+    finally:
+        gc.enable()

@@ -22,7 +22,7 @@ from vlclip.service.access.limits import Timeout
 from vlclip.service.api.app import create_app
 from vlclip.service.observing.middleware import Watch
 from vlclip.service.settings import Settings
-from vlclip.service.shop.shop import Shop
+from vlclip.service.shop.shop import OLD_COLLECTIONS, Shop
 
 
 def photo(colour: str = "red") -> bytes:
@@ -297,7 +297,9 @@ def test_collecting_garbage_passes_over_what_a_warm_shop_has_loaded(filled, tmp_
     with closing(Shop(Settings.load(store=str(folder), device="cpu"))) as shop:
         shop.warm()
         assert gc.get_freeze_count() > 100_000
+        assert gc.get_threshold()[2] == OLD_COLLECTIONS
     assert gc.get_freeze_count() == 0
+    assert gc.get_threshold()[2] == 10
 
 
 def test_not_ready_until_the_models_are_warm(shop):
