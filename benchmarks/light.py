@@ -7,7 +7,8 @@
 Both checkouts take turns, `--rounds` times, over copies of one store. In each turn a service is started;
 measured are the seconds until `/readyz` is 200 and the memory it holds after 1,000 lists and 200 searches of
 words, half of which were asked before. Then `vlclip similar ID` runs as a whole process. Given are medians
-and their ratios; beside seconds by the clock those of the processor, for machines that do other work.
+and their ratios; beside seconds by the clock those of the processor, for machines that do other work. `--only
+command` and `--only service` measure one of the two.
 
 With `--demo`, in each turn `make demo` runs in a bare clone, which installs what it needs from the package
 index that pip is set to; what its environment holds is added up.
@@ -29,6 +30,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="the other checkout")
     parser.add_argument("--python", default=sys.executable, help="the other checkout's interpreter")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("service", "command"), help="one of the two alone")
     parser.add_argument("--demo", action="store_true", help="run `make demo` in bare clones instead")
     args = parser.parse_args()
     now = Path(__file__).parents[1].resolve()
@@ -72,7 +75,7 @@ def main() -> None:
         tell(
             [
                 {
-                    name: turn(python, checkout, Path(place) / name, ids, titles)
+                    name: turn(python, checkout, Path(place) / name, ids, titles, args.only)
                     for name, (python, checkout) in ways.items()
                 }
                 for _ in range(args.rounds)
@@ -112,18 +115,45 @@ def processor_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def turn(python: str, checkout: Path, store: Path, ids: list[str], titles: list[str]) -> dict[str, float]:
-    """Seconds to ready, megabytes afterwards, seconds of one command; of these, the processor's."""
+def turn(
+    python: str, checkout: Path, store: Path, ids: list[str], titles: list[str], only: str | None
+) -> dict[str, float]:
+    """The figures of the service, of the command, or of both."""
+    environment = os.environ | {"PYTHONPATH": str(checkout), "HF_HUB_OFFLINE": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have theirs
+    begin = Begin([python, "-c", COMMAND], checkout, environment, store)
+    figures: dict[str, float] = {}
+    if only != "command":
+        figures |= service(begin, ids, titles)
+    if only != "service":
+        figures |= command(begin, ids[0])
+    return figures
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """How a command of a checkout is begun, and over which store."""
+
+    words: list[str]
+    checkout: Path
+    environment: dict[str, str]
+    store: Path
+
+    def process(self, *words: str) -> subprocess.Popen[bytes]:
+        """A process of the command, with these words."""
+        return subprocess.Popen(
+            [*self.words, *words, "--store", str(self.store)],
+            cwd=self.checkout, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+
+def service(begin: Begin, ids: list[str], titles: list[str]) -> dict[str, float]:
+    """Seconds to ready, megabytes after 1,000 lists and 200 searches; of the seconds, the processor's."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"PYTHONPATH": str(checkout), "HF_HUB_OFFLINE": "1"}
-    begin = [python, "-c", COMMAND]
     began = time.perf_counter()
-    served = subprocess.Popen(
-        [*begin, "serve", "--store", str(store), "--port", str(port)],
-        cwd=checkout, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    served = begin.process("serve", "--port", str(port))
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             ready_s = wait_until_ready(client, served, began)
@@ -134,19 +164,26 @@ def turn(python: str, checkout: Path, store: Path, ids: list[str], titles: list[
             words = cycle(titles)
             for _ in range(SEARCHES):
                 client.post("/v1/search", json={"text": next(words)}).raise_for_status()
-        resident = int(Path(f"/proc/{served.pid}/statm").read_text().split()[1])
+        memory = memory_mb(served.pid)
     finally:
         served.send_signal(signal.SIGTERM)
         served.wait()
+    return {"serve to ready, s": ready_s, "serve to ready, processor s": ready_cpu_s, **memory}
+
+
+def memory_mb(pid: int) -> dict[str, float]:
+    """Megabytes that a process holds, and how many are pages of files, which the system can take back."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 / 1e6 for line in lines if line.endswith(" kB")}
+    return {"resident MB": sizes["VmRSS"], "of files, MB": sizes["RssFile"]}
+
+
+def command(begin: Begin, item: str) -> dict[str, float]:
+    """Seconds of one command, and the processor's."""
     began, spent = time.perf_counter(), processor_s()
-    subprocess.run(
-        [*begin, "similar", ids[0], "--store", str(store), "--json"],
-        cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    if begin.process("similar", item, "--json").wait():
+        raise SystemExit("vlclip similar failed")
     return {
-        "serve to ready, s": ready_s,
-        "serve to ready, processor s": ready_cpu_s,
-        "resident MB": resident * os.sysconf("SC_PAGE_SIZE") / 1e6,
         "vlclip similar, s": time.perf_counter() - began,
         "vlclip similar, processor s": processor_s() - spent,
     }

@@ -6,12 +6,14 @@ import gc
 import logging
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import cast
 
 from vlclip.engine.encoding.query_encoding import QueryEncoding
 from vlclip.engine.errors import VlclipError
+from vlclip.engine.machine import page_out
 from vlclip.engine.opening.encoders import Encoders
-from vlclip.engine.opening.stores import open_store
+from vlclip.engine.opening.stores import is_url, open_store
 from vlclip.engine.sqlite import is_damage
 from vlclip.engine.store.cache.store import CachedStore
 from vlclip.engine.store.store import Store
@@ -95,6 +97,9 @@ class Shop:
         gc.freeze()
         # a request leaves no cycles, and a collection of what is older takes the loop 10 ms under load
         gc.set_threshold(*gc.get_threshold()[:2], OLD_COLLECTIONS)
+        if not is_url(self.settings.store):
+            for journal in Path(self.settings.store).glob("*/wal"):  # all of it was read to open the store
+                page_out(journal)
         self.is_ready = True
         self._sample.start()
 
