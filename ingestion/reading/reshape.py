@@ -2,6 +2,7 @@
 
 Laws (tests/ingestion/reading/test_reshape.py):
 - a cell that is given stays in a row, goes to the rows that inherit it, or a note of a row names its column;
+- a row is in the group of the first of its parents, in whatever order rows and files come;
 - rows are read in one pass; what is kept is the rows of one product, and those that others name as parents.
 """
 
@@ -256,7 +257,10 @@ def _suffixes(rows: Rows, _spec: Mapping[str, Any], columns: Sequence[str]) -> I
 
 
 class _Parents:
-    """Rows that name a parent inherit what they lack from it; `earlier` are the steps before this one."""
+    """Rows that name a parent inherit what they lack from it, then from its own parent, and so on.
+
+    Their group is the first of these. `earlier` are the steps before this one.
+    """
 
     def __init__(
         self,
@@ -289,8 +293,17 @@ class _Parents:
         name = values.identifier(cells.get(self._parent))
         if name == "0":  # no parent, as WooCommerce writes it
             cells[self._parent] = None
-        if parent := self._rows.get(name):
+        passed = dict.fromkeys([name])
+        while parent := self._rows.get(name):
             _inherit(cells, parent, self._inherited)
+            above = values.identifier(parent.get(self._parent))
+            if above in ("", "0"):
+                break
+            if above in passed:  # in a ring none is the first
+                return
+            passed[name := above] = None
+        if len(passed) > 1:
+            cells[self._parent] = name
 
 
 class _Children:

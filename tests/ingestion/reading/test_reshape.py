@@ -3,9 +3,10 @@
 import csv
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vlclip.ingestion.reading.catalogue import open_catalogue
@@ -400,6 +401,59 @@ def test_models_of_products_from_akeneo_are_named_by_their_code_and_variants_inh
         "m1-S": ("Linen shirt", "Soft", "m1"),
         "m1-M": ("Linen shirt M", "Soft", "m1"),
     }
+
+
+@st.composite
+def trees(draw):
+    """Rows of products with one or two levels of models in any order, and what their variants are."""
+    rows, right = [], {}
+
+    def row(name, parent, title, photo):
+        rows.append({"code": name, "sku": "", "parent": parent, "name-en_US": title, "image": photo})
+        return name
+
+    for number in range(draw(st.integers(1, 3))):
+        root = row(f"r{number}", "", f"Root {number}", draw(st.sampled_from(["", f"r{number}.jpg"])))
+        photo = rows[-1]["image"]
+        right[root] = (f"Root {number}", photo, root)
+        for place in range(draw(st.integers(1, 3))):
+            parent, title, picture = root, f"Root {number}", photo
+            if draw(st.booleans()):
+                own, mine = (draw(st.sampled_from(["", f"{kind} {number} {place}"])) for kind in ("Sub", "p"))
+                parent, title = row(f"{root}s{place}", root, own, mine and f"{mine}.jpg"), own or title
+                picture = rows[-1]["image"] or picture
+                right[parent] = (title, picture, root)
+            for size in "SM":
+                variant = row(f"{parent}-{place}{size}", parent, "", "")
+                rows[-1] |= {"code": "", "sku": variant}
+                right[variant] = (title, picture, root)
+    return draw(
+        st.permutations([{**row, "family": "hats", "family_variant": "by_size"} for row in rows])
+    ), right
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(tree=trees(), cut=st.integers(0, 20))
+def test_rows_are_in_the_group_of_the_first_of_their_models_in_whatever_order(tmp_path_factory, tree, cut):
+    rows, right = tree
+    folder = tmp_path_factory.mktemp("export")
+    for name, part in {"a.csv": rows[:cut], "b.csv": rows[cut:]}.items():
+        if part:
+            write_rows(folder, name, part, ";")
+    entries = items(folder)
+    assert {
+        name: (item.title, Path(str(item.image or "")).name, item.group)
+        for name, item in by_id(entries).items()
+    } == right
+
+
+def test_models_that_name_each_other_as_parents_are_read(tmp_path):
+    rows = [
+        {"code": name, "family_variant": "by_size", "parent": parent, "name-en_US": title}
+        for name, parent, title in (("a", "b", "Hat"), ("b", "a", ""), ("c", "c", "Cap"))
+    ]
+    read = by_id(items(write_rows(tmp_path, "shop.csv", rows)))
+    assert {name: item.title for name, item in read.items()} == {"a": "Hat", "b": "Hat", "c": "Cap"}
 
 
 def test_variants_of_json_ld_keep_what_their_product_is_called(tmp_path):
