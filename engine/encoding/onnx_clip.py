@@ -2,13 +2,16 @@
 
 Laws (tests/engine/encoding/test_onnx_clip.py):
 - vectors of photos and texts equal PyTorch's to 1e-5, whatever the others of a batch are;
-- nothing here imports torch, open_clip or transformers.
+- nothing here imports torch, open_clip or transformers;
+- texts alone open no graph of photos.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,8 @@ def has_graphs(folder: Path) -> bool:
 class OnnxClip:
     """A CLIP in a folder with graphs, on the CPU; safe to use from several threads.
 
-    `threads` are those of one operator. Errors: `EncoderError` for files that do not belong together.
+    `threads` are those of one operator. Errors: `EncoderError` for files that do not belong together; for
+    those of photos at the first photo.
     """
 
     device = "cpu"
@@ -55,11 +59,12 @@ class OnnxClip:
     def __init__(self, name: str, folder: Path, threads: int) -> None:
         self.name = name
         weights = folder / WEIGHTS
-        self._images = open_graph(folder / IMAGE_GRAPH, weights, threads)
+        self._open_images = partial(open_graph, folder / IMAGE_GRAPH, weights, threads)
+        self._opening, self._opened = threading.Lock(), None
         self._texts = open_graph(folder / TEXT_GRAPH, weights, threads)
         notes = self._texts.get_modelmeta().custom_metadata_map
         self._end = notes.get(END)
-        self.size = int(self._images.get_outputs()[0].shape[1])
+        self.size = int(self._texts.get_outputs()[0].shape[1])
         config = _config(folder)
         try:
             self.preprocess = Preprocessing.of(config["preprocess_cfg"])
@@ -68,6 +73,14 @@ class OnnxClip:
             raise EncoderError(f"{folder / CONFIG} cannot be used without PyTorch: {error}") from error
         except Exception as error:  # tokenizers raises nothing more special
             raise EncoderError(f"cannot read the tokenizer in {folder}: {error}") from error
+
+    @property
+    def _images(self) -> Any:
+        """The photo tower, from the first photo on: it takes four times the memory of the other."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open_images()
+            return self._opened
 
     def prepare(self, photo: Image.Image) -> Floats:
         """open_clip's preprocessing of one RGB photo: `(3, height, width)` float32."""

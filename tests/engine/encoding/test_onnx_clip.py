@@ -19,12 +19,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tests.blocked import without
-from vlclip.engine.encoding import graphs
+from vlclip.engine.encoding import graphs, onnx_clip
 from vlclip.engine.encoding.clip import Clip, load_clip
 from vlclip.engine.encoding.graphs import write_graphs
 from vlclip.engine.encoding.loading import load_encoder
 from vlclip.engine.encoding.model_files import SHIPPED, WEIGHTS, folder_fingerprint
 from vlclip.engine.encoding.onnx_clip import IMAGE_GRAPH, TEXT_GRAPH, OnnxClip
+from vlclip.engine.encoding.onnx_files import open_graph
 from vlclip.engine.errors import EncoderError
 
 FULL = "a very long title " * 30
@@ -199,3 +200,20 @@ embedder = load_embedder(EncoderSettings())
 embedder.embed_query(text="red shoe", photo=Image.new("RGB", (9, 9)))
 """
     subprocess.run([sys.executable, "-c", without(HEAVY) + program], check=True)
+
+
+def test_the_graph_of_photos_is_opened_once_and_at_the_first_photo(exported, monkeypatch):
+    names: list[str] = []
+
+    def opening(graph, weights, threads):
+        names.append(graph.name)
+        return open_graph(graph, weights, threads)
+
+    monkeypatch.setattr(onnx_clip, "open_graph", opening)
+    clip = load_encoder(str(exported), "cpu", "onnx", 1)
+    clip.encode_texts(TEXTS)
+    assert names == [TEXT_GRAPH]
+    with ThreadPoolExecutor(4) as pool:
+        vectors = list(pool.map(clip.encode_images, [photos(2)] * 8))
+    assert names == [TEXT_GRAPH, IMAGE_GRAPH]
+    assert all((each == vectors[0]).all() for each in vectors)
