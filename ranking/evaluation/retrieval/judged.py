@@ -7,6 +7,7 @@ Laws (tests/ranking/evaluation/retrieval/test_judged.py):
 - neither the order of rows and columns nor the file format changes what is read;
 - a grade lies between the lowest and the highest rating of its pair;
 - a query that the file names has grades, or is counted as left out;
+- ids of queries are never searched for as words;
 - an error names the line of a wrong row.
 """
 
@@ -56,6 +57,8 @@ RATINGS = (
 """The fields of a rating, with the names of columns that mean them."""
 HEADERLESS = (("query", "item", "rating"), ("query", "iteration", "item", "rating"))
 """The columns of ratings without a header, by their number."""
+_WORDS = re.compile(r"[^\W\d_]{2,}|.*[^\W\d_].*\s.*|.*\s.*[^\W\d_].*")
+"""A query of words: a word without digits, or several parts with blanks between them."""
 QUERIES = (Guess("id", (*QUERY_ID, "id")), Guess("text", ("text", *QUERY)))
 """The fields of a query, for files of texts."""
 
@@ -91,8 +94,7 @@ def read_ratings(
     """
     if is_qrels(path, encoding) and not mapping:
         qrels = read_qrels(path, encoding)
-        texts = any(re.search(r"[^\W\d_]", query) for query in qrels)
-        return Ratings(qrels, "TREC judgements: query, 0, item, grade", {}, texts)
+        return Ratings(qrels, "TREC judgements: query, 0, item, grade", {}, _are_texts(qrels))
     chosen, worth = parse_mapping(mapping, [guess.field for guess in RATINGS]), parse_grades(grades)
     guesses = (Guess("query", QUERY_ID + QUERY), *RATINGS[1:]) if by_id else RATINGS
     table = _open(path, RATINGS, chosen, HEADERLESS, encoding)
@@ -100,7 +102,7 @@ def read_ratings(
     columns = _with_raters(columns, table, is_mapped="rating" in chosen)
     _need(columns, table, ("query", "item", "rating"))
     cells, left_out = _rated_cells(table, columns)
-    texts = plain(columns["query"]) not in QUERY_ID
+    column = columns["query"]
     distinct = list({repr(cell): cell for *_, cell in cells}.values())
     scale = choose_scale(distinct, worth, f"{path}: a rating")
     ratings: dict[str, dict[str, list[float]]] = {}
@@ -115,6 +117,7 @@ def read_ratings(
     }
     if not means:
         raise BadTable(f"{path} holds no ratings ({columns.describe()})")
+    texts = "query" in chosen or (plain(column) not in QUERY_ID and _are_texts(means))
     words = scale.describe(distinct)
     return Ratings(
         means, columns.describe() + (f"; {words}" if words else "") + table.describe_doubts(), left_out, texts
@@ -193,6 +196,11 @@ def count_unanswered(run: Run, qrels: Mapping[str, Any]) -> int:
     return sum(not run.get(query) for query in qrels)
 
 
+def _are_texts(queries: Iterable[str]) -> bool:
+    """Whether some are words; `q1`, `PLAIN-12` or `5f3a-90` are ids of queries whose texts are elsewhere."""
+    return any(_WORDS.fullmatch(query) for query in queries)
+
+
 def _open(
     path: Path,
     guesses: Sequence[Guess],
@@ -203,7 +211,8 @@ def _open(
     """The table in a file; where the first row has one of these shapes, and no column's name, no header."""
     first = first_cells(path, encoding)
     likely = {name for guess in guesses for name in guess.names}
-    if mapping or any(re.sub(r"\d+$", "", plain(cell)) in likely for cell in first):
+    raters = {name for guess in guesses if guess.field == "rating" for name in guess.names}
+    if mapping or any(name in likely or name.rstrip("0123456789") in raters for name in map(plain, first)):
         return open_table(path, encoding=encoding)
     shape = next((shape for shape in shapes if len(shape) == len(first)), ())
     is_header = "rating" in shape and number(first[-1]) is None

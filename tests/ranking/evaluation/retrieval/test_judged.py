@@ -195,6 +195,28 @@ def test_ids_of_queries_are_not_searched_for_as_words(tmp_path, name, text):
     assert texts_of(judged, {"7": "tv"}) == {"7": "tv"}
 
 
+QUERY_IDS = st.lists(
+    st.from_regex(r"(q|Q|PLAIN-|test_|topic)?[0-9]{1,4}(-[a-f]{1,3})?", fullmatch=True),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
+FORMS = {"a.txt": "{} 0 p 1\n", "a.tsv": "{}\t0\tp\t1\n", "a.csv": "{},p,1\n", "b.csv": "{},0,p,1\n"}
+
+
+@ON_DISK
+@given(ids=QUERY_IDS, form=st.sampled_from(sorted(FORMS)), word=st.sampled_from(["", "lamp", "red%20shoe"]))
+def test_queries_that_are_ids_need_texts_whatever_they_look_like(tmp_path, ids, form, word):
+    queries = [*ids, *([word] if word and (form == "a.txt" or "%" not in word) else [])]
+    judged = read_ratings(written(tmp_path, form, "".join(map(FORMS[form].format, queries))))
+    if len(queries) > len(ids):  # the file has texts, such as "rtx3080" beside "lamp"
+        assert texts_of(judged, None) == {query: query for query in judged.qrels}
+    else:
+        with pytest.raises(EvaluationError, match=r"by ids, such as .* --queries"):
+            texts_of(judged, None)
+    assert texts_of(judged, dict.fromkeys(judged.qrels, "lamp")) == dict.fromkeys(judged.qrels, "lamp")
+
+
 def test_a_table_with_ids_and_texts_is_read_by_either(tmp_path):
     path = written(tmp_path, "esci.csv", "query,query_id,product_id,esci_label\ntv,7,p,E\ntv,7,q,I\n")
     assert read_ratings(path).qrels == {"tv": {"p": 1.0, "q": 0.0}}
