@@ -2,6 +2,7 @@
 
 Laws (tests/ingestion/reading/test_photo_cell.py):
 - of a list, and of an object of lists, every photo is read in its order, whatever is empty between them;
+- of objects that say their place, the first place is first; of an object of views, the main one;
 - words that mean "no photo" are no photo;
 - a name that ends as photos do is read under any key; of the sizes of a `srcset` the largest is the photo;
 - a cell with something else in it is an `ItemError`, never silently an item without a photo.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +31,20 @@ PHOTO_KEYS = (
     "transformedsrc",
 )  # fmt: skip
 """The keys of an object that hold its photo, best first, in lower case without punctuation."""
+
+MAIN = ("main", "primary", "default", "cover", "front", "hero")
+"""The views of an object of views that are its first photo, in this order."""
+
+VIEWS = frozenset(
+    (*MAIN, "back", "rear", "side", "left", "right", "top", "bottom", "detail", "details", "inside",
+     "outside", "sole", "model", "lifestyle", "swatch", "gallery", "alternate", "alternative", "additional",
+     "extra", "other", "others", "images", "photos", "pictures")
+)  # fmt: skip
+"""The keys of an object that hold other photos of an item, not other sizes of one; numbers may follow."""
+
+PLACES = ("position", "sortorder", "sort", "order", "displayorder", "menuorder")
+FIRST = ("isthumbnail", "ismain", "isprimary", "isdefault", "iscover", "primary", "default")
+"""The keys of an object that say where its photo stands, and that it is the first."""
 
 NO_PHOTO = frozenset(
     ("", "noselection", "null", "none", "nil", "na", "nan", "noimage", "noimg", "nophoto", "nopicture",
@@ -150,8 +166,23 @@ def _address(name: str) -> str:
 
 
 def _all(cells: Iterable[Any], is_file: IsFile) -> PhotoCell:
-    """The photos of a list; the first error where no element is a photo."""
-    return _merged(_attempt(cell, is_file) for cell in cells)
+    """The photos of a list in the order that they name; the first error where no element is a photo."""
+    return _merged(_attempt(cell, is_file) for cell in sorted(cells, key=_place))
+
+
+def _place(cell: Any) -> tuple[bool, float]:
+    """Where an object says that its photo stands; others keep the order of the file, after those."""
+    if not isinstance(cell, Mapping):
+        return True, math.inf
+    named = {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
+    if isinstance(inner := named.get("node"), Mapping):
+        return _place(inner)
+    is_first = any(values.text(named.get(key)).lower() in ("true", "1", "yes") for key in FIRST)
+    types = named.get("types")  # Magento: image, small_image, thumbnail
+    is_first = is_first or (isinstance(types, list | tuple) and "image" in types)
+    numbers = (values.written_number(values.text(named[key])) for key in PLACES if key in named)
+    place = next((number for number in numbers if number is not None), math.inf)
+    return not is_first, place
 
 
 def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
@@ -159,6 +190,8 @@ def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
     if all(str(key).isdecimal() for key in cell):
         return _all(cell.values(), is_file)
     named = {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
+    if views := _views(named):
+        return _merged(_attempt(part, is_file) for part in views)
     parts = [named[key] for key in PHOTO_KEYS if key in named] or list(_hidden(cell))
     if not parts:
         keys = ", ".join(sorted(str(key)[:20] for key in cell)[:5])
@@ -170,6 +203,17 @@ def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
     places = range(max(map(len, lists), default=0))
     in_places = ([part[place] for part in lists if place < len(part)] for place in places)
     return _merged([alone, *(_best(alternatives, is_file) for alternatives in in_places)])
+
+
+def _views(named: Mapping[str, Any]) -> list[Any]:
+    """The photos of an object of views, the main one first; none where it has one view or sizes."""
+    views = {
+        key: part for key, part in named.items() if key.rstrip("0123456789") in VIEWS and _holds_photo(part)
+    }
+    if len(views) < 2:
+        return []
+    first = {key: place for place, key in enumerate(MAIN)}
+    return [views[key] for key in sorted(views, key=lambda key: first.get(key, len(MAIN)))]
 
 
 def _hidden(cell: Mapping[Any, Any]) -> Iterator[Any]:

@@ -1,4 +1,5 @@
 import base64
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from vlclip.engine.errors import ItemError
 from vlclip.ingestion.reading.catalogue import open_catalogue
 from vlclip.ingestion.reading.guesses import map_columns
-from vlclip.ingestion.reading.photo_cell import PHOTO_KEYS, is_no_photo, read_photo, read_photos
+from vlclip.ingestion.reading.photo_cell import MAIN, PHOTO_KEYS, VIEWS, is_no_photo, read_photo, read_photos
 
 EMPTY = st.sampled_from(
     [None, "", " ", [], {}, "null", "N/A", {"url": None}, [None], b"", "no_selection", False]
@@ -185,6 +186,43 @@ def test_base64_alone_is_a_photo_if_it_begins_as_one(data, is_wrapped):
 def test_photos_are_read_where_shops_keep_them_deeper(cell):
     assert read_photo(cell) == "a.jpg"
     assert read_photo([None, cell]) == "a.jpg"
+
+
+@given(
+    views=st.lists(st.sampled_from(sorted(VIEWS - set(MAIN))), min_size=1, max_size=4, unique=True),
+    main=st.sampled_from(MAIN),
+    place=st.integers(0, 4),
+    is_object=st.booleans(),
+)
+def test_every_view_of_an_object_is_a_photo_the_main_one_first(views, main, place, is_object):
+    names = [*views[:place], main, *views[place:]]
+    cell = {name: {"url": f"{name}/1.jpg"} if is_object else f"{name}/1.jpg" for name in names}
+    right = tuple(f"{name}/1.jpg" for name in (main, *views))
+    assert read_photos(cell).photos == right
+    assert read_photos([cell, "z/1.jpg"]).photos == (*right, "z/1.jpg")
+
+
+@given(
+    places=st.lists(st.integers(0, 5), min_size=1, max_size=6),
+    key=st.sampled_from(["position", "sort", "order", "sort_order", "sortOrder"]),
+    is_text=st.booleans(),
+    first=st.none() | st.sampled_from(["is_thumbnail", "types"]),
+    chosen=st.integers(0, 5),
+)
+def test_photos_that_say_their_place_are_in_its_order(places, key, is_text, first, chosen):
+    photos = [
+        {"url": f"p/{number}.jpg", key: str(place) if is_text else place}
+        for number, place in enumerate(places)
+    ]
+    right = [photo["url"] for _, photo in sorted(zip(places, photos, strict=True), key=lambda pair: pair[0])]
+    if first and chosen < len(photos):
+        for number, photo in enumerate(photos):
+            photo[first] = (
+                ["image", "thumbnail"] * (number == chosen) if first == "types" else number == chosen
+            )
+        right.sort(key=lambda url: url != f"p/{chosen}.jpg")
+    assert read_photos(photos).photos == tuple(right)
+    assert read_photos(json.dumps(photos)).photos == tuple(right)
 
 
 def _wrapped(inner):
