@@ -228,9 +228,9 @@ class QdrantStore:
 
     def _scored_points(self, scores: Scores, query: Query) -> list[tuple[StoredPoint, float, float]]:
         """The points of candidates, read as the query says, with both of their scores."""
-        keys = {self._backend.uuid(key): key for key in scores.keys}
-        points = self._backend.fetch(list(keys), selection(query.fields), vector=query.with_vector)
-        of_points = [(point, keys[point_id(point.payload["id"])]) for point in points]
+        uuids = [self._backend.uuid(key) for key in scores.keys]
+        points = self._backend.fetch(uuids, selection(query.fields), vector=query.with_vector)
+        of_points = [(point, self._backend.key(point_id(point.payload["id"]))) for point in points]
         return [(point, scores.dense.get(key, 0.0), scores.lexical.get(key, 0.0)) for point, key in of_points]
 
     def count(self, filter: Filter | None = None) -> int:

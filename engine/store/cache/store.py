@@ -12,7 +12,7 @@ Laws (tests/engine/store/test_cache.py; the contract suite runs over this store 
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -153,11 +153,14 @@ class CachedStore(QdrantStore):
         self._rankings_missed += ranking is None
         if ranking is None:
             scores = find_candidates(self._searches, query, text, pool, blend)
-            scored = self._scored_points(scores, query)
-            if len(scored) > DEPTH:
+            by_key = self._of_points(scores.keys, begun) if len(scores.keys) <= DEPTH else None
+            if by_key is None:
+                scored = self._scored_points(scores, query)
                 return [candidate_of(point, dense, lexical, query) for point, dense, lexical in scored]
-            items = self._harvest([point for point, _, _ in scored], begun)
-            pairs: tuple[tuple[float, ...], ...] = tuple((dense, lexical) for _, dense, lexical in scored)
+            items = list(by_key.values())
+            pairs: tuple[tuple[float, ...], ...] = tuple(
+                (scores.dense.get(key, 0.0), scores.lexical.get(key, 0.0)) for key in by_key
+            )
             ids = tuple(item.id for item in items)
             self._remember(question, Ranking(begun, ids, pairs, (*fields_of(query.filter), WORDS)), begun)
         else:
@@ -244,27 +247,32 @@ class CachedStore(QdrantStore):
     def _ranked(
         self, queries: Sequence[Query], searches: Sequence[VectorSearch | None], begun: int
     ) -> list[list[Hit]] | None:
-        """The hits of searches for whole items; None where something was written meanwhile.
-
-        The engine ranks, and gives only those items that are not remembered: to read one takes it longer than
-        to rank a few more.
-        """
+        """The hits of searches for whole items; None where something was written meanwhile."""
         possible = [replace(search, payload=(), vector=False) for search in searches if search is not None]
         answers = iter(self._backend.scores(possible) if possible else ())
         scores: list[dict[PointKey, float]] = [{} if search is None else next(answers) for search in searches]
-        keys = list(dict.fromkeys(chain.from_iterable(scores)))
-        with self._caching:
-            items = {key: item for key in keys if (item := self._items.of_point(key)) is not None}
-        self._items_asked += len(items)
-        if missing := [self._backend.uuid(key) for key in keys if key not in items]:
-            points = self._backend.fetch(missing, None, vector=True)
-            items |= {item.key: item for item in self._harvest(points, begun)}
-        if self._changes.count != begun or len(items) < len(keys):
+        items = self._of_points(dict.fromkeys(chain.from_iterable(scores)), begun)
+        if items is None:
             return None
         return [
             [_hit(items[key].id, score, items[key], query) for key, score in of_query.items()]
             for query, of_query in zip(queries, scores, strict=True)
         ]
+
+    def _of_points(self, keys: Iterable[PointKey], begun: int) -> dict[PointKey, CachedItem] | None:
+        """The items of points that a search ranked; None where something was written meanwhile.
+
+        The engine gives only those that are not remembered: reading one takes it longer than ranking a few.
+        """
+        with self._caching:
+            by_key = {key: self._items.of_point(key) for key in keys}
+        missing = [self._backend.uuid(key) for key, item in by_key.items() if item is None]
+        self._items_asked += len(by_key) - len(missing)
+        if missing:
+            points = self._backend.fetch(missing, None, vector=True)
+            by_key |= {item.key: item for item in self._harvest(points, begun)}
+        items = {key: item for key, item in by_key.items() if item is not None}
+        return items if self._changes.count == begun and len(items) == len(by_key) else None
 
     def _harvest(self, points: Sequence[StoredPoint], begun: int) -> list[CachedItem]:
         """The items of points that were read whole; they are remembered, where nothing has changed since."""

@@ -281,7 +281,7 @@ class EdgeBackend:
 
     def uuid(self, key: PointKey) -> str:
         """The uuid of a point from its key in `scores`."""
-        return str(UUID(int=cast("int", key)))
+        return f"{key:032x}"
 
     def key(self, uuid: str) -> PointKey:
         """The key of a point in `scores` from its uuid."""
