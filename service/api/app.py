@@ -47,7 +47,7 @@ from vlclip.service.api.openapi import ERRORS, DescribedApi
 from vlclip.service.api.shoppers import add_shopper_routes
 from vlclip.service.http.errors import STATUS, NotReady, Overloaded, WouldDrop
 from vlclip.service.http.problems import problem
-from vlclip.service.http.routing import StrictRoute
+from vlclip.service.http.routing import PastRouter, StrictRoute
 from vlclip.service.observing.middleware import check_watched
 from vlclip.service.observing.observers import Watching
 from vlclip.service.page.routes import add_page_routes
@@ -171,6 +171,7 @@ def _add_middleware(app: FastAPI, shop: Shop, host: str | None = None) -> None:
         OwnPages(api.cors_origins, is_open),
     ]
     inner: list[Rule] = [ApiKeys(keys, free), RateLimit(api.requests_per_minute)]
+    app.add_middleware(PastRouter, api=app)
     app.add_middleware(BodyLimit, sizes=sizes)
     app.add_middleware(Timeout, seconds=api.timeout_s, write_seconds=api.write_timeout_s)
     if api.cors_origins:

@@ -5,7 +5,8 @@ A route such as `DELETE /v1/users/{user:path}` takes names with slashes. So a pa
 
 Laws (tests/service/http/test_routing.py):
 - a route that changes something takes a name just where each slash of it is written `%2F`, and no empty one;
-- what it refuses is a 404 that names the route which fits, and changes nothing.
+- what it refuses is a 404 that names the route which fits, and changes nothing;
+- a request for a plain route is answered the same by its router and past it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 UNMATCHED = "unmatched"
 """The route of a path that no route fits."""
@@ -47,6 +50,42 @@ class PlainRoute(APIRoute):
             await response(scope, receive, send)
 
         self.app = answer
+
+
+class PastRouter:
+    """The innermost middleware: it takes requests for plain routes straight to these.
+
+    What the frameworks' routers do for a request takes them a third of what a list from memory takes. Errors
+    go to the same handlers.
+    """
+
+    def __init__(self, app: ASGIApp, api: FastAPI) -> None:
+        self.app, self._api = app, api
+        self._routes: list[PlainRoute] = []
+        self._answer: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            answer = self._answer or self._begin()
+            for route in self._routes:
+                match, more = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(more)
+                    await answer(scope, receive, send)
+                    return
+        await self.app(scope, receive, send)
+
+    def _begin(self) -> ASGIApp:
+        """At the first request all routes and handlers are there."""
+        self._routes = [route for route in self._api.routes if isinstance(route, PlainRoute)]
+        handlers = {of: handle for of, handle in self._api.exception_handlers.items() if of is not Exception}
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await scope["route"].app(scope, receive, send)
+
+        self._answer = ExceptionMiddleware(answer, handlers)
+        return self._answer
 
 
 class StrictRoute(APIRoute):

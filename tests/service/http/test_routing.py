@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from vlclip.service.api.app import create_app
-from vlclip.service.http.routing import SAFE, StrictRoute
+from vlclip.service.http.routing import SAFE, PastRouter, StrictRoute
 from vlclip.service.settings import Settings
 from vlclip.service.shop.shop import Shop
 
@@ -74,3 +74,46 @@ def test_a_name_comes_as_it_was_encoded(name, root):
     assert names == [name]
     assert client.delete(f"{root}/v1/users/{quote(name, safe='')}/events").status_code == 404
     assert names == [name]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/items/drawn-00001/similar?limit=3"),
+        ("GET", "/v1/items/nobody/similar"),
+        ("GET", "/v1/items/drawn-00001/similar?limit=many"),
+        ("GET", "/v1/items//similar"),
+        ("GET", "/v1/items/a%2Fb/similar"),
+        ("HEAD", "/v1/items/drawn-00001/similar"),
+        ("DELETE", "/v1/items/drawn-00001/similar"),
+        ("POST", "/v1/search"),
+        ("GET", "/v1/search"),
+        ("GET", "/v1/users/anna/recommendations?limit=2"),
+        ("GET", "/v1/sessions/s-1/recommendations?offset=-1"),
+    ],
+)
+@pytest.mark.parametrize("root", ["", "/shop"])
+def test_a_plain_route_answers_the_same_by_its_router_and_past_it(app, monkeypatch, root, method, path):
+    client = TestClient(app, root_path=root, raise_server_exceptions=False)
+
+    def comparable():
+        answer = client.request(method, root + path)
+        form = answer.json() if answer.content else None
+        if isinstance(form, dict):
+            for own in ("took_ms", "request_id"):
+                form.pop(own, None)
+        return answer.status_code, answer.headers["content-type"], answer.headers.get("allow"), form
+
+    routed, router = [], app.router.__class__.__call__
+    monkeypatch.setattr(
+        app.router.__class__, "__call__", lambda self, *args: routed.append(args) or router(self, *args)
+    )
+    past = comparable()
+    assert past[0] != 200 or not routed, "a router was asked"
+    monkeypatch.setattr(PastRouter, "_begin", lambda self: self.app)
+    app.middleware_stack = None  # built anew, without
+    by_router = comparable()
+    assert routed
+    monkeypatch.undo()
+    app.middleware_stack = None
+    assert past == by_router
