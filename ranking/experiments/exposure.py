@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from vlclip.ranking.lists.request import ListKind
 
@@ -27,6 +27,14 @@ class ShownItem:
     parts: Mapping[str, float]
     propensity: float = 1.0
     variants: tuple[str, ...] = ()
+
+
+class Packed(NamedTuple):
+    """What the log keeps of these items and this context, ready to be written again and again."""
+
+    items: tuple[ShownItem, ...]
+    context: Mapping[str, Any]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +58,4 @@ class Exposure:
     offset: int = 0
     candidates: tuple[tuple[str, float], ...] = ()
     temperature: float = 0.0
+    packed: Packed | None = field(default=None, repr=False, compare=False)

@@ -20,6 +20,9 @@ import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -28,7 +31,7 @@ from vlclip.engine.disk import is_full
 from vlclip.engine.opening.stores import home
 from vlclip.engine.sqlite import check, is_damage, open_database, transaction
 from vlclip.ranking.errors import BadExposure, DamagedHistory, HistoryError
-from vlclip.ranking.experiments.exposure import Exposure, ShownItem
+from vlclip.ranking.experiments.exposure import Exposure, Packed, ShownItem
 from vlclip.ranking.history.checkpoint import empty_log
 from vlclip.ranking.settings import RankingSettings
 
@@ -46,9 +49,12 @@ CREATE INDEX IF NOT EXISTS exposures_time ON exposures (time, row);
 CREATE INDEX IF NOT EXISTS exposures_unit ON exposures (unit) WHERE unit <> '';
 """
 _ADD = """
-INSERT INTO exposures (request_id, time, kind, unit, arm, experiment, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO exposures (request_id, time, kind, unit, arm, experiment, body) VALUES {rows}
 ON CONFLICT (request_id) DO NOTHING
 """
+_ROW = "(?, ?, ?, ?, ?, ?, ?)"
+ROWS = 100
+"""Lists that one statement adds: between two statements other threads want Python's lock."""
 _SCAN = """
 SELECT row, request_id, time, kind, unit, arm, experiment, body FROM exposures
 WHERE (time, row) > (?1, ?2) AND time < ?3 AND (?4 IS NULL OR experiment = ?4)
@@ -88,12 +94,15 @@ class SqliteExposures:
                 exposure.unit,
                 exposure.arm,
                 exposure.experiment,
-                _body(exposure),
+                _packed_body(exposure) or _body(exposure),
             )
             for exposure in exposures
         ]
+        parts = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
         with self._transaction() as sql:
-            return sql.executemany(_ADD, rows).rowcount if rows else 0
+            return sum(
+                sql.execute(_adding(len(part)), [*chain.from_iterable(part)]).rowcount for part in parts
+            )
 
     def scan(
         self, *, since: float | None = None, until: float | None = None, experiment: str | None = None
@@ -166,6 +175,23 @@ class SqliteExposures:
                 f"the log of exposures {self._path} cannot be used ({error}); free its disk or, if it is "
                 "damaged, move it away: lists are served without it, and a new one is begun"
             ) from error
+
+
+def pack(exposure: Exposure) -> Exposure:
+    """The list as one that is logged again and again, with another id and time, without being packed anew."""
+    return replace(exposure, packed=Packed(exposure.items, exposure.context, _body(exposure)))
+
+
+def _packed_body(exposure: Exposure) -> bytes | None:
+    packed = exposure.packed
+    if packed is None or packed.items is not exposure.items or packed.context is not exposure.context:
+        return None
+    return packed.body
+
+
+@cache
+def _adding(count: int) -> str:
+    return _ADD.format(rows=", ".join([_ROW] * count))
 
 
 def _body(exposure: Exposure) -> bytes:

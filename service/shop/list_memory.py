@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import orjson
@@ -24,6 +24,8 @@ from vlclip.engine.store.cache.reading import Reading
 from vlclip.engine.store.cache.remembered import NotRemembered, Remembered
 from vlclip.engine.store.cache.store import CachedStore
 from vlclip.engine.store.store import Store
+from vlclip.ranking.errors import BadExposure
+from vlclip.ranking.experiments.log import pack
 from vlclip.ranking.lists.answer import Answer
 from vlclip.ranking.lists.recommender import Recommender
 from vlclip.ranking.lists.request import ListRequest
@@ -115,9 +117,14 @@ class ListMemory:
         self.size_bytes -= _size_bytes(self._lists.pop(key))
 
 
-def _memo(shape: dict[str, Any], answer: Answer, served_list: ServedList, reading: Reading) -> _Memo:
+def _memo(shape: dict[str, Any], answer: Answer, served_list: ServedList, reading: Reading) -> _Memo | None:
     results = orjson.dumps(shape["results"])
     shape["results"] = orjson.Fragment(results)
+    if served_list.exposure is not None:
+        try:
+            served_list = replace(served_list, exposure=pack(served_list.exposure))
+        except BadExposure:  # the log says so for each
+            return None
     return _Memo(shape, served_list, reading, len(results) + RESULT_BYTES * len(answer))
 
 

@@ -20,7 +20,7 @@ from vlclip.ranking.errors import BadExposure, HistoryError
 from vlclip.ranking.experiments import log as log_module
 from vlclip.ranking.experiments import table as table_module
 from vlclip.ranking.experiments.exposure import ShownItem
-from vlclip.ranking.experiments.log import SqliteExposures, exposures_path
+from vlclip.ranking.experiments.log import SqliteExposures, exposures_path, pack
 from vlclip.ranking.experiments.outcome import NOTHING, Outcome, joined
 from vlclip.ranking.experiments.table import TableSize, anonymous, part_names, read_exposures, write_table
 from vlclip.ranking.history.sqlite import SqliteHistory
@@ -52,13 +52,32 @@ def ids(log, **conditions):
 # the log
 
 
-@given(exposures)
-def test_what_is_added_is_read_back_equal_by_time_however_often_it_is_sent(some):
+@given(exposures, st.integers(1, 4))
+def test_what_is_added_is_read_back_equal_by_time_however_often_it_is_sent(some, rows):
     log = SqliteExposures(None)
-    assert log.add(some) == len(some)
-    assert log.add(some) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_module, "ROWS", rows)
+        assert log.add(some) == len(some)
+        assert log.add(some) == 0
     assert everything(log) == sorted(some, key=lambda exposure: exposure.time)
     assert log.count() == len(some)
+    log.close()
+
+
+@given(exposures)
+def test_what_was_packed_before_is_read_back_equal_and_what_was_changed_since_is_packed_anew(some):
+    log = SqliteExposures(None)
+    again = [
+        replace(pack(exposure), request_id=f"{exposure.request_id} again", time=exposure.time + 1)
+        for exposure in some
+    ]
+    other = [
+        replace(pack(exposure), request_id=f"{exposure.request_id} other", items=exposure.items[1:])
+        for exposure in some
+    ]
+    log.add([*again, *other])
+    by_id = {exposure.request_id: exposure for exposure in [*again, *other]}
+    assert {exposure.request_id: exposure for exposure in everything(log)} == by_id
     log.close()
 
 
