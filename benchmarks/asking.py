@@ -138,6 +138,8 @@ class Asking(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, or an error where an answer is missing."""
+        if self.done.done():  # nobody waits any more
+            return
         if exc is None and not self._got:
             self.done.set_result(None)
         else:
