@@ -2,12 +2,14 @@
 
     python benchmarks/serving.py --store ./store
     python benchmarks/serving.py --store ./store --path similar zipf search for-you --before ../before
+    python benchmarks/serving.py --store ./store --path similar zipf --instead hnswlib lancedb
 
 One process serves the API and, in the same application, a route that answers a constant; a second one is a
 bare FastAPI application with that route alone; with `--before` a third serves the API as another checkout has
 it, with that checkout's code and the packages of this one. They take turns for `--seconds` each, `--rounds`
 times, over kept-alive connections each of which asks again as soon as it is answered. A round's ratios are
-those of its own turns; given are medians over the rounds. Each server has a copy of the store.
+those of its own turns; given are medians over the rounds. Each server has a copy of the store. With
+`--instead` what somebody would build instead (`instead.py`) serves the same vectors; it takes no writes.
 
 `similar` asks of another item each time; `zipf` of items by their popularity (s = 1.1), while a price changes
 every second; `search` for three words that nobody asked before; `for-you` for shoppers with 100 events.
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--store", required=True, help="folder of a filled store, which is copied")
     parser.add_argument("--path", nargs="+", choices=PATHS, default=["similar"])
     parser.add_argument("--before", type=Path, help="another checkout, to be compared with")
+    parser.add_argument("--instead", nargs="+", choices=["hnswlib", "lancedb"], default=[])
     parser.add_argument("--servers", nargs="+", choices=["uvicorn", "granian"], default=["uvicorn"])
     parser.add_argument("--connections", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--seconds", type=float, default=2.0)
@@ -81,7 +84,14 @@ def make_app() -> FastAPI:
     """The API with a constant beside it, or the bare constant; granian calls this in its worker."""
     kind, size, store = os.environ[SERVED].split(",", 2)
     body = b'"' + b"x" * (int(size) - 2) + b'"'
-    app = FastAPI() if kind == "bare" else create_app(Shop(Settings.load(store=store, device="cpu")))
+    if kind == "bare":
+        app = FastAPI()
+    elif kind == "app":
+        app = create_app(Shop(Settings.load(store=store, device="cpu")))
+    else:
+        from instead import make_instead  # noqa: PLC0415 - only where the extra `compare` is installed
+
+        app = make_instead(kind, Path(store))
 
     async def constant() -> Response:
         return Response(body, media_type="application/json")
@@ -94,7 +104,7 @@ def compare(args: argparse.Namespace) -> None:
     """For each kind of list start the processes, let them take turns, print their rows."""
     titles = titles_of(args)
     measured = ("requests/s", "p50 ms", "p99 ms", "CPU ms")
-    beside = (*BESIDE, "before") if args.before else BESIDE
+    beside = (*BESIDE, *(["before"] if args.before else []), *args.instead)
     columns = ("server", "connections", "asked", *measured, *(f"of {name}" for name in beside))
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     for server in args.servers:
@@ -115,6 +125,8 @@ def turns(server: str, path: str, titles: dict[str, str], args: argparse.Namespa
         if args.before:
             before = stack.enter_context(Running("app", server, args, size, args.before.absolute()))
             targets["before"] = (before, requests, writes)
+        for kind in args.instead:
+            targets[kind] = (stack.enter_context(Running(kind, server, args, size)), requests, None)
         targets |= {BESIDE[0]: (app, constant, None), BESIDE[1]: (bare, constant, None)}
         for running, sent, written in targets.values():
             if path == "for-you" and sent is requests:
@@ -134,7 +146,7 @@ def turns(server: str, path: str, titles: dict[str, str], args: argparse.Namespa
 
 def tell(server: str, connections: int, rounds: Sequence[dict[str, Turn]]) -> None:
     """A row for each target."""
-    beside = (*BESIDE, "before") if "before" in rounds[0] else BESIDE
+    beside = [*BESIDE, *(name for name in rounds[0] if name in ("before", "hnswlib", "lancedb"))]
     for name in rounds[0]:
         turns = [turn[name] for turn in rounds]
         refused = sum((turn.statuses for turn in turns), Counter())
@@ -171,7 +183,7 @@ class Running:
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=Path(args.store).absolute().parent)
         store = Path(self._folder.name) / "store"
-        if kind == "app":
+        if kind != "bare":
             shutil.copytree(args.store, store)
         with socket.create_server((HOST, 0)) as free:
             self.port = free.getsockname()[1]

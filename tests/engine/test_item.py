@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vlclip.engine.errors import ItemError
-from vlclip.engine.item import Item, point_id
+from vlclip.engine.item import POINT_NAMESPACE, Item, point_id
 
 SHOE = Item(
     "a1", title="Red shoe", brand="Nordwind", product_type="Shoe", price=10.0,
@@ -61,6 +64,11 @@ def test_the_upper_bound_of_a_price_is_in_hash_and_payload_only_where_there_is_o
 def test_the_photo_counts_by_its_bytes_where_they_are_known():
     assert SHOE.content_hash(b"one") == replace(SHOE, image="moved.jpg").content_hash(b"one")
     assert SHOE.content_hash(b"one") != SHOE.content_hash(b"two")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_the_point_id_is_the_uuid5_of_the_id(item_id):
+    assert point_id(item_id) == str(uuid.uuid5(POINT_NAMESPACE, item_id))
 
 
 def test_the_point_id_depends_on_the_id_alone():
