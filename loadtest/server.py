@@ -8,6 +8,7 @@ Laws (tests/loadtest/test_server.py):
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -81,9 +82,11 @@ class Server:
         words = ["serve", "--store", self._store, "--port", str(self.port), *self._options]
         with self._log_file.open("ab") as log:
             before = log.tell()
+            # all callers of a load test have one address
+            unlimited = {"VLCLIP_API__MAX_CONNECTIONS_PER_ADDRESS": "0", **os.environ}
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-c", "from vlclip.service.cli import main; main()", *words],
-                stdout=log, stderr=log, start_new_session=True,
+                env=unlimited, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         until = time.monotonic() + READY_S
         while time.monotonic() < until and self._process.poll() is None:

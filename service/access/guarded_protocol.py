@@ -9,6 +9,7 @@ Laws (tests/service/access/test_connections.py, tests/service/access/test_guarde
 - however the bytes of requests are cut on their way, they are answered the same, each in its turn;
 - a head, trailers and requests sent ahead take no more memory than is allowed, and a trailer is no header;
 - a request names its host once and the length of its body in one way, so nobody reads another one than we do;
+- as the server ends, what a client may have sent already is answered, and then the connection is closed;
 - a request that would like another protocol is answered in this one: its body is read, and what follows too.
 """
 
@@ -36,6 +37,8 @@ READ_S, READ_BYTES = 30.0, 32_768
 """Within these seconds so many bytes of an answer, or all that are left, must have been read."""
 LINGER_S = 5.0
 """Seconds in which a body may still come that was refused before it was whole."""
+FAREWELL_S = 0.25
+"""Seconds in which a client that cannot know yet of the server's end may still send a request."""
 MOST_UNUSED = MAX_QUERY_BYTES + MAX_HEADER_BYTES
 """Bytes that may come and make no head whole and no body longer: a long head, trailers, empty lines."""
 PIECE = 4096
@@ -65,7 +68,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.address = ""
         self._opened_at = self._left_over_at = 0.0
         self._head_at: float | None = None
-        self._in_body = self._is_muted = self._is_over = False
+        self._in_body = self._is_muted = self._is_over = self._is_last = False
         self._unparsed = b""
         self._unused = self._answered = 0
         self._unread: tuple[float, int, int] | None = None
@@ -159,6 +162,8 @@ class GuardedProtocol(HttpToolsProtocol):
         ):
             raise httptools.HttpParserError(NO_HTTP)
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
         self._unset_keepalive_if_required()
         self._head_at, self._in_body, self._unused = None, True, 0
         self._connections.works(self)
@@ -196,6 +201,19 @@ class GuardedProtocol(HttpToolsProtocol):
         """What was to be read has been."""
         self._unread = None
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Answer what is under way, and one request that may be on its way; then close."""
+        self._is_last = True
+        if self._is_at_work:
+            super().shutdown()
+        else:
+            self._unset_keepalive_if_required()
+            self.loop.call_later(FAREWELL_S, self._close_unless_at_work)
+
+    def _close_unless_at_work(self) -> None:
+        if not (self._is_at_work or self.transport.is_closing()):
+            self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close what is idle; where the last answer was not read, closing would wait for its reader."""

@@ -76,10 +76,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-def answers(pieces):
-    """Status and body of each answer to what comes in `pieces`, and whether the connection was ended."""
+def answers(pieces, ended_before=None):
+    """Status and body of each answer to what comes in `pieces`, and whether the connection was ended.
 
-    async def exchange():
+    The server is told to end before the piece of this number comes.
+    """
+
+    async def exchange(ended_before):
         config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
         config.load()
         connections = Connections(ConnectionLimits(10, 0, 60.0))
@@ -87,6 +90,9 @@ def answers(pieces):
         protocol.connection_made(wire)
         waiting = list(pieces)
         for _ in range(20 * len(waiting) + 200):
+            if len(pieces) - len(waiting) == ended_before:
+                protocol.shutdown()
+                ended_before = None
             if waiting and wire.reading and not wire.closing:
                 protocol.data_received(waiting.pop(0))
             await asyncio.sleep(0)
@@ -96,7 +102,7 @@ def answers(pieces):
             task.cancel()
         return wire.written, is_closing
 
-    written, is_closing = asyncio.run(exchange())
+    written, is_closing = asyncio.run(exchange(ended_before))
     read, at = [], 0
     while match := re.compile(rb"HTTP/1.1 (\d+) (?s:.*?)\r\n\r\n").match(written, at):
         length = int(re.search(rb"content-length: (\d+)", match[0])[1])
@@ -180,3 +186,22 @@ def test_what_came_before_words_that_are_no_http_is_answered_first(count):
     read, is_closing = answers([request * count + b"\x00\x01 hello\r\n\r\n"])
     assert read[:-1] == [REQUESTS[request]] * count
     assert (read[-1][0], is_closing) == (400, True)
+
+
+@given(st.data())
+def test_as_the_server_ends_the_request_that_is_on_its_way_is_answered_and_no_further_one(data):
+    requests = data.draw(st.lists(st.sampled_from(sorted(REQUESTS)), min_size=2, max_size=5))
+    before = data.draw(st.integers(0, len(requests) - 1))
+    read, is_closing = answers(requests, ended_before=before)
+    assert is_closing
+    assert read[:before] == [REQUESTS[request] for request in requests[:before]]
+    assert len(read) in (before, before + 1)  # the one before it may still be at work, and is then the last
+    assert read == [REQUESTS[request] for request in requests[: len(read)]]
+
+
+def test_as_the_server_ends_an_idle_connection_waits_for_what_may_be_on_its_way():
+    request = min(REQUESTS)
+    idle = [b""] * 50  # rounds of the loop in which the first request is answered
+    read, is_closing = answers([request, *idle, request], ended_before=len(idle))
+    assert read == [REQUESTS[request]] * 2
+    assert is_closing
