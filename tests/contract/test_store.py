@@ -9,7 +9,9 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,10 +53,13 @@ def make_shelf(engine: str, folder: Path) -> Shelf:
 
 
 def clear(shelf: Shelf) -> None:
-    if isinstance(shelf, ServerShelf):
-        for info in (INFO, OTHER):
-            shelf.drop(shelf.name(info.fingerprint))
-        shelf.close()
+    """Drop its collections over a connection of its own: a store that was closed has closed the shelf's."""
+    assert isinstance(shelf, ServerShelf)
+    server = shelf._server
+    with closing(ServerShelf(connect(os.environ["QDRANT_URL"], server), server, Hnsw())) as place:
+        for name in place.names():
+            place.drop(name)
+    shelf.close()
 
 
 @pytest.fixture(params=ENGINES)
@@ -80,9 +85,9 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     opened.upsert(SHOP)
     opened.optimize()
     yield opened
+    opened.close()
     if request.param == "server":
         clear(place)
-    opened.close()
 
 
 BY_ID = {point.id: point for point in SHOP}
@@ -332,6 +337,26 @@ def test_filters_keep_exactly_the_items_that_fit(filled: QdrantStore, conditions
     assert {record.id for batch in filled.scan(filter=conditions) for record in batch} == expected
     (hits,) = filled.search([Query(vector=direction(3), filter=conditions, limit=100)])
     assert {hit.id for hit in hits} == expected
+
+
+@pytest.mark.parametrize("form", [
+    {"brand": "Nike"}, {"brand": ["Nike", "Puma"]}, {"tags": "new"}, {"id": "sku 1"}, {"price": 2.5},
+    {"price": [1.0, 2.5]}, {"available": True}, {"available": [True, False]},
+], ids=str)  # fmt: skip
+def test_a_filter_and_its_negation_together_list_nothing(filled: QdrantStore, form: dict[str, Any]):
+    (condition,) = parse_json(form).conditions
+    both = Filter((condition, Condition(condition.field, "not", condition.values)))
+    assert filled.count(Filter((condition,))) > 0
+    assert filled.count(both) == 0
+    assert [record.id for batch in filled.scan(filter=both) for record in batch] == []
+    queries = [Query(vector=direction(3), filter=both, limit=100), Query(text="red", filter=both, limit=100)]
+    assert filled.search(queries) == [[], []]
+
+
+def test_the_only_item_that_fits_is_not_listed_where_it_is_excluded(filled: QdrantStore):
+    only = parse_json({"id": "sku 1"})
+    (hits,) = filled.search([Query(vector=direction(3), filter=only, exclude=("sku 1",), limit=100)])
+    assert hits == []
 
 
 def test_equality_on_a_list_matches_any_of_its_values(filled: QdrantStore):

@@ -1,6 +1,6 @@
 """As much of a Qdrant server as a backup asks: collections with metadata, an alias, snapshots over HTTP.
 
-Made after Qdrant's API description; no real server has been asked. A snapshot is the collection as JSON.
+Made after Qdrant's API description; test_real_server.py asks one. A snapshot is the collection as JSON.
 """
 
 from __future__ import annotations

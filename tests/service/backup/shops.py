@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.contract.shop import INFO, OTHER, SPACE, direction
-from vlclip.engine.opening.stores import open_store
+from vlclip.engine.opening.stores import home, open_store
 from vlclip.engine.store.qdrant import QdrantStore
 from vlclip.engine.store.store import Point, Query
 from vlclip.ingestion.ledger.ledger import Ledger, ledger_path
@@ -56,7 +56,7 @@ def fill(settings: Settings, count: int = 40) -> None:
                 candidates=(), temperature=0.0,
             )
         ])  # fmt: skip
-    records = Path(settings.store) / "records"
+    records = home(settings)
     (records / "keys.json").write_text('{"keys": []}')
     lookup = records / "lookups" / "behaviour"
     lookup.mkdir(parents=True)
@@ -72,7 +72,7 @@ def contents(settings: Settings) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for folder in sorted(Path(settings.store).glob("collection-*")):
         out[folder.name] = collection_contents(settings, folder.name)
-    out["records"] = records_contents(settings)
+    out["records"] = records_contents(home(settings))
     return out
 
 
@@ -91,9 +91,8 @@ def collection_contents(settings: Settings, name: str) -> dict[str, Any]:
         return {"points": points, "answers": answers, "brands": store.facet("brand")}
 
 
-def records_contents(settings: Settings) -> dict[str, Any]:
+def records_contents(folder: Path) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    folder = Path(settings.store) / "records"
     for file in sorted(folder.rglob("*")):
         if file.suffix == ".sqlite":
             with closing(sqlite3.connect(file)) as sql:
