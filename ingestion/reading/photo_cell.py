@@ -15,7 +15,7 @@ import binascii
 import html
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,26 @@ VIEWS = frozenset(
 )  # fmt: skip
 """The keys of an object that hold other photos of an item, not other sizes of one; numbers may follow."""
 
+WORDS = frozenset(
+    (
+        "alt",
+        "alttext",
+        "title",
+        "name",
+        "label",
+        "caption",
+        "description",
+        "text",
+        "id",
+        "key",
+        "hash",
+        "type",
+    )
+)
+"""The keys of an object whose words are none of its photos, though they may end as names of photos do."""
+
 PLACES = ("position", "sortorder", "sort", "order", "displayorder", "menuorder")
+LAST = (True, math.inf)
 FIRST = ("isthumbnail", "ismain", "isprimary", "isdefault", "iscover", "primary", "default")
 """The keys of an object that say where its photo stands, and that it is the first."""
 
@@ -170,50 +189,79 @@ def _all(cells: Iterable[Any], is_file: IsFile) -> PhotoCell:
     return _merged(_attempt(cell, is_file) for cell in sorted(cells, key=_place))
 
 
-def _place(cell: Any) -> tuple[bool, float]:
+def _place(cell: Any, depth: int = values.DEPTH) -> tuple[bool, float]:
     """Where an object says that its photo stands; others keep the order of the file, after those."""
-    if not isinstance(cell, Mapping):
-        return True, math.inf
-    named = {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
-    if isinstance(inner := named.get("node"), Mapping):
-        return _place(inner)
+    if not isinstance(cell, Mapping) or not depth:
+        return LAST
+    named = _named(cell)
     is_first = any(values.text(named.get(key)).lower() in ("true", "1", "yes") for key in FIRST)
     types = named.get("types")  # Magento: image, small_image, thumbnail
     is_first = is_first or (isinstance(types, list | tuple) and "image" in types)
     numbers = (values.written_number(values.text(named[key])) for key in PLACES if key in named)
     place = next((number for number in numbers if number is not None), math.inf)
-    return not is_first, place
+    if is_first or place < math.inf:
+        return not is_first, place
+    return min((_place(part, depth - 1) for part in named.values()), default=LAST)  # a node, attributes
 
 
 def _of_object(cell: Mapping[Any, Any], is_file: IsFile) -> PhotoCell:
-    """The best photo of an object; where its keys hold lists, the best one of every place."""
+    """The photos of an object: its main view, the best of its sizes, then its other views.
+
+    Where the keys of sizes hold lists, it is the best one of every place.
+    """
     if all(str(key).isdecimal() for key in cell):
         return _all(cell.values(), is_file)
-    named = {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
-    if views := _views(named):
-        return _merged(_attempt(part, is_file) for part in views)
-    parts = [named[key] for key in PHOTO_KEYS if key in named] or list(_hidden(cell))
-    if not parts:
+    named = _named(cell)
+    main, others = _views(named)
+    sizes = [named[key] for key in PHOTO_KEYS if key in named and not _is_view(key)]
+    if not (main or others or sizes):
+        sizes = list(_hidden(cell))
+    if not (main or others or sizes):
         keys = ", ".join(sorted(str(key)[:20] for key in cell)[:5])
         raise ItemError(f"the photo is an object without a path or URL (its keys: {keys}); name the column")
+    return _merged(
+        [
+            *(_attempt(view, is_file) for view in main),
+            *_of_sizes(sizes, is_file),
+            *(_attempt(view, is_file) for view in others),
+        ]
+    )
+
+
+def _of_sizes(parts: Sequence[Any], is_file: IsFile) -> Iterator[PhotoCell]:
+    """The best of the sizes of one photo; where they are lists, the best one of every place."""
     alone = _best([part for part in parts if not isinstance(part, list | tuple)], is_file)
-    if alone.photos:
-        return alone
+    yield alone
     lists = [part for part in parts if isinstance(part, list | tuple)]
-    places = range(max(map(len, lists), default=0))
-    in_places = ([part[place] for part in lists if place < len(part)] for place in places)
-    return _merged([alone, *(_best(alternatives, is_file) for alternatives in in_places)])
+    if alone.photos or not lists:
+        return
+    if len(lists) == 1:
+        lists = [sorted(lists[0], key=_place)]
+    for place in range(max(map(len, lists))):
+        yield _best([part[place] for part in lists if place < len(part)], is_file)
 
 
-def _views(named: Mapping[str, Any]) -> list[Any]:
-    """The photos of an object of views, the main one first; none where it has one view or sizes."""
-    views = {
-        key: part for key, part in named.items() if key.rstrip("0123456789") in VIEWS and _holds_photo(part)
-    }
-    if len(views) < 2:
-        return []
-    first = {key: place for place, key in enumerate(MAIN)}
-    return [views[key] for key in sorted(views, key=lambda key: first.get(key, len(MAIN)))]
+def _views(named: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The main photos among the views of an object, and the others in their order."""
+    main = [named[key] for key in MAIN if key in named and _holds_photo(named[key])]
+    others = [part for key, part in named.items() if key not in MAIN and _is_other_view(key, part)]
+    return main, others
+
+
+def _is_other_view(key: str, part: Any) -> bool:
+    """Whether there is a photo under a view's key, or under a key that is neither a size's nor of words."""
+    if _is_view(key):
+        return _holds_photo(part)
+    return key not in PHOTO_KEYS and key not in WORDS and _holds_photo(part, by_ending=True)
+
+
+def _is_view(key: str) -> bool:
+    return key.rstrip("0123456789") in VIEWS
+
+
+def _named(cell: Mapping[Any, Any]) -> dict[str, Any]:
+    """The parts of an object by their keys in lower case, without punctuation."""
+    return {_PUNCTUATION.sub("", str(key).lower()): part for key, part in cell.items()}
 
 
 def _hidden(cell: Mapping[Any, Any]) -> Iterator[Any]:
@@ -226,13 +274,15 @@ def _hidden(cell: Mapping[Any, Any]) -> Iterator[Any]:
             yield part
 
 
-def _holds_photo(part: Any, depth: int = values.DEPTH) -> bool:
-    """Whether an address or a name of a photo is in there."""
+def _holds_photo(part: Any, depth: int = values.DEPTH, *, by_ending: bool = False) -> bool:
+    """Whether an address or a name of a photo is in there; `by_ending` an address may be of a page."""
     if isinstance(part, str):
-        return ends_as_photo(part.strip()) or _ADDRESS.match(part.strip()) is not None
+        return ends_as_photo(part.strip()) or (not by_ending and _ADDRESS.match(part.strip()) is not None)
     if isinstance(part, Mapping):
         part = list(part.values())
-    return isinstance(part, list | tuple) and depth > 0 and any(_holds_photo(p, depth - 1) for p in part)
+    if not isinstance(part, list | tuple) or not depth:
+        return False
+    return any(_holds_photo(each, depth - 1, by_ending=by_ending) for each in part)
 
 
 def _best(alternatives: Iterable[Any], is_file: IsFile) -> PhotoCell:

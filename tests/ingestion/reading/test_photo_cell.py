@@ -263,3 +263,35 @@ def test_of_the_sizes_of_a_srcset_the_largest_is_the_photo(sizes, unit, between)
 def test_photos_in_html_are_read(paths, quote):
     tags = "".join(f"<p><img alt='x' src={quote}https://x/{path}?a=1&amp;b=2{quote} /></p>" for path in paths)
     assert read_photos(tags).photos == tuple(f"https://x/{path}?a=1&b=2" for path in paths)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*MAIN, *sorted(VIEWS - set(MAIN)), "zurück", "foo", "Ansicht 2", "vista_lateral"]),
+        PATHS,
+        min_size=1,
+        max_size=6,
+    ),
+    st.dictionaries(st.sampled_from(["large", "thumb", "url", "hi_res"]), PATHS, max_size=2),
+    st.booleans(),
+)
+def test_no_view_of_an_object_is_lost_whatever_it_is_called_and_whatever_is_beside(views, sizes, is_nested):
+    cell = {name: {"src": path} if is_nested else path for name, path in views.items()} | sizes
+    words = {"alt": "red shoe.jpg", "page": "https://shop.example/shoes", "width": 800}
+    photos = read_photos(cell | words).photos
+    assert set(views.values()) <= set(photos)
+    assert "red shoe.jpg" not in photos
+    assert "https://shop.example/shoes" not in photos
+    assert len(set(photos) - set(views.values())) <= 1  # of the sizes of one photo the best
+    if main := [views[name] for name in MAIN if name in views]:
+        assert photos[0] == main[0]
+
+
+@given(st.lists(PATHS, min_size=2, max_size=5, unique=True), st.data())
+def test_photos_deeper_in_a_list_are_in_the_order_that_they_say(paths, data):
+    places = data.draw(st.permutations(range(len(paths))))
+    around = data.draw(st.sampled_from(["node", "attributes", "image"]))
+    cells = [{around: {"url": path, "position": place}} for path, place in zip(paths, places, strict=True)]
+    expected = tuple(path for _, path in sorted(zip(places, paths, strict=True)))
+    assert read_photos(cells).photos == expected
+    assert read_photos({"edges": cells}).photos == expected
