@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -38,7 +37,9 @@ from vlclip.service.shop.stages import stage
 SHORT = 24
 """Results of the longest list that is made on the event loop: a longer one would hold other requests up."""
 LIST_BYTES, RESULT_BYTES = 1000, 700
-"""What a list, and a result of it in the log, take in memory beside their JSON."""
+"""What a list, and a result of it in the log, take in memory beside their JSON and the request."""
+Key = tuple[str, bytes]
+"""The item and the query string of a request, which tell it from all others."""
 
 
 def is_short(request: ListRequest, search: Search) -> bool:
@@ -64,7 +65,7 @@ class ListMemory:
         self._store, self._shoppers, self._search = store, shoppers, search
         self._memory = Remembered(store)
         self._recommender = Recommender(cast("Store", self._memory), _no_encoder, search)
-        self._lists: OrderedDict[Hashable, _Memo | None] = OrderedDict()
+        self._lists: OrderedDict[Key, _Memo | None] = OrderedDict()
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -75,12 +76,11 @@ class ListMemory:
         return request.kind == "similar" and not request.unit and is_short(request, self._search)
 
     def serve(
-        self, key: Hashable, request: ListRequest, filter_form: Any, began: float, *, explain: bool
+        self, key: Key, request: ListRequest, filter_form: Any, began: float, *, explain: bool
     ) -> tuple[bytes, ServedList] | None:
         """The list as JSON, and what is to be handed over of it; None where the engine has to be asked.
 
-        `key` tells this request from all others. One that comes for the first time is not tried: it would
-        seldom be remembered.
+        A request that comes for the first time is not tried: its list would seldom be remembered.
         """
         if key not in self._lists:
             self._put(key, None)
@@ -104,17 +104,17 @@ class ListMemory:
                 shape | {"took_ms": took_ms, "request_id": served_list.request_id}
             ), served_list
 
-    def _put(self, key: Hashable, memo: _Memo | None) -> None:
+    def _put(self, key: Key, memo: _Memo | None) -> None:
         """Remember a list, or that it was asked for, and let go of those that were not asked for longest."""
         if key in self._lists:
             self._drop(key)
         self._lists[key] = memo
-        self.size_bytes += _size_bytes(memo)
+        self.size_bytes += _size_bytes(key, memo)
         while self.size_bytes > self._store.list_bytes:
             self._drop(next(iter(self._lists)))
 
-    def _drop(self, key: Hashable) -> None:
-        self.size_bytes -= _size_bytes(self._lists.pop(key))
+    def _drop(self, key: Key) -> None:
+        self.size_bytes -= _size_bytes(key, self._lists.pop(key))
 
 
 def _memo(shape: dict[str, Any], answer: Answer, served_list: ServedList, reading: Reading) -> _Memo | None:
@@ -128,8 +128,8 @@ def _memo(shape: dict[str, Any], answer: Answer, served_list: ServedList, readin
     return _Memo(shape, served_list, reading, len(results) + RESULT_BYTES * len(answer))
 
 
-def _size_bytes(memo: _Memo | None) -> int:
-    return LIST_BYTES + (0 if memo is None else memo.size_bytes)
+def _size_bytes(key: Key, memo: _Memo | None) -> int:
+    return LIST_BYTES + sum(map(len, key)) + (0 if memo is None else memo.size_bytes)
 
 
 def _no_encoder() -> Any:

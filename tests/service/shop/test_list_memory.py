@@ -99,7 +99,8 @@ def write(store: CachedStore, change: tuple[str, Any, Any]) -> None:
 
 
 def ask(memory: ListMemory, request: ListRequest) -> Any:
-    answered = memory.serve(repr(request), request, [], time.perf_counter(), explain=False)
+    key = request.anchor, repr(request).encode()
+    answered = memory.serve(key, request, [], time.perf_counter(), explain=False)
     return answered and (json.loads(answered[0]), answered[1])
 
 
@@ -218,7 +219,7 @@ def test_what_depends_on_time_or_chance_is_made_each_time(memory, shoppers, requ
 
 
 @settings(max_examples=30)
-@given(requests=st.lists(REQUESTS, max_size=30), list_bytes=st.integers(0, 30_000))
+@given(requests=st.lists(REQUESTS, min_size=1, max_size=30), list_bytes=st.integers(0, 30_000))
 def test_what_is_remembered_stays_within_its_bounds(store, shoppers, requests, list_bytes):
     memory = fresh(store, shoppers)
     usual, store.list_bytes = store.list_bytes, list_bytes
@@ -228,6 +229,10 @@ def test_what_is_remembered_stays_within_its_bounds(store, shoppers, requests, l
                 fill(store, shoppers, request)
                 ask(memory, request)
                 assert memory.size_bytes <= list_bytes
+        store.list_bytes = 5_000
+        for size in (100, 10_000):  # what the request says takes memory as well
+            memory.serve(("x" * size, b"y" * size), requests[0], [], 0.0, explain=False)
+            assert memory.size_bytes <= 5_000 >= len(memory) * size
         store.list_bytes = 0
         ask(memory, ListRequest(kind="similar", anchor="last"))
         assert (memory.size_bytes, len(memory)) == (0, 0)
