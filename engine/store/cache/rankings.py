@@ -106,18 +106,18 @@ class Rankings:
             self.places -= _places(ranking)
 
 
-def question_of(query: Query, *further: Hashable) -> Hashable:
-    """What makes a ranking: all of a query but what is read of its items."""
-    vector = b""
+def question_of(query: Query, *further: object) -> bytes:
+    """What makes a ranking: all of a query but what is read of its items.
+
+    It is a digest: texts, values of filters and ids to leave out may be long, and whoever asks chooses them.
+    """
+    conditions = [(each.field, each.operator, each.values) for each in query.filter.conditions]
+    # written out, a bool differs from a number that it equals, and filters tell them apart
+    words = query.text, query.limit, query.offset, query.ef, query.exact, query.exclude, conditions, further
+    digest = blake2b(repr(words).encode(), digest_size=16)
     if query.vector is not None:
-        vector = blake2b(np.asarray(query.vector, np.float32).tobytes(), digest_size=16).digest()
-    # a bool equals a number, and filters tell them apart
-    conditions = tuple(
-        (each.field, each.operator, each.values, tuple(map(type, each.values)))
-        for each in query.filter.conditions
-    )
-    extent = query.limit, query.offset, query.ef, query.exact, query.exclude
-    return vector, query.text, extent, conditions, further
+        digest.update(np.asarray(query.vector, np.float32).tobytes())
+    return digest.digest()
 
 
 def fields_of(names: Collection[str] | Filter) -> tuple[Part, ...]:

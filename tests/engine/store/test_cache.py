@@ -269,6 +269,12 @@ def test_a_bool_is_not_a_number():
     assert question_of(Query(text="a", filter=flag)) != question_of(Query(text="a", filter=number))
 
 
+@given(st.text(max_size=3000), st.lists(st.text(max_size=50), max_size=50).map(tuple))
+def test_a_question_takes_the_same_memory_whatever_is_in_it(text, exclude):
+    condition = Condition("brand", "any", exclude)
+    assert len(question_of(Query(text=text, exclude=exclude, filter=Filter((condition,))), exclude)) == 16
+
+
 @given(st.dictionaries(st.sampled_from(["id", "title", "provenance", "x"]), JSON))
 def test_fields_equal_the_payload(payload):
     fields = JsonFields(*json_parts(dict(payload)))
