@@ -9,7 +9,7 @@ import numpy as np
 
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.space import FusedSpace, Segment
-from vlclip.engine.store.store import Point, Store, StoreInfo
+from vlclip.engine.store.store import Point, Revision, Store, StoreInfo
 
 SPACE = FusedSpace((Segment("image", 5), Segment("text", 3)))
 INFO = StoreInfo("0123456789abcdef", SPACE, {"image": "tiny", "text": "tiny"})
@@ -32,6 +32,26 @@ def shop(count: int, seed: int = 0) -> list[Point]:
     text[np.setdiff1d(lost, bare[1:])] = 0
     vectors = SPACE.item_vectors({"image": image, "text": text}, count)
     return [Point(f"sku {row}", vectors[row], _words(rng), _payload(rng, row)) for row in range(count)]
+
+
+def write(store: Store, change: tuple[str, Any, Any], count: int) -> None:
+    """Change one item of a shop of `count`: put it anew, delete it, change its words or one of its fields.
+
+    A change is its kind or the name of a field, the item (to put, its row), and the new value (to put, a
+    seed); a field of None is removed.
+    """
+    kind, target, value = change
+    match kind:
+        case "put":
+            store.upsert([shop(count, seed=value)[target]])
+        case "delete":
+            store.delete([target])
+        case "words":
+            store.revise([target], lambda _: Revision({}, lexical=value))
+        case _ if value is None:
+            store.revise([target], lambda _: Revision({}, removed=[kind]))
+        case _:
+            store.revise([target], lambda _: Revision({kind: value}))
 
 
 def _words(rng: np.random.Generator) -> str:

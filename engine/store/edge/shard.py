@@ -24,8 +24,8 @@ def create_shard(folder: Path, info: StoreInfo, hnsw: Hnsw) -> None:
 def shard_config(info: StoreInfo, hnsw: Hnsw) -> edge.EdgeConfig:
     """The vectors, the graph and the quantization of a shard.
 
-    Searches run in the thread that asks. Left to itself the engine makes at least eight threads, which take
-    their turns at one segment and yield to each other in between: half as much processor time again.
+    Searches run in the thread that asks. Left to itself the engine makes four threads for each processor,
+    which hand each search over and yield to each other in between: half as much processor time again.
     """
     return edge.EdgeConfig(
         vectors={DENSE: edge.EdgeVectorParams(size=info.space.size, distance=edge.Distance.Dot)},

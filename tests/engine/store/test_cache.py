@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.shop import INFO, SPACE, direction, shop
+from tests.contract.shop import INFO, SPACE, direction, shop, write
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.opening.stores import open_on
 from vlclip.engine.settings import Hnsw
@@ -76,21 +76,6 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     opened.close()
 
 
-def apply(store: CachedStore, change: tuple[str, Any, Any]) -> None:
-    kind, target, value = change
-    match kind:
-        case "put":
-            store.upsert([shop(COUNT, seed=value)[target]])
-        case "delete":
-            store.delete([target])
-        case "words":
-            store.revise([target], lambda _: Revision({}, lexical=value))
-        case _ if value is None:
-            store.revise([target], lambda _: Revision({}, removed=[kind]))
-        case _:
-            store.revise([target], lambda _: Revision({kind: value}))
-
-
 def comparable(hits: Any) -> list[Any]:
     """Hits as they can be compared: those that tie with the last one may be others."""
     rows = [(round(hit.score, 5), hit.id, dict(hit.payload), _numbers(hit.vector)) for hit in hits]
@@ -107,7 +92,7 @@ def _numbers(vector: Any) -> Any:
 def test_answers_are_those_of_a_store_without_a_memory(store, rounds):
     for change, queries in rounds:
         if change is not None:
-            apply(store, change)
+            write(store, change, COUNT)
         plain = [comparable(hits) for hits in QdrantStore.search(store, queries)]
         for _ in range(2):  # the second time most is remembered
             with suppress(NotRemembered):
@@ -120,7 +105,7 @@ def test_answers_are_those_of_a_store_without_a_memory(store, rounds):
 def test_candidates_are_those_of_a_store_without_a_memory(store, rounds):
     for change, vector, where in rounds:
         if change is not None:
-            apply(store, change)
+            write(store, change, COUNT)
         query = Query(vector=vector, filter=where, with_vector=True)
         for blend in (None, Blend(5, 0.5)):
             plain = {
@@ -140,7 +125,7 @@ def test_candidates_are_those_of_a_store_without_a_memory(store, rounds):
 def test_items_are_those_of_a_store_without_a_memory(store, changes, ids):
     for change in changes:
         store.retrieve(ids)
-        apply(store, change)
+        write(store, change, COUNT)
         for fields in (None, (), ("brand", "price")):
             plain = QdrantStore.retrieve(store, ids, fields=fields, with_vector=True)
             records = store.retrieve(ids, fields=fields, with_vector=True)

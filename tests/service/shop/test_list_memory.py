@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.shop import INFO, shop
+from tests.contract.shop import INFO, shop, write
 from vlclip.engine.filters import Condition, Filter
 from vlclip.engine.opening.stores import open_on
 from vlclip.engine.settings import Hnsw
@@ -52,7 +52,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("put"), st.integers(0, COUNT - 1), st.integers(0, 99)),
     st.tuples(st.just("price"), IDS, st.sampled_from([0.5, 1.5, 9.5, None])),
     st.tuples(st.just("brand"), IDS, st.sampled_from(["Nike", "Puma", None])),
-    st.tuples(st.just("new field"), IDS, st.integers(0, 3)),
+    st.tuples(st.sampled_from(["field 0", "field 1", "field 2", "field 3"]), IDS, st.just(1.0)),
     st.tuples(st.just("delete"), IDS, st.none()),
 )
 
@@ -83,21 +83,6 @@ def fresh(store: CachedStore, shoppers: Shoppers) -> ListMemory:
     return ListMemory(store, shoppers, Settings().search)
 
 
-def write(store: CachedStore, change: tuple[str, Any, Any]) -> None:
-    kind, target, value = change
-    match kind:
-        case "put":
-            store.upsert([shop(COUNT, seed=value)[target]])
-        case "delete":
-            store.delete([target])
-        case "new field":
-            store.revise([target], lambda _: Revision({f"field {value}": 1.0}))
-        case _ if value is None:
-            store.revise([target], lambda _: Revision({}, removed=[kind]))
-        case _:
-            store.revise([target], lambda _: Revision({kind: value}))
-
-
 def ask(memory: ListMemory, request: ListRequest) -> Any:
     key = request.anchor, repr(request).encode()
     answered = memory.serve(key, request, [], time.perf_counter(), explain=False)
@@ -126,7 +111,7 @@ def test_a_list_sent_again_is_the_one_that_would_be_made_now(store, shoppers, ch
     try:
         for change in (None, *changes):
             if change is not None:
-                write(store, change)
+                write(store, change, COUNT)
             for request in requests:
                 with suppress(UnknownItem, EmptyQuery):
                     now = [result_shape(result) for result in request.answer(plain, arm)]
